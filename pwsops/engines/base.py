@@ -1,0 +1,288 @@
+"""What every engine can be asked. The pages, the runner and the operations know engines by this protocol alone.
+
+An engine never touches the catalogue. It raises `pwsops.errors` only; whatever its driver raises is translated, with
+operation, object, cause and next step. What an engine cannot do is a flag in `Capabilities`, which the callers read
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from threading import Event
+from typing import Any, Protocol
+
+from pwsops.rules.model import BackupKind, BackupSet, Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """Where databases live.
+
+    Parameters
+    ----------
+    name
+        Unique name that profiles refer to.
+    engine
+        Key of the engine: ``sqlite`` or ``sqlserver``.
+    address
+        ``sqlite``: a directory. ``sqlserver``: ``host[\\instance][,port]``.
+    options
+        Engine-specific, plain JSON values, no secrets.
+    login, password
+        None: the service user. Never shown: kept out of `repr`.
+    """
+
+    name: str
+    engine: str
+    address: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What the pages may offer on this engine."""
+
+    login: bool = False
+    certificates: bool = False
+    encryption: bool = False
+    external_history: bool = False
+    """Backups that other tools took are known (`history`)."""
+    shared_base: bool = False
+    """The differential base belongs to the database on the server, whoever took it; otherwise a profile chooses."""
+    many_sets_per_file: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Facts about an instance, for people (`facts`, in order) and for code."""
+
+    reachable: bool
+    version: str
+    path_flavour: str
+    """``posix`` or ``windows``: how paths on the database server are built."""
+    timezone: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    missing_rights: Sequence[str] = ()
+
+
+class DatabaseState(StrEnum):
+    """Whether a database can be backed up now."""
+
+    ONLINE = "online"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseInfo:
+    """One database as the instance sees it. `reason` says why, where `state` is not ONLINE."""
+
+    name: str
+    size_bytes: int
+    state: DatabaseState = DatabaseState.ONLINE
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectoryEntry:
+    """One entry of a directory on the database server."""
+
+    name: str
+    path: str
+    is_directory: bool
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+
+
+class DirectoryStatus(StrEnum):
+    """`UNKNOWN` is an answer: the check itself was not possible, which must never block anybody."""
+
+    OK = "ok"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectoryCheck:
+    """What can be said of a directory on the server, and why."""
+
+    status: DirectoryStatus
+    reason: str = ""
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupRequest:
+    """One backup of one database.
+
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    kind
+        What to take. DIFFERENTIAL needs `base`.
+    directory, file_name
+        Where, on the database server. An existing file of that name is replaced only when `overwrite` is set, and
+        then never through a moment without a valid backup.
+    description
+        Written into the set (`pwsops run <id>`).
+    base
+        The full a differential refers to.
+    time_limit_s
+        After so long the engine gives up with an error.
+    """
+
+    database: str
+    kind: BackupKind
+    directory: str
+    file_name: str
+    description: str
+    overwrite: bool = False
+    base: BackupSet | None = None
+    time_limit_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an operation is. `total_bytes` is 0 while unknown."""
+
+    phase: str
+    done_bytes: int
+    total_bytes: int
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupResult:
+    """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks)."""
+
+    backup_set: BackupSet
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreRequest:
+    """Sets to apply, in order (a full, then at most one differential, then logs), into one database.
+
+    `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
+    replaced; without it that is an error.
+    """
+
+    database: str
+    sets: Sequence[BackupSet]
+    may_replace_damaged: bool = True
+    time_limit_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreResult:
+    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one."""
+
+    database: str
+    restored_bytes: int
+    duration_s: float
+    kept_damaged_as: str | None = None
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """Proof that a file is readable and every checksum in it holds. Damage is raised as `MediaError`, not returned."""
+
+    backup_set: BackupSet
+    checked_bytes: int
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """What became of one media file that was to be deleted; `reason` where it stayed."""
+
+    path: str
+    deleted: bool
+    reason: str = ""
+
+
+class Engine(Protocol):
+    """One instance, as an engine serves it. Cheap to make; connects when asked something.
+
+    Every call may raise `EngineError` (with `transient` set where trying again may help); calls that read media raise
+    `MediaError`, and calls given `cancel` raise `Cancelled` soon after it is set, leaving no partial media behind.
+    Calls may come from several threads at once.
+    """
+
+    capabilities: Capabilities
+    instance: Instance
+
+    def probe(self) -> Probe:
+        """Reach the instance and say what it is."""
+
+    def databases(self) -> list[DatabaseInfo]:
+        """List the databases that can be chosen, damaged ones included, by name."""
+
+    def browse(self, path: str) -> list[DirectoryEntry]:
+        """List a directory on the database server, directories first."""
+
+    def check_directory(self, path: str) -> DirectoryCheck:
+        """Say whether backups can be written there."""
+
+    def join(self, directory: str, name: str) -> str:
+        """Build a path on the database server, in its own flavour."""
+
+    def backup(
+        self,
+        request: BackupRequest,
+        on_progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> BackupResult:
+        """Take one backup; returning means that it is whole and was verified as written.
+
+        Raises `BaseUnusable` where a differential was asked for and the base does not serve (missing, damaged,
+        another page size, foreign): nothing was written, and the caller may ask again for a full, with the reason.
+        """
+
+    def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
+        """Settle an interrupted backup: give its finished set, or None after clearing what it left half-written."""
+
+    def read_media(self, path: str) -> list[BackupSet]:
+        """List the sets of one media file, by position, without reading their contents."""
+
+    def verify(
+        self,
+        backup_set: BackupSet,
+        on_progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> Verification:
+        """Read a set from end to end and check every checksum."""
+
+    def restore(
+        self,
+        request: RestoreRequest,
+        on_progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> RestoreResult:
+        """Check every checksum first, then write into the database; a reader sees the old or the new, never a mix."""
+
+    def create_database(self, name: str) -> None:
+        """Create an empty database, for one that is gone."""
+
+    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
+        """Delete media files and say what went, what stayed and why."""
+
+    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
+        """Give the sets the instance itself remembers, other tools' included; empty without `external_history`."""
+
+    def differential_base(self, database: str) -> str | None:
+        """Give the `set_id` of the full the server would base a differential on; None: it has none.
+
+        Only meaningful with `shared_base`; other engines take the base from the request and return None.
+        """

@@ -1,0 +1,87 @@
+"""What can go wrong, by what the caller can do about it.
+
+A message names the operation, the object and the cause; the hint names the next step. Both are written for the
+administrator who reads them on a page or a terminal, never for the log alone.
+"""
+
+from __future__ import annotations
+
+
+class PwsopsError(Exception):
+    """Base of every error this product raises on purpose.
+
+    Parameters
+    ----------
+    message
+        Operation, object and cause, in one or two sentences.
+    hint
+        The next step. Never empty: an error that leaves its reader without one is half an error.
+    transient
+        True where the same call may succeed a little later; only these are retried.
+    number, severity
+        The server's own, where it gave any.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str,
+        transient: bool = False,
+        number: int | None = None,
+        severity: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.transient = transient
+        self.number = number
+        self.severity = severity
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.hint, self.transient, self.number, self.severity)
+
+
+def _rebuild(
+    kind: type[PwsopsError], message: str, hint: str, transient: bool, number: int | None, severity: int | None
+) -> PwsopsError:
+    return kind(message, hint=hint, transient=transient, number=number, severity=severity)
+
+
+class InvalidInput(PwsopsError):
+    """What was entered cannot be used; entering something else helps."""
+
+
+class NotFound(PwsopsError):
+    """The named thing does not exist (any more)."""
+
+
+class Conflict(PwsopsError):
+    """The name is taken, or somebody else changed the same thing first."""
+
+
+class Refused(PwsopsError):
+    """Understood, and not done in the present state (a tripped profile, a stopped service, a missing confirmation)."""
+
+
+class Denied(PwsopsError):
+    """The signed-in person's role does not allow it."""
+
+
+class EngineError(PwsopsError):
+    """The engine, its server or its files said no."""
+
+
+class MediaError(EngineError):
+    """A media file is missing, damaged, incomplete or not one of ours."""
+
+
+class BaseUnusable(EngineError):
+    """A differential is not possible on this base; a full is."""
+
+
+class Cancelled(PwsopsError):
+    """Somebody stopped it on purpose; it counts as neither success nor failure."""

@@ -1,0 +1,131 @@
+"""What the operations hand to pages, command line and notebooks. Frozen; instants are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pwsops.engines.base import DatabaseState, Progress
+from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemView:
+    """One database of a run. `kind` is what was really taken; `reason` says why it differs from the plan."""
+
+    id: int
+    database: str
+    status: RunStatus
+    kind: BackupKind | None = None
+    reason: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    path: str | None = None
+    set_id: str | None = None
+    size_bytes: int | None = None
+    error: str = ""
+    hint: str = ""
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """One run. A missed row stands for `missed_count` occurrences, from `due_at` to `missed_until`."""
+
+    id: int
+    profile: str
+    due_at: datetime
+    status: RunStatus
+    kind: BackupKind
+    trigger: Trigger
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    summary: str = ""
+    """One line for a list: "2 of 5 failed", "service was not running"."""
+    missed_count: int = 0
+    missed_until: datetime | None = None
+    items: Sequence[ItemView] = ()
+    progress: Progress | None = None
+    """Only while it runs."""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end, None before either."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileView:
+    """One row of the list of profiles."""
+
+    id: int
+    name: str
+    instance: str
+    databases: Sequence[str]
+    directory: str
+    state: ProfileState
+    health: Health
+    schedule: str
+    """The schedule in plain words."""
+    incremental: bool
+    next_due_at: datetime | None
+    next_kind: BackupKind | None
+    last_run: RunView | None
+    running: RunView | None
+    failures_in_a_row: int
+    tripped_at: datetime | None = None
+    red_databases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseView:
+    """One database of an instance with its exposure: what would be lost if it vanished now."""
+
+    name: str
+    size_bytes: int
+    state: DatabaseState
+    reason: str
+    last_full_at: datetime | None
+    last_incremental_at: datetime | None
+    exposure_s: float | None
+    """Seconds since the newest backup that can be restored; None: there is none."""
+    profiles: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceView:
+    """Whether the backup service runs, where, and if not, why nothing can be started."""
+
+    running: bool
+    here: bool
+    pid: int | None
+    since: datetime | None
+    why_not: str = ""
+    next_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """One line of the audit log; `digest` covers the line and the digest before it."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One finding of the doctor. `next_step` is empty where all is well."""
+
+    name: str
+    ok: bool
+    finding: str
+    next_step: str = ""
+    required: bool = True
