@@ -238,6 +238,9 @@ class Engine(Protocol):
     def join(self, directory: str, name: str) -> str:
         """Build a path on the database server, in its own flavour."""
 
+    def split(self, path: str) -> tuple[str, str]:
+        """Take a path on the database server apart into its directory and its last name."""
+
     def backup(
         self,
         request: BackupRequest,

@@ -1,0 +1,43 @@
+"""The audit log: append-only, each row's digest covering the one before, so that a later rewrite shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from pwsops.catalogue.schema import audit
+
+FIRST = "0" * 64
+
+
+def append(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
+    """Add one row. The caller holds the write lock, so no other row can come between."""
+    before = connection.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalar() or FIRST
+    digest = _digest(before, at=at, actor=actor, action=action, subject=subject, detail=detail)
+    connection.execute(
+        insert(audit).values(at=at, actor=actor, action=action, subject=subject, detail=detail, digest=digest)
+    )
+
+
+def newest(connection: Connection, *, limit: int) -> list[RowMapping]:
+    """Give the newest rows, newest first."""
+    return list(connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings())
+
+
+def first_broken(connection: Connection) -> int | None:
+    """Give the id of the first row whose digest does not follow from the one before; None: the log is whole."""
+    before = FIRST
+    for row in connection.execute(select(audit).order_by(audit.c.id)).mappings():
+        told = {key: row[key] for key in ("at", "actor", "action", "subject", "detail")}
+        if row["digest"] != _digest(before, **told):
+            return int(row["id"])
+        before = row["digest"]
+    return None
+
+
+def _digest(before: str, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> str:
+    told = json.dumps([before, at.isoformat(), actor, action, subject, detail], ensure_ascii=False)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()

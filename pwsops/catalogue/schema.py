@@ -1,0 +1,254 @@
+"""The tables. A change here needs a migration beside it; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """Aware UTC as microseconds since 1970: sorts and indexes as a number, and never loses its zone."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class _IsoText(TypeDecorator[Any]):
+    """A wall-clock value, kept as the ISO text that a person can read in the file."""
+
+    impl = Text
+    cache_ok = True
+    parse: Any
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any | None:
+        return None if value is None else type(self).parse(value)
+
+
+class WallTime(_IsoText):
+    """A time of day without a zone."""
+
+    cache_ok = True
+    parse = time.fromisoformat
+
+
+class WallDate(_IsoText):
+    """A date without a zone."""
+
+    cache_ok = True
+    parse = date.fromisoformat
+
+
+class WallMoment(_IsoText):
+    """A date and time without a zone."""
+
+    cache_ok = True
+    parse = datetime.fromisoformat
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+instances = Table(
+    "instances",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("engine", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("login", Text),
+    Column("sealed_password", Text),
+    Column("created_at", Instant, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("databases", JSON, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("every", Integer, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("at", WallTime),
+    Column("between_from", WallTime),
+    Column("between_to", WallTime),
+    Column("weekdays", JSON, nullable=False),
+    Column("on_day", Text, nullable=False),
+    Column("start", WallMoment, nullable=False),
+    Column("until", WallDate),
+    Column("timezone", Text, nullable=False),
+    Column("incremental", Boolean, nullable=False),
+    Column("renew_full", Text, nullable=False),
+    Column("timestamp", Boolean, nullable=False),
+    Column("time_limit_h", Float, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("failures_in_a_row", Integer, nullable=False),
+    Column("database_failures", JSON, nullable=False),
+    Column("tripped_at", Instant),
+    Column("last_full_due_at", Instant),
+    Column("next_due_at", Instant),
+    Column("next_kind", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("amended_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+    Index("ix_profiles_name_living", "name", unique=True, sqlite_where=text("deleted_at IS NULL")),
+    Index("ix_profiles_next_due_at", "next_due_at", sqlite_where=text("next_due_at IS NOT NULL")),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(),
+    Column("profile_id", ForeignKey("profiles.id"), nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("summary", Text, nullable=False),
+    Column("missed_count", Integer, nullable=False),
+    Column("missed_until", Instant),
+    Column("owner", Text),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("progress_phase", Text),
+    Column("progress_done", BigInteger),
+    Column("progress_total", BigInteger),
+    # Exactly once: whoever claims an occurrence second finds this row and leaves it.
+    UniqueConstraint("profile_id", "due_at"),
+    Index("ix_runs_due_at", "due_at"),
+    Index("ix_runs_profile_due_at", "profile", "due_at"),
+    Index("ix_runs_status_due_at", "status", "due_at"),
+    Index("ix_runs_open", "status", sqlite_where=text("status IN ('queued', 'running')")),
+)
+
+run_items = Table(
+    "run_items",
+    metadata,
+    _id(),
+    Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
+    Column("database", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("kind", Text),
+    Column("reason", Text, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("path", Text),
+    Column("set_id", Text),
+    Column("size_bytes", BigInteger),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    Column("item_id", ForeignKey("run_items.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("number", Integer),
+    Column("severity", Integer),
+    Column("state", Integer),
+    Column("text", Text, nullable=False),
+    Column("is_error", Boolean, nullable=False),
+)
+
+backup_sets = Table(
+    "backup_sets",
+    metadata,
+    _id(),
+    Column("set_id", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("database_size_bytes", BigInteger, nullable=False),
+    Column("base_id", Text),
+    Column("description", Text, nullable=False),
+    Column("copy_only", Boolean, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("profile_id", ForeignKey("profiles.id")),
+    Column("run_id", ForeignKey("runs.id")),
+    # Set when a later backup took the file's place; the row stays, as history.
+    Column("replaced_at", Instant),
+    UniqueConstraint("instance", "set_id"),
+    Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
+
+service = Table(
+    "service",
+    metadata,
+    _id(),
+    Column("wanted", Boolean, nullable=False),
+    Column("pid", Integer),
+    Column("since", Instant),
+)

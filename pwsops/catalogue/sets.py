@@ -1,0 +1,76 @@
+"""Backup sets that we took or came to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from pwsops.catalogue.schema import backup_sets
+from pwsops.rules.model import BackupKind, BackupSet
+
+_FIELDS = tuple(BackupSet.__dataclass_fields__)
+
+
+def add(
+    connection: Connection,
+    backup_set: BackupSet,
+    *,
+    instance: str,
+    profile_id: int | None,
+    run_id: int | None,
+    now: datetime,
+) -> None:
+    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced."""
+    same_place = (
+        (backup_sets.c.instance == instance)
+        & (backup_sets.c.path == backup_set.path)
+        & (backup_sets.c.position == backup_set.position)
+        & (backup_sets.c.set_id != backup_set.set_id)
+        & backup_sets.c.replaced_at.is_(None)
+    )
+    connection.execute(update(backup_sets).where(same_place).values(replaced_at=now))
+    values = {key: getattr(backup_set, key) for key in _FIELDS}
+    values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
+    values |= {"instance": instance, "profile_id": profile_id, "run_id": run_id}
+    connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
+
+
+def of_database(
+    connection: Connection, instance: str, database: str, *, profile_id: int | None = None
+) -> list[BackupSet]:
+    """Give the sets of a database that were not replaced, newest first; only one profile's where that is given."""
+    where = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.database == database,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    if profile_id is not None:
+        where.append(backup_sets.c.profile_id == profile_id)
+    return _sets(connection, where)
+
+
+def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
+    """Give the sets of an instance that were not replaced, newest first, by database."""
+    found: dict[str, list[BackupSet]] = {}
+    for backup_set in _sets(connection, [backup_sets.c.instance == instance, backup_sets.c.replaced_at.is_(None)]):
+        found.setdefault(backup_set.database, []).append(backup_set)
+    return found
+
+
+def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
+    """Give every set of that identity that was not replaced."""
+    return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])
+
+
+def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
+    statement = select(backup_sets).where(*where).order_by(backup_sets.c.finished_at.desc(), backup_sets.c.id.desc())
+    return [_set(row) for row in connection.execute(statement).mappings()]
+
+
+def _set(row: RowMapping) -> BackupSet:
+    values = {key: row[key] for key in _FIELDS}
+    return BackupSet(**(values | {"kind": BackupKind(values["kind"])}))

@@ -1,0 +1,147 @@
+"""The catalogue's file: opened, migrated, and given out as short read and write transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, inspect
+from sqlalchemy import text as sql
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from pwsops.errors import PwsopsError
+
+FILE_NAME = "catalogue.sqlite3"
+HEAD = "0001"
+BUSY_TIMEOUT_S = 15.0
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Catalogue:
+    """One home's memory.
+
+    Parameters
+    ----------
+    home
+        Directory that holds it; made when it does not exist.
+
+    Raises
+    ------
+    PwsopsError
+        When the file cannot be opened, or was written by a newer version of this product.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.path = home / FILE_NAME
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise PwsopsError(
+                f"The home {home} cannot be made: {error.strerror}.",
+                hint="Give a directory you may write to, with --home or PWSOPS_HOME.",
+            ) from None
+        self._engine = create_engine(
+            f"sqlite:///{self.path}", connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=8, max_overflow=32
+        )
+        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "begin", _begin)
+        self._watch_lock = threading.Lock()
+        self._watch: sqlite3.Connection | None = None
+        try:
+            self._migrate()
+        except DatabaseError as error:
+            raise _unusable(self.path, error) from None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state; nothing it does is kept."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _unusable(self.path, error) from None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
+        try:
+            with self._engine.connect().execution_options(pwsops_write=True) as connection, connection.begin():
+                yield connection
+        except OperationalError as error:
+            raise _unusable(self.path, error) from None
+
+    def version(self) -> int:
+        """Give a number that changes whenever any process has committed something. Costs microseconds."""
+        with self._watch_lock:
+            if self._watch is None:
+                self._watch = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            (number,) = self._watch.execute("PRAGMA data_version").fetchone()
+            return int(number)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._watch_lock:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        # Alembic takes a tenth of a second to import; a catalogue that is up to date does without it.
+        found = self._revision()
+        if found == HEAD:
+            return
+        known = {path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
+        if found is not None and found not in known:
+            raise PwsopsError(
+                f"The catalogue {self.path} was written by a newer version of pwsops (schema {found}, here {HEAD}).",
+                hint="Start the newer version, or use another home.",
+            )
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        # Two processes may start on a new home at once: the write lock lets the second find the work done.
+        with self.write() as connection:
+            if self._revision_on(connection) != HEAD:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    def _revision(self) -> str | None:
+        with self._engine.connect() as connection:
+            return self._revision_on(connection)
+
+    @staticmethod
+    def _revision_on(connection: Connection) -> str | None:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.execute(sql("SELECT version_num FROM alembic_version")).scalar()
+        return None if found is None else str(found)
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    # Transactions are begun by `_begin`, not by the driver's guess at what a statement does.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("pwsops_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _unusable(path: Path, error: DatabaseError) -> PwsopsError:
+    cause = str(error.orig)
+    return PwsopsError(
+        f"The catalogue {path} cannot be used: {cause}.",
+        hint="Check that its disk has room and that this user may write there; `pwsops doctor` looks closer.",
+        transient="locked" in cause,
+    )

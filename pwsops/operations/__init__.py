@@ -1,0 +1,105 @@
+"""The one door: every use case, by noun. Pages, command line and notebooks call this and nothing lower."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+import platformdirs
+
+from pwsops.clock import Clock, SystemClock
+from pwsops.operations.access import Context, Core, Role
+from pwsops.operations.audit_log import AuditLog
+from pwsops.operations.changes import Changes
+from pwsops.operations.databases import Databases
+from pwsops.operations.doctor import examine
+from pwsops.operations.instances import Instances
+from pwsops.operations.media import Media
+from pwsops.operations.profiles import Profiles
+from pwsops.operations.records import Check
+from pwsops.operations.restores import Restores
+from pwsops.operations.runs import Runs
+from pwsops.operations.samples import Samples
+from pwsops.operations.service import ServiceControl
+from pwsops.operations.settings import Settings
+
+__all__ = ["Operations", "Role", "default_home", "open_operations"]
+
+HOME_VARIABLE = "PWSOPS_HOME"
+
+
+class Operations:
+    """Everything that can be done on one home, as one person.
+
+    Parameters
+    ----------
+    core
+        What the operations of this process share; `open_operations` makes it.
+    actor, role
+        In whose name, and what they may do.
+    """
+
+    def __init__(self, core: Core, *, actor: str, role: Role) -> None:
+        context = Context(core=core, actor=actor, role=role)
+        self._core = core
+        self.home = core.home
+        self.actor = actor
+        self.role = role
+        self.settings = Settings(context)
+        self.instances = Instances(context)
+        self.databases = Databases(context)
+        self.runs = Runs(context)
+        self.profiles = Profiles(context)
+        self.media = Media(context)
+        self.restores = Restores(context)
+        self.service = ServiceControl(context)
+        self.samples = Samples(context)
+        self.audit = AuditLog(context)
+        self.changes = Changes(context)
+
+    def acting_as(self, actor: str, role: Role) -> Operations:
+        """Give the same operations in another person's name; they share one process's core."""
+        return Operations(self._core, actor=actor, role=role)
+
+    def doctor(self) -> list[Check]:
+        """Look at what is installed, reachable and writable, and say what to do about what is not."""
+        return examine(self._core)
+
+    def close(self) -> None:
+        """Stop this process's part in the scheduling and let go of every file."""
+        if self._core.service is not None:
+            self._core.service.detach()
+        self._core.presence.close()
+        self._core.catalogue.close()
+
+
+def open_operations(
+    home: Path | None = None, *, actor: str | None = None, role: Role = Role.ADMIN, clock: Clock | None = None
+) -> Operations:
+    """Open a home.
+
+    Parameters
+    ----------
+    home
+        Its directory; None takes `default_home()`. Made when it does not exist.
+    actor
+        Whose name goes into the audit log; None takes the operating system's.
+    role, clock
+        What they may do; the time.
+    """
+    core = Core((home or default_home()).expanduser().absolute(), clock=clock or SystemClock())
+    return Operations(core, actor=actor or _user(), role=role)
+
+
+def default_home() -> Path:
+    """Give `PWSOPS_HOME`, or the platform's data directory."""
+    told = os.environ.get(HOME_VARIABLE)
+    return Path(told) if told else Path(platformdirs.user_data_dir("pwsops", appauthor=False))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,84 @@
+"""Who acts, what they may do, and the note that it was done: the one place for the three."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pwsops.catalogue import Catalogue, Connection, audit, instances
+from pwsops.clock import Clock
+from pwsops.engines.base import Engine, Instance
+from pwsops.engines.registry import open_engine
+from pwsops.errors import Denied, NotFound
+from pwsops.presence import Presence
+from pwsops.runner import Runner
+from pwsops.secrets import Vault
+from pwsops.service import Service
+
+
+class Role(StrEnum):
+    """What somebody may do: look; start runs too; or everything."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+_RANK = {role: rank for rank, role in enumerate(Role)}
+
+
+class Core:
+    """What the operations of one process share: one catalogue, one runner, one part in the scheduling."""
+
+    def __init__(self, home: Path, *, clock: Clock) -> None:
+        self.home = home
+        self.clock = clock
+        self.catalogue = Catalogue(home)
+        self.vault = Vault(home)
+        self.presence = Presence(home)
+        self.runner = Runner(self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine)
+        self.service: Service | None = None
+
+    def instance(self, name: str) -> Instance:
+        """Give an instance with its password open; raises `NotFound`."""
+        with self.catalogue.read() as connection:
+            row = instances.find(connection, name)
+            known = [other.name for other in instances.every(connection)]
+        if row is None:
+            listed = f"Known: {', '.join(known)}." if known else "None is known yet: `pwsops instance add` adds one."
+            raise NotFound(f"There is no instance {name!r}.", hint=listed)
+        return Instance(
+            name=row.name,
+            engine=row.engine,
+            address=row.address,
+            options=row.options,
+            login=row.login,
+            password=None if row.sealed_password is None else self.vault.open(row.sealed_password),
+        )
+
+    def engine(self, name: str) -> Engine:
+        """Give the engine that serves an instance."""
+        return open_engine(self.instance(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One person (or the service) at the door."""
+
+    core: Core
+    actor: str
+    role: Role
+
+    def allow(self, needed: Role, action: str) -> None:
+        """Raise `Denied` unless the role at hand is `needed` or more."""
+        if _RANK[self.role] < _RANK[needed]:
+            raise Denied(
+                f"{self.actor} may not {action}: that needs the role {needed.value}, theirs is {self.role.value}.",
+                hint="Ask an administrator to do it, or to give you that role.",
+            )
+
+    def note(self, connection: Connection, action: str, subject: str, detail: str = "") -> None:
+        """Write what is being done into the audit log, in the transaction that does it."""
+        now = self.core.clock.now()
+        audit.append(connection, at=now, actor=self.actor, action=action, subject=subject, detail=detail)

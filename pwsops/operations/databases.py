@@ -1,0 +1,101 @@
+"""The databases of an instance, with what would be lost if one vanished now; and the server's directories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pwsops.catalogue import profiles, sets
+from pwsops.engines.base import DatabaseInfo, DatabaseState, DirectoryCheck, DirectoryEntry, Engine
+from pwsops.errors import NotFound, PwsopsError
+from pwsops.operations.access import Context, Role
+from pwsops.operations.records import DatabaseView
+from pwsops.rules.exposure import exposure_s
+from pwsops.rules.model import BackupKind, BackupSet
+
+
+class Databases:
+    """List databases, browse the server, create an empty database for one that is gone."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(self, instance: str) -> list[DatabaseView]:
+        """Give the databases of an instance by name; those of profiles that are gone from it too, as GONE."""
+        core = self._context.core
+        engine = core.engine(instance)
+        found = {info.name: info for info in engine.databases()}
+        users: dict[str, list[str]] = {}
+        with core.catalogue.read() as connection:
+            known = sets.of_instance(connection, instance)
+            for row in profiles.living(connection):
+                if row.fields["instance"] == instance:
+                    for database in row.fields["databases"]:
+                        users.setdefault(database, []).append(row.name)
+        for name in users:
+            found.setdefault(name, _gone(name))
+        shelf = _Shelf(engine)
+        return [
+            self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
+            for name in sorted(found, key=str.lower)
+        ]
+
+    def browse(self, instance: str, path: str) -> Sequence[DirectoryEntry]:
+        """List a directory on the database server."""
+        return self._context.core.engine(instance).browse(path)
+
+    def check_directory(self, instance: str, path: str) -> DirectoryCheck:
+        """Say whether backups can be written there, as far as the server can tell."""
+        return self._context.core.engine(instance).check_directory(path)
+
+    def create(self, instance: str, name: str) -> None:
+        """Create an empty database, the confirmed step before restoring one that is gone."""
+        self._context.allow(Role.ADMIN, "create a database")
+        core = self._context.core
+        core.engine(instance).create_database(name)
+        with core.catalogue.write() as connection:
+            self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
+
+    def _view(self, info: DatabaseInfo, known: Sequence[BackupSet], users: Sequence[str]) -> DatabaseView:
+        def newest(kind: BackupKind) -> BackupSet | None:
+            return next((one for one in known if one.kind is kind), None)
+
+        full, incremental = newest(BackupKind.FULL), newest(BackupKind.DIFFERENTIAL)
+        return DatabaseView(
+            name=info.name,
+            size_bytes=info.size_bytes,
+            state=info.state,
+            reason=info.reason,
+            last_full_at=full.finished_at if full else None,
+            last_incremental_at=incremental.finished_at if incremental else None,
+            exposure_s=exposure_s(known, self._context.core.clock.now()),
+            profiles=users,
+        )
+
+
+def _gone(name: str) -> DatabaseInfo:
+    return DatabaseInfo(
+        name=name, size_bytes=0, state=DatabaseState.GONE, reason="a profile names it, and the instance has it no more"
+    )
+
+
+class _Shelf:
+    """Tells whether a set's file still lies where it was written. A directory that cannot be read proves nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._files: dict[str, set[str] | None] = {}
+
+    def holds(self, backup_set: BackupSet) -> bool:
+        directory, _ = self._engine.split(backup_set.path)
+        if directory not in self._files:
+            self._files[directory] = self._listed(directory)
+        files = self._files[directory]
+        return files is None or backup_set.path in files
+
+    def _listed(self, directory: str) -> set[str] | None:
+        try:
+            return {entry.path for entry in self._engine.browse(directory)}
+        except NotFound:
+            return set()
+        except PwsopsError:
+            return None

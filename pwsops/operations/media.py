@@ -1,0 +1,51 @@
+"""Media files: what is in one, and whether it still holds."""
+
+from __future__ import annotations
+
+from pwsops.engines.base import Engine, ProgressCallback, Verification
+from pwsops.engines.registry import embedded_engine
+from pwsops.errors import InvalidInput
+from pwsops.operations.access import Context
+from pwsops.rules.model import BackupSet
+
+
+class Media:
+    """Read and verify media files."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def read(self, path: str, instance: str | None = None) -> list[BackupSet]:
+        """List every backup set in a file, by position.
+
+        Parameters
+        ----------
+        path
+            The file, as the instance's server sees it.
+        instance
+            Whose server; None takes the embedded engine, whose media need none.
+        """
+        return self._engine(instance).read_media(path)
+
+    def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
+        """Give one set of a file; raises `InvalidInput` when the file has no such position."""
+        found = self.read(path, instance)
+        for backup_set in found:
+            if backup_set.position == position:
+                return backup_set
+        raise InvalidInput(
+            f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them."
+        )
+
+    def verify(
+        self,
+        path: str,
+        position: int = 1,
+        instance: str | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Verification:
+        """Read a set from end to end and check every checksum; damage is raised as `MediaError`."""
+        return self._engine(instance).verify(self.find(path, position, instance), on_progress)
+
+    def _engine(self, instance: str | None) -> Engine:
+        return embedded_engine() if instance is None else self._context.core.engine(instance)

@@ -1,0 +1,290 @@
+"""Backup profiles: from the wizard's last click to the breaker's refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from tzlocal import get_localzone_name
+
+from pwsops.catalogue import Connection, claims, profiles, runs, settings
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.operations.access import Context, Role
+from pwsops.operations.lookup import find_profile
+from pwsops.operations.records import ProfileView
+from pwsops.operations.views import profile_view, run_views
+from pwsops.profile import BackupProfile, BackupSettings
+from pwsops.rules import recurrence as rules
+from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
+
+Views = list[ProfileView]
+
+
+class Profiles:
+    """Create, edit, switch, delete, preview and list profiles."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(self) -> list[ProfileView]:
+        """Give all profiles by name, each with its last run and what runs now."""
+        with self._context.core.catalogue.read() as connection:
+            return self._views(connection, profiles.living(connection))
+
+    def view(self, name: str) -> ProfileView:
+        """Give one row of the list; raises `NotFound`."""
+        with self._context.core.catalogue.read() as connection:
+            return self._views(connection, [find_profile(connection, name)])[0]
+
+    def get(self, name: str) -> BackupProfile:
+        """Give an editable copy; raises `NotFound`. A tripped profile's copy is active, since saving it arms it."""
+        with self._context.core.catalogue.read() as connection:
+            row = find_profile(connection, name)
+        profile = row.profile()
+        profile.active = row.state is not ProfileState.INACTIVE
+        return profile
+
+    def new(self) -> BackupProfile:
+        """Give a profile that starts from the settings and from this minute."""
+        with self._context.core.catalogue.read() as connection:
+            defaults = BackupSettings(**settings.load(connection))
+        shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
+        zone = defaults.timezone or _local_zone()
+        start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
+        return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
+
+    def create(self, profile: BackupProfile) -> ProfileView:
+        """Remember a new profile; from now on it runs, unless it is not active.
+
+        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
+        only the server can tell, and a doubtful answer must not stand in anybody's way.
+        """
+        self._context.allow(Role.ADMIN, "create a profile")
+        profile.check()
+        self._check_databases(profile, already=())
+        core = self._context.core
+        state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
+        with core.catalogue.write() as connection:
+            self._check_free(connection, profile.name)
+            profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
+            self._plan(connection, profile_id)
+            self._context.note(connection, "create profile", profile.name, profile.summary())
+            return self._views(connection, [profiles.get(connection, profile_id)])[0]
+
+    def save(self, name: str, profile: BackupProfile, *, note: str = "") -> ProfileView:
+        """Replace a profile's fields; takes effect before its next occurrence.
+
+        Saving a tripped profile arms it again, and wants something amended: a field, or `note`, which tells what was
+        amended on the server.
+        """
+        self._context.allow(Role.ADMIN, "edit a profile")
+        profile.check()
+        with self._context.core.catalogue.read() as connection:
+            before = find_profile(connection, name)
+        self._check_databases(profile, already=before.fields["databases"])
+        with self._context.core.catalogue.write() as connection:
+            row = find_profile(connection, name)
+            changes = _changes(row, profile)
+            self._check_amended(row, changes, note)
+            if profile.name != name:
+                self._check_free(connection, profile.name)
+            self._amend(connection, row, profile)
+            detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
+            self._context.note(connection, "edit profile", profile.name, detail)
+            return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def delete(self, name: str) -> None:
+        """Forget a profile. Its history and its backups stay."""
+        self._context.allow(Role.ADMIN, "delete a profile")
+        now = self._context.core.clock.now()
+        with self._context.core.catalogue.write() as connection:
+            row = find_profile(connection, name)
+            profiles.set_state(connection, row.id, deleted_at=now, next_due_at=None, state=ProfileState.INACTIVE.value)
+            self._context.note(connection, "delete profile", name, "history and backups stay")
+
+    def activate(self, name: str) -> ProfileView:
+        """Put a profile's schedule in force. Refused for a tripped one, which has to be amended."""
+        self._context.allow(Role.ADMIN, "activate a profile")
+        with self._context.core.catalogue.write() as connection:
+            row = find_profile(connection, name)
+            if row.state is ProfileState.TRIPPED:
+                raise Refused(
+                    f"The profile {name!r} cannot simply be activated: it was switched off after "
+                    f"{row.failures_in_a_row} failed runs in a row.",
+                    hint="Open it and amend what made it fail; if the cure was on the server, say so in its note "
+                    f'(`pwsops profile edit "{name}" --note "what was amended"`). Saving it activates it.',
+                )
+            return self._switch(connection, row, ProfileState.ACTIVE, "activate profile")
+
+    def deactivate(self, name: str) -> ProfileView:
+        """Take a profile's schedule out of force; it can still be started by hand."""
+        self._context.allow(Role.ADMIN, "deactivate a profile")
+        with self._context.core.catalogue.write() as connection:
+            row = find_profile(connection, name)
+            if row.state is ProfileState.TRIPPED:
+                raise Refused(
+                    f"The profile {name!r} is off already: it was switched off after {row.failures_in_a_row} failed "
+                    "runs in a row.",
+                    hint="Amend it to switch it on, or delete it.",
+                )
+            return self._switch(connection, row, ProfileState.INACTIVE, "deactivate profile")
+
+    def preview(
+        self,
+        profile: BackupProfile | str,
+        *,
+        start: datetime | None = None,
+        until: datetime | None = None,
+        count: int | None = None,
+    ) -> Sequence[Occurrence]:
+        """Give the runs to come; at least one of `until` and `count` should bound them, or the profile's own end.
+
+        Parameters
+        ----------
+        profile
+            A profile being edited (as if nothing had run yet), or the name of a stored one.
+        start
+            First instant, included; None is now. Naive: wall time in the profile's zone.
+        until
+            No occurrence at or after this instant; aware.
+        """
+        if isinstance(profile, str):
+            with self._context.core.catalogue.read() as connection:
+                row = find_profile(connection, profile)
+            profile, has_full = row.profile(), row.last_full_due_at is not None
+        else:
+            has_full = False
+        recurrence, renewal = profile.recurrence(), profile.renewal()
+        rules.validate(recurrence, renewal)
+        now = self._context.core.clock.now()
+        start = start or now
+        if start.tzinfo is None:
+            start = start.replace(tzinfo=ZoneInfo(profile.timezone))
+        found = rules.occurrences(
+            recurrence,
+            incremental=profile.incremental,
+            renewal=renewal,
+            start=start,
+            first_is_full=not has_full and _nothing_between(recurrence, now, start),
+        )
+        bounded = islice(found, count)
+        if until is None:
+            return [*bounded]
+        result = []
+        for occurrence in bounded:
+            if occurrence.due_at >= until:
+                break
+            result.append(occurrence)
+        return result
+
+    def _check_free(self, connection: Connection, name: str) -> None:
+        if profiles.find(connection, name) is not None:
+            raise Conflict(f"The profile {name!r} exists already.", hint="Choose another name, or edit that one.")
+
+    def _check_databases(self, profile: BackupProfile, *, already: Sequence[str]) -> None:
+        """Refuse names that the instance does not have; those the profile had before may be gone by now."""
+        engine = self._context.core.engine(profile.instance)
+        known_before = set(already)
+        added = [name for name in profile.databases if name not in known_before]
+        if not added:
+            return
+        try:
+            names = [info.name for info in engine.databases()]
+        except PwsopsError as error:
+            if error.transient:
+                return
+            raise
+        profile.databases = [_canonical(name, names) for name in profile.databases]
+        for name in profile.databases:
+            if name not in names and name not in known_before:
+                near = get_close_matches(name, names, n=3) or names[:5]
+                raise InvalidInput(
+                    f"The instance {profile.instance!r} has no database {name!r}.",
+                    hint=f"There is {', '.join(near)}." if near else "It has no databases at all; check its address.",
+                )
+
+    def _check_amended(self, row: ProfileRow, changes: Sequence[str], note: str) -> None:
+        if row.state is ProfileState.TRIPPED and not changes and not note.strip():
+            raise Refused(
+                f"The profile {row.name!r} was switched off after {row.failures_in_a_row} failed runs in a row, and "
+                "nothing about it was amended.",
+                hint="Change what made it fail, or say in the note what was amended on the server.",
+            )
+
+    def _amend(self, connection: Connection, row: ProfileRow, profile: BackupProfile) -> None:
+        profiles.amend(connection, row.id, profile, now=self._context.core.clock.now())
+        values = {"state": (ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE).value}
+        if row.state is ProfileState.TRIPPED:
+            profiles.set_state(connection, row.id, **values, failures_in_a_row=0, database_failures={}, tripped_at=None)
+        else:
+            profiles.set_state(connection, row.id, **values)
+        if row.fields["instance"] != profile.instance or row.fields["directory"] != profile.directory:
+            # A chain is not continued across places: the next run takes a full.
+            profiles.set_state(connection, row.id, last_full_due_at=None)
+        self._plan(connection, row.id)
+
+    def _switch(self, connection: Connection, row: ProfileRow, state: ProfileState, action: str) -> ProfileView:
+        profiles.set_state(connection, row.id, state=state.value)
+        self._plan(connection, row.id)
+        self._context.note(connection, action, row.name)
+        return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def _plan(self, connection: Connection, profile_id: int) -> None:
+        row = profiles.get(connection, profile_id)
+        due: tuple[int, datetime | None, BackupKind | None] = (profile_id, None, None)
+        if row.state is ProfileState.ACTIVE:
+            due = claims.next_due(row, self._context.core.clock.now())
+        profiles.schedule(connection, [due])
+
+    def _views(self, connection: Connection, rows: Sequence[ProfileRow]) -> Views:
+        ended = runs.last_ended(connection)
+        going = {run["profile_id"]: run for run in runs.open_runs(connection)}
+        wanted = [ended[row.id] for row in rows if row.id in ended]
+        wanted += [going[row.id] for row in rows if row.id in going]
+        views = {view.id: view for view in run_views(connection, wanted)}
+        return [
+            profile_view(
+                row,
+                last=views[ended[row.id]["id"]] if row.id in ended else None,
+                running=views[going[row.id]["id"]] if row.id in going else None,
+            )
+            for row in rows
+        ]
+
+
+def _local_zone() -> str:
+    """Give this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
+    name = get_localzone_name()
+    return name if name and not name.startswith("Etc/") else "UTC"
+
+
+def _nothing_between(recurrence: Recurrence, now: datetime, start: datetime) -> bool:
+    """Say whether a look ahead begins at the first run to come, which is then the first full."""
+    due = rules.next_due(recurrence, now)
+    return start <= now or due is None or due >= start
+
+
+def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:
+    after = profile.fields()
+    changes = [
+        f"{key} from {_told(value)} to {_told(after[key])}" for key, value in row.fields.items() if after[key] != value
+    ]
+    if row.state is not ProfileState.TRIPPED and profile.active != (row.state is ProfileState.ACTIVE):
+        changes.append("active" if profile.active else "inactive")
+    return changes
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _canonical(name: str, names: Sequence[str]) -> str:
+    """Give the name as the instance spells it: a file's stem will do where it is the only one of its kind."""
+    if name in names:
+        return name
+    same_stem = [other for other in names if other.rpartition(".")[0] == name]
+    return same_stem[0] if len(same_stem) == 1 else name

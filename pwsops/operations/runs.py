@@ -1,0 +1,161 @@
+"""Runs: the history, and those started by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from pwsops.catalogue import claims, runs, service_state
+from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
+from pwsops.operations.access import Context, Role
+from pwsops.operations.lookup import find_profile
+from pwsops.operations.records import RunView
+from pwsops.operations.views import run_views
+from pwsops.rules.model import BackupKind, RunStatus, Trigger
+from pwsops.service import is_running
+
+POLL_S = 0.1
+
+OnChange = Callable[[RunView], None]
+
+
+class Runs:
+    """List and look at runs, start one, wait for it, cancel it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(
+        self, profile: str | None = None, status: RunStatus | None = None, limit: int | None = 50, offset: int = 0
+    ) -> list[RunView]:
+        """Give runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
+        with self._context.core.catalogue.read() as connection:
+            found = runs.listing(connection, profile=profile, status=status, limit=limit, offset=offset)
+            return run_views(connection, found)
+
+    def count(self, profile: str | None = None, status: RunStatus | None = None) -> int:
+        """Count the runs that `list` would give without its limit."""
+        with self._context.core.catalogue.read() as connection:
+            return runs.count(connection, profile=profile, status=status)
+
+    def get(self, run_id: int) -> RunView:
+        """Give one run with every message; raises `NotFound`."""
+        with self._context.core.catalogue.read() as connection:
+            row = runs.get(connection, run_id)
+            if row is None:
+                raise NotFound(f"There is no run {run_id}.", hint="`pwsops runs` lists those there are.")
+            return run_views(connection, [row], with_messages=True)[0]
+
+    def start(self, profile: str, kind: BackupKind | None = None) -> RunView:
+        """Queue a run for the backup service; it begins at once where a place is free.
+
+        Raises `Refused` when the service is stopped, and `Conflict` when a run of the profile is under way.
+        """
+        self._context.allow(Role.OPERATOR, "start a run")
+        self._check_service(profile)
+        return self.get(self._queue(profile, kind, owner=None))
+
+    def run_here(self, profile: str, kind: BackupKind | None = None, on_change: OnChange | None = None) -> RunView:
+        """Do a run in this process, whether or not the service runs, and give it when it has ended."""
+        self._context.allow(Role.OPERATOR, "start a run")
+        core = self._context.core
+        run_id = self._queue(profile, kind, owner=core.presence.token)
+        work = threading.Thread(target=core.runner.execute, args=(run_id,), name="pwsops-run-here", daemon=True)
+        work.start()
+        try:
+            while work.is_alive():
+                work.join(POLL_S)
+                core.runner.cancel_requested()
+                if on_change is not None:
+                    on_change(self.get(run_id))
+        except BaseException:
+            core.runner.cancel(run_id)
+            work.join()
+            raise
+        return self.get(run_id)
+
+    def wait(self, run_id: int, on_change: OnChange | None = None, timeout_s: float | None = None) -> RunView:
+        """Wait for a run to end, wherever it goes on.
+
+        Raises `PwsopsError`, transient, when `timeout_s` have passed, and `Refused` when the service was stopped
+        before the run's turn came.
+        """
+        core = self._context.core
+        deadline = None if timeout_s is None else core.clock.monotonic() + timeout_s
+        pause = threading.Event()
+        seen = -1
+        while True:
+            version = core.catalogue.version()
+            view = self.get(run_id)
+            if view.status.ended:
+                return view
+            if on_change is not None and version != seen:
+                on_change(view)
+            seen = version
+            self._check_waiting(view, deadline)
+            pause.wait(POLL_S)
+
+    def cancel(self, run_id: int) -> None:
+        """Ask a run to stop, wherever it goes on; what it has written so far of the current database is removed."""
+        self._context.allow(Role.OPERATOR, "cancel a run")
+        core = self._context.core
+        view = self.get(run_id)
+        if view.status.ended:
+            raise Refused(
+                f"The run {run_id} of {view.profile!r} has ended already: {view.status.value}.",
+                hint="There is nothing left to cancel.",
+            )
+        with core.catalogue.write() as connection:
+            runs.change(connection, run_id, cancel_requested=True)
+            self._context.note(connection, "cancel run", view.profile, f"run {run_id}")
+        core.runner.cancel(run_id)
+
+    def _queue(self, profile: str, kind: BackupKind | None, *, owner: str | None) -> int:
+        core = self._context.core
+        now = core.clock.now()
+        with core.catalogue.write() as connection:
+            row = find_profile(connection, profile)
+            going = runs.open_of(connection, row.id)
+            if going is not None:
+                raise Conflict(
+                    f"A run of {profile!r} is under way already (run {going['id']}, {going['status']}).",
+                    hint="Wait for its end, or cancel it.",
+                )
+            planned = kind or claims.plan_kind(row, now, row.last_full_due_at)
+            run_id = runs.add(
+                connection,
+                profile_id=row.id,
+                profile=row.name,
+                due_at=now,
+                kind=planned,
+                trigger=Trigger.MANUAL,
+                owner=owner,
+            )
+            self._context.note(connection, "start run", profile, f"run {run_id}, {planned.value}")
+        return run_id
+
+    def _check_service(self, profile: str) -> None:
+        core = self._context.core
+        with core.catalogue.read() as connection:
+            find_profile(connection, profile)
+            wanted = service_state.load(connection).wanted
+        if not wanted or not is_running(core.home):
+            raise Refused(
+                f"{profile!r} cannot be started: the backup service is stopped.",
+                hint="Start it from the dashboard, with `pwsops serve` or with `pwsops service run`; "
+                "`pwsops run NAME --here` does the run in the command itself.",
+            )
+
+    def _check_waiting(self, view: RunView, deadline: float | None) -> None:
+        core = self._context.core
+        if view.status is RunStatus.QUEUED and not is_running(core.home):
+            raise Refused(
+                f"Run {view.id} of {view.profile!r} waits, and the backup service has stopped.",
+                hint="It begins when the service is started again; `pwsops runs` shows it then.",
+            )
+        if deadline is not None and core.clock.monotonic() > deadline:
+            raise PwsopsError(
+                f"Run {view.id} of {view.profile!r} has not ended yet.",
+                hint="It goes on; `pwsops runs` shows how it ends.",
+                transient=True,
+            )

@@ -1,0 +1,118 @@
+"""The backup service: whether it runs, and its switch. Works from any process of the same home."""
+
+from __future__ import annotations
+
+import threading
+
+from pwsops.catalogue import Connection, profiles, service_state, settings
+from pwsops.errors import PwsopsError, Refused
+from pwsops.operations.access import Context, Role
+from pwsops.operations.records import ServiceView
+from pwsops.profile import BackupSettings
+from pwsops.service import WATCH_EVERY_S, Service, is_running
+
+SWITCH_S = 10.0
+"""How long switching may take before it is called off: the leader looks up five times a second."""
+
+
+class ServiceControl:
+    """Start, stop, and look at the backup service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def status(self) -> ServiceView:
+        """Say whether the service runs and where; if not, why nothing can be started."""
+        core = self._context.core
+        running = is_running(core.home)
+        with core.catalogue.read() as connection:
+            row = service_state.load(connection)
+            due = profiles.earliest_due(connection)
+        here = core.service is not None and core.service.leads
+        return ServiceView(
+            running=running and row.wanted,
+            here=here,
+            pid=row.pid if running else None,
+            since=row.since if running else None,
+            why_not="" if running and row.wanted else _why_not(wanted=row.wanted),
+            next_due_at=due,
+        )
+
+    def attach(self) -> None:
+        """Make this process schedule the home, or stand by while another does. Returns at once; safe to repeat."""
+        core = self._context.core
+        if core.service is None:
+            with core.catalogue.read() as connection:
+                parallel = self._parallel(connection)
+            core.service = Service(
+                core.catalogue,
+                clock=core.clock,
+                presence=core.presence,
+                runner=core.runner,
+                parallel_runs=parallel,
+            )
+        self._want(True)
+        core.service.attach()
+
+    def run(self, stop: threading.Event) -> None:
+        """Schedule, or stand by, until `stop` is set or somebody stops the service."""
+        self.attach()
+        core = self._context.core
+        try:
+            while not stop.wait(WATCH_EVERY_S):
+                with core.catalogue.read() as connection:
+                    if not service_state.load(connection).wanted:
+                        return
+        finally:
+            if core.service is not None:
+                core.service.detach()
+                core.service = None
+
+    def start(self) -> ServiceView:
+        """Start the service in whichever process can run it; raises `Refused` when there is none."""
+        self._context.allow(Role.OPERATOR, "start the service")
+        self._want(True, note="start service")
+        if self._becomes(running=True, seconds=SWITCH_S if self._context.core.service else 2.0):
+            return self.status()
+        self._want(False)
+        raise Refused(
+            "The backup service cannot be started from here: no process is there to run it.",
+            hint="Start `pwsops serve` (with the dashboard) or `pwsops service run`, and leave it running.",
+        )
+
+    def stop(self) -> ServiceView:
+        """Stop the service, wherever it runs. Runs that have begun go on to their end."""
+        self._context.allow(Role.ADMIN, "stop the service")
+        self._want(False, note="stop service")
+        if self._becomes(running=False, seconds=SWITCH_S):
+            return self.status()
+        raise PwsopsError(
+            "The backup service was asked to stop and has not answered yet.",
+            hint="It stops as soon as it can; `pwsops service status` tells.",
+            transient=True,
+        )
+
+    def _want(self, wanted: bool, *, note: str = "") -> None:
+        with self._context.core.catalogue.write() as connection:
+            if service_state.load(connection).wanted != wanted:
+                service_state.want(connection, wanted)
+                if note:
+                    self._context.note(connection, note, "service")
+
+    def _becomes(self, *, running: bool, seconds: float) -> bool:
+        clock, pause = self._context.core.clock, threading.Event()
+        deadline = clock.monotonic() + seconds
+        while self.status().running != running or is_running(self._context.core.home) != running:
+            if clock.monotonic() > deadline:
+                return False
+            pause.wait(WATCH_EVERY_S / 4)
+        return True
+
+    def _parallel(self, connection: Connection) -> int:
+        return int(BackupSettings(**settings.load(connection)).parallel_runs)
+
+
+def _why_not(*, wanted: bool) -> str:
+    if wanted:
+        return "The backup service is not running: no process is there to run it."
+    return "The backup service is stopped."

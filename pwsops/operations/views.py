@@ -1,0 +1,75 @@
+"""From the catalogue's rows to the records that are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pwsops.catalogue import Connection, RowMapping, runs
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.engines.base import Progress
+from pwsops.operations.records import ItemView, ProfileView, RunView
+from pwsops.rules import breaker
+from pwsops.rules.model import BackupKind, Message, RunStatus, Trigger
+from pwsops.rules.recurrence import describe
+
+
+def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_messages: bool = False) -> list[RunView]:
+    """Give runs with their items, and the items' messages where asked for."""
+    items = runs.items(connection, [row["id"] for row in rows])
+    told: dict[int, list[Message]] = {}
+    if with_messages:
+        told = runs.messages_of(connection, [item["id"] for of_run in items.values() for item in of_run])
+    return [_run(row, [_item(item, told.get(item["id"], [])) for item in items[row["id"]]]) for row in rows]
+
+
+def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | None) -> ProfileView:
+    """Give one row of the list of profiles."""
+    fields = row.fields
+    return ProfileView(
+        id=row.id,
+        name=row.name,
+        instance=fields["instance"],
+        databases=tuple(fields["databases"]),
+        directory=fields["directory"],
+        state=row.state,
+        health=breaker.health(row.state, last.status if last else None),
+        schedule=describe(row.recurrence(), incremental=fields["incremental"], renewal=row.renewal()),
+        incremental=fields["incremental"],
+        next_due_at=row.next_due_at,
+        next_kind=row.next_kind if row.next_due_at else None,
+        last_run=last,
+        running=running,
+        failures_in_a_row=row.failures_in_a_row,
+        tripped_at=row.tripped_at,
+        red_databases=tuple(name for name, count in row.database_failures.items() if breaker.trips(count)),
+    )
+
+
+def _run(row: RowMapping, items: Sequence[ItemView]) -> RunView:
+    progress = None
+    if row["progress_phase"] is not None:
+        progress = Progress(
+            phase=row["progress_phase"], done_bytes=row["progress_done"], total_bytes=row["progress_total"]
+        )
+    return RunView(
+        id=row["id"],
+        profile=row["profile"],
+        due_at=row["due_at"],
+        status=RunStatus(row["status"]),
+        kind=BackupKind(row["kind"]),
+        trigger=Trigger(row["trigger"]),
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        summary=row["summary"],
+        missed_count=row["missed_count"],
+        missed_until=row["missed_until"],
+        items=tuple(items),
+        progress=progress,
+    )
+
+
+def _item(row: RowMapping, told: Sequence[Message]) -> ItemView:
+    values = {key: row[key] for key in ItemView.__dataclass_fields__ if key != "messages"}
+    values["status"] = RunStatus(values["status"])
+    values["kind"] = values["kind"] and BackupKind(values["kind"])
+    return ItemView(**values, messages=tuple(told))

@@ -1,0 +1,60 @@
+"""Who is alive on this home. A process shows its presence by a locked file, which the kernel unlocks when it dies."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_DIRECTORY = "processes"
+
+
+class Presence:
+    """This process's own sign of life, under a token that no other process ever had.
+
+    Parameters
+    ----------
+    home
+        The home whose runs this process may own.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.token = uuid.uuid4().hex
+        self._directory = home / _DIRECTORY
+        self._directory.mkdir(exist_ok=True)
+        self._lock = FileLock(self._directory / f"{self.token}.lock", thread_local=False)
+        self._lock.acquire(blocking=False)
+
+    def is_alive(self, token: str | None) -> bool:
+        """Say whether the process of that token still lives; a dead one's file is removed."""
+        if token is None:
+            return False
+        if token == self.token:
+            return self._lock.is_locked
+        path = self._directory / f"{token}.lock"
+        if not path.exists():
+            return False
+        if is_held(path):
+            return True
+        with suppress(OSError):
+            path.unlink()
+        return False
+
+    def close(self) -> None:
+        """Take the sign of life away."""
+        self._lock.release()
+        with suppress(OSError):
+            (self._directory / f"{self.token}.lock").unlink()
+
+
+def is_held(path: Path) -> bool:
+    """Say whether some process holds the lock of that file, by trying to take it for a moment."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False

@@ -1,0 +1,322 @@
+"""One run, start to finish: plan each database, ask the engine, remember what it said.
+
+The runner joins engine and catalogue; neither knows the other. A broken database fails its item, never the others.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from pwsops.catalogue import Catalogue, RowMapping, outcomes, profiles, runs, sets
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.clock import Clock
+from pwsops.engines.base import BackupRequest, BackupResult, Engine, Progress
+from pwsops.errors import BaseUnusable, Cancelled, PwsopsError
+from pwsops.presence import Presence
+from pwsops.rules.chain import choose_base
+from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.naming import media_file_name
+
+ATTEMPTS = 3
+RETRY_FIRST_WAIT_S = 1.0
+PROGRESS_EVERY_S = 0.5
+
+_log = structlog.get_logger()
+
+OpenEngine = Callable[[str], Engine]
+
+
+@dataclass
+class _Job:
+    """What one run needs while it goes on."""
+
+    run_id: int
+    profile: ProfileRow
+    kind: BackupKind
+    engine: Engine | None
+    cancel: threading.Event
+    deadline: float
+
+
+class Runner:
+    """Executes runs that have a row already.
+
+    Parameters
+    ----------
+    catalogue, clock
+        Where runs are remembered, and the time.
+    presence
+        This process's sign of life; runs are owned in its name.
+    open_engine
+        Gives the engine of an instance by its name; raises `PwsopsError`.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._presence = presence
+        self._open_engine = open_engine
+        self._cancels: dict[int, threading.Event] = {}
+
+    def execute(self, run_id: int) -> RunStatus:
+        """Do one queued run and give how it ended. Never raises for what a database or a server did."""
+        cancel = self._cancels.setdefault(run_id, threading.Event())
+        try:
+            job, items = self._start(run_id, cancel)
+            if job is None:
+                return RunStatus.CANCELLED
+            for item_id, database in items:
+                self._do_item(job, item_id, database)
+            with self._catalogue.write() as connection:
+                return outcomes.run_finished(connection, run_id, now=self._clock.now())
+        finally:
+            self._cancels.pop(run_id, None)
+
+    def cancel(self, run_id: int) -> bool:
+        """Stop a run of this process; False when it is not one."""
+        cancel = self._cancels.get(run_id)
+        if cancel is None:
+            return False
+        cancel.set()
+        return True
+
+    def cancel_requested(self) -> None:
+        """Stop those of our runs that another process asked to stop."""
+        if not self._cancels:
+            return
+        with self._catalogue.read() as connection:
+            for run in runs.open_runs(connection):
+                if run["cancel_requested"]:
+                    self.cancel(run["id"])
+
+    def cancel_all(self) -> None:
+        """Stop every run of this process."""
+        for cancel in list(self._cancels.values()):
+            cancel.set()
+
+    def reconcile(self) -> None:
+        """Settle the runs of processes that died: what the engine finished is finished here, the rest failed.
+
+        A queued run of a dead process is simply put back into the queue: nothing of it was done.
+        """
+        with self._catalogue.read() as connection:
+            left = [run for run in runs.open_runs(connection) if not self._presence.is_alive(run["owner"])]
+        for run in left:
+            if run["status"] == RunStatus.RUNNING.value:
+                self._settle(run)
+            elif run["owner"] is not None:
+                with self._catalogue.write() as connection:
+                    runs.change(connection, run["id"], owner=None)
+
+    def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
+        now = self._clock.now()
+        with self._catalogue.write() as connection:
+            run = runs.get(connection, run_id)
+            if run is None or run["status"] != RunStatus.QUEUED.value:
+                return None, []
+            profile = profiles.get(connection, run["profile_id"])
+            reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
+                "cancelled before it began" if run["cancel_requested"] or cancel.is_set() else ""
+            )
+            if reason:
+                runs.change(connection, run_id, status=RunStatus.CANCELLED.value, finished_at=now, summary=reason)
+                return None, []
+            databases = profile.fields["databases"]
+            ids = runs.start(connection, run_id, owner=self._presence.token, databases=databases, now=now)
+        limit_s = float(profile.fields["time_limit_h"]) * 3600
+        job = _Job(
+            run_id=run_id,
+            profile=profile,
+            kind=BackupKind(run["kind"]),
+            engine=None,
+            cancel=cancel,
+            deadline=self._clock.monotonic() + limit_s,
+        )
+        return job, list(zip(ids, databases, strict=True))
+
+    def _do_item(self, job: _Job, item_id: int, database: str) -> None:
+        with self._catalogue.write() as connection:
+            now = self._clock.now()
+            runs.change_item(connection, item_id, status=RunStatus.RUNNING.value, started_at=now)
+        told: list[Message] = []
+        try:
+            if job.cancel.is_set():
+                raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
+            if job.engine is None:
+                job.engine = self._open_engine(job.profile.fields["instance"])
+            result, reason = self._back_up(job, job.engine, database, told)
+        except PwsopsError as error:
+            self._failed(item_id, error, told)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the other databases still get their turn
+            _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
+            self._failed(item_id, _unexpected(database, error), told)
+        else:
+            with self._catalogue.write() as connection:
+                outcomes.item_succeeded(
+                    connection,
+                    job.profile,
+                    job.run_id,
+                    item_id,
+                    result.backup_set,
+                    reason=reason,
+                    told=[*told, *result.messages],
+                    now=self._clock.now(),
+                )
+
+    def _failed(self, item_id: int, error: PwsopsError, told: list[Message]) -> None:
+        with self._catalogue.write() as connection:
+            outcomes.item_failed(connection, item_id, error, told=told, now=self._clock.now())
+
+    def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
+        """Take the planned kind, or a full with the reason where an incremental is not possible."""
+        base, reason = self._base(job, engine, database)
+        if base is not None:
+            try:
+                return self._with_retries(job, engine, self._request(job, database, base), told), ""
+            except BaseUnusable as error:
+                reason = error.message
+        return self._with_retries(job, engine, self._request(job, database, None), told), reason
+
+    def _base(self, job: _Job, engine: Engine, database: str) -> tuple[BackupSet | None, str]:
+        if job.kind is BackupKind.FULL:
+            return None, ""
+        server_base = engine.differential_base(database) if engine.capabilities.shared_base else None
+        instance = job.profile.fields["instance"]
+        with self._catalogue.read() as connection:
+            choice = choose_base(
+                own=sets.of_database(connection, instance, database, profile_id=job.profile.id),
+                all_sets=sets.of_database(connection, instance, database),
+                shared_base=engine.capabilities.shared_base,
+                server_base=server_base,
+            )
+        return choice.base, choice.reason
+
+    def _request(self, job: _Job, database: str, base: BackupSet | None) -> BackupRequest:
+        kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
+        dated = bool(job.profile.fields["timestamp"])
+        name = media_file_name(database, kind, at=self._clock.now() if dated else None, suffix=secrets.token_hex(4))
+        return BackupRequest(
+            database=database,
+            kind=kind,
+            directory=job.profile.fields["directory"],
+            file_name=name,
+            description=run_description(job.run_id, self._presence.token),
+            overwrite=not dated,
+            base=base,
+        )
+
+    def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:
+        def note(state: RetryCallState) -> None:
+            error = state.outcome and state.outcome.exception()
+            text = f"Attempt {state.attempt_number} of {ATTEMPTS} failed and is tried again: {error}"
+            told.append(Message(text=text, at=self._clock.now()))
+
+        def pause(seconds: float) -> None:
+            job.cancel.wait(seconds)
+
+        retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, PwsopsError) and error.transient),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=RETRY_FIRST_WAIT_S),
+            sleep=pause,
+            before_sleep=note,
+            reraise=True,
+        )
+        return retrying(self._attempt, job, engine, request)
+
+    def _attempt(self, job: _Job, engine: Engine, request: BackupRequest) -> BackupResult:
+        if job.cancel.is_set():
+            raise Cancelled("The run was cancelled between two attempts.", hint="Start it again any time.")
+        left_s = job.deadline - self._clock.monotonic()
+        if left_s <= 0:
+            raise PwsopsError(
+                f"The backup of {request.database} was given up: the run reached its time limit of "
+                f"{job.profile.fields['time_limit_h']:g} h.",
+                hint="Raise the profile's time limit, or split its databases over several profiles.",
+            )
+        return engine.backup(replace(request, time_limit_s=left_s), self._report(job.run_id), job.cancel)
+
+    def _report(self, run_id: int) -> Callable[[Progress], None]:
+        told_at = float("-inf")
+
+        def tell(progress: Progress) -> None:
+            nonlocal told_at
+            moment = self._clock.monotonic()
+            if moment - told_at < PROGRESS_EVERY_S:
+                return
+            told_at = moment
+            with self._catalogue.write() as connection:
+                runs.change(
+                    connection,
+                    run_id,
+                    progress_phase=progress.phase,
+                    progress_done=progress.done_bytes,
+                    progress_total=progress.total_bytes,
+                )
+
+        return tell
+
+    def _settle(self, run: RowMapping) -> None:
+        with self._catalogue.read() as connection:
+            profile = profiles.get(connection, run["profile_id"])
+            items = runs.items(connection, [run["id"]])[run["id"]]
+        for item in items:
+            if not RunStatus(item["status"]).ended:
+                found = self._ask_engine(profile, item["database"], run)
+                self._settle_item(profile, run["id"], item["id"], found)
+        with self._catalogue.write() as connection:
+            outcomes.run_finished(connection, run["id"], now=self._clock.now())
+
+    def _ask_engine(self, profile: ProfileRow, database: str, run: RowMapping) -> BackupSet | None:
+        try:
+            engine = self._open_engine(profile.fields["instance"])
+            return engine.find_backup(
+                database=database,
+                directory=profile.fields["directory"],
+                description=run_description(run["id"], run["owner"]),
+            )
+        except PwsopsError as error:
+            _log.warning("an interrupted backup could not be looked for", run_id=run["id"], cause=error.message)
+            return None
+
+    def _settle_item(self, profile: ProfileRow, run_id: int, item_id: int, found: BackupSet | None) -> None:
+        now = self._clock.now()
+        with self._catalogue.write() as connection:
+            if found is None:
+                outcomes.item_failed(connection, item_id, _interrupted(), told=[], now=now)
+            else:
+                reason = "pwsops was interrupted; the backup was found finished and whole"
+                outcomes.item_succeeded(connection, profile, run_id, item_id, found, reason=reason, told=[], now=now)
+
+
+def run_description(run_id: int, owner: str) -> str:
+    """Give what a set of this run carries as its description; the owner keeps two homes' runs apart."""
+    return f"pwsops run {run_id} ({owner})"
+
+
+def _interrupted() -> PwsopsError:
+    return PwsopsError(
+        "The backup did not finish: pwsops was interrupted (killed, or the machine went down).",
+        hint="Start it again, or wait for the next run; nothing half-written is ever offered.",
+    )
+
+
+def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
+    if profile.deleted_at is not None:
+        return "the profile was deleted before the run began"
+    if trigger is not Trigger.MANUAL and profile.state is not ProfileState.ACTIVE:
+        return "the profile was switched off before the run began"
+    return ""
+
+
+def _unexpected(database: str, error: Exception) -> PwsopsError:
+    return PwsopsError(
+        f"The backup of {database} failed in a way that was not foreseen: {type(error).__name__}: {error}",
+        hint="The log in the home's logs directory has the details; please report it.",
+    )

@@ -1,0 +1,212 @@
+"""The scheduler thread: one a home, whichever process holds the lock; the others stand by.
+
+The catalogue is the only truth about schedules. APScheduler holds a single job, at the earliest instant at which any
+profile is due; a change to the catalogue, from whichever process, moves that job.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor as JobExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from filelock import FileLock, Timeout
+
+from pwsops.catalogue import Catalogue, claims, profiles, service_state
+from pwsops.clock import Clock
+from pwsops.errors import PwsopsError
+from pwsops.presence import Presence, is_held
+from pwsops.runner import Runner
+
+LOCK_FILE = "scheduler.lock"
+WATCH_EVERY_S = 0.2
+RECONCILE_EVERY_S = 5.0
+JUMP = timedelta(seconds=2)
+"""A wall clock that moved this much further, or less far, than the steady one has been set."""
+
+_JOB = "due"
+_log = structlog.get_logger()
+
+
+class Service:
+    """This process's part in the scheduling of a home: leading it, or standing by.
+
+    Parameters
+    ----------
+    catalogue, clock, presence, runner
+        What it works with.
+    parallel_runs
+        How many runs go on at once.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, *, clock: Clock, presence: Presence, runner: Runner, parallel_runs: int
+    ) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._presence = presence
+        self._runner = runner
+        self._lock = FileLock(catalogue.home / LOCK_FILE, thread_local=False)
+        self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
+        self._handed: set[int] = set()
+        self._scheduler: BackgroundScheduler | None = None
+        self._claiming = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that schedules."""
+        return self._scheduler is not None
+
+    def attach(self) -> None:
+        """Make this process a candidate; returns once it leads, or found another that does. Safe to call twice."""
+        with self._starting:
+            if self._thread is None:
+                self._try_to_lead()
+                self._thread = threading.Thread(target=self._watch, name="pwsops-scheduler", daemon=True)
+                self._thread.start()
+
+    def detach(self) -> None:
+        """Stop being a candidate: cancel what runs here, let go of the lock, wait for the threads."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._runner.cancel_all()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._step_down()
+
+    def _watch(self) -> None:
+        seen = -1
+        wall, steady = self._clock.now(), self._clock.monotonic()
+        reconciled = steady
+        while not self._stop.wait(WATCH_EVERY_S):
+            try:
+                now, moment = self._clock.now(), self._clock.monotonic()
+                jumped = abs((now - wall) - timedelta(seconds=moment - steady)) > JUMP
+                wall, steady = now, moment
+                version = self._catalogue.version()
+                changed, seen = version != seen, version
+                self._lead_or_stand_by(changed=changed, jumped=jumped)
+                if self.leads and moment - reconciled > RECONCILE_EVERY_S:
+                    reconciled = moment
+                    self._runner.reconcile()
+            except Exception:  # noqa: BLE001 - a full disk today must not end the schedule for good
+                _log.exception("the scheduler thread met a problem and goes on")
+
+    def _lead_or_stand_by(self, *, changed: bool, jumped: bool) -> None:
+        if changed:
+            # Also where another process leads: runs of this one may have been asked to stop.
+            self._runner.cancel_requested()
+        if not self.leads:
+            self._try_to_lead()
+            return
+        if jumped:
+            _log.warning("the clock was set; the schedule is worked out again")
+            with self._catalogue.write() as connection:
+                claims.refresh(connection, now=self._clock.now())
+        if changed or jumped:
+            if not self._wanted():
+                self._step_down()
+                return
+            self._claim()
+
+    def _wanted(self) -> bool:
+        with self._catalogue.read() as connection:
+            return service_state.load(connection).wanted
+
+    def _try_to_lead(self) -> None:
+        if not self._wanted():
+            return
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return
+        try:
+            self._lead()
+        except BaseException:
+            self._step_down()
+            raise
+
+    def _lead(self) -> None:
+        now = self._clock.now()
+        with self._catalogue.write() as connection:
+            service_state.lead(connection, pid=os.getpid(), since=now)
+            claims.refresh(connection, now=now)
+        self._runner.reconcile()
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", executors={"default": JobExecutor(1)}, job_defaults={"misfire_grace_time": None}
+        )
+        self._scheduler.start()
+        _log.info("scheduling", home=str(self._catalogue.home), pid=os.getpid())
+        self._claim()
+
+    def _step_down(self) -> None:
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None:
+            scheduler.shutdown(wait=True)
+            with suppress(PwsopsError), self._catalogue.write() as connection:
+                service_state.lead(connection, pid=None, since=None)
+            _log.info("no longer scheduling", home=str(self._catalogue.home), pid=os.getpid())
+        self._lock.release()
+
+    def _claim(self) -> None:
+        """Claim all that is due, hand it to the pool, and set the clock for what is due next."""
+        with self._claiming:
+            with self._catalogue.write() as connection:
+                claimed = claims.claim(connection, now=self._clock.now(), owner=self._presence.token)
+                waiting = claims.take_queued(connection, owner=self._presence.token)
+            self._hand_over(waiting)
+            if claimed:
+                with self._catalogue.write() as connection:
+                    claims.advance(connection, claimed)
+            self._set_alarm()
+
+    def _hand_over(self, run_ids: Iterable[int]) -> None:
+        for run_id in run_ids:
+            if run_id not in self._handed:
+                self._handed.add(run_id)
+                self._pool.submit(self._execute, run_id)
+
+    def _execute(self, run_id: int) -> None:
+        try:
+            self._runner.execute(run_id)
+        except Exception:  # noqa: BLE001 - a pool's thread has nobody to raise to
+            _log.exception("a run could not be carried out", run_id=run_id)
+        finally:
+            self._handed.discard(run_id)
+
+    def _set_alarm(self) -> None:
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        with self._catalogue.read() as connection:
+            due = profiles.earliest_due(connection)
+        if due is None:
+            if scheduler.get_job(_JOB):
+                scheduler.remove_job(_JOB)
+            return
+        scheduler.add_job(self._alarm, "date", run_date=due, id=_JOB, replace_existing=True)
+
+    def _alarm(self) -> None:
+        try:
+            self._claim()
+        except Exception:  # noqa: BLE001 - tried again below; the thread must live
+            _log.exception("due runs could not be claimed; trying again")
+            scheduler = self._scheduler
+            if scheduler is not None:
+                again: datetime = self._clock.now() + timedelta(seconds=1)
+                scheduler.add_job(self._alarm, "date", run_date=again, id=_JOB, replace_existing=True)
+
+
+def is_running(home: Path) -> bool:
+    """Say whether any process schedules this home."""
+    return is_held(home / LOCK_FILE)
