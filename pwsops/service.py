@@ -80,6 +80,7 @@ class Service:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        self._silence()
         self._runner.cancel_all()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._step_down()
@@ -146,17 +147,22 @@ class Service:
             timezone="UTC", executors={"default": JobExecutor(1)}, job_defaults={"misfire_grace_time": None}
         )
         self._scheduler.start()
-        _log.info("scheduling", home=str(self._catalogue.home), pid=os.getpid())
+        _log.info("scheduling begins", home=str(self._catalogue.home), pid=os.getpid())
         self._claim()
 
     def _step_down(self) -> None:
+        self._silence()
+        if self._lock.is_locked:
+            with suppress(PwsopsError), self._catalogue.write() as connection:
+                service_state.lead(connection, pid=None, since=None)
+            _log.info("scheduling ends", home=str(self._catalogue.home), pid=os.getpid())
+        self._lock.release()
+
+    def _silence(self) -> None:
+        """Let no instant ring any more."""
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None:
             scheduler.shutdown(wait=True)
-            with suppress(PwsopsError), self._catalogue.write() as connection:
-                service_state.lead(connection, pid=None, since=None)
-            _log.info("no longer scheduling", home=str(self._catalogue.home), pid=os.getpid())
-        self._lock.release()
 
     def _claim(self) -> None:
         """Claim all that is due, hand it to the pool, and set the clock for what is due next."""

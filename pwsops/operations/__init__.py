@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
+from pwsops import logs
 from pwsops.clock import Clock, SystemClock
 from pwsops.operations.access import Context, Core, Role
 from pwsops.operations.audit_log import AuditLog
@@ -88,7 +89,9 @@ def open_operations(
     role, clock
         What they may do; the time.
     """
-    core = Core((home or default_home()).expanduser().absolute(), clock=clock or SystemClock())
+    home = (home or default_home()).expanduser().absolute()
+    logs.configure(home)
+    core = Core(home, clock=clock or SystemClock())
     return Operations(core, actor=actor or _user(), role=role)
 
 
