@@ -1,0 +1,78 @@
+"""Full or differential, and on which base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal
+from pwsops.rules.recurrence import renewal_between
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseChoice:
+    """The full a differential is to refer to; where there is none, `reason` says why a full must be taken instead."""
+
+    base: BackupSet | None
+    reason: str = ""
+
+
+def choose_base(
+    *,
+    own: Sequence[BackupSet],
+    all_sets: Sequence[BackupSet],
+    shared_base: bool,
+    server_base: str | None,
+) -> BaseChoice:
+    """Choose the base of the next differential of one database.
+
+    Parameters
+    ----------
+    own
+        The sets this profile took of this database and that still exist.
+    all_sets
+        Every known set of this database, other profiles' and other tools' included.
+    shared_base
+        The engine's capability: the server has one base per database, whoever took it.
+    server_base
+        With `shared_base`, the `set_id` of that base; None where the server has none.
+    """
+    if shared_base:
+        return _server_choice(own, all_sets, server_base)
+    newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
+    return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
+
+
+def _server_choice(own: Sequence[BackupSet], all_sets: Sequence[BackupSet], server_base: str | None) -> BaseChoice:
+    if server_base is None:
+        return BaseChoice(base=None, reason="the server has no full backup of the database to build on")
+    base = next((each for each in _bases((*own, *all_sets)) if each.set_id == server_base), None)
+    if base is not None:
+        return BaseChoice(base=base)
+    if any(_bases(own)):
+        return BaseChoice(base=None, reason="another tool took a full backup since, and its file is not known here")
+    return BaseChoice(base=None, reason=f"the server's base ({server_base}) is not known here")
+
+
+def _bases(sets: Iterable[BackupSet]) -> Iterable[BackupSet]:
+    return (each for each in sets if each.kind is BackupKind.FULL and not each.copy_only)
+
+
+def planned_kind(
+    *,
+    incremental: bool,
+    renewal: Renewal,
+    recurrence: Recurrence,
+    last_full_due: datetime | None,
+    due_at: datetime,
+) -> BackupKind:
+    """Plan what an occurrence takes.
+
+    Full where the profile is not incremental, where no full came before (`last_full_due` None), or where a renewal
+    lies after the last full and not after this occurrence. That also covers a catch-up after downtime: it is full
+    if a full was among the missed.
+    """
+    if not incremental or last_full_due is None or renewal_between(recurrence, renewal, last_full_due, due_at):
+        return BackupKind.FULL
+    return BackupKind.DIFFERENTIAL

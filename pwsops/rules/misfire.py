@@ -1,0 +1,49 @@
+"""What becomes of occurrences that nobody was there to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pwsops.rules.model import Trigger
+
+GRACE = timedelta(seconds=30)
+"""An occurrence claimed within this time counts as on time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """One run to make up for everything that is due, and what of it was missed.
+
+    Parameters
+    ----------
+    due_at, trigger
+        The run: the newest occurrence itself where it is still on time, otherwise a catch-up, due now.
+    missed_count, missed_from, missed_until
+        How many occurrences nobody ran, the first and the last of them.
+    """
+
+    due_at: datetime
+    trigger: Trigger
+    missed_count: int = 0
+    missed_from: datetime | None = None
+    missed_until: datetime | None = None
+
+
+def settle(due: Iterable[datetime], *, now: datetime, grace: timedelta = GRACE) -> Settlement:
+    """Settle occurrences that are due, ascending, at least one, none of them after `now`."""
+    count, first, before, last = 0, None, None, None
+    for instant in due:
+        count, first, before, last = count + 1, first or instant, last, instant
+    if last is None:
+        raise ValueError("nothing is due")
+    if now - last > grace:
+        return Settlement(
+            due_at=now, trigger=Trigger.CATCH_UP, missed_count=count, missed_from=first, missed_until=last
+        )
+    if count == 1:
+        return Settlement(due_at=last, trigger=Trigger.SCHEDULE)
+    return Settlement(
+        due_at=last, trigger=Trigger.SCHEDULE, missed_count=count - 1, missed_from=first, missed_until=before
+    )

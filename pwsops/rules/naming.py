@@ -1,0 +1,50 @@
+"""Names of media files that any file system takes, and that two databases never share."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from pwsops.rules.model import BackupKind
+
+# File systems take 255 bytes; an engine writes beside the name first, under a longer one.
+_LIMIT_BYTES = 220
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_MARKED = re.compile(r"~[0-9a-f]{8}$")
+_KIND = {BackupKind.FULL: "FULL", BackupKind.DIFFERENTIAL: "DIFF"}
+
+
+def media_file_name(database: str, kind: BackupKind, *, at: datetime | None, suffix: str) -> str:
+    """Name the media file of a backup.
+
+    Parameters
+    ----------
+    database
+        As the engine names it. What no file system would take is replaced, and a digest of the whole name then keeps
+        it apart from others that look the same afterwards.
+    kind
+        Full and differential are never one file.
+    at
+        When it was taken, aware; None gives a fixed name, without `suffix`.
+    suffix
+        Keeps apart what was taken in the same second.
+    """
+    tail = f"_{_KIND[kind]}.bak"
+    if at is not None:
+        tail = f"_{_KIND[kind]}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
+    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+
+
+def _safe(database: str, limit_bytes: int) -> str:
+    safe = _FORBIDDEN.sub("_", database).rstrip(". ")
+    # A name that already ends like a digest gets one of its own, so that it cannot pose as another's replacement.
+    if safe and safe == database and len(safe.encode()) <= limit_bytes and not _MARKED.search(safe):
+        return safe
+    digest = sha256(database.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return _cut(safe, limit_bytes - 9) + "~" + digest
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    return text.encode()[:limit_bytes].decode(errors="ignore")

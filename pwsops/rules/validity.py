@@ -1,0 +1,130 @@
+"""Which recurrences make sense. Everything else in the rules may rely on it."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+from pwsops.errors import InvalidInput
+from pwsops.rules.days import LAST_YEAR
+from pwsops.rules.due import next_due
+from pwsops.rules.model import Recurrence, Renewal, RenewalPeriod, Unit, WeekdayOfMonth
+
+_FIRST_YEAR = 1900
+_WITHIN_DAY = (Unit.MINUTE, Unit.HOUR)
+_A_DAY = {Unit.MINUTE: 24 * 60, Unit.HOUR: 24}
+_WEEKDAYS = range(7)
+_DAYS_OF_MONTH = range(1, 32)
+
+
+def validate(recurrence: Recurrence, renewal: Renewal) -> None:
+    """Raise `InvalidInput` for the first thing about a schedule that cannot be.
+
+    Minutes, hours and days may be combined with `weekdays`: of their days only those count. Weeks choose theirs, and
+    months choose a day by `on_day` instead. A `between` of one moment is one slot a day.
+    """
+    _check_zone(recurrence.timezone)
+    _check_start(recurrence)
+    _check_interval(recurrence)
+    _check_times(recurrence)
+    _check_days(recurrence)
+    _check_renewal(renewal)
+    beginning = recurrence.start.replace(tzinfo=UTC) - timedelta(days=2)
+    _require(
+        next_due(recurrence, beginning) is not None,
+        "no day from `start` to `until` is one that it chooses, so it would never run",
+        "Move the end date, or choose other days.",
+    )
+
+
+def _check_zone(name: str) -> None:
+    try:
+        known = bool(ZoneInfo(name).key)
+    except (KeyError, ValueError, OSError):
+        # The three ways in which zoneinfo refuses a name: not found, not a relative path, a directory.
+        known = False
+    _require(known, f"`timezone` {name!r} is not a known zone", "Use an IANA name such as Europe/Berlin or UTC.")
+
+
+def _check_start(recurrence: Recurrence) -> None:
+    start, until = recurrence.start, recurrence.until
+    _require(start.tzinfo is None, "`start` carries an offset", "Give wall time in the zone, as 2026-03-01T00:00.")
+    _require(
+        _FIRST_YEAR <= start.year <= LAST_YEAR,
+        f"`start` is in the year {start.year}",
+        f"Choose a year from {_FIRST_YEAR} to {LAST_YEAR}.",
+    )
+    _require(
+        until is None or until >= start.date(),
+        f"`until` ({until}) is before `start` ({start:%Y-%m-%d})",
+        "Choose an end date on or after the start, or none.",
+    )
+
+
+def _check_interval(recurrence: Recurrence) -> None:
+    _require(recurrence.every >= 1, f"`every` is {recurrence.every}", "Use a whole number from 1, as in 1h or 15m.")
+    limit = _A_DAY.get(recurrence.unit)
+    _require(
+        limit is None or recurrence.every < limit,
+        f"`every` is {recurrence.every}{recurrence.unit.value}, a day or more",
+        "Minutes and hours repeat within a day, so use less than 24 hours; for longer intervals use days, as in 1d.",
+    )
+
+
+def _check_times(recurrence: Recurrence) -> None:
+    within_day = recurrence.unit in _WITHIN_DAY
+    _require(
+        recurrence.at is None or not within_day,
+        "`at` cannot be combined with minutes or hours",
+        "Leave it out, or use `between` to say from when to when, as 06:00-22:00.",
+    )
+    _require(
+        recurrence.between is None or within_day,
+        "`between` is for intervals in minutes or hours only",
+        "Use `at` for the time of day, as 02:30.",
+    )
+    times = (recurrence.at, *(recurrence.between or ()))
+    _require(
+        all(each is None or each.tzinfo is None for each in times),
+        "`at` or `between` carries an offset",
+        "Give wall time in the zone, as 02:30.",
+    )
+
+
+def _check_days(recurrence: Recurrence) -> None:
+    _require(
+        all(day in _WEEKDAYS for day in recurrence.weekdays),
+        f"`weekdays` {recurrence.weekdays} are not all weekdays",
+        "Use 0 for Monday to 6 for Sunday, on the command line mon to sun.",
+    )
+    _require(
+        not recurrence.weekdays or recurrence.unit is not Unit.MONTH,
+        "`weekdays` cannot be combined with months",
+        "Use `on_day`, as 15, first:mon or last:fri.",
+    )
+    on_day = recurrence.on_day
+    _require(
+        on_day is None or recurrence.unit is Unit.MONTH,
+        "`on_day` is for intervals in months only",
+        "Leave it out, or use months, as 1mo.",
+    )
+    valid = on_day.weekday in _WEEKDAYS if isinstance(on_day, WeekdayOfMonth) else on_day in (None, *_DAYS_OF_MONTH)
+    _require(valid, f"`on_day` {on_day} is no day of a month", "Use 1 to 31, first:mon to first:sun, or last:mon ….")
+
+
+def _check_renewal(renewal: Renewal) -> None:
+    _require(
+        renewal.period is not RenewalPeriod.WEEKLY or renewal.day in _WEEKDAYS,
+        f"the weekly renewal of the full is on day {renewal.day}",
+        "Use 0 for Monday to 6 for Sunday, on the command line weekly:sun.",
+    )
+    _require(
+        renewal.period is not RenewalPeriod.MONTHLY or renewal.day in _DAYS_OF_MONTH,
+        f"the monthly renewal of the full is on day {renewal.day}",
+        "Use a day of the month, 1 to 31, on the command line monthly:1.",
+    )
+
+
+def _require(holds: bool, what: str, hint: str) -> None:
+    if not holds:
+        raise InvalidInput(f"The schedule cannot be used: {what}.", hint=hint)
