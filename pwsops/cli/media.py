@@ -1,0 +1,50 @@
+"""`pwsops media`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pwsops.cli.output import AsJson, emit, table
+from pwsops.cli.session import opened, server_path
+
+
+def media(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A media file, as the database server sees it.", show_default=False)
+    ],
+    instance: Annotated[
+        str | None, typer.Option(help="Whose server reads it; default: this machine.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every backup in a media file."""
+    with opened(context) as operations:
+        sets = operations.media.read(server_path(operations, instance, file), instance)
+    from pwsops.cli import records, words
+
+    if as_json:
+        emit(map(records.backup_set, sets))
+        return
+    rows = (
+        (
+            str(one.position),
+            one.database,
+            words.kind(one.kind),
+            words.moment(one.finished_at),
+            words.size(one.size_bytes),
+            one.set_id,
+            one.base_id or words.NOTHING,
+        )
+        for one in sets
+    )
+    headings = ("Position", "Database", "Kind", "Finished", "Size", "Set", "Base")
+    table(
+        headings,
+        rows,
+        right=("Position", "Size"),
+        wraps=("Database", "Set", "Base"),
+        empty=f"There is no backup in {file}.",
+    )

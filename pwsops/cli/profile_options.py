@@ -1,0 +1,131 @@
+"""The options that `profile create` and `profile edit` share, and what they do to a profile."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pwsops.cli import parse
+from pwsops.rules.model import Unit
+
+if TYPE_CHECKING:
+    from pwsops.profile import BackupProfile
+
+
+def _text(flag: str, form: str, told: str) -> tuple[str, Any]:
+    annotation = Annotated[str | None, typer.Option(flag, metavar=form, help=told, show_default=False)]
+    return flag.removeprefix("--").replace("-", "_"), annotation
+
+
+def _switch(name: str, flags: str, told: str) -> tuple[str, Any]:
+    return name, Annotated[bool | None, typer.Option(flags, help=told, show_default=False)]
+
+
+_DATABASES = Annotated[
+    list[str] | None,
+    typer.Option("--database", metavar="NAME", help="A database to back up; may be repeated.", show_default=False),
+]
+
+OPTIONS: Mapping[str, Any] = dict(
+    [
+        _text("--instance", "NAME", "Instance the databases live on."),
+        ("database", _DATABASES),
+        _text("--directory", "DIR", "Where the backups go: a directory on the database server."),
+        _text("--every", "N(m|h|d|w|mo)", "Interval: 15m, 1h, 1d, 2w, 3mo."),
+        _text("--at", "HH:MM", "Time of day (days, weeks, months); default: that of --start."),
+        _text("--on", "mon,wed", "Only these weekdays; all: every day."),
+        _text("--on-day", "15|first:mon|last:fri", "Day of the month."),
+        _text("--between", "06:00-22:00", "Window of the day (minutes, hours), both ends included; all: whole day."),
+        _text("--start", "2026-03-01T00:00", "First moment, wall time of the profile's zone; may be past."),
+        _text("--until", "2026-12-31", "Last date, included; never: no end."),
+        _text("--timezone", "Europe/Berlin", "IANA time zone of all these times; default: this machine's."),
+        _switch("incremental", "--incremental/--no-incremental", "A full first, then only what changed since."),
+        _text("--renew-full", "weekly[:sun]|monthly[:1]|never", "When an incremental profile takes a new full."),
+        _switch("timestamp", "--timestamp/--no-timestamp", "Date and time in the file name: a new file each run."),
+        _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
+        _text("--time-limit", "HOURS", "A run that takes longer is given up."),
+    ]
+)
+
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "every": parse.every,
+    "at": parse.at,
+    "on": parse.on,
+    "on_day": parse.on_day,
+    "between": parse.between,
+    "start": parse.moment,
+    "until": parse.until,
+    "timezone": parse.timezone,
+    "renew_full": parse.renew_full,
+    "time_limit": parse.time_limit,
+}
+
+# What each of these options means in a day of slots or in days is lost when the unit changes from one to the other.
+_WITHIN_A_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
+
+
+def with_profile_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options above in place of its `**given`, which receives those that were told."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        told = {name: values.pop(name) for name in OPTIONS}
+        command(**values, **{name: value for name, value in told.items() if value not in (None, [])})
+
+    vars(wrapper)["__signature__"] = signature.replace(parameters=[*own, *options])
+    return wrapper
+
+
+def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the told options mean; raises a usage error that names the option and the valid form."""
+    return {name: read_option(name, value) for name, value in given.items()}
+
+
+def read_option(name: str, value: Any) -> Any:
+    """Give what one option means."""
+    try:
+        return _READ[name](value) if name in _READ else value
+    except parse.ParseError as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{name.replace('_', '-')}") from None
+
+
+def apply_options(profile: BackupProfile, told: Mapping[str, Any]) -> None:
+    """Change a profile as the options say, and nothing else; but drop what a new unit leaves without a meaning."""
+    values = dict(told)
+    if "every" in values:
+        _drop_what_does_not_fit(profile, values["every"].unit)
+        profile.every, unit = values.pop("every")
+        profile.unit = unit.value
+    if "between" in values:
+        profile.between_from, profile.between_to = values.pop("between")
+    if "timezone" in values:
+        profile.timezone = values.pop("timezone")
+    if "start" in values:
+        profile.start = parse.wall_time(values.pop("start"), profile.timezone)
+    for option, field in (("database", "databases"), ("on", "weekdays"), ("time_limit", "time_limit_h")):
+        if option in values:
+            setattr(profile, field, values.pop(option))
+    for name, value in values.items():
+        setattr(profile, name, value)
+
+
+def _drop_what_does_not_fit(profile: BackupProfile, unit: Unit) -> None:
+    """Drop the options that belong to another unit; those told in the same call are set after this."""
+    if unit.value in _WITHIN_A_DAY:
+        profile.at = None
+    else:
+        profile.between_from = profile.between_to = None
+    if unit is Unit.MONTH:
+        profile.weekdays = []
+    else:
+        profile.on_day = ""

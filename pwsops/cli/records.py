@@ -1,0 +1,181 @@
+"""Records as `--json` prints them. Instants are ISO 8601 in UTC; the keys are a contract with scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pwsops.cli.parse import WEEKDAYS
+from pwsops.cli.words import iso
+from pwsops.engines.base import DirectoryEntry, Instance, Probe
+from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
+from pwsops.rules.model import BackupSet, Occurrence
+
+if TYPE_CHECKING:
+    from pwsops.profile import BackupProfile
+
+Record = Mapping[str, Any]
+
+
+def run(view: RunView) -> Record:
+    """One run with its items."""
+    return {
+        "id": view.id,
+        "profile": view.profile,
+        "due_at": iso(view.due_at),
+        "started_at": iso(view.started_at),
+        "finished_at": iso(view.finished_at),
+        "status": view.status.value,
+        "kind": view.kind.value,
+        "trigger": view.trigger.value,
+        "summary": view.summary,
+        "missed_count": view.missed_count,
+        "missed_until": iso(view.missed_until),
+        "items": [_item(item) for item in view.items],
+    }
+
+
+def _item(view: ItemView) -> Record:
+    return {
+        "database": view.database,
+        "status": view.status.value,
+        "kind": view.kind.value if view.kind else None,
+        "reason": view.reason,
+        "path": view.path,
+        "size_bytes": view.size_bytes,
+        "error": view.error,
+        "hint": view.hint,
+        "started_at": iso(view.started_at),
+        "finished_at": iso(view.finished_at),
+    }
+
+
+def profile(view: ProfileView) -> Record:
+    """One row of the list of profiles."""
+    return {
+        "id": view.id,
+        "name": view.name,
+        "instance": view.instance,
+        "databases": list(view.databases),
+        "directory": view.directory,
+        "state": view.state.value,
+        "health": view.health.value,
+        "schedule": view.schedule,
+        "incremental": view.incremental,
+        "next_due_at": iso(view.next_due_at),
+        "next_kind": view.next_kind.value if view.next_kind else None,
+        "last_run": run(view.last_run) if view.last_run else None,
+        "running": run(view.running) if view.running else None,
+        "failures_in_a_row": view.failures_in_a_row,
+        "tripped_at": iso(view.tripped_at),
+        "red_databases": list(view.red_databases),
+    }
+
+
+def profile_fields(fields: BackupProfile) -> Record:
+    """Give what `profile create` would be told to make the same profile."""
+    window = None
+    if fields.between_from is not None and fields.between_to is not None:
+        window = f"{fields.between_from:%H:%M}-{fields.between_to:%H:%M}"
+    return {
+        "every": f"{fields.every}{fields.unit}",
+        "at": f"{fields.at:%H:%M}" if fields.at else None,
+        "on": [WEEKDAYS[day] for day in fields.weekdays],
+        "between": window,
+        "on_day": fields.on_day or None,
+        "start": fields.start.isoformat() if fields.start else None,
+        "until": fields.until.isoformat() if fields.until else None,
+        "timezone": fields.timezone,
+        "renew_full": fields.renew_full,
+        "timestamp": fields.timestamp,
+        "time_limit_h": fields.time_limit_h,
+    }
+
+
+def occurrence(one: Occurrence) -> Record:
+    """One run to come."""
+    return {
+        "due_at": iso(one.due_at),
+        "local": one.local.isoformat(),
+        "kind": one.kind.value,
+        "shifted": one.shifted,
+    }
+
+
+def backup_set(one: BackupSet) -> Record:
+    """One backup in a media file; `base` is the set an incremental rests on."""
+    return {
+        "position": one.position,
+        "database": one.database,
+        "kind": one.kind.value,
+        "finished_at": iso(one.finished_at),
+        "size_bytes": one.size_bytes,
+        "base": one.base_id,
+        "set_id": one.set_id,
+        "path": one.path,
+    }
+
+
+def database(view: DatabaseView) -> Record:
+    """One database with what would be lost now."""
+    return {
+        "name": view.name,
+        "size_bytes": view.size_bytes,
+        "last_full_at": iso(view.last_full_at),
+        "last_incremental_at": iso(view.last_incremental_at),
+        "exposure_s": view.exposure_s,
+        "state": view.state.value,
+        "reason": view.reason,
+        "profiles": list(view.profiles),
+    }
+
+
+def directory_entry(entry: DirectoryEntry) -> Record:
+    """One entry of a directory on the server."""
+    return asdict(entry) | {"modified_at": iso(entry.modified_at)}
+
+
+def instance(one: Instance) -> Record:
+    """One instance. Its password is not known here, and its login is no secret."""
+    return {
+        "name": one.name,
+        "engine": one.engine,
+        "address": one.address,
+        "login": one.login,
+        "options": dict(one.options),
+    }
+
+
+def probe(name: str, found: Probe) -> Record:
+    """Give what an instance says of itself."""
+    return {
+        "instance": name,
+        "reachable": found.reachable,
+        "version": found.version,
+        "path_flavour": found.path_flavour,
+        "timezone": found.timezone,
+        "facts": dict(found.facts),
+        "missing_rights": list(found.missing_rights),
+    }
+
+
+def service(view: ServiceView) -> Record:
+    """Whether the service runs, and where."""
+    return {
+        "running": view.running,
+        "pid": view.pid,
+        "since": iso(view.since),
+        "why_not": view.why_not,
+        "next_due_at": iso(view.next_due_at),
+    }
+
+
+def audit_entry(entry: AuditEntry) -> Record:
+    """One line of the audit log."""
+    return asdict(entry) | {"at": iso(entry.at)}
+
+
+def check(one: Check) -> Record:
+    """One finding of the doctor."""
+    return asdict(one)

@@ -1,0 +1,51 @@
+"""`pwsops restore`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pwsops.cli.output import note, say
+from pwsops.cli.session import confirmed, opened, server_path
+
+
+def restore(
+    context: typer.Context,
+    instance: Annotated[str, typer.Option(metavar="NAME", help="Instance to restore on.", show_default=False)],
+    database: Annotated[str, typer.Option(metavar="NAME", help="Database to restore into.", show_default=False)],
+    file: Annotated[
+        str, typer.Option(metavar="FILE", help="Media file; an incremental's full is found.", show_default=False)
+    ],
+    position: Annotated[int, typer.Option("--set", min=1, metavar="N", help="Which backup in the file.")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: what the database holds now is replaced.")] = False,
+    create_empty: Annotated[bool, typer.Option("--create-empty", help="Create the database if it is gone.")] = False,
+) -> None:
+    """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
+    with opened(context) as operations:
+        from pwsops.cli import progress, words
+
+        path = server_path(operations, instance, file)
+        plan = operations.restores.plan(instance, database, path, position)
+        for step in plan.sets:
+            note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
+        confirmed(
+            f"This replaces all that {database} on {instance} holds now.",
+            database,
+            yes=yes,
+            refusal=f"{database} was not restored: replacing what it holds was not confirmed.",
+        )
+        with progress.shown() as tell:
+            result = operations.restores.restore(
+                instance,
+                database,
+                path,
+                position,
+                create=create_empty,
+                on_progress=progress.of_operation(tell, f"restore of {database}"),
+            )
+    say(f"Restored {result.database}: {words.size(result.restored_bytes)} in {words.duration(result.duration_s)}.")
+    if result.kept_damaged_as:
+        say(f"The damaged file it replaces is kept as {result.kept_damaged_as}.")
+    for message in result.messages:
+        note(message.text)

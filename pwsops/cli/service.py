@@ -1,0 +1,123 @@
+"""`pwsops service` and `pwsops serve`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pwsops.cli.output import AsJson, emit, note, say
+from pwsops.cli.session import opened
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+    from pwsops.operations.records import ServiceView
+
+LOOK_EVERY_S = 0.5
+
+app = typer.Typer(help="The backup service: what runs profiles by their schedule.", no_args_is_help=True)
+
+
+@app.command()
+def run(context: typer.Context) -> None:
+    """Run the service in the foreground until it is told to stop. A second one stands by and takes over."""
+    stop = threading.Event()
+    with _stopped_by_signals(stop), opened(context) as operations:
+        note(f"pwsops service for {operations.home}; Ctrl-C stops it.")
+        watching = threading.Thread(target=_report, args=(operations, stop), name="pwsops-report", daemon=True)
+        watching.start()
+        try:
+            operations.service.run(stop)
+        finally:
+            by_signal = stop.is_set()
+            stop.set()
+            watching.join()
+    note("The service has ended." if by_signal else "The service was stopped.")
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on SIGTERM and Ctrl-C for as long as the block goes on."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(operations: Operations, stop: threading.Event) -> None:
+    """Say whether this process schedules or stands by, whenever that changes."""
+    told = ""
+    while not stop.is_set():
+        status = operations.service.status()
+        standing = _standing(status)
+        if standing and standing != told:
+            note(standing)
+            told = standing
+        stop.wait(LOOK_EVERY_S)
+
+
+def _standing(status: ServiceView) -> str:
+    if status.here:
+        return f"Running (process {status.pid})."
+    if status.running:
+        return f"Standing by: the service of this home runs in process {status.pid}; this one takes over when it ends."
+    return ""
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say whether the service runs, and where."""
+    with opened(context) as operations:
+        view = operations.service.status()
+    from pwsops.cli import records, words
+
+    if as_json:
+        emit([records.service(view)])
+    elif view.running:
+        due = f" The next run is due {words.moment(view.next_due_at)}." if view.next_due_at else " No run is due."
+        say(f"running in process {view.pid} since {words.moment(view.since)}.{due}")
+    else:
+        say(f"stopped. {view.why_not}")
+
+
+@app.command()
+def start(context: typer.Context) -> None:
+    """Start the service in a process that can run it: one that stands by, or a dashboard."""
+    with opened(context) as operations:
+        view = operations.service.start()
+    say(f"The service runs in process {view.pid}.")
+
+
+@app.command()
+def stop(context: typer.Context) -> None:
+    """Stop the service, wherever it runs. Runs that have begun go on to their end."""
+    with opened(context) as operations:
+        operations.service.stop()
+    say("The service is stopped.")
+
+
+def serve(
+    context: typer.Context,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback needs sign-in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 5006,
+) -> None:
+    """Serve the dashboard, with the backup service in the same process."""
+    with opened(context) as operations:
+        # The pages bring Panel with them; nothing else on the command line does.
+        from pwsops.views.server import serve as serve_pages
+
+        serve_pages(operations, address=address, port=port, on_ready=lambda url: say(f"pwsops is at {url}"))

@@ -1,0 +1,98 @@
+"""How values read on a terminal: states with icon, word and colour; times short and local; sizes and durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import humanize
+from rich.text import Text
+
+from pwsops.engines.base import DatabaseState
+from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+
+NOTHING = "–"
+
+_RUN = {
+    RunStatus.QUEUED: ("◌ queued", "blue"),
+    RunStatus.RUNNING: ("▶ running", "blue"),
+    RunStatus.SUCCEEDED: ("✔ succeeded", "green"),
+    RunStatus.FAILED: ("✖ failed", "dark_orange"),
+    RunStatus.CANCELLED: ("■ cancelled", ""),
+    RunStatus.MISSED: ("○ missed", "dark_orange"),
+    RunStatus.SKIPPED: ("○ skipped", "dark_orange"),
+}
+_PROFILE = {
+    ProfileState.ACTIVE: ("● active", "green"),
+    ProfileState.INACTIVE: ("○ inactive", ""),
+    ProfileState.TRIPPED: ("✖ switched off", "red"),
+}
+_DATABASE = {
+    DatabaseState.ONLINE: ("● online", "green"),
+    DatabaseState.EMPTY: ("○ empty", ""),
+    DatabaseState.UNREADABLE: ("✖ unreadable", "dark_orange"),
+    DatabaseState.GONE: ("✖ gone", "dark_orange"),
+}
+
+
+def clean(text: object) -> str:
+    """Give text that cannot steer a terminal: what is not printable is spelled out, line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+
+
+def run_status(status: RunStatus) -> Text:
+    """Give a run's state."""
+    return Text(*_RUN[status])
+
+
+def profile_state(state: ProfileState, health: Health) -> Text:
+    """Give a profile's state; orange where its last run was bad, red where it was switched off."""
+    word, colour = _PROFILE[state]
+    return Text(word, "dark_orange" if health is Health.ORANGE else colour)
+
+
+def database_state(state: DatabaseState) -> Text:
+    """Give a database's state."""
+    return Text(*_DATABASE[state])
+
+
+def yes_no(holds: bool, *, required: bool = True) -> Text:
+    """Give a check's outcome."""
+    if holds:
+        return Text("✔ fine", "green")
+    return Text("✖ amiss", "dark_orange") if required else Text("○ optional")
+
+
+def kind(value: BackupKind | None) -> str:
+    """Give a kind in the word people use for it."""
+    if value is None:
+        return NOTHING
+    return "full" if value is BackupKind.FULL else "incremental"
+
+
+def moment(instant: datetime | None) -> str:
+    """Give an instant short, in this machine's zone."""
+    return NOTHING if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M}"
+
+
+def iso(instant: datetime | None) -> str | None:
+    """Give an instant for machines: ISO 8601, UTC, with its offset."""
+    return None if instant is None else instant.astimezone(UTC).isoformat()
+
+
+def size(size_bytes: int | None) -> str:
+    """Give a size in binary units."""
+    return NOTHING if size_bytes is None else humanize.naturalsize(size_bytes, binary=True)
+
+
+def duration(seconds: float | None) -> str:
+    """Give a duration in its two largest units, or to the tenth of a second under a minute."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = timedelta(seconds=round(seconds))
+    minutes, rest = divmod(whole.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    told = [f"{value} {unit}" for value, unit in parts if value]
+    return " ".join(told[:2])

@@ -1,0 +1,95 @@
+import os
+import time as system_time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from pwsops.cli import words
+from pwsops.engines.base import DatabaseState
+from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+
+
+@pytest.fixture
+def in_berlin(monkeypatch):
+    """Make Berlin this machine's zone."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    system_time.tzset()
+    yield
+    monkeypatch.undo()
+    os.environ.get("TZ")
+    system_time.tzset()
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_every_state_of_a_run_has_an_icon_and_its_word(status):
+    icon, _, word = words.run_status(status).plain.partition(" ")
+    assert len(icon) == 1
+    assert word == status.value
+
+
+def test_colour_means_state():
+    colours = {status: str(words.run_status(status).style) for status in RunStatus}
+    assert colours[RunStatus.SUCCEEDED] == "green"
+    assert colours[RunStatus.FAILED] == "dark_orange"
+    assert colours[RunStatus.RUNNING] == "blue"
+
+
+def test_red_is_kept_for_what_was_switched_off():
+    tripped = words.profile_state(ProfileState.TRIPPED, Health.RED)
+    bad_last_run = words.profile_state(ProfileState.ACTIVE, Health.ORANGE)
+    assert (tripped.plain, str(tripped.style)) == ("✖ switched off", "red")
+    assert (bad_last_run.plain, str(bad_last_run.style)) == ("● active", "dark_orange")
+
+
+@pytest.mark.parametrize("state", DatabaseState)
+def test_every_state_of_a_database_has_its_word(state):
+    assert words.database_state(state).plain.endswith(state.value)
+
+
+def test_a_check_that_is_only_optional_does_not_alarm():
+    assert words.yes_no(True).plain == "✔ fine"
+    assert words.yes_no(False).plain == "✖ amiss"
+    assert words.yes_no(False, required=False).plain == "○ optional"
+
+
+def test_people_read_incremental_for_differential():
+    assert words.kind(BackupKind.DIFFERENTIAL) == "incremental"
+    assert words.kind(BackupKind.FULL) == "full"
+    assert words.kind(None) == words.NOTHING
+
+
+def test_a_moment_is_short_and_local(in_berlin):
+    assert words.moment(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == "2026-07-02 00:30"
+    assert words.moment(None) == words.NOTHING
+
+
+def test_an_instant_for_machines_is_utc_with_its_offset():
+    told = datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    assert words.iso(told) == "2026-03-01T00:00:00+00:00"
+    assert words.iso(None) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3661, "1 h 1 min"),
+        (90061, "1 d 1 h"),
+        (None, words.NOTHING),
+    ],
+)
+def test_a_duration_shows_its_two_largest_units(seconds, told):
+    assert words.duration(seconds) == told
+
+
+def test_a_size_is_in_binary_units():
+    assert words.size(1536) == "1.5 KiB"
+    assert words.size(None) == words.NOTHING
+
+
+def test_text_from_a_server_cannot_steer_the_terminal():
+    assert words.clean("a\x1b[31mred\x07\u202e\udc80\nnext ü") == r"a\x1b[31mred\x07\u202e\udc80" + "\nnext ü"
