@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import structlog
 
 FILE_NAME = "pwsops.log"
 MAX_BYTES = 10 * 1024 * 1024
+
+_open_file = ExitStack()
+atexit.register(_open_file.close)
 
 
 def configure(home: Path) -> Path:
@@ -23,6 +27,8 @@ def configure(home: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists() and path.stat().st_size > MAX_BYTES:
             path.replace(path.with_suffix(".log.1"))
+        _open_file.close()
+        file = _open_file.enter_context(path.open("a", encoding="utf-8", buffering=1))
         structlog.configure(
             processors=[
                 structlog.contextvars.merge_contextvars,
@@ -32,7 +38,7 @@ def configure(home: Path) -> Path:
                 structlog.processors.JSONRenderer(),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.WriteLoggerFactory(path.open("a", encoding="utf-8", buffering=1)),
+            logger_factory=structlog.WriteLoggerFactory(file),
             cache_logger_on_first_use=False,
         )
     return path

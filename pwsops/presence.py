@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 _DIRECTORY = "processes"
 
@@ -34,8 +36,6 @@ class Presence:
         if token == self.token:
             return self._lock.is_locked
         path = self._directory / f"{token}.lock"
-        if not path.exists():
-            return False
         if is_held(path):
             return True
         with suppress(OSError):
@@ -50,11 +50,18 @@ class Presence:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether some process holds the lock of that file, by trying to take it for a moment."""
-    lock = FileLock(path, thread_local=False)
+    """Say whether some process holds the lock of that file.
+
+    Asks with a shared lock of a moment, so that two who ask at once do not take each other for the holder.
+    """
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.release()
+    finally:
+        os.close(descriptor)
     return False

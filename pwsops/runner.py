@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -66,7 +67,9 @@ class Runner:
 
     def execute(self, run_id: int) -> RunStatus:
         """Do one queued run and give how it ended. Never raises for what a database or a server did."""
-        cancel = self._cancels.setdefault(run_id, threading.Event())
+        cancel = threading.Event()
+        if self._cancels.setdefault(run_id, cancel) is not cancel:
+            return RunStatus.RUNNING  # another thread of this process is at it
         try:
             job, items = self._start(run_id, cancel)
             if job is None:
@@ -101,18 +104,23 @@ class Runner:
             cancel.set()
 
     def reconcile(self) -> None:
-        """Settle the runs of processes that died: what the engine finished is finished here, the rest failed.
+        """Settle runs that nobody carries on: what the engine finished is finished here, the rest failed.
 
-        A queued run of a dead process is simply put back into the queue: nothing of it was done.
+        Those are the runs of processes that died, and of this one where the catalogue could not be written at the
+        end. A queued run of a dead process is simply put back into the queue: nothing of it was done.
         """
         with self._catalogue.read() as connection:
-            left = [run for run in runs.open_runs(connection) if not self._presence.is_alive(run["owner"])]
+            left = [run for run in runs.open_runs(connection) if self._is_left(run)]
         for run in left:
-            if run["status"] == RunStatus.RUNNING.value:
+            try:
                 self._settle(run)
-            elif run["owner"] is not None:
-                with self._catalogue.write() as connection:
-                    runs.change(connection, run["id"], owner=None)
+            except Exception:  # noqa: BLE001 - one run that cannot be settled must not keep the service from leading
+                _log.exception("an interrupted run could not be settled", run_id=run["id"])
+
+    def _is_left(self, run: RowMapping) -> bool:
+        if run["owner"] == self._presence.token:
+            return run["status"] == RunStatus.RUNNING.value and run["id"] not in self._cancels
+        return not self._presence.is_alive(run["owner"])
 
     def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
         now = self._clock.now()
@@ -122,7 +130,7 @@ class Runner:
                 return None, []
             profile = profiles.get(connection, run["profile_id"])
             reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
-                "cancelled before it began" if run["cancel_requested"] or cancel.is_set() else ""
+                runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
             )
             if reason:
                 runs.change(connection, run_id, status=RunStatus.CANCELLED.value, finished_at=now, summary=reason)
@@ -251,7 +259,8 @@ class Runner:
             if moment - told_at < PROGRESS_EVERY_S:
                 return
             told_at = moment
-            with self._catalogue.write() as connection:
+            # A backup does not fail because nobody could be told how far it is.
+            with suppress(PwsopsError), self._catalogue.write() as connection:
                 runs.change(
                     connection,
                     run_id,
@@ -263,36 +272,38 @@ class Runner:
         return tell
 
     def _settle(self, run: RowMapping) -> None:
+        if run["status"] == RunStatus.QUEUED.value:
+            with self._catalogue.write() as connection:
+                runs.put_back(connection, run["id"], owner=run["owner"])
+            return
         with self._catalogue.read() as connection:
             profile = profiles.get(connection, run["profile_id"])
             items = runs.items(connection, [run["id"]])[run["id"]]
         for item in items:
             if not RunStatus(item["status"]).ended:
-                found = self._ask_engine(profile, item["database"], run)
-                self._settle_item(profile, run["id"], item["id"], found)
+                self._settle_item(profile, run, item)
         with self._catalogue.write() as connection:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
-    def _ask_engine(self, profile: ProfileRow, database: str, run: RowMapping) -> BackupSet | None:
+    def _settle_item(self, profile: ProfileRow, run: RowMapping, item: RowMapping) -> None:
+        error = _interrupted()
         try:
-            engine = self._open_engine(profile.fields["instance"])
-            return engine.find_backup(
-                database=database,
+            found = self._open_engine(profile.fields["instance"]).find_backup(
+                database=item["database"],
                 directory=profile.fields["directory"],
                 description=run_description(run["id"], run["owner"]),
             )
-        except PwsopsError as error:
-            _log.warning("an interrupted backup could not be looked for", run_id=run["id"], cause=error.message)
-            return None
-
-    def _settle_item(self, profile: ProfileRow, run_id: int, item_id: int, found: BackupSet | None) -> None:
+        except PwsopsError as cause:
+            found, error = None, _unknown_end(item["database"], cause)
         now = self._clock.now()
         with self._catalogue.write() as connection:
+            if runs.item_ended(connection, item["id"]):
+                return  # another process settled it in the meantime
             if found is None:
-                outcomes.item_failed(connection, item_id, _interrupted(), told=[], now=now)
-            else:
-                reason = "pwsops was interrupted; the backup was found finished and whole"
-                outcomes.item_succeeded(connection, profile, run_id, item_id, found, reason=reason, told=[], now=now)
+                outcomes.item_failed(connection, item["id"], error, told=[], now=now)
+                return
+            reason = "pwsops was interrupted; the backup was found finished and whole"
+            outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)
 
 
 def run_description(run_id: int, owner: str) -> str:
@@ -304,6 +315,14 @@ def _interrupted() -> PwsopsError:
     return PwsopsError(
         "The backup did not finish: pwsops was interrupted (killed, or the machine went down).",
         hint="Start it again, or wait for the next run; nothing half-written is ever offered.",
+    )
+
+
+def _unknown_end(database: str, cause: PwsopsError) -> PwsopsError:
+    return PwsopsError(
+        f"pwsops was interrupted during the backup of {database}, and whether it was finished could not be looked up: "
+        f"{cause.message}",
+        hint=cause.hint,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -54,10 +56,25 @@ class Vault:
     def _key_file(self) -> str:
         path = self._home / KEY_FILE
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
+            if not path.exists():
+                self._make_key_file(path)
             return path.read_text().strip()
-        key = Fernet.generate_key().decode()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        return key
+        except OSError as error:
+            raise PwsopsError(
+                f"The key for stored passwords {path} cannot be read or made: {error.strerror}.",
+                hint=f"Let this user read it, or give the key in {KEY_VARIABLE}.",
+            ) from None
+
+    def _make_key_file(self, path: Path) -> None:
+        # Written whole under another name first: nobody ever reads half a key, and the first of two processes wins.
+        unfinished = path.with_name(f".{KEY_FILE}.{os.getpid()}.{threading.get_ident()}")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(Fernet.generate_key().decode() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(unfinished, path)
+        finally:
+            unfinished.unlink()

@@ -81,8 +81,10 @@ class Service:
         if self._thread is not None:
             self._thread.join()
         self._silence()
+        # What waits goes first, lest it begins where a cancelled run made room.
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._runner.cancel_all()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)
         self._step_down()
 
     def _watch(self) -> None:
@@ -93,10 +95,10 @@ class Service:
             try:
                 now, moment = self._clock.now(), self._clock.monotonic()
                 jumped = abs((now - wall) - timedelta(seconds=moment - steady)) > JUMP
-                wall, steady = now, moment
                 version = self._catalogue.version()
-                changed, seen = version != seen, version
-                self._lead_or_stand_by(changed=changed, jumped=jumped)
+                self._lead_or_stand_by(changed=version != seen, jumped=jumped)
+                # Only now: what could not be dealt with is looked at again.
+                wall, steady, seen = now, moment, version
                 if self.leads and moment - reconciled > RECONCILE_EVERY_S:
                     reconciled = moment
                     self._runner.reconcile()
@@ -143,8 +145,11 @@ class Service:
             service_state.lead(connection, pid=os.getpid(), since=now)
             claims.refresh(connection, now=now)
         self._runner.reconcile()
+        # An alarm sets the next one before it ends; where that is due at once, it waits its turn and is not dropped.
         self._scheduler = BackgroundScheduler(
-            timezone="UTC", executors={"default": JobExecutor(1)}, job_defaults={"misfire_grace_time": None}
+            timezone="UTC",
+            executors={"default": JobExecutor(1)},
+            job_defaults={"misfire_grace_time": None, "max_instances": 3},
         )
         self._scheduler.start()
         _log.info("scheduling begins", home=str(self._catalogue.home), pid=os.getpid())

@@ -35,7 +35,6 @@ class Claimed:
     profile_id: int
     due_at: datetime
     seen_until: datetime
-    kind: BackupKind
 
 
 def claim(connection: Connection, *, now: datetime, owner: str) -> list[Claimed]:
@@ -47,7 +46,7 @@ def claim(connection: Connection, *, now: datetime, owner: str) -> list[Claimed]
 def _claim_on_time(connection: Connection, *, now: datetime, owner: str) -> list[Claimed]:
     """Claim what is due within the grace, in one statement: ten thousand profiles may be due together."""
     on_time = (profiles.c.next_due_at <= now) & (profiles.c.next_due_at >= now - GRACE)
-    due = connection.execute(select(profiles.c.id, profiles.c.next_due_at, profiles.c.next_kind).where(on_time)).all()
+    due = connection.execute(select(profiles.c.id, profiles.c.next_due_at).where(on_time)).all()
     if not due:
         return []
     busy = exists().where(runs.c.profile_id == profiles.c.id, runs.c.status.in_(OPEN))
@@ -68,22 +67,29 @@ def _claim_on_time(connection: Connection, *, now: datetime, owner: str) -> list
     rows = select(*columns.values()).where(on_time).order_by(profiles.c.next_due_at)
     # An instant that has its row already is left alone.
     connection.execute(insert(runs).from_select(list(columns), rows).on_conflict_do_nothing())
-    return [Claimed(profile_id=which, due_at=at, seen_until=at, kind=BackupKind(kind)) for which, at, kind in due]
+    return [Claimed(profile_id=which, due_at=at, seen_until=at) for which, at in due]
 
 
 def _claim_late(connection: Connection, row: ProfileRow, *, now: datetime, owner: str) -> Claimed:
     """Claim for a profile that nobody ran when it was due: note what was missed, and make up for it once."""
     if row.next_due_at is None or row.next_kind is None:
         raise LookupError(f"profile {row.id} is not due")
-    recurrence = row.recurrence()
-    settled = settle(chain([row.next_due_at], rules.due_between(recurrence, row.next_due_at, now)), now=now)
-    kind = row.next_kind
-    if kind is BackupKind.DIFFERENTIAL:
+    due = iter(rules.due_between(row.recurrence(), row.next_due_at, now))
+    kind: BackupKind | None = row.next_kind
+    if _has_row(connection, row.id, row.next_due_at):
+        # Claimed before a crash: that run goes its own way, and only what came after it was missed.
+        first, kind = next(due, None), None
+        if first is None:
+            return Claimed(profile_id=row.id, due_at=row.next_due_at, seen_until=row.next_due_at)
+    else:
+        first = row.next_due_at
+    settled = settle(chain([first], due), now=now)
+    if kind is not BackupKind.FULL:
         kind = plan_kind(row, settled.due_at, row.last_full_due_at)
     for values in _late_rows(row, settled, kind, owner=owner, now=now, busy=open_of(connection, row.id) is not None):
         connection.execute(insert(runs).values(values).on_conflict_do_nothing())
     seen_until = max(filter(None, (settled.missed_until, settled.due_at)))
-    return Claimed(profile_id=row.id, due_at=settled.due_at, seen_until=seen_until, kind=kind)
+    return Claimed(profile_id=row.id, due_at=settled.due_at, seen_until=seen_until)
 
 
 def take_queued(connection: Connection, *, owner: str) -> list[int]:
@@ -98,10 +104,14 @@ def advance(connection: Connection, claimed: Iterable[Claimed]) -> None:
     """Set the next instant of the profiles that were claimed, unless they were edited since."""
     by_id = {one.profile_id: one for one in claimed}
     rows = catalogue_profiles.by_ids(connection, sorted(by_id))
+    # A full that has yet to end is taken for done. Should it fail, the next one is planned as full again.
+    open_full = runs.c.status.in_(OPEN) & (runs.c.kind == BackupKind.FULL.value)
+    waiting = connection.execute(select(runs.c.profile_id, runs.c.due_at).where(open_full))
+    fulls: dict[int, datetime] = {run.profile_id: run.due_at for run in waiting}
     catalogue_profiles.schedule(
         connection,
         [
-            next_due(row, by_id[row.id].seen_until, assuming_full_at=_full_at(by_id[row.id]))
+            next_due(row, by_id[row.id].seen_until, assuming_full_at=fulls.get(row.id))
             for row in rows
             if row.next_due_at is not None and row.next_due_at <= by_id[row.id].seen_until
         ],
@@ -143,9 +153,9 @@ def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None)
     )
 
 
-def _full_at(claimed: Claimed) -> datetime | None:
-    # The run has only just been queued. Should it fail, the runner plans the next one as full again.
-    return claimed.due_at if claimed.kind is BackupKind.FULL else None
+def _has_row(connection: Connection, profile_id: int, due_at: datetime) -> bool:
+    found = exists().where(runs.c.profile_id == profile_id, runs.c.due_at == due_at)
+    return bool(connection.execute(select(found)).scalar())
 
 
 def _late(connection: Connection, now: datetime) -> list[ProfileRow]:

@@ -60,6 +60,8 @@ def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunSt
     run = runs.get(connection, run_id)
     if run is None:
         raise LookupError(f"run {run_id} is not in the catalogue")
+    if RunStatus(run["status"]).ended:
+        return RunStatus(run["status"])  # counted already
     items = runs.items(connection, [run_id])[run_id]
     status = _status(items)
     runs.change(
@@ -108,7 +110,7 @@ def _count(
     )
     if run["kind"] == BackupKind.FULL.value:
         _plan_after_full(connection, profile, run["due_at"], succeeded=succeeded)
-    if profile.state is ProfileState.ACTIVE and breaker.trips(failures):
+    if profile.state is ProfileState.ACTIVE and breaker.trips(failures) and failures > profile.failures_in_a_row:
         _trip(connection, profile, failures, now=now)
 
 

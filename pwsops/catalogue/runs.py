@@ -12,6 +12,7 @@ from pwsops.catalogue.schema import messages, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, Message, RunStatus, Trigger
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+CANCELLED_EARLY = "cancelled before it began"
 
 
 def add(
@@ -89,6 +90,30 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 def change_item(connection: Connection, item_id: int, **values: Any) -> None:
     """Set columns of an item."""
     connection.execute(update(run_items).where(run_items.c.id == item_id).values(values))
+
+
+def put_back(connection: Connection, run_id: int, *, owner: str | None) -> None:
+    """Let anybody take a queued run that this owner left."""
+    left = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value) & (runs.c.owner == owner)
+    connection.execute(update(runs).where(left).values(owner=None))
+
+
+def cancel_queued(connection: Connection, run_id: int, *, now: datetime) -> None:
+    """End a run that has not begun; one that has is left alone."""
+    waiting = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value)
+    ended = {"status": RunStatus.CANCELLED.value, "finished_at": now, "summary": CANCELLED_EARLY}
+    connection.execute(update(runs).where(waiting).values(ended))
+
+
+def rename(connection: Connection, profile_id: int, name: str) -> None:
+    """Let a profile's runs be found under its new name."""
+    connection.execute(update(runs).where(runs.c.profile_id == profile_id).values(profile=name))
+
+
+def item_ended(connection: Connection, item_id: int) -> bool:
+    """Say whether nothing more will happen to an item."""
+    status = connection.execute(select(run_items.c.status).where(run_items.c.id == item_id)).scalar_one()
+    return RunStatus(status).ended
 
 
 def add_messages(connection: Connection, item_id: int, told: Sequence[Message]) -> None:

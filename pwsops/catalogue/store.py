@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy import text as sql
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from pwsops.errors import PwsopsError
 
@@ -55,7 +55,8 @@ class Catalogue:
         try:
             self._migrate()
         except DatabaseError as error:
-            raise _unusable(self.path, error) from None
+            self._engine.dispose()
+            raise _unusable(self.path, error.orig) from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -63,8 +64,10 @@ class Catalogue:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except OperationalError as error:
-            raise _unusable(self.path, error) from None
+        except DatabaseError as error:
+            if isinstance(error, IntegrityError):
+                raise
+            raise _unusable(self.path, error.orig) from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -72,15 +75,20 @@ class Catalogue:
         try:
             with self._engine.connect().execution_options(pwsops_write=True) as connection, connection.begin():
                 yield connection
-        except OperationalError as error:
-            raise _unusable(self.path, error) from None
+        except DatabaseError as error:
+            if isinstance(error, IntegrityError):
+                raise
+            raise _unusable(self.path, error.orig) from None
 
     def version(self) -> int:
         """Give a number that changes whenever any process has committed something. Costs microseconds."""
         with self._watch_lock:
-            if self._watch is None:
-                self._watch = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-            (number,) = self._watch.execute("PRAGMA data_version").fetchone()
+            try:
+                if self._watch is None:
+                    self._watch = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+                (number,) = self._watch.execute("PRAGMA data_version").fetchone()
+            except sqlite3.Error as error:
+                raise _unusable(self.path, error) from None
             return int(number)
 
     def close(self) -> None:
@@ -138,8 +146,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _unusable(path: Path, error: DatabaseError) -> PwsopsError:
-    cause = str(error.orig)
+def _unusable(path: Path, error: BaseException | None) -> PwsopsError:
+    cause = str(error)
     return PwsopsError(
         f"The catalogue {path} cannot be used: {cause}.",
         hint="Check that its disk has room and that this user may write there; `pwsops doctor` looks closer.",

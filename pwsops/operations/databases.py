@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwsops.catalogue import profiles, sets
-from pwsops.engines.base import DatabaseInfo, DatabaseState, DirectoryCheck, DirectoryEntry, Engine
-from pwsops.errors import NotFound, PwsopsError
+from pwsops.engines.base import (
+    DatabaseInfo,
+    DatabaseState,
+    DirectoryCheck,
+    DirectoryEntry,
+    DirectoryStatus,
+    Engine,
+)
+from pwsops.errors import PwsopsError
 from pwsops.operations.access import Context, Role
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.exposure import exposure_s
@@ -95,7 +102,6 @@ class _Shelf:
     def _listed(self, directory: str) -> set[str] | None:
         try:
             return {entry.path for entry in self._engine.browse(directory)}
-        except NotFound:
-            return set()
         except PwsopsError:
-            return None
+            missing = self._engine.check_directory(directory).status is DirectoryStatus.MISSING
+            return set() if missing else None

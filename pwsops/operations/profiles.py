@@ -18,6 +18,7 @@ from pwsops.operations.lookup import find_profile
 from pwsops.operations.records import ProfileView
 from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
+from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
 
@@ -92,6 +93,7 @@ class Profiles:
             self._check_amended(row, changes, note)
             if profile.name != name:
                 self._check_free(connection, profile.name)
+                runs.rename(connection, row.id, profile.name)
             self._amend(connection, row, profile)
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
@@ -114,7 +116,7 @@ class Profiles:
             if row.state is ProfileState.TRIPPED:
                 raise Refused(
                     f"The profile {name!r} cannot simply be activated: it was switched off after "
-                    f"{row.failures_in_a_row} failed runs in a row.",
+                    f"{breaker.LIMIT} failed runs in a row.",
                     hint="Open it and amend what made it fail; if the cure was on the server, say so in its note "
                     f'(`pwsops profile edit "{name}" --note "what was amended"`). Saving it activates it.',
                 )
@@ -127,8 +129,7 @@ class Profiles:
             row = find_profile(connection, name)
             if row.state is ProfileState.TRIPPED:
                 raise Refused(
-                    f"The profile {name!r} is off already: it was switched off after {row.failures_in_a_row} failed "
-                    "runs in a row.",
+                    f"The profile {name!r} is off already: {breaker.LIMIT} failed runs in a row switched it off.",
                     hint="Amend it to switch it on, or delete it.",
                 )
             return self._switch(connection, row, ProfileState.INACTIVE, "deactivate profile")
@@ -155,9 +156,9 @@ class Profiles:
         if isinstance(profile, str):
             with self._context.core.catalogue.read() as connection:
                 row = find_profile(connection, profile)
-            profile, has_full = row.profile(), row.last_full_due_at is not None
+            profile = row.profile()
         else:
-            has_full = False
+            row = None
         recurrence, renewal = profile.recurrence(), profile.renewal()
         rules.validate(recurrence, renewal)
         now = self._context.core.clock.now()
@@ -169,7 +170,7 @@ class Profiles:
             incremental=profile.incremental,
             renewal=renewal,
             start=start,
-            first_is_full=not has_full and _nothing_between(recurrence, now, start),
+            first_is_full=_first_is_full(row, recurrence, now, start),
         )
         bounded = islice(found, count)
         if until is None:
@@ -210,7 +211,7 @@ class Profiles:
     def _check_amended(self, row: ProfileRow, changes: Sequence[str], note: str) -> None:
         if row.state is ProfileState.TRIPPED and not changes and not note.strip():
             raise Refused(
-                f"The profile {row.name!r} was switched off after {row.failures_in_a_row} failed runs in a row, and "
+                f"The profile {row.name!r} was switched off after {breaker.LIMIT} failed runs in a row, and "
                 "nothing about it was amended.",
                 hint="Change what made it fail, or say in the note what was amended on the server.",
             )
@@ -262,10 +263,14 @@ def _local_zone() -> str:
     return name if name and not name.startswith("Etc/") else "UTC"
 
 
-def _nothing_between(recurrence: Recurrence, now: datetime, start: datetime) -> bool:
-    """Say whether a look ahead begins at the first run to come, which is then the first full."""
+def _first_is_full(row: ProfileRow | None, recurrence: Recurrence, now: datetime, start: datetime) -> bool:
+    """Say whether a look ahead begins with a full, other than by renewal: the first ever, or one that failed."""
     due = rules.next_due(recurrence, now)
-    return start <= now or due is None or due >= start
+    if row is None or row.last_full_due_at is None:
+        return start <= now or due is None or due >= start
+    if due is None or not now <= start <= due:
+        return False
+    return claims.plan_kind(row, due, row.last_full_due_at) is BackupKind.FULL
 
 
 def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:

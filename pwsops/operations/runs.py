@@ -59,6 +59,8 @@ class Runs:
         """Do a run in this process, whether or not the service runs, and give it when it has ended."""
         self._context.allow(Role.OPERATOR, "start a run")
         core = self._context.core
+        # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
+        core.runner.reconcile()
         run_id = self._queue(profile, kind, owner=core.presence.token)
         work = threading.Thread(target=core.runner.execute, args=(run_id,), name="pwsops-run-here", daemon=True)
         work.start()
@@ -72,7 +74,8 @@ class Runs:
             core.runner.cancel(run_id)
             work.join()
             raise
-        return self.get(run_id)
+        # The service of this very process may have been quicker to begin it.
+        return self.wait(run_id, on_change)
 
     def wait(self, run_id: int, on_change: OnChange | None = None, timeout_s: float | None = None) -> RunView:
         """Wait for a run to end, wherever it goes on.
@@ -106,6 +109,8 @@ class Runs:
                 hint="There is nothing left to cancel.",
             )
         with core.catalogue.write() as connection:
+            # What has not begun ends here and now: there may be no service to do it.
+            runs.cancel_queued(connection, run_id, now=core.clock.now())
             runs.change(connection, run_id, cancel_requested=True)
             self._context.note(connection, "cancel run", view.profile, f"run {run_id}")
         core.runner.cancel(run_id)

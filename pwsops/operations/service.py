@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from pwsops.catalogue import Connection, profiles, service_state, settings
 from pwsops.errors import PwsopsError, Refused
@@ -60,7 +61,8 @@ class ServiceControl:
         core = self._context.core
         try:
             while not stop.wait(WATCH_EVERY_S):
-                with core.catalogue.read() as connection:
+                # A catalogue that cannot be read for a while must not end the schedule.
+                with suppress(PwsopsError), core.catalogue.read() as connection:
                     if not service_state.load(connection).wanted:
                         return
         finally:

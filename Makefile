@@ -1,0 +1,84 @@
+# `make help` lists what can be asked for. Everything is installed in .venv; nothing else is touched but the system
+# packages that `make test` needs (scripts/system-packages).
+
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+# Each of these must be covered by the tests, lines and branches, to this many per cent.
+GATED := rules engines catalogue runner service operations
+COVERED := 95
+
+tell_version = -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+PYTHON_VERSION := $(shell $(PYTHON) $(tell_version))
+VENV_VERSION := $(shell $(BIN)/python $(tell_version))
+
+.PHONY: help serve install test lint types unit format bench system clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+serve: .venv/.installed ## install, make the sample vaults, open the dashboard and the service
+	@$(BIN)/pwsops sample
+	@exec $(BIN)/pwsops serve
+
+install: .venv/.installed-test ## install everything for development in .venv
+
+test: system .venv/.installed-test ## install and run the whole suite, with linters, types and coverage
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/coverage erase
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report= tests
+	@for part in $(GATED); do \
+		echo "Coverage of $$part, lines and branches, at least $(COVERED)%:"; \
+		$(BIN)/coverage report --include="pwsops/$$part/*,pwsops/$$part.py" --fail-under=$(COVERED) || exit 1; \
+	done
+
+lint: .venv/.installed-test ## ruff: lint and format, without changing anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.installed-test ## mypy --strict on pwsops
+	$(BIN)/mypy --strict
+
+unit: .venv/.installed-test ## the quick tests alone
+	$(BIN)/pytest tests/unit
+
+format: .venv/.installed-test ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.installed-test ## run the benchmarks and write benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+system:
+	@scripts/system-packages
+
+clean: ## remove what was installed and built
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# A .venv of another Python is made anew.
+ifneq ($(VENV_VERSION),$(PYTHON_VERSION))
+.PHONY: $(BIN)/python
+endif
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "$(PYTHON) is not there, or not a Python from 3.11 to 3.13. Name one: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing. As root, run: apt-get install python3-venv" >&2; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+# What builds the package is pinned like everything else, hence no build of its own environment.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.venv/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing in .venv; the first time this takes a minute or two."
+	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-test: .venv/.installed
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[test]'
+	@touch $@

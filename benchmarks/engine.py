@@ -1,0 +1,293 @@
+"""The embedded engine beside `sqlite3 .backup`, zstd, restic and borg, on one vault-like database.
+
+Each pair runs alternately; a row gives the medians and their ratio. `run()` needs about 7 GB in `$TMPDIR`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import vault
+from pwsops.engines.base import BackupRequest, Instance, RestoreRequest
+from pwsops.engines.sqlite import process
+from pwsops.engines.sqlite.engine import SqliteEngine
+from pwsops.engines.sqlite.launch import command, environment
+from pwsops.rules.model import BackupKind, BackupSet
+
+SIZE_MB = int(os.environ.get("BENCH_MB", "768"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+CHANGED = 0.01
+NAME = "db.sqlite3"
+WRITER = Path(__file__).with_name("ledger_writer.py")
+
+Row = dict[str, Any]
+
+
+class Yard:
+    """The database, our engine on it, and the repositories of the others."""
+
+    def __init__(self, root: Path, size_mb: int) -> None:
+        self.root = root
+        self.vaults, self.media = root / "vaults", root / "media"
+        self.vaults.mkdir()
+        self.media.mkdir()
+        self.database = self.vaults / NAME
+        self.engine = SqliteEngine(Instance(name="bench", engine="sqlite", address=str(self.vaults)))
+        self.environment = {
+            **os.environ,
+            "RESTIC_PASSWORD": "bench",
+            "RESTIC_CACHE_DIR": str(root / "restic-cache"),
+            "BORG_BASE_DIR": str(root / "borg-home"),
+            "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+        }
+        vault.create(self.database, size_mb)
+
+    def run(self, *arguments: object) -> None:
+        subprocess.run(list(map(str, arguments)), check=True, env=self.environment, stdout=subprocess.DEVNULL)
+
+    def take(self, name: str, base: BackupSet | None = None) -> BackupSet:
+        kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
+        request = BackupRequest(
+            database=NAME,
+            kind=kind,
+            directory=str(self.media),
+            file_name=name,
+            description="bench",
+            base=base,
+            overwrite=True,
+        )
+        return self.engine.backup(request).backup_set
+
+    def plain_copy(self) -> None:
+        (self.root / "plain.db").unlink(missing_ok=True)
+        self.run("sqlite3", self.database, f".backup {self.root / 'plain.db'}")
+
+    def zstd(self) -> None:
+        self.run("zstd", "-q", "-f", "-1", "-T2", self.database, "-o", self.root / "plain.zst")
+
+    def new_repositories(self) -> None:
+        for name in ("restic", "borg"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        self.run("restic", "init", "-q", "--repository-version", "2", "-r", self.root / "restic")
+        self.run("borg", "init", "-e", "none", self.root / "borg")
+
+    def restic(self) -> None:
+        self.run("restic", "backup", "-q", "--compression", "auto", "-r", self.root / "restic", self.database)
+
+    def borg(self) -> None:
+        self.run("borg", "create", f"{self.root / 'borg'}::{time.time_ns()}", self.database)
+
+
+def timed(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def alternate(actions: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Run all actions in turn, once to warm up and then `rounds` times, and give each one's median seconds."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for number in range(rounds + 1):
+        for name, action in actions.items():
+            seconds = timed(action)
+            if number:
+                times[name].append(seconds)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def row(name: str, ours: float, other: float, unit: str, limit: float | None, note: str = "") -> Row:
+    return {
+        "name": name,
+        "ours": round(ours, 3),
+        "other": round(other, 3),
+        "unit": unit,
+        "ratio": round(ours / other, 3) if other else None,
+        "limit": limit,
+        "note": note,
+    }
+
+
+def full_rows(yard: Yard) -> list[Row]:
+    times = alternate({"ours": lambda: yard.take("full.bak"), ".backup": yard.plain_copy, "zstd": yard.zstd})
+    first_runs: dict[str, list[float]] = {"restic": [], "borg": []}
+    for _ in range(2):
+        yard.new_repositories()
+        first_runs["restic"].append(timed(yard.restic))
+        first_runs["borg"].append(timed(yard.borg))
+    ours = times["ours"]
+    size, zstd = (yard.media / "full.bak").stat().st_size, (yard.root / "plain.zst").stat().st_size
+    return [
+        row("full / sqlite3 .backup", ours, times[".backup"], "s", 0.8, "this or the next must hold"),
+        row("full / zstd -1 -T2", ours, times["zstd"], "s", 1.6, "this or the one before must hold"),
+        row("full / restic, first run", ours, statistics.median(first_runs["restic"]), "s", 1.0),
+        row("full / borg, first run", ours, statistics.median(first_runs["borg"]), "s", 1.0),
+        row("full size / zstd -1", size / 2**20, zstd / 2**20, "MiB", 1.1),
+    ]
+
+
+def _added(path: Path) -> int:
+    return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+
+
+def incremental_rows(yard: Yard, full: BackupSet) -> list[Row]:
+    """Change 1% of the pages, then time the second runs; the repositories hold the state before."""
+    vault.scatter(yard.database, CHANGED)
+    before = {name: _added(yard.root / name) for name in ("restic", "borg")}
+    second = {"restic": timed(yard.restic), "borg": timed(yard.borg)}
+    added = {name: _added(yard.root / name) - size for name, size in before.items()}
+    times = alternate({"ours": lambda: yard.take("incremental.bak", full), ".backup": yard.plain_copy})
+    ours, whole = times["ours"], yard.database.stat().st_size
+    size = (yard.media / "incremental.bak").stat().st_size
+    said = ", ".join(f"{name} adds {bytes_ / whole:.1%}" for name, bytes_ in added.items())
+    return [
+        row("incremental / sqlite3 .backup", ours, times[".backup"], "s", 0.35, "1% of the pages, scattered"),
+        row("incremental / restic, second run", ours, second["restic"], "s", 0.25),
+        row("incremental / borg, second run", ours, second["borg"], "s", 0.25),
+        row("incremental size / database", size / 2**20, whole / 2**20, "MiB", 0.012, said),
+    ]
+
+
+def restore_rows(yard: Yard, chain: Sequence[BackupSet]) -> list[Row]:
+    target = yard.database
+
+    def shell() -> None:
+        yard.run("sqlite3", target, f".restore {yard.root / 'plain.db'}")
+
+    request = RestoreRequest(database=NAME, sets=chain)
+    times = alternate({"ours": lambda: yard.engine.restore(request), "shell": shell}, max(2, ROUNDS // 2))
+    with closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    return [row("restore full + incremental / sqlite3 .restore", times["ours"], times["shell"], "s", 1.6)]
+
+
+MEASURE = """
+import os, resource, sys
+from pwsops.engines.sqlite import worker
+ended = os._exit
+def note(status):
+    sys.stderr.write(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\\n")
+    sys.stderr.flush()
+    ended(status)
+os._exit = note
+worker.main()
+"""
+
+
+def _peak_kb(operation: str, given: dict[str, object]) -> int:
+    """Run one request in a worker and give its peak resident memory."""
+    request = {"operation": operation, "given": given, "limit_s": None, "limits": {}}
+    worker = subprocess.Popen(
+        [*command("x")[:-2], "-c", MEASURE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    assert worker.stderr is not None
+    worker.stdin.write(json.dumps(request) + "\n")
+    worker.stdin.flush()
+    answers = worker.stdout.read().splitlines()
+    assert "result" in json.loads(answers[-1]), answers[-1]
+    peak = int(worker.stderr.read().split()[-1])
+    worker.stdin.close()
+    worker.wait()
+    return peak
+
+
+def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row]:
+    idle = _peak_kb("looks", {"paths": []})
+
+    def order(name: str, base: BackupSet | None = None) -> dict[str, object]:
+        kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
+        return yard.engine._order(
+            BackupRequest(
+                database=NAME, kind=kind, directory=str(yard.media), file_name=name, description="", base=base
+            )
+        )
+
+    sets = [(one.path, one.set_id) for one in (full, incremental)]
+    restore: dict[str, object] = {"path": str(yard.database), "sets": sets, "token": process.new_token()}
+    peaks = {
+        "full": _peak_kb("backup", order("memory-full.bak")),
+        "incremental": _peak_kb("backup", order("memory-incremental.bak", full)),
+        "verify": _peak_kb("verify", {"path": full.path, "set_id": full.set_id}),
+        "restore": _peak_kb("restore", restore),
+    }
+    return [
+        row(f"memory of {name}, over an idle worker", (peak - idle) / 1024, 200, "MiB", 1.0, f"idle {idle // 1024} MiB")
+        for name, peak in peaks.items()
+    ]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[], dict[str, float]]]:
+    """Commit 200 times a second in another process; the function given stops it and gives its figures."""
+    writer = subprocess.Popen(
+        [sys.executable, str(WRITER), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+
+    def stop() -> dict[str, float]:
+        figures: dict[str, float] = json.loads(writer.communicate()[0])
+        return figures
+
+    try:
+        yield stop
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+def writer_rows(yard: Yard) -> list[Row]:
+    longest, commits = 0.0, 0.0
+    for _ in range(max(2, ROUNDS // 2)):
+        with writing(yard.database) as stop:
+            taken = yard.take("written.bak")
+            figures = stop()
+        longest, commits = max(longest, figures["longest_s"]), commits + figures["commits"]
+    yard.engine.restore(RestoreRequest(database=NAME, sets=[taken]))
+    with closing(sqlite3.connect(yard.database)) as connection:
+        balance = connection.execute("SELECT sum(balance) FROM ledger").fetchone()[0]
+        whole = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    assert (balance, whole) == (0, "ok"), "the restored copy is no transaction boundary"
+    note = f"{commits:.0f} commits at 200/s while fulls ran; restored: ledger sums to {balance}, integrity {whole}"
+    return [row("longest commit during a full", longest * 1000, 250, "ms", 1.0, note)]
+
+
+def run(size_mb: int = SIZE_MB) -> list[Row]:
+    """Run everything and give the table's rows."""
+    root = Path(tempfile.mkdtemp(prefix="pwsops-bench-"))
+    try:
+        yard = Yard(root, size_mb)
+        table = full_rows(yard)
+        full = yard.engine.read_media(str(yard.media / "full.bak"))[0]
+        table += incremental_rows(yard, full)
+        incremental = yard.engine.read_media(str(yard.media / "incremental.bak"))[0]
+        table += restore_rows(yard, [full, incremental])
+        table += memory_rows(yard, full, incremental)
+        table += writer_rows(yard)
+        return table
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    for entry in rows():
+        print(entry)

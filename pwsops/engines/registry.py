@@ -1,0 +1,41 @@
+"""Which engine serves an instance. An engine is imported when it is wanted: a missing driver hurts only there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from pwsops.engines.base import Engine, Instance
+from pwsops.errors import InvalidInput
+
+
+def _sqlite(instance: Instance) -> Engine:
+    from pwsops.engines.sqlite.engine import SqliteEngine
+
+    return SqliteEngine(instance)
+
+
+ENGINES: Mapping[str, Callable[[Instance], Engine]] = {"sqlite": _sqlite}
+
+
+def open_engine(instance: Instance) -> Engine:
+    """Give the engine of `instance`; nothing is connected yet.
+
+    Raises
+    ------
+    InvalidInput
+        Where there is no engine of that key.
+    """
+    try:
+        make = ENGINES[instance.engine]
+    except KeyError:
+        raise InvalidInput(
+            f"The instance {instance.name} wants the engine {instance.engine!r}, which does not exist.",
+            hint=f"Use one of: {', '.join(sorted(ENGINES))}.",
+        ) from None
+    return make(instance)
+
+
+def embedded_engine() -> Engine:
+    """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
+    return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd()))

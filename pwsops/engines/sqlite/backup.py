@@ -1,0 +1,227 @@
+"""Taking one backup, in the worker process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pwsops import __version__
+from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, snapshot
+from pwsops.engines.sqlite.layout import Base, FrameHead, Header
+from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.report import Report
+from pwsops.engines.sqlite.sets import describe
+from pwsops.engines.sqlite.snapshot import Moved, Snapshot
+from pwsops.engines.sqlite.writer import MediaWriter
+from pwsops.errors import BaseUnusable, EngineError, MediaError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files."""
+
+    path: str
+    database: str
+    directory: str
+    file_name: str
+    description: str
+    set_id: str
+    started_at: str
+    token: str
+    overwrite: bool = False
+    base_path: str | None = None
+    base_id: str | None = None
+    base_digest: str | None = None
+
+    @property
+    def final(self) -> str:
+        """Where the finished file goes."""
+        return os.path.join(self.directory, self.file_name)
+
+    def temp(self, role: str) -> str:
+        """Name a temporary file of this backup."""
+        name = files.temp_name(role, files.key(self.database, self.description), self.token)
+        return os.path.join(self.directory, name)
+
+
+def take(order: Order, report: Report) -> dict[str, object]:
+    """Take the backup that `order` describes and give its set, as plain values.
+
+    Raises
+    ------
+    BaseUnusable
+        Before anything is written.
+    EngineError
+        For everything else; nothing is left behind.
+    """
+    files.check_directory(order.directory)
+    _refuse_taken_name(order)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        base = None if order.base_path is None else stack.enter_context(closing(_open_base(order)))
+        for _ in range(snapshot.STARTS):
+            try:
+                _attempt(order, base, report, began)
+            except Moved:
+                report.say(f"{order.database} was written to while its lock was let go; reading starts over.")
+            except OSError as error:
+                raise files.translate(error, f"Backup of {order.database}", order.directory) from error
+            else:
+                with Media(order.final) as media:
+                    return describe(media)
+    raise EngineError(
+        f"Backup of {order.database}: writers changed it in each of {snapshot.STARTS} attempts, and no single "
+        f"attempt may keep them waiting for more than {limits.slice_s():.0f} s.",
+        hint="Switch the database to PRAGMA journal_mode=WAL, which needs no waiting; or back it up in a quieter hour.",
+        transient=True,
+    )
+
+
+def _refuse_taken_name(order: Order) -> None:
+    files.plain_name(order.file_name)
+    if not os.path.lexists(order.final):
+        return
+    if not order.overwrite:
+        raise files.taken(order.final)
+    try:
+        Media(order.final).close()
+    except MediaError as error:
+        # A damaged backup of ours may be replaced; a stranger's file may not.
+        if not _begins_as_ours(order.final):
+            raise files.taken(order.final) from error
+
+
+def _begins_as_ours(path: str) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(len(layout.MAGIC)) == layout.MAGIC
+
+
+def _unusable(order: Order, why: str) -> BaseUnusable:
+    return BaseUnusable(
+        f"An incremental of {order.database} cannot refer to {order.base_path}: {why}.", hint="Take a full backup."
+    )
+
+
+def _open_base(order: Order) -> Media:
+    assert order.base_path is not None
+    try:
+        base = Media(order.base_path)
+    except MediaError as error:
+        raise BaseUnusable(error.message, hint="Take a full backup.") from error
+    try:
+        if base.header.base is not None:
+            raise _unusable(order, "it is an incremental itself")
+        if base.header.database != order.database:
+            raise _unusable(order, f"it is a backup of {base.header.database}")
+        if base.header.set_id != order.base_id or order.base_digest not in (None, base.digest):
+            raise _unusable(order, "the file holds another backup than the one that was recorded")
+    except BaseException:
+        base.close()
+        raise
+    return base
+
+
+def _attempt(order: Order, base: Media | None, report: Report, began: float) -> None:
+    temp = order.temp("backup")
+    with files.temporary(temp) as fd, ExitStack() as stack:
+        with snapshot.hold(order.path, order.temp("copy"), report.say) as view:
+            if base is not None and base.header.page_size != view.page_size:
+                raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
+            writer = stack.enter_context(closing(MediaWriter(fd, temp, _header(order, base, view))))
+            if base is None:
+                _write_full(view, writer, report)
+            else:
+                _write_differential(base, view, writer, report)
+        writer.finish(
+            (datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)).isoformat()
+        )
+        files.publish(temp, order.final, overwrite=order.overwrite)
+
+
+def _header(order: Order, base: Media | None, view: Snapshot) -> Header:
+    return Header(
+        set_id=order.set_id,
+        database=order.database,
+        kind="full" if base is None else "differential",
+        description=order.description,
+        started_at=order.started_at,
+        page_size=view.page_size,
+        page_count=view.page_count,
+        base=None
+        if base is None
+        else Base(set_id=base.header.set_id, digest=base.digest, page_count=base.header.page_count),
+        app=f"pwsops {__version__}",
+        sqlite=sqlite3.sqlite_version,
+    )
+
+
+def _reference(base: Media) -> Base:
+    return Base(set_id=base.header.set_id, digest=base.digest, page_count=base.header.page_count)
+
+
+def _runs(view: Snapshot, first_page: int) -> Iterator[tuple[int, int]]:
+    step = max(1, layout.FRAME_BYTES // view.page_size)
+    for page in range(first_page, view.page_count + 1, step):
+        yield page, min(step, view.page_count + 1 - page)
+
+
+def _write_full(view: Snapshot, writer: MediaWriter, report: Report) -> None:
+    total = view.page_count * view.page_size
+    done = 0
+
+    def encode(item: tuple[int, tuple[int, int]]) -> tuple[bytes, bytes, int]:
+        sequence, (first_page, count) = item
+        return *pages.encode_run(view.fd, view.path, view.page_size, sequence, first_page, count), count
+
+    with pipeline.pool() as pool:
+        for head, payload, count in pipeline.ordered(pool, encode, enumerate(_runs(view, 1)), view):
+            writer.add(head, payload, count)
+            done += count * view.page_size
+            report.progress("backing up", done, total)
+
+
+def _write_differential(base: Media, view: Snapshot, writer: MediaWriter, report: Report) -> None:
+    pending: list[int] = []
+    for changed in _changes(base, view, report):
+        pending.extend(changed)
+        while len(pending) >= base.header.pages_per_frame:
+            _add_listed(view, writer, pending[: base.header.pages_per_frame])
+            del pending[: base.header.pages_per_frame]
+    if pending:
+        _add_listed(view, writer, pending)
+
+
+def _add_listed(view: Snapshot, writer: MediaWriter, numbers: Sequence[int]) -> None:
+    head, payload = pages.encode_listed(view.fd, view.path, view.page_size, writer.frames, numbers)
+    writer.add(head, payload, len(numbers))
+
+
+def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[int]]:
+    """Give the numbers of changed pages, ascending, then those behind the base's end."""
+    done, total = 0, view.page_count * view.page_size
+
+    def work(item: tuple[int, FrameHead]) -> tuple[int, list[int]]:
+        head = item[1]
+        count = min(head.pages, view.page_count + 1 - head.first_page)
+        if count <= 0:
+            return 0, []
+        data = pages.read_pages(view.fd, view.path, view.page_size, head.first_page, count)
+        return count, pages.changed(data, view.page_size, head)
+
+    with pipeline.pool() as pool:
+        try:
+            for count, numbers in pipeline.ordered(pool, work, base.frames(), view):
+                yield numbers
+                done += count * view.page_size
+                report.progress("comparing", done, total)
+        except MediaError as error:
+            raise BaseUnusable(error.message, hint="Take a full backup.") from error
+    for first_page, count in _runs(view, base.header.page_count + 1):
+        if view.due():
+            view.rest()
+        yield range(first_page, first_page + count)

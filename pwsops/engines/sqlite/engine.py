@@ -1,0 +1,260 @@
+"""The embedded engine, as the rest of the product knows it. The work on files happens in worker processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Event
+
+from pwsops.clock import Clock, SystemClock
+from pwsops.engines.base import (
+    BackupRequest,
+    BackupResult,
+    Capabilities,
+    DatabaseInfo,
+    Deletion,
+    DirectoryCheck,
+    DirectoryEntry,
+    DirectoryStatus,
+    Instance,
+    Probe,
+    ProgressCallback,
+    RestoreRequest,
+    RestoreResult,
+    Verification,
+)
+from pwsops.engines.sqlite import directory, files, recovery_kit
+from pwsops.engines.sqlite.process import Worker, new_token
+from pwsops.engines.sqlite.sets import to_record
+from pwsops.errors import Conflict, InvalidInput
+from pwsops.rules.model import BackupKind, BackupSet, Message
+
+
+class SqliteEngine:
+    """One directory of SQLite files.
+
+    Parameters
+    ----------
+    instance
+        Its address is the directory.
+    clock
+        What the time is.
+    """
+
+    capabilities = Capabilities()
+
+    def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
+        self.instance = instance
+        self._clock = clock or SystemClock()
+        self._address = os.path.abspath(os.path.expanduser(instance.address))
+
+    def probe(self) -> Probe:
+        """Look at the directory and say what serves it."""
+        found = self.databases()
+        facts = {
+            "Directory": self._address,
+            "Databases": str(len(found)),
+            "SQLite": sqlite3.sqlite_version,
+        }
+        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [f"write in {self._address} (to restore)"]
+        version = f"SQLite {sqlite3.sqlite_version}"
+        return Probe(reachable=True, version=version, path_flavour="posix", facts=facts, missing_rights=missing)
+
+    def databases(self) -> list[DatabaseInfo]:
+        """List the directory's databases, the empty and unreadable ones included."""
+        return directory.databases(self._address, self._looks)
+
+    def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}).run()
+        return answer
+
+    def browse(self, path: str) -> list[DirectoryEntry]:
+        """List a directory, directories first."""
+        try:
+            with os.scandir(path) as entries:
+                listed = [_entry(entry) for entry in entries]
+        except OSError as error:
+            raise InvalidInput(
+                f"{path} cannot be listed: {error.strerror}.", hint="Choose a directory that exists and may be read."
+            ) from error
+        return sorted(listed, key=lambda entry: (not entry.is_directory, entry.name))
+
+    def check_directory(self, path: str) -> DirectoryCheck:
+        """Say whether backups can be written there, by beginning to: rights alone can lie."""
+        if not os.path.isabs(path):
+            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
+        try:
+            os.stat(path)
+            if not os.path.isdir(path):
+                return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is not a directory")
+            with tempfile.TemporaryFile(dir=path):
+                return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=files.free_bytes(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+        except OSError as error:
+            reason = f"no file could be created there: {error.strerror}"
+            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=reason, free_bytes=files.free_bytes(path))
+
+    def join(self, directory: str, name: str) -> str:
+        """Build a path of this machine."""
+        return os.path.join(directory, name)
+
+    def split(self, path: str) -> tuple[str, str]:
+        """Take a path of this machine apart."""
+        return os.path.split(path)
+
+    def backup(
+        self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> BackupResult:
+        """Take one backup in a process of its own; see the protocol."""
+        messages: list[Message] = []
+        worker = Worker(
+            "backup",
+            self._order(request),
+            limits=self.instance.options,
+            directories=[request.directory],
+            limit_s=request.time_limit_s,
+            on_progress=on_progress,
+            on_message=self._into(messages),
+            cancel=cancel,
+        )
+        taken = to_record(worker.run())
+        if why := recovery_kit.place(request.directory):
+            self._into(messages)(why)
+        return BackupResult(backup_set=taken, messages=tuple(messages))
+
+    def _order(self, request: BackupRequest) -> dict[str, object]:
+        path = directory.resolve(self._address, request.database)
+        order: dict[str, object] = {
+            "path": path,
+            "database": os.path.basename(path),
+            "directory": os.path.abspath(request.directory),
+            "file_name": request.file_name,
+            "description": request.description,
+            "set_id": str(uuid.uuid4()),
+            "started_at": self._clock.now().astimezone(UTC).isoformat(),
+            "token": new_token(),
+            "overwrite": request.overwrite,
+        }
+        if request.kind is BackupKind.DIFFERENTIAL:
+            order |= _base(request)
+        return order
+
+    def _into(self, messages: list[Message]) -> _Collect:
+        return _Collect(messages, self._clock)
+
+    def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
+        """Settle an interrupted backup; see the protocol."""
+        given = {"database": database, "directory": os.path.abspath(directory), "description": description}
+        found = Worker("find", given).run()
+        return None if found is None else to_record(found)
+
+    def read_media(self, path: str) -> list[BackupSet]:
+        """List the one set of a media file."""
+        return [to_record(values) for values in Worker("read_media", {"path": path}).run()]
+
+    def verify(
+        self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> Verification:
+        """Check every checksum of a set."""
+        began = self._clock.monotonic()
+        given = {"path": backup_set.path, "set_id": backup_set.set_id}
+        answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
+        return Verification(
+            backup_set=to_record(answer["set"]),
+            checked_bytes=answer["checked_bytes"],
+            duration_s=self._clock.monotonic() - began,
+        )
+
+    def restore(
+        self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> RestoreResult:
+        """Write sets into an existing database; see the protocol."""
+        began = self._clock.monotonic()
+        messages: list[Message] = []
+        path = directory.resolve(self._address, request.database)
+        given = {
+            "path": path,
+            "sets": [(one.path, one.set_id) for one in request.sets],
+            "token": new_token(),
+            "may_replace_damaged": request.may_replace_damaged,
+            "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
+        }
+        answer = Worker(
+            "restore",
+            given,
+            limits=self.instance.options,
+            directories=[self._address],
+            limit_s=request.time_limit_s,
+            on_progress=on_progress,
+            on_message=self._into(messages),
+            cancel=cancel,
+        ).run()
+        return RestoreResult(
+            database=os.path.basename(path),
+            restored_bytes=answer["restored_bytes"],
+            duration_s=self._clock.monotonic() - began,
+            kept_damaged_as=answer["kept_damaged_as"],
+            messages=tuple(messages),
+        )
+
+    def create_database(self, name: str) -> None:
+        """Create an empty file: SQLite takes it for an empty database, of whatever shape is then restored into it."""
+        path = directory.new_database(self._address, name)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+        except FileExistsError as error:
+            raise Conflict(
+                f"The database {name} exists already.", hint="Restore into it, or choose another name."
+            ) from error
+        except OSError as error:
+            raise directory.unreachable(self._address, error) from error
+
+    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
+        """Delete media files of ours; anything else stays."""
+        answer = Worker("delete", {"paths": list(paths)}).run()
+        return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
+
+    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
+        """Give nothing: a directory remembers nothing."""
+        return iter(())
+
+    def differential_base(self, database: str) -> str | None:
+        """Give None: the base comes with the request."""
+        return None
+
+
+class _Collect:
+    """Turns a worker's texts into messages."""
+
+    def __init__(self, messages: list[Message], clock: Clock) -> None:
+        self._messages = messages
+        self._clock = clock
+
+    def __call__(self, text: str) -> None:
+        self._messages.append(Message(text=text, at=self._clock.now()))
+
+
+def _base(request: BackupRequest) -> dict[str, object]:
+    base = request.base
+    if base is None:
+        raise InvalidInput(
+            f"An incremental of {request.database} needs the full that it refers to.", hint="Take a full backup."
+        )
+    return {"base_path": base.path, "base_id": base.set_id, "base_digest": base.details.get("digest")}
+
+
+def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:
+    listed = DirectoryEntry(name=entry.name, path=entry.path, is_directory=entry.is_dir())
+    try:
+        facts = entry.stat()
+    except OSError:
+        return listed
+    modified_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+    size = None if listed.is_directory else facts.st_size
+    return replace(listed, size_bytes=size, modified_at=modified_at)

@@ -1,0 +1,265 @@
+"""The bytes of a media file, as `docs/media-format.md` describes them. Bytes in, records out, `ValueError` on doubt.
+
+A file is a header block, frames, a trailer block and a footer, without gaps; every byte is under a SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAGIC = b"PWSOPS\x1a\x01"
+TRAILER_MAGIC = b"PWSTRL\x1a\x01"
+END_MAGIC = b"PWSEND\x1a\x01"
+FRAME_MAGIC = b"PFRM"
+DIGEST_BYTES = 32
+BLOCK_LIMIT = 1 << 20
+PAGE_SIZES = tuple(1 << power for power in range(9, 17))
+FRAME_BYTES = 2 << 20
+"""Raw bytes of pages in one frame, at most."""
+BLOCK_BYTES = 64 << 10
+"""Raw bytes under one block hash: a comparison looks at blocks first, at pages only in blocks that differ."""
+PAGE_LIMIT = 0xFFFFFFFE
+
+_LENGTH = struct.Struct("<I")
+FRAME = struct.Struct("<4sIIIII32s")
+_FOOTER = struct.Struct("<8sQQ32s")
+FOOTER_BYTES = _FOOTER.size + DIGEST_BYTES
+BLOCK_OVERHEAD = len(MAGIC) + _LENGTH.size + DIGEST_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What a differential refers to: the full's identity, the digest of its file, and how many pages it holds."""
+
+    set_id: str
+    digest: str
+    page_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What is known before the first page is read. `started_at` is ISO 8601 in UTC."""
+
+    set_id: str
+    database: str
+    kind: str
+    description: str
+    started_at: str
+    page_size: int
+    page_count: int
+    base: Base | None
+    app: str
+    sqlite: str
+
+    @property
+    def pages_per_frame(self) -> int:
+        """How many pages a frame of this file holds at most."""
+        return max(1, FRAME_BYTES // self.page_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trailer:
+    """What is known after the last page was written. `heads_digest` covers every frame head, in order."""
+
+    finished_at: str
+    frames: int
+    stored_pages: int
+    frames_bytes: int
+    heads_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footer:
+    """The end of the file, of fixed size: where the trailer is, and the digest that names this very content."""
+
+    trailer_offset: int
+    file_bytes: int
+    set_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameHead:
+    """One frame: which pages (1-based numbers), their hashes, and how long its compressed payload is.
+
+    `numbers` is None where the pages follow each other from `first_page` on; only then there are `blocks`.
+    """
+
+    sequence: int
+    first_page: int
+    pages: int
+    stored_bytes: int
+    payload_digest: bytes
+    hashes: bytes
+    blocks: bytes
+    numbers: tuple[int, ...] | None
+    head_bytes: int
+
+    def page_numbers(self) -> range | tuple[int, ...]:
+        """Give the page numbers of the frame, ascending."""
+        return range(self.first_page, self.first_page + self.pages) if self.numbers is None else self.numbers
+
+
+def sha256(*parts: bytes | memoryview) -> bytes:
+    """Hash the parts as if they were one."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _pack_block(magic: bytes, content: dict[str, Any]) -> bytes:
+    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
+    if len(text) > BLOCK_LIMIT:
+        raise ValueError(f"a block of {len(text)} bytes is longer than {BLOCK_LIMIT}")
+    body = magic + _LENGTH.pack(len(text)) + text
+    return body + sha256(body)
+
+
+def block_bytes(start: bytes, magic: bytes) -> int:
+    """Give the whole length of a block whose first 12 bytes are `start`."""
+    if len(start) < len(magic) + _LENGTH.size or not start.startswith(magic):
+        raise ValueError("a block does not begin as one")
+    length = int(_LENGTH.unpack_from(start, len(magic))[0])
+    if length > BLOCK_LIMIT:
+        raise ValueError("a block is longer than any can be")
+    return length + BLOCK_OVERHEAD
+
+
+def _unpack_block(magic: bytes, block: bytes) -> dict[str, Any]:
+    if block_bytes(block[: len(magic) + _LENGTH.size], magic) != len(block):
+        raise ValueError("a block is shorter than it says")
+    if sha256(block[:-DIGEST_BYTES]) != block[-DIGEST_BYTES:]:
+        raise ValueError("a block fails its checksum")
+    content = json.loads(block[len(magic) + _LENGTH.size : -DIGEST_BYTES])
+    if not isinstance(content, dict):
+        raise ValueError("a block does not hold an object")
+    return content
+
+
+def pack_header(header: Header) -> bytes:
+    """Write the header block."""
+    base = header.base
+    return _pack_block(
+        MAGIC,
+        {
+            "set_id": header.set_id,
+            "database": header.database,
+            "kind": header.kind,
+            "description": header.description,
+            "started_at": header.started_at,
+            "page_size": header.page_size,
+            "page_count": header.page_count,
+            "base": base and {"set_id": base.set_id, "digest": base.digest, "page_count": base.page_count},
+            "app": header.app,
+            "sqlite": header.sqlite,
+        },
+    )
+
+
+def unpack_header(block: bytes) -> Header:
+    """Read the header block; `ValueError` where anything about it is not as it must be."""
+    try:
+        content = _unpack_block(MAGIC, block)
+        base = content["base"]
+        header = Header(**(content | {"base": None if base is None else Base(**base)}))
+    except (KeyError, TypeError) as error:
+        raise ValueError("the header lacks something") from error
+    if header.page_size not in PAGE_SIZES or not 0 < header.page_count <= PAGE_LIMIT:
+        raise ValueError("the header names an impossible page size or count")
+    if (header.kind, header.base is None) not in (("full", True), ("differential", False)):
+        raise ValueError("the header contradicts itself about its base")
+    return header
+
+
+def pack_trailer(trailer: Trailer) -> bytes:
+    """Write the trailer block."""
+    return _pack_block(
+        TRAILER_MAGIC,
+        {
+            "finished_at": trailer.finished_at,
+            "frames": trailer.frames,
+            "stored_pages": trailer.stored_pages,
+            "frames_bytes": trailer.frames_bytes,
+            "heads_digest": trailer.heads_digest,
+        },
+    )
+
+
+def unpack_trailer(block: bytes) -> Trailer:
+    """Read the trailer block."""
+    try:
+        return Trailer(**_unpack_block(TRAILER_MAGIC, block))
+    except TypeError as error:
+        raise ValueError("the trailer lacks something") from error
+
+
+def pack_footer(trailer_offset: int, header: bytes, trailer: bytes) -> bytes:
+    """Write the footer that ends the file, for these two blocks."""
+    size = trailer_offset + len(trailer) + FOOTER_BYTES
+    body = _FOOTER.pack(END_MAGIC, trailer_offset, size, sha256(header, trailer))
+    return body + sha256(body)
+
+
+def unpack_footer(data: bytes) -> Footer:
+    """Read the footer."""
+    if len(data) != FOOTER_BYTES or sha256(data[:-DIGEST_BYTES]) != data[-DIGEST_BYTES:]:
+        raise ValueError("the end of the file fails its checksum")
+    magic, offset, size, digest = _FOOTER.unpack_from(data)
+    if magic != END_MAGIC:
+        raise ValueError("the file does not end as one of ours")
+    return Footer(trailer_offset=offset, file_bytes=size, set_digest=digest.hex())
+
+
+def pack_run_head(sequence: int, first_page: int, blocks: bytes, hashes: bytes, payload: bytes) -> bytes:
+    """Write the head of a frame of consecutive pages: fixed fields, block and page hashes, a checksum of all that."""
+    pages = len(hashes) // DIGEST_BYTES
+    fixed = FRAME.pack(FRAME_MAGIC, sequence, first_page, pages, len(payload), len(blocks), sha256(payload))
+    body = fixed + blocks + hashes
+    return body + sha256(body)
+
+
+def pack_listed_head(sequence: int, numbers: Sequence[int], hashes: bytes, payload: bytes) -> bytes:
+    """Write the head of a frame of scattered pages: fixed fields, page numbers and hashes, a checksum of all that."""
+    fixed = FRAME.pack(FRAME_MAGIC, sequence, numbers[0], len(numbers), len(payload), 0, sha256(payload))
+    body = fixed + struct.pack(f"<{len(numbers)}I", *numbers) + hashes
+    return body + sha256(body)
+
+
+def payload_digest(head: bytes) -> bytes:
+    """Give the checksum of the payload that follows a packed head."""
+    return bytes(FRAME.unpack_from(head)[-1])
+
+
+def frame_head_bytes(fixed: bytes) -> int:
+    """Give the whole length of a frame's head from its fixed part."""
+    if len(fixed) != FRAME.size or not fixed.startswith(FRAME_MAGIC):
+        raise ValueError("a frame does not begin as one")
+    _, _, _, pages, stored, blocks, _ = FRAME.unpack(fixed)
+    possible = 0 < pages <= FRAME_BYTES // PAGE_SIZES[0] and 0 < stored <= 2 * FRAME_BYTES
+    if not possible or blocks % DIGEST_BYTES or blocks > pages * DIGEST_BYTES:
+        raise ValueError("a frame has impossible sizes")
+    return FRAME.size + (int(blocks) or 4 * int(pages)) + int(pages) * DIGEST_BYTES + DIGEST_BYTES
+
+
+def unpack_frame_head(data: bytes) -> FrameHead:
+    """Read the head of a frame."""
+    if frame_head_bytes(data[: FRAME.size]) != len(data) or sha256(data[:-DIGEST_BYTES]) != data[-DIGEST_BYTES:]:
+        raise ValueError("the head of a frame fails its checksum")
+    _, sequence, first_page, pages, stored, blocks, digest = FRAME.unpack_from(data)
+    numbers = None if blocks else struct.unpack_from(f"<{pages}I", data, FRAME.size)
+    return FrameHead(
+        sequence=sequence,
+        first_page=first_page,
+        pages=pages,
+        stored_bytes=stored,
+        payload_digest=digest,
+        hashes=data[FRAME.size + (blocks or 4 * pages) : -DIGEST_BYTES],
+        blocks=data[FRAME.size : FRAME.size + blocks],
+        numbers=numbers,
+        head_bytes=len(data),
+    )

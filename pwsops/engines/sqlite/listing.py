@@ -1,0 +1,118 @@
+"""Looking at files, in a worker process: which are databases, which are media, which may go.
+
+Every function here opens files directly and closes them again; in a process with SQLite connections of its own that
+would drop their locks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from pwsops.engines.sqlite import files, layout
+from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.sets import describe
+from pwsops.errors import EngineError, MediaError
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+HEADER_BYTES = 100
+NOT_A_DATABASE = "it is encrypted or not a SQLite database"
+
+
+def looks(paths: Iterable[str]) -> dict[str, str | None]:
+    """Look at each of the files."""
+    return {path: look(path) for path in paths}
+
+
+def look(path: str) -> str | None:
+    """Say why a file cannot be a database: empty text where it can, None where it has not even the magic."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    try:
+        start, size = os.pread(fd, HEADER_BYTES, 0), os.fstat(fd).st_size
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    finally:
+        os.close(fd)
+    if not start.startswith(SQLITE_MAGIC):
+        return None
+    return _doubt(start, size)
+
+
+def _doubt(start: bytes, size: int) -> str:
+    """Say what is wrong with a database's first 100 bytes; empty text: nothing."""
+    if len(start) < HEADER_BYTES:
+        return "it is cut short"
+    page_size = int.from_bytes(start[16:18], "big")
+    page_size = 1 << 16 if page_size == 1 else page_size
+    if page_size not in layout.PAGE_SIZES or start[21:24] != b"\x40\x20\x20" or not {*start[18:20]} <= {1, 2}:
+        return "its header is damaged"
+    if size < page_size:
+        return "it is cut short"
+    return ""
+
+
+def read_media(path: str) -> list[dict[str, object]]:
+    """List the sets of a media file (one) from its two ends."""
+    with Media(path) as media:
+        return [describe(media)]
+
+
+def find(database: str, directory: str, description: str) -> dict[str, object] | None:
+    """Give the finished set of that description, if there is one; remove what an interrupted backup left.
+
+    Raises
+    ------
+    EngineError
+        Transient, where a worker still writes it.
+    """
+    if files.sweep(directory, key=files.key(database, description)):
+        raise EngineError(
+            f"The backup of {database} ({description}) is still being written in {directory}.",
+            hint="Wait for it to end, or end the process that writes it.",
+            transient=True,
+        )
+    for path in _visible_files(directory):
+        found = _described(path)
+        if found and (found["database"], found["description"]) == (database, description):
+            return found
+    return None
+
+
+def _visible_files(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_file())
+    except OSError:
+        return []
+
+
+def _described(path: str) -> dict[str, object] | None:
+    try:
+        return read_media(path)[0]
+    except MediaError:
+        return None
+
+
+def delete(paths: Iterable[str]) -> list[tuple[str, bool, str]]:
+    """Delete those files that are media of ours; say of the others why they stay."""
+    return [(path, not (why := _delete(path)), why) for path in paths]
+
+
+def _delete(path: str) -> str:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return "it is not a plain file"
+        with open(path, "rb") as stream:
+            if stream.read(len(layout.MAGIC)) != layout.MAGIC:
+                return "it is not one of our backups"
+        os.unlink(path)
+        files.sync_directory(os.path.dirname(path))
+    except FileNotFoundError:
+        return "it does not exist any more"
+    except OSError as error:
+        return f"the system refused: {error.strerror}"
+    return ""

@@ -1,0 +1,115 @@
+"""Pages to frames and back: hashing, compressing, comparing. Used from several threads at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+
+import zstandard
+from blake3 import blake3
+
+from pwsops.engines.sqlite import layout
+from pwsops.engines.sqlite.layout import FrameHead
+from pwsops.engines.sqlite.media import Media, damaged
+from pwsops.errors import EngineError
+
+LEVEL = 1
+_local = threading.local()
+
+
+class ShortRead(EngineError):
+    """The file ends before its last page."""
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    # A compressor may be used by one thread at a time; its tables are worth keeping.
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
+    return _local.compressor  # type: ignore[no-any-return]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    return _local.decompressor  # type: ignore[no-any-return]
+
+
+def _buffer(size: int) -> memoryview:
+    if not hasattr(_local, "buffer") or len(_local.buffer) < size:
+        _local.buffer = bytearray(max(size, layout.FRAME_BYTES))
+    return memoryview(_local.buffer)[:size]
+
+
+def read_pages(fd: int, path: str, page_size: int, first_page: int, pages: int) -> memoryview:
+    """Read consecutive pages into this thread's buffer, which the next call reuses."""
+    view = _buffer(pages * page_size)
+    done = 0
+    while done < len(view):
+        got = os.preadv(fd, [view[done:]], (first_page - 1) * page_size + done)
+        if not got:
+            raise ShortRead(
+                f"The database {path} ends before its page {first_page + done // page_size}.",
+                hint="It is damaged: run PRAGMA integrity_check on it, and restore it from its last backup.",
+            )
+        done += got
+    return view
+
+
+def hashes(view: memoryview, step: int) -> bytes:
+    """Give the BLAKE3 of each `step` bytes (the last may be shorter), one after the other."""
+    return b"".join([blake3(view[at : at + step]).digest() for at in range(0, len(view), step)])
+
+
+def _block_step(page_size: int) -> int:
+    return max(page_size, layout.BLOCK_BYTES)
+
+
+def changed(view: memoryview, page_size: int, head: FrameHead) -> list[int]:
+    """Give the numbers of the pages in `view` whose hash differs from the one in the frame that begins with them."""
+    step, size = _block_step(page_size), layout.DIGEST_BYTES
+    found: list[int] = []
+    for index, at in enumerate(range(0, len(view), step)):
+        block = view[at : at + step]
+        # The last block of a database that shrank is compared page by page: its hash covers pages that are gone.
+        if blake3(block).digest() != head.blocks[index * size : (index + 1) * size]:
+            first = at // page_size
+            now = hashes(block, page_size)
+            before = head.hashes[first * size : first * size + len(now)]
+            pages = range(0, len(now), size)
+            found += [head.first_page + first + k // size for k in pages if now[k : k + size] != before[k : k + size]]
+    return found
+
+
+def encode_run(fd: int, path: str, page_size: int, sequence: int, first_page: int, pages: int) -> tuple[bytes, bytes]:
+    """Read consecutive pages and give a frame's head and payload."""
+    view = read_pages(fd, path, page_size, first_page, pages)
+    payload = _compressor().compress(view)
+    blocks = hashes(view, _block_step(page_size))
+    return layout.pack_run_head(sequence, first_page, blocks, hashes(view, page_size), payload), payload
+
+
+def encode_listed(fd: int, path: str, page_size: int, sequence: int, numbers: Sequence[int]) -> tuple[bytes, bytes]:
+    """Read scattered pages and give a frame's head and payload."""
+    raw = b"".join([bytes(read_pages(fd, path, page_size, number, 1)) for number in numbers])
+    payload = _compressor().compress(raw)
+    return layout.pack_listed_head(sequence, numbers, hashes(memoryview(raw), page_size), payload), payload
+
+
+def decode(media: Media, offset: int, head: FrameHead) -> bytes:
+    """Read a frame's pages, every checksum checked on the way.
+
+    Raises
+    ------
+    MediaError
+        Naming the file and the frame.
+    """
+    size = head.pages * media.header.page_size
+    payload = media.payload(offset, head)
+    try:
+        raw = _decompressor().decompress(payload, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise damaged(media.path, f"frame {head.sequence} does not decompress") from error
+    if len(raw) != size or hashes(memoryview(raw), media.header.page_size) != head.hashes:
+        raise damaged(media.path, f"frame {head.sequence} holds other pages than it lists")
+    return raw

@@ -1,0 +1,212 @@
+# pwsops recovery script
+"""Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
+
+    python recover.py FULL.bak [INCREMENTAL.bak] NEW.sqlite3
+
+Checks every checksum first; writes a new file, never over an old one. The bytes are described in media-format.md. With
+the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256 sums still cover
+every byte of the media.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import struct
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+
+def _zstd() -> Any:
+    """Give whichever zstd module there is."""
+    for name in ("compression.zstd", "zstandard"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    return sys.exit("error: the zstandard module is missing; install it with: python -m pip install zstandard")
+
+
+def _blake3() -> Any:
+    """Give the hash that the pages carry besides, or None."""
+    with contextlib.suppress(ImportError):
+        return importlib.import_module("blake3").blake3
+    return None
+
+
+ZSTD = _zstd()
+BLAKE3 = _blake3()
+
+MAGIC = {"header": b"PWSOPS\x1a\x01", "trailer": b"PWSTRL\x1a\x01", "end": b"PWSEND\x1a\x01"}
+FRAME = struct.Struct("<4sIIIII32s")
+FOOTER = struct.Struct("<8sQQ32s32s")
+
+
+class Damaged(Exception):
+    """The media cannot be restored from."""
+
+
+def sha256(data: bytes) -> bytes:
+    """Hash."""
+    return hashlib.sha256(data).digest()
+
+
+def need(condition: bool, path: str, why: str) -> None:
+    """Stop unless the condition holds."""
+    if not condition:
+        raise Damaged(f"{path}: {why}. Choose another backup, or another copy of this file.")
+
+
+def exactly(stream: BinaryIO, count: int, path: str) -> bytes:
+    """Read so many bytes and no fewer."""
+    data = stream.read(count)
+    need(len(data) == count, path, "the file is cut short")
+    return data
+
+
+def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], bytes]:
+    """Read the header or the trailer; give its content and its bytes."""
+    start = exactly(stream, 12, path)
+    need(start[:8] == MAGIC[name], path, f"this is not a {name} of a pwsops backup")
+    length = struct.unpack("<I", start[8:])[0]
+    need(length <= 1 << 20, path, f"the {name} is damaged")
+    text, digest = exactly(stream, length, path), exactly(stream, 32, path)
+    need(sha256(start + text) == digest, path, f"the {name} fails its checksum")
+    content: dict[str, Any] = json.loads(text)
+    return content, start + text + digest
+
+
+class Media:
+    """One media file: its header, its trailer, and its pages."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.stream: BinaryIO = open(path, "rb")  # noqa: SIM115 - closed with the script
+        self.header, header_block = read_block(self.stream, "header", path)
+        self.frames_at = self.stream.tell()
+        size = self.stream.seek(0, os.SEEK_END)
+        need(size >= self.frames_at + FOOTER.size, path, "the file is cut short")
+        self.stream.seek(size - FOOTER.size)
+        footer = self.stream.read(FOOTER.size)
+        magic, self.frames_end, says, self.digest, check = FOOTER.unpack(footer)
+        need(magic == MAGIC["end"] and sha256(footer[:-32]) == check, path, "the end of the file is damaged")
+        need(says == size, path, "the file is longer or shorter than it says")
+        self.stream.seek(self.frames_end)
+        self.trailer, trailer_block = read_block(self.stream, "trailer", path)
+        need(self.stream.tell() == size - FOOTER.size, path, "the trailer is out of place")
+        need(sha256(header_block + trailer_block) == self.digest, path, "header and trailer do not belong together")
+
+    def pages(self) -> Iterator[tuple[Sequence[int], bytes]]:
+        """Give (page numbers, raw pages) of each frame, checked."""
+        self.stream.seek(self.frames_at)
+        heads, stored = hashlib.sha256(), 0
+        for sequence in range(self.trailer["frames"]):
+            numbers, raw, digest = self.frame(sequence)
+            heads.update(digest)
+            stored += len(numbers)
+            yield numbers, raw
+        need(self.stream.tell() == self.frames_end, self.path, "frames are missing or left over")
+        need(
+            heads.hexdigest() == self.trailer["heads_digest"], self.path, "frames are not the ones it was finished with"
+        )
+        need(stored == self.trailer["stored_pages"], self.path, "pages are missing")
+
+    def frame(self, sequence: int) -> tuple[Sequence[int], bytes, bytes]:
+        """Read the next frame: page numbers, raw pages, and the checksum of its head."""
+        what = f"frame {sequence}"
+        fixed = exactly(self.stream, FRAME.size, self.path)
+        magic, number, first, count, size, blocks, payload_digest = FRAME.unpack(fixed)
+        need(
+            magic == b"PFRM" and count <= 4096 and size <= 4 << 20 and blocks <= 32 * count,
+            self.path,
+            f"{what} is damaged",
+        )
+        rest = exactly(self.stream, (blocks or 4 * count) + 32 * count, self.path)
+        digest = exactly(self.stream, 32, self.path)
+        need(sha256(fixed + rest) == digest and number == sequence, self.path, f"the head of {what} is damaged")
+        payload = exactly(self.stream, size, self.path)
+        need(sha256(payload) == payload_digest, self.path, f"{what} fails its checksum")
+        page_size = self.header["page_size"]
+        raw = self.decompress(payload, count * page_size, what)
+        need(len(raw) == count * page_size, self.path, f"{what} has the wrong size")
+        numbers: Sequence[int] = (
+            range(first, first + count) if blocks else struct.unpack(f"<{count}I", rest[: 4 * count])
+        )
+        self.check_pages(raw, rest[-32 * count :], page_size, what)
+        return numbers, raw, digest
+
+    def decompress(self, payload: bytes, size: int, what: str) -> bytes:
+        """Decompress one payload to at most `size` bytes."""
+        try:
+            if ZSTD.__name__ == "zstandard":
+                return bytes(ZSTD.ZstdDecompressor().decompress(payload, max_output_size=size))
+            return bytes(ZSTD.ZstdDecompressor().decompress(payload, size))
+        except ZSTD.ZstdError as error:
+            raise Damaged(f"{self.path}: {what} does not decompress ({error}).") from error
+
+    def check_pages(self, raw: bytes, hashes: bytes, size: int, what: str) -> None:
+        """Compare the pages with their own hashes, where that is possible."""
+        if BLAKE3 is not None:
+            now = b"".join(BLAKE3(raw[at : at + size]).digest() for at in range(0, len(raw), size))
+            need(now == hashes, self.path, f"{what} holds other pages than it lists")
+
+
+def check_chain(chain: Sequence[Media]) -> None:
+    """Refuse files that do not belong together."""
+    need(chain[0].header["kind"] == "full", chain[0].path, "the first file must be a full backup")
+    for media in chain[1:]:
+        base = media.header["base"] or {}
+        same = (base.get("set_id"), base.get("digest")) == (chain[0].header["set_id"], chain[0].digest.hex())
+        need(same, media.path, f"it is not an incremental of {chain[0].path}")
+
+
+def write(chain: Sequence[Media], out: BinaryIO) -> int:
+    """Write all pages in order; give the size."""
+    page_size, page_count = chain[-1].header["page_size"], chain[-1].header["page_count"]
+    for media in chain:
+        for numbers, raw in media.pages():
+            for index, number in enumerate(numbers):
+                if number <= page_count:
+                    out.seek((number - 1) * page_size)
+                    out.write(raw[index * page_size : (index + 1) * page_size])
+    out.truncate(page_count * page_size)
+    out.flush()
+    os.fsync(out.fileno())
+    return int(page_size * page_count)
+
+
+def recover(paths: Sequence[str], target: str) -> None:
+    """Restore into a new file."""
+    need(not os.path.lexists(target), target, "this file exists already; name a new one")
+    chain = [Media(path) for path in paths]
+    check_chain(chain)
+    temp = f"{target}.{uuid.uuid4().hex}.part"
+    try:
+        with open(temp, "xb") as out:
+            size = write(chain, out)
+        os.rename(temp, target)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temp)
+    print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run from a command line."""
+    if len(arguments) not in (2, 3):
+        sys.exit("usage: python recover.py FULL.bak [INCREMENTAL.bak] NEW.sqlite3")
+    try:
+        recover(arguments[:-1], arguments[-1])
+    except Damaged as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or arguments[-1]}: {error.strerror}")
+    except (ValueError, KeyError, TypeError) as error:
+        sys.exit(f"error: the media are of a kind this script does not know: {error!r}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,145 @@
+"""Writing a rebuilt database into the existing one, so that a reader sees the old or the new, never a mix."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from typing import Protocol
+
+from pwsops.engines.sqlite import files, listing
+from pwsops.engines.sqlite.connect import connect, gone, is_busy, is_not_a_database, not_a_database, translate
+from pwsops.engines.sqlite.report import Report
+from pwsops.errors import EngineError
+
+OPERATION = "Restore"
+STEP = 1024
+FORMAT_OFFSET = 18
+"""Of the two bytes of a database's header that say rollback journal (1) or WAL (2)."""
+
+
+class Terms(Protocol):
+    """What the target module reads of an order."""
+
+    @property
+    def may_replace_damaged(self) -> bool:
+        """Whether a target that is no database may be moved aside."""
+
+    @property
+    def stamp(self) -> str:
+        """UTC time for its new name."""
+
+
+def write_into(path: str, temp: str, temp_fd: int, page_size: int, terms: Terms, report: Report) -> str | None:
+    """Write the database in the file `temp` into the one at `path`; give the path of a damaged one moved aside."""
+    mode = ""
+    if os.path.getsize(path) and listing.look(path) != "":
+        # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
+        if not terms.may_replace_damaged:
+            raise not_a_database(OPERATION, path)
+        return _replace(path, temp, temp_fd, terms.stamp, report)
+    try:
+        with closing(connect(path)) as connection:
+            mode = _journal_mode(connection)
+            if os.path.getsize(path):
+                _keep_mode(temp_fd, mode)
+            _write(connection, temp, mode, page_size, report)
+        return None
+    except sqlite3.Error as error:
+        if not is_not_a_database(error):
+            raise _translate(error, path, mode) from error
+        if not terms.may_replace_damaged:
+            raise translate(error, OPERATION, path) from error
+    return _replace(path, temp, temp_fd, terms.stamp, report)
+
+
+def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exception:
+    if is_busy(error) and mode:
+        return EngineError(
+            f"{OPERATION}: the database {path} stayed locked by another process; it still holds its old data.",
+            hint="Stop the program that uses it, or wait for its transaction to end, and restore again.",
+            transient=True,
+        )
+    return translate(error, OPERATION, path)
+
+
+def _journal_mode(connection: sqlite3.Connection) -> str:
+    connection.execute("PRAGMA schema_version").fetchone()
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def _keep_mode(temp_fd: int, mode: str) -> None:
+    # Page 1 of the backup says how its database kept its journal; the target keeps its own way.
+    os.pwrite(temp_fd, b"\x02\x02" if mode == "wal" else b"\x01\x01", FORMAT_OFFSET)
+
+
+def _write(connection: sqlite3.Connection, temp: str, mode: str, page_size: int, report: Report) -> None:
+    switch = mode == "wal" and page_size != connection.execute("PRAGMA page_size").fetchone()[0]
+    if switch:
+        # SQLite cannot change the page size of a database in WAL mode.
+        connection.execute("PRAGMA journal_mode=DELETE")
+    try:
+        _copy(connection, temp, page_size, report)
+    finally:
+        if switch:
+            connection.execute("PRAGMA journal_mode=WAL")
+    if mode == "wal":
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _copy(connection: sqlite3.Connection, temp: str, page_size: int, report: Report) -> None:
+    def progress(status: int, remaining: int, total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            # The busy handler has waited its time already; without this, Python would try for ever.
+            raise _Locked
+        report.progress("restoring", (total - remaining) * page_size, total * page_size)
+
+    connection.execute("PRAGMA cache_size=-16000")
+    with closing(connect(temp, query="immutable=1")) as source:
+        source.execute("PRAGMA cache_size=10")  # each of its pages is read once
+        try:
+            source.backup(connection, pages=STEP, progress=progress, sleep=0.01)
+        except _Locked as locked:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error from locked
+
+
+class _Locked(Exception):
+    """The target stayed locked."""
+
+
+def _keep(path: str, kept: str) -> None:
+    try:
+        os.link(path, kept)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # No hard links on this file system: for a moment there is no file of that name.
+        os.rename(path, kept)
+
+
+def _replace(path: str, temp: str, temp_fd: int, stamp: str, report: Report) -> str:
+    """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
+    directory = os.path.dirname(path)
+    kept = f"{path}.damaged-{stamp}"
+    try:
+        facts = os.stat(path)
+        os.fchmod(temp_fd, facts.st_mode & 0o7777)
+        with suppress(PermissionError):
+            os.fchown(temp_fd, facts.st_uid, facts.st_gid)
+        os.fsync(temp_fd)
+        _keep(path, kept)
+        for suffix in ("-wal", "-shm", "-journal"):
+            # An old log beside the new file would be played into it.
+            with suppress(FileNotFoundError):
+                os.rename(path + suffix, kept + suffix)
+        os.replace(temp, path)
+        files.sync_directory(directory)
+    except FileNotFoundError as error:
+        raise gone(path) from error
+    except OSError as error:
+        raise files.translate(error, OPERATION, directory) from error
+    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
+    return kept

@@ -1,0 +1,37 @@
+"""Reading a set from end to end, in the worker process."""
+
+from __future__ import annotations
+
+from pwsops.engines.sqlite import pages, pipeline
+from pwsops.engines.sqlite.layout import FrameHead
+from pwsops.engines.sqlite.media import Media, damaged
+from pwsops.engines.sqlite.report import Report
+from pwsops.engines.sqlite.sets import describe
+
+
+def check(path: str, set_id: str | None, report: Report) -> dict[str, object]:
+    """Check every checksum of the file at `path`, the pages' own included.
+
+    Raises
+    ------
+    MediaError
+        For any damage, and where the file holds another set than `set_id`.
+    """
+    with Media(path) as media:
+        expect(media, set_id)
+
+        def work(item: tuple[int, FrameHead]) -> int:
+            return len(pages.decode(media, *item))
+
+        done, total = 0, media.trailer.stored_pages * media.header.page_size
+        with pipeline.pool() as pool:
+            for size in pipeline.ordered(pool, work, media.frames()):
+                done += size
+                report.progress("verifying", done, total)
+        return {"set": describe(media), "checked_bytes": media.size_bytes}
+
+
+def expect(media: Media, set_id: str | None) -> None:
+    """Refuse a file that holds another set than the one that was meant."""
+    if set_id not in (None, media.header.set_id):
+        raise damaged(media.path, "it holds another backup than the one that was recorded under this name")

@@ -1,0 +1,95 @@
+"""The process that does the work on files. It reads one request and answers with lines of JSON.
+
+`{"progress": [phase, done, total]}` and `{"message": text}` any number of times, then `{"result": ...}` or
+`{"error": {...}}`. When its standard input ends, its parent is gone or has cancelled: it removes what it began and
+ends at once. Imports are few, because it starts for each backup.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pwsops.engines.sqlite import backup, files, limits, listing, restore, verify
+from pwsops.engines.sqlite.report import Report
+from pwsops.errors import EngineError, PwsopsError
+
+GIVE_UP_EXIT = 75
+
+Operation = Callable[[Mapping[str, Any], Report], object]
+OPERATIONS: Mapping[str, Operation] = {
+    "backup": lambda given, report: backup.take(backup.Order(**given), report),
+    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**given), report),
+    "verify": lambda given, report: verify.check(given["path"], given["set_id"], report),
+    "read_media": lambda given, report: listing.read_media(given["path"]),
+    "looks": lambda given, report: listing.looks(given["paths"]),
+    "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
+    "delete": lambda given, report: listing.delete(given["paths"]),
+}
+
+
+def watch(stream: int, limit_s: float | None) -> None:
+    """End this process when `stream` ends, or after `limit_s`."""
+    ready, _, _ = select.select([stream], [], [], limit_s)
+    while ready and os.read(stream, 4096):
+        ready, _, _ = select.select([stream], [], [], limit_s)
+    files.discard_all()
+    os._exit(GIVE_UP_EXIT)
+
+
+def answer(request: Mapping[str, Any], send: Callable[[Mapping[str, object]], None]) -> None:
+    """Do what one request asks and send everything there is to say about it."""
+    try:
+        send({"result": OPERATIONS[request["operation"]](request["given"], Report(send))})
+    except PwsopsError as error:
+        send({"error": as_values(error)})
+    except (OSError, sqlite3.Error, MemoryError) as error:
+        hint = "Look at the system's log (disk, memory); if it happens again, report it."
+        unexpected = EngineError(f"{request['operation']} failed: {type(error).__name__}: {error}.", hint=hint)
+        send({"error": as_values(unexpected)})
+
+
+def as_values(error: PwsopsError) -> dict[str, object]:
+    """Give an error as plain values."""
+    return {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "transient": error.transient,
+    }
+
+
+def main() -> None:
+    """Serve one request."""
+    stream = sys.stdin.fileno()
+    request = json.loads(read_line(stream))
+    limits.apply(request["limits"])
+    threading.Thread(target=watch, args=(stream, request.get("limit_s")), daemon=True).start()
+
+    def send(values: Mapping[str, object]) -> None:
+        sys.stdout.write(json.dumps(values) + "\n")
+        sys.stdout.flush()
+
+    answer(request, send)
+    os._exit(0)  # the watching thread still waits, and nothing is left to tidy
+
+
+def read_line(stream: int) -> bytes:
+    """Read the request, unbuffered: what follows belongs to `watch`."""
+    data = b""
+    while not data.endswith(b"\n"):
+        part = os.read(stream, 1 << 16)
+        if not part:
+            os._exit(GIVE_UP_EXIT)
+        data += part
+    return data
+
+
+if __name__ == "__main__":
+    main()

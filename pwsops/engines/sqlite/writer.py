@@ -1,0 +1,127 @@
+"""Writing a media file: frames in order, synced and read back in the background, then its end, then its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+from typing import NamedTuple
+
+from pwsops.engines.sqlite import layout
+from pwsops.engines.sqlite.layout import Header, Trailer
+from pwsops.engines.sqlite.media import damaged
+from pwsops.errors import MediaError
+
+SYNC_BYTES = 32 << 20
+"""Small steps: one large sync at the end would keep every other writer of the file system waiting."""
+
+
+class _Written(NamedTuple):
+    offset: int
+    size: int
+    digest: bytes
+
+
+class MediaWriter:
+    """Writes one media file into an open, empty descriptor.
+
+    What was written is read back, from the device where the system lets us say so, and compared while the writing
+    goes on.
+    """
+
+    def __init__(self, fd: int, path: str, header: Header) -> None:
+        self._fd = fd
+        self._path = path
+        self._header = layout.pack_header(header)
+        self._offset = 0
+        self._chain = hashlib.sha256()
+        self._frames = 0
+        self._stored_pages = 0
+        self._checks: queue.Queue[_Written | None] = queue.Queue()
+        self._failure: Exception | None = None
+        self._write(self._header, layout.sha256(self._header))
+        self._checker = threading.Thread(target=self._check_behind, name="media-check", daemon=True)
+        self._checker.start()
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes so far."""
+        return self._offset
+
+    @property
+    def frames(self) -> int:
+        """Frames so far."""
+        return self._frames
+
+    def add(self, head: bytes, payload: bytes, pages: int) -> None:
+        """Append one frame."""
+        if self._failure is not None:
+            raise self._failure
+        self._write(head, layout.sha256(head))
+        self._write(payload, layout.payload_digest(head))
+        self._chain.update(head[-layout.DIGEST_BYTES :])
+        self._frames += 1
+        self._stored_pages += pages
+
+    def _write(self, data: bytes, digest: bytes) -> None:
+        view = memoryview(data)
+        start = self._offset
+        while view:
+            done = os.pwrite(self._fd, view, self._offset)
+            self._offset += done
+            view = view[done:]
+        self._checks.put(_Written(start, len(data), digest))
+
+    def finish(self, finished_at: str) -> str:
+        """Write the end, sync, finish checking; give the set's digest.
+
+        Raises
+        ------
+        MediaError
+            Where what was read back is not what was written.
+        """
+        trailer = layout.pack_trailer(
+            Trailer(
+                finished_at=finished_at,
+                frames=self._frames,
+                stored_pages=self._stored_pages,
+                frames_bytes=self._offset - len(self._header),
+                heads_digest=self._chain.hexdigest(),
+            )
+        )
+        footer = layout.pack_footer(self._offset, self._header, trailer)
+        self._write(trailer + footer, layout.sha256(trailer, footer))
+        self.close()
+        if self._failure is not None:
+            raise self._failure
+        os.fsync(self._fd)
+        return layout.unpack_footer(footer).set_digest
+
+    def close(self) -> None:
+        """Wait for the checks; harmless to repeat."""
+        self._checks.put(None)
+        self._checker.join()
+
+    def _check_behind(self) -> None:
+        try:
+            waiting: list[_Written] = []
+            size = 0
+            while (written := self._checks.get()) is not None:
+                waiting.append(written)
+                size += written.size
+                if size >= SYNC_BYTES:
+                    self._sync_and_compare(waiting)
+                    waiting, size = [], 0
+            self._sync_and_compare(waiting)
+        except (OSError, MediaError) as error:
+            self._failure = error
+
+    def _sync_and_compare(self, waiting: list[_Written]) -> None:
+        os.fdatasync(self._fd)
+        if waiting and hasattr(os, "posix_fadvise"):
+            start, end = waiting[0].offset, waiting[-1].offset + waiting[-1].size
+            os.posix_fadvise(self._fd, start, end - start, os.POSIX_FADV_DONTNEED)
+        for offset, size, digest in waiting:
+            if layout.sha256(os.pread(self._fd, size, offset)) != digest:
+                raise damaged(self._path, f"what was read back at byte {offset} is not what was written")

@@ -1,0 +1,1 @@
+"""The pages. They call `pwsops.operations` and nothing lower."""

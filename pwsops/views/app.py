@@ -1,0 +1,150 @@
+"""The frame: header, sidebar, and the page that the address names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+from panel.custom import JSComponent
+
+from pwsops.views import access, state, theme
+from pwsops.views.markup import HERE, Markup
+from pwsops.views.nav import OVERVIEW, RUN, RUNS
+from pwsops.views.pages.overview import Overview
+from pwsops.views.pages.runs import Run, Runs
+from pwsops.views.session import Session
+from pwsops.views.store import trouble
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+TITLE = "Backup operations"
+_PAGES: dict[str, Callable[[Session], Any]] = {OVERVIEW: Overview, RUNS: Runs, RUN: Run}
+_MENU = (
+    (OVERVIEW, {"label": "Overview", "icon": "dashboard"}),
+    (RUNS, {"label": "Runs", "icon": "history"}),
+)
+_BELONGS_TO = {RUN: RUNS}
+
+
+class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
+    """Nothing to see: back and forward, and the remembered choice of light or dark."""
+
+    _esm = (HERE / "static" / "shell.js").read_text(encoding="utf-8")
+
+
+class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+    """Holds the pages and redraws the one shown when its session says that something changed."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._service = Markup(session.act, sizing_mode="stretch_width")
+        self._notice = Markup(session.act)
+        self._shown = ""
+        self._page: Any = None
+        self._body = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._menu = pmui.MenuList(
+            items=[item for _, item in _MENU], active=0, dense=True, sizing_mode="stretch_width", margin=(8, 0)
+        )
+        self._main = pn.Column(
+            self._body,
+            sizing_mode="stretch_width",
+            margin=(14, 16),
+            stylesheets=[":host { gap: 12px; } @media (max-width: 600px) { :host { margin: 8px !important; } }"],
+        )
+        self._view = pmui.Page(
+            title=TITLE,
+            header=[self._service],
+            sidebar=[self._menu, Shell(width=0, height=0, margin=0)],
+            main=[self._main],
+            sidebar_width=190,
+            sidebar_resizable=False,
+            busy_indicator=None,
+            theme_config=theme.toolkit_theme(),
+            sx=theme.page_style(),
+        )
+        self._view.param.watch(self._switch_scheme, "dark_theme")
+        self._menu.on_click(self._choose)
+        session.on_change = self.refresh
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._view
+
+    def refresh(self) -> None:
+        """Show what the session knows. What fails is a message on the page, never a traceback."""
+        session = self._session
+        notice = session.notice
+        self._service.show("service.html", service=session.snapshot.service, switching=session.switching)
+        self._notice.show("notice.html", notice=notice)
+        parts = [self._body] if notice is None else [self._notice, self._body]
+        if list(self._main.objects) != parts:
+            self._main.objects = parts
+        try:
+            self._show_page()
+        except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
+            found = trouble(error, "Showing this page")
+            piece = Markup()
+            piece.show("trouble.html", message=found.message, hint=found.hint, command="")
+            self._shown, self._body.objects = "", [piece]
+
+    def _show_page(self) -> None:
+        name = self._session.nav.page
+        if name != self._shown:
+            self._page = _PAGES[name](self._session)
+            self._shown, self._body.objects = name, [self._page]
+        else:
+            self._page.refresh()
+        self._menu.active = [page for page, _ in _MENU].index(_BELONGS_TO.get(name, name))
+
+    def _choose(self, chosen: Mapping[str, object]) -> None:
+        # By click and not by what is active: from one run, "Runs" leads back to all of them.
+        page = next(page for page, item in _MENU if item["label"] == chosen["label"])
+        self._session.nav.go(page=page)
+
+    def _switch_scheme(self, event: param.parameterized.Event) -> None:
+        self._session.dark = event.new
+        self._session.changed()
+
+
+def build(ops: Operations | None = None) -> Any:
+    """Build the page for one browser.
+
+    Parameters
+    ----------
+    ops
+        What it works with; None takes the process's own, and makes them on first use.
+
+    Returns
+    -------
+    panel_material_ui.Page or panel.viewable.Viewable
+        To be served. For somebody who may not look, and where the catalogue cannot be opened, a page that says so.
+    """
+    try:
+        access.check_peer()
+        session = Session(state.store(ops), pn.state.curdoc, actor=access.signed_in())
+        frame = Frame(session)
+    except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
+        return _refusal(error)
+    if pn.state.location is not None:
+        session.nav.follow(pn.state.location)
+    # Not before the browser is there: what changes while it is still drawing would not reach it.
+    pn.state.onload(session.open)
+    pn.state.on_session_destroyed(lambda _: session.close())
+    return frame.__panel__()
+
+
+def _refusal(error: Exception) -> Any:
+    found = trouble(error, "Opening the dashboard")
+    piece = Markup()
+    piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
+    return pmui.Page(
+        title=TITLE,
+        main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")],
+        theme_config=theme.toolkit_theme(),
+        sx=theme.page_style(),
+    )

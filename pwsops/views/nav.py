@@ -1,0 +1,95 @@
+"""Where somebody is: the page and what it is about, kept equal to the address.
+
+The address names only what differs from the start page, so that every address is short and going back restores
+everything (a parameter that an address lacks has its default there).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import param
+from panel.io.location import Location
+
+OVERVIEW, RUNS, RUN = "overview", "runs", "run"
+PAGES = (OVERVIEW, RUNS, RUN)
+_MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
+
+
+class Nav(param.Parameterized):
+    """What the address says. All of it is text or a number that a hostile address may have made up."""
+
+    page = param.String(default=OVERVIEW, regex="|".join(PAGES), doc="Which page.")
+    profile = param.String(default="", doc="Selected profile; empty: all of them.")
+    month = param.String(default="", doc="Month of the calendar, 2026-03; empty: the present one.")
+    run = param.Integer(default=0, bounds=(0, None), doc="Run whose details are shown; 0: none.")
+    offset = param.Integer(default=0, bounds=(0, None), doc="How many newer runs are passed over.")
+
+    def search(self) -> str:
+        """Give the query of the address, with its question mark; empty on the start page."""
+        said = {key: getattr(self, key) for key in _FIELDS if getattr(self, key) != self.param[key].default}
+        return f"?{urlencode(said)}" if said else ""
+
+    def read(self, search: str) -> None:
+        """Go where an address says; what it says amiss is taken as unsaid."""
+        query = dict(parse_qsl(search.removeprefix("?")))
+        self.param.update(**{key: self._value(key, query) for key in _FIELDS})
+
+    def go(self, **where: Any) -> None:
+        """Go to a page; what is not named has its default there."""
+        self.param.update(**{**{key: self.param[key].default for key in _FIELDS}, **where})
+
+    def _value(self, key: str, query: Mapping[str, str]) -> Any:
+        try:
+            return _FIELDS[key](query[key])
+        except (KeyError, ValueError):
+            return self.param[key].default
+
+    def follow(self, location: Location) -> None:
+        """Keep equal to the browser's address, both ways."""
+        self.read(location.search)
+        location.param.watch(lambda event: self.read(event.new), "search")
+
+        def write(*_: object) -> None:
+            # An address that says the same is not written again, or the browser would have to go back twice.
+            if Nav.canonical(location.search) != self.search():
+                location.search = self.search()
+
+        self.param.watch(write, list(_FIELDS))
+
+    @staticmethod
+    def canonical(search: str) -> str:
+        """Give the address that `search` amounts to."""
+        there = Nav()
+        there.read(search)
+        return there.search()
+
+
+def _page(text: str) -> str:
+    if text not in PAGES:
+        raise ValueError(text)
+    return text
+
+
+def _month(text: str) -> str:
+    if not _MONTH.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise ValueError(text)
+    return int(text)
+
+
+_FIELDS: dict[str, Callable[[str], Any]] = {
+    "page": _page,
+    "profile": str,
+    "month": _month,
+    "run": _count,
+    "offset": _count,
+}

@@ -1,0 +1,132 @@
+"""One open page: what it knows, where it is, and what its buttons do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bokeh.document import Document
+
+from pwsops.rules.model import BackupKind
+from pwsops.views.nav import RUN, RUNS, Nav
+from pwsops.views.store import Snapshot, Store, Trouble, trouble
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+Action = Callable[[str], object]
+
+
+class Session:
+    """What the pieces of a page share. Calls `on_change` whenever something that they show is different.
+
+    Parameters
+    ----------
+    store
+        The process's own.
+    doc
+        The browser's document; None in tests, where all happens at once.
+    actor
+        Who is signed in; empty takes the name that the operations have.
+    on_change
+        Redraws the page; always called where the document may be changed.
+    """
+
+    def __init__(self, store: Store, doc: Document | None, *, actor: str = "") -> None:
+        self.store = store
+        self.ops: Operations = store.ops.acting_as(actor, store.ops.role) if actor else store.ops
+        self.nav = Nav()
+        self.dark = False
+        self.notice: Trouble | None = None
+        self.switching = ""
+        self.snapshot: Snapshot = store.snapshot()
+        self.on_change: Callable[[], None] = lambda: None
+        self._doc = doc
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
+        self._actions = self._navigation() | self._operations()
+
+    def open(self) -> None:
+        """Begin to follow what changes."""
+        self._unsubscribe = self.store.watcher.subscribe(self._told)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._unsubscribe()
+        self.on_change = lambda: None
+
+    def changed(self) -> None:
+        """Redraw the page."""
+        self.on_change()
+
+    def act(self, action: str, key: str) -> None:
+        """Do what was clicked. What it is refused for is shown, with the next step."""
+        known = self._actions.get(action)
+        if known is not None:
+            known(key)
+
+    def _told(self, snapshot: Snapshot) -> None:
+        self._later(partial(self._take, snapshot))
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.changed()
+
+    def _later(self, work: Callable[[], None]) -> None:
+        if self._doc is None:
+            work()
+        else:
+            self._doc.add_next_tick_callback(work)
+
+    def _navigation(self) -> dict[str, Action]:
+        go, nav = self.nav.go, self.nav
+        return {
+            "select": lambda key: go(profile=key, month=nav.month),
+            "select-all": lambda _: go(month=nav.month),
+            "month": lambda key: go(profile=nav.profile, month=key),
+            "open-run": lambda key: go(page=RUN, run=int(key)),
+            "open-runs": lambda _: go(page=RUNS),
+            "page": lambda key: go(page=RUNS, offset=int(key)),
+            "dismiss": lambda _: self._notify(None),
+        }
+
+    def _operations(self) -> dict[str, Action]:
+        ops = self.ops
+        doings: dict[str, tuple[str, Action]] = {
+            "start": ("Starting the run", ops.runs.start),
+            "start-full": ("Starting the run", lambda name: ops.runs.start(name, BackupKind.FULL)),
+            "cancel": ("Cancelling the run", lambda key: ops.runs.cancel(int(key))),
+            "activate": ("Activating the profile", ops.profiles.activate),
+            "deactivate": ("Deactivating the profile", ops.profiles.deactivate),
+            "service-start": ("Starting the service", lambda _: ops.service.start()),
+            "service-stop": ("Stopping the service", lambda _: ops.service.stop()),
+        }
+        return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
+
+    def _operate(self, doing: str, work: Action, key: str) -> None:
+        # Not in the server's own thread: an operation may wait for another process, and every page would wait too.
+        self.notice, self.switching = None, doing
+        self.changed()
+        thread = threading.Thread(target=self._do, args=(doing, work, key), name="pwsops-action", daemon=True)
+        thread.start()
+        if self._doc is None:
+            thread.join()
+
+    def _do(self, doing: str, work: Action, key: str) -> None:
+        notice = None
+        try:
+            work(key)
+        except Exception as error:  # noqa: BLE001 - a click is answered with a message, never a traceback
+            notice = trouble(error, doing)
+        snapshot = self.store.snapshot()
+        self._later(partial(self._done, notice, snapshot))
+
+    def _done(self, notice: Trouble | None, snapshot: Snapshot) -> None:
+        self.snapshot, self.switching = snapshot, ""
+        self._notify(notice)
+
+    def _notify(self, notice: Trouble | None) -> None:
+        self.notice = notice
+        self.changed()

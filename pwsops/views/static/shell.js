@@ -1,0 +1,39 @@
+// What the toolkit leaves to us in the browser: back and forward, and the remembered choice of light or dark.
+
+const REMEMBERED = "pwsops-dark"
+const NARROW_PX = 600
+
+function follow_history(location) {
+  const push = window.history.pushState.bind(window.history)
+  window.history.pushState = (state, title, url) => {
+    // The answer to a step back is the address the browser is at already; pushing it would cut off the way forward.
+    if (new URL(url, window.location.href).href !== window.location.href) { push(state, title, url) }
+  }
+  const step = () => { location.search = window.location.search }
+  window.addEventListener("popstate", step)
+  return () => {
+    window.removeEventListener("popstate", step)
+    window.history.pushState = push
+  }
+}
+
+function remember_scheme(page) {
+  const remembered = window.localStorage.getItem(REMEMBERED)
+  const asked = new URLSearchParams(window.location.search).has("theme")
+  const dark = remembered === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : remembered === "true"
+  if (!asked && dark !== page.data.dark_theme) { page.data.dark_theme = dark }
+  page.data.properties.dark_theme.change.connect(() => {
+    window.localStorage.setItem(REMEMBERED, String(page.data.dark_theme))
+  })
+}
+
+export function render({model, view}) {
+  const roots = view.model.document.roots()
+  const page = roots.find((root) => root.class_name === "Page")
+  const forget = follow_history(roots.find((root) => root.type.endsWith("Location")))
+  remember_scheme(page)
+  // On a narrow screen the sidebar lies over the page: closed, until it is asked for.
+  if (window.innerWidth < NARROW_PX) { page.data.sidebar_open = false }
+  model.on("remove", forget)
+  return document.createElement("span")
+}

@@ -1,0 +1,180 @@
+"""What the pages show, read once for all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import structlog
+from tzlocal import get_localzone_name
+
+from pwsops.clock import Clock, SystemClock
+from pwsops.errors import PwsopsError
+from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
+from pwsops.rules.model import Health, Occurrence
+from pwsops.views.live import Watcher
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+_log = structlog.get_logger(__name__)
+LATEST = 12
+"""How many runs the first page lists."""
+_PLANS = 500
+"""How many plans are kept; a page asks for one a profile and month."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseRow:
+    """A database and the instance it lives on."""
+
+    instance: str
+    view: DatabaseView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that could not be read: the message and the next step, never a traceback."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything that the pages share, as of `at`."""
+
+    at: datetime
+    zone: tzinfo
+    zone_name: str
+    service: ServiceView
+    instances: Sequence[str] = ()
+    profiles: Sequence[ProfileView] = ()
+    runs: Sequence[RunView] = ()
+    databases: Sequence[DatabaseRow] = ()
+    broken: Mapping[int, RunView] = field(default_factory=dict)
+    """The last runs, with their items, of the profiles that are orange or red, by run id."""
+    troubles: Sequence[Trouble] = ()
+
+    def profile(self, name: str) -> ProfileView | None:
+        """Give the profile of that name."""
+        return next((profile for profile in self.profiles if profile.name == name), None)
+
+
+def trouble(error: Exception, doing: str) -> Trouble:
+    """Say an error as a page does; one that nobody foresaw is logged, and named without its insides."""
+    if isinstance(error, PwsopsError):
+        return Trouble(message=error.message, hint=error.hint)
+    _log.error("a page met an error that nobody foresaw", doing=doing, exc_info=error)
+    return Trouble(
+        message=f"{doing} failed: {type(error).__name__}.",
+        hint="The log of the server has the details; `pwsops doctor` checks the installation.",
+    )
+
+
+class Store:
+    """The pages' one source: a snapshot that is read when something changed, and the future runs of a month."""
+
+    def __init__(self, ops: Operations, clock: Clock | None = None, every_s: float = 0.3) -> None:
+        self.ops = ops
+        self.clock = clock or SystemClock()
+        self.watcher: Watcher[Snapshot] = Watcher(version=self._version, read=self.snapshot, every_s=every_s)
+        self._lock = threading.Lock()
+        self._databases: tuple[object, list[DatabaseRow], list[Trouble]] = (None, [], [])
+        self._zones: dict[tuple[object, ...], tzinfo] = {}
+        self._plans: dict[tuple[object, ...], Sequence[Occurrence]] = {}
+
+    def _version(self) -> object:
+        # The service's state is asked apart: a process that dies writes nothing. The minute, since ages are shown.
+        service = self.ops.service.status()
+        return self.ops.changes.version(), service, self.clock.now().replace(second=0, microsecond=0)
+
+    def snapshot(self) -> Snapshot:
+        """Read everything that pages share; what cannot be read is a trouble in it."""
+        ops, now = self.ops, self.clock.now()
+        profiles = ops.profiles.list()
+        runs = ops.runs.list(limit=LATEST)
+        zone, zone_name = self._zone()
+        instances = [instance.name for instance in ops.instances.list()]
+        databases, troubles = self._database_rows(instances, profiles, now)
+        return Snapshot(
+            at=now,
+            zone=zone,
+            zone_name=zone_name,
+            service=ops.service.status(),
+            instances=instances,
+            profiles=profiles,
+            runs=runs,
+            databases=databases,
+            broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
+            troubles=troubles,
+        )
+
+    def _zone(self) -> tuple[tzinfo, str]:
+        name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
+        return ZoneInfo(name), name.removeprefix("Etc/")
+
+    def _with_items(self, profile: ProfileView) -> RunView | None:
+        if profile.last_run is None or profile.health not in (Health.ORANGE, Health.RED):
+            return None
+        return self.ops.runs.get(profile.last_run.id)
+
+    def _database_rows(
+        self, instances: Sequence[str], profiles: Sequence[ProfileView], now: datetime
+    ) -> tuple[list[DatabaseRow], list[Trouble]]:
+        # Asking an instance may be slow: only when a run has ended, or profiles or instances differ, or a minute on.
+        key = (
+            tuple(instances),
+            tuple(
+                (p.id, p.name, tuple(p.databases), p.last_run and (p.last_run.id, p.last_run.status)) for p in profiles
+            ),
+            now.replace(second=0, microsecond=0),
+        )
+        with self._lock:
+            if self._databases[0] != key:
+                self._databases = (key, *self._ask_databases(instances))
+            return self._databases[1], self._databases[2]
+
+    def _ask_databases(self, instances: Sequence[str]) -> tuple[list[DatabaseRow], list[Trouble]]:
+        rows: list[DatabaseRow] = []
+        troubles: list[Trouble] = []
+        for instance in instances:
+            try:
+                rows += [DatabaseRow(instance=instance, view=view) for view in self.ops.databases.list(instance)]
+            except Exception as error:  # noqa: BLE001 - one instance in trouble must not hide the others
+                troubles.append(trouble(error, f"Listing the databases of {instance}"))
+        return rows, troubles
+
+    def plan(self, profile: ProfileView, until: datetime) -> list[Occurrence]:
+        """Give the runs to come of a profile before `until`; kept until the profile changes or has run.
+
+        Always from its next run on, since a run's kind may depend on the one before. None while it is switched off.
+        """
+        if profile.next_due_at is None:
+            return []
+        key = (profile.id, profile.name, profile.schedule, profile.next_due_at, profile.next_kind, until)
+        with self._lock:
+            known = self._plans.get(key)
+        if known is None:
+            known = self.ops.profiles.preview(profile.name, start=profile.next_due_at, until=until)
+            with self._lock:
+                if len(self._plans) >= _PLANS:
+                    self._plans.clear()
+                self._plans[key] = known
+        now = self.clock.now()
+        return [occurrence for occurrence in known if occurrence.due_at >= now]
+
+    def zone_of(self, profile: ProfileView) -> tzinfo:
+        """Give a profile's own time zone; kept until its schedule changes."""
+        key = (profile.id, profile.name, profile.schedule)
+        with self._lock:
+            known = self._zones.get(key)
+        if known is None:
+            known = ZoneInfo(self.ops.profiles.get(profile.name).timezone)
+            with self._lock:
+                self._zones[key] = known
+        return known

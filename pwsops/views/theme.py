@@ -1,0 +1,136 @@
+"""The one place for colours, type and spacing, light and dark.
+
+Colour means state and nothing else, besides the one accent; red and orange belong to profiles and runs that failed.
+Markup takes the colours as CSS variables, which the frame sets for both schemes, so switching asks no server. A
+canvas cannot read variables: the calendar takes the same values from `LIGHT` and `DARK`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FONT = "Roboto"
+FONT_PX = 13
+RADIUS_PX = 8
+GAP_PX = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The colours of one scheme. A `*_soft` is the ground its namesake is read on."""
+
+    canvas: str
+    surface: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    accent_soft: str
+    on_accent: str
+    ok: str
+    ok_soft: str
+    orange: str
+    orange_soft: str
+    red: str
+    red_soft: str
+    running: str
+    running_soft: str
+    incremental: str
+
+
+LIGHT = Palette(
+    canvas="#f6f7f9",
+    surface="#ffffff",
+    raised="#f3f5f7",
+    line="#e0e4e8",
+    text="#1c2126",
+    muted="#59636e",
+    accent="#0b5cad",
+    accent_soft="#e9f1fa",
+    on_accent="#ffffff",
+    ok="#1a7a3c",
+    ok_soft="#e5f4ea",
+    orange="#a84b00",
+    orange_soft="#fdebd8",
+    red="#bd1f1f",
+    red_soft="#fae0df",
+    running="#0b5cad",
+    running_soft="#e3eefa",
+    incremental="#5b8fc7",
+)
+
+DARK = Palette(
+    canvas="#0f1215",
+    surface="#16191d",
+    raised="#1d2126",
+    line="#2b3138",
+    text="#e7eaed",
+    muted="#9aa5b1",
+    accent="#6cb2f7",
+    accent_soft="#172a3d",
+    on_accent="#0b1622",
+    ok="#6cc98a",
+    ok_soft="#15291c",
+    orange="#f4a55c",
+    orange_soft="#3a2610",
+    red="#ff8f85",
+    red_soft="#411c1b",
+    running="#6cb2f7",
+    running_soft="#172a3d",
+    incremental="#4c7fb3",
+)
+
+
+def palette(dark: bool) -> Palette:
+    """Give the colours of a scheme."""
+    return DARK if dark else LIGHT
+
+
+def variables(colours: Palette) -> dict[str, str]:
+    """Give a palette as CSS variables, ``--pw-accent-soft`` and so on."""
+    return {f"--pw-{name.replace('_', '-')}": value for name, value in asdict(colours).items()}
+
+
+def page_style() -> dict[str, Any]:
+    """Give what the frame adds to the toolkit's own look: the variables of both schemes, and a quiet header."""
+    return {
+        "&.mui-light": variables(LIGHT),
+        "&.mui-dark": variables(DARK),
+        "& > .header.MuiAppBar-root": {
+            "backgroundColor": "var(--pw-surface)",
+            "backgroundImage": "none",
+            "color": "var(--pw-text)",
+            "boxShadow": "none",
+            "borderBottom": "1px solid var(--pw-line)",
+        },
+        "& > .header .MuiToolbar-root": {"minHeight": "56px"},
+        "& > .header .MuiTypography-root": {"color": "var(--pw-text)"},
+        "@media (max-width: 600px)": {"& > .header .MuiTypography-root": {"fontSize": "1rem"}},
+        "& main": {"backgroundColor": "var(--pw-canvas)"},
+        "& .sidebar": {"backgroundColor": "var(--pw-surface)", "borderRight": "1px solid var(--pw-line)"},
+    }
+
+
+def toolkit_theme() -> dict[str, Mapping[str, Any]]:
+    """Give the same colours and type in the terms of the toolkit."""
+    return {"light": _scheme(LIGHT), "dark": _scheme(DARK)}
+
+
+def _scheme(colours: Palette) -> dict[str, Any]:
+    return {
+        "palette": {
+            "primary": {"main": colours.accent, "contrastText": colours.on_accent},
+            "background": {"default": colours.canvas, "paper": colours.surface},
+            "text": {"primary": colours.text, "secondary": colours.muted},
+            "divider": colours.line,
+        },
+        "typography": {
+            "fontFamily": FONT,
+            "fontSize": FONT_PX,
+            "h5": {"fontSize": "1.05rem", "fontWeight": 700},
+        },
+        "shape": {"borderRadius": RADIUS_PX},
+    }

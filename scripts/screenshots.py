@@ -1,0 +1,134 @@
+"""Takes the pictures of the documentation: a home with sample data, a failing and a switched-off profile.
+
+    python scripts/screenshots.py [docs/images]
+
+The pictures are of the real pages, served by the real server, in Debian's Chromium (or any other on the path).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from pwsops.operations import Operations, open_operations
+from pwsops.rules.model import RunStatus
+
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PICTURES = (
+    ("overview", 1440, 1180, "light"),
+    ("overview-dark", 1440, 1180, "dark"),
+    ("overview-narrow", 390, 1800, "light"),
+)
+SERVE = """
+import sys
+from pathlib import Path
+from pwsops.operations import open_operations
+from pwsops.views.server import serve
+ops = open_operations(Path(sys.argv[1]), actor="demo")
+serve(ops, port=0, on_ready=lambda url: print(url, flush=True))
+ops.close()
+"""
+
+
+def seed(ops: Operations, places: Path) -> None:
+    """Make profiles in every state: green, orange, red, inactive."""
+    ops.settings.set("timezone", "Europe/Berlin")
+    vaults = ops.samples.create()
+    start = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    _profile(ops, places, "Vaults hourly", vaults, start=start, every=1, unit="h")
+    _profile(
+        ops, places, "Company nightly", vaults[:1], start=start, every=1, unit="d", at=time(1, 30), incremental=False
+    )
+    _profile(ops, places, "Family weekdays", vaults[1:2], start=start, every=2, unit="h", weekdays=[0, 1, 2, 3, 4],
+             between_from=time(8), between_to=time(18))  # fmt: skip
+    _profile(ops, places, "Web shop to the archive", vaults[2:], start=start, every=6, unit="h")
+    _profile(ops, places, "Yearly audit copy", vaults, start=start, every=12, unit="mo", incremental=False)
+    for name in ("Vaults hourly", "Company nightly", "Vaults hourly"):
+        ops.runs.run_here(name)
+    ops.profiles.deactivate("Yearly audit copy")
+    _break(places / "Family weekdays")
+    ops.runs.run_here("Family weekdays")
+    _break(places / "Web shop to the archive")
+    while ops.runs.run_here("Web shop to the archive").status is RunStatus.FAILED:
+        if ops.profiles.view("Web shop to the archive").failures_in_a_row >= 5:
+            return
+
+
+def _profile(ops: Operations, places: Path, name: str, databases: list[str], **fields: object) -> None:
+    profile = ops.profiles.new()
+    directory = places / name
+    directory.mkdir(parents=True)
+    profile.param.update(
+        name=name, instance="samples", databases=databases, directory=str(directory), timezone="Europe/Berlin", **fields
+    )
+    ops.profiles.create(profile)
+
+
+def _break(directory: Path) -> None:
+    directory.rmdir()
+    directory.write_text("a file where the directory was")
+
+
+@contextlib.contextmanager
+def served(home: Path) -> Iterator[str]:
+    """Serve a home and give the address."""
+    with subprocess.Popen([sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield next(line.strip() for line in server.stdout if line.startswith("http"))
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def take(browser: Browser, url: str, picture: tuple[str, int, int, str], into: Path) -> None:
+    """Take one picture once the page is all there."""
+    name, width, height, scheme = picture
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{url}?profile=Vaults+hourly")
+    page.get_by_role("heading", name="Latest runs").wait_for()
+    page.locator("canvas").first.wait_for()
+    page.locator(f".mui-{scheme}").first.wait_for()
+    page.evaluate("document.fonts.ready")
+    # Two frames: the first draws what the fonts have just allowed.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.screenshot(path=into / f"{name}.png")
+    page.close()
+
+
+def main() -> None:
+    """Take them all."""
+    into = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    into.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory(prefix="pwsops-") as directory:
+        home = Path(directory) / "home"
+        ops = open_operations(home, actor="demo")
+        seed(ops, Path(directory) / "backups")
+        ops.close()
+        with served(home) as url, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+            for picture in PICTURES:
+                take(browser, url, picture, into)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Real servers as processes, and Debian's Chromium to look at them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from pwsops.operations import Operations, open_operations
+from tests.browser.serving import PATIENCE_S, SERVE, Served, free_port, make_profile, start, wait_for_answer
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Visit:
+    """One visitor: a page, and every address outside of this machine that it asked for."""
+
+    page: Page
+    context: BrowserContext
+    outside: list[str]
+    errors: list[str]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "chromium is not installed (apt install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    with ExitStack() as stack:
+
+        def open_page(url: str, **options: object) -> Visit:
+            context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **options})  # type: ignore[arg-type]
+            stack.callback(context.close)
+            context.set_default_timeout(PATIENCE_S * 1000)
+            outside: list[str] = []
+            errors: list[str] = []
+            page = context.new_page()
+            page.on("request", lambda request: None if _inside(request.url) else outside.append(request.url))
+            page.on("websocket", lambda socket: None if _inside(socket.url) else outside.append(socket.url))
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(url)
+            return Visit(page=page, context=context, outside=outside, errors=errors)
+
+        yield open_page
+
+
+def _inside(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("data", "blob") or parts.hostname in ("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def ops(home: Path) -> Iterator[Operations]:
+    """The same home, from another process than the server's."""
+    operations = open_operations(home, actor="test")
+    yield operations
+    operations.close()
+
+
+@pytest.fixture
+def served(home: Path, ops: Operations) -> Iterator[Served]:
+    """The real server on a home with the sample vaults and one daily profile, "Vaults"."""
+    make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
+    server = start([sys.executable, "-c", SERVE, str(home)], home)
+    try:
+        server.url = server.said("ready")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def guarded(home: Path, ops: Operations) -> Iterator[Served]:
+    """The real server with a password set up."""
+    server = start([sys.executable, "-c", SERVE, str(home)], home, PANEL_BASIC_AUTH="open sesame")
+    try:
+        server.url = server.said("ready")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def panel_served(home: Path, ops: Operations) -> Iterator[Served]:
+    """`panel serve dashboards/operations.py`, as the manual says, on the same kind of home."""
+    make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
+    port = free_port()
+    command = [sys.executable, "-m", "panel", "serve", "dashboards/operations.py", "--setup", "pwsops/views/setup.py"]
+    server = start([*command, "--address", "127.0.0.1", "--port", str(port),
+                    "--allow-websocket-origin", f"127.0.0.1:{port}"], home)  # fmt: skip
+    try:
+        wait_for_answer(server, port)
+        server.url = f"http://127.0.0.1:{port}/operations"
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,132 @@
+"""Server processes for the tests to look at, and profiles for them to serve."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+from pwsops.operations import Operations
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 40.0
+
+# Serves a home, says where, and answers "listening" on its standard input with the number of open pages it knows.
+SERVE = """
+import sys, threading
+from pathlib import Path
+from pwsops.operations import open_operations
+from pwsops.views import server, state
+
+def answer():
+    for _ in sys.stdin:
+        print("listening", state.store().watcher.listening, flush=True)
+
+ops = open_operations(Path(sys.argv[1]), actor="test")
+threading.Thread(target=answer, daemon=True).start()
+server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: print("ready", url, flush=True))
+ops.close()
+print("ended", flush=True)
+"""
+
+
+@dataclass
+class Served:
+    """A server process. `url` is where its page is."""
+
+    process: subprocess.Popen[str]
+    url: str = ""
+    lines: queue.Queue[str] = field(default_factory=queue.Queue)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line.strip())
+
+    def said(self, word: str) -> str:
+        """Wait for a line that begins with a word, and give its rest."""
+        passed: list[str] = []
+        while True:
+            try:
+                line = self.lines.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                raise AssertionError(f"the server never said {word!r}; it said {passed}") from None
+            if line.startswith(word):
+                return line.removeprefix(word).strip()
+            passed.append(line)
+
+    def listening(self) -> int:
+        """How many open pages the server knows."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return int(self.said("listening"))
+
+    def end(self) -> int:
+        """Ask it to end as a service manager does, and give its exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        """Kill it, if it is still there, and leave nothing of it behind."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+def start(command: list[str], home: Path, **environment: str) -> Served:
+    return Served(
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PWSOPS_HOME": str(home), **environment},
+        )
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for_answer(server: Served, port: int) -> None:
+    """Wait until somebody answers on a port; nobody looks at a page by that."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S * 10)):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/favicon.ico", timeout=5):
+                return
+        except OSError:
+            assert server.process.poll() is None, "panel serve has ended"
+            pause.wait(0.1)
+    raise AssertionError("panel serve does not answer")
+
+
+def make_profile(ops: Operations, name: str, directory: Path, databases: list[str], **fields: object) -> None:
+    """A profile that its schedule leaves alone for the length of a test."""
+    directory.mkdir(parents=True, exist_ok=True)
+    profile = ops.profiles.new()
+    start = profile.start.replace(year=profile.start.year - 1)
+    profile.param.update(
+        name=name, instance="samples", databases=databases, directory=str(directory), every=1, unit="w", start=start,
+        **fields,
+    )  # fmt: skip
+    ops.profiles.create(profile)

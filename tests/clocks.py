@@ -1,0 +1,46 @@
+"""Time that a test moves by hand."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class ManualClock:
+    """A `pwsops.clock.Clock` that stands still until it is told to move. Safe to share between threads.
+
+    Parameters
+    ----------
+    start
+        The first instant, aware.
+    """
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self._lock = threading.Lock()
+        self._now = start.astimezone(UTC)
+        self._steady_s = 0.0
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._now
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._steady_s
+
+    def advance(self, by: timedelta | None = None, /, **parts: float) -> datetime:
+        """Let time pass: `advance(timedelta(hours=1))` or `advance(hours=1)`. Gives the new instant."""
+        step = timedelta(**parts) if by is None else by
+        if step < timedelta(0):
+            raise ValueError("Time passes forwards only; set_to makes the clock jump back.")
+        with self._lock:
+            self._now += step
+            self._steady_s += step.total_seconds()
+            return self._now
+
+    def set_to(self, instant: datetime) -> None:
+        """Set the wall clock, as somebody might by hand: no time passes meanwhile."""
+        with self._lock:
+            self._now = instant.astimezone(UTC)

@@ -1,0 +1,28 @@
+"""What every kind of test shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.clocks import ManualClock
+
+# The machine is shared and slow at times: what a property needs is examples, not speed.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home of its own, so that none ever opens the catalogue of whoever runs the suite."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PWSOPS_HOME", str(home / "pwsops"))
+    monkeypatch.delenv("PWSOPS_KEY", raising=False)
+    return home / "pwsops"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()

@@ -1,0 +1,216 @@
+"""An engine that keeps its databases and media in memory, and does what a test tells it to."""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event
+
+from pwsops.clock import Clock
+from pwsops.engines.base import (
+    BackupRequest,
+    BackupResult,
+    Capabilities,
+    DatabaseInfo,
+    Deletion,
+    DirectoryCheck,
+    DirectoryEntry,
+    DirectoryStatus,
+    Instance,
+    Probe,
+    Progress,
+    ProgressCallback,
+    RestoreRequest,
+    RestoreResult,
+    Verification,
+)
+from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
+from pwsops.rules.model import BackupKind, BackupSet, Message
+
+
+@dataclass
+class FakeServer:
+    """What lies behind every `FakeEngine` of a test: databases, media, and orders to misbehave.
+
+    Parameters
+    ----------
+    clock
+        When sets are finished.
+    sizes
+        The databases, by name.
+    """
+
+    clock: Clock
+    sizes: dict[str, int] = field(default_factory=lambda: {"one": 100, "two": 200, "three": 300})
+    shared_base: bool = False
+    base_of: dict[str, str] = field(default_factory=dict)
+    media: dict[str, list[BackupSet]] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
+    requests: list[BackupRequest] = field(default_factory=list)
+    restored: list[RestoreRequest] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    finished: dict[str, BackupSet] = field(default_factory=dict)
+    """By description and database: what `find_backup` finds."""
+    asked_for: list[tuple[str, str]] = field(default_factory=list)
+    directories: dict[str, DirectoryCheck] = field(default_factory=dict)
+    unlistable: set[str] = field(default_factory=set)
+    unreachable: Exception | None = None
+    databases_error: Exception | None = None
+    restore_error: Exception | None = None
+    find_error: Exception | None = None
+    missing_rights: Sequence[str] = ()
+    told: Sequence[Message] = ()
+    progress: Sequence[Progress] = ()
+    before_backup: Callable[[BackupRequest], None] | None = None
+    started: Event = field(default_factory=Event)
+    _failures: dict[str, list[Exception]] = field(default_factory=dict)
+    _held: Event | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fail(self, database: str, error: Exception, times: int = 1) -> None:
+        """Let the next so many backups of a database fail."""
+        self._failures.setdefault(database, []).extend([error] * times)
+
+    def mend(self) -> None:
+        """Let nothing fail any more."""
+        self._failures.clear()
+
+    def hold(self) -> Event:
+        """Let backups wait in the middle until the event is set; `started` tells that one does."""
+        self._held = Event()
+        self.started.clear()
+        return self._held
+
+    def open(self, instance: Instance) -> FakeEngine:
+        if self.unreachable is not None:
+            raise self.unreachable
+        return FakeEngine(self, instance)
+
+    def next_failure(self, database: str) -> Exception | None:
+        with self._lock:
+            waiting = self._failures.get(database)
+            return waiting.pop(0) if waiting else None
+
+    def wait_while_held(self, cancel: Event | None) -> None:
+        held = self._held
+        self.started.set()
+        while held is not None and not held.wait(0.01):
+            if cancel is not None and cancel.is_set():
+                break
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("The backup was cancelled.", hint="Start it again any time.")
+
+    def put(self, backup_set: BackupSet) -> BackupSet:
+        """Let a set lie in its file."""
+        self.media.setdefault(backup_set.path, []).append(backup_set)
+        return backup_set
+
+
+class FakeEngine:
+    """One instance on a `FakeServer`."""
+
+    def __init__(self, server: FakeServer, instance: Instance) -> None:
+        self._server = server
+        self.instance = instance
+        self.capabilities = Capabilities(shared_base=server.shared_base)
+
+    def probe(self) -> Probe:
+        return Probe(reachable=True, version="Fake 1", path_flavour="posix", missing_rights=self._server.missing_rights)
+
+    def databases(self) -> list[DatabaseInfo]:
+        if self._server.databases_error is not None:
+            raise self._server.databases_error
+        return [DatabaseInfo(name=name, size_bytes=size) for name, size in sorted(self._server.sizes.items())]
+
+    def browse(self, path: str) -> list[DirectoryEntry]:
+        if path in self._server.unlistable:
+            raise EngineError(f"{path} cannot be listed.", hint="Grant the right.")
+        listed = [DirectoryEntry(name="sub", path=f"{path}/sub", is_directory=True)]
+        for name in self._server.media:
+            if posixpath.dirname(name) == path:
+                listed.append(DirectoryEntry(name=posixpath.basename(name), path=name, is_directory=False))
+        return listed
+
+    def check_directory(self, path: str) -> DirectoryCheck:
+        return self._server.directories.get(path, DirectoryCheck(status=DirectoryStatus.OK, free_bytes=1 << 30))
+
+    def join(self, directory: str, name: str) -> str:
+        return posixpath.join(directory, name)
+
+    def split(self, path: str) -> tuple[str, str]:
+        return posixpath.split(path)
+
+    def backup(
+        self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> BackupResult:
+        server = self._server
+        server.requests.append(request)
+        if server.before_backup is not None:
+            server.before_backup(request)
+        for progress in server.progress:
+            assert on_progress is not None
+            on_progress(progress)
+        server.wait_while_held(cancel)
+        error = server.next_failure(request.database)
+        if error is not None:
+            raise error
+        now: datetime = server.clock.now()
+        taken = BackupSet(
+            set_id=str(uuid.uuid4()),
+            database=request.database,
+            kind=request.kind,
+            path=posixpath.join(request.directory, request.file_name),
+            started_at=now,
+            finished_at=now,
+            size_bytes=10,
+            database_size_bytes=server.sizes.get(request.database, 0),
+            base_id=request.base.set_id if request.base else None,
+            description=request.description,
+        )
+        server.media[taken.path] = [taken]
+        if taken.kind is BackupKind.FULL:
+            server.base_of[taken.database] = taken.set_id
+        return BackupResult(backup_set=taken, messages=server.told)
+
+    def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
+        self._server.asked_for.append((database, description))
+        if self._server.find_error is not None:
+            raise self._server.find_error
+        return self._server.finished.get(f"{database}: {description}")
+
+    def read_media(self, path: str) -> list[BackupSet]:
+        if path in self._server.damaged or path not in self._server.media:
+            raise MediaError(f"{path} cannot be read.", hint="Choose another file.")
+        return self._server.media[path]
+
+    def verify(
+        self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> Verification:
+        return Verification(backup_set=backup_set, checked_bytes=backup_set.size_bytes, duration_s=0.0)
+
+    def restore(
+        self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> RestoreResult:
+        if request.database not in self._server.sizes:
+            raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
+        if self._server.restore_error is not None:
+            raise self._server.restore_error
+        self._server.restored.append(request)
+        return RestoreResult(database=request.database, restored_bytes=10, duration_s=0.0)
+
+    def create_database(self, name: str) -> None:
+        self._server.created.append(name)
+        self._server.sizes[name] = 0
+
+    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
+        return [Deletion(path=path, deleted=self._server.media.pop(path, None) is not None) for path in paths]
+
+    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
+        return iter(())
+
+    def differential_base(self, database: str) -> str | None:
+        return self._server.base_of.get(database)

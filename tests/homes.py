@@ -1,0 +1,74 @@
+"""A home over a `FakeServer`, for the tests of everything above the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pwsops.engines import registry
+from pwsops.operations import Operations, open_operations
+from pwsops.operations.access import Core
+from pwsops.profile import BackupProfile
+from pwsops.rules.model import RunStatus
+from tests.clocks import ManualClock
+from tests.fake_engine import FakeServer
+
+HOUR = timedelta(hours=1)
+
+
+class Home:
+    """One open home with the instance `srv`, and shorthands for what tests do over and over."""
+
+    def __init__(self, path: Path, clock: ManualClock, server: FakeServer) -> None:
+        self.path = path
+        self.clock = clock
+        self.server = server
+        self.ops = open_operations(path, actor="ann", clock=clock)
+        self.ops.instances.add("srv", engine="fake", address="nowhere")
+
+    @property
+    def core(self) -> Core:
+        return self.ops._core
+
+    def profile(self, **values: Any) -> BackupProfile:
+        """An hourly profile from midnight of 1 March on, over database `one`."""
+        defaults: dict[str, Any] = {
+            "name": "p",
+            "instance": "srv",
+            "databases": ["one"],
+            "directory": "/media",
+            "every": 1,
+            "unit": "h",
+            "start": datetime(2026, 3, 1),
+            "timezone": "UTC",
+            "renew_full": "never",
+        }
+        return BackupProfile(**(defaults | values))
+
+    def add(self, **values: Any) -> int:
+        return self.ops.profiles.create(self.profile(**values)).id
+
+    def run(self, name: str = "p", **values: Any) -> RunStatus:
+        """A run by hand, a second later, so that it has an instant of its own."""
+        self.clock.advance(timedelta(seconds=1))
+        return self.ops.runs.run_here(name, **values).status
+
+    def close(self) -> None:
+        self.ops.close()
+
+
+@contextmanager
+def opened_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    clock = ManualClock()
+    server = FakeServer(clock)
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "fake": server.open})
+    home = Home(path, clock, server)
+    try:
+        yield home
+    finally:
+        home.close()

@@ -1,0 +1,35 @@
+"""A process that keeps moving money between the accounts of a vault until its standard input ends.
+
+Every commit leaves the ledger's sum at zero. At the end it prints the number of commits and the longest one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import sqlite3
+import sys
+import time
+
+path, every_s, checkpoint = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+vault = sqlite3.connect(path, timeout=30, isolation_level=None)
+generator = random.Random(5)
+commits, longest_s, next_at = 0, 0.0, time.monotonic()
+while not select.select([sys.stdin], [], [], max(0.0, next_at - time.monotonic()))[0]:
+    next_at = max(next_at + every_s, time.monotonic())
+    source, target, amount = generator.randrange(64), generator.randrange(64), generator.randrange(100)
+    began = time.monotonic()
+    vault.execute("BEGIN IMMEDIATE")
+    vault.execute("UPDATE ledger SET balance = balance - ? WHERE account = ?", (amount, source))
+    vault.execute("UPDATE ledger SET balance = balance + ? WHERE account = ?", (amount, target))
+    vault.execute("INSERT INTO moves (source, target, amount) VALUES (?, ?, ?)", (source, target, amount))
+    vault.execute("COMMIT")
+    longest_s = max(longest_s, time.monotonic() - began)
+    commits += 1
+    if checkpoint != "none" and commits % 20 == 0:
+        vault.execute(f"PRAGMA wal_checkpoint({checkpoint})")
+    if commits == 1:
+        sys.stdout.write("writing\n")
+        sys.stdout.flush()
+sys.stdout.write(json.dumps({"commits": commits, "longest_s": longest_s}))

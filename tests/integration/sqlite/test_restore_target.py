@@ -1,0 +1,176 @@
+"""What a restore does to its target: old or new, never a mix; its own journal mode; nothing where it cannot."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pwsops.engines.base import RestoreRequest
+from pwsops.engines.sqlite import files, target
+from pwsops.errors import EngineError, MediaError
+from pwsops.rules.model import BackupSet
+from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+
+
+def restore(
+    place: Place, *sets: BackupSet, database: str = "db.sqlite3", may_replace_damaged: bool = True
+) -> str | None:
+    request = RestoreRequest(database=database, sets=sets, may_replace_damaged=may_replace_damaged)
+    return place.engine.restore(request).kept_damaged_as
+
+
+@pytest.mark.parametrize("target_mode", ["wal", "delete"])
+@pytest.mark.parametrize("source_mode", ["wal", "delete"])
+def test_the_target_keeps_its_journal_mode(place: Place, source_mode: str, target_mode: str) -> None:
+    path = place.vault(journal_mode=source_mode)
+    taken = place.take().backup_set
+    query(path, f"PRAGMA journal_mode={target_mode}")
+    query(path, "DELETE FROM ciphers")
+    restore(place, taken)
+    assert query(path, "PRAGMA journal_mode") == [(target_mode,)]
+    assert query(path, "SELECT count(*) > 0 FROM ciphers") == [(1,)]
+    is_whole(path)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_an_empty_target_takes_the_mode_of_the_backup(place: Place, mode: str) -> None:
+    place.vault(journal_mode=mode)
+    taken = place.take().backup_set
+    place.engine.create_database("copy.sqlite3")
+    restore(place, taken, database="copy.sqlite3")
+    assert query(place.path("copy.sqlite3"), "PRAGMA journal_mode") == [(mode,)]
+    is_whole(place.path("copy.sqlite3"))
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("page_size", [512, 1024, 8192, 65536])
+def test_another_page_size_fits_into_the_target(place: Place, mode: str, page_size: int) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    target = place.path("target.db")
+    with closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size={page_size}")
+        connection.execute(f"PRAGMA journal_mode={mode}")
+        connection.execute("CREATE TABLE old (x)")
+    restore(place, taken, database="target.db")
+    assert query(target, "PRAGMA journal_mode") == [(mode,)]
+    assert query(target, "PRAGMA page_size") == [(4096,)]
+    is_whole(target)
+
+
+def test_another_page_size_onto_a_wal_target_in_use_is_a_clear_error(place: Place) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    target = place.path("target.db")
+    query(target, "PRAGMA page_size=8192")
+    with closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE old (x)")
+    with (
+        elsewhere(HOLD, target, "SELECT * FROM old"),
+        pytest.raises(EngineError, match=r"stayed locked .*still holds its old data") as failed,
+    ):
+        restore(place, taken, database="target.db")
+    assert failed.value.transient
+    assert query(target, "PRAGMA journal_mode") == [("wal",)]
+    assert query(target, "SELECT count(*) FROM old") == [(0,)]
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_target_locked_for_long_keeps_its_old_data(place: Place, mode: str) -> None:
+    path = place.vault(journal_mode=mode)
+    taken = place.take().backup_set
+    query(path, "DELETE FROM ciphers")
+    with (
+        elsewhere(HOLD, path, "BEGIN IMMEDIATE"),
+        pytest.raises(EngineError, match=r"stayed locked .*still holds its old data") as failed,
+    ):
+        restore(place, taken)
+    assert failed.value.transient
+    assert query(path, "SELECT count(*) FROM ciphers") == [(0,)]
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+READ_ON = """
+import sqlite3, sys
+reader = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+reader.execute("BEGIN")
+print(reader.execute("SELECT count(*), min(user), max(user) FROM ciphers").fetchone()[1:] and "ready", flush=True)
+sys.stdin.readline()
+print(reader.execute("SELECT count(DISTINCT user), min(user) FROM ciphers").fetchone(), flush=True)
+reader.execute("COMMIT")
+print(reader.execute("SELECT count(DISTINCT user), min(user) FROM ciphers").fetchone(), flush=True)
+"""
+
+
+def test_a_reader_sees_the_old_until_its_transaction_ends_and_then_the_new(place: Place) -> None:
+    path = place.vault(size_mb=4)
+    query(path, "UPDATE ciphers SET user = 'from the backup'")
+    taken = place.take().backup_set
+    query(path, "UPDATE ciphers SET user = 'old'")
+    with elsewhere(READ_ON, path) as reader:
+        restore(place, taken)
+        out, _ = reader.communicate("go\n")
+    assert out.splitlines() == ["(1, 'old')", "(1, 'from the backup')"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all " * 500, os.urandom(20_000), b"SQLite format 3\0" + bytes(99)]
+)
+def test_a_target_that_is_no_database_is_kept_beside_and_replaced(place: Place, content: bytes) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o604)
+    Path(f"{path}-journal").write_bytes(b"old journal")
+    kept = restore(place, taken)
+    assert kept is not None
+    assert kept.startswith(f"{path}.damaged-2")
+    assert Path(kept).read_bytes() == content
+    assert Path(f"{kept}-journal").read_bytes() == b"old journal"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    is_whole(path)
+    assert [info.name for info in place.engine.databases()] == ["db.sqlite3"]
+
+
+def test_a_target_that_is_no_database_stays_where_replacing_is_not_allowed(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.write_bytes(b"no database " * 1000)
+    with pytest.raises(EngineError, match=r"is not a SQLite database"):
+        restore(place, taken, may_replace_damaged=False)
+    assert path.read_bytes() == b"no database " * 1000
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+def test_a_damaged_target_stays_in_its_place_when_the_media_are_damaged_too(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    os.truncate(taken.path, taken.size_bytes - 1)
+    path.write_bytes(b"no database " * 1000)
+    with pytest.raises(MediaError):
+        restore(place, taken)
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*names: str) -> None:
+        raise PermissionError(1, "no hard links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    old, new, third = (place.media / name for name in ("old", "new", "third"))
+    old.write_text("old")
+    target._keep(str(old), str(old) + ".damaged")
+    assert (place.media / "old.damaged").read_text() == "old"
+    new.write_text("new")
+    files.publish(str(new), str(third), overwrite=False)
+    assert third.read_text() == "new"
+    assert place.left_in_media() == ["old.damaged", "third"]

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from pwsops.catalogue import Catalogue, store
+from pwsops.catalogue.schema import metadata, settings
+from pwsops.errors import PwsopsError
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    opened = Catalogue(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+def test_a_migrated_file_has_the_tables_of_the_schema(catalogue: Catalogue) -> None:
+    with catalogue.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_indexes_with_a_condition_are_those_of_the_schema(tmp_path: Path) -> None:
+    # Alembic does not compare conditions, and the claim and the living names rest on them.
+    Catalogue(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / store.FILE_NAME)) as connection:
+        found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%WHERE%'").fetchall())
+    partial = {index for table in metadata.tables.values() for index in table.indexes if index.dialect_kwargs}
+    assert {index.name for index in partial} <= set(found)
+    for index in partial:
+        assert str(index.dialect_options["sqlite"]["where"]) in found[index.name]
+
+
+def test_opening_again_keeps_what_was_written(tmp_path: Path) -> None:
+    first = Catalogue(tmp_path)
+    with first.write() as connection:
+        connection.execute(insert(settings).values(key="k", value=1))
+    first.close()
+    second = Catalogue(tmp_path)
+    with second.read() as connection:
+        assert connection.execute(select(settings.c.value)).scalar() == 1
+    second.close()
+
+
+def test_a_write_that_raises_leaves_nothing(catalogue: Catalogue) -> None:
+    with pytest.raises(KeyError), catalogue.write() as connection:
+        connection.execute(insert(settings).values(key="k", value=1))
+        raise KeyError
+    with catalogue.read() as connection:
+        assert connection.execute(select(settings)).all() == []
+
+
+def test_what_must_not_be_lost_is_synced_and_readers_do_not_wait(catalogue: Catalogue) -> None:
+    with catalogue.write() as writer, catalogue.read() as reader:
+        assert writer.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert writer.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert reader.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_newer_schema_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    Catalogue(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / store.FILE_NAME)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(PwsopsError, match="newer version") as caught:
+        Catalogue(tmp_path)
+    assert "another home" in caught.value.hint
+
+
+def test_a_file_that_is_no_database_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / store.FILE_NAME).write_bytes(b"this is not a database" * 100)
+    with pytest.raises(PwsopsError, match=store.FILE_NAME) as caught:
+        Catalogue(tmp_path)
+    assert "doctor" in caught.value.hint
+    assert not caught.value.transient
+
+
+def test_a_catalogue_that_cannot_be_opened_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / store.FILE_NAME).mkdir()
+    with pytest.raises(PwsopsError, match=store.FILE_NAME):
+        Catalogue(tmp_path)
+
+
+def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PwsopsError, match="cannot be made") as caught:
+        Catalogue(tmp_path / "file" / "home")
+    assert "--home" in caught.value.hint
+
+
+def test_a_catalogue_locked_for_long_is_a_transient_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    catalogue = Catalogue(tmp_path)
+    with closing(sqlite3.connect(catalogue.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(PwsopsError, match="locked") as caught, catalogue.write():
+            pass
+        with catalogue.read() as connection:  # a reader does not care
+            assert connection.execute(select(settings)).all() == []
+    catalogue.close()
+    assert caught.value.transient
+
+
+def test_damage_in_the_middle_is_told_when_it_is_met(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    catalogue.close()
+    data = catalogue.path.read_bytes()
+    catalogue.path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
+    with pytest.raises(PwsopsError, match=store.FILE_NAME):
+        Catalogue(tmp_path)
+
+
+def test_damage_met_while_reading_and_watching_is_told(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    catalogue.close()
+    catalogue.path.write_bytes(b"this is not a database" * 500)
+    for asked in (catalogue.read, catalogue.write):
+        with pytest.raises(PwsopsError, match=store.FILE_NAME), asked():
+            pass
+    with pytest.raises(PwsopsError, match=store.FILE_NAME):
+        catalogue.version()
+    catalogue.close()
+
+
+def test_what_breaks_a_rule_of_the_tables_is_no_trouble_of_the_file(catalogue: Catalogue) -> None:
+    with pytest.raises(IntegrityError), catalogue.write() as connection:
+        for value in (1, 2):
+            connection.execute(insert(settings).values(key="k", value=value))
+
+
+def test_the_version_moves_with_every_commit_of_anybody_and_only_then(catalogue: Catalogue) -> None:
+    before = catalogue.version()
+    assert catalogue.version() == before
+    with catalogue.write():
+        pass
+    assert catalogue.version() == before
+    with catalogue.write() as connection:
+        connection.execute(insert(settings).values(key="k", value=1))
+    after = catalogue.version()
+    assert after != before
+    with closing(sqlite3.connect(catalogue.path)) as other, other:
+        other.execute("DELETE FROM settings")
+    assert catalogue.version() != after
+
+
+def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from pwsops.catalogue import Catalogue\n"
+        "sys.stdin.readline(); Catalogue(Path(sys.argv[1])).close()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "home")]
+    with_pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": Path.cwd(), "env": os.environ}
+    processes = [subprocess.Popen(command, **with_pipes) for _ in range(3)]  # type: ignore[call-overload]
+    for process in processes:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in processes:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    Catalogue(tmp_path / "home").close()

@@ -1,0 +1,823 @@
+"""One run, start to finish, over an engine that does what it is told."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from pwsops import runner as runner_module
+from pwsops.catalogue import outcomes, profiles, runs, sets
+from pwsops.catalogue.schema import backup_sets
+from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Progress
+from pwsops.errors import BaseUnusable, Cancelled, EngineError, PwsopsError, Refused
+from pwsops.operations.records import RunView
+from pwsops.presence import Presence
+from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.runner import ATTEMPTS, run_description
+from tests.clocks import NOON, wait_until
+from tests.homes import HOUR, Home
+
+BROKEN = EngineError("two is not a database", hint="Look at it.", number=26, severity=16)
+BUSY = EngineError("the database is busy", hint="Wait.", transient=True)
+FULL, DIFFERENTIAL = BackupKind.FULL, BackupKind.DIFFERENTIAL
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "RETRY_FIRST_WAIT_S", 0.0)
+
+
+def latest(home: Home) -> RunView:
+    return home.ops.runs.get(home.ops.runs.list(limit=1)[0].id)
+
+
+def kinds(home: Home) -> list[BackupKind]:
+    return [request.kind for request in home.server.requests]
+
+
+def test_a_run_keeps_its_set_and_what_was_said(home: Home) -> None:
+    home.server.told = [Message(text="writers waited 3 ms", at=NOON)]
+    home.add()
+    assert home.run() is RunStatus.SUCCEEDED
+    run = latest(home)
+    (item,) = run.items
+    assert (run.kind, run.trigger, run.summary) == (FULL, Trigger.MANUAL, "")
+    assert (item.database, item.status, item.kind, item.reason) == ("one", RunStatus.SUCCEEDED, FULL, "")
+    assert [message.text for message in item.messages] == ["writers waited 3 ms"]
+    assert item.size_bytes == 10
+    assert run.started_at == run.finished_at == item.finished_at == home.clock.now()
+    (request,) = home.server.requests
+    assert item.path == f"/media/{request.file_name}"
+    assert request.file_name.startswith("one_FULL_20260302T120001Z_")
+    assert not request.overwrite
+    assert request.description == run_description(run.id, home.core.presence.token)
+    with home.core.catalogue.read() as connection:
+        (kept,) = sets.of_database(connection, "srv", "one")
+    assert kept.set_id == item.set_id
+
+
+def test_a_broken_database_fails_its_item_and_never_the_others(home: Home) -> None:
+    home.server.sizes |= {"four": 4, "five": 5}
+    home.server.fail("two", BROKEN)
+    home.server.fail("four", BROKEN)
+    home.add(databases=["one", "two", "three", "four", "five"])
+    assert home.run() is RunStatus.FAILED
+    run = latest(home)
+    assert run.summary == "2 of 5 failed: two is not a database"
+    assert [item.status.value for item in run.items] == ["succeeded", "failed", "succeeded", "failed", "succeeded"]
+    broken = run.items[1]
+    assert (broken.error, broken.hint, broken.kind) == (BROKEN.message, BROKEN.hint, None)
+    (message,) = broken.messages
+    assert (message.number, message.severity, message.is_error) == (26, 16, True)
+
+
+def test_the_only_database_tells_the_runs_summary(home: Home) -> None:
+    home.server.fail("one", BROKEN)
+    home.add()
+    home.run()
+    assert latest(home).summary == BROKEN.message
+
+
+def test_what_nobody_foresaw_fails_its_item_only(home: Home) -> None:
+    home.server.fail("one", ZeroDivisionError("oops"))
+    home.add(databases=["one", "two"])
+    assert home.run() is RunStatus.FAILED
+    failed, other = latest(home).items
+    assert "ZeroDivisionError: oops" in failed.error
+    assert failed.hint
+    assert other.status is RunStatus.SUCCEEDED
+
+
+def test_an_instance_that_cannot_be_opened_fails_every_item(home: Home) -> None:
+    home.add(databases=["one", "two"])
+    home.server.unreachable = EngineError("srv does not answer", hint="Start it.")
+    assert home.run() is RunStatus.FAILED
+    assert latest(home).summary == "2 of 2 failed: srv does not answer"
+
+
+def test_a_transient_error_is_tried_again_and_told(home: Home) -> None:
+    home.server.fail("one", BUSY, times=ATTEMPTS - 1)
+    home.add()
+    assert home.run() is RunStatus.SUCCEEDED
+    texts = [message.text for message in latest(home).items[0].messages]
+    assert texts == [
+        "Attempt 1 of 3 failed and is tried again: the database is busy",
+        "Attempt 2 of 3 failed and is tried again: the database is busy",
+    ]
+
+
+def test_a_transient_error_that_stays_fails_in_the_end(home: Home) -> None:
+    home.server.fail("one", BUSY, times=ATTEMPTS)
+    home.add()
+    assert home.run() is RunStatus.FAILED
+    (item,) = latest(home).items
+    assert item.error == BUSY.message
+    assert [message.is_error for message in item.messages] == [False, False, True]
+    assert len(home.server.requests) == ATTEMPTS
+
+
+def test_a_lasting_error_is_not_tried_again(home: Home) -> None:
+    home.server.fail("one", BROKEN)
+    home.add()
+    home.run()
+    assert len(home.server.requests) == 1
+
+
+def test_a_run_is_given_up_at_its_time_limit(home: Home) -> None:
+    home.add(databases=["one", "two"], time_limit_h=2)
+    home.server.before_backup = lambda request: home.clock.advance(timedelta(hours=2)) and None
+    assert home.run() is RunStatus.FAILED
+    first, second = latest(home).items
+    assert first.status is RunStatus.SUCCEEDED
+    assert "time limit of 2 h" in second.error
+    assert [request.database for request in home.server.requests] == ["one"]
+
+
+def test_the_engine_is_told_how_much_time_is_left(home: Home) -> None:
+    home.add(databases=["one", "two"], time_limit_h=2)
+    home.server.before_backup = lambda request: home.clock.advance(timedelta(minutes=30)) and None
+    home.run()
+    assert [request.time_limit_s for request in home.server.requests] == [7200, 5400]
+
+
+def test_a_clock_that_is_set_does_not_use_up_the_time_limit(home: Home) -> None:
+    home.add(databases=["one", "two"], time_limit_h=2)
+    home.server.before_backup = lambda request: home.clock.set_wall(NOON + 50 * HOUR)
+    assert home.run() is RunStatus.SUCCEEDED
+
+
+# Full, incremental, and the base
+
+
+def test_an_incremental_rests_on_the_profiles_own_newest_full(home: Home) -> None:
+    home.add()
+    home.add(name="other")
+    home.run()
+    mine = latest(home).items[0].set_id
+    home.run("other")
+    home.run(kind=FULL)
+    newest = latest(home).items[0].set_id
+    home.run("other")
+    home.run()
+    request = home.server.requests[-1]
+    assert request.kind is DIFFERENTIAL
+    assert request.base is not None
+    assert request.base.set_id == newest != mine
+    assert request.file_name.startswith("one_DIFF_")
+
+
+def test_where_no_base_exists_a_full_is_taken_with_the_reason(home: Home) -> None:
+    home.add()
+    assert home.run(kind=DIFFERENTIAL) is RunStatus.SUCCEEDED
+    run = latest(home)
+    assert run.kind is DIFFERENTIAL
+    assert run.items[0].kind is FULL
+    assert run.items[0].reason == run.summary == "this profile has no full backup of the database yet"
+
+
+def test_a_base_that_does_not_serve_becomes_a_full_with_the_reason(home: Home) -> None:
+    home.add()
+    home.run()
+    home.server.fail("one", BaseUnusable("the base has another page size", hint="Take a full."))
+    assert home.run() is RunStatus.SUCCEEDED
+    (item,) = latest(home).items
+    assert (item.kind, item.reason) == (FULL, "the base has another page size")
+    assert kinds(home) == [FULL, DIFFERENTIAL, FULL]
+
+
+def test_a_full_that_fails_after_an_unusable_base_is_a_failure(home: Home) -> None:
+    home.add()
+    home.run()
+    home.server.fail("one", BaseUnusable("the base has another page size", hint="Take a full."))
+    home.server.fail("one", BROKEN)
+    assert home.run() is RunStatus.FAILED
+    assert latest(home).items[0].error == BROKEN.message
+
+
+def test_a_profile_that_is_not_incremental_takes_fulls_only(home: Home) -> None:
+    home.add(incremental=False)
+    home.run()
+    home.run()
+    assert kinds(home) == [FULL, FULL]
+
+
+def test_on_a_server_with_one_base_the_servers_own_counts(home: Home) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.add(name="other")
+    home.run()
+    home.run("other")
+    theirs = latest(home).items[0].set_id
+    home.run()
+    base = home.server.requests[-1].base
+    assert base is not None
+    assert base.set_id == theirs
+
+
+def test_on_a_server_with_one_base_a_foreign_full_is_noticed(home: Home) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.run()
+    home.server.base_of["one"] = "taken by another tool"
+    home.run()
+    (item,) = latest(home).items
+    assert item.kind is FULL
+    assert "another tool" in item.reason
+
+
+def test_after_the_first_full_the_next_is_planned_incremental(home: Home) -> None:
+    home.add()
+    assert home.ops.profiles.view("p").next_kind is FULL
+    home.run()
+    assert home.ops.profiles.view("p").next_kind is DIFFERENTIAL
+
+
+def test_a_full_that_failed_is_planned_full_again(home: Home) -> None:
+    home.add()
+    home.server.fail("one", BROKEN)
+    home.run()
+    assert home.ops.profiles.view("p").next_kind is FULL
+
+
+def test_a_renewed_full_that_failed_is_planned_full_again(home: Home) -> None:
+    profile_id = home.add(renew_full="weekly:tue")
+    home.run()
+    tuesday = datetime(2026, 3, 3, tzinfo=NOON.tzinfo)
+    home.clock.set_wall(tuesday)
+    with home.core.catalogue.write() as connection:
+        profiles.schedule(connection, [(profile_id, tuesday + HOUR, DIFFERENTIAL)])
+    home.server.fail("one", BROKEN)
+    assert home.run() is RunStatus.FAILED
+    assert latest(home).kind is FULL
+    assert home.ops.profiles.view("p").next_kind is FULL
+    assert home.ops.profiles.preview("p", count=2)[0].kind is FULL
+    assert home.ops.profiles.preview("p", count=2)[1].kind is DIFFERENTIAL
+
+
+def test_an_older_full_that_ends_late_does_not_turn_back_the_plan(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        profiles.set_state(connection, profile_id, last_full_due_at=NOON + 5 * HOUR)
+    home.run(kind=FULL)
+    with home.core.catalogue.read() as connection:
+        assert profiles.get(connection, profile_id).last_full_due_at == NOON + 5 * HOUR
+
+
+def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    first = latest(home).items[0].set_id
+    home.run()
+    assert [request.file_name for request in home.server.requests] == ["one_FULL.bak"] * 2
+    assert all(request.overwrite for request in home.server.requests)
+    with home.core.catalogue.read() as connection:
+        (kept,) = sets.of_database(connection, "srv", "one")
+        assert sets.by_id(connection, str(first)) == []
+        replaced = connection.execute(select(backup_sets.c.replaced_at).where(backup_sets.c.set_id == first)).scalar()
+    assert kept.set_id == latest(home).items[0].set_id
+    assert replaced == home.clock.now()
+
+
+# Cancel, progress
+
+
+def in_background(home: Home, name: str = "p") -> tuple[threading.Thread, list[RunView]]:
+    home.clock.advance(timedelta(seconds=1))
+    ended: list[RunView] = []
+    thread = threading.Thread(target=lambda: ended.append(home.ops.runs.run_here(name)))
+    thread.start()
+    assert home.server.started.wait(20)
+    return thread, ended
+
+
+def test_a_run_that_goes_on_can_be_cancelled(home: Home) -> None:
+    home.server.hold()
+    home.add(databases=["one", "two"])
+    thread, ended = in_background(home)
+    home.ops.runs.cancel(home.ops.runs.list()[0].id)
+    thread.join(20)
+    (run,) = ended
+    assert run.status is RunStatus.CANCELLED
+    assert run.summary == "2 of 2 cancelled: The backup was cancelled."
+    assert [item.status for item in run.items] == [RunStatus.CANCELLED] * 2
+    assert not any(message.is_error for item in run.items for message in item.messages)
+    assert [request.database for request in home.server.requests] == ["one"]
+
+
+def test_a_cancelled_run_leaves_every_count_and_every_colour(home: Home) -> None:
+    home.add()
+    home.server.fail("one", BROKEN, times=2)
+    home.run()
+    home.run()
+    home.server.fail("one", Cancelled("Stopped.", hint="Start again."))
+    assert home.run() is RunStatus.CANCELLED
+    view = home.ops.profiles.view("p")
+    assert view.failures_in_a_row == 2
+    assert view.last_run is not None
+    assert view.last_run.status is RunStatus.FAILED
+    assert view.next_kind is FULL
+
+
+def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "RETRY_FIRST_WAIT_S", 3600.0)
+    home.add()
+    home.server.fail("one", BUSY)
+    home.server.before_backup = lambda request: home.core.runner.cancel_all()
+    assert home.run() is RunStatus.CANCELLED
+    assert "between two attempts" in latest(home).items[0].error
+
+
+def test_a_run_of_another_process_cannot_be_cancelled_directly(home: Home) -> None:
+    assert not home.core.runner.cancel(1)
+
+
+def test_how_far_a_run_is_can_be_seen_and_is_gone_at_its_end(home: Home) -> None:
+    home.server.progress = [Progress(phase="copying", done_bytes=5, total_bytes=10)]
+    released = home.server.hold()
+    home.add()
+    thread, ended = in_background(home)
+    assert home.ops.runs.list()[0].progress == Progress(phase="copying", done_bytes=5, total_bytes=10)
+    view = home.ops.profiles.view("p")
+    assert view.running is not None
+    assert view.running.status is RunStatus.RUNNING
+    released.set()
+    thread.join(20)
+    assert ended[0].progress is None
+
+
+def test_progress_is_not_written_more_often_than_it_is_looked_at(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.server.progress = [Progress(phase="copying", done_bytes=number, total_bytes=1000) for number in range(1000)]
+    told: list[int] = []
+    original = runs.change
+
+    def change(connection: runs.Connection, run_id: int, **values: object) -> None:
+        if "progress_done" in values and values["progress_done"] is not None:
+            told.append(1)
+        original(connection, run_id, **values)
+
+    monkeypatch.setattr(runs, "change", change)
+    home.add()
+    home.run()
+    assert len(told) == 1
+
+
+def test_progress_that_cannot_be_written_fails_no_backup(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.server.progress = [Progress(phase="copying", done_bytes=1, total_bytes=2)]
+    original = runs.change
+
+    def change(connection: runs.Connection, run_id: int, **values: object) -> None:
+        if values.get("progress_done") is not None:
+            raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+        original(connection, run_id, **values)
+
+    monkeypatch.setattr(runs, "change", change)
+    home.add()
+    assert home.run() is RunStatus.SUCCEEDED
+
+
+# Between claim and start
+
+
+def queue(home: Home, profile_id: int, *, trigger: Trigger = Trigger.SCHEDULE, owner: str | None = "me") -> int:
+    with home.core.catalogue.write() as connection:
+        return runs.add(
+            connection,
+            profile_id=profile_id,
+            profile="p",
+            due_at=home.clock.now(),
+            kind=FULL,
+            trigger=trigger,
+            owner=home.core.presence.token if owner == "me" else owner,
+        )
+
+
+@pytest.mark.parametrize("trigger", list(Trigger))
+def test_a_profile_deleted_between_claim_and_start_is_not_run(home: Home, trigger: Trigger) -> None:
+    run_id = queue(home, home.add(), trigger=trigger)
+    home.ops.profiles.delete("p")
+    assert home.core.runner.execute(run_id) is RunStatus.CANCELLED
+    assert "deleted" in home.ops.runs.get(run_id).summary
+    assert home.server.requests == []
+
+
+@pytest.mark.parametrize("trigger", [Trigger.SCHEDULE, Trigger.CATCH_UP])
+def test_a_profile_switched_off_between_claim_and_start_is_not_run(home: Home, trigger: Trigger) -> None:
+    run_id = queue(home, home.add(), trigger=trigger)
+    home.ops.profiles.deactivate("p")
+    assert home.core.runner.execute(run_id) is RunStatus.CANCELLED
+    assert "switched off" in home.ops.runs.get(run_id).summary
+
+
+def test_a_profile_that_is_off_can_be_run_by_hand(home: Home) -> None:
+    home.add(active=False)
+    assert home.run() is RunStatus.SUCCEEDED
+
+
+def test_an_edit_between_claim_and_start_takes_effect(home: Home) -> None:
+    run_id = queue(home, home.add())
+    edited = home.ops.profiles.get("p")
+    edited.databases, edited.directory = ["two"], "/elsewhere"
+    home.ops.profiles.save("p", edited)
+    home.core.runner.execute(run_id)
+    (request,) = home.server.requests
+    assert (request.database, request.directory) == ("two", "/elsewhere")
+
+
+def test_a_run_that_waits_ends_at_once_when_it_is_cancelled(home: Home) -> None:
+    run_id = queue(home, home.add(), owner=None)
+    home.ops.runs.cancel(run_id)
+    run = home.ops.runs.get(run_id)
+    assert (run.status, run.summary, run.finished_at) == (RunStatus.CANCELLED, "cancelled before it began", NOON)
+    assert home.core.runner.execute(run_id) is RunStatus.CANCELLED
+    assert home.server.requests == []
+    with pytest.raises(Refused, match="ended already"):
+        home.ops.runs.cancel(run_id)
+
+
+def test_a_run_whose_cancel_came_from_elsewhere_does_not_begin(home: Home) -> None:
+    run_id = queue(home, home.add())
+    with home.core.catalogue.write() as connection:
+        runs.change(connection, run_id, cancel_requested=True)
+    assert home.core.runner.execute(run_id) is RunStatus.CANCELLED
+    assert home.server.requests == []
+
+
+def test_a_run_is_not_executed_twice(home: Home) -> None:
+    run_id = queue(home, home.add())
+    home.core.runner.execute(run_id)
+    home.core.runner.execute(run_id)
+    assert len(home.server.requests) == 1
+
+
+def test_two_threads_do_not_execute_the_same_run(home: Home) -> None:
+    released = home.server.hold()
+    run_id = queue(home, home.add())
+    first = threading.Thread(target=home.core.runner.execute, args=(run_id,))
+    first.start()
+    assert home.server.started.wait(20)
+    assert home.core.runner.execute(run_id) is RunStatus.RUNNING
+    assert home.core.runner.cancel(run_id), "the first one can no longer be stopped"
+    released.set()
+    first.join(20)
+    assert home.ops.runs.get(run_id).status is RunStatus.CANCELLED
+
+
+def test_a_run_that_does_not_exist_does_nothing(home: Home) -> None:
+    home.core.runner.execute(4711)
+    with home.core.catalogue.write() as connection, pytest.raises(LookupError):
+        outcomes.run_finished(connection, 4711, now=NOON)
+
+
+# After a crash
+
+
+def crashed(home: Home, *, databases: list[str] | None = None, token: str = "dead") -> int:
+    """A run that another process had begun when it died."""
+    databases = databases or ["one"]
+    run_id = queue(home, home.add(databases=databases), owner=token)
+    with home.core.catalogue.write() as connection:
+        ids = runs.start(connection, run_id, owner=token, databases=databases, now=NOON)
+        runs.change_item(connection, ids[0], status=RunStatus.RUNNING.value, started_at=NOON)
+    return run_id
+
+
+def finished_set(run_id: int, database: str = "one") -> BackupSet:
+    return BackupSet(
+        set_id=f"set of {database}",
+        database=database,
+        kind=FULL,
+        path=f"/media/{database}.bak",
+        finished_at=NOON,
+        description=run_description(run_id, "dead"),
+    )
+
+
+def test_what_a_dead_process_left_half_done_has_failed(home: Home) -> None:
+    run_id = crashed(home, databases=["one", "two"])
+    home.core.runner.reconcile()
+    run = home.ops.runs.get(run_id)
+    assert run.status is RunStatus.FAILED
+    assert run.finished_at == NOON
+    assert all("interrupted" in item.error and item.hint for item in run.items)
+    assert home.server.asked_for == [(name, f"pwsops run {run_id} (dead)") for name in ("one", "two")]
+    assert home.ops.profiles.view("p").failures_in_a_row == 1
+
+
+def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
+    run_id = crashed(home, databases=["one", "two"])
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.core.runner.reconcile()
+    run = home.ops.runs.get(run_id)
+    assert run.summary.startswith("1 of 2 failed")
+    found, lost = run.items
+    assert (found.status, found.set_id, found.kind) == (RunStatus.SUCCEEDED, "set of one", FULL)
+    assert "found finished" in found.reason
+    assert lost.status is RunStatus.FAILED
+    with home.core.catalogue.read() as connection:
+        assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["set of one"]
+
+
+def test_where_the_engine_cannot_be_asked_the_history_says_so(home: Home) -> None:
+    run_id = crashed(home)
+    home.server.find_error = EngineError("srv does not answer", hint="Start it.")
+    home.core.runner.reconcile()
+    (item,) = home.ops.runs.get(run_id).items
+    assert "could not be looked up: srv does not answer" in item.error
+    assert item.hint == "Start it."
+
+
+def test_one_run_that_cannot_be_settled_does_not_keep_the_others_open(home: Home) -> None:
+    first = crashed(home)
+    home.server.find_error = ZeroDivisionError("a fault of the engine")
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(first).status is RunStatus.RUNNING
+    home.server.find_error = None
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(first).status is RunStatus.FAILED
+
+
+def test_a_run_is_settled_once_though_two_processes_try(home: Home) -> None:
+    run_id = crashed(home)
+    with home.core.catalogue.read() as connection:
+        left = runs.open_runs(connection)[0]
+    home.core.runner.reconcile()
+    home.core.runner._settle(left)
+    assert home.ops.profiles.view("p").failures_in_a_row == 1
+    assert len(home.ops.runs.get(run_id).items[0].messages) == 1
+
+
+def test_an_item_settled_by_another_process_in_the_meantime_is_left(home: Home) -> None:
+    run_id = crashed(home)
+    with home.core.catalogue.read() as connection:
+        left = runs.open_runs(connection)[0]
+        (item,) = runs.items(connection, [run_id])[run_id]
+    home.core.runner.reconcile()
+    with home.core.catalogue.read() as connection:
+        profile = profiles.get(connection, left["profile_id"])
+    home.core.runner._settle_item(profile, left, item)
+    assert len(home.ops.runs.get(run_id).items[0].messages) == 1
+
+
+def test_a_run_of_a_living_process_is_left_alone(home: Home) -> None:
+    other = Presence(home.path)
+    run_id = crashed(home, token=other.token)
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
+    other.close()
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.FAILED
+
+
+def test_a_run_of_this_process_that_goes_on_is_left_alone(home: Home) -> None:
+    released = home.server.hold()
+    home.add()
+    thread, ended = in_background(home)
+    home.core.runner.reconcile()
+    released.set()
+    thread.join(20)
+    assert ended[0].status is RunStatus.SUCCEEDED
+
+
+def test_a_waiting_run_of_a_dead_process_goes_back_into_the_queue(home: Home) -> None:
+    run_id = queue(home, home.add(), owner="dead")
+    home.core.runner.reconcile()
+    with home.core.catalogue.read() as connection:
+        row = runs.get(connection, run_id)
+    assert row is not None
+    assert (row["status"], row["owner"]) == ("queued", None)
+
+
+def test_a_catalogue_that_failed_in_mid_run_does_not_block_the_profile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = queue(home, home.add())
+
+    def locked(*args: object, **kwargs: object) -> None:
+        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outcomes, "item_succeeded", locked)
+        with pytest.raises(PwsopsError):
+            home.core.runner.execute(run_id)
+    assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
+    home.server.finished[f"one: {run_description(run_id, home.core.presence.token)}"] = finished_set(run_id)
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
+# The breaker
+
+
+def fail_runs(home: Home, count: int, database: str = "one") -> None:
+    for _ in range(count):
+        home.server.fail(database, BROKEN)
+        assert home.run() is RunStatus.FAILED
+
+
+def test_five_failed_runs_in_a_row_switch_a_profile_off(home: Home) -> None:
+    home.add()
+    fail_runs(home, 4)
+    assert home.ops.profiles.view("p").state is ProfileState.ACTIVE
+    assert home.ops.profiles.view("p").health is Health.ORANGE
+    fail_runs(home, 1)
+    view = home.ops.profiles.view("p")
+    assert (view.state, view.health, view.tripped_at) == (ProfileState.TRIPPED, Health.RED, home.clock.now())
+    assert view.next_due_at is None
+    entry = home.ops.audit.list()[0]
+    assert (entry.actor, entry.action, entry.subject) == ("backup service", "trip profile", "p")
+
+
+def test_scheduled_and_manual_failures_count_alike(home: Home) -> None:
+    profile_id = home.add()
+    fail_runs(home, 2)
+    for trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.SCHEDULE):
+        home.clock.advance(timedelta(seconds=1))
+        home.server.fail("one", BROKEN)
+        home.core.runner.execute(queue(home, profile_id, trigger=trigger))
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+
+
+def test_a_run_in_which_something_succeeded_resets_the_count(home: Home) -> None:
+    home.add(databases=["one", "two"])
+    for _ in range(4):
+        home.server.fail("one", BROKEN)
+        home.server.fail("two", BROKEN)
+        home.run()
+    assert home.ops.profiles.view("p").failures_in_a_row == 4
+    home.server.fail("two", BROKEN)
+    assert home.run() is RunStatus.FAILED
+    view = home.ops.profiles.view("p")
+    assert (view.failures_in_a_row, view.state) == (0, ProfileState.ACTIVE)
+
+
+def test_a_single_database_is_red_inside_its_profile_after_five(home: Home) -> None:
+    home.add(databases=["one", "two"])
+    fail_runs(home, 4, "two")
+    assert home.ops.profiles.view("p").red_databases == ()
+    fail_runs(home, 1, "two")
+    view = home.ops.profiles.view("p")
+    assert (view.red_databases, view.state) == (("two",), ProfileState.ACTIVE)
+    home.run()
+    assert home.ops.profiles.view("p").red_databases == ()
+
+
+def test_an_inactive_profile_is_not_switched_off_again(home: Home) -> None:
+    home.add(active=False)
+    fail_runs(home, 6)
+    assert home.ops.profiles.view("p").state is ProfileState.INACTIVE
+
+
+def test_a_cancelled_run_never_trips(home: Home) -> None:
+    home.add(active=False)
+    fail_runs(home, 5)
+    home.ops.profiles.activate("p")
+    home.server.fail("one", Cancelled("Stopped.", hint="Start again."))
+    home.run()
+    assert home.ops.profiles.view("p").state is ProfileState.ACTIVE
+
+
+def test_missed_and_skipped_leave_the_count_and_make_it_orange(home: Home) -> None:
+    profile_id = home.add()
+    fail_runs(home, 2)
+    home.server.mend()
+    for status in (RunStatus.MISSED, RunStatus.SKIPPED):
+        home.clock.advance(timedelta(seconds=1))
+        with home.core.catalogue.write() as connection:
+            values = runs.new_row(
+                profile_id=profile_id,
+                profile="p",
+                due_at=home.clock.now(),
+                kind=FULL,
+                trigger=Trigger.SCHEDULE,
+                owner=None,
+                status=status,
+                now=home.clock.now(),
+            )
+            connection.execute(runs.insert(runs.runs).values(values))
+        view = home.ops.profiles.view("p")
+        assert (view.failures_in_a_row, view.health) == (2, Health.ORANGE)
+    home.run()
+    assert home.ops.profiles.view("p").health is Health.GREEN
+
+
+def test_activating_a_tripped_profile_is_refused_with_the_way_out(home: Home) -> None:
+    home.add()
+    fail_runs(home, 5)
+    for refused in (home.ops.profiles.activate, home.ops.profiles.deactivate):
+        with pytest.raises(Refused, match="5 failed runs") as caught:
+            refused("p")
+        assert "mend" in caught.value.hint
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+
+
+@pytest.mark.parametrize("note", ["", "   "])
+def test_saving_a_tripped_profile_unchanged_is_refused(home: Home, note: str) -> None:
+    home.add()
+    fail_runs(home, 5)
+    with pytest.raises(Refused, match="nothing about it was amended"):
+        home.ops.profiles.save("p", home.ops.profiles.get("p"), note=note)
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+
+
+def test_a_note_arms_a_tripped_profile_and_is_in_the_audit_log(home: Home) -> None:
+    home.add()
+    fail_runs(home, 5)
+    view = home.ops.profiles.save("p", home.ops.profiles.get("p"), note="gave the disk more room")
+    assert (view.state, view.failures_in_a_row, view.tripped_at) == (ProfileState.ACTIVE, 0, None)
+    assert view.red_databases == ()
+    assert view.next_due_at is not None
+    assert "gave the disk more room" in home.ops.audit.list()[0].detail
+    fail_runs(home, 4)
+    assert home.ops.profiles.view("p").state is ProfileState.ACTIVE
+
+
+def test_a_change_arms_a_tripped_profile(home: Home) -> None:
+    home.add()
+    fail_runs(home, 5)
+    edited = home.ops.profiles.get("p")
+    edited.directory = "/elsewhere"
+    assert home.ops.profiles.save("p", edited).state is ProfileState.ACTIVE
+    assert "directory from /media to /elsewhere" in home.ops.audit.list()[0].detail
+
+
+def test_a_tripped_profile_that_ran_well_by_hand_still_says_why_it_is_off(home: Home) -> None:
+    home.add()
+    fail_runs(home, 5)
+    assert home.run() is RunStatus.SUCCEEDED
+    with pytest.raises(Refused, match="5 failed runs"):
+        home.ops.profiles.activate("p")
+
+
+# Runs in this process
+
+
+def test_a_run_here_gives_its_end_and_tells_how_it_goes(home: Home) -> None:
+    released = home.server.hold()
+    seen: list[RunView] = []
+
+    def watch(view: RunView) -> None:
+        seen.append(view)
+        if view.status is RunStatus.RUNNING:
+            released.set()
+
+    home.add()
+    assert home.ops.runs.run_here("p", on_change=watch).status is RunStatus.SUCCEEDED
+    assert RunStatus.RUNNING in {view.status for view in seen}
+
+
+def test_a_run_here_whose_watcher_gives_up_is_cancelled(home: Home) -> None:
+    home.server.hold()
+    home.add()
+
+    def interrupt(view: RunView) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.ops.runs.run_here("p", on_change=interrupt)
+    assert latest(home).status is RunStatus.CANCELLED
+
+
+def test_a_killed_run_here_is_not_in_the_way_of_the_next(home: Home) -> None:
+    run_id = crashed(home)
+    assert home.run() is RunStatus.SUCCEEDED
+    assert home.ops.runs.get(run_id).status is RunStatus.FAILED
+
+
+def test_a_run_here_that_another_thread_of_this_process_began_is_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = home.server.hold()
+    execute = home.core.runner.execute
+    threads: list[threading.Thread] = []
+
+    def quicker(run_id: int) -> None:
+        thread = threading.Thread(target=execute, args=(run_id,))
+        threads.append(thread)
+        thread.start()
+        assert home.server.started.wait(20)
+
+    monkeypatch.setattr(home.core.runner, "execute", quicker)
+    monkeypatch.setattr(home.core.runner, "cancel_requested", released.set)
+    home.add()
+    assert home.ops.runs.run_here("p").status is RunStatus.SUCCEEDED
+    threads[0].join(20)
+
+
+def test_a_cancel_from_another_process_reaches_a_run_here(home: Home) -> None:
+    home.server.hold()
+    home.add()
+    thread, ended = in_background(home)
+    with home.core.catalogue.write() as connection:
+        runs.change(connection, home.ops.runs.list()[0].id, cancel_requested=True)
+    wait_until(lambda: not thread.is_alive(), "the end of the run")
+    assert ended[0].status is RunStatus.CANCELLED
+
+
+def test_a_directory_that_is_gone_is_the_engines_to_tell(home: Home) -> None:
+    # The runner asks no directory before a run: only the backup itself knows.
+    home.add()
+    home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING)
+    assert home.run() is RunStatus.SUCCEEDED

@@ -1,0 +1,278 @@
+"""The frame and its pages, without a browser: what markup they show, and what their buttons do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import panel as pn
+import pytest
+from structlog.testing import capture_logs
+
+from pwsops.engines.base import Progress
+from pwsops.errors import PwsopsError
+from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus
+from pwsops.views import app, state
+from pwsops.views.app import Frame
+from pwsops.views.markup import Markup, render
+from pwsops.views.session import Session
+from pwsops.views.store import Store
+from tests.unit.views.conftest import NOW, FakeOperations, make_item, make_profile, make_run
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def session(store: Store) -> Iterator[Session]:
+    session = Session(store, None)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def frame(session: Session) -> Frame:
+    return Frame(session)
+
+
+def html(frame: Frame) -> str:
+    """Everything that the frame's own markup shows, in order."""
+    pieces = [frame._service, *frame._view.main[0].select(Markup)]
+    return "\n".join(piece.html for piece in pieces)
+
+
+def act(frame: Frame, action: str, key: str = "") -> None:
+    frame._service._handle_msg({"action": action, "key": key})
+
+
+def test_the_first_page_answers_first_and_shows_profiles_and_runs(frame: Frame) -> None:
+    shown = html(frame)
+    answer, profiles, runs = (shown.index(text) for text in ("not older than", "Start now: Vaults", "Latest runs"))
+    assert answer < profiles < runs
+
+
+def test_names_and_messages_from_outside_are_escaped(ops: FakeOperations, frame: Frame) -> None:
+    run = make_run(
+        1, RunStatus.FAILED, profile=HOSTILE, summary=HOSTILE,
+        items=[make_item(database=HOSTILE, error=HOSTILE, hint=HOSTILE, path=HOSTILE, reason=HOSTILE,
+                         messages=[Message(text=HOSTILE, at=NOW, number=3201, severity=16, is_error=True)])],
+    )  # fmt: skip
+    ops.run_views = [run]
+    ops.profile_views = [
+        make_profile(HOSTILE, instance=HOSTILE, databases=(HOSTILE,), schedule=HOSTILE, directory='">' + HOSTILE,
+                     health=Health.ORANGE, last_run=run),
+        make_profile("Other", id=2),
+    ]  # fmt: skip
+    session = frame._session
+    for where in ({}, {"profile": HOSTILE}, {"page": "runs"}, {"page": "run", "run": 1}):
+        session.nav.go(**where)
+        session._take(session.store.snapshot())
+        assert "alert(1)" in html(frame)
+        assert "<script" not in html(frame)
+
+
+def test_a_run_page_shows_every_message_with_its_number_and_severity(ops: FakeOperations, frame: Frame) -> None:
+    message = Message(text="Cannot open backup device.", at=NOW, number=3201, severity=16, is_error=True)
+    ops.run_views = [make_run(4, RunStatus.FAILED, items=[make_item(error="Cause.", hint="Step.", messages=[message])])]
+    act(frame, "open-run", "4")
+    shown = html(frame)
+    assert all(text in shown for text in ("Cannot open backup device.", ">3201<", ">16<", "Cause.", "Step."))
+
+
+def test_a_running_run_shows_how_far_it_is_and_can_be_cancelled(ops: FakeOperations, frame: Frame) -> None:
+    progress = Progress(phase="writing", done_bytes=1, total_bytes=4)
+    run = make_run(5, RunStatus.RUNNING, finished_at=None, progress=progress)
+    ops.run_views, ops.profile_views = [run], [make_profile(running=run)]
+    act(frame, "open-run", "5")
+    assert 'aria-valuenow="25"' in html(frame)
+    act(frame, "cancel", "5")
+    assert ops.done == [("cancel", 5)]
+
+
+def test_a_run_that_is_not_there_is_a_message_with_a_next_step(frame: Frame) -> None:
+    act(frame, "open-run", "99")
+    assert "There is no run 99." in html(frame)
+    assert "`pwsops runs`" in html(frame)
+
+
+def test_start_now_starts_and_start_full_takes_a_full(ops: FakeOperations, frame: Frame) -> None:
+    act(frame, "start", "Vaults")
+    act(frame, "start-full", "Vaults")
+    assert ops.done == [("start", "Vaults"), ("start", "Vaults", BackupKind.FULL)]
+
+
+def test_a_refused_click_is_shown_with_its_hint_and_can_be_closed(
+    ops: FakeOperations, frame: Frame, refused: PwsopsError
+) -> None:
+    ops.refusal = refused
+    act(frame, "start", "Vaults")
+    assert "Not &lt;b&gt;now&lt;/b&gt;.</strong> Try later." in html(frame)
+    act(frame, "dismiss")
+    assert "Try later." not in html(frame)
+
+
+def test_an_unforeseen_error_is_a_message_without_its_insides(
+    ops: FakeOperations, frame: Frame, unforeseen: Exception
+) -> None:
+    ops.refusal = unforeseen
+    with capture_logs() as logs:
+        act(frame, "start", "Vaults")
+    assert "Starting the run failed: RuntimeError." in html(frame)
+    assert "secret" not in html(frame)
+    assert logs
+
+
+def test_a_page_that_cannot_be_drawn_is_a_message_and_recovers(
+    frame: Frame, ops: FakeOperations, monkeypatch: pytest.MonkeyPatch, unforeseen: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise unforeseen
+
+    with monkeypatch.context() as broken, capture_logs():
+        broken.setattr(ops.runs, "count", fail)
+        act(frame, "open-runs")
+        assert "Showing this page failed: RuntimeError." in html(frame)
+    frame.refresh()
+    assert "1–1 of 1" in html(frame)
+
+
+def test_stopping_the_service_disables_start_now_and_says_why(frame: Frame) -> None:
+    act(frame, "service-stop")
+    button = re.search(r"<button[^>]*Start now: Vaults[^>]*>", html(frame))
+    assert button is not None
+    assert 'aria-disabled="true"' in button.group()
+    assert "The backup service is stopped." in button.group()
+    act(frame, "service-start")
+    assert 'aria-disabled="true" title="The backup service' not in html(frame)
+
+
+def test_a_profile_that_runs_cannot_be_started_again(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [make_profile(running=make_run(status=RunStatus.QUEUED, finished_at=None))]
+    frame._session._take(frame._session.store.snapshot())
+    assert "Vaults is running." in html(frame)
+
+
+def test_red_and_orange_profiles_stand_first(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [
+        make_profile("A", id=1),
+        make_profile("B", id=2, health=Health.ORANGE, last_run=make_run(status=RunStatus.FAILED)),
+        make_profile("C", id=3, health=Health.RED, state=ProfileState.TRIPPED),
+    ]
+    frame._session._take(frame._session.store.snapshot())
+    assert re.findall(r'<tr class="([^"]*)" data-action="select" data-key="(\w)"', html(frame)) == [
+        ("is-red", "C"), ("is-orange", "B"), ("", "A"),
+    ]  # fmt: skip
+
+
+def test_a_selected_profile_has_its_own_plan_and_switches(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [
+        make_profile("A", id=1),
+        make_profile("B", id=2, state=ProfileState.INACTIVE, next_due_at=None),
+    ]
+    frame._session._take(frame._session.store.snapshot())
+    assert "Runs to come: all profiles" in html(frame)
+    act(frame, "select", "A")
+    assert "Runs to come: A" in html(frame)
+    act(frame, "deactivate", "A")
+    act(frame, "select", "B")
+    act(frame, "activate", "B")
+    assert ops.done == [("deactivate", "A"), ("activate", "B")]
+    act(frame, "select-all")
+    assert "Runs to come: all profiles" in html(frame)
+
+
+def test_the_month_goes_forward_and_back_but_not_before_the_present(frame: Frame) -> None:
+    assert "Only runs to come are shown." in html(frame)
+    act(frame, "month", "2026-12")
+    assert "to come in December 2026" in html(frame)
+    assert "Only runs to come are shown." not in html(frame)
+
+
+def test_runs_are_shown_fifty_at_a_time(ops: FakeOperations, frame: Frame) -> None:
+    ops.run_views = [make_run(number) for number in range(120, 0, -1)]
+    act(frame, "open-runs")
+    assert "1–50 of 120" in html(frame)
+    act(frame, "page", "100")
+    assert "101–120 of 120" in html(frame)
+    assert html(frame).count('<tr class=""') == 20
+
+
+def test_the_sidebar_leads_to_pages_and_follows_the_address(frame: Frame) -> None:
+    def click(index: int) -> None:
+        frame._menu._handle_msg({"type": "click", "item": [index]})
+
+    click(1)
+    assert frame._session.nav.page == "runs"
+    act(frame, "open-run", "1")
+    assert frame._menu.active in (1, (1,))
+    click(1)
+    assert frame._session.nav.page == "runs"
+    frame._session.nav.go()
+    assert frame._menu.active in (0, (0,))
+
+
+@pytest.mark.parametrize(
+    ("instances", "said"), [([], "pwsops sample"), (["vaults"], "pwsops profile create hourly --instance vaults")]
+)
+def test_a_newcomer_is_told_the_next_command(
+    ops: FakeOperations, frame: Frame, instances: list[str], said: str
+) -> None:
+    ops.profile_views, ops.run_views, ops.instance_names = [], [], instances
+    frame._session._take(frame._session.store.snapshot())
+    assert said in html(frame)
+    assert "Runs to come" not in html(frame)
+
+
+def test_the_history_stays_when_the_last_profile_is_gone(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = []
+    frame._session._take(frame._session.store.snapshot())
+    assert "No profile yet" in html(frame)
+    assert "Latest runs" in html(frame)
+
+
+def test_the_scheme_reaches_the_picture(frame: Frame) -> None:
+    frame._view.dark_theme = True
+    assert frame._page._calendar._dark is True
+    frame._view.dark_theme = False
+    assert frame._page._calendar._dark is False
+
+
+def test_unknown_clicks_do_nothing(ops: FakeOperations, frame: Frame) -> None:
+    act(frame, "drop-everything")
+    frame._service._handle_msg("nonsense")
+    Markup()._handle_msg({"action": "start"})
+    assert ops.done == []
+
+
+def test_a_missing_value_in_a_template_is_an_error_not_a_hole() -> None:
+    with pytest.raises(Exception, match="undefined"):
+        render("trouble.html", message="only")
+
+
+def test_a_closed_session_is_told_no_more(session: Session) -> None:
+    session.open()
+    assert session.store.watcher.listening == 1
+    session.close()
+    assert session.store.watcher.listening == 0
+
+
+def test_building_gives_a_page_over_the_process_s_store(ops: FakeOperations) -> None:
+    try:
+        page = app.build(ops)  # type: ignore[arg-type]
+        assert "not older than" in "".join(piece.html for piece in page.main[0].select(Markup))
+        assert ops.attached == 1
+    finally:
+        session_store = state.store()
+        session_store.watcher._listeners.clear()
+        state.forget()
+
+
+def test_a_home_that_cannot_be_opened_is_a_page_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, refused: PwsopsError
+) -> None:
+    def fail(*_: object) -> None:
+        raise refused
+
+    monkeypatch.setattr(app.state, "store", fail)
+    page = app.build()
+    assert "Try later." in page.main[0].select(Markup)[0].html
+    assert isinstance(page, pn.viewable.Viewable)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from pwsops.errors import EngineError
+from pwsops.rules.model import Health, RunStatus
+from pwsops.views import state
+from pwsops.views.store import Store
+from tests.unit.views.conftest import NOW, FakeOperations, FixedClock, make_profile, make_run
+
+
+def test_a_snapshot_has_the_last_run_of_a_profile_in_trouble_with_its_items(ops: FakeOperations, store: Store) -> None:
+    failed = make_run(3, RunStatus.FAILED)
+    ops.run_views.append(failed)
+    ops.profile_views.append(make_profile("Other", id=2, health=Health.ORANGE, last_run=failed))
+    assert store.snapshot().broken == {3: failed}
+
+
+def test_databases_are_not_asked_for_again_until_a_run_has_ended_or_a_minute_is_over(
+    ops: FakeOperations, store: Store
+) -> None:
+    for _ in range(3):
+        store.snapshot()
+    assert ops.asked_databases == 1
+    ops.profile_views = [make_profile(last_run=make_run(2))]
+    store.snapshot()
+    assert ops.asked_databases == 2
+    assert isinstance(store.clock, FixedClock)
+    store.clock.at += timedelta(minutes=1)
+    store.snapshot()
+    assert ops.asked_databases == 3
+
+
+def test_an_instance_that_does_not_answer_is_a_trouble_and_hides_nothing_else(
+    ops: FakeOperations, store: Store
+) -> None:
+    ops.database_error = EngineError("The server is away.", hint="Look at its cable.")
+    snapshot = store.snapshot()
+    assert [(trouble.message, trouble.hint) for trouble in snapshot.troubles] == [
+        ("The server is away.", "Look at its cable.")
+    ]
+    assert snapshot.profiles
+
+
+def test_an_unforeseen_error_is_logged_and_said_without_its_insides(
+    ops: FakeOperations, store: Store, unforeseen: Exception
+) -> None:
+    ops.database_error = unforeseen
+    with capture_logs() as logs:
+        trouble = store.snapshot().troubles[0]
+    assert "secret" not in trouble.message + trouble.hint
+    assert "RuntimeError" in trouble.message
+    assert logs[0]["exc_info"] is unforeseen
+
+
+def test_the_version_differs_when_anything_shown_may(ops: FakeOperations, store: Store) -> None:
+    versions = [store.watcher.version()]
+    ops.version += 1
+    versions.append(store.watcher.version())
+    ops.running = False
+    versions.append(store.watcher.version())
+    assert isinstance(store.clock, FixedClock)
+    store.clock.at += timedelta(minutes=1)
+    versions.append(store.watcher.version())
+    assert len({repr(version) for version in versions}) == 4
+    assert store.watcher.version() == versions[-1]
+
+
+def test_a_plan_is_made_once_and_what_is_over_is_left_out(ops: FakeOperations, store: Store) -> None:
+    profile = make_profile()
+    until = NOW + timedelta(days=1)
+    assert len(store.plan(profile, until)) == 4
+    assert isinstance(store.clock, FixedClock)
+    store.clock.at += timedelta(hours=7)
+    assert len(store.plan(profile, until)) == 2
+    assert ops.previews == ["Vaults"]
+
+
+def test_a_plan_is_made_anew_when_the_profile_has_changed(ops: FakeOperations, store: Store) -> None:
+    until = NOW + timedelta(days=1)
+    store.plan(make_profile(), until)
+    store.plan(make_profile(schedule="every day"), until)
+    assert len(ops.previews) == 2
+
+
+def test_a_profile_that_is_off_has_no_plan(ops: FakeOperations, store: Store) -> None:
+    assert store.plan(make_profile(next_due_at=None), NOW + timedelta(days=1)) == []
+    assert ops.previews == []
+
+
+def test_plans_are_not_kept_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwsops.views.store._PLANS", 3)
+    for number in range(10):
+        store.plan(make_profile(f"p{number}", id=number), NOW + timedelta(hours=1))
+    assert len(store._plans) <= 3
+
+
+def test_a_profile_s_zone_is_its_own(store: Store) -> None:
+    assert str(store.zone_of(make_profile())) == "Europe/Berlin"
+    assert store.zone_of(make_profile()) is store.zone_of(make_profile())
+
+
+def test_the_zone_shown_is_the_settings_or_the_machine_s(
+    ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops.timezone = "Asia/Tokyo"
+    assert store.snapshot().zone_name == "Asia/Tokyo"
+    ops.timezone = ""
+    monkeypatch.setattr("pwsops.views.store.get_localzone_name", lambda: "Etc/UTC")
+    assert store.snapshot().zone_name == "UTC"
+
+
+def test_a_process_has_one_store_and_one_scheduler_however_often_it_is_asked(ops: FakeOperations) -> None:
+    try:
+        assert state.store(ops) is state.store()  # type: ignore[arg-type]
+        assert ops.attached == 1
+    finally:
+        state.forget()
+
+
+def test_without_operations_given_the_store_opens_the_home_that_the_environment_names(
+    ops: FakeOperations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    def open_operations(**options: object) -> FakeOperations:
+        opened.append(options)
+        return ops
+
+    monkeypatch.setattr("pwsops.operations.open_operations", open_operations)
+    monkeypatch.setattr("atexit.register", lambda *_: None)
+    try:
+        state.store()
+        assert opened == [{"actor": "dashboard"}]
+    finally:
+        state.forget(ops)  # type: ignore[arg-type]
+    assert ops.done == [("close",)]
