@@ -13,14 +13,14 @@ tell_version = -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/nul
 PYTHON_VERSION := $(shell $(PYTHON) $(tell_version))
 VENV_VERSION := $(shell $(BIN)/python $(tell_version))
 
-.PHONY: help serve install test lint types unit format bench system clean
+.PHONY: help serve install test lint types unit format bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 serve: .venv/.installed ## install, make the sample vaults, open the dashboard and the service
-	@$(BIN)/pwsops sample
+	@$(BIN)/pwsops sample --with-profile
 	@exec $(BIN)/pwsops serve
 
 install: .venv/.installed-test ## install everything for development in .venv
@@ -42,7 +42,7 @@ types: .venv/.installed-test ## mypy --strict on pwsops
 	$(BIN)/mypy --strict
 
 unit: .venv/.installed-test ## the quick tests alone
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile tests/unit
 
 format: .venv/.installed-test ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
@@ -50,6 +50,9 @@ format: .venv/.installed-test ## let ruff put the code in order
 
 bench: .venv/.installed-test ## run the benchmarks and write benchmarks/results.md
 	$(BIN)/python -m benchmarks
+
+screenshots: .venv/.installed-test ## take the pictures of docs/images in Chromium
+	$(BIN)/python scripts/screenshots.py docs/images
 
 system:
 	@scripts/system-packages

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+"""A Monday, in a week without a shift."""
 
 
 class ManualClock:
@@ -34,13 +37,22 @@ class ManualClock:
         """Let time pass: `advance(timedelta(hours=1))` or `advance(hours=1)`. Gives the new instant."""
         step = timedelta(**parts) if by is None else by
         if step < timedelta(0):
-            raise ValueError("Time passes forwards only; set_to makes the clock jump back.")
+            raise ValueError("Time passes forwards only; set_wall makes the clock jump back.")
         with self._lock:
             self._now += step
             self._steady_s += step.total_seconds()
             return self._now
 
-    def set_to(self, instant: datetime) -> None:
+    def set_wall(self, instant: datetime) -> None:
         """Set the wall clock, as somebody might by hand: no time passes meanwhile."""
         with self._lock:
             self._now = instant.astimezone(UTC)
+
+
+def wait_until(condition: Callable[[], object], what: str = "a condition", limit_s: float = 20) -> None:
+    """Wait for something that another thread or process brings about; fail, naming it, where it never comes."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {limit_s:g} s in vain for {what}")
+        time.sleep(0.01)
