@@ -25,11 +25,21 @@ RESULTS = Path(__file__).with_name("results.md")
 def main(wanted: list[str]) -> int:
     """Run the parts, and give 1 where a limit was not kept."""
     rows = [row for part in (wanted or PARTS) for row in import_module(f"benchmarks.{part}").run()]
+    _settle_alternatives(rows)
     table = _table(rows)
     print(table)
     if not wanted:
         RESULTS.write_text(f"# Benchmark results\n\n{_machine()}\n\n{table}\n")
     return 0 if all(_kept(row) for row in rows) else 1
+
+
+def _settle_alternatives(rows: list[dict[str, Any]]) -> None:
+    """Where one of several limits is enough, the others are there to be read once it is kept."""
+    for row in rows:
+        mates = [mate for mate in rows if row.get("either") and mate.get("either") == row["either"]]
+        if any(_kept(mate) for mate in mates) and not _kept(row):
+            row["note"] = f"{row['note']} (limit {row['limit']:g}; kept by the other)"
+            row["limit"] = None
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

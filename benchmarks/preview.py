@@ -44,8 +44,9 @@ def _row(name: str, ours: Callable[[], object], other: Callable[[], object]) -> 
     ours_s, other_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     return {
         "name": f"preview of a year of an hourly {name} profile, against dateutil.rrule",
-        "ours_s": ours_s,
-        "other_s": other_s,
+        "ours": ours_s * 1000,
+        "other": other_s * 1000,
+        "unit": "ms",
         "ratio": ours_s / other_s,
         "limit": LIMIT,
     }
@@ -55,8 +56,3 @@ def _seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-if __name__ == "__main__":
-    for row in run():
-        print(f"{row['name']}: {row['ours_s'] * 1000:.1f} ms, {row['other_s'] * 1000:.1f} ms, {row['ratio']:.2f}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines import registry
-from pwsops.operations import Operations, open_operations
+from pwsops.operations import open_operations
 from pwsops.operations.access import Core
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import RunStatus

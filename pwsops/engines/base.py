@@ -19,7 +19,7 @@ from pwsops.rules.model import BackupKind, BackupSet, Message
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """Where databases live.
+    r"""Where databases live.
 
     Parameters
     ----------
