@@ -55,8 +55,11 @@ class Catalogue:
         try:
             self._migrate()
         except DatabaseError as error:
-            self._engine.dispose()
+            self.close()
             raise _unusable(self.path, error.orig) from None
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

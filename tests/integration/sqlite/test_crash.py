@@ -145,7 +145,7 @@ def test_a_time_limit_ends_the_backup(place: Place) -> None:
 def test_a_worker_ends_by_itself_when_its_parent_hangs(place: Place) -> None:
     engine = slow(place)
     order = engine._order(place.request())
-    worker = Worker("backup", order, limits=SLOW, limit_s=-2.5)
+    worker = Worker("backup", order, limits=SLOW, limit_s=-2.5, directories=[str(place.media)])
     with pytest.raises(EngineError, match=r"did not end within|status 75"):
         worker.run()
     assert place.left_in_media() == []
