@@ -107,7 +107,7 @@ def rebuild(fd: int, chain: Sequence[Media], report: Report) -> None:
     for media in chain:
 
         def work(item: tuple[int, FrameHead], media: Media = media) -> tuple[FrameHead, bytes]:
-            return item[1], pages.decode(media, *item)
+            return item[1], pages.decode(media, *item, thorough=False)
 
         with pipeline.pool() as pool:
             for head, raw in pipeline.ordered(pool, work, media.frames()):

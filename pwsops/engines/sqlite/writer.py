@@ -13,7 +13,7 @@ from pwsops.engines.sqlite.layout import Header, Trailer
 from pwsops.engines.sqlite.media import damaged
 from pwsops.errors import MediaError
 
-SYNC_BYTES = 32 << 20
+SYNC_BYTES = 8 << 20
 """Small steps: one large sync at the end would keep every other writer of the file system waiting."""
 
 
