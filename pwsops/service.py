@@ -57,6 +57,7 @@ class Service:
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
         self._handed: set[int] = set()
         self._scheduler: BackgroundScheduler | None = None
+        self._alarm_at: datetime | None = None
         self._claiming = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,6 +67,11 @@ class Service:
     def leads(self) -> bool:
         """Whether this process is the one that schedules."""
         return self._scheduler is not None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether this process neither schedules nor has a run to bring to its end."""
+        return not self.leads and not self._handed
 
     def attach(self) -> None:
         """Make this process a candidate; returns once it leads, or found another that does. Safe to call twice."""
@@ -96,7 +102,9 @@ class Service:
                 now, moment = self._clock.now(), self._clock.monotonic()
                 jumped = abs((now - wall) - timedelta(seconds=moment - steady)) > JUMP
                 version = self._catalogue.version()
-                self._lead_or_stand_by(changed=version != seen, jumped=jumped)
+                # An alarm that was lost, whyever, costs a moment and not an occurrence.
+                overdue = self._alarm_at is not None and self._alarm_at <= now
+                self._lead_or_stand_by(changed=version != seen or overdue, jumped=jumped)
                 # Only now: what could not be dealt with is looked at again.
                 wall, steady, seen = now, moment, version
                 if self.leads and moment - reconciled > RECONCILE_EVERY_S:
@@ -165,7 +173,7 @@ class Service:
 
     def _silence(self) -> None:
         """Let no instant ring any more."""
-        scheduler, self._scheduler = self._scheduler, None
+        scheduler, self._scheduler, self._alarm_at = self._scheduler, None, None
         if scheduler is not None:
             scheduler.shutdown(wait=True)
 
@@ -201,6 +209,7 @@ class Service:
             return
         with self._catalogue.read() as connection:
             due = profiles.earliest_due(connection)
+        self._alarm_at = due
         if due is None:
             if scheduler.get_job(_JOB):
                 scheduler.remove_job(_JOB)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pwsops.catalogue import store
 from pwsops.engines import registry
 from pwsops.operations import open_operations
 from pwsops.operations.access import Core
@@ -62,11 +66,32 @@ class Home:
         self.ops.close()
 
 
+@cache
+def _empty_catalogue() -> bytes:
+    """A migrated catalogue: migrating one for each test takes longer than the test."""
+    with tempfile.TemporaryDirectory() as directory:
+        catalogue = store.Catalogue(Path(directory))
+        catalogue.close()
+        return catalogue.path.read_bytes()
+
+
+def _without_syncing(connection: sqlite3.Connection, record: Any) -> None:
+    _prepare(connection, record)
+    connection.execute("PRAGMA synchronous = OFF")
+
+
+_prepare = store._prepare
+
+
 @contextmanager
 def opened_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     clock = ManualClock()
     server = FakeServer(clock)
     monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "fake": server.open})
+    # No test of these pulls the plug, and waiting for the disk takes most of their time.
+    monkeypatch.setattr(store, "_prepare", _without_syncing)
+    path.mkdir()
+    (path / store.FILE_NAME).write_bytes(_empty_catalogue())
     home = Home(path, clock, server)
     try:
         yield home

@@ -86,7 +86,8 @@ class Profiles:
         profile.check()
         with self._context.core.catalogue.read() as connection:
             before = find_profile(connection, name)
-        self._check_databases(profile, already=before.fields["databases"])
+        same_instance = profile.instance == before.fields["instance"]
+        self._check_databases(profile, already=before.fields["databases"] if same_instance else ())
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             changes = _changes(row, profile)
@@ -200,6 +201,8 @@ class Profiles:
                 return
             raise
         profile.databases = [_canonical(name, names) for name in profile.databases]
+        # Two spellings may turn out to mean one database.
+        profile.check()
         for name in profile.databases:
             if name not in names and name not in known_before:
                 near = get_close_matches(name, names, n=3) or names[:5]

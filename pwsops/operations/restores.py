@@ -53,6 +53,8 @@ class Restores:
         plan = self.plan(instance, database, path, position)
         if create and database not in {info.name for info in engine.databases()}:
             engine.create_database(database)
+            with core.catalogue.write() as connection:
+                self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
         subject, what = f"{instance}/{database}", f"set {position} of {path}"
         with core.catalogue.write() as connection:
             self._context.note(connection, "restore begins", subject, what)
@@ -72,7 +74,8 @@ class Restores:
             return
         with self._context.core.catalogue.read() as connection:
             known = sets.by_id(connection, target.base_id)
-        for path in [one.path for one in known]:
+        # Several sets may share a file, the full among them.
+        for path in [*(one.path for one in known), target.path]:
             found = [one for one in _readable(engine, path) if one.set_id == target.base_id]
             yield from found
             if found:

@@ -20,6 +20,7 @@ from pwsops.rules.model import ProfileState, Trigger, Unit
 
 INSTANCE = "samples"
 PROFILE = "Sample vaults"
+_BACKUPS = "sample-backups"
 _VAULTS = {"company-vault.sqlite3": 400, "family-vault.sqlite3": 60, "web-shop-vault.sqlite3": 150}
 _SCHEMA = """
 CREATE TABLE users (uuid TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, akey TEXT NOT NULL);
@@ -51,6 +52,7 @@ class Samples:
         directory = core.home / "samples"
         try:
             directory.mkdir(exist_ok=True)
+            (core.home / _BACKUPS).mkdir(exist_ok=True)
             for seed, (name, ciphers) in enumerate(_VAULTS.items()):
                 if not (directory / name).exists():
                     _make_vault(directory / name, ciphers, random.Random(seed))
@@ -101,13 +103,11 @@ class Samples:
 
     def _profile(self) -> BackupProfile:
         core = self._context.core
-        backups = core.home / "sample-backups"
-        backups.mkdir(exist_ok=True)
         profile = Profiles(self._context).new()
         profile.name = PROFILE
         profile.instance = INSTANCE
         profile.databases = sorted(_VAULTS)
-        profile.directory = str(backups)
+        profile.directory = str(core.home / _BACKUPS)
         profile.every = 1
         profile.unit = Unit.MINUTE.value
         profile.incremental, profile.renew_full, profile.active = True, "weekly:sun", True

@@ -14,6 +14,8 @@ from pwsops.service import WATCH_EVERY_S, Service, is_running
 
 SWITCH_S = 10.0
 """How long switching may take before it is called off: the leader looks up five times a second."""
+NOBODY_S = 2.0
+"""How long to wait for another process to lead, where this one cannot."""
 
 
 class ServiceControl:
@@ -56,14 +58,15 @@ class ServiceControl:
         core.service.attach()
 
     def run(self, stop: threading.Event) -> None:
-        """Schedule, or stand by, until `stop` is set or somebody stops the service."""
+        """Schedule, or stand by, until `stop` is set, or somebody stops the service and what has begun has ended."""
         self.attach()
         core = self._context.core
         try:
             while not stop.wait(WATCH_EVERY_S):
                 # A catalogue that cannot be read for a while must not end the schedule.
                 with suppress(PwsopsError), core.catalogue.read() as connection:
-                    if not service_state.load(connection).wanted:
+                    wanted = service_state.load(connection).wanted
+                    if not wanted and (core.service is None or core.service.at_rest):
                         return
         finally:
             if core.service is not None:
@@ -73,10 +76,12 @@ class ServiceControl:
     def start(self) -> ServiceView:
         """Start the service in whichever process can run it; raises `Refused` when there is none."""
         self._context.allow(Role.OPERATOR, "start the service")
-        self._want(True, note="start service")
-        if self._becomes(running=True, seconds=SWITCH_S if self._context.core.service else 2.0):
+        changed = self._want(True, note="start service")
+        if self._becomes(running=True, seconds=SWITCH_S if self._context.core.service else NOBODY_S):
             return self.status()
-        self._want(False)
+        if changed:
+            # A wish that was there before stays: whoever stands by may just be slow to take over.
+            self._want(False, note="service not started")
         raise Refused(
             "The backup service cannot be started from here: no process is there to run it.",
             hint="Start `pwsops serve` (with the dashboard) or `pwsops service run`, and leave it running.",
@@ -94,12 +99,15 @@ class ServiceControl:
             transient=True,
         )
 
-    def _want(self, wanted: bool, *, note: str = "") -> None:
+    def _want(self, wanted: bool, *, note: str = "") -> bool:
+        """Say what is wanted; gives whether that is new."""
         with self._context.core.catalogue.write() as connection:
-            if service_state.load(connection).wanted != wanted:
-                service_state.want(connection, wanted)
-                if note:
-                    self._context.note(connection, note, "service")
+            if service_state.load(connection).wanted == wanted:
+                return False
+            service_state.want(connection, wanted)
+            if note:
+                self._context.note(connection, note, "service")
+            return True
 
     def _becomes(self, *, running: bool, seconds: float) -> bool:
         clock, pause = self._context.core.clock, threading.Event()

@@ -90,12 +90,15 @@ class SqliteEngine:
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
         try:
             os.stat(path)
-            if not os.path.isdir(path):
-                return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is not a directory")
-            with tempfile.TemporaryFile(dir=path):
-                return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=files.free_bytes(path))
         except (FileNotFoundError, NotADirectoryError):
             return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+        except OSError as error:
+            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=f"nobody can say: {error.strerror}")
+        if not os.path.isdir(path):
+            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is not a directory")
+        try:
+            with tempfile.TemporaryFile(dir=path):
+                return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=files.free_bytes(path))
         except OSError as error:
             reason = f"no file could be created there: {error.strerror}"
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=reason, free_bytes=files.free_bytes(path))

@@ -82,9 +82,9 @@ def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], 
 class Media:
     """One media file: its header, its trailer, and its pages."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, stream: BinaryIO) -> None:
         self.path = path
-        self.stream: BinaryIO = open(path, "rb")  # noqa: SIM115 - closed with the script
+        self.stream = stream
         self.header, header_block = read_block(self.stream, "header", path)
         self.frames_at = self.stream.tell()
         size = self.stream.seek(0, os.SEEK_END)
@@ -181,8 +181,15 @@ def write(chain: Sequence[Media], out: BinaryIO) -> int:
 def recover(paths: Sequence[str], target: str) -> None:
     """Restore into a new file."""
     need(not os.path.lexists(target), target, "this file exists already; name a new one")
-    chain = [Media(path) for path in paths]
-    check_chain(chain)
+    with contextlib.ExitStack() as stack:
+        chain = [Media(path, stack.enter_context(open(path, "rb"))) for path in paths]
+        check_chain(chain)
+        size = write_new(chain, target)
+    print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
+
+
+def write_new(chain: Sequence[Media], target: str) -> int:
+    """Write beside the target, then give the file its name."""
     temp = f"{target}.{uuid.uuid4().hex}.part"
     try:
         with open(temp, "xb") as out:
@@ -191,7 +198,7 @@ def recover(paths: Sequence[str], target: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temp)
-    print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
+    return size
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from pwsops.engines.base import RestoreRequest
+from pwsops.engines.sqlite import recover as recovery
 from pwsops.engines.sqlite import recovery_kit
 from tests.integration.sqlite.support import Place, is_whole, query
 
@@ -124,3 +125,27 @@ def test_a_directory_in_its_place_does_not_fail_the_backup(place: Place) -> None
     (place.media / "recover.py").mkdir()
     [message] = place.take("one.bak").messages
     assert "could not be put" in message.text
+
+
+def test_the_script_says_the_same_inside_this_process(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault(size_mb=3)
+    full = place.take("full.bak").backup_set
+    query(path, "UPDATE ciphers SET user = 'later' WHERE id % 3 = 0")
+    incremental = place.take("incremental.bak", base=full).backup_set
+    whole, out = Path(full.path).read_bytes(), tmp_path / "new.db"
+    recovery.main([full.path, incremental.path, str(out)])
+    assert "as of" in capsys.readouterr().out
+    is_whole(out)
+    for arguments in (["x"], [full.path, str(out)], [incremental.path, str(out) + "2"], ["/none", str(out) + "2"]):
+        with pytest.raises(SystemExit):
+            recovery.main(arguments)
+    flipped = tmp_path / "flipped.bak"
+    for at in range(0, len(whole), len(whole) // 60):
+        flipped.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(SystemExit, match=r"error: .*flipped\.bak"):
+            recovery.main([str(flipped), str(out) + "2"])
+    monkeypatch.setattr(recovery, "BLAKE3", None)
+    recovery.main([full.path, str(out) + "2"])
+    is_whole(Path(str(out) + "2"))
