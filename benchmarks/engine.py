@@ -125,6 +125,7 @@ def alternate(
         for name, action in actions.items():
             if name in prepare:
                 prepare[name]()
+            os.sync()  # nobody pays for what another left to be written
             seconds = timed(action)
             if number:
                 times[name].append(seconds)

@@ -14,7 +14,8 @@ from tests.integration.command_line import PATIENCE_S, CommandLine
 
 SLOW = {"slice_s": 0}
 """With no time in a slice, a backup of a rollback-journal database rests a quarter second before each 2 MiB."""
-SLOW_MB = 12
+SLOW_MB = 8
+HALF_A_DAY = timedelta(hours=12)
 
 
 class ServiceHome:
@@ -35,14 +36,14 @@ class ServiceHome:
         return self.ops._core.catalogue
 
     def slow_vault(self, name="slow.sqlite3"):
-        """Make a vault whose backup takes a second or two."""
+        """Make a vault whose backup takes a second or more."""
         vault.create(self.vaults / name, SLOW_MB, journal_mode="DELETE")
         return name
 
     def profile(self, name="p", databases=("db.sqlite3",), **fields):
-        """Make a profile; unless its start is told, it is due in an hour at the earliest."""
+        """Make a daily profile; unless its start is told, its own schedule leaves it alone for half a day."""
         profile = self.ops.profiles.new()
-        fields = {"every": 1, "unit": "h", "timezone": "UTC", "start": wall(timedelta(hours=1)), **fields}
+        fields = {"every": 1, "unit": "d", "timezone": "UTC", "start": wall(HALF_A_DAY), **fields}
         fields = {"instance": "own", "directory": str(self.backups), "renew_full": "never", **fields}
         profile.param.update(name=name, databases=list(databases), **fields)
         return self.ops.profiles.create(profile)
@@ -106,14 +107,13 @@ def service_home(root):
 
 
 def wall(ahead):
-    """Give the wall time in UTC, to the second, that lies so far ahead."""
-    return (datetime.now(UTC) + ahead).replace(tzinfo=None, microsecond=0)
+    """Give the wall time in UTC, to the minute, that lies so far ahead."""
+    return (datetime.now(UTC) + ahead).replace(tzinfo=None, second=0, microsecond=0)
 
 
-def soon(seconds=2):
-    """Give a start so many seconds ahead, or up to one less, and the same as an instant."""
-    start = wall(timedelta(seconds=seconds))
-    return start, start.replace(tzinfo=UTC)
+def soon(seconds=1):
+    """Give the instant so many seconds ahead."""
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def kill(process):
@@ -138,3 +138,17 @@ def workers(parent):
 def kill_workers(parent):
     for pid in workers(parent):
         os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def held_still(parent):
+    """Let a process's workers rest for as long as the block goes on."""
+    resting = workers(parent)
+    assert resting, "nothing goes on any more"
+    for pid in resting:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in resting:
+            os.kill(pid, signal.SIGCONT)

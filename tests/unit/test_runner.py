@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pwsops import runner as runner_module
 from pwsops.catalogue import outcomes, profiles, runs, sets
 from pwsops.catalogue.schema import backup_sets
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Progress
+from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, Progress
 from pwsops.errors import BaseUnusable, Cancelled, EngineError, PwsopsError, Refused
 from pwsops.operations.records import RunView
 from pwsops.presence import Presence
@@ -324,10 +324,14 @@ def test_a_cancelled_run_leaves_every_count_and_every_colour(home: Home) -> None
 def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "RETRY_FIRST_WAIT_S", 3600.0)
     home.add()
-    home.server.fail("one", BUSY)
-    home.server.before_backup = lambda request: home.core.runner.cancel_all()
+
+    def cancelled_as_it_fails(request: BackupRequest) -> None:
+        home.core.runner.cancel_all()
+        raise BUSY
+
+    home.server.before_backup = cancelled_as_it_fails
     assert home.run() is RunStatus.CANCELLED
-    assert "cancelled" in latest(home).items[0].error
+    assert "between two attempts" in latest(home).items[0].error
 
 
 def test_a_run_of_another_process_cannot_be_cancelled_directly(home: Home) -> None:

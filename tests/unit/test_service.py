@@ -1,85 +1,59 @@
-"""Who schedules a home, and what it does with what is due. Most tests take the thread's single step themselves."""
+"""The scheduler thread, led by a clock that moves only when told."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pwsops import service as service_module
-from pwsops.catalogue import claims, service_state
-from pwsops.errors import PwsopsError
+from pwsops.catalogue import claims, profiles, runs, service_state
+from pwsops.clock import Clock, SystemClock
+from pwsops.errors import EngineError, PwsopsError
 from pwsops.operations import Operations, open_operations
-from pwsops.rules.model import RunStatus, Trigger
+from pwsops.presence import Presence
+from pwsops.rules.model import BackupKind, RunStatus, Trigger
+from pwsops.runner import Runner
 from pwsops.service import Service, is_running
-from tests.clocks import NOON, wait_until
+from tests.clocks import ManualClock, wait_until
 from tests.homes import HOUR, Home
 
-ONE = NOON + HOUR
-"""When an hourly profile that is made at noon is due first."""
-
-
-class Alarm:
-    """Stands for APScheduler: keeps the one job, and rings when the test says so."""
-
-    def __init__(self, **_options: Any) -> None:
-        self.due: datetime | None = None
-        self.job: Callable[[], None] | None = None
-        self.awake = False
-
-    def start(self) -> None:
-        self.awake = True
-
-    def shutdown(self, wait: bool) -> None:
-        assert wait
-        self.awake = False
-
-    def add_job(self, job: Callable[[], None], _how: str, *, run_date: datetime, **_options: Any) -> None:
-        self.job, self.due = job, run_date
-
-    def get_job(self, _name: str) -> Callable[[], None] | None:
-        return self.job
-
-    def remove_job(self, _name: str) -> None:
-        self.job = self.due = None
-
-    def ring(self) -> None:
-        assert self.job is not None
-        self.job()
+MINUTE = timedelta(minutes=1)
+NOON = datetime(2099, 3, 2, 12, tzinfo=UTC)
+"""Far ahead: the alarms ring by the machine's own clock, and these must not; one test has the real thing."""
 
 
 @pytest.fixture(autouse=True)
-def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "BackgroundScheduler", Alarm)
-    monkeypatch.setattr(service_module, "WATCH_EVERY_S", 0.005)
+def _look_often(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
+    monkeypatch.setattr(service_module, "WATCH_EVERY_S", 0.01)
+    home.clock.set_wall(NOON)
 
 
-def make(ops: Operations, parallel_runs: int = 2) -> Service:
-    core = ops._core
-    return Service(
-        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=parallel_runs
-    )
-
-
-@pytest.fixture
-def service(home: Home) -> Iterator[Service]:
-    """A service that is wanted and leads when it is told to; its thread does not run."""
+@contextmanager
+def led(home: Home, *, parallel: int = 2, clock: Clock | None = None) -> Iterator[Service]:
+    """A service of this process that leads."""
     want(home, True)
-    made = make(home.ops)
-    yield made
-    made.detach()
+    made = candidate(home, parallel=parallel, clock=clock)
+    made.attach()
+    try:
+        yield made
+    finally:
+        made.detach()
 
 
-@pytest.fixture
-def other(home: Home) -> Iterator[Operations]:
-    """The same home, opened as by another process."""
-    opened = open_operations(home.path, actor="bob", clock=home.clock)
-    yield opened
-    opened.close()
+def candidate(home: Home, *, parallel: int = 2, clock: Clock | None = None) -> Service:
+    core = home.core
+    return Service(
+        core.catalogue,
+        clock=clock or core.clock,
+        presence=core.presence,
+        runner=core.runner,
+        parallel_runs=parallel,
+    )
 
 
 def want(home: Home, wanted: bool) -> None:
@@ -87,387 +61,520 @@ def want(home: Home, wanted: bool) -> None:
         service_state.want(connection, wanted)
 
 
-def state(home: Home) -> service_state.ServiceRow:
+def statuses(home: Home, name: str | None = None) -> list[str]:
+    return [run.status.value for run in reversed(home.ops.runs.list(name, limit=None))]
+
+
+def ended(home: Home, count: int, status: RunStatus = RunStatus.SUCCEEDED) -> None:
+    wait_until(lambda: home.ops.runs.count(status=status) >= count, f"{count} {status.value} runs")
+
+
+def test_what_is_due_runs_when_the_clock_gets_there(home: Home) -> None:
+    home.add()
+    with led(home):
+        home.clock.advance(timedelta(minutes=59))
+        assert home.ops.runs.list() == []
+        home.clock.advance(MINUTE)
+        ended(home, 1)
+        home.clock.advance(HOUR)
+        ended(home, 2)
+    assert [run.due_at for run in home.ops.runs.list()] == [NOON + 2 * HOUR, NOON + HOUR]
+
+
+def test_a_due_run_takes_place_by_the_alarm_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "WATCH_EVERY_S", 3600.0)
+    profile_id = home.add()
+    clock = SystemClock()
+    with home.core.catalogue.write() as connection:
+        due = clock.now() + timedelta(seconds=0.3)
+        profiles.schedule(connection, [(profile_id, due, BackupKind.FULL)])
+    core = home.core
+    monkeypatch.setattr(claims, "refresh", lambda connection, now: None)
+    want(home, True)
+    made = candidate(home, clock=clock)
+    made._try_to_lead()
+    try:
+        ended(home, 1)
+    finally:
+        made.detach()
+    (run,) = home.ops.runs.list()
+    assert run.due_at == due.replace(microsecond=run.due_at.microsecond)
+    with core.catalogue.read() as connection:
+        row = runs.get(connection, run.id)
+    assert row is not None
+    assert timedelta(0) <= row["claimed_at"] - due < timedelta(seconds=5)
+
+
+def test_a_new_profile_is_taken_up_without_being_told(home: Home) -> None:
+    with led(home):
+        home.add()
+        home.clock.advance(HOUR)
+        ended(home, 1)
+
+
+def test_a_run_started_by_hand_begins_at_once(home: Home) -> None:
+    home.add()
+    with led(home):
+        run = home.ops.runs.start("p")
+        assert home.ops.runs.wait(run.id, timeout_s=60).status is RunStatus.SUCCEEDED
+
+
+def test_a_deleted_and_an_inactive_profile_are_left_alone(home: Home) -> None:
+    for name in ("gone", "off", "on"):
+        home.add(name=name)
+    with led(home):
+        home.ops.profiles.delete("gone")
+        home.ops.profiles.deactivate("off")
+        home.clock.advance(HOUR)
+        ended(home, 1)
+    assert {run.profile for run in home.ops.runs.list()} == {"on"}
+
+
+def test_after_a_downtime_what_was_missed_is_told_and_made_up_for_once(home: Home) -> None:
+    home.add()
+    home.clock.advance(3 * HOUR + 10 * MINUTE)
+    with led(home):
+        ended(home, 1)
+    assert statuses(home) == ["missed", "succeeded"]
+
+
+def test_a_clock_set_forwards_is_noticed(home: Home) -> None:
+    home.add()
+    with led(home):
+        home.clock.set_wall(NOON + 3 * HOUR + 10 * MINUTE)
+        ended(home, 1)
+    assert statuses(home) == ["missed", "succeeded"]
+
+
+def test_a_clock_set_back_brings_what_lies_ahead_nearer_and_repeats_nothing(home: Home) -> None:
+    profile_id = home.add()
+    with led(home):
+        home.clock.advance(HOUR)
+        ended(home, 1)
+        home.clock.set_wall(NOON - 30 * MINUTE)
+        wait_until(lambda: due_of(home, profile_id) == NOON, "the instant worked out again")
+        home.clock.advance(30 * MINUTE)
+        ended(home, 2)
+        home.clock.advance(HOUR)
+        wait_until(lambda: due_of(home, profile_id) == NOON + 2 * HOUR, "the repeated instant passed")
+    assert sorted(run.due_at for run in home.ops.runs.list()) == [NOON, NOON + HOUR]
+
+
+def due_of(home: Home, profile_id: int) -> object:
     with home.core.catalogue.read() as connection:
-        return service_state.load(connection)
+        return profiles.get(connection, profile_id).next_due_at
 
 
-def alarm(service: Service) -> Alarm:
-    found = service._scheduler
-    assert isinstance(found, Alarm)
-    return found
+def test_zones_that_changed_meanwhile_are_taken_up_at_the_start(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        profiles.schedule(connection, [(profile_id, NOON + 17 * MINUTE, BackupKind.FULL)])
+    with led(home):
+        assert due_of(home, profile_id) == NOON + HOUR
 
 
-def step(service: Service, *, changed: bool = True, jumped: bool = False) -> None:
-    service._lead_or_stand_by(changed=changed, jumped=jumped)
+def test_no_more_runs_than_allowed_go_on_at_once(home: Home) -> None:
+    released = home.server.hold()
+    for number in range(3):
+        home.add(name=f"p{number}")
+    with led(home, parallel=1):
+        home.clock.advance(HOUR)
+        wait_until(lambda: home.ops.runs.count(status=RunStatus.RUNNING) == 1, "the first run")
+        assert home.ops.runs.count(status=RunStatus.QUEUED) == 2
+        released.set()
+        ended(home, 3)
 
 
-def statuses(home: Home) -> list[tuple[RunStatus, datetime]]:
-    """Every run, oldest first."""
-    return [(run.status, run.due_at) for run in reversed(home.ops.runs.list(limit=None))]
+def test_a_run_still_going_when_the_next_is_due_has_it_skipped(home: Home) -> None:
+    released = home.server.hold()
+    home.add()
+    with led(home):
+        home.clock.advance(HOUR)
+        wait_until(lambda: "running" in statuses(home), "the first run")
+        home.clock.advance(HOUR)
+        ended(home, 1, RunStatus.SKIPPED)
+        released.set()
+        ended(home, 1)
+        home.clock.advance(HOUR)
+        ended(home, 2)
+    assert statuses(home) == ["succeeded", "skipped", "succeeded"]
 
 
-def all_ended(home: Home) -> bool:
-    return all(run.status.ended for run in home.ops.runs.list(limit=None))
+def test_what_another_process_asks_to_stop_is_stopped(home: Home) -> None:
+    home.server.hold()
+    home.add()
+    with led(home):
+        run = home.ops.runs.start("p")
+        assert home.server.started.wait(20)
+        with home.core.catalogue.write() as connection:
+            runs.change(connection, run.id, cancel_requested=True)
+        ended(home, 1, RunStatus.CANCELLED)
 
 
-def wait_for_runs(home: Home, service: Service) -> None:
-    wait_until(lambda: not service._handed and all_ended(home), "the runs to end")
-
-
-def test_the_first_one_leads_and_says_so(home: Home, service: Service) -> None:
-    step(service)
-    assert service.leads
-    assert is_running(home.path)
-    assert (state(home).pid, state(home).since) == (os.getpid(), NOON)
-
-
-def test_nobody_leads_a_service_that_is_not_wanted(home: Home, service: Service) -> None:
-    want(home, False)
-    step(service)
-    assert not service.leads
+def test_one_leads_and_the_other_takes_over_when_it_ends(home: Home) -> None:
+    home.add()
+    with led(home) as first:
+        second = candidate(home)
+        second.attach()
+        assert first.leads
+        assert not second.leads
+        first.detach()
+        wait_until(lambda: second.leads, "the takeover")
+        home.clock.advance(HOUR)
+        ended(home, 1)
+        second.detach()
     assert not is_running(home.path)
 
 
-def test_the_second_one_stands_by_and_takes_over(home: Home, service: Service, other: Operations) -> None:
-    step(service)
-    second = make(other)
-    step(second)
-    assert (service.leads, second.leads) == (True, False)
-    service._step_down()
-    step(second, changed=False)
-    assert second.leads
-    second.detach()
-
-
-def test_the_alarm_is_set_to_what_is_due_first(home: Home, service: Service) -> None:
+def test_stopping_the_service_stops_it_and_starting_starts_it_again(home: Home) -> None:
     home.add()
-    home.add(name="q", every=2)
-    step(service)
-    assert alarm(service).due == ONE
+    with led(home) as service:
+        service.attach()  # a second time changes nothing
+        assert is_running(home.path)
+        want(home, False)
+        wait_until(lambda: not is_running(home.path), "the stop")
+        home.clock.advance(HOUR)
+        want(home, True)
+        wait_until(lambda: service.leads, "the start")
+        ended(home, 1)
 
 
-def test_without_anything_due_there_is_no_alarm(home: Home, service: Service) -> None:
-    step(service)
-    assert alarm(service).job is None
-    home.add()
-    step(service)
-    assert alarm(service).job is not None
-    home.ops.profiles.delete("p")
-    step(service)
-    assert alarm(service).job is None
-
-
-def test_what_did_not_change_is_not_looked_at(home: Home, service: Service) -> None:
-    step(service)
-    home.add()
-    step(service, changed=False)
-    assert alarm(service).due is None
-
-
-def test_an_alarm_runs_what_is_due_and_sets_the_next(home: Home, service: Service) -> None:
-    home.add()
-    step(service)
-    home.clock.advance(HOUR)
-    alarm(service).ring()
-    wait_for_runs(home, service)
-    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
-    assert alarm(service).due == ONE + HOUR
-
-
-def test_an_alarm_that_fails_is_tried_again_in_a_second(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home.add()
-    step(service)
-    home.clock.advance(HOUR)
-
-    def full_disk(*_: object, **__: object) -> None:
-        raise PwsopsError("no room", hint="make some")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(claims, "claim", full_disk)
-        alarm(service).ring()
-    assert statuses(home) == []
-    assert alarm(service).due == ONE + timedelta(seconds=1)
-    alarm(service).ring()
-    wait_for_runs(home, service)
-    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
-
-
-def test_an_alarm_that_fails_while_the_service_ends_is_not_set_again(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step(service)
-    gone = alarm(service)
-
-    def end(*_: object, **__: object) -> None:
-        service._silence()
-        raise PwsopsError("no room", hint="make some")
-
-    monkeypatch.setattr(claims, "claim", end)
-    service._alarm()
-    assert gone.due is None
-    assert not gone.awake
-
-
-def test_one_that_has_stepped_down_meanwhile_sets_no_alarm(home: Home, service: Service) -> None:
-    home.add()
-    service._set_alarm()
-    assert not service.leads
-
-
-def test_it_steps_down_on_stop_and_leads_again_on_start(home: Home, service: Service) -> None:
-    step(service)
-    before = alarm(service)
-    want(home, False)
-    step(service)
-    assert not service.leads
-    assert not before.awake
-    assert not is_running(home.path)
-    assert state(home).pid is None
-    step(service)
-    assert not service.leads
-    want(home, True)
-    step(service)
-    assert service.leads
-
-
-def test_a_failed_start_lets_go_of_the_lock(home: Home, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise PwsopsError("no room", hint="make some")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(home.core.runner, "reconcile", fail)
-        with pytest.raises(PwsopsError, match="no room"):
-            service.attach()
+def test_a_service_that_is_not_wanted_does_not_lead(home: Home) -> None:
+    service = candidate(home)
+    service.attach()
     assert not service.leads
     assert not is_running(home.path)
-    assert state(home).pid is None
-    step(service)
-    assert service.leads
-
-
-def test_a_clock_set_forwards_makes_up_once_for_what_lies_between(home: Home, service: Service) -> None:
-    home.add()
-    step(service)
-    home.clock.set_wall(NOON + 5 * HOUR + timedelta(minutes=30))
-    step(service, changed=False, jumped=True)
-    wait_for_runs(home, service)
-    runs = home.ops.runs.list()
-    assert sorted((run.status, run.missed_count) for run in runs) == [(RunStatus.MISSED, 5), (RunStatus.SUCCEEDED, 0)]
-    assert {run.trigger for run in runs} == {Trigger.SCHEDULE, Trigger.CATCH_UP}
-    assert alarm(service).due == NOON + 6 * HOUR
-
-
-def test_a_clock_set_back_rings_again_and_runs_nothing_twice(home: Home, service: Service) -> None:
-    home.add()
-    step(service)
-    home.clock.advance(HOUR)
-    alarm(service).ring()
-    wait_for_runs(home, service)
-    home.clock.set_wall(NOON)
-    step(service, changed=False, jumped=True)
-    assert alarm(service).due == ONE
-    home.clock.advance(HOUR)
-    alarm(service).ring()
-    wait_for_runs(home, service)
-    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
-    assert alarm(service).due == ONE + HOUR
-
-
-def test_a_queued_run_is_taken(home: Home, service: Service) -> None:
-    home.add(active=False)
-    step(service)
-    run = home.ops.runs.start("p")
-    assert run.status is RunStatus.QUEUED
-    step(service)
-    assert home.ops.runs.wait(run.id).status is RunStatus.SUCCEEDED
-
-
-def test_runs_that_another_process_left_are_taken(home: Home, service: Service, other: Operations) -> None:
-    home.add()
-    home.clock.advance(HOUR)
-    with other._core.catalogue.write() as connection:
-        claims.claim(connection, now=home.clock.now(), owner=other._core.presence.token)
-    other._core.presence.close()
-    step(service)
-    wait_for_runs(home, service)
-    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
-
-
-def test_a_run_is_handed_over_once(home: Home, service: Service) -> None:
-    home.add(active=False)
-    held = home.server.hold()
-    step(service)
-    home.ops.runs.start("p")
-    step(service)
-    assert home.server.started.wait(10)
-    step(service)
-    held.set()
-    wait_for_runs(home, service)
-    assert len(home.server.requests) == 1
-
-
-def test_a_run_waits_while_no_place_is_free(home: Home) -> None:
-    want(home, True)
-    home.add(active=False)
-    home.add(name="q", active=False)
-    service, held = make(home.ops, parallel_runs=1), home.server.hold()
-    step(service)
-    first, second = home.ops.runs.start("p"), home.ops.runs.start("q")
-    step(service)
-    assert home.server.started.wait(10)
-    assert home.ops.runs.get(first.id).status is RunStatus.RUNNING
-    assert home.ops.runs.get(second.id).status is RunStatus.QUEUED
-    held.set()
-    wait_for_runs(home, service)
-    assert {status for status, _ in statuses(home)} == {RunStatus.SUCCEEDED}
     service.detach()
 
 
-def test_a_run_that_fails_unforeseen_does_not_kill_its_thread(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home.add(active=False)
-    step(service)
-    started = home.ops.runs.start("p")
-
-    def explode(_run_id: int) -> RunStatus:
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as broken:
-        broken.setattr(home.core.runner, "execute", explode)
-        step(service)
-        wait_until(lambda: service.at_rest or not service._handed, "the pool to see the failure")
-    step(service)
-    assert home.ops.runs.wait(started.id).status is RunStatus.SUCCEEDED
-
-
-def test_a_run_that_another_process_cancels_stops(home: Home, service: Service, other: Operations) -> None:
-    home.add(active=False)
+def test_runs_that_wait_when_a_service_ends_are_done_by_the_next(home: Home) -> None:
     home.server.hold()
-    step(service)
-    run = home.ops.runs.start("p")
-    step(service)
-    assert home.server.started.wait(10)
-    other.runs.cancel(run.id)
-    assert not home.ops.runs.get(run.id).status.ended
-    step(service)
-    assert home.ops.runs.wait(run.id).status is RunStatus.CANCELLED
-
-
-def test_a_run_goes_on_when_the_service_is_stopped_and_can_still_be_cancelled(
-    home: Home, service: Service, other: Operations
-) -> None:
-    home.add(active=False)
-    home.server.hold()
-    step(service)
-    run = home.ops.runs.start("p")
-    step(service)
-    assert home.server.started.wait(10)
-    want(home, False)
-    step(service)
-    assert not service.leads
-    assert not service.at_rest
-    other.runs.cancel(run.id)
-    step(service)
-    wait_for_runs(home, service)
-    assert home.ops.runs.get(run.id).status is RunStatus.CANCELLED
-    assert service.at_rest
-
-
-def test_detaching_cancels_what_runs_and_begins_nothing_more(home: Home) -> None:
-    want(home, True)
-    home.add(active=False)
-    home.add(name="q", active=False)
-    home.server.hold()
-    service = make(home.ops, parallel_runs=1)
-    step(service)
-    running, waiting = home.ops.runs.start("p"), home.ops.runs.start("q")
-    step(service)
-    assert home.server.started.wait(10)
-    service.detach()
-    assert home.ops.runs.get(running.id).status is RunStatus.CANCELLED
+    for name in ("first", "second"):
+        home.add(name=name)
+    with led(home, parallel=1):
+        begun = home.ops.runs.start("first")
+        assert home.server.started.wait(20)
+        home.clock.advance(timedelta(seconds=1))
+        waiting = home.ops.runs.start("second")
+    assert home.ops.runs.get(begun.id).status is RunStatus.CANCELLED
     assert home.ops.runs.get(waiting.id).status is RunStatus.QUEUED
+    home.server.hold().set()
+    with led(home):
+        ended(home, 1)
+    assert home.ops.runs.get(waiting.id).status is RunStatus.SUCCEEDED
+
+
+def test_a_waiting_run_of_a_dead_process_is_done(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        runs.add(
+            connection,
+            profile_id=profile_id,
+            profile="p",
+            due_at=NOON,
+            kind=BackupKind.FULL,
+            trigger=Trigger.MANUAL,
+            owner="dead",
+        )
+    with led(home):
+        ended(home, 1)
+
+
+def test_a_process_that_dies_while_another_leads_has_its_run_settled(home: Home) -> None:
+    other = Presence(home.path)
+    profile_id = home.add()
+    with led(home):
+        with home.core.catalogue.write() as connection:
+            run_id = runs.add(
+                connection,
+                profile_id=profile_id,
+                profile="p",
+                due_at=NOON,
+                kind=BackupKind.FULL,
+                trigger=Trigger.MANUAL,
+                owner=other.token,
+            )
+            runs.start(connection, run_id, owner=other.token, databases=["one"], now=NOON)
+        other.close()
+        home.clock.advance(timedelta(seconds=6))
+        ended(home, 1, RunStatus.FAILED)
+
+
+def flaky(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, times: int) -> threading.Event:
+    """Let a function fail so many times; the event tells that it has."""
+    original, left, failed = getattr(where, name), [times], threading.Event()
+
+    def maybe(*args: Any, **kwargs: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            failed.set()
+            raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(where, name, maybe)
+    return failed
+
+
+def test_a_catalogue_that_fails_for_a_moment_loses_no_change(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.add()
+    with led(home):
+        failed = flaky(monkeypatch, claims, "claim", 3)
+        home.ops.runs.start("p")
+        assert failed.wait(20)
+        ended(home, 1)
+
+
+def test_a_clock_that_is_set_while_the_catalogue_fails_is_noticed_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    with led(home):
+        failed = flaky(monkeypatch, claims, "refresh", 3)
+        home.clock.set_wall(NOON + HOUR)
+        assert failed.wait(20)
+        ended(home, 1)
+
+
+def test_a_service_that_cannot_begin_lets_the_lock_go_and_may_be_tried_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want(home, True)
+    flaky(monkeypatch, claims, "claim", 1)
+    service = candidate(home)
+    with pytest.raises(PwsopsError):
+        service.attach()
+    assert not is_running(home.path)
+    service.attach()
+    assert service.leads
+    service.detach()
+
+
+def test_an_alarm_that_could_not_claim_rings_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.add()
+    with led(home, clock=SystemClock()) as service:
+        rung: list[Any] = []
+        scheduler = service._scheduler
+        assert scheduler is not None
+        monkeypatch.setattr(scheduler, "add_job", lambda *args, **kwargs: rung.append(kwargs["run_date"]))
+        flaky(monkeypatch, claims, "claim", 1)
+        before = SystemClock().now()
+        service._alarm()
+        assert before < rung[0] < before + timedelta(seconds=30)
+        rung.clear()
+        service._alarm()  # and then it works, and sets the next one
+        assert len(rung) == 1
+
+
+def test_an_alarm_after_the_end_is_silent(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with led(home) as service:
+        service.detach()
+        flaky(monkeypatch, claims, "claim", 1)
+        service._alarm()
+        service._set_alarm()
+        assert not service.leads
+
+
+def test_a_run_that_could_not_be_carried_out_does_not_end_the_service(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    failed = flaky(monkeypatch, Runner, "_start", 1)
+    with led(home):
+        home.clock.advance(HOUR)
+        assert failed.wait(20)
+        home.clock.advance(HOUR)
+        ended(home, 1)
+
+
+def test_when_nothing_lies_ahead_no_alarm_is_set(home: Home) -> None:
+    home.add()
+    with led(home) as service:
+        scheduler = service._scheduler
+        assert scheduler is not None
+        wait_until(lambda: scheduler.get_jobs(), "the alarm")
+        home.ops.profiles.delete("p")
+        wait_until(lambda: not scheduler.get_jobs(), "no alarm")
+
+
+def test_several_alarms_due_at_once_are_none_dropped(home: Home) -> None:
+    with led(home) as service:
+        assert service._scheduler is not None
+        assert service._scheduler._job_defaults["max_instances"] > 1
+
+
+# The switch
+
+
+@contextmanager
+def second_process(home: Home) -> Iterator[Operations]:
+    """The same home, opened as if from elsewhere."""
+    other = open_operations(home.path, actor="bob", clock=SystemClock())
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+def test_without_a_process_the_service_cannot_be_started(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with second_process(home) as other:
+        other.service._context.core.clock = Hurried()
+        with pytest.raises(PwsopsError, match="no process is there") as caught:
+            other.service.start()
+        assert "service run" in caught.value.hint
+        view = other.service.status()
+    assert (view.running, view.here, view.pid) == (False, False, None)
+    assert view.why_not == "The backup service is stopped."
+
+
+class Hurried(ManualClock):
+    """A clock by which every look takes a second."""
+
+    def monotonic(self) -> float:
+        self.advance(seconds=1)
+        return super().monotonic()
+
+
+def test_the_service_is_stopped_and_started_from_another_process(home: Home) -> None:
+    home.ops.service.attach()
+    home.ops.service.attach()
+    assert home.ops.service.status().here
+    with second_process(home) as other:
+        view = other.service.status()
+        assert (view.running, view.here, view.since) == (True, False, NOON)
+        assert not other.service.stop().running
+        wait_until(lambda: not home.ops.service.status().here, "the stop")
+        assert "stopped" in home.ops.service.status().why_not
+        # The process that can run it is there, so it can be started as well.
+        assert other.service.start().running
+        assert [(entry.actor, entry.action) for entry in other.audit.list(limit=2)] == [
+            ("bob", "start service"),
+            ("bob", "stop service"),
+        ]
+
+
+def test_a_service_that_does_not_answer_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with second_process(home) as other:
+        holder = service_module.FileLock(home.path / service_module.LOCK_FILE, thread_local=False)
+        with holder:
+            want(home, True)
+            other.service._context.core.clock = Hurried()
+            with pytest.raises(PwsopsError, match="has not answered") as caught:
+                other.service.stop()
+    assert caught.value.transient
+
+
+def test_where_it_is_wanted_and_nobody_is_there_that_is_said(home: Home) -> None:
+    want(home, True)
+    assert "no process is there" in home.ops.service.status().why_not
+
+
+def test_the_foreground_service_runs_until_it_is_told_to_stop(home: Home) -> None:
+    home.add()
+    stop = threading.Event()
+    thread = threading.Thread(target=home.ops.service.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: home.ops.service.status().here, "the service")
+    assert home.ops.service.status().next_due_at == NOON + HOUR
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
     assert not is_running(home.path)
 
 
-def test_attaching_twice_watches_once(home: Home, service: Service) -> None:
-    service.attach()
-    thread = service._thread
-    service.attach()
-    assert service.leads
-    assert service._thread is thread
+def test_the_foreground_service_ends_when_somebody_stops_it(home: Home) -> None:
+    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    thread.start()
+    wait_until(lambda: home.ops.service.status().here, "the service")
+    want(home, False)
+    thread.join(20)
+    assert not thread.is_alive()
 
 
-def test_the_thread_sees_a_change_of_another_process(home: Home, service: Service, other: Operations) -> None:
-    service.attach()
-    other.profiles.create(home.profile())
-    wait_until(lambda: alarm(service).due == ONE, "the alarm to be set")
-
-
-def test_the_thread_sees_that_the_clock_was_set(home: Home, service: Service) -> None:
-    home.add()
-    service.attach()
-    steps = steps_of(service)
-    assert steps.acquire(timeout=10)
-    home.clock.set_wall(ONE + timedelta(seconds=1))
-    wait_until(lambda: statuses(home) == [(RunStatus.SUCCEEDED, ONE)], "the run of one o'clock")
-
-
-def test_time_that_passes_is_not_a_clock_that_was_set(home: Home, service: Service) -> None:
-    home.add()
-    service.attach()
-    steps = steps_of(service)
-    assert steps.acquire(timeout=10)
-    home.clock.advance(HOUR)
-    for _ in range(3):
-        assert steps.acquire(timeout=10)
-    # Only the alarm, which nobody rang, would claim it.
-    assert statuses(home) == []
-
-
-def steps_of(service: Service) -> threading.Semaphore:
-    """Count the steps that the thread takes from now on."""
-    taken, inner = threading.Semaphore(0), service._lead_or_stand_by
-
-    def counted(*, changed: bool, jumped: bool) -> None:
-        inner(changed=changed, jumped=jumped)
-        taken.release()
-
-    service._lead_or_stand_by = counted  # type: ignore[method-assign]
-    return taken
-
-
-def test_the_thread_settles_what_the_dead_left_every_few_seconds(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+def test_the_foreground_service_survives_a_catalogue_that_fails_for_a_moment(
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.attach()
-    reconciled = threading.Event()
-    monkeypatch.setattr(home.core.runner, "reconcile", reconciled.set)
-    steps = steps_of(service)
-    for _ in range(3):
-        assert steps.acquire(timeout=10)
-    assert not reconciled.is_set()
-    home.clock.advance(timedelta(seconds=service_module.RECONCILE_EVERY_S + 1))
-    assert reconciled.wait(10)
+    stop = threading.Event()
+    thread = threading.Thread(target=home.ops.service.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: home.ops.service.status().here, "the service")
+    failed = flaky(monkeypatch, service_state, "load", 20)
+    assert failed.wait(20)
+    with monkeypatch.context():
+        home.add()
+        home.clock.advance(HOUR)
+        ended(home, 1)
+    assert thread.is_alive()
+    stop.set()
+    thread.join(20)
 
 
-def test_the_thread_lives_through_a_failing_step_and_looks_again(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service.attach()
-    failed = threading.Event()
-    claim = service._claim
+def test_closing_ends_this_processs_part(home: Home) -> None:
+    home.ops.service.attach()
+    assert is_running(home.path)
+    home.ops.close()
+    assert not is_running(home.path)
 
-    def fail_once() -> None:
-        if not failed.is_set():
-            failed.set()
-            raise OSError("no room")
-        claim()
 
-    monkeypatch.setattr(service, "_claim", fail_once)
+# Starting and waiting by hand
+
+
+def test_a_start_is_refused_while_the_service_is_stopped(home: Home) -> None:
     home.add()
-    assert failed.wait(10)
-    wait_until(lambda: alarm(service).due == ONE, "the second look")
+    with pytest.raises(PwsopsError, match="service is stopped") as caught:
+        home.ops.runs.start("p")
+    assert "--here" in caught.value.hint
+    assert home.ops.runs.list() == []
+
+
+def test_a_second_start_is_a_conflict_while_the_first_goes_on(home: Home) -> None:
+    home.server.hold()
+    home.add()
+    with led(home):
+        run = home.ops.runs.start("p")
+        home.clock.advance(timedelta(seconds=1))
+        with pytest.raises(PwsopsError, match=f"under way already .run {run.id}"):
+            home.ops.runs.start("p")
+
+
+def test_waiting_tells_what_changes_and_gives_up_in_time(home: Home) -> None:
+    released = home.server.hold()
+    home.add()
+    seen: list[RunStatus] = []
+    with led(home):
+        run = home.ops.runs.start("p")
+        assert home.server.started.wait(20)
+        home.core.clock = Hurried(home.clock.now())
+        with pytest.raises(PwsopsError, match="has not ended yet") as caught:
+            home.ops.runs.wait(run.id, timeout_s=2)
+        assert caught.value.transient
+        home.core.clock = home.clock
+        threading.Thread(target=released.set).start()
+        assert home.ops.runs.wait(run.id, lambda view: seen.append(view.status)).status is RunStatus.SUCCEEDED
+
+
+def test_waiting_for_a_run_whose_turn_never_comes_is_refused(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        run_id = runs.add(
+            connection,
+            profile_id=profile_id,
+            profile="p",
+            due_at=NOON,
+            kind=BackupKind.FULL,
+            trigger=Trigger.MANUAL,
+            owner=None,
+        )
+    with pytest.raises(PwsopsError, match="service has stopped"):
+        home.ops.runs.wait(run_id)
+
+
+def test_five_failures_by_schedule_switch_a_profile_off(home: Home) -> None:
+    home.server.fail("one", EngineError("broken", hint="Mend it."), times=9)
+    home.add()
+    with led(home):
+        for count in range(1, 6):
+            home.clock.advance(HOUR)
+            ended(home, count, RunStatus.FAILED)
+        home.clock.advance(3 * HOUR)
+    assert statuses(home) == ["failed"] * 5
+    assert home.ops.profiles.view("p").state.value == "tripped"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import queue
 import threading
+from collections import deque
 from typing import NamedTuple
 
 from pwsops.engines.sqlite import layout
@@ -13,14 +14,19 @@ from pwsops.engines.sqlite.layout import Header, Trailer
 from pwsops.engines.sqlite.media import damaged
 from pwsops.errors import MediaError
 
-SYNC_BYTES = 8 << 20
-"""Small steps: one large sync at the end would keep every other writer of the file system waiting."""
+STEP_BYTES = 8 << 20
+STEPS_BEHIND = 6
+"""Written out in small steps, and without waiting: one large sync, or many that wait, would keep the database's own
+writers waiting for the disk. A step is read back when the system has had time to write it."""
 
 
 class _Written(NamedTuple):
     offset: int
     size: int
     digest: bytes
+
+
+_Batch = list[_Written]
 
 
 class MediaWriter:
@@ -105,23 +111,31 @@ class MediaWriter:
 
     def _check_behind(self) -> None:
         try:
-            waiting: list[_Written] = []
-            size = 0
+            behind: deque[_Batch] = deque()
+            batch, size = _Batch(), 0
             while (written := self._checks.get()) is not None:
-                waiting.append(written)
+                batch.append(written)
                 size += written.size
-                if size >= SYNC_BYTES:
-                    self._sync_and_compare(waiting)
-                    waiting, size = [], 0
-            self._sync_and_compare(waiting)
+                if size >= STEP_BYTES:
+                    self._let_go(batch)
+                    behind.append(batch)
+                    batch, size = _Batch(), 0
+                if len(behind) > STEPS_BEHIND:
+                    self._compare(behind.popleft())
+            os.fdatasync(self._fd)
+            for late in (*behind, batch):
+                self._compare(late)
         except (OSError, MediaError) as error:
             self._failure = error
 
-    def _sync_and_compare(self, waiting: list[_Written]) -> None:
-        os.fdatasync(self._fd)
-        if waiting and hasattr(os, "posix_fadvise"):
-            start, end = waiting[0].offset, waiting[-1].offset + waiting[-1].size
+    def _let_go(self, batch: _Batch) -> None:
+        """Have the system write these bytes without waiting for it, and forget those that it has written."""
+        if batch and hasattr(os, "posix_fadvise"):
+            start, end = batch[0].offset, batch[-1].offset + batch[-1].size
             os.posix_fadvise(self._fd, start, end - start, os.POSIX_FADV_DONTNEED)
-        for offset, size, digest in waiting:
+
+    def _compare(self, batch: _Batch) -> None:
+        self._let_go(batch)
+        for offset, size, digest in batch:
             if layout.sha256(os.pread(self._fd, size, offset)) != digest:
                 raise damaged(self._path, f"what was read back at byte {offset} is not what was written")

@@ -27,6 +27,7 @@ def test_every_set_of_a_written_wal_database_is_a_transaction_boundary(place: Pl
 
 def test_every_set_of_a_written_rollback_journal_database_is_a_transaction_boundary(place: Place) -> None:
     path = place.vault(size_mb=6, journal_mode="DELETE")
+    place.engine.instance.options["busy_s"] = 30  # type: ignore[index]
     with writing(path, every_s=0.01) as stop:
         full = place.take("full.bak")
         incremental = place.take("incremental.bak", base=full.backup_set)

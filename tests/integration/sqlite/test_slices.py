@@ -53,7 +53,7 @@ def test_a_quiet_database_larger_than_a_slice_is_backed_up(place: Place) -> None
 
 def test_writers_that_never_rest_end_in_a_transient_error_with_the_cure(place: Place) -> None:
     path = place.vault(size_mb=5, journal_mode="DELETE")
-    place.engine.instance.options["slice_s"] = 0  # type: ignore[index]
+    place.engine.instance.options.update(slice_s=0, busy_s=30)  # type: ignore[attr-defined]
     with writing(path), pytest.raises(EngineError, match=r"db.sqlite3: writers changed it") as failed:
         place.take()
     assert failed.value.transient

@@ -99,6 +99,16 @@ def test_what_came_after_a_run_claimed_before_a_crash_was_missed(home: Home) -> 
     assert len(history(home)) == 3
 
 
+def test_the_occurrence_after_a_crash_is_on_time(home: Home) -> None:
+    home.add()
+    home.clock.set_wall(ONE)
+    claim(home, advance=False)
+    end_runs(home)
+    home.clock.set_wall(ONE + HOUR)
+    claim(home)
+    assert history(home) == [("succeeded", ONE, "schedule"), ("queued", ONE + HOUR, "schedule")]
+
+
 def test_threads_that_claim_at_once_make_one_run_each(home: Home) -> None:
     for number in range(20):
         home.add(name=f"p{number}")

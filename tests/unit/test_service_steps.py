@@ -1,0 +1,277 @@
+"""The scheduler thread's single step, taken by the test itself, over an alarm that rings when the test says so."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pwsops import service as service_module
+from pwsops.catalogue import claims, service_state
+from pwsops.errors import PwsopsError
+from pwsops.operations import Operations, open_operations
+from pwsops.rules.model import RunStatus, Trigger
+from pwsops.service import Service, is_running
+from tests.clocks import NOON, wait_until
+from tests.homes import HOUR, Home
+
+ONE = NOON + HOUR
+"""When an hourly profile that is made at noon is due first."""
+
+
+class Alarm:
+    """Stands for APScheduler: keeps the one job, and rings when the test says so."""
+
+    def __init__(self, **_options: Any) -> None:
+        self.due: datetime | None = None
+        self.job: Callable[[], None] | None = None
+        self.awake = False
+
+    def start(self) -> None:
+        self.awake = True
+
+    def shutdown(self, wait: bool) -> None:
+        assert wait
+        self.awake = False
+
+    def add_job(self, job: Callable[[], None], _how: str, *, run_date: datetime, **_options: Any) -> None:
+        self.job, self.due = job, run_date
+
+    def get_job(self, _name: str) -> Callable[[], None] | None:
+        return self.job
+
+    def remove_job(self, _name: str) -> None:
+        self.job = self.due = None
+
+    def ring(self) -> None:
+        assert self.job is not None
+        self.job()
+
+
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "BackgroundScheduler", Alarm)
+    monkeypatch.setattr(service_module, "WATCH_EVERY_S", 0.005)
+
+
+def make(ops: Operations, parallel_runs: int = 2) -> Service:
+    core = ops._core
+    return Service(
+        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=parallel_runs
+    )
+
+
+@pytest.fixture
+def service(home: Home) -> Iterator[Service]:
+    """A service that is wanted and leads when it is told to; its thread does not run."""
+    want(home, True)
+    made = make(home.ops)
+    yield made
+    made.detach()
+
+
+@pytest.fixture
+def other(home: Home) -> Iterator[Operations]:
+    """The same home, opened as by another process."""
+    opened = open_operations(home.path, actor="bob", clock=home.clock)
+    yield opened
+    opened.close()
+
+
+def want(home: Home, wanted: bool) -> None:
+    with home.core.catalogue.write() as connection:
+        service_state.want(connection, wanted)
+
+
+def state(home: Home) -> service_state.ServiceRow:
+    with home.core.catalogue.read() as connection:
+        return service_state.load(connection)
+
+
+def alarm(service: Service) -> Alarm:
+    found = service._scheduler
+    assert isinstance(found, Alarm)
+    return found
+
+
+def step(service: Service, *, changed: bool = True, jumped: bool = False) -> None:
+    service._lead_or_stand_by(changed=changed, jumped=jumped)
+
+
+def statuses(home: Home) -> list[tuple[RunStatus, datetime]]:
+    """Every run, oldest first."""
+    return [(run.status, run.due_at) for run in reversed(home.ops.runs.list(limit=None))]
+
+
+def all_ended(home: Home) -> bool:
+    return all(run.status.ended for run in home.ops.runs.list(limit=None))
+
+
+def wait_for_runs(home: Home, service: Service) -> None:
+    wait_until(lambda: not service._handed and all_ended(home), "the runs to end")
+
+
+def test_the_first_one_leads_and_says_so(home: Home, service: Service) -> None:
+    step(service)
+    assert service.leads
+    assert is_running(home.path)
+    assert (state(home).pid, state(home).since) == (os.getpid(), NOON)
+
+
+def test_the_alarm_is_set_to_what_is_due_first(home: Home, service: Service) -> None:
+    home.add()
+    home.add(name="q", every=2)
+    step(service)
+    assert alarm(service).due == ONE
+
+
+def test_what_did_not_change_is_not_looked_at(home: Home, service: Service) -> None:
+    step(service)
+    home.add()
+    step(service, changed=False)
+    assert alarm(service).due is None
+
+
+def test_an_alarm_runs_what_is_due_and_sets_the_next(home: Home, service: Service) -> None:
+    home.add()
+    step(service)
+    home.clock.advance(HOUR)
+    alarm(service).ring()
+    wait_for_runs(home, service)
+    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
+    assert alarm(service).due == ONE + HOUR
+
+
+def test_an_alarm_that_fails_is_tried_again_in_a_second(
+    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    step(service)
+    home.clock.advance(HOUR)
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise PwsopsError("no room", hint="make some")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(claims, "claim", full_disk)
+        alarm(service).ring()
+    assert statuses(home) == []
+    assert alarm(service).due == ONE + timedelta(seconds=1)
+    alarm(service).ring()
+    wait_for_runs(home, service)
+    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
+
+
+def test_a_clock_set_forwards_makes_up_once_for_what_lies_between(home: Home, service: Service) -> None:
+    home.add()
+    step(service)
+    home.clock.set_wall(NOON + 5 * HOUR + timedelta(minutes=30))
+    step(service, changed=False, jumped=True)
+    wait_for_runs(home, service)
+    runs = home.ops.runs.list()
+    assert sorted((run.status, run.missed_count) for run in runs) == [(RunStatus.MISSED, 5), (RunStatus.SUCCEEDED, 0)]
+    assert {run.trigger for run in runs} == {Trigger.SCHEDULE, Trigger.CATCH_UP}
+    assert alarm(service).due == NOON + 6 * HOUR
+
+
+def test_runs_that_another_process_left_are_taken(home: Home, service: Service, other: Operations) -> None:
+    home.add()
+    home.clock.advance(HOUR)
+    with other._core.catalogue.write() as connection:
+        claims.claim(connection, now=home.clock.now(), owner=other._core.presence.token)
+    other._core.presence.close()
+    step(service)
+    wait_for_runs(home, service)
+    assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
+
+
+def test_a_run_is_handed_over_once(home: Home, service: Service) -> None:
+    home.add(active=False)
+    held = home.server.hold()
+    step(service)
+    home.ops.runs.start("p")
+    step(service)
+    assert home.server.started.wait(10)
+    step(service)
+    held.set()
+    wait_for_runs(home, service)
+    assert len(home.server.requests) == 1
+
+
+def test_a_run_goes_on_when_the_service_is_stopped_and_can_still_be_cancelled(
+    home: Home, service: Service, other: Operations
+) -> None:
+    home.add(active=False)
+    home.server.hold()
+    step(service)
+    run = home.ops.runs.start("p")
+    step(service)
+    assert home.server.started.wait(10)
+    want(home, False)
+    step(service)
+    assert not service.leads
+    assert not service.at_rest
+    other.runs.cancel(run.id)
+    step(service)
+    wait_for_runs(home, service)
+    assert home.ops.runs.get(run.id).status is RunStatus.CANCELLED
+    assert service.at_rest
+
+
+def test_time_that_passes_is_not_a_clock_that_was_set(
+    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def note(*, changed: bool, jumped: bool) -> None:
+        del changed
+        seen.append(jumped)
+        # Moved by the thread itself: never between its two looks at the clock.
+        if len(seen) < 3:
+            home.clock.advance(HOUR)
+        elif len(seen) == 3:
+            home.clock.set_wall(NOON)
+
+    monkeypatch.setattr(service, "_lead_or_stand_by", note)
+    service.attach()
+    wait_until(lambda: len(seen) >= 5, "five steps")
+    assert seen[:5] == [False, False, False, True, False]
+
+
+def steps_of(service: Service) -> threading.Semaphore:
+    """Count the steps that the thread takes from now on."""
+    taken, inner = threading.Semaphore(0), service._lead_or_stand_by
+
+    def counted(*, changed: bool, jumped: bool) -> None:
+        inner(changed=changed, jumped=jumped)
+        taken.release()
+
+    service._lead_or_stand_by = counted  # type: ignore[method-assign]
+    return taken
+
+
+def test_the_thread_settles_what_the_dead_left_every_few_seconds(
+    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.attach()
+    reconciled = threading.Event()
+    monkeypatch.setattr(home.core.runner, "reconcile", reconciled.set)
+    steps = steps_of(service)
+    for _ in range(3):
+        assert steps.acquire(timeout=10)
+    assert not reconciled.is_set()
+    home.clock.advance(timedelta(seconds=service_module.RECONCILE_EVERY_S + 1))
+    assert reconciled.wait(10)
+
+
+def test_an_alarm_that_was_lost_costs_a_moment_and_no_occurrence(home: Home, service: Service) -> None:
+    home.add()
+    service.attach()
+    wait_until(lambda: service._alarm_at == ONE, "the alarm to be set")
+    home.clock.advance(HOUR)
+    wait_until(lambda: statuses(home) == [(RunStatus.SUCCEEDED, ONE)], "the run, though nothing rang")
+    wait_until(lambda: service._alarm_at == ONE + HOUR, "the next alarm")
