@@ -172,14 +172,19 @@ class Service:
         self._lock.release()
 
     def _silence(self) -> None:
-        """Let no instant ring any more."""
-        scheduler, self._scheduler, self._alarm_at = self._scheduler, None, None
+        """Let no instant ring any more; one that is being claimed is claimed to its end."""
+        with self._claiming:
+            scheduler, self._scheduler, self._alarm_at = self._scheduler, None, None
         if scheduler is not None:
-            scheduler.shutdown(wait=True)
+            # Waiting for its alarms would be for ever: it holds a lock meanwhile that sets the next one.
+            scheduler.shutdown(wait=False)
 
     def _claim(self) -> None:
         """Claim all that is due, hand it to the pool, and set the clock for what is due next."""
         with self._claiming:
+            scheduler = self._scheduler
+            if scheduler is None:
+                return
             with self._catalogue.write() as connection:
                 claimed = claims.claim(connection, now=self._clock.now(), owner=self._presence.token)
                 waiting = claims.take_queued(connection, owner=self._presence.token)
@@ -187,7 +192,7 @@ class Service:
             if claimed:
                 with self._catalogue.write() as connection:
                     claims.advance(connection, claimed)
-            self._set_alarm()
+            self._set_alarm(scheduler)
 
     def _hand_over(self, run_ids: Iterable[int]) -> None:
         for run_id in run_ids:
@@ -203,10 +208,7 @@ class Service:
         finally:
             self._handed.discard(run_id)
 
-    def _set_alarm(self) -> None:
-        scheduler = self._scheduler
-        if scheduler is None:
-            return
+    def _set_alarm(self, scheduler: BackgroundScheduler) -> None:
         with self._catalogue.read() as connection:
             due = profiles.earliest_due(connection)
         self._alarm_at = due

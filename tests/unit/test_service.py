@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pwsops import service as service_module
-from pwsops.catalogue import claims, profiles, runs, service_state
+from pwsops.catalogue import Connection, claims, profiles, runs, service_state
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.operations import Operations, open_operations
@@ -368,10 +368,48 @@ def test_an_alarm_that_could_not_claim_rings_again(home: Home, monkeypatch: pyte
 def test_an_alarm_after_the_end_is_silent(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with led(home) as service:
         service.detach()
-        flaky(monkeypatch, claims, "claim", 1)
+        flaky(monkeypatch, service, "_claim", 1)
         service._alarm()
-        service._set_alarm()
         assert not service.leads
+
+
+def test_an_alarm_that_comes_after_the_end_claims_nothing(home: Home) -> None:
+    home.add()
+    with led(home) as service:
+        service.detach()
+        home.clock.advance(HOUR)
+        service._alarm()
+    assert statuses(home) == []
+
+
+def test_the_service_ends_while_an_alarm_sets_the_next(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.add()
+    claiming, ending, original = threading.Event(), threading.Event(), profiles.earliest_due
+
+    def slow(connection: Connection) -> datetime | None:
+        if threading.current_thread().name.startswith("ThreadPoolExecutor"):
+            claiming.set()
+            # Ending has to wait for this claim, not this claim for the end.
+            ending.wait(0.2)
+        return original(connection)
+
+    class Scheduler(service_module.BackgroundScheduler):
+        def shutdown(self, wait: bool = True) -> None:
+            ending.set()
+            super().shutdown(wait)
+
+    monkeypatch.setattr(service_module, "BackgroundScheduler", Scheduler)
+    with led(home) as service:
+        monkeypatch.setattr(profiles, "earliest_due", slow)
+        scheduler = service._scheduler
+        assert scheduler is not None
+        scheduler.add_job(service._alarm)
+        assert claiming.wait(20)
+        end = threading.Thread(target=service.detach, daemon=True)
+        end.start()
+        end.join(20)
+        assert not end.is_alive()
+    assert not is_running(home.path)
 
 
 def test_a_run_that_could_not_be_carried_out_does_not_end_the_service(
