@@ -186,7 +186,7 @@ def _write_full(view: Snapshot, writer: MediaWriter, report: Report) -> None:
 
 
 def _write_differential(base: Media, view: Snapshot, writer: MediaWriter, report: Report) -> None:
-    pending: list[int] = []
+    pending: list[pages.Page] = []
     for changed in _changes(base, view, report):
         pending.extend(changed)
         while len(pending) >= base.header.pages_per_frame:
@@ -196,16 +196,16 @@ def _write_differential(base: Media, view: Snapshot, writer: MediaWriter, report
         _add_listed(view, writer, pending)
 
 
-def _add_listed(view: Snapshot, writer: MediaWriter, numbers: Sequence[int]) -> None:
-    head, payload = pages.encode_listed(view.fd, view.path, view.page_size, writer.frames, numbers)
-    writer.add(head, payload, len(numbers))
+def _add_listed(view: Snapshot, writer: MediaWriter, listed: Sequence[pages.Page]) -> None:
+    head, payload = pages.encode_listed(view.page_size, writer.frames, listed)
+    writer.add(head, payload, len(listed))
 
 
-def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[int]]:
-    """Give the numbers of changed pages, ascending, then those behind the base's end."""
+def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[pages.Page]]:
+    """Give the changed pages, ascending, then those behind the base's end."""
     done, total = 0, view.page_count * view.page_size
 
-    def work(item: tuple[int, FrameHead]) -> tuple[int, list[int]]:
+    def work(item: tuple[int, FrameHead]) -> tuple[int, list[pages.Page]]:
         head = item[1]
         count = min(head.pages, view.page_count + 1 - head.first_page)
         if count <= 0:
@@ -215,8 +215,8 @@ def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[i
 
     with pipeline.pool() as pool:
         try:
-            for count, numbers in pipeline.ordered(pool, work, base.frames(), view):
-                yield numbers
+            for count, found in pipeline.ordered(pool, work, base.frames(), view):
+                yield found
                 done += count * view.page_size
                 report.progress("comparing", done, total)
         except MediaError as error:
@@ -224,4 +224,5 @@ def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[i
     for first_page, count in _runs(view, base.header.page_count + 1):
         if view.due():
             view.rest()
-        yield range(first_page, first_page + count)
+        data = pages.read_pages(view.fd, view.path, view.page_size, first_page, count)
+        yield pages.split(data, view.page_size, first_page)

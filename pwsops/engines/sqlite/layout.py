@@ -21,7 +21,7 @@ BLOCK_LIMIT = 1 << 20
 PAGE_SIZES = tuple(1 << power for power in range(9, 17))
 FRAME_BYTES = 2 << 20
 """Raw bytes of pages in one frame, at most."""
-BLOCK_BYTES = 64 << 10
+BLOCK_BYTES = 32 << 10
 """Raw bytes under one block hash: a comparison looks at blocks first, at pages only in blocks that differ."""
 PAGE_LIMIT = 0xFFFFFFFE
 

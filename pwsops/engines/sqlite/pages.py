@@ -65,10 +65,14 @@ def _block_step(page_size: int) -> int:
     return max(page_size, layout.BLOCK_BYTES)
 
 
-def changed(view: memoryview, page_size: int, head: FrameHead) -> list[int]:
-    """Give the numbers of the pages in `view` whose hash differs from the one in the frame that begins with them."""
+Page = tuple[int, bytes]
+"""A page's number, from 1, and what it holds."""
+
+
+def changed(view: memoryview, page_size: int, head: FrameHead) -> list[Page]:
+    """Give the pages in `view` whose hash differs from the one in the frame that begins with them."""
     step, size = _block_step(page_size), layout.DIGEST_BYTES
-    found: list[int] = []
+    found: list[Page] = []
     for index, at in enumerate(range(0, len(view), step)):
         block = view[at : at + step]
         # The last block of a database that shrank is compared page by page: its hash covers pages that are gone.
@@ -76,9 +80,20 @@ def changed(view: memoryview, page_size: int, head: FrameHead) -> list[int]:
             first = at // page_size
             now = hashes(block, page_size)
             before = head.hashes[first * size : first * size + len(now)]
-            pages = range(0, len(now), size)
-            found += [head.first_page + first + k // size for k in pages if now[k : k + size] != before[k : k + size]]
+            found += [
+                (head.first_page + first + k, bytes(block[k * page_size : (k + 1) * page_size]))
+                for k in range(len(now) // size)
+                if now[k * size : (k + 1) * size] != before[k * size : (k + 1) * size]
+            ]
     return found
+
+
+def split(view: memoryview, page_size: int, first_page: int) -> list[Page]:
+    """Give consecutive pages one by one."""
+    return [
+        (first_page + index, bytes(view[at : at + page_size]))
+        for index, at in enumerate(range(0, len(view), page_size))
+    ]
 
 
 def encode_run(fd: int, path: str, page_size: int, sequence: int, first_page: int, pages: int) -> tuple[bytes, bytes]:
@@ -89,10 +104,11 @@ def encode_run(fd: int, path: str, page_size: int, sequence: int, first_page: in
     return layout.pack_run_head(sequence, first_page, blocks, hashes(view, page_size), payload), payload
 
 
-def encode_listed(fd: int, path: str, page_size: int, sequence: int, numbers: Sequence[int]) -> tuple[bytes, bytes]:
-    """Read scattered pages and give a frame's head and payload."""
-    raw = b"".join([bytes(read_pages(fd, path, page_size, number, 1)) for number in numbers])
+def encode_listed(page_size: int, sequence: int, listed: Sequence[Page]) -> tuple[bytes, bytes]:
+    """Give the head and payload of a frame of scattered pages."""
+    raw = b"".join([content for _, content in listed])
     payload = _compressor().compress(raw)
+    numbers = [number for number, _ in listed]
     return layout.pack_listed_head(sequence, numbers, hashes(memoryview(raw), page_size), payload), payload
 
 

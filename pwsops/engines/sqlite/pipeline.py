@@ -13,6 +13,8 @@ IN_FLIGHT = 5
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Pool = ThreadPoolExecutor
+Work = Callable[[Item], Result]
 
 
 class Gate(Protocol):
@@ -26,7 +28,7 @@ class Gate(Protocol):
 
 
 @contextmanager
-def pool() -> Iterator[ThreadPoolExecutor]:
+def pool() -> Iterator[Pool]:
     """Give a pool that drops what was not begun when its block is left by an error."""
     executor = ThreadPoolExecutor(THREADS)
     try:
@@ -36,7 +38,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def ordered(
-    executor: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], gate: Gate | None = None
+    executor: Pool, work: Work[Item, Result], items: Iterable[Item], gate: Gate | None = None
 ) -> Iterator[Result]:
     """Apply `work` to each item and give the results in the items' order, at most `IN_FLIGHT` at a time."""
     waiting: deque[Future[Result]] = deque()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import Protocol
 
 from pwsops.engines.sqlite import files, listing
+from pwsops.engines.sqlite.assembly import Assembly
 from pwsops.engines.sqlite.connect import connect, gone, is_busy, is_not_a_database, not_a_database, translate
+from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError
 
 OPERATION = "Restore"
-STEP = 1024
+STEP = 256
 FORMAT_OFFSET = 18
 """Of the two bytes of a database's header that say rollback journal (1) or WAL (2)."""
+_MODE_BYTES = {False: b"\x01\x01", True: b"\x02\x02"}
+"""By whether it is WAL. Page 1 of the backup says how its database kept its journal; the target keeps its own way."""
 
 
 class Terms(Protocol):
@@ -30,27 +35,30 @@ class Terms(Protocol):
         """UTC time for its new name."""
 
 
-def write_into(path: str, temp: str, temp_fd: int, page_size: int, terms: Terms, report: Report) -> str | None:
-    """Write the database in the file `temp` into the one at `path`; give the path of a damaged one moved aside."""
+def write_into(path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report) -> str | None:
+    """Write the database of a chain into the one at `path`; give the path of a damaged one moved aside.
+
+    `temp`, open as `temp_fd` and empty, is where it is put together; beside `path`.
+    """
     mode = ""
     if os.path.getsize(path) and listing.look(path) != "":
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
             raise not_a_database(OPERATION, path)
-        return _replace(path, temp, temp_fd, terms.stamp, report)
+        return _replace(path, temp, temp_fd, chain, terms.stamp, report)
     try:
         with closing(connect(path)) as connection:
             mode = _journal_mode(connection)
-            if os.path.getsize(path):
-                _keep_mode(temp_fd, mode)
-            _write(connection, temp, mode, page_size, report)
+            keep = (FORMAT_OFFSET, _MODE_BYTES[mode == "wal"]) if os.path.getsize(path) else None
+            with Assembly(temp_fd, chain, keep) as source:
+                _write(connection, temp, source, mode, report)
         return None
     except sqlite3.Error as error:
         if not is_not_a_database(error):
             raise _translate(error, path, mode) from error
         if not terms.may_replace_damaged:
             raise translate(error, OPERATION, path) from error
-    return _replace(path, temp, temp_fd, terms.stamp, report)
+    return _replace(path, temp, temp_fd, chain, terms.stamp, report)
 
 
 def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exception:
@@ -69,18 +77,15 @@ def _journal_mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def _keep_mode(temp_fd: int, mode: str) -> None:
-    # Page 1 of the backup says how its database kept its journal; the target keeps its own way.
-    os.pwrite(temp_fd, b"\x02\x02" if mode == "wal" else b"\x01\x01", FORMAT_OFFSET)
-
-
-def _write(connection: sqlite3.Connection, temp: str, mode: str, page_size: int, report: Report) -> None:
-    switch = mode == "wal" and page_size != connection.execute("PRAGMA page_size").fetchone()[0]
+def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: str, report: Report) -> None:
+    same_size = source.page_size == connection.execute("PRAGMA page_size").fetchone()[0]
+    switch = mode == "wal" and not same_size
     if switch:
         # SQLite cannot change the page size of a database in WAL mode.
         connection.execute("PRAGMA journal_mode=DELETE")
     try:
-        _copy(connection, temp, page_size, report)
+        # Between two page sizes SQLite reads some pages again at the end.
+        _copy(connection, temp, source, report, window=same_size)
     finally:
         if switch:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -88,18 +93,22 @@ def _write(connection: sqlite3.Connection, temp: str, mode: str, page_size: int,
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def _copy(connection: sqlite3.Connection, temp: str, page_size: int, report: Report) -> None:
+def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
     def progress(status: int, remaining: int, total: int) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             # The busy handler has waited its time already; without this, Python would try for ever.
             raise _Locked
-        report.progress("restoring", (total - remaining) * page_size, total * page_size)
+        report.progress("restoring", (total - remaining) * source.page_size, total * source.page_size)
+        if window:
+            source.give_up_before(total - remaining)
+        source.reach(total - remaining + STEP)
 
-    connection.execute("PRAGMA cache_size=-16000")
-    with closing(connect(temp, query="immutable=1")) as source:
-        source.execute("PRAGMA cache_size=10")  # each of its pages is read once
+    connection.execute("PRAGMA cache_size=-4000")
+    source.reach(STEP)
+    with closing(connect(temp, query="immutable=1")) as reader:
+        reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
         try:
-            source.backup(connection, pages=STEP, progress=progress, sleep=0.01)
+            reader.backup(connection, pages=STEP, progress=progress, sleep=0.01)
         except _Locked as locked:
             error = sqlite3.OperationalError("database is locked")
             error.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -120,10 +129,12 @@ def _keep(path: str, kept: str) -> None:
         os.rename(path, kept)
 
 
-def _replace(path: str, temp: str, temp_fd: int, stamp: str, report: Report) -> str:
+def _replace(path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report) -> str:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
     kept = f"{path}.damaged-{stamp}"
+    with Assembly(temp_fd, chain) as source:
+        source.complete()
     try:
         facts = os.stat(path)
         os.fchmod(temp_fd, facts.st_mode & 0o7777)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pwsops.engines.sqlite import pages, pipeline
 from pwsops.engines.sqlite.layout import FrameHead
 from pwsops.engines.sqlite.media import Media, damaged
@@ -19,16 +21,22 @@ def check(path: str, set_id: str | None, report: Report) -> dict[str, object]:
     """
     with Media(path) as media:
         expect(media, set_id)
+        check_all([media], report, thorough=True)
+        return {"set": describe(media), "checked_bytes": media.size_bytes}
 
-        def work(item: tuple[int, FrameHead]) -> int:
-            return len(pages.decode(media, *item))
 
-        done, total = 0, media.trailer.stored_pages * media.header.page_size
+def check_all(chain: Sequence[Media], report: Report, *, thorough: bool = False) -> None:
+    """Check every checksum of these files; `thorough` as in `pages.decode`."""
+    done, total = 0, sum(media.trailer.stored_pages * media.header.page_size for media in chain)
+    for media in chain:
+
+        def work(item: tuple[int, FrameHead], media: Media = media) -> int:
+            return len(pages.decode(media, *item, thorough=thorough))
+
         with pipeline.pool() as pool:
             for size in pipeline.ordered(pool, work, media.frames()):
                 done += size
                 report.progress("verifying", done, total)
-        return {"set": describe(media), "checked_bytes": media.size_bytes}
 
 
 def expect(media: Media, set_id: str | None) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pwsops.engines.sqlite import backup, restore
+from pwsops.engines.sqlite.assembly import Assembly
 from pwsops.engines.sqlite.media import Media
 from tests.integration.sqlite.support import SILENT, order
 
@@ -38,7 +39,8 @@ def rebuilt(directory: Path, *sets: Any) -> bytes:
     fd = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         restore.check_chain(chain, [one["set_id"] for one in sets])
-        restore.rebuild(fd, chain, SILENT)
+        with Assembly(fd, chain) as assembly:
+            assembly.complete()
         return path.read_bytes()
     finally:
         os.close(fd)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import files, target
+from pwsops.engines.sqlite import assembly, files, target, verify
+from pwsops.engines.sqlite import restore as restoring
+from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, MediaError
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
@@ -174,3 +176,50 @@ def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypat
     files.publish(str(new), str(third), overwrite=False)
     assert third.read_text() == "new"
     assert place.left_in_media() == ["old.damaged", "third"]
+
+
+def test_a_restore_needs_no_room_for_a_second_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    query(path, "CREATE TABLE bulk (x)")
+    query(
+        path,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 48) "
+        "INSERT INTO bulk SELECT randomblob(1 << 20) FROM n",
+    )
+    taken = place.take().backup_set
+    used: list[int] = []
+    give_up = assembly.Assembly.give_up_before
+
+    def measured(self: assembly.Assembly, page: int) -> None:
+        give_up(self, page)
+        used.append(os.fstat(self._fd).st_blocks * 512)
+
+    monkeypatch.setattr(assembly.Assembly, "give_up_before", measured)
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    restoring.restore(order, Report(lambda _: None))
+    assert len(used) > 20
+    assert max(used) < path.stat().st_size / 2
+    is_whole(path)
+    assert query(path, "SELECT count(*), min(length(x)) FROM bulk") == [(48, 1 << 20)]
+
+
+def test_media_changed_after_they_were_checked_leave_the_target_as_it_was(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    query(path, "DELETE FROM ciphers")
+    check = verify.check_all
+
+    def spoil(*given: object, **more: object) -> None:
+        check(*given, **more)
+        with open(taken.path, "r+b") as stream:
+            stream.seek(Path(taken.path).stat().st_size // 2)
+            stream.write(b"spoiled")
+
+    monkeypatch.setattr(verify, "check_all", spoil)
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    with pytest.raises(MediaError, match="is damaged"):
+        restoring.restore(order, Report(lambda _: None))
+    assert query(path, "SELECT count(*) FROM ciphers") == [(0,)]
+    is_whole(path)
