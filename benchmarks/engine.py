@@ -33,7 +33,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 CHANGED = 0.01
 NAME = "db.sqlite3"
 CACHES = {"restic": "restic-cache", "borg": "borg-home"}
-WRITER = Path(__file__).with_name("ledger_writer.py")
+WRITER = Path(__file__).parents[1] / "tests" / "integration" / "sqlite" / "ledger_writer.py"
 
 Row = dict[str, Any]
 
@@ -293,7 +293,7 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
 def writing(path: Path) -> Iterator[Callable[[], dict[str, float]]]:
     """Commit 200 times a second in another process; the function given stops it and gives its figures."""
     writer = subprocess.Popen(
-        [sys.executable, str(WRITER), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(WRITER), str(path), "0.005", "none"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == "writing\n"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.clocks import ManualClock
 
 # The machine is shared and slow at times: what a property needs is examples, not speed.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 

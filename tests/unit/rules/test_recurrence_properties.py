@@ -18,7 +18,7 @@ from tests.unit.rules import oracle
 from tests.unit.rules.strategies import ZONES, cases, renewals, shift_days
 
 SPAN = timedelta(days=3)
-thorough = settings(max_examples=100, deadline=None)
+thorough = settings(max_examples=60, deadline=None)
 
 
 def between(recurrence: Recurrence, first: datetime, last: datetime, **options: object) -> list[Occurrence]:
