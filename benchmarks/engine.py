@@ -293,7 +293,10 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
 def writing(path: Path) -> Iterator[Callable[[], dict[str, float]]]:
     """Commit 200 times a second in another process; the function given stops it and gives its figures."""
     writer = subprocess.Popen(
-        [sys.executable, str(WRITER), str(path), "0.005", "none"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(WRITER), str(path), "0.005", "none"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == "writing\n"
