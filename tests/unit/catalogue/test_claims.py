@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -121,33 +117,6 @@ def test_threads_that_claim_at_once_make_one_run_each(home: Home) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(compete, range(6)))
-    assert history(home) == [("queued", ONE, "schedule")] * 20
-
-
-def test_processes_that_claim_at_once_make_one_run_each(home: Home) -> None:
-    for number in range(20):
-        home.add(name=f"p{number}")
-    program = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from pwsops.catalogue import Catalogue, claims
-catalogue = Catalogue(Path(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(5):
-    with catalogue.write() as connection:
-        claims.claim(connection, now=datetime.fromisoformat(sys.argv[2]), owner=sys.argv[3])
-catalogue.close()
-"""
-    command = [sys.executable, "-c", program, str(home.path), ONE.isoformat()]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": Path.cwd(), "env": os.environ}
-    processes = [subprocess.Popen([*command, str(number)], **pipes) for number in range(2)]
-    for process in processes:
-        assert process.stdout.readline() == b"ready\n"
-    for process in processes:
-        process.communicate(b"\n", timeout=60)
-        assert process.returncode == 0
     assert history(home) == [("queued", ONE, "schedule")] * 20
 
 

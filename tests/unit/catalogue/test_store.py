@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -152,20 +149,3 @@ def test_the_version_moves_with_every_commit_of_anybody_and_only_then(catalogue:
     with closing(sqlite3.connect(catalogue.path)) as other, other:
         other.execute("DELETE FROM settings")
     assert catalogue.version() != after
-
-
-def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from pwsops.catalogue import Catalogue\n"
-        "sys.stdin.readline(); Catalogue(Path(sys.argv[1])).close()"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path / "home")]
-    with_pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": Path.cwd(), "env": os.environ}
-    processes = [subprocess.Popen(command, **with_pipes) for _ in range(3)]  # type: ignore[call-overload]
-    for process in processes:
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-    for process in processes:
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said.decode()
-    Catalogue(tmp_path / "home").close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from pwsops.rules.model import BackupKind, Occurrence, Recurrence, Renewal, Unit
 from pwsops.rules.recurrence import due_between, next_due, occurrences, renewal_between
 from tests.unit.rules import oracle
-from tests.unit.rules.strategies import ZONES, cases, renewals, shift_days
+from tests.unit.rules.strategies import cases, renewals
 
 SPAN = timedelta(days=3)
 thorough = settings(max_examples=60, deadline=None)
@@ -48,24 +47,6 @@ def test_occurrences_ascend_strictly_and_carry_the_local_time_of_the_same_instan
         assert each.local.tzinfo is zone
         expected = each.due_at.astimezone(zone)
         assert (each.local.replace(tzinfo=None), each.local.fold) == (expected.replace(tzinfo=None), expected.fold)
-
-
-def test_every_zone_near_one_of_its_shifts_agrees_with_the_oracle() -> None:
-    chance = random.Random(3)
-    shapes = (
-        {"unit": Unit.HOUR, "every": 1},
-        {"unit": Unit.DAY, "every": 1},
-        {"unit": Unit.MINUTE, "every": 30},
-    )
-    for number, zone in enumerate(ZONES):
-        years = chance.sample(range(1885, 2037), 8)
-        day = next((near[0] for year in years if (near := shift_days(zone, year))), date(years[0], 3, 1))
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        start = (moment - timedelta(days=5)).replace(hour=chance.randrange(5), minute=30, tzinfo=None)
-        recurrence = Recurrence(start=start, timezone=zone, **shapes[number % 3])
-        first, last = moment - timedelta(days=1), moment + timedelta(days=2)
-        found = {each.due_at: each.shifted for each in between(recurrence, first, last)}
-        assert found == oracle.runs(recurrence, first, last), recurrence
 
 
 @thorough
