@@ -12,9 +12,14 @@ from panel.custom import JSComponent
 
 from pwsops.views import access, state, theme
 from pwsops.views.markup import HERE, Markup
-from pwsops.views.nav import OVERVIEW, RUN, RUNS
+from pwsops.views.nav import DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.pages.databases import Databases
+from pwsops.views.pages.history import History
+from pwsops.views.pages.insert import Insert
 from pwsops.views.pages.overview import Overview
-from pwsops.views.pages.runs import Run, Runs
+from pwsops.views.pages.run import Run
+from pwsops.views.pages.settings import Settings
+from pwsops.views.pages.wizard import Wizard
 from pwsops.views.session import Session
 from pwsops.views.store import trouble
 
@@ -22,12 +27,22 @@ if TYPE_CHECKING:
     from pwsops.operations import Operations
 
 TITLE = "Backup operations"
-_PAGES: dict[str, Callable[[Session], Any]] = {OVERVIEW: Overview, RUNS: Runs, RUN: Run}
+_PAGES: dict[str, Callable[[Session], Any]] = {
+    OVERVIEW: Overview,
+    WIZARD: Wizard,
+    RUNS: History,
+    RUN: Run,
+    DATABASES: Databases,
+    INSERT: Insert,
+    SETTINGS: Settings,
+}
 _MENU = (
-    (OVERVIEW, {"label": "Overview", "icon": "dashboard"}),
-    (RUNS, {"label": "Runs", "icon": "history"}),
+    (OVERVIEW, {"label": "Profiles", "icon": "dashboard"}),
+    (RUNS, {"label": "History", "icon": "history"}),
+    (DATABASES, {"label": "Databases", "icon": "storage"}),
+    (SETTINGS, {"label": "Settings", "icon": "settings"}),
 )
-_BELONGS_TO = {RUN: RUNS}
+_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
 
 class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types

@@ -36,6 +36,10 @@ _ICONS = {
 }
 
 
+OnAction = Callable[[str, str], None]
+OnField = Callable[[str, str, str | bool], None]
+
+
 def icon(name: str) -> Safe:
     """Give one of our icons; always beside a word, so readers pass it over."""
     return Safe(
@@ -59,21 +63,34 @@ def render(template: str, **values: Any) -> str:
 
 
 class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
-    """Shows a filled template; a click on something with ``data-action`` comes back as that action and its key."""
+    """Shows a filled template, and says what is done with it.
+
+    A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a double
+    click as ``data-double``; a change of a field with ``data-field`` comes to `on_field` as the field, its ``data-key``
+    and its value (text; for a check box whether it is checked). Enter in a field of a ``data-form`` presses its
+    ``data-default``; Escape presses ``data-cancel``. What is being typed is never overwritten.
+    """
 
     html = param.String(default="", doc="The filled template.")
 
     _esm = (HERE / "static" / "markup.js").read_text(encoding="utf-8")
 
-    def __init__(self, on_action: Callable[[str, str], None] | None = None, **params: Any) -> None:
+    def __init__(self, on_action: OnAction | None = None, on_field: OnField | None = None, **params: Any) -> None:
         # The look lives in one file; a shadow root sees no other, so each piece brings it.
         super().__init__(**{"stylesheets": [CSS], "sizing_mode": "stretch_width", "margin": 0, **params})
         self._on_action = on_action
+        self._on_field = on_field
 
     def show(self, template: str, **values: Any) -> None:
         """Fill a template and show it; nothing is sent where nothing differs."""
         self.html = render(template, **values)
 
     def _handle_msg(self, data: Any) -> None:
-        if self._on_action is not None and isinstance(data, dict):
-            self._on_action(str(data.get("action", "")), str(data.get("key", "")))
+        if not isinstance(data, dict):
+            return
+        key = str(data.get("key", ""))
+        if "field" in data and self._on_field is not None:
+            value = data.get("value")
+            self._on_field(str(data["field"]), key, value if isinstance(value, bool) else str(value))
+        elif "action" in data and self._on_action is not None:
+            self._on_action(str(data["action"]), key)

@@ -14,8 +14,10 @@ from urllib.parse import parse_qsl, urlencode
 import param
 from panel.io.location import Location
 
-OVERVIEW, RUNS, RUN = "overview", "runs", "run"
-PAGES = (OVERVIEW, RUNS, RUN)
+OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
+DATABASES, INSERT, SETTINGS = "databases", "insert", "settings"
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS)
+STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
 
@@ -23,10 +25,20 @@ class Nav(param.Parameterized):
     """What the address says. All of it is text or a number that a hostile address may have made up."""
 
     page = param.String(default=OVERVIEW, regex="|".join(PAGES), doc="Which page.")
-    profile = param.String(default="", doc="Selected profile; empty: all of them.")
+    profile = param.String(default="", doc="Selected profile; empty: all of them, in the wizard a new one.")
     month = param.String(default="", doc="Month of the calendar, 2026-03; empty: the present one.")
     run = param.Integer(default=0, bounds=(0, None), doc="Run whose details are shown; 0: none.")
-    offset = param.Integer(default=0, bounds=(0, None), doc="How many newer runs are passed over.")
+    step = param.Integer(default=1, bounds=(1, STEPS), doc="Step of the wizard.")
+    instance = param.String(default="", doc="Instance whose databases are shown; empty: the first.")
+    database = param.String(default="", doc="Database that is selected, or restored into.")
+    file = param.String(default="", doc="Media file that is looked into.")
+    position = param.Integer(default=0, bounds=(0, None), doc="Set of that file; 0: none chosen.")
+    view = param.String(default="", doc="Part of a page; empty: its first.")
+    q = param.String(default="", doc="What the history is searched for.")
+    status = param.String(default="", doc="State that the history is filtered by; empty: all.")
+    sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")
+    after = param.String(default="", doc="Where in the history the page begins; empty: at the beginning.")
+    opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
 
     def search(self) -> str:
         """Give the query of the address, with its question mark; empty on the start page."""
@@ -86,10 +98,24 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _step(text: str) -> int:
+    return min(max(_count(text), 1), STEPS)
+
+
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "page": _page,
     "profile": str,
     "month": _month,
     "run": _count,
-    "offset": _count,
+    "step": _step,
+    "instance": str,
+    "database": str,
+    "file": str,
+    "position": _count,
+    "view": str,
+    "q": str,
+    "status": str,
+    "sort": str,
+    "after": str,
+    "opened": _count,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bokeh.document import Document
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pwsops.operations import Operations
 
 Action = Callable[[str], object]
+Answer = TypeVar("Answer")
 
 
 class Session:
@@ -67,6 +68,25 @@ class Session:
         if known is not None:
             known(key)
 
+    def ask(self, doing: str, work: Callable[[], Answer], then: Callable[[Answer | Trouble], None]) -> None:
+        """Do `work`, which may take its time, elsewhere; `then` is given the answer, or the trouble, on the page.
+
+        Ask a slow server this way: whatever is done in the page's own thread keeps every other page waiting.
+        """
+
+        def do() -> None:
+            answer: Answer | Trouble
+            try:
+                answer = work()
+            except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
+                answer = trouble(error, doing)
+            self._later(partial(then, answer))
+
+        thread = threading.Thread(target=do, name="pwsops-question", daemon=True)
+        thread.start()
+        if self._doc is None:
+            thread.join()
+
     def _told(self, snapshot: Snapshot) -> None:
         self._later(partial(self._take, snapshot))
 
@@ -88,7 +108,7 @@ class Session:
             "month": lambda key: go(profile=nav.profile, month=key),
             "open-run": lambda key: go(page=RUN, run=int(key)),
             "open-runs": lambda _: go(page=RUNS),
-            "page": lambda key: go(page=RUNS, offset=int(key)),
+            "go": nav.read,
             "dismiss": lambda _: self._notify(None),
         }
 

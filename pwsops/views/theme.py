@@ -25,6 +25,7 @@ class Palette:
     surface: str
     raised: str
     line: str
+    edge: str
     text: str
     muted: str
     accent: str
@@ -46,6 +47,7 @@ LIGHT = Palette(
     surface="#ffffff",
     raised="#f3f5f7",
     line="#e0e4e8",
+    edge="#8b96a1",
     text="#1c2126",
     muted="#59636e",
     accent="#0b5cad",
@@ -67,6 +69,7 @@ DARK = Palette(
     surface="#16191d",
     raised="#1d2126",
     line="#2b3138",
+    edge="#5f6b77",
     text="#e7eaed",
     muted="#9aa5b1",
     accent="#6cb2f7",
@@ -97,8 +100,8 @@ def variables(colours: Palette) -> dict[str, str]:
 def page_style() -> dict[str, Any]:
     """Give what the frame adds to the toolkit's own look: the variables of both schemes, and a quiet header."""
     return {
-        "&.mui-light": variables(LIGHT),
-        "&.mui-dark": variables(DARK),
+        "&.mui-light": {**variables(LIGHT), "colorScheme": "light"},
+        "&.mui-dark": {**variables(DARK), "colorScheme": "dark"},
         "& > .header.MuiAppBar-root": {
             "backgroundColor": "var(--pw-surface)",
             "backgroundImage": "none",

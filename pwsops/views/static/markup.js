@@ -1,7 +1,27 @@
 // Shows markup that the server has filled and escaped, changing only what differs: focus, scrolling and hovers stay.
 
 function same(before, after) {
+  // Fields of another name are other fields, however alike they look: nothing typed may wander from one to the next.
   return before.nodeType === after.nodeType && before.nodeName === after.nodeName
+    && before.dataset?.field === after.dataset?.field && before.type === after.type && before.id === after.id
+}
+
+function focused(node) {
+  return node.getRootNode().activeElement === node
+}
+
+// What somebody types is theirs until they leave the field; everything else is as the server says.
+function values(node) {
+  if (node.type === "checkbox" || node.type === "radio") {
+    node.checked = node.hasAttribute("checked")
+  } else if (node.tagName === "SELECT") {
+    const chosen = [...node.options].findIndex((option) => option.hasAttribute("selected"))
+    if (!focused(node)) { node.selectedIndex = Math.max(0, chosen) }
+  } else if (node.tagName === "INPUT" && !focused(node) && node.type !== "password") {
+    if (node.value !== (node.getAttribute("value") ?? "")) { node.value = node.getAttribute("value") ?? "" }
+  } else if (node.tagName === "TEXTAREA" && !focused(node)) {
+    if (node.value !== node.textContent) { node.value = node.textContent }
+  }
 }
 
 function attributes(before, after) {
@@ -13,6 +33,12 @@ function attributes(before, after) {
   }
 }
 
+function arrived(node) {
+  if (node.nodeType === Node.ELEMENT_NODE && node.isConnected) {
+    (node.hasAttribute("autofocus") ? node : node.querySelector("[autofocus]"))?.focus()
+  }
+}
+
 function morph(before, after) {
   const old = [...before.childNodes]
   const fresh = [...after.childNodes]
@@ -20,11 +46,16 @@ function morph(before, after) {
     const there = old[index]
     if (there === undefined) {
       before.appendChild(node)
+      arrived(node)
     } else if (!same(there, node)) {
       there.replaceWith(node)
+      arrived(node)
     } else if (node.nodeType === Node.ELEMENT_NODE) {
+      const asks = node.hasAttribute("autofocus") && !there.hasAttribute("autofocus")
       attributes(there, node)
       morph(there, node)
+      values(there)
+      if (asks) { there.focus() }
     } else if (there.data !== node.data) {
       there.data = node.data
     }
@@ -40,15 +71,38 @@ export function render({model}) {
     fresh.innerHTML = model.html
     morph(root, fresh.content)
   }
+  const send = (target, action) => model.send_msg({action, key: target.dataset.key ?? ""})
   root.addEventListener("click", (event) => {
     const target = event.target.closest("[data-action]")
     if (target === null || target.getAttribute("aria-disabled") === "true") { return }
+    if (event.target.closest("input, select, textarea, label, summary") !== null && target.tagName !== "BUTTON") { return }
     if (target.tagName === "A") {
       // Another tab or window is the browser's business.
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) { return }
       event.preventDefault()
     }
-    model.send_msg({action: target.dataset.action, key: target.dataset.key ?? ""})
+    send(target, target.dataset.action)
+  })
+  root.addEventListener("dblclick", (event) => {
+    const target = event.target.closest("[data-double]")
+    if (target !== null && event.target.closest("button:not(.name), input, a:not(.name)") === null) {
+      send(target, target.dataset.double)
+    }
+  })
+  const tell = (event) => {
+    const {field, key} = event.target.dataset
+    if (field === undefined) { return }
+    const value = event.target.type === "checkbox" ? event.target.checked : event.target.value
+    model.send_msg({field, key: key ?? "", value})
+  }
+  // Lists and boxes say that they changed; what is typed is told while it is typed.
+  root.addEventListener("input", tell)
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.tagName === "INPUT" && event.target.type !== "checkbox") {
+      const first = event.target.closest("[data-form]")?.querySelector("[data-default]")
+      if (first) { event.preventDefault(); first.click() }
+    }
+    if (event.key === "Escape") { root.querySelector("[data-cancel]")?.click() }
   })
   model.on("html", draw)
   draw()
