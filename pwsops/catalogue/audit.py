@@ -27,6 +27,12 @@ def newest(connection: Connection, *, limit: int) -> list[RowMapping]:
     return list(connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings())
 
 
+def about(connection: Connection, *, subject: str, since: datetime | None, limit: int) -> list[RowMapping]:
+    """Give the newest rows about one subject, newest first; `since` leaves out what is older."""
+    found = select(audit).where(audit.c.subject == subject).order_by(audit.c.id.desc()).limit(limit)
+    return list(connection.execute(found if since is None else found.where(audit.c.at >= since)).mappings())
+
+
 def first_broken(connection: Connection) -> int | None:
     """Give the id of the first row whose digest does not follow from the one before; None: the log is whole."""
     before = FIRST

@@ -14,8 +14,9 @@ from pwsops.catalogue import Connection, claims, profiles, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
+from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.lookup import find_profile
-from pwsops.operations.records import ProfileView
+from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
 from pwsops.rules import breaker
@@ -76,11 +77,14 @@ class Profiles:
             self._context.note(connection, "create profile", profile.name, profile.summary())
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
 
-    def save(self, name: str, profile: BackupProfile, *, note: str = "") -> ProfileView:
+    def save(
+        self, name: str, profile: BackupProfile, *, note: str = "", seen: BackupProfile | None = None
+    ) -> ProfileView:
         """Replace a profile's fields; takes effect before its next occurrence.
 
         Saving a tripped profile arms it again, and wants something amended: a field, or `note`, which tells what was
-        amended on the server.
+        amended on the server. `seen` is the profile as it was when the editing began: where somebody else has saved
+        it since, `Conflict` is raised and nothing of theirs is overwritten.
         """
         self._context.allow(Role.ADMIN, "edit a profile")
         profile.check()
@@ -90,6 +94,7 @@ class Profiles:
         self._check_databases(profile, already=before.fields["databases"] if same_instance else ())
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
+            self._check_seen(row, seen)
             changes = _changes(row, profile)
             self._check_amended(row, changes, note)
             if profile.name != name:
@@ -99,6 +104,10 @@ class Profiles:
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def diagnose(self, name: str) -> Diagnosis:
+        """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
+        return diagnose(self._context, name)
 
     def delete(self, name: str) -> None:
         """Forget a profile. Its history and its backups stay."""
@@ -210,6 +219,17 @@ class Profiles:
                     f"The instance {profile.instance!r} has no database {name!r}.",
                     hint=f"There is {', '.join(near)}." if near else "It has no databases at all; check its address.",
                 )
+
+    def _check_seen(self, row: ProfileRow, seen: BackupProfile | None) -> None:
+        if seen is None:
+            return
+        before = seen.fields()
+        differing = [key for key, value in row.fields.items() if before[key] != value]
+        if differing:
+            raise Conflict(
+                f"The profile {row.name!r} was saved by somebody else in the meantime ({', '.join(differing)}).",
+                hint="Open it again to see what they changed; yours was not saved.",
+            )
 
     def _check_amended(self, row: ProfileRow, changes: Sequence[str], note: str) -> None:
         if row.state is ProfileState.TRIPPED and not changes and not note.strip():

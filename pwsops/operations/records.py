@@ -96,6 +96,40 @@ class DatabaseView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestoreView:
+    """One restore into a database, under way or ended."""
+
+    id: int
+    instance: str
+    database: str
+    path: str
+    position: int
+    set_id: str
+    kind: BackupKind
+    data_at: datetime
+    """When the set was finished: the data is as of then."""
+    actor: str
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    cancel_requested: bool = False
+    restored_bytes: int | None = None
+    kept_damaged_as: str | None = None
+    error: str = ""
+    hint: str = ""
+    interrupted: bool = False
+    """Nobody carried it on: the database holds what it held before, or the whole backup."""
+    messages: Sequence[Message] = ()
+    progress: Progress | None = None
+    """Only while it goes on."""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end, None before the end."""
+        return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceView:
     """Whether the backup service runs, where, and if not, why nothing can be started."""
 
@@ -118,6 +152,16 @@ class AuditEntry:
     subject: str
     detail: str
     digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is known of a profile's failures, newest first, and of what was done to it since it last worked."""
+
+    failures: Sequence[RunView]
+    last_success: RunView | None
+    changes: Sequence[AuditEntry]
+    tripped_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
-import param
 from panel.custom import JSComponent
 
 from pwsops.views import access, state, theme
@@ -82,7 +81,6 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             theme_config=theme.toolkit_theme(),
             sx=theme.page_style(),
         )
-        self._view.param.watch(self._switch_scheme, "dark_theme")
         self._menu.on_click(self._choose)
         session.on_change = self.refresh
         self.refresh()
@@ -120,10 +118,6 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         # By click and not by what is active: from one run, "Runs" leads back to all of them.
         page = next(page for page, item in _MENU if item["label"] == chosen["label"])
         self._session.nav.go(page=page)
-
-    def _switch_scheme(self, event: param.parameterized.Event) -> None:
-        self._session.dark = event.new
-        self._session.changed()
 
 
 def build(ops: Operations | None = None) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bokeh.document import Document
 
 from pwsops.rules.model import BackupKind
+from pwsops.views.draft import Draft
 from pwsops.views.nav import RUN, RUNS, Nav
 from pwsops.views.store import Snapshot, Store, Trouble, trouble
 
@@ -39,10 +40,12 @@ class Session:
         self.store = store
         self.ops: Operations = store.ops.acting_as(actor, store.ops.role) if actor else store.ops
         self.nav = Nav()
-        self.dark = False
         self.notice: Trouble | None = None
         self.switching = ""
         self.snapshot: Snapshot = store.snapshot()
+        self.drafts: dict[str, Draft] = {}
+        self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
+        """By field of the settings page: what was typed there and is not saved, and what was stored before."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -120,10 +123,18 @@ class Session:
             "cancel": ("Cancelling the run", lambda key: ops.runs.cancel(int(key))),
             "activate": ("Activating the profile", ops.profiles.activate),
             "deactivate": ("Deactivating the profile", ops.profiles.deactivate),
+            "delete-now": ("Deleting the profile", self._delete),
             "service-start": ("Starting the service", lambda _: ops.service.start()),
             "service-stop": ("Stopping the service", lambda _: ops.service.stop()),
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
+
+    def _delete(self, name: str) -> None:
+        self.ops.profiles.delete(name)
+        self._later(self._select_none)
+
+    def _select_none(self) -> None:
+        self.nav.profile = ""
 
     def _operate(self, doing: str, work: Action, key: str) -> None:
         # Not in the server's own thread: an operation may wait for another process, and every page would wait too.

@@ -15,8 +15,9 @@ from tzlocal import get_localzone_name
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
-from pwsops.rules.model import Health, Occurrence
+from pwsops.rules.model import Health
 from pwsops.views.live import Watcher
+from pwsops.views.plans import Plans
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 LATEST = 12
 """How many runs the first page lists."""
-_PLANS = 500
-"""How many plans are kept; a page asks for one a profile and month."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +82,9 @@ class Store:
         self.ops = ops
         self.clock = clock or SystemClock()
         self.watcher: Watcher[Snapshot] = Watcher(version=self._version, read=self.snapshot, every_s=every_s)
+        self.plans = Plans(ops)
         self._lock = threading.Lock()
         self._databases: tuple[object, list[DatabaseRow], list[Trouble]] = (None, [], [])
-        self._zones: dict[tuple[object, ...], tzinfo] = {}
-        self._plans: dict[tuple[object, ...], Sequence[Occurrence]] = {}
 
     def _version(self) -> object:
         # The service's state is asked apart: a process that dies writes nothing. The minute, since ages are shown.
@@ -148,33 +146,3 @@ class Store:
             except Exception as error:  # noqa: BLE001 - one instance in trouble must not hide the others
                 troubles.append(trouble(error, f"Listing the databases of {instance}"))
         return rows, troubles
-
-    def plan(self, profile: ProfileView, until: datetime) -> list[Occurrence]:
-        """Give the runs to come of a profile before `until`; kept until the profile changes or has run.
-
-        Always from its next run on, since a run's kind may depend on the one before. None while it is switched off.
-        """
-        if profile.next_due_at is None:
-            return []
-        key = (profile.id, profile.name, profile.schedule, profile.next_due_at, profile.next_kind, until)
-        with self._lock:
-            known = self._plans.get(key)
-        if known is None:
-            known = self.ops.profiles.preview(profile.name, start=profile.next_due_at, until=until)
-            with self._lock:
-                if len(self._plans) >= _PLANS:
-                    self._plans.clear()
-                self._plans[key] = known
-        now = self.clock.now()
-        return [occurrence for occurrence in known if occurrence.due_at >= now]
-
-    def zone_of(self, profile: ProfileView) -> tzinfo:
-        """Give a profile's own time zone; kept until its schedule changes."""
-        key = (profile.id, profile.name, profile.schedule)
-        with self._lock:
-            known = self._zones.get(key)
-        if known is None:
-            known = ZoneInfo(self.ops.profiles.get(profile.name).timezone)
-            with self._lock:
-                self._zones[key] = known
-        return known

@@ -1,8 +1,7 @@
 """The one place for colours, type and spacing, light and dark.
 
 Colour means state and nothing else, besides the one accent; red and orange belong to profiles and runs that failed.
-Markup takes the colours as CSS variables, which the frame sets for both schemes, so switching asks no server. A
-canvas cannot read variables: the calendar takes the same values from `LIGHT` and `DARK`.
+Markup takes the colours as CSS variables, which the frame sets for both schemes, so switching asks no server.
 """
 
 from __future__ import annotations
@@ -85,11 +84,6 @@ DARK = Palette(
     running_soft="#172a3d",
     incremental="#4c7fb3",
 )
-
-
-def palette(dark: bool) -> Palette:
-    """Give the colours of a scheme."""
-    return DARK if dark else LIGHT
 
 
 def variables(colours: Palette) -> dict[str, str]:

@@ -1,32 +1,28 @@
-"""The first page: am I safe, the profiles, what comes next, what ran last."""
+"""The first page: am I safe, the profiles and what their servers said, what comes next, what ran last."""
 
 from __future__ import annotations
 
 import shlex
-from datetime import tzinfo
 from typing import Any
 
 import panel as pn
 
 from pwsops.operations.records import ProfileView
-from pwsops.views import safety, words
-from pwsops.views.calendar import Calendar
-from pwsops.views.markup import CSS, Markup
-from pwsops.views.month import Coming, Month, told
-from pwsops.views.nav import Nav
+from pwsops.rules.model import ProfileState
+from pwsops.views import plans, safety, words
+from pwsops.views.markup import Markup
+from pwsops.views.month import Month
+from pwsops.views.nav import WIZARD, Nav
 from pwsops.views.session import Session
 from pwsops.views.store import Snapshot
 
 STOPPED = "The backup service is stopped. Start it at the top of the page; then any profile can be started."
+NONE_SELECTED = "Select a profile first."
 _URGENT = ("red", "orange", "")
-_LISTED = 9
-_CARD = """
-:host { background: var(--pw-surface); border: 1px solid var(--pw-line); border-radius: 8px; overflow: hidden; }
-"""
-_SIDE_BY_SIDE = """
-:host { display: grid !important; grid-template-columns: minmax(0, 5fr) minmax(230px, 2fr); }
-@media (max-width: 1000px) { :host { grid-template-columns: minmax(0, 1fr); } }
-"""
+_AT_ONCE = 10
+"""So many profiles are planned while the page is drawn; more, while it is looked at."""
+_SEARCHED = 12
+"""From so many profiles on, there is a field to search for one."""
 
 
 class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -35,22 +31,13 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._deleting = ""
+        self._planning: object = None
         self._verdict = Markup(session.act)
-        self._profiles = Markup(session.act)
-        self._calendar_head = Markup(session.act)
-        self._upcoming = Markup(session.act)
+        self._profiles = Markup(self._act, self._search)
+        self._messages = Markup(session.act)
+        self._plan = Markup(session.act)
         self._runs = Markup(session.act)
-        self._calendar = Calendar()
-        picture = pn.Column(
-            pn.pane.Bokeh(self._calendar.figure, sizing_mode="stretch_width", margin=(0, 14, 14, 14)),
-            self._upcoming,
-            sizing_mode="stretch_width",
-            margin=0,
-            stylesheets=[_SIDE_BY_SIDE],
-        )
-        self._plan = pn.Column(
-            self._calendar_head, picture, sizing_mode="stretch_width", margin=0, stylesheets=[_CARD, CSS]
-        )
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
 
@@ -58,36 +45,50 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         return self._column
 
     def refresh(self) -> None:
-        """Show the session's present snapshot, place and scheme."""
+        """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
         self._verdict.show("verdict.html", verdict=safety.judge(snapshot))
-        parts: list[Any] = [self._verdict, self._profiles, self._plan, self._runs]
         if snapshot.profiles:
+            parts = [self._verdict, self._profiles, self._plan, self._runs]
             self._show_profiles(snapshot)
             self._show_plan(snapshot)
+            if snapshot.broken:
+                parts.insert(2, self._messages)
+                broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
+                self._messages.show("messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
         else:
-            self._show_welcome(snapshot)
-            parts = [self._profiles] if not snapshot.runs else [self._profiles, self._runs]
-        self._runs.show(
-            "runs.html",
-            title="Latest runs",
-            runs=snapshot.runs,
-            now=snapshot.at,
-            zone=snapshot.zone,
-            all_link=True,
-            paging=None,
-        )
+            self._profiles.show("welcome.html", **welcome(snapshot))
+            parts = [self._profiles, self._runs] if snapshot.runs else [self._profiles]
+        self._runs.show("runs.html", title="Latest runs", runs=snapshot.runs, now=snapshot.at, zone=snapshot.zone)
         if list(self._column.objects) != parts:
             self._column.objects = parts
 
+    def _act(self, action: str, key: str) -> None:
+        if action == "edit":
+            self._session.nav.go(page=WIZARD, profile=key)
+        elif action in ("delete", "keep"):
+            self._deleting = key if action == "delete" else ""
+            self._session.changed()
+        else:
+            if action == "delete-now":
+                self._deleting = ""
+            self._session.act(action, key)
+
+    def _search(self, _field: str, _key: str, value: str | bool) -> None:
+        self._session.nav.param.update(q=str(value))
+
     def _show_profiles(self, snapshot: Snapshot) -> None:
+        chosen = selected(snapshot, self._session.nav)
+        sought = self._session.nav.q.strip().lower()
+        shown = [profile for profile in snapshot.profiles if sought in _searched(profile)]
         self._profiles.show(
             "profiles.html",
-            profiles=sorted(
-                snapshot.profiles, key=lambda profile: (_URGENT.index(words.row_tone(profile)), profile.name)
-            ),
-            selected=selected(snapshot, self._session.nav),
-            refusals={profile.name: refusal(profile, snapshot) for profile in snapshot.profiles},
+            profiles=sorted(shown, key=lambda profile: (_URGENT.index(words.row_tone(profile)), profile.name.lower())),
+            selected=chosen,
+            search=self._session.nav.q if sought or len(snapshot.profiles) >= _SEARCHED else None,
+            deleting=chosen if chosen is not None and chosen.name == self._deleting else None,
+            refusals=refusals(chosen, snapshot),
+            row_refusals={profile.name: refusal(profile, snapshot) for profile in shown},
             stopped="" if snapshot.service.running else STOPPED,
             tone=words.row_tone,
             now=snapshot.at,
@@ -95,54 +96,43 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone_name=snapshot.zone_name,
         )
 
-    def _show_welcome(self, snapshot: Snapshot) -> None:
-        self._profiles.show("welcome.html", **welcome(snapshot))
-
     def _show_plan(self, snapshot: Snapshot) -> None:
-        nav = self._session.nav
+        nav, store = self._session.nav, self._session.store
         chosen = selected(snapshot, nav)
-        zone = snapshot.zone if chosen is None else self._session.store.zone_of(chosen)
+        zone = snapshot.zone if chosen is None else store.plans.zone_of(chosen)
         month = Month.read(nav.month, snapshot.at.astimezone(zone))
-        runs = self._coming([chosen] if chosen else list(snapshot.profiles), month, zone)
-        self._calendar.show(month.days(runs), dark=self._session.dark)
-        self._calendar_head.show(
-            "calendar_head.html",
+        profiles = [chosen] if chosen else list(snapshot.profiles)
+        runs = store.plans.known(profiles, month, zone)
+        if runs is None and len(profiles) <= _AT_ONCE:
+            runs = store.plans.work_out(profiles, month, zone)
+        elif runs is None and self._planning != (month, zone):
+            self._planning = (month, zone)
+            self._session.ask(
+                "Working out the runs to come",
+                lambda: store.plans.work_out(profiles, month, zone),
+                lambda _: self._planned(),
+            )
+            runs = store.plans.known(profiles, month, zone)
+        values = plans.picture(
+            runs,
+            month,
             title=f"Runs to come: {chosen.name if chosen else 'all profiles'}",
+            now=snapshot.at,
+            zone=zone,
             several=chosen is not None and len(snapshot.profiles) > 1,
-            month=month.title,
-            earlier=month.earlier,
-            later=month.later,
+            named=chosen is None,
         )
-        self._show_upcoming(runs, month, snapshot, chosen, zone)
+        if chosen:
+            values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
+        self._plan.show("plan.html", **values)
 
-    def _coming(self, profiles: list[ProfileView], month: Month, zone: tzinfo) -> list[Coming]:
-        runs = [
-            Coming(at=run.due_at.astimezone(zone), profile=profile.name, kind=run.kind, shifted=run.shifted)
-            for profile in profiles
-            for run in self._session.store.plan(profile, month.end(zone))
-        ]
-        return sorted(runs, key=lambda run: run.at)
+    def _planned(self) -> None:
+        self._planning = None
+        self._session.changed()
 
-    def _show_upcoming(
-        self, runs: list[Coming], month: Month, snapshot: Snapshot, chosen: ProfileView | None, zone: tzinfo
-    ) -> None:
-        inside = [run for run in runs if month.holds(run.at.date())]
-        schedule = f"{chosen.schedule}. " if chosen else ""
-        self._upcoming.show(
-            "upcoming.html",
-            summary=f"{schedule[:1].upper()}{schedule[1:]}{told(inside, month)}",
-            runs=[
-                {
-                    "kind": run.kind,
-                    "time": words.short_time(run.at, snapshot.at, zone),
-                    "full_time": words.full_time(run.at, zone),
-                    "who": "" if chosen else run.profile,
-                    "shifted": run.shifted,
-                }
-                for run in inside[:_LISTED]
-            ],
-            more=max(0, len(inside) - _LISTED),
-        )
+
+def _searched(profile: ProfileView) -> str:
+    return " ".join([profile.name, profile.instance, *profile.databases]).lower()
 
 
 def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:
@@ -159,6 +149,17 @@ def refusal(profile: ProfileView, snapshot: Snapshot) -> str:
     return f"{profile.name} is running." if profile.running is not None else ""
 
 
+def refusals(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, str]:
+    """Say for each button of the toolbar why it cannot be pressed; empty where it can."""
+    if profile is None:
+        return dict.fromkeys(("start", "edit", "delete", "switch"), NONE_SELECTED)
+    start = refusal(profile, snapshot)
+    switch = ""
+    if profile.state is ProfileState.TRIPPED:
+        switch = "Five failed runs in a row switched it off. Edit it, amend what made it fail, and save."
+    return {"start": start, "edit": "", "delete": "", "switch": switch}
+
+
 def welcome(snapshot: Snapshot) -> dict[str, Any]:
     """Say what a newcomer does next: first an instance, then a profile."""
     if not snapshot.instances:
@@ -167,8 +168,12 @@ def welcome(snapshot: Snapshot) -> dict[str, Any]:
             "text": "An instance is where databases live: a directory of SQLite files, or a server. "
             "Try it with sample vaults, or name your own:",
             "steps": [
-                ("An instance with sample vaults in it", "pwsops sample"),
-                ("Or your own", "pwsops instance add vaults --engine sqlite --address /path/to/vaults"),
+                ("Make the sample vaults", "?page=settings", "pwsops sample"),
+                (
+                    "Add your own instance",
+                    "?page=settings&view=add",
+                    "pwsops instance add vaults --engine sqlite --address /path/to/vaults",
+                ),
             ],
         }
     name = snapshot.instances[0]
@@ -181,5 +186,5 @@ def welcome(snapshot: Snapshot) -> dict[str, Any]:
         "title": "No profile yet",
         "text": "A profile says which databases are backed up, where to and when. "
         "The recommended one: an incremental every hour, a full every week.",
-        "steps": [("Create it", command)],
+        "steps": [("New profile", "?page=wizard", command)],
     }

@@ -1,26 +1,257 @@
-"""Wizard."""
+"""The wizard: a profile in three steps, with the calendar of its runs beside them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import panel as pn
 
+from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.errors import NotFound
+from pwsops.operations.records import ProfileView
+from pwsops.profile import BackupProfile
+from pwsops.rules.model import ProfileState
+from pwsops.views import plans, wizard_words
+from pwsops.views.draft import STEP_FIELDS, Draft
 from pwsops.views.markup import Markup
+from pwsops.views.month import Month, tally
+from pwsops.views.nav import OVERVIEW, STEPS, WIZARD
 from pwsops.views.session import Session
+from pwsops.views.store import Trouble
+
+_BESIDE = """
+:host {
+  display: grid !important; gap: 12px; grid-auto-rows: max-content; grid-template-columns: minmax(0, 1fr);
+  height: auto !important;
+}
+@media (min-width: 1100px) { :host { align-items: start; grid-template-columns: minmax(380px, 4fr) minmax(0, 6fr); } }
+"""
 
 
 class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """Wizard."""
+    """Edits the profile that the address names, or a new one. What was typed waits in the session until it is saved."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._piece = Markup(session.act)
+        self._form = Markup(self._act, self._typed)
+        self._plan = Markup(session.act)
+        self._directory: tuple[object, DirectoryCheck | None] = (None, None)
+        self._entries: tuple[str, Sequence[DirectoryEntry]] | None = None
+        self._planned: tuple[object, plans.Days | None] = (None, None)
+        self._trouble: Trouble | None = None
+        self._saving = False
+        self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
 
     def __panel__(self) -> Any:
-        return self._piece
+        return self._view
 
     def refresh(self) -> None:
-        """Show the session's present place."""
+        """Show the draft at the address's step."""
+        # An answer may come when somebody has gone elsewhere already.
+        draft = self._draft() if self._session.nav.page == WIZARD else None
+        if draft is None:
+            return
+        self._check_directory(draft)
+        self._show_form(draft)
+        self._show_plan(draft)
+
+    def _draft(self) -> Draft | None:
+        name, drafts = self._session.nav.profile, self._session.drafts
+        if name not in drafts:
+            try:
+                drafts[name] = self._begin(name)
+            except NotFound as error:
+                self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
+                self._plan.html = ""
+                return None
+        return drafts[name]
+
+    def _begin(self, name: str) -> Draft:
+        ops, snapshot = self._session.ops, self._session.snapshot
+        if not name:
+            profile = ops.profiles.new()
+            if not profile.instance and len(snapshot.instances) == 1:
+                profile.instance = snapshot.instances[0]
+            return Draft(profile)
+        stored, view = ops.profiles.get(name), ops.profiles.view(name)
+        tripped = view.state is ProfileState.TRIPPED
+        draft = Draft(stored, stored, tripped=tripped)
+        if tripped:
+            draft.diagnosis = ops.profiles.diagnose(name)
+        return draft
+
+    def _problems(self, draft: Draft) -> dict[str, str]:
+        return draft.problems(lambda name: self._session.snapshot.profile(name) is not None)
+
+    def _show_form(self, draft: Draft) -> None:
+        snapshot, nav = self._session.snapshot, self._session.nav
+        problems = self._problems(draft)
+        wrong = {step: [key for key in keys if key in problems] for step, keys in STEP_FIELDS.items()}
+        shown = {
+            key: why for key, why in problems.items() if key in draft.touched or draft.pressed or key == "schedule"
+        }
+        blocked = next(iter(problems.values()), "") or self._unamended(draft)
+        self._form.show(
+            "wizard.html",
+            draft=draft,
+            text=draft.text,
+            step=nav.step,
+            last=STEPS,
+            wrong=wrong,
+            errors=defaultdict(str, shown),
+            blocked=blocked,
+            saving=self._saving,
+            trouble=self._trouble,
+            instances=snapshot.instances,
+            databases=wizard_words.databases(draft, snapshot),
+            instance_trouble=wizard_words.instance_trouble(draft, snapshot),
+            directory=wizard_words.directory(self._directory[1]),
+            entries=self._entries,
+            zones=wizard_words.zones(),
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _unamended(self, draft: Draft) -> str:
+        if draft.tripped and not draft.changed and not str(draft.text["note"]).strip():
+            return "Change what made it fail, or say in the note what was amended on the server."
+        return ""
+
+    def _show_plan(self, draft: Draft) -> None:
+        snapshot, nav = self._session.snapshot, self._session.nav
+        profile = draft.schedule()
+        zone = ZoneInfo(profile.timezone) if profile else snapshot.zone
+        month = Month.read(nav.month, snapshot.at.astimezone(zone))
+        runs: plans.Days = {}
+        if profile is not None:
+            key = (profile.summary(), profile.start, month.begin, snapshot.at.replace(second=0, microsecond=0))
+            if self._planned[0] != key:
+                self._planned = (key, self._preview(draft, profile, month.end(zone)))
+            runs = self._planned[1] or {}
+        values = plans.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
+        if profile is None:
+            values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
+        values["sentence"] = wizard_words.sentence(draft, profile)
+        self._plan.show("wizard_plan.html", **values)
+
+    def _preview(self, draft: Draft, profile: BackupProfile, until: datetime) -> plans.Days:
+        # What is stored goes on where it stands; what is changed is shown as if it began anew.
+        asked = draft.original.name if draft.original is not None and not draft.changed else profile
+        return tally(self._session.ops.profiles.preview(asked, until=until), ZoneInfo(profile.timezone))
+
+    def _typed(self, field: str, key: str, value: str | bool) -> None:
+        draft = self._draft()
+        if draft is not None:
+            draft.set(field, key, value)
+            if field == "instance":
+                self._entries = None
+            self._trouble = None
+            self.refresh()
+
+    def _act(self, action: str, key: str) -> None:
+        draft, nav = self._draft(), self._session.nav
+        if draft is None:
+            self._session.act(action, key)
+        elif action == "step":
+            nav.param.update(step=min(max(int(key), 1), STEPS))
+        elif action == "next":
+            self._next(draft)
+        elif action == "recommend":
+            draft.recommend()
+            self.refresh()
+        elif action == "browse":
+            self._browse(draft, key)
+        elif action == "use-directory":
+            draft.set("directory", "", key)
+            self._entries = None
+            self.refresh()
+        elif action == "save":
+            self._save(draft)
+        elif action == "leave":
+            self._session.drafts.pop(nav.profile, None)
+            nav.go(page=OVERVIEW, profile=nav.profile)
+        elif action == "again":
+            self._session.drafts.pop(nav.profile, None)
+            self._trouble = None
+            self.refresh()
+        else:
+            self._session.act(action, key)
+
+    def _next(self, draft: Draft) -> None:
+        step = self._session.nav.step
+        draft.touched.update(STEP_FIELDS[step])
+        if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
+            self._session.nav.step = step + 1
+        else:
+            self.refresh()
+
+    def _check_directory(self, draft: Draft) -> None:
+        asked = (draft.text["instance"], str(draft.text["directory"]).strip())
+        if asked == self._directory[0] or not all(asked):
+            return
+        self._directory = (asked, None)
+        instance, path = asked
+
+        def answered(answer: DirectoryCheck | Trouble) -> None:
+            if isinstance(answer, Trouble):
+                answer = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=answer.message)
+            if self._directory[0] == asked:
+                self._directory = (asked, answer)
+                self.refresh()
+
+        check = self._session.ops.databases.check_directory
+        self._session.ask("Checking the directory", lambda: check(instance, path), answered)
+
+    def _browse(self, draft: Draft, path: str) -> None:
+        instance = str(draft.text["instance"])
+        asked = path or str(draft.text["directory"]).strip() or "/"
+
+        def answered(answer: list[DirectoryEntry] | Trouble) -> None:
+            if isinstance(answer, Trouble):
+                self._trouble = answer
+            else:
+                self._entries = (asked, answer)
+            self.refresh()
+
+        browse = self._session.ops.databases.browse
+        if self._entries is not None and not path:
+            self._entries = None
+            self.refresh()
+            return
+        self._session.ask(
+            "Listing the directory",
+            lambda: [entry for entry in browse(instance, asked) if entry.is_directory],
+            answered,
+        )
+
+    def _save(self, draft: Draft) -> None:
+        draft.pressed = True
+        if self._saving or self._problems(draft) or self._unamended(draft):
+            self.refresh()
+            return
+        ops, before, profile = self._session.ops, draft.original, draft.profile()
+        self._saving, self._trouble = True, None
+        self.refresh()
+
+        def save() -> ProfileView:
+            if before is None:
+                return ops.profiles.create(profile)
+            return ops.profiles.save(before.name, profile, note=str(draft.text["note"]).strip(), seen=before)
+
+        self._session.ask("Saving the profile", save, self._saved)
+
+    def _saved(self, answer: ProfileView | Trouble) -> None:
+        self._saving = False
+        nav = self._session.nav
+        if isinstance(answer, Trouble):
+            self._trouble = answer
+            self.refresh()
+            return
+        self._session.drafts.pop(nav.profile, None)
+        nav.go(page=OVERVIEW, profile=answer.name)

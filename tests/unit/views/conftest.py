@@ -115,6 +115,7 @@ class FakeOperations:
             preview=self._preview,
             activate=self._does("activate"),
             deactivate=self._does("deactivate"),
+            delete=self._does("delete"),
         )
         self.runs = SimpleNamespace(
             list=lambda limit, offset=0: self.run_views[offset : offset + limit],

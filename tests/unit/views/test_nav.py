@@ -21,19 +21,21 @@ def test_an_address_names_what_differs_and_reads_back_the_same() -> None:
 @pytest.mark.parametrize(
     "search",
     [
-        "?page=wizard",
+        "?page=wizardry",
         "?run=-1",
         "?run=<script>",
         "?month=2026-13",
         "?month=0000-01",
-        "?offset=9" + "9" * 30,
+        "?opened=9" + "9" * 30,
+        "?step=0",
+        "?step=two",
         "?x=1",
         "?%",
     ],
 )
 def test_what_an_address_says_amiss_is_taken_as_unsaid(search: str) -> None:
     nav = Nav()
-    nav.go(page="runs", offset=50)
+    nav.go(page="runs", opened=50)
     nav.read(search)
     assert nav.search() == ""
 

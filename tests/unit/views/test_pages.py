@@ -158,7 +158,7 @@ def test_red_and_orange_profiles_stand_first(ops: FakeOperations, frame: Frame) 
         make_profile("C", id=3, health=Health.RED, state=ProfileState.TRIPPED),
     ]
     frame._session._take(frame._session.store.snapshot())
-    assert re.findall(r'<tr class="([^"]*)" data-action="select" data-key="(\w)"', html(frame)) == [
+    assert re.findall(r'<tr class="([^"]*)" data-action="select" data-double="edit" data-key="(\w)"', html(frame)) == [
         ("is-red", "C"), ("is-orange", "B"), ("", "A"),
     ]  # fmt: skip
 
@@ -178,6 +178,72 @@ def test_a_selected_profile_has_its_own_plan_and_switches(ops: FakeOperations, f
     assert ops.done == [("deactivate", "A"), ("activate", "B")]
     act(frame, "select-all")
     assert "Runs to come: all profiles" in html(frame)
+
+
+def piece(frame: Frame, name: str) -> Markup:
+    found = getattr(frame._page, name)
+    assert isinstance(found, Markup)
+    return found
+
+
+def test_without_a_selection_the_toolbar_says_so(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views.append(make_profile("B", id=2))
+    frame._session._take(frame._session.store.snapshot())
+    edit = re.search(r"<button[^>]*Edit the selected profile[^>]*>", html(frame))
+    assert edit is not None
+    assert 'aria-disabled="true" title="Select a profile first."' in edit.group()
+    act(frame, "select", "B")
+    assert "Select a profile first." not in html(frame)
+
+
+def test_deleting_asks_says_what_stays_and_may_be_left(ops: FakeOperations, frame: Frame) -> None:
+    profiles = piece(frame, "_profiles")
+    profiles._handle_msg({"action": "delete", "key": "Vaults"})
+    assert "Its history stays, and every backup it took stays in" in profiles.html
+    profiles._handle_msg({"action": "keep", "key": "Vaults"})
+    assert "Its history stays" not in profiles.html
+    profiles._handle_msg({"action": "delete", "key": "Vaults"})
+    profiles._handle_msg({"action": "delete-now", "key": "Vaults"})
+    assert ops.done == [("delete", "Vaults")]
+    assert "Its history stays" not in profiles.html
+
+
+def test_a_double_click_opens_the_wizard_on_it(frame: Frame) -> None:
+    piece(frame, "_profiles")._handle_msg({"action": "edit", "key": "Vaults"})
+    assert (frame._session.nav.page, frame._session.nav.profile) == ("wizard", "Vaults")
+
+
+def test_failing_profiles_show_what_the_server_said_below_the_list(ops: FakeOperations, frame: Frame) -> None:
+    told = [Message(text="Cannot open backup device.", at=NOW, number=3201, severity=16, is_error=True)]
+    failed = make_run(7, RunStatus.FAILED, items=[make_item(error="Cause.", hint="Step.", messages=told)])
+    missed = make_run(8, RunStatus.MISSED, summary="the service was not running", items=[])
+    ops.run_views = [missed, failed]
+    ops.profile_views = [
+        make_profile("A", health=Health.ORANGE, last_run=failed),
+        make_profile("B", id=2, health=Health.ORANGE, last_run=missed),
+    ]
+    frame._session._take(frame._session.store.snapshot())
+    shown = piece(frame, "_messages").html
+    assert shown.index("Cause.") < shown.index("Step.") < shown.index("3201")
+    assert "the service was not running" in shown
+
+
+def test_many_profiles_can_be_searched(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [make_profile(f"p{number:02}", id=number) for number in range(30)]
+    frame._session._take(frame._session.store.snapshot())
+    profiles = piece(frame, "_profiles")
+    assert profiles.html.count("data-double") == 30
+    profiles._handle_msg({"field": "search", "value": "P07"})
+    assert re.findall(r'data-double="edit" data-key="(\w+)"', profiles.html) == ["p07"]
+    profiles._handle_msg({"field": "search", "value": "nothing like it"})
+    assert "No profile has that" in profiles.html
+
+
+def test_the_plan_of_many_profiles_is_worked_out_beside(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [make_profile(f"p{number:02}", id=number) for number in range(30)]
+    frame._session._take(frame._session.store.snapshot())
+    assert "to come in November 2026" in piece(frame, "_plan").html
+    assert len(set(ops.previews) - {"Vaults"}) == 30
 
 
 def test_the_month_goes_forward_and_back_but_not_before_the_present(frame: Frame) -> None:
@@ -227,13 +293,6 @@ def test_the_history_stays_when_the_last_profile_is_gone(ops: FakeOperations, fr
     frame._session._take(frame._session.store.snapshot())
     assert "No profile yet" in html(frame)
     assert "Latest runs" in html(frame)
-
-
-def test_the_scheme_reaches_the_picture(frame: Frame) -> None:
-    frame._view.dark_theme = True
-    assert frame._page._calendar._dark is True
-    frame._view.dark_theme = False
-    assert frame._page._calendar._dark is False
 
 
 def test_unknown_clicks_do_nothing(ops: FakeOperations, frame: Frame) -> None:

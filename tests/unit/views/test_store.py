@@ -9,7 +9,7 @@ from pwsops.errors import EngineError
 from pwsops.rules.model import Health, RunStatus
 from pwsops.views import state
 from pwsops.views.store import Store
-from tests.unit.views.conftest import NOW, FakeOperations, FixedClock, make_profile, make_run
+from tests.unit.views.conftest import FakeOperations, FixedClock, make_profile, make_run
 
 
 def test_a_snapshot_has_the_last_run_of_a_profile_in_trouble_with_its_items(ops: FakeOperations, store: Store) -> None:
@@ -67,40 +67,6 @@ def test_the_version_differs_when_anything_shown_may(ops: FakeOperations, store:
     versions.append(store.watcher.version())
     assert len({repr(version) for version in versions}) == 4
     assert store.watcher.version() == versions[-1]
-
-
-def test_a_plan_is_made_once_and_what_is_over_is_left_out(ops: FakeOperations, store: Store) -> None:
-    profile = make_profile()
-    until = NOW + timedelta(days=1)
-    assert len(store.plan(profile, until)) == 4
-    assert isinstance(store.clock, FixedClock)
-    store.clock.at += timedelta(hours=7)
-    assert len(store.plan(profile, until)) == 2
-    assert ops.previews == ["Vaults"]
-
-
-def test_a_plan_is_made_anew_when_the_profile_has_changed(ops: FakeOperations, store: Store) -> None:
-    until = NOW + timedelta(days=1)
-    store.plan(make_profile(), until)
-    store.plan(make_profile(schedule="every day"), until)
-    assert len(ops.previews) == 2
-
-
-def test_a_profile_that_is_off_has_no_plan(ops: FakeOperations, store: Store) -> None:
-    assert store.plan(make_profile(next_due_at=None), NOW + timedelta(days=1)) == []
-    assert ops.previews == []
-
-
-def test_plans_are_not_kept_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pwsops.views.store._PLANS", 3)
-    for number in range(10):
-        store.plan(make_profile(f"p{number}", id=number), NOW + timedelta(hours=1))
-    assert len(store._plans) <= 3
-
-
-def test_a_profile_s_zone_is_its_own(store: Store) -> None:
-    assert str(store.zone_of(make_profile())) == "Europe/Berlin"
-    assert store.zone_of(make_profile()) is store.zone_of(make_profile())
 
 
 def test_the_zone_shown_is_the_settings_or_the_machine_s(

@@ -1,0 +1,30 @@
+"""Why a profile fails: its last errors, what changed since it last worked, and what would be lost meanwhile."""
+
+from __future__ import annotations
+
+from pwsops.catalogue import audit, runs
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_profile
+from pwsops.operations.records import AuditEntry, Diagnosis
+from pwsops.operations.views import run_views
+from pwsops.rules import breaker
+from pwsops.rules.model import RunStatus
+
+_CHANGES = 8
+
+
+def diagnose(context: Context, name: str) -> Diagnosis:
+    """Diagnose a profile; raises `NotFound`."""
+    with context.core.catalogue.read() as connection:
+        row = find_profile(connection, name)
+        failed = runs.listing(connection, profile=name, status=RunStatus.FAILED, limit=breaker.LIMIT)
+        worked = runs.listing(connection, profile=name, status=RunStatus.SUCCEEDED, limit=1)
+        last_success = run_views(connection, worked)[0] if worked else None
+        since = None if last_success is None else last_success.finished_at
+        changes = audit.about(connection, subject=row.name, since=since, limit=_CHANGES)
+        return Diagnosis(
+            failures=tuple(run_views(connection, failed, with_messages=True)),
+            last_success=last_success,
+            changes=tuple(AuditEntry(**change) for change in changes),
+            tripped_at=row.tripped_at,
+        )

@@ -1,0 +1,239 @@
+"""A profile while it is being typed: the text of every field, and what is wrong with it. Knows no page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from pwsops.errors import InvalidInput
+from pwsops.operations.records import Diagnosis
+from pwsops.profile import WEEKDAYS, BackupProfile
+from pwsops.rules.model import Unit
+
+WITHIN_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
+STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
+    1: ("name", "instance", "databases", "directory"),
+    2: ("every", "at", "between_from", "between_to", "month_day", "start", "until", "timezone", "schedule"),
+    3: ("renew_day", "time_limit_h", "note"),
+}
+"""Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
+_RECOMMENDED = {"every": "1", "unit": "h", "between_from": "", "between_to": "", "incremental": True, "renew": "weekly"}
+
+
+class Draft:
+    """What somebody has typed so far.
+
+    Attributes
+    ----------
+    text
+        Every field by its name, as typed: text, or a truth for a check box.
+    databases, weekdays
+        What is ticked: names, and numbers with Monday 0.
+    original
+        The stored profile that is edited, as it was when the draft was begun; None for a new one.
+    touched, pressed
+        Fields that somebody has been at, and whether saving was tried: before that, an empty field is no mistake.
+    diagnosis
+        Of a profile that was switched off.
+    """
+
+    def __init__(self, profile: BackupProfile, original: BackupProfile | None = None, *, tripped: bool = False) -> None:
+        self.original = original
+        self.tripped = tripped
+        self.databases = list(profile.databases)
+        self.weekdays = set(profile.weekdays)
+        self.text: dict[str, Any] = _as_text(profile)
+        self.touched: set[str] = set()
+        self.pressed = False
+        self.diagnosis: Diagnosis | None = None
+
+    def set(self, field: str, key: str, value: str | bool) -> None:
+        """Take what was typed or ticked; `key` says which box of several. What no form has is passed over."""
+        self.touched.add(field)
+        if field == "databases":
+            self._tick(self.databases, key, bool(value))
+        elif field == "weekdays" and key in WEEKDAYS:
+            (self.weekdays.add if value else self.weekdays.discard)(WEEKDAYS.index(key))
+        elif field in self.text and isinstance(value, type(self.text[field])):
+            if field == "instance" and value != self.text["instance"]:
+                self.databases.clear()
+            self.text[field] = value
+
+    @staticmethod
+    def _tick(chosen: list[str], name: str, ticked: bool) -> None:
+        if ticked and name not in chosen:
+            chosen.append(name)
+        elif not ticked and name in chosen:
+            chosen.remove(name)
+
+    def recommend(self) -> None:
+        """Take the recommended concept: an incremental every hour, a full every week."""
+        self.text.update(_RECOMMENDED, renew_weekday="sun")
+        self.weekdays.clear()
+
+    def problems(self, taken: Callable[[str], bool] = lambda name: False) -> dict[str, str]:
+        """Give what is wrong, by field. `taken` tells whether another profile has a name."""
+        found = dict(self._read_all()[1])
+        name = str(self.text["name"])
+        if not name.strip():
+            found["name"] = "Give it a name that tells what it protects."
+        elif taken(name) and (self.original is None or name != self.original.name):
+            found["name"] = "Another profile has this name. Choose another one, or edit that profile."
+        if not self.text["instance"]:
+            found["instance"] = "Choose where the databases live."
+        if not self.databases:
+            found["databases"] = "Choose at least one database."
+        if not str(self.text["directory"]).strip():
+            found["directory"] = "Name a directory on the database server."
+        if not found:
+            try:
+                self._built().check()
+            except InvalidInput as error:
+                where = "name" if "name" in error.message.partition(": it has a ")[2][:5] else "schedule"
+                found[where] = f"{error.message} {error.hint}"
+        return found
+
+    def profile(self) -> BackupProfile:
+        """Give the profile that is meant; raises `InvalidInput` for the first thing that cannot be read."""
+        problems = self._read_all()[1]
+        if problems:
+            raise InvalidInput("The profile cannot be saved.", hint=next(iter(problems.values())))
+        return self._built()
+
+    def schedule(self) -> BackupProfile | None:
+        """Give a profile with the schedule as it stands, for a preview; None while it cannot be read."""
+        values, problems = self._read_all()
+        if problems.keys() - {"time_limit_h"}:
+            return None
+        profile = BackupProfile(**{**values, "time_limit_h": 24.0, "name": "preview"})
+        try:
+            profile.recurrence()
+            profile.renewal()
+            profile.param.update(instance="x", databases=["x"], directory="/")
+            profile.check()
+        except InvalidInput:
+            return None
+        return profile
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs from the stored profile."""
+        try:
+            return self.original is None or self.profile().fields() != self.original.fields()
+        except InvalidInput:
+            return True
+
+    def _built(self) -> BackupProfile:
+        return BackupProfile(**self._read_all()[0])
+
+    def _read_all(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Give the fields of a profile as far as they can be read, and what is wrong with the others."""
+        text, problems = self.text, dict[str, str]()
+
+        def read(field: str, parse: Callable[[str], Any], why: str, *, needed: bool = False) -> Any:
+            typed = str(text[field]).strip()
+            if not typed and not needed:
+                return None
+            try:
+                return parse(typed)
+            except ValueError:
+                problems[field] = why
+                return None
+
+        unit = text["unit"]
+        monthly, within = unit == Unit.MONTH, unit in WITHIN_DAY
+        values: dict[str, Any] = {
+            "name": text["name"],
+            "instance": text["instance"],
+            "databases": list(self.databases),
+            "directory": str(text["directory"]).strip(),
+            "every": read("every", _positive, "Give a whole number, 1 or more.", needed=True) or 1,
+            "unit": unit,
+            "at": None if within else read("at", time.fromisoformat, "Give a time of day, such as 02:30."),
+            "between_from": read("between_from", time.fromisoformat, "Give a time of day.") if within else None,
+            "between_to": read("between_to", time.fromisoformat, "Give a time of day.") if within else None,
+            "weekdays": [] if monthly else sorted(self.weekdays),
+            "on_day": self._month_day(read) if monthly else "",
+            "start": read("start", datetime.fromisoformat, "Give a date and a time.", needed=True),
+            "until": read("until", date.fromisoformat, "Give a date, or leave it empty for no end."),
+            "timezone": str(text["timezone"]).strip(),
+            "incremental": text["incremental"],
+            "renew_full": self._renewal(read),
+            "timestamp": text["timestamp"],
+            "active": text["active"],
+            "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
+        }
+        if within and (values["between_from"] is None) != (values["between_to"] is None):
+            missing = "between_from" if values["between_from"] is None else "between_to"
+            problems.setdefault(missing, "Give both ends of the window, or neither.")
+        return values, problems
+
+    def _month_day(self, read: Callable[..., Any]) -> str:
+        if self.text["month_which"] == "day":
+            day = read("month_day", _day, "Give a day from 1 to 31, or leave it empty for that of the start.")
+            return "" if day is None else str(day)
+        return f"{self.text['month_which']}:{self.text['month_weekday']}"
+
+    def _renewal(self, read: Callable[..., Any]) -> str:
+        period = self.text["renew"]
+        if not self.text["incremental"] or period == "never":
+            # What a profile without incrementals says of its renewal means nothing; it stays as it was.
+            return "never" if self.text["incremental"] else str(self.text["renew_kept"])
+        if period == "weekly":
+            return f"weekly:{self.text['renew_weekday']}"
+        return f"monthly:{read('renew_day', _day, 'Give a day from 1 to 31.', needed=True) or 1}"
+
+
+def _as_text(profile: BackupProfile) -> dict[str, Any]:
+    which, _, weekday = profile.on_day.partition(":")
+    period, _, day = profile.renew_full.partition(":")
+    limit = profile.time_limit_h
+    return {
+        "name": profile.name,
+        "instance": profile.instance,
+        "directory": profile.directory,
+        "every": str(profile.every),
+        "unit": profile.unit,
+        "at": _clock(profile.at),
+        "between_from": _clock(profile.between_from),
+        "between_to": _clock(profile.between_to),
+        "month_which": which if weekday else "day",
+        "month_day": "" if weekday else which,
+        "month_weekday": weekday or "mon",
+        "start": "" if profile.start is None else profile.start.isoformat(timespec="minutes"),
+        "until": "" if profile.until is None else profile.until.isoformat(),
+        "timezone": profile.timezone,
+        "incremental": profile.incremental,
+        "renew": period,
+        "renew_kept": profile.renew_full,
+        "renew_weekday": day if period == "weekly" and day else "sun",
+        "renew_day": day if period == "monthly" and day else "1",
+        "timestamp": profile.timestamp,
+        "active": profile.active,
+        "time_limit_h": f"{limit:g}",
+        "note": "",
+    }
+
+
+def _clock(value: time | None) -> str:
+    return "" if value is None else value.isoformat(timespec="minutes")
+
+
+def _positive(typed: str) -> int:
+    if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed[:9]) == int(typed)):
+        raise ValueError(typed)
+    return int(typed)
+
+
+def _day(typed: str) -> int:
+    if not (typed.isascii() and typed.isdecimal() and len(typed) < 3 and 1 <= int(typed) <= 31):
+        raise ValueError(typed)
+    return int(typed)
+
+
+def _hours(typed: str) -> float:
+    hours = float(typed)
+    if not 0.01 <= hours <= 720:
+        raise ValueError(typed)
+    return hours

@@ -1,0 +1,94 @@
+"""The runs to come of all profiles, worked out once for all pages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pwsops.operations.records import ProfileView
+from pwsops.views.month import Month, Tally, tally, together, told
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+Days = Mapping[date, Tally]
+LISTED = 9
+_KEPT = 2_000
+"""How many plans are kept: one a profile and month."""
+
+
+class Plans:
+    """Plans by profile and month, kept until the profile changes or has run.
+
+    Always from a profile's next run on, since a run's kind may depend on the one before. Safe from several threads.
+    """
+
+    def __init__(self, ops: Operations) -> None:
+        self._ops = ops
+        self._lock = threading.Lock()
+        self._plans: dict[tuple[object, ...], Days] = {}
+        self._sum: tuple[object, Days] = (None, {})
+        self._zones: dict[tuple[object, ...], tzinfo] = {}
+
+    def known(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days | None:
+        """Give the runs of these profiles by day, if all of it is known already."""
+        keys = [_key(profile, month, zone) for profile in profiles if profile.next_due_at is not None]
+        with self._lock:
+            if self._sum[0] == keys:
+                return self._sum[1]
+            if any(key not in self._plans for key in keys):
+                return None
+            self._sum = (keys, together([self._plans[key] for key in keys]))
+            return self._sum[1]
+
+    def work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days:
+        """Give the runs of these profiles by day. Takes some milliseconds for each profile that is not known yet."""
+        for profile in profiles:
+            key = _key(profile, month, zone)
+            if profile.next_due_at is None or key in self._plans:
+                continue
+            found = self._ops.profiles.preview(profile.name, start=profile.next_due_at, until=month.end(zone))
+            with self._lock:
+                if len(self._plans) >= max(_KEPT, 2 * len(profiles)):
+                    self._plans.clear()
+                self._plans[key] = tally(found, zone, profile.name)
+        return self.known(profiles, month, zone) or {}
+
+    def zone_of(self, profile: ProfileView) -> tzinfo:
+        """Give a profile's own time zone; kept until its schedule changes."""
+        key = (profile.id, profile.name, profile.schedule)
+        with self._lock:
+            known = self._zones.get(key)
+        if known is None:
+            known = ZoneInfo(self._ops.profiles.get(profile.name).timezone)
+            with self._lock:
+                self._zones[key] = known
+        return known
+
+
+def _key(profile: ProfileView, month: Month, zone: tzinfo) -> tuple[object, ...]:
+    shown = (profile.id, profile.name, profile.schedule, profile.next_due_at, profile.next_kind)
+    return (*shown, month.begin, str(zone))
+
+
+def picture(runs: Days | None, month: Month, *, title: str, now: datetime, zone: tzinfo, **more: Any) -> dict[str, Any]:
+    """Give what the template of the calendar shows; None for `runs` says that they are being worked out."""
+    inside = month.inside(runs or {})
+    listed = [] if inside is None else inside.runs[:LISTED]
+    summary = "Working out the runs to come …" if runs is None else told(inside, month)
+    values = {
+        "title": title,
+        "several": False,
+        "named": True,
+        "month": month,
+        "weeks": month.weeks(runs or {}),
+        "summary": summary,
+        "runs": listed,
+        "more": 0 if inside is None else inside.count - len(listed),
+        "now": now,
+        "zone": zone,
+    }
+    return values | more

@@ -1,0 +1,80 @@
+"""What the wizard says about a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import available_timezones
+
+from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.profile import BackupProfile
+from pwsops.views import words
+from pwsops.views.draft import Draft
+from pwsops.views.store import Snapshot, Trouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One database that can be ticked; `note` says its size, or why it may fail."""
+
+    name: str
+    ticked: bool
+    note: str = ""
+    doubtful: bool = False
+
+
+def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
+    """Give the instance's databases as it lists them now; those that were chosen and are gone come last."""
+    rows = [row.view for row in snapshot.databases if row.instance == draft.text["instance"]]
+    listed = [
+        Choice(
+            name=row.name,
+            ticked=row.name in draft.databases,
+            note=words.size(row.size_bytes) if row.state is DatabaseState.ONLINE else row.reason or row.state.value,
+            doubtful=row.state is not DatabaseState.ONLINE,
+        )
+        for row in rows
+        if row.state is not DatabaseState.GONE or row.name in draft.databases
+    ]
+    names = {row.name for row in rows}
+    return [*listed, *(Choice(name=name, ticked=True) for name in draft.databases if name not in names)]
+
+
+def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
+    """Give why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
+    name = draft.text["instance"]
+    if not name or any(row.instance == name for row in snapshot.databases):
+        return None
+    if snapshot.troubles:
+        return snapshot.troubles[0]
+    return Trouble(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
+
+
+def directory(found: DirectoryCheck | None) -> tuple[str, str]:
+    """Say what was found about the directory, as (help, warning). Never more than a warning: only a run can tell."""
+    if found is None:
+        return ("", "")
+    if found.status is DirectoryStatus.OK:
+        free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
+        return (f"The server can write there{free}.", "")
+    if found.status is DirectoryStatus.MISSING:
+        return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
+    return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
+
+
+@cache
+def zones() -> Sequence[str]:
+    """Give the names of all time zones."""
+    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
+def sentence(draft: Draft, profile: BackupProfile | None) -> str:
+    """Sum the profile up, as far as it goes."""
+    where = str(draft.text["directory"]).strip()
+    what = f"Backs up {words.listed(draft.databases)}" if draft.databases else "Runs"
+    into = f" into {where}" if where else ""
+    when = profile.summary() if profile else "by a schedule that cannot be read yet"
+    files = "a new file each run" if draft.text["timestamp"] else "the last file is overwritten"
+    state = "It starts as soon as it is saved" if draft.text["active"] else "It stays inactive until it is activated"
+    return f"{what}{into}{',' if draft.databases else ''} {when}; {files}. {state}."

@@ -1,0 +1,126 @@
+"""The wizard in a real browser: by mouse and by keyboard, while the calendar follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pwsops.operations import Operations
+from tests.browser.serving import Served
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Any]
+
+
+def calendar(page: Page) -> Any:
+    return page.get_by_role("table", name="Calendar of the runs to come")
+
+
+def test_a_profile_is_made_while_the_calendar_follows(
+    served: Served, visit: Open, ops: Operations, tmp_path: Path
+) -> None:
+    page = visit(served.url).page
+    page.get_by_role("link", name="New").click()
+    page.get_by_label("Name of the profile").fill("Family")
+    page.get_by_label("family-vault.sqlite3").check()
+    page.get_by_label("Directory on the database server").fill(str(tmp_path))
+    expect(page.get_by_text(re.compile("The server can write there"))).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page).to_have_url(re.compile("step=2"))
+    hourly = calendar(page).inner_text()
+    page.get_by_label("Unit").select_option("d")
+    page.get_by_label("At", exact=True).fill("03:15")
+    expect(page.get_by_text(re.compile("every day at 03:15"))).to_be_visible()
+    expect(calendar(page)).to_contain_text("03:15")
+    assert calendar(page).inner_text() != hourly
+    every = page.get_by_label("Every", exact=True)
+    every.fill("")
+    expect(page.get_by_text("Give a whole number, 1 or more.")).to_be_visible()
+    every.press_sequentially("2")
+    expect(page.get_by_text(re.compile("every 2 days at 03:15"))).to_be_visible()
+    expect(every).to_have_value("2")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("Activate it").uncheck()
+    page.get_by_role("button", name="Create the profile").click()
+    expect(page.get_by_role("row").filter(has_text="Family")).to_contain_text("inactive")
+    made = ops.profiles.get("Family")
+    assert (made.databases, made.every, made.unit, made.active) == (["family-vault.sqlite3"], 2, "d", False)
+
+
+def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Operations, tmp_path: Path) -> None:
+    page = visit(f"{served.url}?page=wizard").page
+    expect(page.get_by_label("Name of the profile")).to_be_focused()
+    page.keyboard.type("By keys")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Instance")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("company-vault.sqlite3")).to_be_focused()
+    page.keyboard.press("Space")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(page.get_by_label("Directory on the database server")).to_be_focused()
+    page.keyboard.type(str(tmp_path))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("step=2"))
+    page.get_by_label("Every", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("step=3"))
+    page.get_by_label("Time limit in hours").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row").filter(has_text="By keys")).to_be_visible()
+    assert ops.profiles.get("By keys").databases == ["company-vault.sqlite3"]
+
+
+def test_steps_have_addresses_and_what_was_typed_survives_going_back(served: Served, visit: Open) -> None:
+    page = visit(f"{served.url}?page=wizard").page
+    page.get_by_label("Name of the profile").fill("Not lost")
+    page.get_by_role("button", name="When").click()
+    expect(page).to_have_url(re.compile("step=2"))
+    page.go_back()
+    expect(page.get_by_label("Name of the profile")).to_have_value("Not lost")
+    page.go_forward()
+    expect(page.get_by_label("Every", exact=True)).to_be_visible()
+
+
+def test_a_double_click_opens_it_and_what_is_wrong_is_said_at_its_field(served: Served, visit: Open) -> None:
+    page = visit(served.url).page
+    page.get_by_role("row").filter(has_text="samples:").dblclick()
+    expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
+    field = page.get_by_label("Directory on the database server")
+    field.fill("/nowhere/at/all")
+    expect(page.get_by_text(re.compile("The server has no such directory"))).to_be_visible()
+    field.fill("")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("button", name="Save")).to_have_attribute("aria-disabled", "true")
+
+
+def test_the_server_is_browsed_for_the_directory(served: Served, visit: Open, tmp_path: Path) -> None:
+    (tmp_path / "a place").mkdir()
+    page = visit(f"{served.url}?page=wizard&profile=Vaults").page
+    page.get_by_label("Directory on the database server").fill(str(tmp_path))
+    page.get_by_role("button", name="Browse the server").click()
+    page.get_by_role("button", name="a place/").click()
+    page.get_by_role("button", name=f"Use {tmp_path / 'a place'}").click()
+    expect(page.get_by_label("Directory on the database server")).to_have_value(str(tmp_path / "a place"))
+
+
+def test_deleting_asks_first_and_keeps_the_history(served: Served, visit: Open, ops: Operations) -> None:
+    page = visit(served.url).page
+    page.get_by_role("button", name="Start now: Vaults").click()
+    expect(page.get_by_role("row").filter(has_text="by hand")).to_contain_text("succeeded")
+    page.get_by_role("button", name="Delete the selected profile").click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_contain_text("Its history stays")
+    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Delete the selected profile").click()
+    page.get_by_role("button", name="Delete Vaults").click()
+    expect(page.get_by_role("heading", name="No profile yet")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="by hand")).to_contain_text("succeeded")
+    assert ops.profiles.list() == []

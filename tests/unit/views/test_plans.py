@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pwsops.views import plans
+from pwsops.views.month import Month
+from pwsops.views.plans import Plans, picture
+from tests.unit.views.conftest import NOW, FakeOperations, make_profile
+
+UTC = ZoneInfo("UTC")
+MONTH = Month.read("", NOW)
+
+
+@pytest.fixture
+def planner(ops: FakeOperations) -> Plans:
+    return Plans(ops)  # type: ignore[arg-type]
+
+
+def test_a_plan_is_made_once_and_anew_when_the_profile_has_changed(ops: FakeOperations, planner: Plans) -> None:
+    profiles = [make_profile(), make_profile("Other", id=2)]
+    assert planner.known(profiles, MONTH, UTC) is None
+    found = planner.work_out(profiles, MONTH, UTC)
+    assert planner.known(profiles, MONTH, UTC) is found
+    assert planner.work_out(profiles, MONTH, UTC) is found
+    assert ops.previews == ["Vaults", "Other"]
+    planner.work_out([make_profile(schedule="every day")], MONTH, UTC)
+    assert ops.previews == ["Vaults", "Other", "Vaults"]
+
+
+def test_another_month_or_zone_is_another_plan(ops: FakeOperations, planner: Plans) -> None:
+    profiles = [make_profile()]
+    planner.work_out(profiles, MONTH, UTC)
+    assert planner.known(profiles, Month.read("2027-01", NOW), UTC) is None
+    assert planner.known(profiles, MONTH, ZoneInfo("Asia/Tokyo")) is None
+
+
+def test_a_profile_that_is_off_has_no_plan(ops: FakeOperations, planner: Plans) -> None:
+    assert planner.work_out([make_profile(next_due_at=None)], MONTH, UTC) == {}
+    assert ops.previews == []
+
+
+def test_plans_are_not_kept_without_end(planner: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "_KEPT", 3)
+    for number in range(10):
+        assert planner.work_out([make_profile(f"p{number}", id=number)], MONTH, UTC)
+    assert len(planner._plans) <= 3
+
+
+def test_a_profile_s_zone_is_its_own_and_asked_for_once(planner: Plans) -> None:
+    assert str(planner.zone_of(make_profile())) == "Europe/Berlin"
+    assert planner.zone_of(make_profile()) is planner.zone_of(make_profile())
+
+
+def test_the_picture_lists_the_next_runs_and_counts_the_others(planner: Plans) -> None:
+    runs = planner.work_out([make_profile()], MONTH, UTC)
+    shown = picture(runs, MONTH, title="x", now=NOW, zone=UTC)
+    inside = MONTH.inside(runs)
+    assert inside is not None
+    assert len(shown["runs"]) == plans.LISTED
+    assert shown["more"] == inside.count - plans.LISTED > 0
+
+
+def test_while_it_is_worked_out_the_picture_says_so() -> None:
+    shown = picture(None, MONTH, title="x", now=NOW, zone=UTC)
+    assert (shown["summary"], shown["runs"], shown["more"]) == ("Working out the runs to come …", [], 0)

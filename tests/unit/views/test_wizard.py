@@ -1,0 +1,265 @@
+"""The wizard over real operations on a server that does as it is told."""
+
+from __future__ import annotations
+
+import html as escaping
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.errors import EngineError
+from pwsops.rules.model import ProfileState
+from pwsops.views.pages.wizard import Wizard
+from pwsops.views.session import Session
+from pwsops.views.store import Store
+from tests.homes import Home
+
+Open = Callable[..., "Shown"]
+
+
+class Shown:
+    """An open wizard, and what somebody does in it."""
+
+    def __init__(self, session: Session, **where: object) -> None:
+        session.nav.go(page="wizard", **where)
+        self.session = session
+        self.page = Wizard(session)
+        session.on_change = self.page.refresh
+
+    @property
+    def form(self) -> str:
+        return escaping.unescape(self.page._form.html)
+
+    @property
+    def plan(self) -> str:
+        return self.page._plan.html
+
+    def type(self, key: str = "", **fields: str | bool) -> None:
+        for field, value in fields.items():
+            self.page._form._handle_msg({"field": field, "key": key, "value": value})
+
+    def press(self, action: str, key: str = "") -> None:
+        self.page._form._handle_msg({"action": action, "key": key})
+
+    def fill(self, **fields: str | bool) -> None:
+        self.type("one", databases=True)
+        self.type(**{"name": "New one", "directory": "/media", **fields})
+
+    def heading(self) -> str:
+        found = re.search(r"<h1[^>]*>([^<]*)</h1>", self.form)
+        return "" if found is None else found.group(1)
+
+
+@pytest.fixture
+def wizard(home: Home) -> Open:
+    store = Store(home.ops, clock=home.clock)
+    return lambda **where: Shown(Session(store, None), **where)
+
+
+def names(home: Home) -> list[str]:
+    return [profile.name for profile in home.ops.profiles.list()]
+
+
+def test_a_new_profile_starts_from_the_settings_and_the_only_instance(home: Home, wizard: Open) -> None:
+    home.ops.settings.set("directory", "/preset")
+    home.ops.settings.set("every", "3")
+    shown = wizard()
+    assert shown.heading() == "New profile"
+    assert 'value="/preset"' in shown.form
+    assert '<option value="srv" selected>' in shown.form
+    assert "every 3 hours" in shown.plan
+
+
+def test_three_steps_make_a_profile_and_lead_back_to_it(home: Home, wizard: Open) -> None:
+    shown = wizard()
+    shown.fill()
+    shown.press("next")
+    assert shown.session.nav.step == 2
+    shown.type(every="2", unit="d", at="04:00")
+    assert "every 2 days at 04:00" in shown.plan
+    shown.press("next")
+    shown.type(active=False)
+    shown.press("save")
+    made = home.ops.profiles.get("New one")
+    assert (made.databases, made.every, made.unit, made.active) == (["one"], 2, "d", False)
+    assert (shown.session.nav.page, shown.session.nav.profile) == ("overview", "New one")
+    assert shown.session.drafts == {}
+
+
+def test_a_step_with_gaps_is_not_left_and_says_what_is_missing(wizard: Open) -> None:
+    shown = wizard()
+    assert "Give it a name" not in shown.form
+    shown.press("next")
+    assert shown.session.nav.step == 1
+    assert "Give it a name" in shown.form
+    assert "Choose at least one database." in shown.form
+    assert 'aria-invalid="true"' in shown.form
+
+
+def test_a_step_may_be_chosen_by_itself_and_saving_waits_for_all(home: Home, wizard: Open) -> None:
+    shown = wizard()
+    shown.press("step", "3")
+    assert "Give it a name" in re.findall(r"<button[^>]*data-action=\"save\"[^>]*>", shown.form)[0]
+    shown.press("save")
+    assert names(home) == []
+    shown.press("step", "9")
+    assert shown.session.nav.step == 3
+
+
+def test_the_calendar_follows_what_is_typed(wizard: Open) -> None:
+    shown = wizard(step=2)
+    hourly = shown.plan
+    shown.type(every="x")
+    assert "as soon as the fields of the interval can be read" in shown.plan
+    assert "Give a whole number" in shown.form
+    shown.type(every="1")
+    assert shown.plan == hourly
+    shown.type(unit="w")
+    assert shown.plan != hourly
+    shown.press("recommend")
+    assert "every hour, full on Sundays" in shown.plan
+
+
+def test_the_end_date_ends_the_calendar(wizard: Open) -> None:
+    shown = wizard(step=2)
+    shown.type(until="2026-03-03")
+    assert "Wednesday 4 March 2026: no run to come" in shown.plan
+    assert "Tuesday 3 March 2026: no run to come" not in shown.plan
+
+
+def test_what_was_typed_waits_until_it_is_saved_or_left(home: Home, wizard: Open) -> None:
+    shown = wizard()
+    shown.type(name="Half done")
+    again = Wizard(shown.session)
+    assert 'value="Half done"' in again._form.html
+    shown.press("leave")
+    assert shown.session.nav.page == "overview"
+    assert shown.session.drafts == {}
+
+
+def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Open) -> None:
+    home.server.directories["/gone"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+    home.server.directories["/dark"] = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="no rights to look")
+    shown = wizard()
+    shown.fill(directory="/media")
+    assert "The server can write there" in shown.form
+    shown.type(directory="/gone")
+    assert "no such directory: it does not exist" in shown.form
+    shown.type(directory="/dark")
+    assert "is not known: no rights to look" in shown.form
+    shown.press("step", "3")
+    shown.press("save")
+    assert names(home) == ["New one"]
+
+
+def test_an_instance_that_does_not_answer_is_said_and_stops_nobody(home: Home, wizard: Open) -> None:
+    home.add(databases=["one"])
+    home.server.databases_error = EngineError("The server is away.", hint="Look at its cable.", transient=True)
+    shown = wizard(profile="p")
+    assert "The server is away." in shown.form
+    assert re.search(r'data-key="one" checked', shown.form)
+    shown.type(directory="/elsewhere")
+    assert "The server is away." in shown.form
+    shown.press("save")
+    assert home.ops.profiles.get("p").directory == "/elsewhere"
+
+
+def test_the_server_is_browsed_for_a_directory(home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [
+        DirectoryEntry(name="vaults", path="/srv/vaults", is_directory=True),
+        DirectoryEntry(name="notes.txt", path="/srv/notes.txt", is_directory=False),
+    ]
+    shown = wizard()
+    monkeypatch.setattr(shown.session.ops.databases, "browse", lambda instance, path: listed)
+    shown.press("browse", "/srv")
+    assert "vaults/" in shown.form
+    assert "notes.txt" not in shown.form
+    shown.press("use-directory", "/srv/vaults")
+    assert 'value="/srv/vaults"' in shown.form
+    assert "Directories in" not in shown.form
+    shown.press("browse")
+    shown.press("browse")
+    assert "Directories in" not in shown.form
+
+
+def test_a_directory_that_cannot_be_listed_is_a_message(wizard: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(instance: str, path: str) -> None:
+        raise EngineError("/root cannot be listed.", hint="Choose another.")
+
+    shown = wizard()
+    monkeypatch.setattr(shown.session.ops.databases, "browse", refuse)
+    shown.press("browse", "/root")
+    assert "/root cannot be listed." in shown.form
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(home: Home, wizard: Open) -> None:
+    home.add()
+    shown = wizard(profile="p")
+    theirs = home.ops.profiles.get("p")
+    theirs.every = 6
+    home.ops.profiles.save("p", theirs)
+    shown.type(directory="/mine")
+    shown.press("save")
+    assert "was saved by somebody else in the meantime (every)" in shown.form
+    assert home.ops.profiles.get("p").directory == "/media"
+    shown.press("again")
+    assert "somebody else" not in shown.form
+    shown.type(directory="/mine")
+    shown.press("save")
+    saved = home.ops.profiles.get("p")
+    assert (saved.every, saved.directory) == (6, "/mine")
+
+
+def test_a_tripped_profile_opens_on_its_diagnosis_and_wants_something_amended(home: Home, wizard: Open) -> None:
+    home.add(databases=["one"])
+    home.run()
+    home.server.fail("one", EngineError("The disk is full.", hint="Free space."), times=5)
+    for _ in range(5):
+        home.run()
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+    shown = wizard(profile="p", step=3)
+    assert shown.form.count("The disk is full.") == 5
+    assert "it last worked" in shown.form
+    assert "nothing about it was amended" not in shown.form
+    assert "Change what made it fail" in shown.form
+    shown.press("save")
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+    shown.type(note="Moved the logs away")
+    shown.press("save")
+    assert home.ops.profiles.view("p").state is ProfileState.ACTIVE
+    assert any("Moved the logs away" in entry.detail for entry in home.ops.audit.list())
+
+
+def test_the_diagnosis_tells_what_was_changed_since_it_worked(home: Home) -> None:
+    home.add(databases=["one"])
+    home.run()
+    home.clock.advance(timedelta(minutes=1))
+    moved = home.ops.profiles.get("p")
+    moved.directory = "/elsewhere"
+    home.ops.profiles.save("p", moved)
+    home.server.fail("one", EngineError("No.", hint="Yes."))
+    home.run()
+    found = home.ops.profiles.diagnose("p")
+    assert len(found.failures) == 1
+    assert found.last_success is not None
+    assert [change.action for change in found.changes if "edit" in change.action] == ["edit profile"]
+
+
+def test_a_profile_that_is_not_there_is_a_message(wizard: Open) -> None:
+    shown = wizard(profile="<b>nobody</b>")
+    assert "There is no profile '<b>nobody</b>'." in shown.form
+    shown.press("save")
+    shown.type(name="x")
+    assert "There is no profile" in shown.form
+
+
+def test_an_unchanged_profile_shows_the_runs_as_they_really_come(home: Home, wizard: Open) -> None:
+    home.add(databases=["one"], renew_full="never")
+    home.run()
+    shown = wizard(profile="p", step=2)
+    assert "none of them full" in shown.plan
+    shown.type(every="2")
+    assert "1 of them full" in shown.plan
