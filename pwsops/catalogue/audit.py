@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select
@@ -27,10 +28,14 @@ def newest(connection: Connection, *, limit: int) -> list[RowMapping]:
     return list(connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings())
 
 
-def about(connection: Connection, *, subject: str, since: datetime | None, limit: int) -> list[RowMapping]:
-    """Give the newest rows about one subject, newest first; `since` leaves out what is older."""
-    found = select(audit).where(audit.c.subject == subject).order_by(audit.c.id.desc()).limit(limit)
-    return list(connection.execute(found if since is None else found.where(audit.c.at >= since)).mappings())
+def about(
+    connection: Connection, *, subject: str, actions: Collection[str], since: datetime | None, limit: int
+) -> list[RowMapping]:
+    """Give the newest rows that tell of these actions on one subject, newest first; `since` leaves out older ones."""
+    found = select(audit).where(audit.c.subject == subject, audit.c.action.in_(actions))
+    if since is not None:
+        found = found.where(audit.c.at >= since)
+    return list(connection.execute(found.order_by(audit.c.id.desc()).limit(limit)).mappings())
 
 
 def first_broken(connection: Connection) -> int | None:

@@ -11,6 +11,7 @@ from pwsops.rules import breaker
 from pwsops.rules.model import RunStatus
 
 _CHANGES = 8
+_CHANGING = ("edit profile", "activate profile", "deactivate profile")
 
 
 def diagnose(context: Context, name: str) -> Diagnosis:
@@ -21,7 +22,7 @@ def diagnose(context: Context, name: str) -> Diagnosis:
         worked = runs.listing(connection, profile=name, status=RunStatus.SUCCEEDED, limit=1)
         last_success = run_views(connection, worked)[0] if worked else None
         since = None if last_success is None else last_success.finished_at
-        changes = audit.about(connection, subject=row.name, since=since, limit=_CHANGES)
+        changes = audit.about(connection, subject=row.name, actions=_CHANGING, since=since, limit=_CHANGES)
         return Diagnosis(
             failures=tuple(run_views(connection, failed, with_messages=True)),
             last_success=last_success,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +13,16 @@ from pwsops.views.store import DatabaseRow, Snapshot
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong: what, why, and what to do. `run` is where the details are, 0 for none."""
+    """One thing that is wrong: what, why, and what to do.
+
+    `run` is where the details are, 0 for none; `amend` names the profile that has to be opened for it.
+    """
 
     tone: str
     what: str
     why: str = ""
     next_step: str = ""
-    command: str = ""
+    amend: str = ""
     run: int = 0
 
 
@@ -118,14 +120,13 @@ def _profile_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _tripped(profile: ProfileView, run: RunView | None, snapshot: Snapshot) -> Finding:
     since = words.short_time(profile.tripped_at, snapshot.at, snapshot.zone)
-    why, hint = _cause(run)
     return Finding(
         tone="red",
         what=f"{profile.name} was switched off ({since}) after "
         f"{words.counted(profile.failures_in_a_row, 'failed run')} in a row.",
-        why=why,
-        next_step=f"{hint} Then amend the profile, or say what you amended; that switches it on again:".strip(),
-        command=f'pwsops profile edit {shlex.quote(profile.name)} --note "what was amended"',
+        why=_cause(run),
+        next_step="Nothing of it runs until somebody opens it and amends what made it fail.",
+        amend=profile.name,
         run=0 if run is None else run.id,
     )
 
@@ -138,13 +139,13 @@ def _bad_run(profile: ProfileView, run: RunView, snapshot: Snapshot) -> Finding:
     if run.status is RunStatus.SKIPPED:
         what = f"{profile.name} skipped its run at {at}."
         return Finding(tone="orange", what=what, why=run.summary, next_step=_retry(profile, snapshot), run=run.id)
-    why, hint = _cause(run)
+    why = _cause(run)
     of = f" ({run.summary})" if run.summary and run.summary not in why else ""
     return Finding(
         tone="orange",
         what=f"{profile.name} failed at {at}{of}.",
         why=why,
-        next_step=f"{hint} {_retry(profile, snapshot)}".strip(),
+        next_step=_retry(profile, snapshot),
         run=run.id,
     )
 
@@ -156,13 +157,13 @@ def _retry(profile: ProfileView, snapshot: Snapshot) -> str:
     return f"It tries again by schedule at {at}; Start now does not wait."
 
 
-def _cause(run: RunView | None) -> tuple[str, str]:
-    """Give the first failed item's error and hint."""
+def _cause(run: RunView | None) -> str:
+    """Give the first failed item's error. What to do about each stands below the list of profiles."""
     failed: list[ItemView] = [] if run is None else [item for item in run.items if item.status is RunStatus.FAILED]
     if not failed:
-        return ("" if run is None else run.summary, "")
+        return "" if run is None else run.summary
     others = f" ({len(failed) - 1} more failed.)" if len(failed) > 1 else ""
-    return (failed[0].error + others, failed[0].hint)
+    return failed[0].error + others
 
 
 def _red_databases(profile: ProfileView, run: RunView | None) -> Finding:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from zoneinfo import available_timezones
 
 from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.operations.records import Diagnosis, RunView
 from pwsops.profile import BackupProfile
 from pwsops.views import words
 from pwsops.views.draft import Draft
@@ -61,6 +63,24 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
     if found.status is DirectoryStatus.MISSING:
         return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
     return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """The same failure, once or several times in a row: the runs, newest first, and what was said."""
+
+    runs: Sequence[RunView]
+    said: Sequence[tuple[str, str]]
+
+
+def causes(found: Diagnosis) -> Sequence[Cause]:
+    """Put failures that say the same together."""
+    grouped = groupby(found.failures, key=_said)
+    return [Cause(runs=tuple(runs), said=said) for said, runs in grouped]
+
+
+def _said(run: RunView) -> tuple[tuple[str, str], ...]:
+    return tuple((item.error, item.hint) for item in run.items if item.error) or ((run.summary, ""),)
 
 
 @cache

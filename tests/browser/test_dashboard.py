@@ -102,7 +102,8 @@ def test_five_failed_runs_make_a_profile_red_and_say_how_to_arm_it(
     for _ in range(5):
         assert ops.runs.run_here("Broken").status is RunStatus.FAILED
     expect(page.get_by_role("row").filter(has_text="switched off")).to_have_class(re.compile("is-red"))
-    expect(page.get_by_text("pwsops profile edit Broken --note")).to_be_visible()
+    page.get_by_role("link", name="Amend it").click()
+    expect(page.get_by_role("heading", name="Why it was switched off")).to_be_visible()
 
 
 def test_names_from_outside_are_text(served: Served, visit: Open, ops: Operations, tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             instance_trouble=wizard_words.instance_trouble(draft, snapshot),
             directory=wizard_words.directory(self._directory[1]),
             entries=self._entries,
+            causes=wizard_words.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=wizard_words.zones(),
             now=snapshot.at,
             zone=snapshot.zone,

@@ -55,7 +55,7 @@ def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:
     assert (verdict.tone, finding.tone, finding.run) == ("orange", "orange", 7)
     assert finding.what == "Vaults failed at 12:00:00 (1 of 2 failed)."
     assert finding.why == "The disk is full. (1 more failed.)"
-    assert finding.next_step == "Make room. It tries again by schedule at 12:30; Start now does not wait."
+    assert finding.next_step == "It tries again by schedule at 12:30; Start now does not wait."
     assert verdict.headline.endswith("But the last run of 1 profile went wrong.")
 
 
@@ -67,7 +67,7 @@ def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
     verdict = judge(make_snapshot(profiles=[orange, red], broken={7: FAILED}))
     assert [finding.tone for finding in verdict.findings] == ["red", "orange"]
     assert verdict.findings[0].what == "It's mine was switched off (12:00:00) after 5 failed runs in a row."
-    assert verdict.findings[0].command == """pwsops profile edit 'It'"'"'s mine' --note "what was amended\""""
+    assert (verdict.findings[0].amend, verdict.findings[1].amend) == ("It's mine", "")
     assert verdict.headline.endswith("But 1 profile is switched off and the last run of 1 profile went wrong.")
 
 
