@@ -8,6 +8,7 @@ The pictures are of the real pages, served by the real server, in Debian's Chrom
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -31,10 +33,36 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+WIDE, NARROW = 1440, 390
+
+
+class Picture(NamedTuple):
+    """What a picture shows: the query of its page, a heading that is there when all of it is, and how it is taken."""
+
+    name: str
+    query: str
+    heading: str
+    width: int = WIDE
+    height: int = 1180
+    scheme: str = "light"
+
+
+_WIZARD = "page=wizard&step=2&profile=Vaults+hourly"
+_INSERT = "page=insert&instance=samples&database=company-vault.sqlite3"
 PICTURES = (
-    ("overview", 1440, 1180, "light"),
-    ("overview-dark", 1440, 1180, "dark"),
-    ("overview-narrow", 390, 1800, "light"),
+    Picture("overview", "profile=Vaults+hourly", "Latest runs"),
+    Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", scheme="dark"),
+    Picture("overview-narrow", "profile=Vaults+hourly", "Latest runs", NARROW, 1800),
+    Picture("wizard", _WIZARD, "Edit Vaults hourly", height=960),
+    Picture("wizard-dark", _WIZARD, "Edit Vaults hourly", height=960, scheme="dark"),
+    Picture("wizard-narrow", _WIZARD, "Edit Vaults hourly", NARROW, 1700),
+    Picture("wizard-diagnosis", "page=wizard&profile=Web+shop+to+the+archive", "Why it was switched off"),
+    Picture("history", "page=runs", "History"),
+    Picture("history-dark", "page=runs", "History", scheme="dark"),
+    Picture("databases", "page=databases", "Databases", height=700),
+    Picture("insert", _INSERT, "Restore into company-vault.sqlite3"),
+    Picture("insert-narrow", _INSERT, "Restore into company-vault.sqlite3", NARROW, 1700),
+    Picture("settings", "page=settings", "Settings", height=1300),
 )
 SERVE = """
 import sys
@@ -98,18 +126,22 @@ def served(home: Path) -> Iterator[str]:
             server.wait(20)
 
 
-def take(browser: Browser, url: str, picture: tuple[str, int, int, str], into: Path) -> None:
+def take(browser: Browser, url: str, picture: Picture, into: Path) -> None:
     """Take one picture once the page is all there."""
-    name, width, height, scheme = picture
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"{url}?profile=Vaults+hourly")
-    page.get_by_role("heading", name="Latest runs").wait_for()
-    page.locator("canvas").first.wait_for()
-    page.locator(f".mui-{scheme}").first.wait_for()
+    page = browser.new_page(
+        viewport={"width": picture.width, "height": picture.height},
+        color_scheme=picture.scheme,  # type: ignore[arg-type]
+    )
+    page.goto(f"{url}?{picture.query}")
+    page.get_by_role("heading", name=picture.heading).first.wait_for(state="attached")
+    if picture.name.startswith("insert"):
+        page.get_by_role("link", name=re.compile("^Choose the")).first.click()
+        page.get_by_role("heading", name="3. Confirm").wait_for()
+    page.locator(f".mui-{picture.scheme}").first.wait_for()
     page.evaluate("document.fonts.ready")
     # Two frames: the first draws what the fonts have just allowed.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.screenshot(path=into / f"{name}.png")
+    page.screenshot(path=into / f"{picture.name}.png")
     page.close()
 
 

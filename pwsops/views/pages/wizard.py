@@ -57,6 +57,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         draft = self._draft() if self._session.nav.page == WIZARD else None
         if draft is None:
             return
+        instances = self._session.snapshot.instances
+        if not draft.text["instance"] and "instance" not in draft.touched and len(instances) == 1:
+            # Also where the only one was added a moment ago.
+            draft.text["instance"] = instances[0]
         self._check_directory(draft)
         self._show_form(draft)
         self._show_plan(draft)
@@ -73,12 +77,9 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         return drafts[name]
 
     def _begin(self, name: str) -> Draft:
-        ops, snapshot = self._session.ops, self._session.snapshot
+        ops = self._session.ops
         if not name:
-            profile = ops.profiles.new()
-            if not profile.instance and len(snapshot.instances) == 1:
-                profile.instance = snapshot.instances[0]
-            return Draft(profile)
+            return Draft(ops.profiles.new())
         stored, view = ops.profiles.get(name), ops.profiles.view(name)
         tripped = view.state is ProfileState.TRIPPED
         draft = Draft(stored, stored, tripped=tripped)
