@@ -15,7 +15,9 @@ from pwsops.engines.base import (
     BackupRequest,
     BackupResult,
     Capabilities,
+    DatabaseContents,
     DatabaseInfo,
+    DatabaseState,
     Deletion,
     DirectoryCheck,
     DirectoryEntry,
@@ -26,6 +28,7 @@ from pwsops.engines.base import (
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
+    TableRows,
     Verification,
 )
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
@@ -46,6 +49,7 @@ class FakeServer:
 
     clock: Clock
     sizes: dict[str, int] = field(default_factory=lambda: {"one": 100, "two": 200, "three": 300})
+    states: dict[str, DatabaseState] = field(default_factory=dict)
     shared_base: bool = False
     base_of: dict[str, str] = field(default_factory=dict)
     media: dict[str, list[BackupSet]] = field(default_factory=dict)
@@ -80,7 +84,7 @@ class FakeServer:
         self._failures.clear()
 
     def hold(self) -> Event:
-        """Let backups wait in the middle until the event is set; `started` tells that one does."""
+        """Let backups and restores wait in the middle until the event is set; `started` tells that one does."""
         self._held = Event()
         self.started.clear()
         return self._held
@@ -124,10 +128,20 @@ class FakeEngine:
     def databases(self) -> list[DatabaseInfo]:
         if self._server.databases_error is not None:
             raise self._server.databases_error
-        return [DatabaseInfo(name=name, size_bytes=size) for name, size in sorted(self._server.sizes.items())]
+        return [self._info(name, size) for name, size in sorted(self._server.sizes.items())]
+
+    def _info(self, name: str, size: int) -> DatabaseInfo:
+        state = self._server.states.get(name, DatabaseState.ONLINE)
+        reason = "" if state is DatabaseState.ONLINE else f"it is {state.value}, says the test"
+        return DatabaseInfo(name=name, size_bytes=size, state=state, reason=reason)
+
+    def contents(self, database: str) -> DatabaseContents:
+        if database not in self._server.sizes:
+            raise NotFound(f"There is no database {database}.", hint="Create it first.")
+        return DatabaseContents(tables=(TableRows("rows", self._server.sizes[database]),))
 
     def browse(self, path: str) -> list[DirectoryEntry]:
-        if path in self._server.unlistable:
+        if path in self._server.unlistable or path in self._server.media:
             raise EngineError(f"{path} cannot be listed.", hint="Grant the right.")
         listed = [DirectoryEntry(name="sub", path=f"{path}/sub", is_directory=True)]
         for name in self._server.media:
@@ -199,8 +213,12 @@ class FakeEngine:
             raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
         if self._server.restore_error is not None:
             raise self._server.restore_error
+        for progress in self._server.progress:
+            assert on_progress is not None
+            on_progress(progress)
+        self._server.wait_while_held(cancel)
         self._server.restored.append(request)
-        return RestoreResult(database=request.database, restored_bytes=10, duration_s=0.0)
+        return RestoreResult(database=request.database, restored_bytes=10, duration_s=0.0, messages=self._server.told)
 
     def create_database(self, name: str) -> None:
         self._server.created.append(name)

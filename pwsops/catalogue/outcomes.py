@@ -70,6 +70,7 @@ def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunSt
         status=status.value,
         finished_at=now,
         summary=_summary(status, items),
+        size_bytes=sum(item["size_bytes"] or 0 for item in items),
         progress_phase=None,
         progress_done=None,
         progress_total=None,

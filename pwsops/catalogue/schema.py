@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Dialect,
     Float,
     ForeignKey,
@@ -167,11 +168,18 @@ runs = Table(
     Column("progress_phase", Text),
     Column("progress_done", BigInteger),
     Column("progress_total", BigInteger),
+    Column("size_bytes", BigInteger, nullable=False, server_default=text("0")),
+    # The history is sorted by it, so that it has a value also where there was no start or is no end yet.
+    Column("duration_us", BigInteger, Computed("coalesce(finished_at - started_at, -1)", persisted=False)),
     # Exactly once: whoever claims an occurrence second finds this row and leaves it.
     UniqueConstraint("profile_id", "due_at"),
     Index("ix_runs_due_at", "due_at"),
     Index("ix_runs_profile_due_at", "profile", "due_at"),
     Index("ix_runs_status_due_at", "status", "due_at"),
+    Index("ix_runs_duration_us", "duration_us"),
+    Index("ix_runs_size_bytes", "size_bytes"),
+    # By hand and caught up: few among many, and found without reading all of them.
+    Index("ix_runs_trigger_due_at", "trigger", "due_at", sqlite_where=text("trigger <> 'schedule'")),
     Index("ix_runs_open", "status", sqlite_where=text("status IN ('queued', 'running')")),
 )
 
@@ -230,6 +238,39 @@ backup_sets = Table(
     Column("replaced_at", Instant),
     UniqueConstraint("instance", "set_id"),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("set_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("owner", Text, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("progress_phase", Text),
+    Column("progress_done", BigInteger),
+    Column("progress_total", BigInteger),
+    Column("restored_bytes", BigInteger),
+    Column("kept_damaged_as", Text),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("interrupted", Boolean, nullable=False),
+    Column("messages", JSON, nullable=False),
+    Index("ix_restores_instance_database", "instance", "database"),
+    # One at a time: whoever comes second finds this row.
+    Index(
+        "ix_restores_open", "instance", "database", unique=True, sqlite_where=text("status IN ('queued', 'running')")
+    ),
 )
 
 audit = Table(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from pwsops.errors import PwsopsError
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0001"
+HEAD = "0003"
 BUSY_TIMEOUT_S = 15.0
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
@@ -88,6 +88,20 @@ class DatabaseInfo:
     state: DatabaseState = DatabaseState.ONLINE
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TableRows(NamedTuple):
+    """A table and how many rows it has; None where they could not be counted in the time given."""
+
+    name: str
+    rows: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseContents:
+    """What is in a database: its tables, by name."""
+
+    tables: Sequence[TableRows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +242,9 @@ class Engine(Protocol):
 
     def databases(self) -> list[DatabaseInfo]:
         """List the databases that can be chosen, damaged ones included, by name."""
+
+    def contents(self, database: str) -> DatabaseContents:
+        """Say what is in a database now. Answers within seconds, with fewer numbers where counting takes longer."""
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory on the database server, directories first."""

@@ -15,6 +15,7 @@ from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.changes import Changes
 from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine
+from pwsops.operations.history import History
 from pwsops.operations.instances import Instances
 from pwsops.operations.media import Media
 from pwsops.operations.profiles import Profiles
@@ -51,6 +52,7 @@ class Operations:
         self.instances = Instances(context)
         self.databases = Databases(context)
         self.runs = Runs(context)
+        self.history = History(context)
         self.profiles = Profiles(context)
         self.media = Media(context)
         self.restores = Restores(context)
@@ -68,9 +70,10 @@ class Operations:
         return examine(self._core)
 
     def close(self) -> None:
-        """Stop this process's part in the scheduling and let go of every file."""
+        """Stop this process's part in the scheduling and its restores, and let go of every file."""
         if self._core.service is not None:
             self._core.service.detach()
+        self._core.restoring.close()
         self._core.presence.close()
         self._core.catalogue.close()
 

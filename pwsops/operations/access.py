@@ -11,6 +11,7 @@ from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, NotFound
+from pwsops.operations.restore_work import RestoreWork
 from pwsops.presence import Presence
 from pwsops.runner import Runner
 from pwsops.secrets import Vault
@@ -38,6 +39,8 @@ class Core:
         self.vault = Vault(home)
         self.presence = Presence(home)
         self.runner = Runner(self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine)
+        self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
+        self.restoring.settle()
         self.service: Service | None = None
 
     def instance(self, name: str) -> Instance:

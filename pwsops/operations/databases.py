@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pwsops.catalogue import profiles, sets
 from pwsops.engines.base import (
+    DatabaseContents,
     DatabaseInfo,
     DatabaseState,
     DirectoryCheck,
@@ -40,11 +41,19 @@ class Databases:
                         users.setdefault(database, []).append(row.name)
         for name in users:
             found.setdefault(name, _gone(name))
-        shelf = _Shelf(engine)
+        shelf = Shelf(engine)
         return [
             self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
             for name in sorted(found, key=str.lower)
         ]
+
+    def contents(self, instance: str, database: str) -> DatabaseContents:
+        """Say which tables a database has now and how many rows; takes seconds at most."""
+        return self._context.core.engine(instance).contents(database)
+
+    def parent(self, instance: str, path: str) -> str:
+        """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
+        return self._context.core.engine(instance).split(path)[0]
 
     def browse(self, instance: str, path: str) -> Sequence[DirectoryEntry]:
         """List a directory on the database server."""
@@ -85,7 +94,7 @@ def _gone(name: str) -> DatabaseInfo:
     )
 
 
-class _Shelf:
+class Shelf:
     """Tells whether a set's file still lies where it was written. A directory that cannot be read proves nothing."""
 
     def __init__(self, engine: Engine) -> None:
@@ -93,6 +102,7 @@ class _Shelf:
         self._files: dict[str, set[str] | None] = {}
 
     def holds(self, backup_set: BackupSet) -> bool:
+        """Say whether a set's file is there, as far as anybody can tell. Each directory is listed once."""
         directory, _ = self._engine.split(backup_set.path)
         if directory not in self._files:
             self._files[directory] = self._listed(directory)

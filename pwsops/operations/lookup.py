@@ -1,7 +1,8 @@
-"""Find a profile by its name, or say which ones come near."""
+"""Find a profile or a database by its name, or say which ones come near."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pwsops.catalogue import Connection, profiles
@@ -17,3 +18,11 @@ def find_profile(connection: Connection, name: str) -> ProfileRow:
     near = get_close_matches(name, [other.name for other in profiles.living(connection)], n=3)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`pwsops profile list` shows those there are."
     raise NotFound(f"There is no profile {name!r}.", hint=hint)
+
+
+def canonical(name: str, names: Sequence[str]) -> str:
+    """Give the name as the instance spells it: a file's stem will do where it is the only one of its kind."""
+    if name in names:
+        return name
+    same_stem = [other for other in names if other.rpartition(".")[0] == name]
+    return same_stem[0] if len(same_stem) == 1 else name

@@ -15,7 +15,7 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.diagnosis import diagnose
-from pwsops.operations.lookup import find_profile
+from pwsops.operations.lookup import canonical, find_profile
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
@@ -209,7 +209,7 @@ class Profiles:
             if error.transient:
                 return
             raise
-        profile.databases = [_canonical(name, names) for name in profile.databases]
+        profile.databases = [canonical(name, names) for name in profile.databases]
         # Two spellings may turn out to mean one database.
         profile.check()
         for name in profile.databases:
@@ -308,11 +308,3 @@ def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:
 
 def _told(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _canonical(name: str, names: Sequence[str]) -> str:
-    """Give the name as the instance spells it: a file's stem will do where it is the only one of its kind."""
-    if name in names:
-        return name
-    same_stem = [other for other in names if other.rpartition(".")[0] == name]
-    return same_stem[0] if len(same_stem) == 1 else name

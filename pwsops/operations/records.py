@@ -58,6 +58,18 @@ class RunView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HistoryPage:
+    """Some runs of the history, with their items but without messages, and where the pages beside them begin."""
+
+    runs: Sequence[RunView]
+    before: str
+    """Position of the page before this one; empty: this is the first."""
+    after: str
+    total: int
+    """So many runs fit the query, on all pages."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProfileView:
     """One row of the list of profiles."""
 

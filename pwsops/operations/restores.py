@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
 
-from pwsops.catalogue import sets
-from pwsops.engines.base import Engine, ProgressCallback, RestoreRequest, RestoreResult
-from pwsops.errors import InvalidInput, PwsopsError
+from pwsops.catalogue import RowMapping, restores, sets
+from pwsops.engines.base import Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
+from pwsops.errors import Conflict, InvalidInput, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
-from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.operations.databases import Shelf
+from pwsops.operations.lookup import canonical
+from pwsops.operations.records import RestoreView
+from pwsops.operations.restore_work import Job, Tell
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 
 
 class Restores:
-    """Plan and do restores."""
+    """Plan restores, do them, and look at those that were done."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -28,6 +33,38 @@ class Restores:
         target = _at(engine, path, position)
         return plan_restore(target, list(self._candidates(engine, target)))
 
+    def sources(self, instance: str, database: str) -> list[BackupSet]:
+        """Give the backups of a database that the catalogue knows and whose file is still there, newest first."""
+        core = self._context.core
+        shelf = Shelf(core.engine(instance))
+        with core.catalogue.read() as connection:
+            known = sets.of_database(connection, instance, database)
+        return [one for one in known if shelf.holds(one)]
+
+    def begin(
+        self,
+        instance: str,
+        database: str,
+        path: str,
+        position: int = 1,
+        *,
+        create: bool = False,
+        set_id: str | None = None,
+    ) -> RestoreView:
+        """Let a restore begin that goes on by itself, replacing what is in the database; `get` tells how far it is.
+
+        Parameters
+        ----------
+        create
+            Create the database, empty, when the instance does not have it; without it the restore fails.
+        set_id
+            Which set it must be: files may be overwritten between the choice and the start.
+
+        Raises `MediaError` where a file that it needs cannot be read, and `Conflict` where a restore of that database
+        goes on or another set is in the file: then nothing was touched.
+        """
+        return self.get(self._begin(instance, database, path, position, create=create, set_id=set_id).id)
+
     def restore(
         self,
         instance: str,
@@ -38,35 +75,98 @@ class Restores:
         create: bool = False,
         on_progress: ProgressCallback | None = None,
     ) -> RestoreResult:
-        """Put a backup into a database of the instance, replacing what is in it.
+        """Do a restore and wait for its end; whoever interrupts the waiting cancels it. See `begin`.
 
-        Parameters
-        ----------
-        create
-            Create the database, empty, when the instance does not have it; without it that raises `NotFound`.
-
-        Raises `MediaError` for the first damaged file, with the database untouched.
+        Raises `MediaError` for the first damaged file, with the database untouched, and whatever else it failed for.
         """
+        told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
+        job = self._begin(instance, database, path, position, create=create, tell=told.put)
+        try:
+            while (progress := told.get()) is not None:
+                if on_progress is not None:
+                    on_progress(progress)
+        except BaseException:
+            job.cancel.set()
+            job.done.wait()
+            raise
+        if job.error is not None:
+            raise job.error
+        assert job.result is not None
+        return job.result
+
+    def get(self, restore_id: int) -> RestoreView:
+        """Give one restore; raises `NotFound`."""
+        core = self._context.core
+        core.restoring.settle()
+        with core.catalogue.read() as connection:
+            row = restores.get(connection, restore_id)
+        if row is None:
+            raise NotFound(f"There is no restore {restore_id}.", hint="The history lists those there are.")
+        return _view(row)
+
+    def list(
+        self, limit: int | None = 50, offset: int = 0, instance: str | None = None, database: str | None = None
+    ) -> list[RestoreView]:
+        """Give restores, newest first; of one instance or database only, where that is given."""
+        core = self._context.core
+        core.restoring.settle()
+        with core.catalogue.read() as connection:
+            found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
+        return [_view(row) for row in found]
+
+    def cancel(self, restore_id: int) -> None:
+        """Ask a restore to stop, wherever it goes on; the database then holds what it held before."""
+        self._context.allow(Role.ADMIN, "cancel a restore")
+        core = self._context.core
+        view = self.get(restore_id)
+        if view.status.ended:
+            raise Refused(
+                f"The restore {restore_id} of {view.database} has ended already: {view.status.value}.",
+                hint="There is nothing left to cancel.",
+            )
+        with core.catalogue.write() as connection:
+            restores.ask_to_cancel(connection, restore_id)
+            subject = f"{view.instance}/{view.database}"
+            self._context.note(connection, "cancel restore", subject, f"restore {restore_id}")
+        core.restoring.cancel(restore_id)
+
+    def _begin(
+        self,
+        instance: str,
+        database: str,
+        path: str,
+        position: int,
+        *,
+        create: bool,
+        set_id: str | None = None,
+        tell: Tell | None = None,
+    ) -> Job:
         self._context.allow(Role.ADMIN, "restore a database")
         core = self._context.core
+        core.restoring.settle()
         engine = core.engine(instance)
         plan = self.plan(instance, database, path, position)
-        if create and database not in {info.name for info in engine.databases()}:
+        if set_id not in (None, plan.sets[-1].set_id):
+            raise Conflict(
+                f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",
+                hint="Look at the backups again, and choose the one you want.",
+            )
+        names = [info.name for info in engine.databases()]
+        # Under one name only: the second restore of a database has to be told from the first.
+        database = canonical(database, names)
+        if create and database not in names:
             engine.create_database(database)
             with core.catalogue.write() as connection:
                 self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
-        subject, what = f"{instance}/{database}", f"set {position} of {path}"
-        with core.catalogue.write() as connection:
-            self._context.note(connection, "restore begins", subject, what)
-        try:
-            result = engine.restore(RestoreRequest(database=database, sets=plan.sets), on_progress)
-        except PwsopsError as error:
-            with core.catalogue.write() as connection:
-                self._context.note(connection, "restore failed", subject, f"{what}: {error.message}")
-            raise
-        with core.catalogue.write() as connection:
-            self._context.note(connection, "restore succeeded", subject, what)
-        return result
+        job = Job(
+            engine=engine,
+            request=RestoreRequest(database=database, sets=plan.sets),
+            instance=instance,
+            actor=self._context.actor,
+            tell=tell,
+        )
+        core.restoring.begin(job)
+        return job
 
     def _candidates(self, engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
         """Give the fulls that an incremental may rest on, each as its file says it is."""
@@ -87,6 +187,18 @@ class Restores:
                 yield from found
                 if found:
                     return
+
+
+def _view(row: RowMapping) -> RestoreView:
+    progress = None
+    status = RunStatus(row["status"])
+    if not status.ended and row["progress_phase"] is not None:
+        progress = Progress(
+            phase=row["progress_phase"], done_bytes=row["progress_done"], total_bytes=row["progress_total"]
+        )
+    values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
+    values |= {"status": status, "kind": BackupKind(row["kind"])}
+    return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))
 
 
 def _at(engine: Engine, path: str, position: int) -> BackupSet:

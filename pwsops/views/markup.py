@@ -32,8 +32,15 @@ _ICONS = {
     "play": "M7 4l13 8-13 8z",
     "left": "M15 5l-7 7 7 7",
     "right": "M9 5l7 7-7 7",
+    "down": "M12 5v14M6 13l6 6 6-6",
     "plus": "M12 5v14M5 12h14",
+    "folder": "M3 6.5h6l2 2.5h10v10H3z",
+    "file": "M6 3h8l4 4v14H6zM14 3v4h4",
     "power": "M12 3v9M6.3 7.5a8 8 0 1 0 11.4 0",
+    "profiles": "M3 3h8v10H3zM15 3h6v6h-6zM15 13h6v8h-6zM3 17h8v4H3z",
+    "history": "M3 12a9 9 0 1 0 3-6.7L3 8M3 3.5V8h4.5M12 7v5l3.5 2",
+    "databases": "M4 6c0-4 16-4 16 0s-16 4-16 0zM4 6v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0",
+    "settings": "M3 7h9M18 7h3M15 4a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM3 17h3M12 17h9M9 14a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
 }
 
 

@@ -36,6 +36,7 @@ class Nav(param.Parameterized):
     view = param.String(default="", doc="Part of a page; empty: its first.")
     q = param.String(default="", doc="What the history is searched for.")
     status = param.String(default="", doc="State that the history is filtered by; empty: all.")
+    trigger = param.String(default="", doc="Who started the runs of the history; empty: anybody.")
     sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")
     after = param.String(default="", doc="Where in the history the page begins; empty: at the beginning.")
     opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
@@ -115,6 +116,7 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "view": str,
     "q": str,
     "status": str,
+    "trigger": str,
     "sort": str,
     "after": str,
     "opened": _count,

@@ -124,12 +124,14 @@ class Store:
     def _database_rows(
         self, instances: Sequence[str], profiles: Sequence[ProfileView], now: datetime
     ) -> tuple[list[DatabaseRow], list[Trouble]]:
-        # Asking an instance may be slow: only when a run has ended, or profiles or instances differ, or a minute on.
+        # Asking an instance may be slow: only when a run or a restore has ended, or profiles or instances differ, or a
+        # minute on.
         key = (
             tuple(instances),
             tuple(
                 (p.id, p.name, tuple(p.databases), p.last_run and (p.last_run.id, p.last_run.status)) for p in profiles
             ),
+            [(restore.id, restore.status) for restore in self.ops.restores.list(limit=1)],
             now.replace(second=0, microsecond=0),
         )
         with self._lock:

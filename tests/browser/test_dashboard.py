@@ -131,7 +131,15 @@ def test_no_request_leaves_the_machine(served: Served, visit: Open) -> None:
     page.get_by_role("button", name=re.compile("[Tt]heme|[Dd]ark|[Ll]ight")).first.click()
     expect(page.locator(".mui-dark").first).to_be_visible()
     page.get_by_role("link", name="All runs").click()
-    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="History", exact=True)).to_be_visible()
+    for query, heading in (
+        ("page=wizard", "New profile"),
+        ("page=databases", "Databases"),
+        ("page=insert&instance=samples&database=family-vault.sqlite3", "Restore into family-vault.sqlite3"),
+        ("page=settings", "Settings"),
+    ):
+        page.goto(f"{served.url}?{query}")
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_attached()
     page.evaluate("document.fonts.ready")
     assert visited.outside == []
     assert visited.errors == []
@@ -162,12 +170,12 @@ def test_back_and_forward_lead_where_one_was(served: Served, visit: Open, ops: O
     page = visit(served.url).page
     expect(page.get_by_role("heading", name="Latest runs")).to_be_visible()
     page.get_by_role("link", name="All runs").click()
-    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="History", exact=True)).to_be_visible()
     page.get_by_role("link", name="Vaults").click()
     expect(page).to_have_url(re.compile(f"page=run&run={run.id}"))
     expect(page.get_by_role("heading", name="company-vault.sqlite3")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="History", exact=True)).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="Latest runs")).to_be_visible()
     page.go_forward()

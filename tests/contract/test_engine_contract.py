@@ -61,6 +61,18 @@ def test_databases_are_listed_by_name_with_size_and_state(harness: Harness, data
     assert [info.name for info in harness.engine.databases()] == sorted(listed)
 
 
+def test_what_is_in_a_database_is_counted(harness: Harness, database: str) -> None:
+    def rows(name: str) -> list[int | None]:
+        return [table.rows for table in harness.engine.contents(name).tables]
+
+    assert rows(database) == [len(ROWS)]
+    assert rows(harness.make_database("another")) == [0]
+    assert harness.read_rows(database) == ROWS
+    harness.drop(database)
+    with pytest.raises(NotFound):
+        harness.engine.contents(database)
+
+
 def test_a_full_backup_brings_all_rows_back(harness: Harness, database: str) -> None:
     taken = take(harness, database, harness.new_directory()).backup_set
     harness.write_rows(database, [(1, "changed"), (9_999, "added")])

@@ -16,6 +16,7 @@ from pwsops.engines.base import (
     BackupRequest,
     BackupResult,
     Capabilities,
+    DatabaseContents,
     DatabaseInfo,
     Deletion,
     DirectoryCheck,
@@ -26,6 +27,7 @@ from pwsops.engines.base import (
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
+    TableRows,
     Verification,
 )
 from pwsops.engines.sqlite import directory, files, recovery_kit
@@ -33,6 +35,9 @@ from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import Conflict, InvalidInput
 from pwsops.rules.model import BackupKind, BackupSet, Message
+
+CONTENTS_LIMIT_S = 15.0
+"""How long a look into a database may take in all, its worker's start and waiting for locks included."""
 
 
 class SqliteEngine:
@@ -72,6 +77,12 @@ class SqliteEngine:
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
         answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}).run()
         return answer
+
+    def contents(self, database: str) -> DatabaseContents:
+        """Say which tables a database has and how many rows; see the protocol."""
+        path = directory.resolve(self._address, database)
+        found = Worker("contents", {"path": path}, limit_s=CONTENTS_LIMIT_S).run()
+        return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory, directories first."""

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pwsops.engines.sqlite import backup, files, limits, listing, restore, verify
+from pwsops.engines.sqlite import backup, contents, files, limits, listing, restore, verify
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, PwsopsError
 
@@ -28,6 +28,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "restore": lambda given, report: restore.restore(restore.RestoreOrder(**given), report),
     "verify": lambda given, report: verify.check(given["path"], given["set_id"], report),
     "read_media": lambda given, report: listing.read_media(given["path"]),
+    "contents": lambda given, report: contents.tables(given["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
     "delete": lambda given, report: listing.delete(given["paths"]),

@@ -1,26 +1,93 @@
-"""Databases."""
+"""The databases of an instance: how each is, what would be lost, and the way to restore it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
 
+from pwsops.engines.base import DatabaseState
+from pwsops.operations.records import DatabaseView
+from pwsops.views import inserting
+from pwsops.views.asked import Asked
 from pwsops.views.markup import Markup
+from pwsops.views.nav import DATABASES, Nav
 from pwsops.views.session import Session
+from pwsops.views.store import Trouble
+from pwsops.views.words import Mark, age
+
+MARKS = {
+    DatabaseState.ONLINE: Mark(tone="ok", icon="check", word="online"),
+    DatabaseState.EMPTY: Mark(tone="plain", icon="info", word="empty"),
+    DatabaseState.UNREADABLE: Mark(tone="orange", icon="warning", word="unreadable"),
+    DatabaseState.GONE: Mark(tone="orange", icon="warning", word="gone"),
+}
+_BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE)
 
 
 class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """Databases."""
+    """Lists the databases of the instance that the address names; what is broken stands first."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._piece = Markup(session.act)
+        self._piece = Markup(self._act, self._typed)
+        self._asked: Asked[Sequence[DatabaseView]] = Asked(session, "Listing the databases")
+        self._other = ""
         self.refresh()
 
     def __panel__(self) -> Any:
         return self._piece
 
     def refresh(self) -> None:
-        """Show the session's present place."""
+        """Show the databases as the session knows them."""
+        snapshot, nav = self._session.snapshot, self._session.nav
+        if nav.page != DATABASES:
+            return
+        chosen = nav.instance or next(iter(snapshot.instances), "")
+        known = chosen in snapshot.instances
+        found: Sequence[DatabaseView] | Trouble | None = [
+            row.view for row in snapshot.databases if row.instance == chosen
+        ]
+        if known and not found:
+            # None at all, or none could be read: the instance itself says which.
+            minute = snapshot.at.replace(second=0, microsecond=0)
+            found = self._asked.about((chosen, minute), lambda: self._session.ops.databases.list(chosen))
+        listed = [] if found is None or isinstance(found, Trouble) else sorted(found, key=_urgency)
+        self._piece.show(
+            "databases.html",
+            chosen=chosen,
+            known=known,
+            instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
+            awaited=known and found is None,
+            trouble=found if isinstance(found, Trouble) else None,
+            rows=[_row(chosen, view) for view in listed],
+            other=self._other,
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _act(self, action: str, key: str) -> None:
+        if action != "insert-other":
+            self._session.act(action, key)
+        elif self._other.strip():
+            self._session.nav.go(page="insert", instance=key, database=self._other.strip())
+
+    def _typed(self, _field: str, _key: str, value: str | bool) -> None:
+        self._other = str(value)
+        self.refresh()
+
+
+def _urgency(view: DatabaseView) -> tuple[bool, str]:
+    return view.state not in _BROKEN, view.name.lower()
+
+
+def _row(instance: str, view: DatabaseView) -> dict[str, Any]:
+    return {
+        "view": view,
+        "mark": MARKS[view.state],
+        "broken": view.state in _BROKEN,
+        "lost": "all of it: never backed up" if view.exposure_s is None else age(view.exposure_s),
+        "query": inserting.address(instance=instance, database=view.name),
+    }

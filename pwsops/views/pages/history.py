@@ -1,48 +1,222 @@
-"""The runs, newest first."""
+"""The history: runs, their databases and their messages, fifty at a time."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import panel as pn
 
+from pwsops.errors import PwsopsError
+from pwsops.operations.history import HistoryQuery, HistorySort
+from pwsops.operations.records import HistoryPage, RunView
+from pwsops.rules.model import RunStatus, Trigger
+from pwsops.views import restores_list, words
 from pwsops.views.markup import Markup
+from pwsops.views.nav import RUNS, Nav
 from pwsops.views.session import Session
+from pwsops.views.store import Trouble
 
-PAGE = 50
+RESTORES = "restores"
+"""The part of the page that lists the restores; the address names it."""
+TYPING_S = 0.3
+"""What is typed is looked for after a pause this long."""
+PATIENCE = 10
+"""What took a second is asked again, because something changed, after ten: nobody else shall wait for it."""
+_FILTERS = ("status", "profile", "trigger")
+_ORDERS = {
+    "": "newest first",
+    "due": "oldest first",
+    "profile": "profile A to Z",
+    "-profile": "profile Z to A",
+    "status": "failed first",
+    "-status": "succeeded first",
+    "-duration": "longest first",
+    "duration": "shortest first",
+    "-size": "largest first",
+    "size": "smallest first",
+}
+_COLUMNS: tuple[tuple[str, tuple[str, str] | None, bool], ...] = (
+    ("Profile", ("profile", "-profile"), False),
+    ("State", ("status", "-status"), False),
+    ("Kind", None, False),
+    ("Due", ("", "due"), False),
+    ("Duration", ("-duration", "duration"), True),
+    ("Written", ("-size", "size"), True),
+    ("By", None, False),
+)
+"""Each column's name, its orders, the more useful one first, and whether it holds numbers."""
+_TURNS = {"": ("Newer", "Older"), "due": ("Older", "Newer")}
+_Found = tuple[HistoryPage, list[str]]
 
 
 class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """The history's latest part, fifty runs at a time."""
+    """Searches, filters, sorts and pages the runs; each unfolds in place. Its second part lists the restores."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._list = Markup(session.act)
+        self._piece = Markup(self._act, self._changed)
+        self._typed = ""
+        self._asked: HistoryQuery | None = None
+        self._asked_of: object = None
+        self._answered: HistoryQuery | None = None
+        self._answer: _Found | Trouble | None = None
+        self._busy = False
+        self._rest_until_s = 0.0
         self.refresh()
 
     def __panel__(self) -> Any:
-        return self._list
+        return self._piece
 
     def refresh(self) -> None:
-        """Show the session's present place."""
-        snapshot, offset = self._session.snapshot, 0
-        runs = self._session.ops.runs.list(limit=PAGE, offset=offset)
-        self._list.show(
-            "runs.html",
-            title="Runs",
-            runs=runs,
-            now=snapshot.at,
-            zone=snapshot.zone,
-            all_link=False,
-            paging=paging(offset, len(runs), self._session.ops.runs.count()),
+        """Show what the address asks for; what was read before stays until the answer comes."""
+        if self._session.nav.view == RESTORES:
+            self._piece.show("history.html", restores=True, tabs=_tabs(RESTORES), **restores_list.values(self._session))
+            return
+        query = query_of(self._session.nav)
+        if query != self._asked or self._may_differ():
+            self._ask(query)
+        self._show()
+
+    def _may_differ(self) -> bool:
+        if self._busy or self._asked_of is self._session.snapshot:
+            return False
+        return self._session.store.clock.monotonic() >= self._rest_until_s
+
+    def _ask(self, query: HistoryQuery) -> None:
+        ops, begun_s = self._session.ops, self._session.store.clock.monotonic()
+        self._asked, self._asked_of, self._busy = query, self._session.snapshot, True
+        self._session.ask(
+            "Reading the history",
+            lambda: (ops.history.page(query), ops.history.profiles()),
+            partial(self._take, query, begun_s),
         )
 
+    def _take(self, query: HistoryQuery, begun_s: float, answer: _Found | Trouble) -> None:
+        if query != self._asked:
+            return  # something else was asked for in the meantime
+        self._answered, self._answer, self._busy = query, answer, False
+        now_s = self._session.store.clock.monotonic()
+        self._rest_until_s = now_s + PATIENCE * (now_s - begun_s)
+        if self._session.nav.view != RESTORES:
+            self._show()
 
-def paging(offset: int, shown: int, total: int) -> dict[str, Any]:
-    """Say which part of the runs is shown and where the parts beside it begin; None where there are none."""
+    def _show(self) -> None:
+        session, nav, answer = self._session, self._session.nav, self._answer
+        page, names = answer if isinstance(answer, tuple) else (None, [])
+        # Those that are going on are among the newest, which every page is told at once.
+        newest = {run.id: run for run in session.snapshot.runs}
+        rows = [newest.get(run.id, run) for run in page.runs] if page else []
+        self._piece.show(
+            "history.html",
+            restores=False,
+            tabs=_tabs(""),
+            said=_said(page),
+            looking=self._asked != self._answered,
+            page=page,
+            rows=rows,
+            opened=self._opened(rows),
+            trouble=answer if isinstance(answer, Trouble) else None,
+            now=session.snapshot.at,
+            zone=session.snapshot.zone,
+            **_choices(nav, names),
+        )
+
+    def _opened(self, rows: Sequence[RunView]) -> RunView | None:
+        wanted = self._session.nav.opened
+        if not any(run.id == wanted for run in rows):
+            return None
+        try:
+            return self._session.ops.runs.get(wanted)
+        except PwsopsError:
+            return None  # it went a moment ago, and so will its row
+
+    def _act(self, action: str, key: str) -> None:
+        nav = self._session.nav
+        if action == "sort":
+            nav.param.update(sort=key, after="", opened=0)
+        elif action == "turn":
+            nav.param.update(after=key, opened=0)
+        elif action == "unfold":
+            nav.opened = 0 if key == str(nav.opened) else int(key)
+        elif action == "clear":
+            self._typed = ""
+            nav.go(page=RUNS, sort=nav.sort)
+        else:
+            self._session.act(action, key)
+
+    def _changed(self, field: str, _key: str, value: str | bool) -> None:
+        if field == "q":
+            self._typed = str(value)
+            self._session.ask("Searching", lambda: time.sleep(TYPING_S), lambda _: self._search(str(value)))
+        elif field in (*_FILTERS, "sort"):
+            self._session.nav.param.update(**{field: str(value)}, after="", opened=0)
+
+    def _search(self, text: str) -> None:
+        # Not each letter, but what stands there after a pause: each goes into the browser's own history.
+        if text == self._typed and self._session.nav.page == RUNS:
+            self._session.nav.param.update(q=text, after="", opened=0)
+
+
+def query_of(nav: Nav) -> HistoryQuery:
+    """Give what an address asks of the history; what it says amiss is taken as unsaid."""
+    sort = nav.sort if nav.sort in _ORDERS else ""
+    return HistoryQuery(
+        text=nav.q,
+        status=RunStatus(nav.status) if nav.status in set(RunStatus) else None,
+        profile=nav.profile or None,
+        trigger=Trigger(nav.trigger) if nav.trigger in set(Trigger) else None,
+        sort=HistorySort(sort.removeprefix("-")) if sort else HistorySort.DUE,
+        descending=not sort or sort.startswith("-"),
+        position=nav.after,
+    )
+
+
+def _choices(nav: Nav, names: Sequence[str]) -> dict[str, Any]:
+    query, sort = query_of(nav), nav.sort if nav.sort in _ORDERS else ""
+    known = names if not nav.profile or nav.profile in names else [nav.profile, *names]
+    earlier, later = _TURNS.get(sort, ("Previous", "Next"))
     return {
-        "text": f"{offset + 1}\N{EN DASH}{offset + shown} of {total}" if shown else f"0 of {total}",
-        "newer": max(0, offset - PAGE) if offset else None,
-        "older": offset + PAGE if offset + shown < total else None,
+        "q": nav.q,
+        "status": nav.status,
+        "profile": nav.profile,
+        "trigger": nav.trigger,
+        "sort": sort,
+        "statuses": [("", "any state"), *((status.value, words.run_mark(status).word) for status in RunStatus)],
+        "profiles": [("", "all profiles"), *((name, name) for name in known)],
+        "triggers": [("", "in any way"), *((trigger.value, words.trigger(trigger)) for trigger in Trigger)],
+        "orders": list(_ORDERS.items()),
+        "columns": [_column(*column, sort) for column in _COLUMNS],
+        "filtered": bool(nav.q.strip() or query.status or query.profile or query.trigger),
+        "earlier": earlier,
+        "later": later,
     }
+
+
+def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) -> dict[str, Any]:
+    if orders is None:
+        return {"name": name, "key": None, "number": number, "sorted": ""}
+    here = sort in orders
+    key = orders[1] if sort == orders[0] else orders[0]
+    direction = "ascending" if sort and not sort.startswith("-") else "descending"
+    return {
+        "name": name,
+        "key": key,
+        "number": number,
+        "sorted": direction if here else "",
+        "hint": f"Show {_ORDERS[key]}",
+    }
+
+
+def _said(page: HistoryPage | None) -> str:
+    return "" if page is None else f"{page.total:,} {'run' if page.total == 1 else 'runs'}"
+
+
+def _tabs(view: str) -> list[tuple[str, str, bool]]:
+    return [
+        ("Backups", f"?page={RUNS}", not view),
+        ("Restores", f"?page={RUNS}&view={RESTORES}", view == RESTORES),
+    ]

@@ -1,4 +1,4 @@
-// What the toolkit leaves to us in the browser: back and forward, and the remembered choice of light or dark.
+// What the toolkit leaves to us in the browser: back and forward, the remembered choice of light or dark, the sidebar.
 
 const REMEMBERED = "pwsops-dark"
 const NARROW_PX = 600
@@ -27,13 +27,26 @@ function remember_scheme(page) {
   })
 }
 
+function name_sidebar(page_view) {
+  // Over a narrow page it is a dialog, which the toolkit leaves without a name.
+  const watch = new MutationObserver(() => {
+    page_view.shadow_el.querySelector(".sidebar[role=dialog]:not([aria-label])")?.setAttribute("aria-label", "Pages")
+  })
+  watch.observe(page_view.shadow_el, {childList: true, subtree: true})
+  return () => watch.disconnect()
+}
+
 export function render({model, view}) {
   const roots = view.model.document.roots()
   const page = roots.find((root) => root.class_name === "Page")
-  const forget = follow_history(roots.find((root) => root.type.endsWith("Location")))
+  const location = roots.find((root) => root.type.endsWith("Location"))
+  const forget = follow_history(location)
   remember_scheme(page)
-  // On a narrow screen the sidebar lies over the page: closed, until it is asked for.
-  if (window.innerWidth < NARROW_PX) { page.data.sidebar_open = false }
-  model.on("remove", forget)
+  // On a narrow screen the sidebar lies over the page: closed, until it is asked for, and again once it has been used.
+  const uncover = () => { if (window.innerWidth < NARROW_PX) { page.data.sidebar_open = false } }
+  location.properties.search.change.connect(uncover)
+  uncover()
+  const unwatch = name_sidebar(view.parent)
+  model.on("remove", () => { forget(); unwatch() })
   return document.createElement("span")
 }

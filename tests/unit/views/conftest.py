@@ -13,7 +13,8 @@ import pytest
 
 from pwsops.engines.base import DatabaseState
 from pwsops.errors import NotFound, PwsopsError
-from pwsops.operations.records import DatabaseView, ItemView, ProfileView, RunView, ServiceView
+from pwsops.operations.history import HistoryQuery
+from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
@@ -103,6 +104,7 @@ class FakeOperations:
     database_error: Exception | None = None
     done: list[tuple[Any, ...]] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
+    queries: list[HistoryQuery] = field(default_factory=list)
     asked_databases: int = 0
     attached: int = 0
     role: str = "admin"
@@ -126,6 +128,10 @@ class FakeOperations:
         )
         self.instances = SimpleNamespace(list=lambda: [SimpleNamespace(name=name) for name in self.instance_names])
         self.databases = SimpleNamespace(list=self._databases)
+        self.restores = SimpleNamespace(list=lambda limit: [])
+        self.history = SimpleNamespace(
+            page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
+        )
         self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
         self.changes = SimpleNamespace(version=lambda: self.version)
         self.service = SimpleNamespace(
@@ -161,6 +167,14 @@ class FakeOperations:
         if not found:
             raise NotFound(f"There is no run {number}.", hint="`pwsops runs` lists those there are.")
         return found[0]
+
+    def _history(self, query: HistoryQuery) -> HistoryPage:
+        self.queries.append(query)
+        start = int(query.position or 0)
+        found = [run for run in self.run_views if query.text.lower() in run.profile.lower()]
+        before = str(max(0, start - query.size)) if start else ""
+        after = str(start + query.size) if start + query.size < len(found) else ""
+        return HistoryPage(runs=found[start : start + query.size], before=before, after=after, total=len(found))
 
     def _databases(self, instance: str) -> list[DatabaseView]:
         self.asked_databases += 1

@@ -1,0 +1,123 @@
+"""Restores: begun in one transaction, ended in another, and all of them kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from pwsops.catalogue.schema import restores
+from pwsops.rules.model import BackupSet, Message, RunStatus
+
+OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+
+
+def add(
+    connection: Connection,
+    source: BackupSet,
+    *,
+    instance: str,
+    database: str,
+    actor: str,
+    owner: str,
+    now: datetime,
+) -> int:
+    """Remember a restore that begins; gives its id. The caller has made sure that no other of it is open."""
+    row = {
+        "instance": instance,
+        "database": database,
+        "path": source.path,
+        "position": source.position,
+        "set_id": source.set_id,
+        "kind": source.kind.value,
+        "data_at": source.finished_at,
+        "actor": actor,
+        "status": RunStatus.RUNNING.value,
+        "started_at": now,
+        "owner": owner,
+        "cancel_requested": False,
+        "error": "",
+        "hint": "",
+        "interrupted": False,
+        "messages": [],
+    }
+    return int(connection.execute(insert(restores).values(row).returning(restores.c.id)).scalar_one())
+
+
+def progressed(connection: Connection, restore_id: int, *, phase: str, done_bytes: int, total_bytes: int) -> None:
+    """Note how far a restore is."""
+    values = {"progress_phase": phase, "progress_done": done_bytes, "progress_total": total_bytes}
+    connection.execute(update(restores).where(restores.c.id == restore_id).values(values))
+
+
+def ask_to_cancel(connection: Connection, restore_id: int) -> None:
+    """Ask whoever works on a restore to stop."""
+    connection.execute(update(restores).where(restores.c.id == restore_id).values(cancel_requested=True))
+
+
+def end(
+    connection: Connection,
+    restore_id: int,
+    status: RunStatus,
+    *,
+    now: datetime,
+    restored_bytes: int | None = None,
+    kept_damaged_as: str | None = None,
+    error: str = "",
+    hint: str = "",
+    interrupted: bool = False,
+    messages: Sequence[Message] = (),
+) -> bool:
+    """Note how a restore ended; False where that is known already, and stays."""
+    values = {
+        "status": status.value,
+        "finished_at": now,
+        "restored_bytes": restored_bytes,
+        "kept_damaged_as": kept_damaged_as,
+        "error": error,
+        "hint": hint,
+        "interrupted": interrupted,
+        "messages": [{**vars(message), "at": message.at.isoformat()} for message in messages],
+    }
+    still_open = (restores.c.id == restore_id) & restores.c.status.in_(OPEN)
+    return connection.execute(update(restores).where(still_open).values(values)).rowcount > 0
+
+
+def get(connection: Connection, restore_id: int) -> RowMapping | None:
+    """Give one restore."""
+    return connection.execute(select(restores).where(restores.c.id == restore_id)).mappings().first()
+
+
+def listing(
+    connection: Connection,
+    *,
+    limit: int | None = 50,
+    offset: int = 0,
+    instance: str | None = None,
+    database: str | None = None,
+) -> list[RowMapping]:
+    """Give restores, newest first."""
+    statement = select(restores).order_by(restores.c.id.desc()).limit(limit).offset(offset)
+    wanted: dict[str, Any] = {"instance": instance, "database": database}
+    for column, value in wanted.items():
+        if value is not None:
+            statement = statement.where(restores.c[column] == value)
+    return list(connection.execute(statement).mappings())
+
+
+def every_open(connection: Connection) -> list[RowMapping]:
+    """Give the restores that have not ended, as far as anybody wrote down."""
+    return list(connection.execute(select(restores).where(restores.c.status.in_(OPEN))).mappings())
+
+
+def open_of(connection: Connection, instance: str, database: str) -> RowMapping | None:
+    """Give the restore of a database that is under way."""
+    there = (restores.c.instance == instance) & (restores.c.database == database) & restores.c.status.in_(OPEN)
+    return connection.execute(select(restores).where(there)).mappings().first()
+
+
+def messages_of(row: RowMapping) -> list[Message]:
+    """Give what was said during a restore, in order."""
+    return [Message(**{**told, "at": datetime.fromisoformat(told["at"])}) for told in row["messages"]]

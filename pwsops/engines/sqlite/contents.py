@@ -1,0 +1,65 @@
+"""What is in a database: its tables and how many rows each has, in a worker process and within a limit of time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+
+from pwsops.engines.sqlite import listing
+from pwsops.engines.sqlite.connect import connect, gone, not_a_database, translate
+
+OPERATION = "Looking into the database"
+COUNT_S = 3.0
+"""How long all tables together may take to count; what is not counted by then has no number."""
+TABLE_S = 1.0
+"""How long one table may take, so that a big one leaves time for the others."""
+BUSY_S = 2.0
+_TABLES = r"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name"
+_STEPS = 1_000
+"""Steps of SQLite between two looks at the clock."""
+
+
+def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> list[tuple[str, int | None]]:
+    """Give the tables by name, each with its rows; None where counting took too long or was not possible.
+
+    Raises
+    ------
+    NotFound
+        Where there is no such file.
+    EngineError
+        Where it cannot be opened as a database, or stays locked.
+    """
+    if not os.path.isfile(path):
+        raise gone(path)
+    if not os.path.getsize(path):
+        return []
+    if listing.look(path) != "":
+        # SQLite is not asked: it would tidy away what lies beside the file.
+        raise not_a_database(OPERATION, path)
+    try:
+        with closing(connect(path, busy_s=BUSY_S)) as connection:
+            connection.execute("PRAGMA query_only=1")
+            connection.execute("BEGIN")
+            names = [name for (name,) in connection.execute(_TABLES)]
+            end = time.monotonic() + count_s
+            return [(name, _rows(connection, name, end, table_s)) for name in names]
+    except sqlite3.Error as error:
+        raise translate(error, OPERATION, path) from error
+
+
+def _rows(connection: sqlite3.Connection, name: str, end: float, table_s: float) -> int | None:
+    now = time.monotonic()
+    if now >= end:
+        return None
+    stop = min(end, now + table_s)
+    connection.set_progress_handler(lambda: time.monotonic() >= stop, _STEPS)
+    quoted = name.replace('"', '""')
+    try:
+        # Not count(*): that is one step to SQLite, and cannot be stopped between two.
+        return int(connection.execute(f'SELECT coalesce(sum(1), 0) FROM "{quoted}"').fetchone()[0])
+    except sqlite3.OperationalError:
+        return None  # out of time, or a virtual table whose module is not here
+    finally:
+        connection.set_progress_handler(None, 0)

@@ -1,0 +1,258 @@
+"""The work of restores: a thread each, which goes on whoever looks, and a row that says how far it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from pwsops.catalogue import Catalogue, RowMapping, audit, outcomes, restores
+from pwsops.clock import Clock
+from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
+from pwsops.errors import Cancelled, Conflict, PwsopsError
+from pwsops.presence import Presence
+from pwsops.rules.model import RunStatus
+
+INTERRUPTED = (
+    "The restore was interrupted: pwsops was killed or the machine went down. The database still holds what it held "
+    "before, or the whole backup: it is never a mix."
+)
+INTERRUPTED_HINT = "Look at what is in the database now, and restore again if it is not the backup's."
+PROGRESS_EVERY_S = 0.5
+LOOK_EVERY_S = 0.2
+CLOSING_S = 10.0
+"""How long a process that ends waits for its restores to stop."""
+
+_log = structlog.get_logger()
+
+Tell = Callable[[Progress | None], None]
+"""Is given the progress, and None when all is written down."""
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One restore of this process."""
+
+    engine: Engine
+    request: RestoreRequest
+    instance: str
+    actor: str
+    tell: Tell | None = None
+    id: int = 0
+    cancel: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+    result: RestoreResult | None = None
+    error: BaseException | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the audit log calls it."""
+        return f"{self.instance}/{self.request.database}"
+
+    @property
+    def what(self) -> str:
+        """Which set it is, for the audit log."""
+        source = self.request.sets[-1]
+        return f"set {source.position} of {source.path}"
+
+
+class RestoreWork:
+    """The restores of one process, and what is left of those of others.
+
+    Parameters
+    ----------
+    catalogue, clock
+        Where restores are remembered, and the time.
+    presence
+        This process's sign of life; its restores are owned in its name.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._presence = presence
+        self._jobs: dict[int, Job] = {}
+
+    def begin(self, job: Job) -> None:
+        """Write down that a restore begins, and let it begin. Raises `Conflict` where one of that database goes on."""
+        try:
+            with self._catalogue.write() as connection:
+                _refuse_second(restores.open_of(connection, job.instance, job.request.database))
+                job.id = restores.add(
+                    connection,
+                    job.request.sets[-1],
+                    instance=job.instance,
+                    database=job.request.database,
+                    actor=job.actor,
+                    owner=self._presence.token,
+                    now=self._clock.now(),
+                )
+                # Before anybody can see the row: one of ours that has no job is taken for a leftover.
+                self._jobs[job.id] = job
+                audit.append(
+                    connection,
+                    at=self._clock.now(),
+                    actor=job.actor,
+                    action="restore begins",
+                    subject=job.subject,
+                    detail=job.what,
+                )
+        except BaseException:
+            self._jobs.pop(job.id, None)
+            raise
+        for work in (self._work, self._watch):
+            threading.Thread(target=work, args=(job,), name=f"pwsops-restore-{job.id}", daemon=True).start()
+
+    def cancel(self, restore_id: int) -> None:
+        """Stop a restore, if it is one of this process."""
+        job = self._jobs.get(restore_id)
+        if job is not None:
+            job.cancel.set()
+
+    def settle(self) -> None:
+        """End, as failed, the restores that nobody carries on: those of processes that died."""
+        with suppress(PwsopsError):  # whoever looks next tries again
+            with self._catalogue.read() as connection:
+                left = [row for row in restores.every_open(connection) if self._is_left(row)]
+            for row in left:
+                self._settle(row)
+
+    def close(self) -> None:
+        """Stop the restores of this process and wait for them."""
+        jobs = list(self._jobs.values())
+        for job in jobs:
+            job.cancel.set()
+        for job in jobs:
+            job.done.wait(CLOSING_S)
+
+    def _is_left(self, row: RowMapping) -> bool:
+        if row["owner"] == self._presence.token:
+            return row["id"] not in self._jobs
+        return not self._presence.is_alive(row["owner"])
+
+    def _settle(self, row: RowMapping) -> None:
+        now = self._clock.now()
+        with self._catalogue.write() as connection:
+            if restores.end(
+                connection,
+                row["id"],
+                RunStatus.FAILED,
+                now=now,
+                error=INTERRUPTED,
+                hint=INTERRUPTED_HINT,
+                interrupted=True,
+            ):
+                audit.append(
+                    connection,
+                    at=now,
+                    actor=outcomes.SERVICE,
+                    action="restore failed",
+                    subject=f"{row['instance']}/{row['database']}",
+                    detail=f"set {row['position']} of {row['path']}: {INTERRUPTED}",
+                )
+
+    def _work(self, job: Job) -> None:
+        try:
+            job.result = job.engine.restore(job.request, self._report(job), job.cancel)
+        except PwsopsError as error:
+            job.error = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down and said
+            _log.exception("a restore failed unexpectedly", restore_id=job.id, database=job.request.database)
+            job.error = error
+        try:
+            self._end(job)
+        except Exception as error:  # noqa: BLE001 - the row stays open, and whoever looks next settles it
+            _log.exception("the end of a restore could not be written down", restore_id=job.id)
+            job.error = job.error or error
+        finally:
+            del self._jobs[job.id]
+            job.done.set()
+            if job.tell is not None:
+                job.tell(None)
+
+    def _end(self, job: Job) -> None:
+        now, error, result = self._clock.now(), job.error, job.result
+        status = RunStatus.SUCCEEDED
+        if error is not None:
+            status = RunStatus.CANCELLED if isinstance(error, Cancelled) else RunStatus.FAILED
+        message, hint = _said(job, error)
+        with self._catalogue.write() as connection:
+            restores.end(
+                connection,
+                job.id,
+                status,
+                now=now,
+                restored_bytes=None if result is None else result.restored_bytes,
+                kept_damaged_as=None if result is None else result.kept_damaged_as,
+                error=message,
+                hint=hint,
+                messages=() if result is None else result.messages,
+            )
+            audit.append(
+                connection,
+                at=now,
+                actor=job.actor,
+                action=f"restore {status.value}",
+                subject=job.subject,
+                detail=f"{job.what}: {message}" if message else job.what,
+            )
+
+    def _watch(self, job: Job) -> None:
+        """Stop a restore when another process asks for it."""
+        seen = -1
+        while not job.done.wait(LOOK_EVERY_S):
+            with suppress(PwsopsError):  # the next look may succeed
+                version = self._catalogue.version()
+                if version != seen:
+                    with self._catalogue.read() as connection:
+                        row = restores.get(connection, job.id)
+                    if row is not None and row["cancel_requested"]:
+                        job.cancel.set()
+                    seen = version
+
+    def _report(self, job: Job) -> Callable[[Progress], None]:
+        told_at = float("-inf")
+
+        def tell(progress: Progress) -> None:
+            nonlocal told_at
+            if job.tell is not None:
+                job.tell(progress)
+            moment = self._clock.monotonic()
+            if moment - told_at < PROGRESS_EVERY_S:
+                return
+            told_at = moment
+            # A restore does not fail because nobody could be told how far it is.
+            with suppress(PwsopsError), self._catalogue.write() as connection:
+                restores.progressed(
+                    connection,
+                    job.id,
+                    phase=progress.phase,
+                    done_bytes=progress.done_bytes,
+                    total_bytes=progress.total_bytes,
+                )
+
+        return tell
+
+
+def _refuse_second(going: RowMapping | None) -> None:
+    if going is not None:
+        raise Conflict(
+            f"A restore of {going['database']} on {going['instance']} is under way already (restore {going['id']}, "
+            f"by {going['actor']}, from {going['path']}).",
+            hint="Wait for its end, or cancel it.",
+        )
+
+
+def _said(job: Job, error: BaseException | None) -> tuple[str, str]:
+    """Give an error's message and next step; empty where there is none."""
+    if error is None:
+        return "", ""
+    if isinstance(error, PwsopsError):
+        return error.message, error.hint
+    return (
+        f"The restore of {job.request.database} failed in a way that was not foreseen: {type(error).__name__}: {error}",
+        "The log in the home's logs directory has the details; please report it.",
+    )

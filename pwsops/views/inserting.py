@@ -1,0 +1,180 @@
+"""What the Insert page shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from pwsops.engines.base import DatabaseContents, DatabaseState, DirectoryEntry
+from pwsops.errors import PwsopsError
+from pwsops.operations.records import DatabaseView, RestoreView
+from pwsops.rules.model import BackupSet, RunStatus
+from pwsops.rules.restore_plan import RestorePlan
+from pwsops.views import words
+from pwsops.views.nav import INSERT, Nav
+from pwsops.views.store import Trouble, trouble
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+FROM_FILE = "file"
+"""The part of the page that looks into files; the address names it."""
+MEDIA_ENDING = ".bak"
+ENTRIES = 200
+"""How many entries of a directory are shown."""
+TABLES = 12
+"""How many tables are named."""
+_WRITABLE = (DatabaseState.ONLINE, DatabaseState.EMPTY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """What is there now. `view` is None where the instance has no such database; `contents` where none can be had."""
+
+    view: DatabaseView | None
+    contents: DatabaseContents | Trouble | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to restore into."""
+        return self.view is not None and self.view.state is not DatabaseState.GONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What lies at a path: a directory's entries, a file's sets, or the reason why neither can be told."""
+
+    path: str
+    directory: str
+    above: str
+    entries: Sequence[DirectoryEntry] = ()
+    sets: Sequence[BackupSet] | None = None
+    trouble: Trouble | None = None
+
+
+def address(**where: Any) -> str:
+    """Give the address of a part of the Insert page."""
+    return Nav(page=INSERT, **where).search()
+
+
+def look_at_database(ops: Operations, instance: str, database: str) -> Present:
+    """Look at a database and into it."""
+    view = next((one for one in ops.databases.list(instance) if one.name == database), None)
+    if view is None or view.state not in _WRITABLE:
+        return Present(view=view, contents=None)
+    try:
+        return Present(view=view, contents=ops.databases.contents(instance, database))
+    except PwsopsError as error:
+        return Present(view=view, contents=trouble(error, "Looking into the database"))
+
+
+def look_at_path(ops: Operations, instance: str, path: str) -> Looked:
+    """Look at a path on the database server, whichever it is: a directory or a file."""
+    above = ops.databases.parent(instance, path)
+    try:
+        return Looked(path=path, directory=path, above=above, entries=ops.databases.browse(instance, path))
+    except PwsopsError:
+        pass  # it is not a directory that can be listed; it may be a file
+    try:
+        entries: Sequence[DirectoryEntry] = ops.databases.browse(instance, above)
+    except PwsopsError:
+        entries = ()
+    directory, above = above, ops.databases.parent(instance, above)
+    try:
+        sets = ops.media.read(path, instance)
+    except PwsopsError as error:
+        said = trouble(error, "Reading the file")
+        return Looked(path=path, directory=directory, above=above, entries=entries, trouble=said)
+    return Looked(path=path, directory=directory, above=above, entries=entries, sets=sets)
+
+
+def listing(looked: Looked) -> dict[str, Any]:
+    """Give a directory as it is shown: directories, then backups, newest first; the rest is counted."""
+    directories = [entry for entry in looked.entries if entry.is_directory and not entry.name.startswith(".")]
+    files = [entry for entry in looked.entries if not entry.is_directory]
+    media = [entry for entry in files if entry.name.endswith(MEDIA_ENDING) and not entry.name.startswith(".")]
+    media.sort(key=lambda entry: entry.modified_at.timestamp() if entry.modified_at else 0.0, reverse=True)
+    shown = [*directories, *media]
+    others = len(files) - len(media)
+    return {
+        "directory": looked.directory,
+        "above": looked.above if looked.above != looked.directory else "",
+        "entries": shown[:ENTRIES],
+        "more": max(0, len(shown) - ENTRIES),
+        "others": f"{words.counted(others, 'other file')} not shown." if others else "",
+    }
+
+
+def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
+    """Give a database's tables as they are shown, the largest first."""
+    if not isinstance(found, DatabaseContents):
+        return {"tables": None, "more": "", "trouble": found}
+    tables = sorted(found.tables, key=lambda table: -1 if table.rows is None else table.rows, reverse=True)
+    more = len(tables) - TABLES
+    return {
+        "tables": tables[:TABLES],
+        "more": f"and {words.counted(more, 'more table')}" if more > 0 else "",
+        "trouble": None,
+    }
+
+
+def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
+    target = plan.sets[-1]
+    behind_s = max(0.0, (now - target.finished_at).total_seconds())
+    return {
+        "sets": plan.sets,
+        "as_of": words.short_time(target.finished_at, now, zone),
+        "as_of_full": words.full_time(target.finished_at, zone),
+        "age": words.duration(behind_s),
+        "lost": _lost(target, view, behind_s, now, zone),
+        "foreign": target.database if target.database != database else "",
+        "damaged": view.state is DatabaseState.UNREADABLE,
+        "reason": view.reason,
+    }
+
+
+def _lost(target: BackupSet, view: DatabaseView, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+    if view.state is DatabaseState.EMPTY:
+        return ["The database is empty now, so nothing is lost."]
+    if view.state is not DatabaseState.ONLINE:
+        return []
+    lost = [f"Everything written to it since then is replaced: up to {words.duration(behind_s)} of work."]
+    if view.exposure_s is None:
+        return [*lost, "What it holds now is in no backup that pwsops knows."]
+    if behind_s - view.exposure_s > 1 and target.database == view.name:
+        newest = words.short_time(_newest(view), now, zone)
+        lost.append(f"There is a newer backup ({newest}), which keeps what was written until then.")
+    lost.append(
+        f"What was written in the last {words.duration(view.exposure_s)} is in no backup. If it may still be needed, "
+        "take a backup first: Start now, on the Profiles page."
+    )
+    return lost
+
+
+def _newest(view: DatabaseView) -> datetime | None:
+    return max(filter(None, (view.last_full_at, view.last_incremental_at)), default=None)
+
+
+def restore_mark(restore: RestoreView) -> words.Mark:
+    """Give a restore's state as it is shown."""
+    return words.run_mark(restore.status)
+
+
+def percent(restore: RestoreView) -> int | None:
+    """Give how far a restore is; None while that is unknown."""
+    progress = restore.progress
+    if progress is None or progress.total_bytes <= 0:
+        return None
+    return max(0, min(100, progress.done_bytes * 100 // progress.total_bytes))
+
+
+def outcome(restore: RestoreView) -> str:
+    """Say in a sentence what an ended restore left; empty while it goes on."""
+    if restore.status is RunStatus.SUCCEEDED:
+        return f"{restore.database} was restored in {words.duration(restore.duration_s)}."
+    if not restore.status.ended or restore.interrupted:
+        return ""
+    return f"{restore.database} still holds what it held before."

@@ -1,0 +1,116 @@
+"""The list of databases: how each is, what would be lost, and where to go from there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pwsops.engines.base import DatabaseState
+from pwsops.errors import EngineError
+from pwsops.views.pages.databases import Databases
+from pwsops.views.session import Session
+from pwsops.views.store import Store
+from tests.homes import Home
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Browser:
+    """One page of one visitor."""
+
+    def __init__(self, home: Home, **where: object) -> None:
+        self.session = Session(Store(home.ops, clock=home.clock), None)
+        self.session.nav.go(page="databases", **where)
+        self.page = Databases(self.session)
+        self.session.on_change = self.page.refresh
+
+    @property
+    def html(self) -> str:
+        return str(self.page._piece.html)
+
+    def row(self, name: str) -> str:
+        """The markup of one database's row."""
+        start = self.html.index(f">{name}</a>")
+        return self.html[start : self.html.index("</tr>", start)]
+
+
+@pytest.fixture
+def backed_up(home: Home) -> Home:
+    home.add(incremental=True)
+    home.run()
+    home.clock.advance(timedelta(hours=3, minutes=1))
+    return home
+
+
+def test_each_database_says_how_it_is_and_what_would_be_lost(backed_up: Home) -> None:
+    browser = Browser(backed_up)
+    row = browser.row("one")
+    assert all(text in row for text in ("online", "100 bytes", ">12:00<", "4 hours", ">p<"))
+    assert "page=insert&amp;instance=srv&amp;database=one" in row
+    assert "all of it: never backed up" in browser.row("two")
+    assert "in none" in browser.row("two")
+
+
+def test_what_is_broken_stands_first_with_its_reason(backed_up: Home) -> None:
+    del backed_up.server.sizes["one"]
+    backed_up.server.states |= {"three": DatabaseState.EMPTY, "two": DatabaseState.UNREADABLE}
+    browser = Browser(backed_up)
+    assert browser.html.index(">one<") < browser.html.index(">two<") < browser.html.index(">three<")
+    assert "the instance has it no more" in browser.row("one")
+    assert "it is unreadable, says the test" in browser.row("two")
+    assert browser.html.count("is-orange") == 2
+
+
+def test_one_of_several_instances_is_chosen(home: Home) -> None:
+    assert 'aria-label="Instances"' not in Browser(home).html
+    home.ops.instances.add("other", engine="fake", address="there")
+    browser = Browser(home, instance="srv")
+    assert 'data-key="?page=databases&amp;instance=other"' in browser.html
+    assert "instance=srv&amp;database=one" in browser.html
+    browser.session.nav.instance = "other"
+    assert "instance=other&amp;database=one" in browser.html
+    assert "instance=srv&amp;database=one" not in browser.html
+
+
+def test_an_instance_in_trouble_shows_its_message_and_next_step(home: Home) -> None:
+    home.server.databases_error = EngineError(f"It cannot be listed {HOSTILE}.", hint="Mount it.")
+    shown = Browser(home).html
+    assert "It cannot be listed &lt;script" in shown
+    assert "Mount it." in shown
+    assert "Go on" not in shown
+
+
+def test_an_instance_that_nobody_knows_is_a_message_with_those_there_are(home: Home) -> None:
+    shown = Browser(home, instance=HOSTILE).html
+    assert "There is no instance &lt;script" in shown
+    assert ">srv</a>" in shown
+    assert "<script" not in shown
+
+
+def test_a_newcomer_is_told_what_to_do(home: Home) -> None:
+    home.ops.instances.remove("srv")
+    shown = Browser(home).html
+    assert "Choose a database to restore" in shown
+    assert "pwsops instance add" in shown
+
+
+def test_a_database_that_is_not_listed_can_be_named(home: Home) -> None:
+    home.server.sizes.clear()
+    browser = Browser(home)
+    assert "srv has no database yet" in browser.html
+    piece = browser.page._piece
+    piece._handle_msg({"action": "insert-other", "key": "srv"})
+    assert browser.session.nav.page == "databases"
+    piece._handle_msg({"field": "other", "key": "", "value": " lost "})
+    assert 'value=" lost "' in browser.html
+    piece._handle_msg({"action": "insert-other", "key": "srv"})
+    assert (browser.session.nav.page, browser.session.nav.database) == ("insert", "lost")
+
+
+def test_other_clicks_are_the_session_s(home: Home) -> None:
+    browser = Browser(home)
+    before = browser.html
+    browser.page._piece._handle_msg({"action": "go", "key": "?page=insert&instance=srv&database=one"})
+    assert browser.session.nav.database == "one"
+    assert browser.html == before

@@ -1,0 +1,449 @@
+"""Insert: from the choice of a backup to the end of its restore, over real operations and a server that obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from pwsops.engines.base import DatabaseState, Progress, TableRows
+from pwsops.errors import EngineError
+from pwsops.operations import Role
+from pwsops.presence import Presence
+from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
+from pwsops.views import inserting, restores_list
+from pwsops.views.markup import Markup, render
+from pwsops.views.pages.insert import Insert
+from pwsops.views.session import Session
+from pwsops.views.store import Store
+from tests.clocks import NOON, wait_until
+from tests.homes import Home
+
+HOSTILE = "<script>alert(1)</script>"
+ONE = {"page": "insert", "instance": "srv", "database": "one"}
+
+
+class Browser:
+    """One page of one visitor."""
+
+    def __init__(self, home: Home, **where: object) -> None:
+        self.home = home
+        self.session = Session(Store(home.ops, clock=home.clock), None)
+        self.session.nav.go(**(where or ONE))
+        self.page = Insert(self.session)
+        self.session.on_change = self.page.refresh
+
+    @property
+    def html(self) -> str:
+        return "\n".join(piece.html for piece in self.pieces)
+
+    @property
+    def pieces(self) -> list[Markup]:
+        return [piece for piece in self.page._column.select(Markup) if piece.visible]
+
+    def go(self, **where: object) -> str:
+        self.session.nav.go(**{**ONE, **where})
+        return self.html
+
+    def click(self, action: str, key: str = "") -> str:
+        self.pieces[-1]._handle_msg({"action": action, "key": key})
+        return self.html
+
+    def type(self, field: str, value: str) -> str:
+        self.pieces[-1]._handle_msg({"field": field, "key": "", "value": value})
+        return self.html
+
+    def look_again(self) -> str:
+        """What a change in the catalogue brings about."""
+        self.session._take(self.session.store.snapshot())
+        return self.html
+
+    def restore(self, path: str, name: str = "one") -> str:
+        self.go(file=path)
+        self.type("confirmed", name)
+        return self.click("restore-now")
+
+    def until(self, text: str) -> str:
+        wait_until(lambda: text in self.look_again(), f"{text!r} on the page")
+        return self.html
+
+
+@pytest.fixture
+def media(home: Home) -> list[str]:
+    """A full and two incrementals of database one, an hour apart; the oldest first."""
+    home.add(incremental=True)
+    for _ in range(3):
+        home.run()
+        home.clock.advance(timedelta(hours=1))
+    return [str(run.items[0].path) for run in reversed(home.ops.runs.list())]
+
+
+@pytest.fixture
+def browser(home: Home, media: list[str]) -> Browser:
+    return Browser(home)
+
+
+@pytest.fixture
+def held(home: Home) -> Iterator[None]:
+    release = home.server.hold()
+    yield
+    release.set()
+
+
+def lay(home: Home, path: str, database: str = "one", position: int = 1) -> BackupSet:
+    return home.server.put(
+        BackupSet(
+            set_id=f"{path}#{position}", database=database, kind=BackupKind.FULL, path=path, position=position,
+            finished_at=NOON, size_bytes=10,
+        )
+    )  # fmt: skip
+
+
+def test_it_shows_what_is_there_now_and_the_known_backups_newest_first(browser: Browser, media: list[str]) -> None:
+    shown = browser.html
+    assert "Restore into one" in shown
+    assert "100 rows" in shown
+    newest, middle, oldest = (shown.index(f">{path}<") for path in reversed(media))
+    assert newest < middle < oldest
+    assert "1 h ago" in shown
+    assert "restore-now" not in shown
+
+
+def test_the_plan_says_what_is_read_and_what_is_lost(browser: Browser, media: list[str]) -> None:
+    shown = browser.go(file=media[1], position=1)
+    plan = shown[shown.index("See what will happen") :]
+    assert plan.index(media[0]) < plan.index(media[1])
+    assert "up to 2 h of work" in plan
+    assert "There is a newer backup (14:00" in plan
+    assert "in the last 1 h is in no backup" in plan
+    assert "There is a newer backup" not in browser.go(file=media[2])
+
+
+def test_only_the_typed_name_lets_it_restore(browser: Browser, media: list[str], home: Home) -> None:
+    browser.go(file=media[2])
+    assert "Type one first." in browser.html
+    for typed in ("", "On", "two"):
+        browser.type("confirmed", typed)
+        browser.click("restore-now")
+        assert home.ops.restores.list() == []
+    assert "Type one first." not in browser.type("confirmed", "one")
+    browser.click("restore-now")
+    shown = browser.until("Restored")
+    assert "one was restored in" in shown
+    assert [one.set_id for one in home.server.restored[0].sets][-1] == home.server.media[media[2]][0].set_id
+    assert browser.session.nav.opened == home.ops.restores.list()[0].id
+
+
+def test_a_name_typed_for_one_backup_does_not_confirm_another(browser: Browser, media: list[str], home: Home) -> None:
+    browser.go(file=media[2])
+    browser.type("confirmed", "one")
+    browser.go(file=media[0])
+    browser.click("restore-now")
+    assert "Type one first." in browser.html
+    assert home.ops.restores.list() == []
+
+
+def test_a_backup_that_was_overwritten_since_is_not_restored(browser: Browser, media: list[str], home: Home) -> None:
+    browser.go(file=media[0])
+    browser.type("confirmed", "one")
+    home.server.media[media[0]] = [lay(home, "/elsewhere")]
+    assert "was overwritten since it was chosen" in browser.click("restore-now")
+    assert home.server.restored == []
+
+
+def test_what_a_restore_needs_and_nobody_finds_is_said_instead_of_a_plan(
+    browser: Browser, media: list[str], home: Home
+) -> None:
+    del home.server.media[media[0]]
+    shown = browser.go(file=media[2])
+    assert "was not found" in shown
+    assert "put it beside" in shown
+    assert "restore-now" not in shown
+    browser.type("confirmed", "one")
+    browser.click("restore-now")
+    assert home.ops.restores.list() == []
+
+
+def test_every_browser_sees_it_live_and_any_can_cancel(
+    browser: Browser, media: list[str], home: Home, held: None
+) -> None:
+    other = Browser(home)
+    home.server.progress = [Progress(phase="checking", done_bytes=1, total_bytes=4)]
+    browser.restore(media[2])
+    for each in (browser, other):
+        shown = each.until('aria-valuenow="25"')
+        assert "The restore goes on" in shown
+        assert "Checking, 25" in shown
+        assert "restore-now" not in shown
+    number = home.ops.restores.list()[0].id
+    other.click("cancel-restore", "99")
+    assert not home.ops.restores.get(number).cancel_requested
+    other.click("cancel-restore", str(number))
+    for each in (browser, other):
+        assert "one still holds what it held before." in each.until("The restore was cancelled")
+    assert home.server.restored == []
+    assert "Choose the backup" in other.click("restore-again")
+
+
+def test_the_end_of_a_restore_says_what_is_there_now(browser: Browser, media: list[str], home: Home) -> None:
+    home.server.told = [Message(text="Two pages more.", at=NOON)]
+    browser.restore(media[2])
+    home.server.sizes["one"] = 55
+    shown = browser.until("Restored")
+    assert "Two pages more." in shown
+    assert "Restore another backup" in shown
+    assert "100 rows" in shown or "55 rows" in shown
+    other = Browser(home, **ONE, opened=home.ops.restores.list()[0].id)
+    assert "55 rows" in other.html
+    assert "Restored" in other.html
+
+
+def test_a_failed_restore_says_why_and_what_to_do(browser: Browser, media: list[str], home: Home) -> None:
+    home.server.restore_error = EngineError(f"It stayed locked {HOSTILE}.", hint="Stop the program.")
+    browser.restore(media[2])
+    shown = browser.until("The restore failed")
+    assert "It stayed locked &lt;script" in shown
+    assert "Stop the program." in shown
+    assert "one still holds what it held before." in shown
+
+
+def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, media: list[str], home: Home) -> None:
+    gone = Presence(home.path)
+    token = gone.token
+    gone.close()
+    from pwsops.catalogue import restores as rows
+
+    with home.core.catalogue.write() as connection:
+        source = home.server.media[media[0]][0]
+        number = rows.add(
+            connection, source, instance="srv", database="one", actor="bob", owner=token, now=home.clock.now()
+        )
+    shown = browser.go(opened=number)
+    assert "it is never a mix" in shown
+    assert "still holds what it held before." not in shown
+
+
+def test_a_database_that_is_gone_is_created_empty_in_a_step_of_its_own(
+    browser: Browser, media: list[str], home: Home
+) -> None:
+    del home.server.sizes["one"]
+    browser.session.nav.go(**{**ONE, "database": "two"})
+    shown = browser.go()
+    assert "srv has no database one now." in shown
+    assert "Choose the backup" not in shown
+    browser.click("create-now")
+    assert home.server.created == []
+    assert "Create an empty one on srv?" in browser.click("create", "ask")
+    browser.click("keep-gone")
+    assert "Create an empty one on srv?" not in browser.html
+    browser.click("create", "ask")
+    shown = browser.click("create-now")
+    assert home.server.created == ["one"]
+    assert "Choose the backup" in shown
+
+
+def test_a_name_that_cannot_be_created_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineError("That cannot name a database.", hint="Use another.")
+
+    browser = Browser(home, **{**ONE, "database": HOSTILE})
+    monkeypatch.setattr(home.ops.databases, "create", refuse)
+    browser.click("create", "ask")
+    shown = browser.click("create-now")
+    assert "That cannot name a database." in shown
+    assert "<script" not in shown
+
+
+def test_one_that_cannot_be_opened_is_said_to_be_kept(browser: Browser, media: list[str], home: Home) -> None:
+    home.server.states["one"] = DatabaseState.UNREADABLE
+    browser.session.nav.go(**{**ONE, "database": "two"})
+    shown = browser.go(file=media[2])
+    assert "It cannot be opened" in shown
+    assert "one.damaged-" in shown
+    assert "What was written in the last" not in shown
+
+
+def test_an_empty_one_loses_nothing(browser: Browser, media: list[str], home: Home) -> None:
+    home.server.states["two"] = DatabaseState.EMPTY
+    shown = browser.go(database="two", file=media[2])
+    assert "so nothing is lost" in shown
+    assert "This is a backup of <strong>one</strong>" in shown
+
+
+def test_one_that_was_never_backed_up_is_said_to_be_in_no_backup(browser: Browser, home: Home) -> None:
+    lay(home, "/media/three.bak", "three")
+    shown = browser.go(database="three", view="file", file="/media/three.bak")
+    assert "is in no backup that pwsops knows" in shown
+
+
+def test_a_file_shows_its_sets_and_one_of_them_is_chosen(browser: Browser, home: Home) -> None:
+    for position in (1, 2):
+        lay(home, "/far/many.bak", position=position)
+    shown = browser.go(view="file", file="/far/many.bak")
+    assert shown.count("Choose the full") == 2
+    assert "See what will happen" not in shown
+    assert "position=2" in shown
+    assert "See what will happen" in browser.go(view="file", file="/far/many.bak", position=2)
+    assert "See what will happen" not in browser.go(view="file", file="/far/many.bak", position=3)
+    lay(home, "/far/single.bak")
+    assert "See what will happen" in browser.go(view="file", file="/far/single.bak")
+
+
+def test_the_server_s_directories_are_browsed_from_the_profile_s_on(browser: Browser, media: list[str]) -> None:
+    shown = browser.go(view="file")
+    assert 'value="/media"' in shown
+    assert all(path.rpartition("/")[2] in shown for path in media)
+    assert "file=%2Fmedia%2Fsub" in shown
+    assert "file=%2F&amp;view=file" in shown
+
+
+def test_a_typed_path_is_opened_and_opened_again(browser: Browser, home: Home) -> None:
+    browser.go(view="file")
+    browser.type("path", " /far/new.bak ")
+    browser.click("open-path")
+    assert browser.session.nav.file == "/far/new.bak"
+    home.server.unlistable |= {"/far/new.bak", "/far"}
+    assert "/far/new.bak cannot be read." in browser.click("open-path")
+    lay(home, "/far/new.bak")
+    assert "See what will happen" in browser.click("open-path")
+
+
+def test_more_backups_are_shown_on_demand(browser: Browser, home: Home) -> None:
+    for _ in range(30):
+        home.run()
+    browser.look_again()
+    assert browser.go().count("Choose the ") == 26  # the heading is one of them
+    assert "8 older backups" in browser.html
+    assert browser.click("more-sources").count("Choose the ") == 34
+
+
+def test_without_any_known_backup_the_file_is_pointed_to(home: Home) -> None:
+    browser = Browser(home)
+    assert "No backup of one that pwsops knows is still there" in browser.html
+    assert 'value="/"' in browser.go(view="file")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"page": "insert"},
+        {**ONE, "instance": HOSTILE},
+        {**ONE, "database": HOSTILE},
+        {**ONE, "file": HOSTILE, "position": 10**14},
+        {**ONE, "view": HOSTILE, "file": "../../etc/passwd"},
+        {**ONE, "view": "file", "file": HOSTILE, "position": 7},
+        {**ONE, "view": "file", "file": "\x00"},
+        {**ONE, "opened": 10**14},
+    ],
+)
+def test_a_hostile_address_only_ever_gives_a_message(browser: Browser, home: Home, where: dict[str, object]) -> None:
+    before = home.ops.audit.list()
+    browser.session.nav.go(**where)
+    assert browser.html
+    assert "<script" not in browser.html
+    browser.click("restore-now")
+    browser.click("create-now")
+    browser.click("cancel-restore", "x")
+    assert home.ops.restores.list() == []
+    assert home.ops.audit.list() == before
+
+
+def test_a_restore_of_another_database_is_not_shown_here(browser: Browser, media: list[str], home: Home) -> None:
+    browser.restore(media[2])
+    browser.until("Restored")
+    number = home.ops.restores.list()[0].id
+    assert "Restored" not in browser.go(database="two", opened=number)
+
+
+def test_who_may_not_restore_is_told(home: Home, media: list[str]) -> None:
+    browser = Browser(home)
+    browser.session.ops = home.ops.acting_as("bob", Role.OPERATOR)
+    browser.go(file=media[2])
+    browser.type("confirmed", "one")
+    assert "Your role is operator" in browser.click("restore-now")
+    assert home.ops.restores.list() == []
+
+
+def test_a_backup_under_way_is_said(browser: Browser, home: Home, held: None) -> None:
+    import threading
+
+    thread = threading.Thread(target=home.ops.runs.run_here, args=("p",), daemon=True)
+    thread.start()
+    assert home.server.started.wait(20)
+    assert "The profile p is backing it up at this moment" in browser.look_again()
+    home.ops.runs.cancel(home.ops.runs.list(limit=1)[0].id)
+    thread.join()
+
+
+def test_an_instance_that_cannot_be_asked_is_a_message(browser: Browser, home: Home) -> None:
+    home.server.databases_error = EngineError("The directory cannot be listed.", hint="Mount it.")
+    browser.session.nav.go(**{**ONE, "database": "two"})
+    assert "The directory cannot be listed." in browser.html
+    assert "Mount it." in browser.html
+
+
+def test_a_database_that_cannot_be_looked_into_can_still_be_restored(
+    browser: Browser, media: list[str], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise EngineError("It stayed locked.", hint="Wait.")
+
+    monkeypatch.setattr(home.ops.databases, "contents", locked)
+    browser.session.nav.go(**{**ONE, "database": "two"})
+    shown = browser.go(file=media[2])
+    assert "It stayed locked." in shown
+    assert "restore-now" in shown
+
+
+def test_an_old_answer_does_not_show_on_another_place(browser: Browser) -> None:
+    stale = browser.page._present
+    browser.go(database="two")
+    kept = stale._answer
+    stale._take(("srv", "one", 0, 0), "something old")  # type: ignore[arg-type]
+    assert stale._answer is kept
+
+
+def test_elsewhere_the_page_asks_nothing(browser: Browser, home: Home) -> None:
+    before = browser.html
+    browser.session.nav.go()
+    home.server.sizes.clear()
+    browser.look_again()
+    assert browser.html == before
+
+
+def test_many_tables_are_named_by_size_and_the_rest_is_counted() -> None:
+    from pwsops.engines.base import DatabaseContents
+
+    tables = [TableRows(f"t{number}", number) for number in range(20)] + [TableRows("endless", None)]
+    shown = inserting.contents(DatabaseContents(tables=tables))
+    assert shown["tables"][0].name == "t19"
+    assert shown["more"] == "and 9 more tables"
+
+
+def test_the_history_lists_restores_with_how_they_ended(browser: Browser, media: list[str], home: Home) -> None:
+    def listed() -> str:
+        return render("history_restores.html", **restores_list.values(browser.session))
+
+    assert "Nothing was restored yet" in listed()
+    browser.restore(media[2])
+    browser.until("Restored")
+    home.server.restore_error = EngineError(f"Locked {HOSTILE}.", hint="Stop it.")
+    browser.click("restore-again")
+    browser.restore(media[0])
+    browser.until("The restore failed")
+    shown = listed()
+    assert shown.index("failed") < shown.index("succeeded")
+    assert "Locked &lt;script" in shown
+    assert "Stop it." in shown
+    assert media[0] in shown
+    assert "opened=2" in shown
+
+
+def test_the_history_shows_how_far_one_is(browser: Browser, media: list[str], home: Home, held: None) -> None:
+    home.server.progress = [Progress(phase="restoring", done_bytes=1, total_bytes=2)]
+    browser.restore(media[2])
+    browser.until('aria-valuenow="50"')
+    assert 'aria-valuenow="50"' in render("history_restores.html", **restores_list.values(browser.session))
+    home.ops.restores.cancel(1)
+    wait_until(lambda: home.ops.restores.get(1).status is RunStatus.CANCELLED)
