@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pwsops.catalogue import instances, profiles
 from pwsops.catalogue.instances import InstanceRow
+from pwsops.engines import registry
 from pwsops.engines.base import Instance, Probe
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
@@ -23,6 +24,10 @@ class Instances:
         """Give all instances by name, without their passwords."""
         with self._context.core.catalogue.read() as connection:
             return [_shown(row) for row in instances.every(connection)]
+
+    def engines(self) -> Sequence[str]:
+        """Give the keys of the engines that an instance can have."""
+        return sorted(registry.ENGINES)
 
     def add(
         self,
@@ -76,8 +81,9 @@ class Instances:
         with core.catalogue.write() as connection:
             users = [row.name for row in profiles.living(connection) if row.fields["instance"] == name]
             if users:
+                told = "a profile uses it" if len(users) == 1 else f"{len(users)} profiles use it"
                 raise Refused(
-                    f"The instance {name!r} cannot be removed: {len(users)} profiles use it ({', '.join(users[:5])}).",
+                    f"The instance {name!r} cannot be removed: {told} ({', '.join(users[:5])}).",
                     hint="Delete those profiles first; their history and backups stay.",
                 )
             instances.remove(connection, name)

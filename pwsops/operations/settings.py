@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
 import param
 
 from pwsops.catalogue import settings
-from pwsops.errors import InvalidInput
+from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context, Role
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
 
@@ -29,21 +30,62 @@ class Settings:
 
     def set(self, key: str, value: str) -> BackupSettings:
         """Set one of them from text; raises `InvalidInput` for an unknown key or a value that does not fit."""
+        return self.change({key: value})
+
+    def change(self, values: Mapping[str, str]) -> BackupSettings:
+        """Set several of them from text, all or none.
+
+        Parameters
+        ----------
+        values
+            What each key shall be.
+
+        Returns
+        -------
+        BackupSettings
+            All the settings then in force.
+
+        Raises
+        ------
+        InvalidInput, NotFound
+            The first of `problems`; nothing is changed then.
+        """
         self._context.allow(Role.ADMIN, "change the settings")
+        problems = self.problems(values)
+        if problems:
+            raise next(iter(problems.values()))
+        with self._context.core.catalogue.write() as connection:
+            changed = BackupSettings(**settings.load(connection))
+            for key, value in values.items():
+                setattr(changed, key, _parsed(changed.param[key], value))
+                settings.save(connection, key, getattr(changed, key))
+                self._context.note(connection, "change setting", key, f"now {value}")
+        return changed
+
+    def problems(self, values: Mapping[str, str]) -> dict[str, PwsopsError]:
+        """Say what is wrong with values, by key; empty where `change` would take them all."""
+        found: dict[str, PwsopsError] = {}
+        for key, value in values.items():
+            try:
+                self._check(key, value)
+            except PwsopsError as error:
+                found[key] = error
+        return found
+
+    def _check(self, key: str, value: str) -> None:
         if key not in setting_keys():
             raise InvalidInput(f"There is no setting {key!r}.", hint=f"There are: {', '.join(setting_keys())}.")
-        changed = self.get()
+        parameter = BackupSettings.param[key]
         try:
-            setattr(changed, key, _parsed(changed.param[key], value))
+            setattr(BackupSettings(), key, _parsed(parameter, value))
         except ValueError:
-            raise InvalidInput(
-                f"The setting {key} cannot be {value!r}.", hint=f"{changed.param[key].doc} {_range(changed.param[key])}"
-            ) from None
-        _check(changed)
-        with self._context.core.catalogue.write() as connection:
-            settings.save(connection, key, getattr(changed, key))
-            self._context.note(connection, "change setting", key, f"now {value}")
-        return changed
+            raise InvalidInput(f"The setting {key} cannot be {value!r}.", hint=_range(parameter)) from None
+        if key == "renew_full":
+            parse_renewal(value)
+        elif key == "timezone" and value and value not in available_timezones():
+            raise InvalidInput(f"There is no time zone {value!r}.", hint="Give an IANA name such as Europe/Berlin.")
+        elif key == "instance" and value:
+            self._context.core.instance(value)
 
 
 def _parsed(parameter: Any, value: str) -> Any:
@@ -63,15 +105,6 @@ def _range(parameter: Any) -> str:
         return "Give true or false."
     if isinstance(parameter, param.Selector):
         return f"Give one of {', '.join(parameter.objects)}."
-    if isinstance(parameter, param.Number):
-        low, high = parameter.bounds or (None, None)
-        return f"Give a number of at least {low}." if high is None else f"Give a number from {low} to {high}."
-    return ""
-
-
-def _check(changed: BackupSettings) -> None:
-    parse_renewal(changed.renew_full)
-    if changed.timezone and changed.timezone not in available_timezones():
-        raise InvalidInput(
-            f"There is no time zone {changed.timezone!r}.", hint="Give an IANA name such as Europe/Berlin."
-        )
+    number = "a whole number" if isinstance(parameter, param.Integer) else "a number"
+    low, high = parameter.bounds
+    return f"Give {number} of at least {low}." if high is None else f"Give {number} from {low} to {high}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -36,10 +36,10 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     SETTINGS: Settings,
 }
 _MENU = (
-    (OVERVIEW, {"label": "Profiles", "icon": "dashboard"}),
-    (RUNS, {"label": "History", "icon": "history"}),
-    (DATABASES, {"label": "Databases", "icon": "storage"}),
-    (SETTINGS, {"label": "Settings", "icon": "settings"}),
+    (OVERVIEW, "Profiles", "profiles"),
+    (RUNS, "History", "history"),
+    (DATABASES, "Databases", "databases"),
+    (SETTINGS, "Settings", "settings"),
 )
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
@@ -61,9 +61,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         self._shown = ""
         self._page: Any = None
         self._body = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._menu = pmui.MenuList(
-            items=[item for _, item in _MENU], active=0, dense=True, sizing_mode="stretch_width", margin=(8, 0)
-        )
+        self._menu = Markup(session.act, margin=(8, 0))
         self._main = pn.Column(
             self._body,
             sizing_mode="stretch_width",
@@ -72,8 +70,9 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         )
         self._view = pmui.Page(
             title=TITLE,
-            header=[self._service],
-            sidebar=[self._menu, Shell(width=0, height=0, margin=0)],
+            # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
+            header=[self._service, Shell(width=0, height=0, margin=0)],
+            sidebar=[self._menu],
             main=[self._main],
             sidebar_width=190,
             sidebar_resizable=False,
@@ -81,7 +80,6 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             theme_config=theme.toolkit_theme(),
             sx=theme.page_style(),
         )
-        self._menu.on_click(self._choose)
         session.on_change = self.refresh
         self.refresh()
 
@@ -112,12 +110,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._shown, self._body.objects = name, [self._page]
         else:
             self._page.refresh()
-        self._menu.active = [page for page, _ in _MENU].index(_BELONGS_TO.get(name, name))
-
-    def _choose(self, chosen: Mapping[str, object]) -> None:
-        # By click and not by what is active: from one run, "Runs" leads back to all of them.
-        page = next(page for page, item in _MENU if item["label"] == chosen["label"])
-        self._session.nav.go(page=page)
+        self._menu.show("menu.html", items=_MENU, here=name, belongs_to=_BELONGS_TO.get(name, name))
 
 
 def build(ops: Operations | None = None) -> Any:

@@ -104,6 +104,8 @@ def page_style() -> dict[str, Any]:
             "borderBottom": "1px solid var(--pw-line)",
         },
         "& > .header .MuiToolbar-root": {"minHeight": "56px"},
+        # There even where it is not wanted, and without a name.
+        "& > .header .MuiLinearProgress-root": {"display": "none"},
         "& > .header .MuiTypography-root": {"color": "var(--pw-text)"},
         "@media (max-width: 600px)": {"& > .header .MuiTypography-root": {"fontSize": "1rem"}},
         "& main": {"backgroundColor": "var(--pw-canvas)"},
@@ -130,4 +132,18 @@ def _scheme(colours: Palette) -> dict[str, Any]:
             "h5": {"fontSize": "1.05rem", "fontWeight": 700},
         },
         "shape": {"borderRadius": RADIUS_PX},
+        # The toolkit's title, and the empty lines that keep its bars high, are no headings: a page has its own.
+        "components": {
+            "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "span", "h5": "span"}}},
+            # On a narrow screen the sidebar is a layer beside the page, out of reach of its variables.
+            "MuiDrawer": {
+                "styleOverrides": {
+                    "paper": {
+                        **variables(colours),
+                        "backgroundColor": colours.surface,
+                        "backgroundImage": "none",
+                    }
+                }
+            },
+        },
     }

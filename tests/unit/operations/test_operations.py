@@ -63,7 +63,35 @@ def test_a_setting_that_cannot_be_is_refused_with_what_can(home: Home, key: str,
     assert home.ops.settings.get().as_dict() == before
 
 
+def test_several_settings_are_changed_together_with_a_note_for_each(home: Home) -> None:
+    changed = home.ops.settings.change({"every": "6", "unit": "d", "instance": "srv", "timezone": ""})
+    assert changed.as_dict() == home.ops.settings.get().as_dict()
+    assert (changed.every, changed.unit, changed.instance) == (6, "d", "srv")
+    assert details(home, "change setting") == ["now ", "now srv", "now d", "now 6"]
+
+
+def test_of_several_settings_none_is_changed_where_one_cannot_be(home: Home) -> None:
+    before = home.ops.settings.get().as_dict()
+    values = {"every": "6", "parallel_runs": "65", "unit": "fortnight"}
+    with pytest.raises(InvalidInput) as caught:
+        home.ops.settings.change(values)
+    assert "a whole number from 1 to 64" in caught.value.hint
+    assert list(home.ops.settings.problems(values)) == ["parallel_runs", "unit"]
+    assert home.ops.settings.get().as_dict() == before
+    assert details(home, "change setting") == []
+
+
+def test_an_instance_that_is_not_there_is_no_default(home: Home) -> None:
+    with pytest.raises(NotFound) as caught:
+        home.ops.settings.set("instance", "nowhere")
+    assert caught.value.hint == "Known: srv."
+
+
 # Instances
+
+
+def test_the_engines_that_there_are_can_be_asked_for(home: Home) -> None:
+    assert home.ops.instances.engines() == ["fake", "sqlite"]
 
 
 def test_an_instance_that_never_answered_is_not_remembered(home: Home) -> None:
@@ -88,7 +116,7 @@ def test_instances_are_unique_and_of_a_known_engine(home: Home) -> None:
 
 def test_an_instance_in_use_stays_and_an_unused_one_goes(home: Home) -> None:
     home.add()
-    with pytest.raises(Refused, match="1 profiles use it"):
+    with pytest.raises(Refused, match="a profile uses it"):
         home.ops.instances.remove("srv")
     home.ops.profiles.delete("p")
     home.ops.instances.remove("srv")
