@@ -361,6 +361,6 @@ def test_a_database_is_one_and_the_same_by_its_short_name(home: Home) -> None:
     with held(home):
         first = home.ops.restores.begin("srv", "vault", FILE)
         assert first.database == "vault.db"
-        with pytest.raises(Conflict, match="vault.db"):
+        with pytest.raises(Conflict, match=r"vault\.db"):
             home.ops.restores.begin("srv", "vault.db", FILE)
     assert ended(home, first.id).status is RunStatus.SUCCEEDED
