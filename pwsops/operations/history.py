@@ -63,14 +63,7 @@ class History:
         wanted = Filter(text=query.text.strip(), status=query.status, profile=query.profile, trigger=query.trigger)
         with self._context.core.catalogue.read() as connection:
             selection = Selection(connection, wanted)
-            place = _Place.read(query.position, query.sort)
-            found = _read(selection, query, place)
-            if not found and place.key is not None:
-                found = _read(selection, query, _Place())
-            before = after = ""
-            if found:
-                before = _named(selection, query, _Place(key=found[0][0], backwards=True))
-                after = _named(selection, query, _Place(key=found[-1][0]))
+            found, before, after = _read(selection, query, _Place.read(query.position, query.sort))
             runs = run_views(connection, [row for _, row in found])
             return HistoryPage(runs=runs, before=before, after=after, total=selection.count())
 
@@ -112,17 +105,24 @@ def _fits(value: object, wanted: type) -> bool:
     return wanted is int and type(value) is int and -_LARGEST <= value < _LARGEST
 
 
-def _read(selection: Selection, query: HistoryQuery, place: _Place) -> list[tuple[Key, RowMapping]]:
-    found = selection.page(
-        query.sort, descending=query.descending, after=place.key, backwards=place.backwards, limit=query.size
+def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[list[tuple[Key, RowMapping]], str, str]:
+    """Give the runs at a place, and where the pages before and after them begin."""
+    # One more than is shown tells whether there is more on that side.
+    found = _at(selection, query, place, query.size + 1)
+    if place.key is not None and len(found) < (query.size if place.backwards else 1):
+        # Nothing is left there, or fewer than a page holds: then it is the first one.
+        return _read(selection, query, _Place())
+    here = found[: query.size]
+    onwards = back = ""
+    if len(found) > len(here):
+        onwards = _Place(key=here[-1][0], backwards=place.backwards).text(query.sort)
+    if place.key is not None:
+        other = _Place(key=here[0][0], backwards=not place.backwards)
+        back = other.text(query.sort) if _at(selection, query, other, 1) else ""
+    return (here[::-1], onwards, back) if place.backwards else (here, back, onwards)
+
+
+def _at(selection: Selection, query: HistoryQuery, place: _Place, limit: int) -> list[tuple[Key, RowMapping]]:
+    return selection.page(
+        query.sort, descending=query.descending, after=place.key, backwards=place.backwards, limit=limit
     )
-    if not place.backwards:
-        return found
-    # Newer runs may be fewer than a page holds: then it is filled from the beginning.
-    return found[::-1] if len(found) == query.size else _read(selection, query, _Place())
-
-
-def _named(selection: Selection, query: HistoryQuery, place: _Place) -> str:
-    """Give the place as text, empty where nothing is there."""
-    there = selection.page(query.sort, descending=query.descending, after=place.key, backwards=place.backwards, limit=1)
-    return place.text(query.sort) if there else ""
