@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import param
@@ -96,6 +97,7 @@ class BackupProfile(param.Parameterized):
         _require(bool(self.databases), "names no database", "Choose at least one of `pwsops databases INSTANCE`.")
         _require(len(set(self.databases)) == len(self.databases), "names a database twice", "Name each once.")
         _require(bool(self.directory), "has no directory", "Name a directory on the database server.")
+        _require(is_absolute(self.directory), "has a directory that is not an absolute path", ABSOLUTE_HINT)
         rules.validate(self.recurrence(), self.renewal())
 
     def summary(self) -> str:
@@ -106,6 +108,14 @@ class BackupProfile(param.Parameterized):
 def profile_keys() -> list[str]:
     """Give the names of a profile's fields."""
     return list(BackupProfile.param)
+
+
+ABSOLUTE_HINT = "Give it from the root on, as the server sees it: /var/backups/vaults, or D:\\Backup."
+
+
+def is_absolute(path: str) -> bool:
+    """Say whether a path begins at a root, of Linux or of Windows: the server's own kind is not known here."""
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _require(holds: bool, what: str, hint: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
-from pwsops.profile import WEEKDAYS, BackupProfile
+from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute
 from pwsops.rules.model import Unit
 
 WITHIN_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
@@ -84,8 +84,11 @@ class Draft:
             found["instance"] = "Choose where the databases live."
         if not self.databases:
             found["databases"] = "Choose at least one database."
-        if not str(self.text["directory"]).strip():
+        directory = str(self.text["directory"]).strip()
+        if not directory:
             found["directory"] = "Name a directory on the database server."
+        elif not is_absolute(directory):
+            found["directory"] = ABSOLUTE_HINT
         if not found:
             try:
                 self._built().check()

@@ -9,6 +9,7 @@ from pwsops.errors import InvalidInput
 from pwsops.profile import (
     BackupProfile,
     BackupSettings,
+    is_absolute,
     parse_on_day,
     parse_renewal,
     profile_keys,
@@ -44,6 +45,8 @@ def test_a_sound_profile_passes() -> None:
         ({"databases": []}, "no database"),
         ({"databases": ["one", "one"]}, "twice"),
         ({"directory": ""}, "no directory"),
+        ({"directory": "backups"}, "not an absolute path"),
+        ({"directory": "C:backups"}, "not an absolute path"),
         ({"start": None}, "no start"),
         ({"start": datetime(2026, 3, 1, tzinfo=UTC)}, "offset"),
         ({"between_from": time(6)}, "one end"),
@@ -129,3 +132,8 @@ def test_the_settings_tell_every_key_once() -> None:
     assert list(BackupSettings(every=3).as_dict()) == setting_keys()
     assert "name" not in setting_keys()
     assert "name" in profile_keys()
+
+
+@pytest.mark.parametrize("path", ["/var/backups", "D:\\Backup", "\\\\server\\share\\dir"])
+def test_paths_of_either_kind_of_server_are_taken(path: str) -> None:
+    assert is_absolute(path)

@@ -52,6 +52,7 @@ def test_what_is_opened_and_not_changed_is_saved_as_it_was(profile: BackupProfil
     [
         ("name", " ", "Give it a name"),
         ("directory", "", "Name a directory"),
+        ("directory", "backups/vaults", "from the root on"),
         ("every", "0", "whole number"),
         ("every", "1.5", "whole number"),
         ("every", "99999999999999999999", "whole number"),
