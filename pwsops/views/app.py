@@ -68,8 +68,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             margin=(14, 16),
             stylesheets=[":host { gap: 12px; } @media (max-width: 600px) { :host { margin: 8px !important; } }"],
         )
-        self._view = pmui.Page(
-            title=TITLE,
+        self._view = _toolkit_page(
             # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
             header=[self._service, Shell(width=0, height=0, margin=0)],
             sidebar=[self._menu],
@@ -77,8 +76,6 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             sidebar_width=190,
             sidebar_resizable=False,
             busy_indicator=None,
-            theme_config=theme.toolkit_theme(),
-            sx=theme.page_style(),
         )
         session.on_change = self.refresh
         self.refresh()
@@ -144,9 +141,13 @@ def _refusal(error: Exception) -> Any:
     found = trouble(error, "Opening the dashboard")
     piece = Markup()
     piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
-    return pmui.Page(
-        title=TITLE,
-        main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")],
-        theme_config=theme.toolkit_theme(),
-        sx=theme.page_style(),
-    )
+    return _toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
+
+
+def _toolkit_page(**parts: Any) -> Any:
+    page = pmui.Page(title=TITLE, theme_config=theme.toolkit_theme(), sx=theme.page_style(), **parts)
+    # It follows a flag of the whole process, which would so keep every page, and its session, for ever.
+    for watcher in list(pn.state.param.watchers.get("busy", {}).get("value", ())):
+        if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:
+            pn.state.param.unwatch(watcher)
+    return page

@@ -70,6 +70,10 @@ def render(template: str, **values: Any) -> str:
     return _templates.get_template(template).render(**values)
 
 
+_EARLY = 1_000
+"""How many messages may have overtaken the one that is waited for."""
+
+
 class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Shows a filled template, and says what is done with it.
 
@@ -88,17 +92,28 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
         super().__init__(**{"stylesheets": [CSS], "sizing_mode": "stretch_width", "margin": 0, **params})
         self._on_action = on_action
         self._on_field = on_field
+        self._expected = 1
+        self._early: dict[int, dict[str, Any]] = {}
 
     def show(self, template: str, **values: Any) -> None:
         """Fill a template and show it; nothing is sent where nothing differs."""
         self.html = render(template, **values)
 
     def _handle_msg(self, data: Any) -> None:
-        if not isinstance(data, dict):
+        number = data.get("number") if isinstance(data, dict) else None
+        if not isinstance(number, int) or not self._expected <= number < self._expected + _EARLY:
             return
-        key = str(data.get("key", ""))
-        if "field" in data and self._on_field is not None:
-            value = data.get("value")
-            self._on_field(str(data["field"]), key, value if isinstance(value, bool) else str(value))
-        elif "action" in data and self._on_action is not None:
-            self._on_action(str(data["action"]), key)
+        # The toolkit hands some messages over at once and others later; what was typed first must come first.
+        self._early[number] = data
+        while (message := self._early.pop(self._expected, None)) is not None:
+            self._expected += 1
+            self.take(message)
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Do what one message of the browser says."""
+        key = str(message.get("key", ""))
+        if "field" in message and self._on_field is not None:
+            value = message.get("value")
+            self._on_field(str(message["field"]), key, value if isinstance(value, bool) else str(value))
+        elif "action" in message and self._on_action is not None:
+            self._on_action(str(message["action"]), key)

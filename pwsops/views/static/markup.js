@@ -63,7 +63,7 @@ function morph(before, after) {
   old.slice(fresh.length).forEach((node) => node.remove())
 }
 
-export function render({model}) {
+export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
   const draw = () => {
@@ -71,7 +71,12 @@ export function render({model}) {
     fresh.innerHTML = model.html
     morph(root, fresh.content)
   }
-  const send = (target, action) => model.send_msg({action, key: target.dataset.key ?? ""})
+  // Numbered, because the server may be handed them in another order than they were sent in.
+  const post = (message) => {
+    view.model.posted = (view.model.posted ?? 0) + 1
+    model.send_msg({...message, number: view.model.posted})
+  }
+  const send = (target, action) => post({action, key: target.dataset.key ?? ""})
   root.addEventListener("click", (event) => {
     const target = event.target.closest("[data-action]")
     if (target === null || target.getAttribute("aria-disabled") === "true") { return }
@@ -93,7 +98,7 @@ export function render({model}) {
     const {field, key} = event.target.dataset
     if (field === undefined) { return }
     const value = event.target.type === "checkbox" ? event.target.checked : event.target.value
-    model.send_msg({field, key: key ?? "", value})
+    post({field, key: key ?? "", value})
   }
   // Lists and boxes say that they changed; what is typed is told while it is typed.
   root.addEventListener("input", tell)

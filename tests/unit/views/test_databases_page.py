@@ -100,17 +100,17 @@ def test_a_database_that_is_not_listed_can_be_named(home: Home) -> None:
     browser = Browser(home)
     assert "srv has no database yet" in browser.html
     piece = browser.page._piece
-    piece._handle_msg({"action": "insert-other", "key": "srv"})
+    piece.take({"action": "insert-other", "key": "srv"})
     assert browser.session.nav.page == "databases"
-    piece._handle_msg({"field": "other", "key": "", "value": " lost "})
+    piece.take({"field": "other", "key": "", "value": " lost "})
     assert 'value=" lost "' in browser.html
-    piece._handle_msg({"action": "insert-other", "key": "srv"})
+    piece.take({"action": "insert-other", "key": "srv"})
     assert (browser.session.nav.page, browser.session.nav.database) == ("insert", "lost")
 
 
 def test_other_clicks_are_the_session_s(home: Home) -> None:
     browser = Browser(home)
     before = browser.html
-    browser.page._piece._handle_msg({"action": "go", "key": "?page=insert&instance=srv&database=one"})
+    browser.page._piece.take({"action": "go", "key": "?page=insert&instance=srv&database=one"})
     assert browser.session.nav.database == "one"
     assert browser.html == before

@@ -43,11 +43,11 @@ def shown(page: History) -> str:
 
 
 def act(page: History, action: str, key: str = "") -> None:
-    page._piece._handle_msg({"action": action, "key": key})
+    page._piece.take({"action": action, "key": key})
 
 
 def put(page: History, field: str, value: str) -> None:
-    page._piece._handle_msg({"field": field, "key": "", "value": value})
+    page._piece.take({"field": field, "key": "", "value": value})
 
 
 def button(page: History, label: str) -> str:

@@ -47,11 +47,11 @@ class Browser:
         return self.html
 
     def click(self, action: str, key: str = "") -> str:
-        self.pieces[-1]._handle_msg({"action": action, "key": key})
+        self.pieces[-1].take({"action": action, "key": key})
         return self.html
 
     def type(self, field: str, value: str) -> str:
-        self.pieces[-1]._handle_msg({"field": field, "key": "", "value": value})
+        self.pieces[-1].take({"field": field, "key": "", "value": value})
         return self.html
 
     def look_again(self) -> str:

@@ -41,7 +41,7 @@ def html(frame: Frame) -> str:
 
 
 def act(frame: Frame, action: str, key: str = "") -> None:
-    frame._service._handle_msg({"action": action, "key": key})
+    frame._service.take({"action": action, "key": key})
 
 
 def test_the_first_page_answers_first_and_shows_profiles_and_runs(frame: Frame) -> None:
@@ -198,18 +198,18 @@ def test_without_a_selection_the_toolbar_says_so(ops: FakeOperations, frame: Fra
 
 def test_deleting_asks_says_what_stays_and_may_be_left(ops: FakeOperations, frame: Frame) -> None:
     profiles = piece(frame, "_profiles")
-    profiles._handle_msg({"action": "delete", "key": "Vaults"})
+    profiles.take({"action": "delete", "key": "Vaults"})
     assert "Its history stays, and every backup it took stays in" in profiles.html
-    profiles._handle_msg({"action": "keep", "key": "Vaults"})
+    profiles.take({"action": "keep", "key": "Vaults"})
     assert "Its history stays" not in profiles.html
-    profiles._handle_msg({"action": "delete", "key": "Vaults"})
-    profiles._handle_msg({"action": "delete-now", "key": "Vaults"})
+    profiles.take({"action": "delete", "key": "Vaults"})
+    profiles.take({"action": "delete-now", "key": "Vaults"})
     assert ops.done == [("delete", "Vaults")]
     assert "Its history stays" not in profiles.html
 
 
 def test_a_double_click_opens_the_wizard_on_it(frame: Frame) -> None:
-    piece(frame, "_profiles")._handle_msg({"action": "edit", "key": "Vaults"})
+    piece(frame, "_profiles").take({"action": "edit", "key": "Vaults"})
     assert (frame._session.nav.page, frame._session.nav.profile) == ("wizard", "Vaults")
 
 
@@ -233,9 +233,9 @@ def test_many_profiles_can_be_searched(ops: FakeOperations, frame: Frame) -> Non
     frame._session._take(frame._session.store.snapshot())
     profiles = piece(frame, "_profiles")
     assert profiles.html.count("data-double") == 30
-    profiles._handle_msg({"field": "search", "value": "P07"})
+    profiles.take({"field": "search", "value": "P07"})
     assert re.findall(r'data-double="edit" data-key="(\w+)"', profiles.html) == ["p07"]
-    profiles._handle_msg({"field": "search", "value": "nothing like it"})
+    profiles.take({"field": "search", "value": "nothing like it"})
     assert "No profile has that" in profiles.html
 
 
@@ -260,11 +260,11 @@ def test_the_sidebar_leads_to_pages_and_follows_the_address(frame: Frame) -> Non
         return found[0]
 
     assert here() == ("?page=overview", "page")
-    frame._menu._handle_msg({"action": "go", "key": "?page=runs"})
+    frame._menu.take({"action": "go", "key": "?page=runs"})
     assert frame._session.nav.page == "runs"
     act(frame, "open-run", "1")
     assert here() == ("?page=runs", "true")
-    frame._menu._handle_msg({"action": "go", "key": "?page=runs"})
+    frame._menu.take({"action": "go", "key": "?page=runs"})
     assert here() == ("?page=runs", "page")
     frame._session.nav.go()
     assert here() == ("?page=overview", "page")
@@ -292,8 +292,16 @@ def test_the_history_stays_when_the_last_profile_is_gone(ops: FakeOperations, fr
 def test_unknown_clicks_do_nothing(ops: FakeOperations, frame: Frame) -> None:
     act(frame, "drop-everything")
     frame._service._handle_msg("nonsense")
-    Markup()._handle_msg({"action": "start"})
+    Markup().take({"action": "start"})
     assert ops.done == []
+
+
+def test_messages_count_in_the_order_they_were_sent_in() -> None:
+    told: list[str] = []
+    piece = Markup(lambda action, key: told.append(key))
+    for number in (2, 4, 1, 1, 3, 9, 5_000, -1, "6", True):
+        piece._handle_msg({"action": "x", "key": str(number), "number": number})
+    assert told == ["1", "2", "3", "4"]
 
 
 def test_a_missing_value_in_a_template_is_an_error_not_a_hole() -> None:

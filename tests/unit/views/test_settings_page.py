@@ -39,10 +39,10 @@ class Page:
         return next(piece for piece in self.frame._main.select(Markup) if holding in piece.html)
 
     def click(self, action: str, key: str = "") -> None:
-        self._piece(f'data-action="{action}"')._handle_msg({"action": action, "key": key})
+        self._piece(f'data-action="{action}"').take({"action": action, "key": key})
 
     def type(self, field: str, value: str | bool) -> None:
-        self._piece(f'data-field="{field}"')._handle_msg({"field": field, "key": "", "value": value})
+        self._piece(f'data-field="{field}"').take({"field": field, "key": "", "value": value})
 
     def field(self, name: str) -> str:
         """The markup of one field, with what is said under it."""
@@ -186,7 +186,7 @@ def test_made_up_messages_change_nothing(page: Page) -> None:
     before = page.html()
     for title in ("defaults-title", "instances-title"):
         for field, value in (("colour", "red"), ("every", True), ("incremental", "x"), ("name", True)):
-            page._piece(title)._handle_msg({"field": field, "key": "", "value": value})
+            page._piece(title).take({"field": field, "key": "", "value": value})
     assert page.html() == before
 
 

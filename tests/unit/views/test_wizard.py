@@ -39,10 +39,10 @@ class Shown:
 
     def type(self, key: str = "", **fields: str | bool) -> None:
         for field, value in fields.items():
-            self.page._form._handle_msg({"field": field, "key": key, "value": value})
+            self.page._form.take({"field": field, "key": key, "value": value})
 
     def press(self, action: str, key: str = "") -> None:
-        self.page._form._handle_msg({"action": action, "key": key})
+        self.page._form.take({"action": action, "key": key})
 
     def fill(self, **fields: str | bool) -> None:
         self.type("one", databases=True)
