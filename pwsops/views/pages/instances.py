@@ -39,6 +39,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self._trouble: Trouble | None = None
         self._note = ""
         self._text = self._empty()
+        self._pressed = False
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -70,6 +71,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             adding=self._session.nav.view == ADDING,
             text=self._text,
             engines=[(key, _about(key)[0]) for key in self._session.ops.instances.engines()],
+            errors=self._missing() if self._pressed else {},
             address_label=address,
             address_help=about,
             removing=self._removing,
@@ -111,7 +113,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._note = ""
             nav.go(page=SETTINGS, view=ADDING)
         elif action == "leave-adding":
-            self._text, self._trouble = self._empty(), None
+            self._text, self._trouble, self._pressed = self._empty(), None, False
             nav.go(page=SETTINGS)
         elif action == "save-instance":
             self._add()
@@ -134,16 +136,25 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._session.act(action, key)
 
     def _add(self) -> None:
+        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        self._pressed = True
+        if self._missing():
+            self.refresh()
+            return
         name, engine, address = (self._text[field].strip() for field in ("name", "engine", "address"))
         add = self._session.ops.instances.add
 
         def added(answer: Trouble | None) -> None:
             self._trouble = answer
             if answer is None:
-                self._text = self._empty()
+                self._text, self._pressed = self._empty(), False
                 self._session.nav.go(page=SETTINGS)
 
         self._do("Adding the instance", lambda: add(name, engine=engine, address=address), f"{name} is added.", added)
+
+    def _missing(self) -> dict[str, str]:
+        wanted = {"name": "Give it a name.", "address": "Say where it is."}
+        return {field: why for field, why in wanted.items() if not self._text[field].strip()}
 
     def _do(
         self, doing: str, work: Callable[[], object], note: str, then: Callable[[Trouble | None], None] | None = None

@@ -72,7 +72,7 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zones=zones(),
             days=[(day, day) for day in map(str, range(1, 32))],
             changed=[_LABELS[key] for key in changed],
-            refused=_refusal(changed, problems, saving=bool(self._pressed)),
+            wrong=[_LABELS[key] for key in problems],
             saving=bool(self._pressed),
             note=self._note,
             trouble=self._trouble,
@@ -106,6 +106,7 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         stored = as_text(ops.settings.get())
         values = self._changed(stored, {**stored, **{field: value for field, (value, _) in edits.items()}})
         if self._pressed or not values or ops.settings.problems(values):
+            self._note = "" if values else "Nothing is changed."
             self._show_form()
             return
         self._pressed, self._note, self._trouble = values, "", None
@@ -160,11 +161,3 @@ def as_settings(text: Mapping[str, str | bool]) -> dict[str, str]:
 def _instances(known: Any, chosen: str) -> list[tuple[str, str]]:
     gone = [(chosen, f"{chosen} (no longer there)")] if chosen and chosen not in known else []
     return [("", "none: it is chosen each time"), *((name, name) for name in known), *gone]
-
-
-def _refusal(changed: Mapping[str, str], problems: Mapping[str, object], *, saving: bool) -> str:
-    if saving:
-        return "It is being saved."
-    if problems:
-        return f"Not yet: {words.listed([_LABELS[key] for key in problems])}."
-    return "" if changed else "Nothing is changed."
