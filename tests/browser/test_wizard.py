@@ -96,7 +96,9 @@ def test_a_double_click_opens_it_and_what_is_wrong_is_said_at_its_field(served: 
     expect(page.get_by_text(re.compile("The server has no such directory"))).to_be_visible()
     field.fill("")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_role("button", name="Save")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Name a directory on the database server.").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
 
 
 def test_the_server_is_browsed_for_the_directory(served: Served, visit: Open, tmp_path: Path) -> None:

@@ -233,8 +233,14 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
 
     def _save(self, draft: Draft) -> None:
+        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
-        if self._saving or self._problems(draft) or self._unamended(draft):
+        problems = self._problems(draft)
+        if problems:
+            wrong = [step for step, fields in STEP_FIELDS.items() if problems.keys() & set(fields)]
+            if self._session.nav.step not in wrong:
+                self._session.nav.step = wrong[0]
+        if self._saving or problems or self._unamended(draft):
             self.refresh()
             return
         ops, before, profile = self._session.ops, draft.original, draft.profile()
