@@ -84,6 +84,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
     """
 
     html = param.String(default="", doc="The filled template.")
+    seen = param.Integer(default=0, doc="How many of the browser's messages the template knows of.")
 
     _esm = (HERE / "static" / "markup.js").read_text(encoding="utf-8")
 
@@ -97,7 +98,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
 
     def show(self, template: str, **values: Any) -> None:
         """Fill a template and show it; nothing is sent where nothing differs."""
-        self.html = render(template, **values)
+        self.param.update(html=render(template, **values), seen=self._expected - 1)
 
     def _handle_msg(self, data: Any) -> None:
         number = data.get("number") if isinstance(data, dict) else None
@@ -108,6 +109,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
         while (message := self._early.pop(self._expected, None)) is not None:
             self._expected += 1
             self.take(message)
+        self.seen = self._expected - 1
 
     def take(self, message: dict[str, Any]) -> None:
         """Do what one message of the browser says."""

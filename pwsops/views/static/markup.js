@@ -10,8 +10,10 @@ function focused(node) {
   return node.getRootNode().activeElement === node
 }
 
-// What somebody types is theirs until they leave the field; everything else is as the server says.
-function values(node) {
+// What somebody types is theirs until they leave the field, and until the server has heard of it; everything else is
+// as the server says.
+function values(node, held) {
+  if (held(node)) { return }
   if (node.type === "checkbox" || node.type === "radio") {
     node.checked = node.hasAttribute("checked")
   } else if (node.tagName === "SELECT") {
@@ -39,7 +41,7 @@ function arrived(node) {
   }
 }
 
-function morph(before, after) {
+function morph(before, after, held) {
   const old = [...before.childNodes]
   const fresh = [...after.childNodes]
   fresh.forEach((node, index) => {
@@ -53,8 +55,8 @@ function morph(before, after) {
     } else if (node.nodeType === Node.ELEMENT_NODE) {
       const asks = node.hasAttribute("autofocus") && !there.hasAttribute("autofocus")
       attributes(there, node)
-      morph(there, node)
-      values(there)
+      morph(there, node, held)
+      values(there, held)
       if (asks) { there.focus() }
     } else if (there.data !== node.data) {
       there.data = node.data
@@ -66,10 +68,13 @@ function morph(before, after) {
 export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
+  const told = new Map()
+  const name = (node) => `${node.dataset.field} ${node.dataset.key ?? ""}`
+  const held = (node) => node.dataset.field !== undefined && (told.get(name(node)) ?? 0) > model.seen
   const draw = () => {
     const fresh = document.createElement("template")
     fresh.innerHTML = model.html
-    morph(root, fresh.content)
+    morph(root, fresh.content, held)
   }
   // Numbered, because the server may be handed them in another order than they were sent in.
   const post = (message) => {
@@ -99,6 +104,7 @@ export function render({model, view}) {
     if (field === undefined) { return }
     const value = event.target.type === "checkbox" ? event.target.checked : event.target.value
     post({field, key: key ?? "", value})
+    told.set(name(event.target), view.model.posted)
   }
   // Lists and boxes say that they changed; what is typed is told while it is typed.
   root.addEventListener("input", tell)
@@ -110,6 +116,8 @@ export function render({model, view}) {
     if (event.key === "Escape") { root.querySelector("[data-cancel]")?.click() }
   })
   model.on("html", draw)
+  // Where the server took something otherwise than it was typed, and so drew nothing anew.
+  model.on("seen", () => root.querySelectorAll("[data-field]").forEach((node) => values(node, held)))
   draw()
   return root
 }
