@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from pwsops.operations import Operations
 from tests.browser.serving import Served
@@ -126,3 +126,45 @@ def test_deleting_asks_first_and_keeps_the_history(served: Served, visit: Open, 
     expect(page.get_by_role("heading", name="No profile yet")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="by hand")).to_contain_text("succeeded")
     assert ops.profiles.list() == []
+
+
+def test_an_answer_to_older_typing_takes_nothing_back(served: Served, visit: Open) -> None:
+    page = visit(served.url).context.new_page()
+    waiting: list[str | bytes] = []
+    holding = False
+
+    def between(browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+        browser.on_message(server.send)
+        server.on_message(lambda message: waiting.append(message) if holding else browser.send(message))
+        deliver.append(browser.send)
+
+    deliver: list[Callable[[str | bytes], None]] = []
+    page.route_web_socket(re.compile("/ws"), between)
+    page.goto(f"{served.url}?page=wizard")
+    box = page.get_by_label("family-vault.sqlite3")
+    expect(box).to_be_visible()
+    holding = True
+    page.get_by_label("Name of the profile").press_sequentially("Abc")
+    until_heard(page, waiting)
+    older = len(waiting)
+    box.check()
+    for message in waiting[:older]:
+        deliver[-1](message)
+    expect(page.locator(".sentence")).to_be_visible()
+    expect(page.get_by_label("Name of the profile")).to_have_value("Abc")
+    expect(box).to_be_checked()
+    holding = False
+    for message in waiting[older:]:
+        deliver[-1](message)
+    expect(page.get_by_text(re.compile("Backs up family-vault.sqlite3"))).to_be_visible()
+    expect(box).to_be_checked()
+
+
+def until_heard(page: Page, waiting: list[str | bytes]) -> None:
+    """Wait until the server has answered the last letter: with the name in the form it sends."""
+    for _ in range(2_000):
+        if any("Abc" in str(message) for message in waiting):
+            return
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+    raise AssertionError("the server never answered")
