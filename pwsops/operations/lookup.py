@@ -1,4 +1,4 @@
-"""Find a profile or a database by its name, or say which ones come near."""
+"""Find a profile or a database by its name, or a set by its position; or say which ones come near."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from difflib import get_close_matches
 
 from pwsops.catalogue import Connection, profiles
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.errors import NotFound
+from pwsops.engines.base import Engine
+from pwsops.errors import InvalidInput, NotFound
+from pwsops.rules.model import BackupSet
 
 
 def find_profile(connection: Connection, name: str) -> ProfileRow:
@@ -26,3 +28,12 @@ def canonical(name: str, names: Sequence[str]) -> str:
         return name
     same_stem = [other for other in names if other.rpartition(".")[0] == name]
     return same_stem[0] if len(same_stem) == 1 else name
+
+
+def set_at(engine: Engine, path: str, position: int) -> BackupSet:
+    """Give the set at a position of a media file; raises `InvalidInput` when the file has none there."""
+    found = engine.read_media(path)
+    for backup_set in found:
+        if backup_set.position == position:
+            return backup_set
+    raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")

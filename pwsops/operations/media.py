@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pwsops.engines.base import Engine, ProgressCallback, Verification
 from pwsops.engines.registry import embedded_engine
-from pwsops.errors import InvalidInput
 from pwsops.operations.access import Context
+from pwsops.operations.lookup import set_at
 from pwsops.rules.model import BackupSet
 
 
@@ -29,13 +29,7 @@ class Media:
 
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Give one set of a file; raises `InvalidInput` when the file has no such position."""
-        found = self.read(path, instance)
-        for backup_set in found:
-            if backup_set.position == position:
-                return backup_set
-        raise InvalidInput(
-            f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them."
-        )
+        return set_at(self._engine(instance), path, position)
 
     def verify(
         self,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pwsops.catalogue import RowMapping, restores, sets
 from pwsops.engines.base import Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
-from pwsops.errors import Conflict, InvalidInput, NotFound, PwsopsError, Refused
+from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.databases import Shelf
-from pwsops.operations.lookup import canonical
+from pwsops.operations.lookup import canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
@@ -30,7 +30,7 @@ class Restores:
         is in neither, or when a file cannot be read.
         """
         engine = self._context.core.engine(instance)
-        target = _at(engine, path, position)
+        target = set_at(engine, path, position)
         return plan_restore(target, list(self._candidates(engine, target)))
 
     def sources(self, instance: str, database: str) -> list[BackupSet]:
@@ -199,14 +199,6 @@ def _view(row: RowMapping) -> RestoreView:
     values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
     values |= {"status": status, "kind": BackupKind(row["kind"])}
     return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))
-
-
-def _at(engine: Engine, path: str, position: int) -> BackupSet:
-    found = engine.read_media(path)
-    for backup_set in found:
-        if backup_set.position == position:
-            return backup_set
-    raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
 
 
 def _readable(engine: Engine, path: str) -> list[BackupSet]:

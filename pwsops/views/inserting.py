@@ -163,14 +163,6 @@ def restore_mark(restore: RestoreView) -> words.Mark:
     return words.run_mark(restore.status)
 
 
-def percent(restore: RestoreView) -> int | None:
-    """Give how far a restore is; None while that is unknown."""
-    progress = restore.progress
-    if progress is None or progress.total_bytes <= 0:
-        return None
-    return max(0, min(100, progress.done_bytes * 100 // progress.total_bytes))
-
-
 def outcome(restore: RestoreView) -> str:
     """Say in a sentence what an ended restore left; empty while it goes on."""
     if restore.status is RunStatus.SUCCEEDED:

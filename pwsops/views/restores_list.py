@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pwsops.views import inserting
+from pwsops.views import inserting, words
 from pwsops.views.session import Session
 
 PAGE = 50
@@ -19,7 +19,7 @@ def values(session: Session) -> dict[str, Any]:
             {
                 "restore": one,
                 "mark": inserting.restore_mark(one),
-                "percent": inserting.percent(one),
+                "percent": words.percent(one),
                 "query": inserting.address(instance=one.instance, database=one.database, opened=one.id),
                 "outcome": inserting.outcome(one),
             }

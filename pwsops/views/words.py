@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 
 import humanize
 
-from pwsops.operations.records import ItemView, ProfileView, RunView
+from pwsops.operations.records import ItemView, ProfileView, RestoreView, RunView
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 
 DASH = "\N{EN DASH}"
@@ -154,9 +154,9 @@ def messages(item: ItemView) -> Sequence[Message]:
     return () if alone else item.messages
 
 
-def percent(run: RunView) -> int | None:
-    """Give how far a run is, in percent; None while that is unknown."""
-    progress = run.progress
+def percent(work: RunView | RestoreView) -> int | None:
+    """Give how far a run or a restore is, in percent; None while that is unknown."""
+    progress = work.progress
     if progress is None or progress.total_bytes <= 0:
         return None
     return max(0, min(100, progress.done_bytes * 100 // progress.total_bytes))

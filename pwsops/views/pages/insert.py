@@ -12,7 +12,7 @@ from pwsops.operations.access import Role
 from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
-from pwsops.views import inserting
+from pwsops.views import inserting, words
 from pwsops.views.asked import Asked
 from pwsops.views.inserting import Present
 from pwsops.views.markup import Markup
@@ -188,7 +188,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             "insert_outcome.html",
             restore=restore,
             mark=inserting.restore_mark(restore),
-            percent=inserting.percent(restore),
+            percent=words.percent(restore),
             sentence=inserting.outcome(restore),
             not_allowed=self._not_allowed(),
             failure=self._trouble,
