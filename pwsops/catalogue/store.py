@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from pwsops.errors import PwsopsError
 
@@ -139,9 +140,24 @@ class Catalogue:
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     # Transactions are begun by `_begin`, not by the driver's guess at what a statement does.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+# Of two processes that turn a new file to WAL at once, SQLite refuses one at once, whatever the busy timeout says.
+@retry(
+    retry=retry_if_exception(_is_locked),
+    stop=stop_after_delay(BUSY_TIMEOUT_S),
+    wait=wait_random(0.005, 0.05),
+    reraise=True,
+)
+def _use_wal(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin(connection: Connection) -> None:

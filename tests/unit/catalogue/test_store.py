@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +28,17 @@ def test_a_migrated_file_has_the_tables_of_the_schema(catalogue: Catalogue) -> N
     with catalogue.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_opening_a_new_file_waits_while_another_process_prepares_it(tmp_path: Path) -> None:
+    # SQLite itself does not wait here: it refuses the second at once, whatever its busy timeout.
+    with closing(sqlite3.connect(tmp_path / store.FILE_NAME, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.2, other.rollback)
+        release.start()
+        Catalogue(tmp_path).close()
+        release.join()
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_indexes_with_a_condition_are_those_of_the_schema(tmp_path: Path) -> None:
