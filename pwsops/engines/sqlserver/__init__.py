@@ -1,0 +1,1 @@
+"""The engine for Microsoft SQL Server, over pyodbc, which is imported on first use and nowhere else."""
