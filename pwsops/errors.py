@@ -6,6 +6,11 @@ administrator who reads them on a page or a terminal, never for the log alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from pwsops.messages import Message
+
 
 class PwsopsError(Exception):
     """Base of every error this product raises on purpose.
@@ -20,6 +25,8 @@ class PwsopsError(Exception):
         True where the same call may succeed a little later; only these are retried.
     number, severity
         The server's own, where it gave any.
+    messages
+        All that the server said on the way to this error, in order and word for word.
     """
 
     def __init__(
@@ -30,6 +37,7 @@ class PwsopsError(Exception):
         transient: bool = False,
         number: int | None = None,
         severity: int | None = None,
+        messages: Sequence[Message] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -37,18 +45,24 @@ class PwsopsError(Exception):
         self.transient = transient
         self.number = number
         self.severity = severity
+        self.messages = tuple(messages)
 
     def __str__(self) -> str:
         return self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.transient, self.number, self.severity)
+        keywords = {
+            "hint": self.hint,
+            "transient": self.transient,
+            "number": self.number,
+            "severity": self.severity,
+            "messages": self.messages,
+        }
+        return _rebuild, (type(self), self.message, keywords)
 
 
-def _rebuild(
-    kind: type[PwsopsError], message: str, hint: str, transient: bool, number: int | None, severity: int | None
-) -> PwsopsError:
-    return kind(message, hint=hint, transient=transient, number=number, severity=severity)
+def _rebuild(kind: type[PwsopsError], message: str, keywords: dict[str, Any]) -> PwsopsError:
+    return kind(message, **keywords)
 
 
 class InvalidInput(PwsopsError):

@@ -68,6 +68,7 @@ class BackupProfile(param.Parameterized):
     incremental = param.Boolean(default=True, doc="Take a full first, then what changed since.")
     renew_full = param.String(default="weekly:sun", doc="never, weekly:<weekday> or monthly:<day>.")
     timestamp = param.Boolean(default=True, doc="Date and time in the file name: a new file each run.")
+    login = param.String(default="", doc="Login on the database server; empty: that of the instance.")
     active = param.Boolean(default=True, doc="Run by schedule.")
     time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
 
@@ -98,6 +99,9 @@ class BackupProfile(param.Parameterized):
         _require(len(set(self.databases)) == len(self.databases), "names a database twice", "Name each once.")
         _require(bool(self.directory), "has no directory", "Name a directory on the database server.")
         _require(is_absolute(self.directory), "has a directory that is not an absolute path", ABSOLUTE_HINT)
+        _require(self.login == self.login.strip(), "has a login that begins or ends with a space", "Remove the space.")
+        _require(len(self.login) <= 128, "has a login of more than 128 characters", "Check the login.")
+        _require(self.login.isprintable(), "has a login with control characters", "Use printable characters only.")
         rules.validate(self.recurrence(), self.renewal())
 
     def summary(self) -> str:

@@ -30,7 +30,7 @@ PROGRESS_EVERY_S = 0.5
 
 _log = structlog.get_logger()
 
-OpenEngine = Callable[[str], Engine]
+OpenEngine = Callable[[ProfileRow], Engine]
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Runner:
     presence
         This process's sign of life; runs are owned in its name.
     open_engine
-        Gives the engine of an instance by its name; raises `PwsopsError`.
+        Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
     """
 
     def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine) -> None:
@@ -157,7 +157,7 @@ class Runner:
             if job.cancel.is_set():
                 raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
             if job.engine is None:
-                job.engine = self._open_engine(job.profile.fields["instance"])
+                job.engine = self._open_engine(job.profile)
             result, reason = self._back_up(job, job.engine, database, told)
         except PwsopsError as error:
             self._failed(item_id, error, told)
@@ -174,6 +174,7 @@ class Runner:
                     result.backup_set,
                     reason=reason,
                     told=[*told, *result.messages],
+                    replaced=result.replaced,
                     now=self._clock.now(),
                 )
 
@@ -197,12 +198,17 @@ class Runner:
         server_base = engine.differential_base(database) if engine.capabilities.shared_base else None
         instance = job.profile.fields["instance"]
         with self._catalogue.read() as connection:
-            choice = choose_base(
-                own=sets.of_database(connection, instance, database, profile_id=job.profile.id),
-                all_sets=sets.of_database(connection, instance, database),
-                shared_base=engine.capabilities.shared_base,
-                server_base=server_base,
-            )
+            own = sets.of_database(connection, instance, database, profile_id=job.profile.id)
+            all_sets = sets.of_database(connection, instance, database)
+        known = {one.set_id for one in all_sets}
+        foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
+        choice = choose_base(
+            own=own,
+            all_sets=all_sets,
+            shared_base=engine.capabilities.shared_base,
+            server_base=server_base,
+            outside=list(engine.history(database=database)) if foreign else (),
+        )
         return choice.base, choice.reason
 
     def _request(self, job: _Job, database: str, base: BackupSet | None) -> BackupRequest:
@@ -288,7 +294,7 @@ class Runner:
     def _settle_item(self, profile: ProfileRow, run: RowMapping, item: RowMapping) -> None:
         error = _interrupted()
         try:
-            found = self._open_engine(profile.fields["instance"]).find_backup(
+            found = self._open_engine(profile).find_backup(
                 database=item["database"],
                 directory=profile.fields["directory"],
                 description=run_description(run["id"], run["owner"]),

@@ -23,6 +23,7 @@ from pwsops.engines.base import (
     DirectoryEntry,
     DirectoryStatus,
     Instance,
+    MissingRight,
     Probe,
     Progress,
     ProgressCallback,
@@ -66,7 +67,13 @@ class FakeServer:
     databases_error: Exception | None = None
     restore_error: Exception | None = None
     find_error: Exception | None = None
-    missing_rights: Sequence[str] = ()
+    missing_rights: Sequence[MissingRight] = ()
+    outside: list[BackupSet] = field(default_factory=list)
+    """Sets that other tools took, as the server remembers them."""
+    login: bool = False
+    opened_as: list[tuple[str | None, str | None]] = field(default_factory=list)
+    """The login and password of each engine that was opened."""
+    replaced: Sequence[str] = ()
     told: Sequence[Message] = ()
     progress: Sequence[Progress] = ()
     before_backup: Callable[[BackupRequest], None] | None = None
@@ -92,6 +99,7 @@ class FakeServer:
     def open(self, instance: Instance) -> FakeEngine:
         if self.unreachable is not None:
             raise self.unreachable
+        self.opened_as.append((instance.login, instance.password))
         return FakeEngine(self, instance)
 
     def next_failure(self, database: str) -> Exception | None:
@@ -120,7 +128,9 @@ class FakeEngine:
     def __init__(self, server: FakeServer, instance: Instance) -> None:
         self._server = server
         self.instance = instance
-        self.capabilities = Capabilities(shared_base=server.shared_base)
+        self.capabilities = Capabilities(
+            shared_base=server.shared_base, external_history=server.shared_base, login=server.login
+        )
 
     def probe(self) -> Probe:
         return Probe(reachable=True, version="Fake 1", path_flavour="posix", missing_rights=self._server.missing_rights)
@@ -188,7 +198,7 @@ class FakeEngine:
         server.media[taken.path] = [taken]
         if taken.kind is BackupKind.FULL:
             server.base_of[taken.database] = taken.set_id
-        return BackupResult(backup_set=taken, messages=server.told)
+        return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))
@@ -227,8 +237,8 @@ class FakeEngine:
     def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
         return [Deletion(path=path, deleted=self._server.media.pop(path, None) is not None) for path in paths]
 
-    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
-        return iter(())
+    def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
+        return iter(one for one in self._server.outside if database in (None, one.database))
 
     def differential_base(self, database: str) -> str | None:
         return self._server.base_of.get(database)

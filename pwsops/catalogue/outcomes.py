@@ -26,9 +26,11 @@ def item_succeeded(
     reason: str,
     told: Sequence[Message],
     now: datetime,
+    replaced: Sequence[str] = (),
 ) -> None:
-    """Keep a set that was taken, and what was said on the way."""
+    """Keep a set that was taken, and what was said on the way; `replaced` are the media that went for it."""
     instance = profile.fields["instance"]
+    sets.mark_replaced(connection, replaced, instance=instance, now=now)
     sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now)
     runs.change_item(
         connection,
@@ -50,9 +52,12 @@ def item_failed(
     """Keep what went wrong with an item, or that somebody stopped it."""
     cancelled = isinstance(error, Cancelled)
     status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
-    last = Message(text=error.message, at=now, number=error.number, severity=error.severity, is_error=not cancelled)
     runs.change_item(connection, item_id, status=status.value, finished_at=now, error=error.message, hint=error.hint)
-    runs.add_messages(connection, item_id, [*told, last])
+    runs.add_messages(connection, item_id, [*told, *(error.messages or [_as_message(error, cancelled, now)])])
+
+
+def _as_message(error: PwsopsError, cancelled: bool, now: datetime) -> Message:
+    return Message(text=error.message, at=now, number=error.number, severity=error.severity, is_error=not cancelled)
 
 
 def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ _STATE = (
     "next_kind",
     "version",
     "deleted_at",
+    "sealed_password",
 )
 
 
@@ -43,6 +44,7 @@ class ProfileRow:
     next_kind: BackupKind | None
     version: int
     deleted_at: datetime | None
+    sealed_password: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

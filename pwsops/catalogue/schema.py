@@ -132,6 +132,8 @@ profiles = Table(
     Column("renew_full", Text, nullable=False),
     Column("timestamp", Boolean, nullable=False),
     Column("time_limit_h", Float, nullable=False),
+    Column("login", Text, nullable=False, server_default=text("''")),
+    Column("sealed_password", Text),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),

@@ -39,6 +39,15 @@ def add(
     connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
 
 
+def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str, now: datetime) -> None:
+    """Note that the sets in these files are gone: a later backup took their place."""
+    if paths:
+        there = (
+            (backup_sets.c.instance == instance) & backup_sets.c.path.in_(paths) & backup_sets.c.replaced_at.is_(None)
+        )
+        connection.execute(update(backup_sets).where(there).values(replaced_at=now))
+
+
 def of_database(
     connection: Connection, instance: str, database: str, *, profile_id: int | None = None
 ) -> list[BackupSet]:

@@ -29,7 +29,7 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
             words.moment(one.last_full_at),
             words.moment(one.last_incremental_at),
             "everything" if one.exposure_s is None else words.duration(one.exposure_s),
-            one.reason,
+            " ".join(filter(None, (one.reason, *one.warnings))),
         )
         for one in views
     )

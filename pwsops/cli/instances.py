@@ -70,5 +70,6 @@ def probe(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         emit([records.probe(name, found)])
         return
     rows = [("version", found.version), ("time zone", found.timezone or "not told"), *found.facts.items()]
-    rows += [("missing right", right) for right in found.missing_rights]
+    for right in found.missing_rights:
+        rows += [("missing right", str(right)), *([("how to grant it", right.grant)] if right.grant else [])]
     table(("Fact", "Value"), rows, wraps=("Value",), empty="It says nothing of itself.")

@@ -128,6 +128,7 @@ def database(view: DatabaseView) -> Record:
         "state": view.state.value,
         "reason": view.reason,
         "profiles": list(view.profiles),
+        "warnings": list(view.warnings),
     }
 
 
@@ -156,7 +157,7 @@ def probe(name: str, found: Probe) -> Record:
         "path_flavour": found.path_flavour,
         "timezone": found.timezone,
         "facts": dict(found.facts),
-        "missing_rights": list(found.missing_rights),
+        "missing_rights": [vars(right) for right in found.missing_rights],
     }
 
 

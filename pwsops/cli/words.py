@@ -30,6 +30,9 @@ _DATABASE = {
     DatabaseState.ONLINE: ("● online", "green"),
     DatabaseState.EMPTY: ("○ empty", ""),
     DatabaseState.UNREADABLE: ("✖ unreadable", "dark_orange"),
+    DatabaseState.OFFLINE: ("✖ offline", "dark_orange"),
+    DatabaseState.RESTORING: ("✖ restoring", "dark_orange"),
+    DatabaseState.SECONDARY: ("○ secondary", ""),
     DatabaseState.GONE: ("✖ gone", "dark_orange"),
 }
 

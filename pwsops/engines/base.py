@@ -44,6 +44,14 @@ class Instance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Who to be on the server; no login is the service user. The password never shows in `repr`."""
+
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What the pages may offer on this engine."""
 
@@ -58,6 +66,28 @@ class Capabilities:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissingRight:
+    """A right that the login at hand lacks.
+
+    Parameters
+    ----------
+    right
+        Its name on the server.
+    grant
+        The exact statement or command that gives it; empty where none can be told.
+    without
+        What does not work without it, in the product's words.
+    """
+
+    right: str
+    grant: str = ""
+    without: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.right} (needed for {self.without})" if self.without else self.right
+
+
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """Facts about an instance, for people (`facts`, in order) and for code."""
 
@@ -67,7 +97,7 @@ class Probe:
     """``posix`` or ``windows``: how paths on the database server are built."""
     timezone: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    missing_rights: Sequence[str] = ()
+    missing_rights: Sequence[MissingRight] = ()
 
 
 class DatabaseState(StrEnum):
@@ -76,17 +106,27 @@ class DatabaseState(StrEnum):
     ONLINE = "online"
     EMPTY = "empty"
     UNREADABLE = "unreadable"
+    OFFLINE = "offline"
+    RESTORING = "restoring"
+    """A restore was begun and not ended: it takes no backup and lets nobody in."""
+    SECONDARY = "secondary"
+    """A copy in an availability group that takes no such backup; another server of the group does."""
     GONE = "gone"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseInfo:
-    """One database as the instance sees it. `reason` says why, where `state` is not ONLINE."""
+    """One database as the instance sees it.
+
+    `reason` says why, where `state` is not ONLINE. `warnings` are what its keeper should know even where it is: each
+    names the cause and the next step.
+    """
 
     name: str
     size_bytes: int
     state: DatabaseState = DatabaseState.ONLINE
     reason: str = ""
+    warnings: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -177,10 +217,14 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True)
 class BackupResult:
-    """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks)."""
+    """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks).
+
+    `replaced` are the paths of older media that were deleted once this one was proven good.
+    """
 
     backup_set: BackupSet
     messages: Sequence[Message] = ()
+    replaced: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,12 +232,13 @@ class RestoreRequest:
     """Sets to apply, in order (a full, then at most one differential, then logs), into one database.
 
     `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
-    replaced; without it that is an error.
+    replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
     """
 
     database: str
     sets: Sequence[BackupSet]
     may_replace_damaged: bool = True
+    stop_at: datetime | None = None
     time_limit_s: float | None = None
 
 
@@ -298,8 +343,11 @@ class Engine(Protocol):
     def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
         """Delete media files and say what went, what stayed and why."""
 
-    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
-        """Give the sets the instance itself remembers, other tools' included; empty without `external_history`."""
+    def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
+        """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.
+
+        Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`.
+        """
 
     def differential_base(self, database: str) -> str | None:
         """Give the `set_id` of the full the server would base a differential on; None: it has none.

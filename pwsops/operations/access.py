@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from pwsops.catalogue import Catalogue, Connection, audit, instances
+from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine, Instance
+from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, NotFound
 from pwsops.operations.restore_work import RestoreWork
@@ -38,13 +39,13 @@ class Core:
         self.catalogue = Catalogue(home)
         self.vault = Vault(home)
         self.presence = Presence(home)
-        self.runner = Runner(self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine)
+        self.runner = Runner(self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine_of)
         self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
         self.restoring.settle()
         self.service: Service | None = None
 
-    def instance(self, name: str) -> Instance:
-        """Give an instance with its password open; raises `NotFound`."""
+    def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
+        """Give an instance with its password open, or with another login's; raises `NotFound`."""
         with self.catalogue.read() as connection:
             row = instances.find(connection, name)
             known = [other.name for other in instances.every(connection)]
@@ -56,13 +57,23 @@ class Core:
             engine=row.engine,
             address=row.address,
             options=row.options,
-            login=row.login,
-            password=None if row.sealed_password is None else self.vault.open(row.sealed_password),
+            **vars(credentials or self._credentials(row.login, row.sealed_password)),
         )
 
-    def engine(self, name: str) -> Engine:
-        """Give the engine that serves an instance."""
-        return open_engine(self.instance(name))
+    def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
+        """Give the engine that serves an instance, as the instance's own login unless another is given."""
+        return open_engine(self.instance(name, credentials))
+
+    def engine_of(self, profile: ProfileRow) -> Engine:
+        """Give the engine that serves a profile, as the profile's login where it has one."""
+        return self.engine_for(profile.fields["instance"], profile.fields["login"], profile.sealed_password)
+
+    def engine_for(self, instance: str, login: str, sealed_password: str | None) -> Engine:
+        """Give the engine that serves an instance, as a login with a sealed password; empty: the instance's own."""
+        return self.engine(instance, self._credentials(login, sealed_password) if login else None)
+
+    def _credentials(self, login: str | None, sealed: str | None) -> Credentials:
+        return Credentials(login=login, password=None if sealed is None else self.vault.open(sealed))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
 
-from pwsops.catalogue import profiles, sets
+from pwsops.catalogue import instances, profiles, sets
 from pwsops.engines.base import (
     DatabaseContents,
     DatabaseInfo,
@@ -16,9 +18,14 @@ from pwsops.engines.base import (
 )
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Context, Role
+from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
+
+LOOK_BACK = timedelta(days=62)
+"""How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
+POLL_LIMIT_S = 20.0
 
 
 class Databases:
@@ -41,11 +48,36 @@ class Databases:
                         users.setdefault(database, []).append(row.name)
         for name in users:
             found.setdefault(name, _gone(name))
+        if engine.capabilities.external_history:
+            _add_outside(known, engine.history(core.clock.now() - LOOK_BACK))
         shelf = Shelf(engine)
         return [
             self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
             for name in sorted(found, key=str.lower)
         ]
+
+    def poll(
+        self, names: Sequence[str] | None = None, *, limit_s: float = POLL_LIMIT_S
+    ) -> Mapping[str, Sequence[DatabaseView] | PwsopsError]:
+        """Ask many instances for their databases at once.
+
+        Parameters
+        ----------
+        names
+            Which; None asks all.
+        limit_s
+            How long to wait, for all together.
+
+        Returns
+        -------
+        Mapping
+            By instance: its databases as `list` gives them, or the error of one that did not answer.
+        """
+        core = self._context.core
+        if names is None:
+            with core.catalogue.read() as connection:
+                names = [row.name for row in instances.every(connection)]
+        return ask_all({name: partial(self.list, name) for name in names}, limit_s=limit_s, clock=core.clock)
 
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
@@ -85,7 +117,19 @@ class Databases:
             last_incremental_at=incremental.finished_at if incremental else None,
             exposure_s=exposure_s(known, self._context.core.clock.now()),
             profiles=users,
+            warnings=tuple(info.warnings),
         )
+
+
+def _add_outside(known: dict[str, list[BackupSet]], outside: Iterable[BackupSet]) -> None:
+    """Add what the server remembers and the catalogue does not; newest first, as the catalogue gives them."""
+    ours = {one.set_id for of_database in known.values() for one in of_database}
+    for one in outside:
+        # A snapshot lies on disks of the server that nobody here can read.
+        if one.set_id not in ours and not one.details.get("is_snapshot"):
+            known.setdefault(one.database, []).append(one)
+    for of_database in known.values():
+        of_database.sort(key=lambda one: one.finished_at, reverse=True)
 
 
 def _gone(name: str) -> DatabaseInfo:

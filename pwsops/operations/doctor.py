@@ -10,18 +10,21 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import humanize
 
 from pwsops.catalogue import audit, instances, profiles, service_state
-from pwsops.engines.base import DirectoryStatus
+from pwsops.engines.base import DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
+from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
 LOW_DISK_BYTES = 1 << 30
+PROBE_LIMIT_S = 30.0
 
 
 def examine(core: Core) -> list[Check]:
@@ -108,19 +111,22 @@ def _service(core: Core) -> Iterator[Check]:
 def _instances(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
         names = [row.name for row in instances.every(connection)]
-    for name in names:
-        try:
-            probe = core.engine(name).probe()
-        except PwsopsError as error:
-            yield Check(name=f"Instance {name}", ok=False, finding=error.message, next_step=error.hint)
+    asks = {name: partial(_probe, core, name) for name in names}
+    for name, probe in ask_all(asks, limit_s=PROBE_LIMIT_S, clock=core.clock).items():
+        if isinstance(probe, PwsopsError):
+            yield Check(name=f"Instance {name}", ok=False, finding=probe.message, next_step=probe.hint)
             continue
-        missing = ", ".join(probe.missing_rights)
+        missing = "; ".join(map(str, probe.missing_rights))
         yield Check(
             name=f"Instance {name}",
             ok=not missing,
             finding=probe.version + (f"; rights missing: {missing}" if missing else ""),
-            next_step="Grant them to the login of this instance." if missing else "",
+            next_step=" ".join(filter(None, (right.grant for right in probe.missing_rights))),
         )
+
+
+def _probe(core: Core, name: str) -> Probe:
+    return core.engine(name).probe()
 
 
 def _directories(core: Core) -> Iterator[Check]:

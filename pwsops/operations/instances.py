@@ -8,7 +8,7 @@ from typing import Any
 from pwsops.catalogue import instances, profiles
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.engines import registry
-from pwsops.engines.base import Instance, Probe
+from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context, Role
@@ -28,6 +28,10 @@ class Instances:
     def engines(self) -> Sequence[str]:
         """Give the keys of the engines that an instance can have."""
         return sorted(registry.ENGINES)
+
+    def capabilities(self, name: str) -> Capabilities:
+        """Say what an instance can do, without reaching it; raises `NotFound`."""
+        return self._context.core.engine(name).capabilities
 
     def add(
         self,

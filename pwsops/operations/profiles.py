@@ -59,48 +59,61 @@ class Profiles:
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
-    def create(self, profile: BackupProfile) -> ProfileView:
+    def create(self, profile: BackupProfile, *, password: str | None = None) -> ProfileView:
         """Remember a new profile; from now on it runs, unless it is not active.
+
+        `password` is that of the profile's login, where it has one of its own; it is kept sealed.
 
         Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
         self._context.allow(Role.ADMIN, "create a profile")
         profile.check()
-        self._check_databases(profile, already=())
         core = self._context.core
+        sealed = self._sealed(profile, before=None, password=password)
+        self._check_databases(profile, sealed, already=())
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
+            profiles.set_state(connection, profile_id, sealed_password=sealed)
             self._plan(connection, profile_id)
             self._context.note(connection, "create profile", profile.name, profile.summary())
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
 
     def save(
-        self, name: str, profile: BackupProfile, *, note: str = "", seen: BackupProfile | None = None
+        self,
+        name: str,
+        profile: BackupProfile,
+        *,
+        note: str = "",
+        seen: BackupProfile | None = None,
+        password: str | None = None,
     ) -> ProfileView:
         """Replace a profile's fields; takes effect before its next occurrence.
 
         Saving a tripped profile arms it again, and wants something amended: a field, or `note`, which tells what was
         amended on the server. `seen` is the profile as it was when the editing began: where somebody else has saved
-        it since, `Conflict` is raised and nothing of theirs is overwritten.
+        it since, `Conflict` is raised and nothing of theirs is overwritten. `password` is a new one for the profile's
+        login; None keeps the one it has.
         """
         self._context.allow(Role.ADMIN, "edit a profile")
         profile.check()
         with self._context.core.catalogue.read() as connection:
             before = find_profile(connection, name)
         same_instance = profile.instance == before.fields["instance"]
-        self._check_databases(profile, already=before.fields["databases"] if same_instance else ())
+        sealed = self._sealed(profile, before=before, password=password)
+        self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
-            changes = _changes(row, profile)
+            changes = [*_changes(row, profile), *(["password"] if password is not None and profile.login else [])]
             self._check_amended(row, changes, note)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
             self._amend(connection, row, profile)
+            profiles.set_state(connection, row.id, sealed_password=sealed)
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
@@ -196,9 +209,29 @@ class Profiles:
         if profiles.find(connection, name) is not None:
             raise Conflict(f"The profile {name!r} exists already.", hint="Choose another name, or edit that one.")
 
-    def _check_databases(self, profile: BackupProfile, *, already: Sequence[str]) -> None:
+    def _sealed(self, profile: BackupProfile, *, before: ProfileRow | None, password: str | None) -> str | None:
+        """Give the sealed password that a profile's login has from now on; None where it has no login of its own."""
+        if not profile.login:
+            return None
+        core = self._context.core
+        if not core.engine(profile.instance).capabilities.login:
+            raise InvalidInput(
+                f"The profile {profile.name!r} cannot have a login: the databases of {profile.instance!r} know none.",
+                hint="Leave the login empty.",
+            )
+        if password is not None:
+            return core.vault.seal(password)
+        same = before is not None and profile.login == before.fields["login"]
+        if before is None or not same or before.sealed_password is None:
+            raise InvalidInput(
+                f"The login {profile.login!r} of the profile {profile.name!r} has no password.",
+                hint="Give its password as well; it is kept encrypted and shown nowhere.",
+            )
+        return before.sealed_password
+
+    def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""
-        engine = self._context.core.engine(profile.instance)
+        engine = self._context.core.engine_for(profile.instance, profile.login, sealed)
         known_before = set(already)
         added = [name for name in profile.databases if name not in known_before]
         if not added:

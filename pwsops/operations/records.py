@@ -105,6 +105,8 @@ class DatabaseView:
     exposure_s: float | None
     """Seconds since the newest backup that can be restored; None: there is none."""
     profiles: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    """What its keeper should know, each with its cause and the next step."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, PwsopsError
 from pwsops.presence import Presence
-from pwsops.rules.model import RunStatus
+from pwsops.rules.model import Message, RunStatus
 
 INTERRUPTED = (
     "The restore was interrupted: pwsops was killed or the machine went down. The database still holds what it held "
@@ -189,7 +189,7 @@ class RestoreWork:
                 kept_damaged_as=None if result is None else result.kept_damaged_as,
                 error=message,
                 hint=hint,
-                messages=() if result is None else result.messages,
+                messages=_messages(job),
             )
             audit.append(
                 connection,
@@ -244,6 +244,12 @@ def _refuse_second(going: RowMapping | None) -> None:
             f"by {going['actor']}, from {going['path']}).",
             hint="Wait for its end, or cancel it.",
         )
+
+
+def _messages(job: Job) -> Sequence[Message]:
+    if job.result is not None:
+        return job.result.messages
+    return job.error.messages if isinstance(job.error, PwsopsError) else ()
 
 
 def _said(job: Job, error: BaseException | None) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import queue
 from collections.abc import Iterator
 
 from pwsops.catalogue import RowMapping, restores, sets
-from pwsops.engines.base import Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
+from pwsops.engines.base import Credentials, Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.databases import Shelf
@@ -23,13 +23,22 @@ class Restores:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def plan(self, instance: str, database: str, path: str, position: int = 1) -> RestorePlan:
+    def plan(
+        self,
+        instance: str,
+        database: str,
+        path: str,
+        position: int = 1,
+        *,
+        credentials: Credentials | None = None,
+    ) -> RestorePlan:
         """Give the sets that a restore of this one needs, in order; touches nothing.
 
-        An incremental's full is looked for in the catalogue first, then beside the file. Raises `MediaError` when it
-        is in neither, or when a file cannot be read.
+        An incremental's full is looked for in the catalogue first, then beside the file. `credentials` say who to be
+        on the server; None is the instance's own login. Raises `MediaError` when the full is in neither place, or when
+        a file cannot be read.
         """
-        engine = self._context.core.engine(instance)
+        engine = self._context.core.engine(instance, credentials)
         target = set_at(engine, path, position)
         return plan_restore(target, list(self._candidates(engine, target)))
 
@@ -50,6 +59,7 @@ class Restores:
         *,
         create: bool = False,
         set_id: str | None = None,
+        credentials: Credentials | None = None,
     ) -> RestoreView:
         """Let a restore begin that goes on by itself, replacing what is in the database; `get` tells how far it is.
 
@@ -59,11 +69,14 @@ class Restores:
             Create the database, empty, when the instance does not have it; without it the restore fails.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
+        credentials
+            Who to be on the server; None is the instance's own login. They are kept for this restore only.
 
         Raises `MediaError` where a file that it needs cannot be read, and `Conflict` where a restore of that database
         goes on or another set is in the file: then nothing was touched.
         """
-        return self.get(self._begin(instance, database, path, position, create=create, set_id=set_id).id)
+        job = self._begin(instance, database, path, position, create=create, set_id=set_id, credentials=credentials)
+        return self.get(job.id)
 
     def restore(
         self,
@@ -73,6 +86,7 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        credentials: Credentials | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> RestoreResult:
         """Do a restore and wait for its end; whoever interrupts the waiting cancels it. See `begin`.
@@ -80,7 +94,7 @@ class Restores:
         Raises `MediaError` for the first damaged file, with the database untouched, and whatever else it failed for.
         """
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
-        job = self._begin(instance, database, path, position, create=create, tell=told.put)
+        job = self._begin(instance, database, path, position, create=create, credentials=credentials, tell=told.put)
         try:
             while (progress := told.get()) is not None:
                 if on_progress is not None:
@@ -139,13 +153,14 @@ class Restores:
         *,
         create: bool,
         set_id: str | None = None,
+        credentials: Credentials | None = None,
         tell: Tell | None = None,
     ) -> Job:
         self._context.allow(Role.ADMIN, "restore a database")
         core = self._context.core
         core.restoring.settle()
-        engine = core.engine(instance)
-        plan = self.plan(instance, database, path, position)
+        engine = core.engine(instance, credentials)
+        plan = self.plan(instance, database, path, position, credentials=credentials)
         if set_id not in (None, plan.sets[-1].set_id):
             raise Conflict(
                 f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",

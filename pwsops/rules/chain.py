@@ -24,6 +24,7 @@ def choose_base(
     all_sets: Sequence[BackupSet],
     shared_base: bool,
     server_base: str | None,
+    outside: Sequence[BackupSet] = (),
 ) -> BaseChoice:
     """Choose the base of the next differential of one database.
 
@@ -32,27 +33,42 @@ def choose_base(
     own
         The sets this profile took of this database and that still exist.
     all_sets
-        Every known set of this database, other profiles' and other tools' included.
+        Every set of this database that one of our profiles took and that was not replaced.
     shared_base
         The engine's capability: the server has one base per database, whoever took it.
     server_base
         With `shared_base`, the `set_id` of that base; None where the server has none.
+    outside
+        The sets that the server remembers and we do not: they say whose base it is where it is not ours.
     """
     if shared_base:
-        return _server_choice(own, all_sets, server_base)
+        return _server_choice(all_sets, server_base, outside)
     newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
     return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
 
 
-def _server_choice(own: Sequence[BackupSet], all_sets: Sequence[BackupSet], server_base: str | None) -> BaseChoice:
+def _server_choice(all_sets: Sequence[BackupSet], server_base: str | None, outside: Sequence[BackupSet]) -> BaseChoice:
     if server_base is None:
         return BaseChoice(base=None, reason="the server has no full backup of the database to build on")
-    base = next((each for each in _bases((*own, *all_sets)) if each.set_id == server_base), None)
+    base = next((each for each in _bases(all_sets) if each.set_id == server_base), None)
     if base is not None:
         return BaseChoice(base=base)
-    if any(_bases(own)):
-        return BaseChoice(base=None, reason="another tool took a full backup since, and its file is not known here")
-    return BaseChoice(base=None, reason=f"the server's base ({server_base}) is not known here")
+    # Another tool's file is moved or deleted by rules that nobody here knows: nothing is built on it.
+    foreign = next((each for each in outside if each.set_id == server_base), None)
+    return BaseChoice(base=None, reason=_not_ours(server_base) if foreign is None else _whose(foreign))
+
+
+def _not_ours(server_base: str) -> str:
+    return f"the full backup that the server would build on ({server_base}) is not one of ours"
+
+
+def _whose(foreign: BackupSet) -> str:
+    when = f"{foreign.finished_at:%Y-%m-%d %H:%M} UTC"
+    who = foreign.details.get("taken_by")
+    by = f" by {who}" if who else ""
+    if foreign.details.get("is_snapshot"):
+        return f"a snapshot of the server's disks took the place of the full backup on {when}{by}"
+    return f"another tool took a full backup on {when}{by} ({foreign.path}), and nothing is built on a file of others"
 
 
 def _bases(sets: Iterable[BackupSet]) -> Iterable[BackupSet]:

@@ -11,6 +11,9 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+# Defined on the lowest floor, because errors carry them.
+from pwsops.messages import Message as Message
+
 
 class BackupKind(StrEnum):
     """What a backup holds: everything, or what changed since its base. People read the second as "incremental"."""
@@ -158,18 +161,6 @@ class Occurrence(NamedTuple):
     local: datetime
     kind: BackupKind
     shifted: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One message, as the server or the engine gave it."""
-
-    text: str
-    at: datetime
-    number: int | None = None
-    severity: int | None = None
-    state: int | None = None
-    is_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

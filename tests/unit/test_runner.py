@@ -221,11 +221,39 @@ def test_on_a_server_with_one_base_a_foreign_full_is_noticed(home: Home) -> None
     home.server.shared_base = True
     home.add()
     home.run()
-    home.server.base_of["one"] = "taken by another tool"
+    home.server.base_of["one"] = "theirs"
+    theirs = BackupSet(set_id="theirs", database="one", kind=FULL, path="/theirs/x.bak", finished_at=home.clock.now())
+    home.server.outside = [theirs]
     home.run()
     (item,) = latest(home).items
     assert item.kind is FULL
-    assert "another tool" in item.reason
+    assert "another tool took a full backup" in item.reason
+    assert "/theirs/x.bak" in item.reason
+    home.run()
+    assert latest(home).items[0].kind is DIFFERENTIAL, "the new full is the base, and it is ours"
+
+
+def test_all_that_the_server_said_of_a_failure_is_kept_in_order(home: Home) -> None:
+    home.add()
+    said = [
+        Message(text="Cannot open device.", at=NOON, number=3201, severity=16, state=1, is_error=True),
+        Message(text="BACKUP DATABASE is terminating abnormally.", at=NOON, number=3013, severity=16, is_error=True),
+    ]
+    home.server.fail("one", EngineError("The file cannot be made.", hint="Look.", number=3201, messages=said))
+    home.run()
+    (item,) = latest(home).items
+    assert item.error == "The file cannot be made."
+    assert item.messages == tuple(said)
+
+
+def test_media_that_went_for_a_newer_backup_are_known_to_be_gone(home: Home) -> None:
+    home.add(incremental=False)
+    home.run()
+    (first,) = latest(home).items
+    home.server.replaced = [str(first.path)]
+    home.run()
+    with home.core.catalogue.read() as connection:
+        assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == [latest(home).items[0].set_id]
 
 
 def test_after_the_first_full_the_next_is_planned_incremental(home: Home) -> None:

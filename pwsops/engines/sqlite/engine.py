@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import tempfile
 import uuid
@@ -23,6 +24,7 @@ from pwsops.engines.base import (
     DirectoryEntry,
     DirectoryStatus,
     Instance,
+    MissingRight,
     Probe,
     ProgressCallback,
     RestoreRequest,
@@ -66,7 +68,7 @@ class SqliteEngine:
             "Databases": str(len(found)),
             "SQLite": sqlite3.sqlite_version,
         }
-        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [f"write in {self._address} (to restore)"]
+        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [_may_not_write(self._address)]
         version = f"SQLite {sqlite3.sqlite_version}"
         return Probe(reachable=True, version=version, path_flavour="posix", facts=facts, missing_rights=missing)
 
@@ -234,13 +236,19 @@ class SqliteEngine:
         answer = Worker("delete", {"paths": list(paths)}).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
-    def history(self, since: datetime | None = None) -> Iterator[BackupSet]:
+    def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give nothing: a directory remembers nothing."""
         return iter(())
 
     def differential_base(self, database: str) -> str | None:
         """Give None: the base comes with the request."""
         return None
+
+
+def _may_not_write(directory: str) -> MissingRight:
+    return MissingRight(
+        right=f"write in {directory}", grant=f"chmod u+rwx {shlex.quote(directory)}", without="Insert (restoring)"
+    )
 
 
 class _Collect:

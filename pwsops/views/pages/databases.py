@@ -21,9 +21,12 @@ MARKS = {
     DatabaseState.ONLINE: Mark(tone="ok", icon="check", word="online"),
     DatabaseState.EMPTY: Mark(tone="plain", icon="info", word="empty"),
     DatabaseState.UNREADABLE: Mark(tone="orange", icon="warning", word="unreadable"),
+    DatabaseState.OFFLINE: Mark(tone="orange", icon="warning", word="offline"),
+    DatabaseState.RESTORING: Mark(tone="orange", icon="warning", word="restoring"),
+    DatabaseState.SECONDARY: Mark(tone="plain", icon="info", word="secondary"),
     DatabaseState.GONE: Mark(tone="orange", icon="warning", word="gone"),
 }
-_BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE)
+_BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE, DatabaseState.OFFLINE, DatabaseState.RESTORING)
 
 
 class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types

@@ -27,7 +27,9 @@ def test_the_probe_counts_databases_and_names_a_missing_right(place: Place, monk
     place.vault()
     assert place.engine.probe().facts["Databases"] == "1"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert "write in" in place.engine.probe().missing_rights[0]
+    missing = place.engine.probe().missing_rights[0]
+    assert "write in" in missing.right
+    assert missing.grant.startswith("chmod")
 
 
 def test_browsing_a_file_or_nothing_is_refused(place: Place) -> None:

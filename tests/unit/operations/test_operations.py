@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus, MissingRight
 from pwsops.errors import Conflict, Denied, EngineError, InvalidInput, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations import Operations, Role, default_home
 from pwsops.operations import doctor as doctor_module
@@ -523,11 +523,12 @@ def test_the_doctor_says_what_ails_and_what_helps(home: Home, monkeypatch: pytes
     home.add()
     home.core.vault.seal("x")
     (home.path / "secret.key").chmod(0o644)
-    home.server.missing_rights = ["BACKUP DATABASE"]
+    home.server.missing_rights = [MissingRight(right="BACKUP DATABASE", grant="GRANT BACKUP DATABASE TO [ops];")]
     home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
     ill = {check.name: check for check in home.ops.doctor() if not check.ok and check.required}
     assert set(ill) == {"Home", "Key", "Instance srv", "Directory /media"}
     assert all(check.next_step for check in ill.values())
+    assert ill["Instance srv"].next_step == "GRANT BACKUP DATABASE TO [ops];"
 
 
 def test_the_doctor_reports_an_instance_that_is_away(home: Home) -> None:

@@ -126,6 +126,13 @@ def test_a_failure_stays_with_its_next_step_also_after_a_restart(home: Home) -> 
         assert other.restores.list() == [view]
 
 
+def test_what_the_server_said_of_a_failure_stays_with_it(home: Home) -> None:
+    lay(home)
+    said = (Message(text="Exclusive access could not be obtained.", at=NOON, number=3101, severity=16, is_error=True),)
+    home.server.restore_error = EngineError("It is in use.", hint="Wait.", number=3101, messages=said)
+    assert ended(home, home.ops.restores.begin("srv", "one", FILE).id).messages == said
+
+
 def test_an_error_that_nobody_foresaw_is_logged_and_said(home: Home) -> None:
     lay(home)
     home.server.restore_error = RuntimeError("odd")

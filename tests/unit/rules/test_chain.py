@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from pwsops.rules.chain import choose_base, planned_kind
-from pwsops.rules.model import BackupKind, Recurrence, Renewal, RenewalPeriod, Unit
+from pwsops.rules.chain import BaseChoice, choose_base, planned_kind
+from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal, RenewalPeriod, Unit
 from tests.unit.rules.sets import NOON, differential, full
 
 HOURLY = Recurrence(every=1, unit=Unit.HOUR, start=datetime.fromisoformat("2026-01-01T00:00"), timezone="Europe/Berlin")
@@ -42,15 +43,32 @@ def test_where_the_server_has_the_base_it_is_the_known_set_of_that_id_whoever_to
     ("own", "server_base", "reason"),
     [
         ([full("own")], None, "the server has no full backup"),
-        ([full("own")], "elsewhere", "another tool took a full backup"),
-        ([], "elsewhere", "base (elsewhere) is not known"),
-        ([differential("change", "elsewhere")], "change", "base (change) is not known"),
+        ([full("own")], "elsewhere", "(elsewhere) is not one of ours"),
+        ([differential("change", "elsewhere")], "change", "(change) is not one of ours"),
     ],
 )
 def test_a_base_on_the_server_that_is_not_known_here_is_of_no_use(own: list, server_base: str, reason: str) -> None:
     choice = choose_base(own=own, all_sets=own, shared_base=True, server_base=server_base)
     assert choice.base is None
     assert reason in choice.reason
+
+
+def chosen_beside(foreign: BackupSet) -> BaseChoice:
+    own = [full("own")]
+    return choose_base(own=own, all_sets=own, shared_base=True, server_base=foreign.set_id, outside=[foreign])
+
+
+def test_a_base_of_another_tool_is_of_no_use_and_the_reason_says_whose_it_is() -> None:
+    choice = chosen_beside(replace(full("theirs", hours=1), path="E:\\x.bak", details={"taken_by": "CORP\\veeam"}))
+    assert choice.base is None
+    assert "another tool took a full backup" in choice.reason
+    assert "by CORP\\veeam (E:\\x.bak)" in choice.reason
+
+
+def test_a_snapshot_in_the_place_of_the_base_is_called_one() -> None:
+    choice = chosen_beside(replace(full("vm", hours=1), details={"is_snapshot": True}))
+    assert choice.base is None
+    assert "snapshot" in choice.reason
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pwsops.engines.base import MissingRight
 from pwsops.errors import EngineError
 from pwsops.views.app import Frame
 from pwsops.views.markup import Markup
@@ -194,10 +195,11 @@ def test_an_instance_says_of_itself_what_it_is(page: Page) -> None:
 
 
 def test_what_does_not_answer_and_what_lacks_rights_is_said(page: Page, home: Home) -> None:
-    home.server.missing_rights = ["write in <b>nowhere</b>"]
+    home.server.missing_rights = [MissingRight(right="write in <b>nowhere</b>", grant="chmod <i>", without="Insert")]
     page.click("probe", "srv")
     assert "rights are missing" in page.text()
-    assert "It may not write in &lt;b&gt;nowhere&lt;/b&gt;." in page.html()
+    assert "It may not: write in &lt;b&gt;nowhere&lt;/b&gt; (needed for Insert)." in page.html()
+    assert "<code>chmod &lt;i&gt;</code>" in page.html()
     home.server.unreachable = EngineError("No route.", hint="Look at the cable.")
     page.click("probe", "srv")
     assert "does not answer No route. Look at the cable." in page.text()

@@ -1,0 +1,30 @@
+"""What a server or an engine said, word for word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message, as the server or the engine gave it.
+
+    Parameters
+    ----------
+    text
+        Its words, unchanged.
+    at
+        When it was heard, aware UTC.
+    number, severity, state
+        The server's own, where it gave any and the driver passed it on.
+    is_error
+        Whether it tells of a failure.
+    """
+
+    text: str
+    at: datetime
+    number: int | None = None
+    severity: int | None = None
+    state: int | None = None
+    is_error: bool = False
