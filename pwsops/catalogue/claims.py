@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -151,6 +151,13 @@ def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None)
         last_full_due=last_full_due,
         due_at=due_at,
     )
+
+
+def free_instant(connection: Connection, profile_id: int, at: datetime) -> datetime:
+    """Give the first instant from `at` on at which a profile has no run: two started by hand may share a tick."""
+    while _has_row(connection, profile_id, at):
+        at += timedelta(microseconds=1)
+    return at
 
 
 def _has_row(connection: Connection, profile_id: int, due_at: datetime) -> bool:

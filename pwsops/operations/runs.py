@@ -131,7 +131,7 @@ class Runs:
                 connection,
                 profile_id=row.id,
                 profile=row.name,
-                due_at=now,
+                due_at=claims.free_instant(connection, row.id, now),
                 kind=planned,
                 trigger=Trigger.MANUAL,
                 owner=owner,

@@ -477,6 +477,13 @@ def test_a_run_whose_cancel_came_from_elsewhere_does_not_begin(home: Home) -> No
     assert home.server.requests == []
 
 
+def test_two_runs_started_in_the_same_tick_of_the_clock_are_two_runs(home: Home) -> None:
+    home.add()
+    first, second = (home.ops.runs.run_here("p") for _ in range(2))
+    assert first.id != second.id
+    assert second.due_at - first.due_at == timedelta(microseconds=1)
+
+
 def test_a_run_is_not_executed_twice(home: Home) -> None:
     run_id = queue(home, home.add())
     home.core.runner.execute(run_id)
