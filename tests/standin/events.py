@@ -79,11 +79,19 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseChanged:
+    """The session's database is another one now, as after `USE`: the client's driver keeps account of it."""
+
+    name: str
+    before: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """The connection is cut here, without a word, in the middle of the reply."""
 
 
-Event = Said | Columns | Row | Done | Cut
+Event = Said | Columns | Row | Done | DatabaseChanged | Cut
 
 
 @dataclass(frozen=True, kw_only=True)
