@@ -103,7 +103,7 @@ def _listed(media: Media, pool: pipeline.Pool) -> Iterator[_Piece]:
 
 def _decoding(media: Media) -> pipeline.Work[tuple[int, FrameHead], tuple[FrameHead, bytes]]:
     def work(item: tuple[int, FrameHead]) -> tuple[FrameHead, bytes]:
-        return item[1], pages.decode(media, *item, thorough=False)
+        return item[1], pages.unpack(media, *item)
 
     return work
 

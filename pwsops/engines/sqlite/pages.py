@@ -122,13 +122,21 @@ def decode(media: Media, offset: int, head: FrameHead, *, thorough: bool = True)
     MediaError
         Naming the file and the frame.
     """
+    raw = unpack(media, offset, head)
+    if not _matches(memoryview(raw), media.header.page_size, head, thorough):
+        raise damaged(media.path, f"frame {head.sequence} holds other pages than it lists")
+    return raw
+
+
+def unpack(media: Media, offset: int, head: FrameHead) -> bytes:
+    """Read a frame's pages, checking head and payload: enough where `decode` has proven the same payload before."""
     size = head.pages * media.header.page_size
     payload = media.payload(offset, head)
     try:
         raw = _decompressor().decompress(payload, max_output_size=size)
     except zstandard.ZstdError as error:
         raise damaged(media.path, f"frame {head.sequence} does not decompress") from error
-    if len(raw) != size or not _matches(memoryview(raw), media.header.page_size, head, thorough):
+    if len(raw) != size:
         raise damaged(media.path, f"frame {head.sequence} holds other pages than it lists")
     return raw
 

@@ -1,7 +1,7 @@
 """Restoring, in the worker process: check everything, then put the database together beside its target and write it in.
 
-Everything is read twice: first to check it, then to write it. The second time checks it as well, and a file that was
-changed in between ends the transaction, which leaves the target as it was.
+Everything is read twice: first to check it, then to write it. The second time every payload has to be the one that was
+checked, by its checksum; a file that was changed in between ends the transaction, which leaves the target as it was.
 """
 
 from __future__ import annotations
