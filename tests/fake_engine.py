@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
@@ -32,6 +32,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
+from pwsops.engines.options import Option
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
@@ -67,10 +68,15 @@ class FakeServer:
     databases_error: Exception | None = None
     restore_error: Exception | None = None
     find_error: Exception | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    held_rights: Sequence[str] = ()
     missing_rights: Sequence[MissingRight] = ()
     outside: list[BackupSet] = field(default_factory=list)
     """Sets that other tools took, as the server remembers them."""
     login: bool = False
+    options: Sequence[Option] = ()
+    probe_error: Callable[[Instance], Exception | None] = lambda instance: None
+    """What a look at an instance fails for."""
     opened_as: list[tuple[str | None, str | None]] = field(default_factory=list)
     """The login and password of each engine that was opened."""
     replaced: Sequence[str] = ()
@@ -129,11 +135,25 @@ class FakeEngine:
         self._server = server
         self.instance = instance
         self.capabilities = Capabilities(
-            shared_base=server.shared_base, external_history=server.shared_base, login=server.login
+            shared_base=server.shared_base,
+            external_history=server.shared_base,
+            login=server.login,
+            options=server.options,
         )
 
     def probe(self) -> Probe:
-        return Probe(reachable=True, version="Fake 1", path_flavour="posix", missing_rights=self._server.missing_rights)
+        server = self._server
+        error = server.probe_error(self.instance)
+        if error is not None:
+            raise error
+        return Probe(
+            reachable=True,
+            version="Fake 1",
+            path_flavour="posix",
+            facts=server.facts,
+            held_rights=server.held_rights,
+            missing_rights=server.missing_rights,
+        )
 
     def databases(self) -> list[DatabaseInfo]:
         if self._server.databases_error is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from pwsops.catalogue.schema import instances
 
@@ -26,6 +26,11 @@ class InstanceRow:
 def add(connection: Connection, row: InstanceRow, *, now: datetime) -> None:
     """Remember an instance; its name must be free."""
     connection.execute(insert(instances).values(created_at=now, **vars(row)))
+
+
+def amend(connection: Connection, row: InstanceRow) -> None:
+    """Replace what is remembered of the instance of that name."""
+    connection.execute(update(instances).where(instances.c.name == row.name).values(**vars(row)))
 
 
 def remove(connection: Connection, name: str) -> None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from threading import Event
 from typing import Any, NamedTuple, Protocol
 
+from pwsops.engines.options import Option
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
 
@@ -53,7 +54,7 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What the pages may offer on this engine."""
+    """What the pages may offer on this engine, and what its instances may be told (`options`)."""
 
     login: bool = False
     certificates: bool = False
@@ -63,6 +64,7 @@ class Capabilities:
     shared_base: bool = False
     """The differential base belongs to the database on the server, whoever took it; otherwise a profile chooses."""
     many_sets_per_file: bool = False
+    options: Sequence[Option] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +79,14 @@ class MissingRight:
         The exact statement or command that gives it; empty where none can be told.
     without
         What does not work without it, in the product's words.
+    required
+        False where that is a comfort only, such as progress.
     """
 
     right: str
     grant: str = ""
     without: str = ""
+    required: bool = True
 
     def __str__(self) -> str:
         return f"{self.right} (needed for {self.without})" if self.without else self.right
@@ -97,6 +102,7 @@ class Probe:
     """``posix`` or ``windows``: how paths on the database server are built."""
     timezone: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    held_rights: Sequence[str] = ()
     missing_rights: Sequence[MissingRight] = ()
 
 

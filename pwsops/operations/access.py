@@ -7,11 +7,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from pwsops.catalogue import Catalogue, Connection, audit, instances
+from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, NotFound
+from pwsops.operations.logins import check_login
 from pwsops.operations.restore_work import RestoreWork
 from pwsops.presence import Presence
 from pwsops.runner import Runner
@@ -44,14 +46,19 @@ class Core:
         self.restoring.settle()
         self.service: Service | None = None
 
-    def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
-        """Give an instance with its password open, or with another login's; raises `NotFound`."""
+    def instance_row(self, name: str) -> InstanceRow:
+        """Give an instance as it is kept; raises `NotFound`."""
         with self.catalogue.read() as connection:
             row = instances.find(connection, name)
             known = [other.name for other in instances.every(connection)]
         if row is None:
             listed = f"Known: {', '.join(known)}." if known else "None is known yet: `pwsops instance add` adds one."
             raise NotFound(f"There is no instance {name!r}.", hint=listed)
+        return row
+
+    def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
+        """Give an instance with its password open, or with another login's; raises `NotFound`."""
+        row = self.instance_row(name)
         return Instance(
             name=row.name,
             engine=row.engine,
@@ -61,8 +68,14 @@ class Core:
         )
 
     def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
-        """Give the engine that serves an instance, as the instance's own login unless another is given."""
-        return open_engine(self.instance(name, credentials))
+        """Give the engine that serves an instance, as the instance's own login unless another is given.
+
+        Raises `NotFound`, and `InvalidInput` for credentials that the engine cannot take.
+        """
+        engine = open_engine(self.instance(name, credentials))
+        if credentials is not None:
+            check_login(f"A use of {name!r}", credentials.login, credentials.password, able=engine.capabilities)
+        return engine
 
     def engine_of(self, profile: ProfileRow) -> Engine:
         """Give the engine that serves a profile, as the profile's login where it has one."""

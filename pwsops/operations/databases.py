@@ -8,6 +8,7 @@ from functools import partial
 
 from pwsops.catalogue import instances, profiles, sets
 from pwsops.engines.base import (
+    Credentials,
     DatabaseContents,
     DatabaseInfo,
     DatabaseState,
@@ -87,19 +88,19 @@ class Databases:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
         return self._context.core.engine(instance).split(path)[0]
 
-    def browse(self, instance: str, path: str) -> Sequence[DirectoryEntry]:
-        """List a directory on the database server."""
-        return self._context.core.engine(instance).browse(path)
+    def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
+        """List a directory on the database server, as the instance's own login unless another is given."""
+        return self._context.core.engine(instance, credentials).browse(path)
 
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
         return self._context.core.engine(instance).check_directory(path)
 
-    def create(self, instance: str, name: str) -> None:
+    def create(self, instance: str, name: str, *, credentials: Credentials | None = None) -> None:
         """Create an empty database, the confirmed step before restoring one that is gone."""
         self._context.allow(Role.ADMIN, "create a database")
         core = self._context.core
-        core.engine(instance).create_database(name)
+        core.engine(instance, credentials).create_database(name)
         with core.catalogue.write() as connection:
             self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
 

@@ -15,7 +15,8 @@ from functools import partial
 import humanize
 
 from pwsops.catalogue import audit, instances, profiles, service_state
-from pwsops.engines.base import DirectoryStatus, Probe
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
@@ -116,12 +117,22 @@ def _instances(core: Core) -> Iterator[Check]:
         if isinstance(probe, PwsopsError):
             yield Check(name=f"Instance {name}", ok=False, finding=probe.message, next_step=probe.hint)
             continue
-        missing = "; ".join(map(str, probe.missing_rights))
+        yield from _reached(name, probe)
+
+
+def _reached(name: str, probe: Probe) -> Iterator[Check]:
+    """Say what an instance is and which rights its login has; each that is missing is a finding of its own."""
+    facts = [f"{key.lower()} {value}" for key, value in probe.facts.items() if value not in probe.version]
+    held = f"rights held: {', '.join(probe.held_rights)}" if probe.held_rights else ""
+    known = filter(None, (probe.version, f"{probe.path_flavour} paths", *facts, held))
+    yield Check(name=f"Instance {name}", ok=True, finding="; ".join(known))
+    for right in probe.missing_rights:
         yield Check(
-            name=f"Instance {name}",
-            ok=not missing,
-            finding=probe.version + (f"; rights missing: {missing}" if missing else ""),
-            next_step=" ".join(filter(None, (right.grant for right in probe.missing_rights))),
+            name=f"Right on {name}",
+            ok=False,
+            finding=f"missing: {right}",
+            next_step=right.grant or "Ask the server's administrator for it.",
+            required=right.required,
         )
 
 
@@ -131,21 +142,34 @@ def _probe(core: Core, name: str) -> Probe:
 
 def _directories(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
-        places = {(row.fields["instance"], row.fields["directory"]) for row in profiles.living(connection)}
-    for instance, directory in sorted(places):
-        try:
-            found = core.engine(instance).check_directory(directory)
-        except PwsopsError as error:
-            yield Check(name=f"Directory {directory}", ok=False, finding=error.message, next_step=error.hint)
-            continue
-        free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
-        ok = found.status is not DirectoryStatus.MISSING
-        yield Check(
-            name=f"Directory {directory}",
-            ok=ok,
-            finding=found.reason or free or found.status.value,
-            next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
-        )
+        rows = profiles.living(connection)
+    # Whoever writes there is asked: a profile's own login may see what the instance's does not.
+    askers = {(row.fields["instance"], row.fields["directory"], row.fields["login"]): row for row in rows}
+    asks = {_asked(*place): partial(_look, core, askers[place]) for place in sorted(askers)}
+    answers = ask_all(asks, limit_s=PROBE_LIMIT_S, clock=core.clock)
+    for (_, directory, _), found in zip(sorted(askers), answers.values(), strict=True):
+        yield _directory(directory, found)
+
+
+def _asked(instance: str, directory: str, login: str) -> str:
+    return f"{instance} (about {directory}{f', as {login}' if login else ''})"
+
+
+def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
+    return core.engine_of(profile).check_directory(profile.fields["directory"])
+
+
+def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
+    if isinstance(found, PwsopsError):
+        return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
+    free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
+    ok = found.status is not DirectoryStatus.MISSING
+    return Check(
+        name=f"Directory {directory}",
+        ok=ok,
+        finding=found.reason or free or found.status.value,
+        next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
+    )
 
 
 def _odbc(core: Core) -> Iterator[Check]:

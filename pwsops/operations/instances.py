@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pwsops.catalogue import instances, profiles
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.engines import registry
 from pwsops.engines.base import Capabilities, Instance, Probe
+from pwsops.engines.options import checked
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context, Role
+from pwsops.operations.logins import check_login
+
+SERVICE_USER = "service user"
 
 
 class Instances:
-    """Add, list, probe and remove instances."""
+    """Add, edit, list, probe and remove instances."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -33,6 +38,10 @@ class Instances:
         """Say what an instance can do, without reaching it; raises `NotFound`."""
         return self._context.core.engine(name).capabilities
 
+    def offers(self, engine: str) -> Capabilities:
+        """Say what instances of an engine can do and be told; raises `InvalidInput` for an unknown one."""
+        return open_engine(Instance(name="", engine=engine, address="")).capabilities
+
     def add(
         self,
         name: str,
@@ -45,8 +54,9 @@ class Instances:
     ) -> Instance:
         """Remember an instance, after reaching it once.
 
-        Raises `InvalidInput` for an empty name or an unknown engine, `Conflict` for a taken name, and whatever
-        `probe` raises: an instance that never answered is not remembered.
+        Raises `InvalidInput` for an empty name, an unknown engine, and a login or an option that this engine does not
+        know; `Conflict` for a taken name; and whatever `probe` raises: an instance that never answered is not
+        remembered. `options` are those that `offers` names.
         """
         self._context.allow(Role.ADMIN, "add an instance")
         if not name.strip() or name != name.strip() or not name.isprintable():
@@ -55,26 +65,66 @@ class Instances:
             )
         core = self._context.core
         asked = Instance(
-            name=name, engine=engine, address=address, options=dict(options or {}), login=login, password=password
-        )
-        opened = open_engine(asked)
-        opened.probe()
-        asked = opened.instance
-        row = InstanceRow(
             name=name,
             engine=engine,
-            address=asked.address,
-            options=dict(asked.options),
-            login=login,
-            sealed_password=None if password is None else core.vault.seal(password),
+            address=address,
+            options=dict(options or {}),
+            login=login or None,
+            password=password,
         )
+        row = _kept(_reached(asked), None if password is None else core.vault.seal(password))
         with core.catalogue.write() as connection:
             if instances.find(connection, name) is not None:
                 raise Conflict(
-                    f"The instance {name!r} exists already.", hint="Choose another name, or remove that one first."
+                    f"The instance {name!r} exists already.", hint="Choose another name, or edit or remove that one."
                 )
             instances.add(connection, row, now=core.clock.now())
-            self._context.note(connection, "add instance", name, f"{engine} at {asked.address}")
+            self._context.note(connection, "add instance", name, f"{engine} at {row.address}")
+        return _shown(row)
+
+    def edit(
+        self,
+        name: str,
+        *,
+        address: str | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        seen: Instance | None = None,
+    ) -> Instance:
+        """Change an instance, after reaching it once as it will be. Its profiles and its history stay.
+
+        Parameters
+        ----------
+        address, login, password
+            None keeps what there is. An empty login is the service user; another login needs its password.
+        options
+            Those to change; None or an empty text takes one away.
+        seen
+            The instance as it was when the editing began: where somebody else has saved it since, `Conflict` is
+            raised and nothing of theirs is overwritten.
+        """
+        self._context.allow(Role.ADMIN, "edit an instance")
+        core = self._context.core
+        before = core.instance_row(name)
+        if seen is not None and _shown(before) != seen:
+            raise _changed_meanwhile(name)
+        who = before.login if login is None else login or None
+        kept = before.sealed_password if password is None and who == before.login else None
+        asked = Instance(
+            name=name,
+            engine=before.engine,
+            address=before.address if address is None else address,
+            options=before.options | dict(options or {}),
+            login=who,
+            password=password if kept is None else core.vault.open(kept),
+        )
+        row = _kept(_reached(asked), kept if password is None else core.vault.seal(password))
+        with core.catalogue.write() as connection:
+            if instances.find(connection, name) != before:
+                raise _changed_meanwhile(name)
+            instances.amend(connection, row)
+            self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
         return _shown(row)
 
     def remove(self, name: str) -> None:
@@ -96,6 +146,55 @@ class Instances:
     def probe(self, name: str) -> Probe:
         """Reach an instance and say what it is."""
         return self._context.core.engine(name).probe()
+
+
+def _reached(asked: Instance) -> Instance:
+    """Check what was asked for and reach it once; gives it as its engine understands it."""
+    able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
+    if not asked.address.strip():
+        raise InvalidInput(f"The instance {asked.name!r} has no address.", hint="Say where its databases live.")
+    check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
+    engine = open_engine(replace(asked, options=checked(asked.options, able.options, engine=asked.engine)))
+    engine.probe()
+    return engine.instance
+
+
+def _kept(instance: Instance, sealed_password: str | None) -> InstanceRow:
+    return InstanceRow(
+        name=instance.name,
+        engine=instance.engine,
+        address=instance.address,
+        options=dict(instance.options),
+        login=instance.login,
+        sealed_password=sealed_password,
+    )
+
+
+def _changed_meanwhile(name: str) -> Conflict:
+    return Conflict(
+        f"The instance {name!r} was saved or removed by somebody else in the meantime.",
+        hint="Open it again to see what they changed; yours was not saved.",
+    )
+
+
+def _changes(before: InstanceRow, after: InstanceRow) -> Sequence[str]:
+    """Say what differs, for the audit log; of a password only that it does."""
+    changes = []
+    if after.address != before.address:
+        changes.append(f"address from {before.address} to {after.address}")
+    if after.login != before.login:
+        changes.append(f"login from {before.login or SERVICE_USER} to {after.login or SERVICE_USER}")
+    if after.sealed_password not in (None, before.sealed_password):
+        changes.append("password")
+    for key in sorted(before.options.keys() | after.options.keys()):
+        old, new = before.options.get(key), after.options.get(key)
+        if old != new:
+            changes.append(f"{key} from {_told(old)} to {_told(new)}")
+    return changes
+
+
+def _told(value: object) -> str:
+    return "the default" if value is None else str(value)
 
 
 def _shown(row: InstanceRow) -> Instance:

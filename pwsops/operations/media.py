@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pwsops.engines.base import Engine, ProgressCallback, Verification
+from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
 from pwsops.engines.registry import embedded_engine
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import set_at
@@ -15,7 +15,9 @@ class Media:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def read(self, path: str, instance: str | None = None) -> list[BackupSet]:
+    def read(
+        self, path: str, instance: str | None = None, *, credentials: Credentials | None = None
+    ) -> list[BackupSet]:
         """List every backup set in a file, by position.
 
         Parameters
@@ -24,8 +26,10 @@ class Media:
             The file, as the instance's server sees it.
         instance
             Whose server; None takes the embedded engine, whose media need none.
+        credentials
+            Who to be on it; None is the instance's own login.
         """
-        return self._engine(instance).read_media(path)
+        return self._engine(instance, credentials).read_media(path)
 
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Give one set of a file; raises `InvalidInput` when the file has no such position."""
@@ -41,5 +45,5 @@ class Media:
         """Read a set from end to end and check every checksum; damage is raised as `MediaError`."""
         return self._engine(instance).verify(self.find(path, position, instance), on_progress)
 
-    def _engine(self, instance: str | None) -> Engine:
-        return embedded_engine() if instance is None else self._context.core.engine(instance)
+    def _engine(self, instance: str | None, credentials: Credentials | None = None) -> Engine:
+        return embedded_engine() if instance is None else self._context.core.engine(instance, credentials)

@@ -15,6 +15,7 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.diagnosis import diagnose
+from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_profile
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
@@ -211,23 +212,15 @@ class Profiles:
 
     def _sealed(self, profile: BackupProfile, *, before: ProfileRow | None, password: str | None) -> str | None:
         """Give the sealed password that a profile's login has from now on; None where it has no login of its own."""
-        if not profile.login:
+        if not profile.login and password is None:
             return None
         core = self._context.core
-        if not core.engine(profile.instance).capabilities.login:
-            raise InvalidInput(
-                f"The profile {profile.name!r} cannot have a login: the databases of {profile.instance!r} know none.",
-                hint="Leave the login empty.",
-            )
-        if password is not None:
-            return core.vault.seal(password)
         same = before is not None and profile.login == before.fields["login"]
-        if before is None or not same or before.sealed_password is None:
-            raise InvalidInput(
-                f"The login {profile.login!r} of the profile {profile.name!r} has no password.",
-                hint="Give its password as well; it is kept encrypted and shown nowhere.",
-            )
-        return before.sealed_password
+        kept = before.sealed_password if before is not None and same and password is None else None
+        told = password if kept is None else core.vault.open(kept)
+        able = core.engine(profile.instance).capabilities
+        check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
+        return kept if told is None or kept is not None else core.vault.seal(told)
 
     def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""

@@ -28,6 +28,12 @@ class ItemView:
     hint: str = ""
     messages: Sequence[Message] = ()
 
+    @property
+    def said(self) -> Sequence[Message]:
+        """The messages, unless the only one is what the error says already."""
+        alone = len(self.messages) == 1 and self.messages[0].number is None and self.messages[0].text == self.error
+        return () if alone else self.messages
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:

@@ -42,10 +42,10 @@ class Restores:
         target = set_at(engine, path, position)
         return plan_restore(target, list(self._candidates(engine, target)))
 
-    def sources(self, instance: str, database: str) -> list[BackupSet]:
+    def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
         """Give the backups of a database that the catalogue knows and whose file is still there, newest first."""
         core = self._context.core
-        shelf = Shelf(core.engine(instance))
+        shelf = Shelf(core.engine(instance, credentials))
         with core.catalogue.read() as connection:
             known = sets.of_database(connection, instance, database)
         return [one for one in known if shelf.holds(one)]

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, tzinfo
 
 import humanize
 
-from pwsops.operations.records import ItemView, ProfileView, RestoreView, RunView
-from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.operations.records import ProfileView, RestoreView, RunView
+from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus, Trigger
 
 DASH = "\N{EN DASH}"
 
@@ -146,12 +146,6 @@ def run_size(run: RunView) -> int | None:
     """Give the bytes a run has written; None where it wrote none."""
     sizes = [item.size_bytes for item in run.items if item.size_bytes is not None]
     return sum(sizes) if sizes else None
-
-
-def messages(item: ItemView) -> Sequence[Message]:
-    """Give an item's messages, unless the only one is what its error says already."""
-    alone = len(item.messages) == 1 and item.messages[0].number is None and item.messages[0].text == item.error
-    return () if alone else item.messages
 
 
 def percent(work: RunView | RestoreView) -> int | None:

@@ -72,6 +72,7 @@ def test_a_profile_that_another_run_keeps_busy_shows_it(home: Home) -> None:
 
 
 def test_no_word_of_a_password_is_in_the_catalogue(home: Home) -> None:
+    home.server.login = True
     home.ops.instances.add("other", engine="fake", address="there", login="me", password="hunter two")
     with closing(sqlite3.connect(home.path / store.FILE_NAME)) as connection:
         assert "hunter two" not in "\n".join(connection.iterdump())

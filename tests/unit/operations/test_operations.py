@@ -126,6 +126,7 @@ def test_an_instance_in_use_stays_and_an_unused_one_goes(home: Home) -> None:
 
 
 def test_a_password_opens_for_the_engine_and_for_nobody_else(home: Home) -> None:
+    home.server.login = True
     shown = home.ops.instances.add("sql", engine="fake", address="x", login="sa", password="hunter2")
     assert shown.password is None
     assert [one.password for one in home.ops.instances.list()] == [None, None]
@@ -526,9 +527,30 @@ def test_the_doctor_says_what_ails_and_what_helps(home: Home, monkeypatch: pytes
     home.server.missing_rights = [MissingRight(right="BACKUP DATABASE", grant="GRANT BACKUP DATABASE TO [ops];")]
     home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
     ill = {check.name: check for check in home.ops.doctor() if not check.ok and check.required}
-    assert set(ill) == {"Home", "Key", "Instance srv", "Directory /media"}
+    assert set(ill) == {"Home", "Key", "Right on srv", "Directory /media"}
     assert all(check.next_step for check in ill.values())
-    assert ill["Instance srv"].next_step == "GRANT BACKUP DATABASE TO [ops];"
+    assert ill["Right on srv"].next_step == "GRANT BACKUP DATABASE TO [ops];"
+
+
+def test_the_doctor_says_what_an_instance_is_and_what_its_login_may(home: Home) -> None:
+    home.server.facts = {"Edition": "Developer", "Service account": "NT Service\\MSSQLSERVER"}
+    home.server.held_rights = ["BACKUP DATABASE", "dbcreator"]
+    home.server.missing_rights = [MissingRight(right="VIEW SERVER STATE", without="progress", required=False)]
+    found = {check.name: check for check in home.ops.doctor()}
+    told = "edition Developer; service account NT Service\\MSSQLSERVER; rights held: BACKUP DATABASE, dbcreator"
+    assert found["Instance srv"].finding == f"Fake 1; posix paths; {told}"
+    comfort = found["Right on srv"]
+    assert (comfort.ok, comfort.required) == (False, False)
+    assert comfort.finding == "missing: VIEW SERVER STATE (needed for progress)"
+    assert comfort.next_step
+
+
+def test_the_doctor_looks_at_a_directory_as_whoever_writes_there(home: Home) -> None:
+    home.server.login = True
+    home.ops.profiles.create(home.profile(login="backup"), password="x")
+    home.server.opened_as.clear()
+    home.ops.doctor()
+    assert ("backup", "x") in home.server.opened_as
 
 
 def test_the_doctor_reports_an_instance_that_is_away(home: Home) -> None:

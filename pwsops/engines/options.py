@@ -1,0 +1,95 @@
+"""What an engine lets its instances be told besides an address and a login."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pwsops.errors import InvalidInput
+
+
+class OptionKind(StrEnum):
+    """What an option's value is."""
+
+    TEXT = "text"
+    TRUTH = "truth"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One option of an instance. No secret is ever one.
+
+    Parameters
+    ----------
+    key
+        Its name, as it is kept.
+    meaning
+        What it does, for people, with what holds where it is not given.
+    kind
+        What its value is.
+    choices
+        The values it can have; empty: any of its kind.
+    bounds
+        Least and greatest number, both included.
+    """
+
+    key: str
+    meaning: str
+    kind: OptionKind = OptionKind.TEXT
+    choices: Sequence[str] = ()
+    bounds: tuple[float, float] | None = None
+
+
+def checked(given: Mapping[str, Any], known: Sequence[Option], *, engine: str) -> dict[str, Any]:
+    """Give the options that an instance keeps: what is None or empty is not kept.
+
+    Raises
+    ------
+    InvalidInput
+        For a key that the engine does not know, and for a value that cannot be one of that key.
+    """
+    by_key = {option.key: option for option in known}
+    kept = {key: value for key, value in given.items() if value is not None and value != ""}
+    for key, value in kept.items():
+        if key not in by_key:
+            listed = f"It knows {', '.join(by_key)}." if by_key else "It knows none: leave the options away."
+            raise InvalidInput(f"The engine {engine} knows no option {key!r}.", hint=listed)
+        _check(by_key[key], value)
+    return kept
+
+
+def _check(option: Option, value: Any) -> None:
+    if not _FITS[option.kind](option, value):
+        raise InvalidInput(f"The option {option.key} cannot be {value!r}.", hint=f"Give {_form(option)}.")
+
+
+def _fits_text(option: Option, value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and (not option.choices or value in option.choices)
+
+
+def _fits_truth(option: Option, value: Any) -> bool:
+    del option
+    return isinstance(value, bool)
+
+
+def _fits_number(option: Option, value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return option.bounds is None or option.bounds[0] <= value <= option.bounds[1]
+
+
+_FITS = {OptionKind.TEXT: _fits_text, OptionKind.TRUTH: _fits_truth, OptionKind.NUMBER: _fits_number}
+
+
+def _form(option: Option) -> str:
+    """Say which values an option can have."""
+    if option.choices:
+        return f"one of {', '.join(option.choices)}"
+    if option.kind is OptionKind.TRUTH:
+        return "true or false"
+    if option.kind is OptionKind.NUMBER:
+        return "a number" if option.bounds is None else f"a number from {option.bounds[0]:g} to {option.bounds[1]:g}"
+    return "printable text"
