@@ -36,7 +36,7 @@ def _exit_code(app: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return REFUSED
     except PwsopsError as error:
-        complain(error.message, error.hint)
+        complain(error.message, error.hint, error.messages)
         return REFUSED
     except Exception as error:  # noqa: BLE001 - whatever it was, nobody at a terminal is served by a traceback
         complain(f"pwsops met a problem that was not foreseen: {type(error).__name__}: {error}", _logged(error))

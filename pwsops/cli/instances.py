@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pwsops.cli.output import AsJson, emit, say, table
+from pwsops.cli.credentials import Login, PasswordStdin, read_password
+from pwsops.cli.instance_options import (
+    Driver,
+    Encrypt,
+    LoginTimeout,
+    ServerCertificate,
+    TrustServerCertificate,
+    told_options,
+)
+from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.session import EMBEDDED, opened
+
+if TYPE_CHECKING:
+    from pwsops.engines.base import Instance
+
+ADDRESS = "sqlite: the directory of the database files; sqlserver: host[\\instance][,port]."
+SERVICE_USER = "service user"
 
 app = typer.Typer(help="Where databases live.", no_args_is_help=True)
 
@@ -19,17 +34,86 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name."
 def add(
     context: typer.Context,
     name: Name,
-    engine: Annotated[str, typer.Option(help="The kind of server: sqlite.", show_default=False)],
-    address: Annotated[
-        str, typer.Option(metavar="DIR", help="sqlite: the directory of the database files.", show_default=False)
-    ],
+    engine: Annotated[str, typer.Option(metavar="sqlite|sqlserver", help="The kind of server.", show_default=False)],
+    address: Annotated[str, typer.Option(metavar="DIR|SERVER", help=ADDRESS, show_default=False)],
+    login: Login = None,
+    password_stdin: PasswordStdin = False,
+    driver: Driver = None,
+    encrypt: Encrypt = None,
+    trust_server_certificate: TrustServerCertificate = None,
+    server_certificate: ServerCertificate = None,
+    login_timeout: LoginTimeout = None,
 ) -> None:
-    """Add an instance, after reaching it once."""
-    if engine == EMBEDDED:
-        address = os.path.abspath(os.path.expanduser(address))
+    """Add an instance, after reaching it once. Without a login the service user of pwsops is who asks the server."""
+    password = read_password(login, from_stdin=password_stdin)
+    options = told_options(
+        driver=driver,
+        encrypt=encrypt,
+        trust_server_certificate=trust_server_certificate,
+        server_certificate=server_certificate,
+        login_timeout=login_timeout,
+    )
     with opened(context) as operations:
-        added = operations.instances.add(name, engine=engine, address=address)
+        added = operations.instances.add(
+            name,
+            engine=engine,
+            address=_from_here(engine, address),
+            login=login or None,
+            password=password,
+            options=options,
+        )
     say(f"Added the instance {added.name}: {added.engine} at {added.address}.")
+    _warn(added)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    name: Name,
+    address: Annotated[str | None, typer.Option(metavar="DIR|SERVER", help=ADDRESS, show_default=False)] = None,
+    login: Login = None,
+    password_stdin: PasswordStdin = False,
+    driver: Driver = None,
+    encrypt: Encrypt = None,
+    trust_server_certificate: TrustServerCertificate = None,
+    server_certificate: ServerCertificate = None,
+    login_timeout: LoginTimeout = None,
+) -> None:
+    """Change an instance, after reaching it once as it will be; what is not told stays as it is.
+
+    An empty login makes it the service user's, an empty driver or certificate takes that away.
+    """
+    password = read_password(login, from_stdin=password_stdin)
+    options = told_options(
+        driver=driver,
+        encrypt=encrypt,
+        trust_server_certificate=trust_server_certificate,
+        server_certificate=server_certificate,
+        login_timeout=login_timeout,
+    )
+    if address is None and login is None and not options:
+        raise typer.BadParameter("nothing is to be changed; give an option to change.", param_hint="NAME")
+    with opened(context) as operations:
+        before = next((one for one in operations.instances.list() if one.name == name), None)
+        if address is not None and before is not None:
+            address = _from_here(before.engine, address)
+        saved = operations.instances.edit(name, address=address, login=login, password=password, options=options)
+    say(f"Saved the instance {saved.name}: {saved.engine} at {saved.address}, as {saved.login or SERVICE_USER}.")
+    _warn(saved)
+
+
+def _from_here(engine: str, address: str) -> str:
+    return os.path.abspath(os.path.expanduser(address)) if engine == EMBEDDED else address
+
+
+def _warn(instance: Instance) -> None:
+    if instance.options.get("trust_server_certificate") and instance.options.get("encrypt") != "no":
+        note(
+            f"Beware: {instance.name}'s certificate is not checked, so whoever is between here and the server can read "
+            "and change all that is said."
+        )
+    elif instance.options.get("encrypt") == "no":
+        note(f"Beware: what is said between here and {instance.name} is not encrypted.")
 
 
 @app.command("list")
@@ -42,13 +126,18 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit(map(records.instance, instances))
         return
-    rows = ((one.name, one.engine, one.address, one.login or "service user") for one in instances)
+    rows = ((one.name, one.engine, one.address, one.login or SERVICE_USER, _options(one)) for one in instances)
     table(
-        ("Name", "Engine", "Address", "Login"),
+        ("Name", "Engine", "Address", "Login", "Options"),
         rows,
-        wraps=("Address",),
+        wraps=("Address", "Options"),
         empty="There is no instance yet; `pwsops instance add` adds one.",
     )
+
+
+def _options(instance: Instance) -> str:
+    told = {key: str(value).lower() if isinstance(value, bool) else value for key, value in instance.options.items()}
+    return ", ".join(f"{key}={value}" for key, value in told.items())
 
 
 @app.command()
@@ -69,7 +158,13 @@ def probe(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     if as_json:
         emit([records.probe(name, found)])
         return
-    rows = [("version", found.version), ("time zone", found.timezone or "not told"), *found.facts.items()]
+    rows = [
+        ("version", found.version),
+        ("time zone", found.timezone or "not told"),
+        ("paths", found.path_flavour),
+        *((key.lower(), value) for key, value in found.facts.items()),
+        *(("right held", right) for right in found.held_rights),
+    ]
     for right in found.missing_rights:
-        rows += [("missing right", str(right)), *([("how to grant it", right.grant)] if right.grant else [])]
+        rows += [("right missing", str(right)), *([("how to grant it", right.grant)] if right.grant else [])]
     table(("Fact", "Value"), rows, wraps=("Value",), empty="It says nothing of itself.")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import AsJson, emit, table
 from pwsops.cli.session import opened, server_path
 
@@ -18,11 +19,16 @@ def media(
     instance: Annotated[
         str | None, typer.Option(help="Whose server reads it; default: this machine.", show_default=False)
     ] = None,
+    login: Login = None,
+    password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """List every backup in a media file."""
+    if login and instance is None:
+        raise typer.BadParameter("a login is one of a server: give --instance as well.", param_hint="--login")
+    credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
-        sets = operations.media.read(server_path(operations, instance, file), instance)
+        sets = operations.media.read(server_path(operations, instance, file), instance, credentials=credentials)
     from pwsops.cli import records, words
 
     if as_json:

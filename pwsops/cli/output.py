@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -13,7 +13,11 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from pwsops.cli import words
 from pwsops.cli.words import clean
+
+if TYPE_CHECKING:
+    from pwsops.messages import Message
 
 PIPE_WIDTH = 100_000
 """A pipe has no width: a cell that is cut or wrapped there is lost to whoever reads it."""
@@ -80,9 +84,11 @@ def note(text: str) -> None:
     console(sys.stderr).print(clean(text), soft_wrap=True)
 
 
-def complain(message: str, hint: str) -> None:
-    """Print what went wrong and the next step, on stderr."""
+def complain(message: str, hint: str, said: Sequence[Message] = ()) -> None:
+    """Print what went wrong and the next step, and below it all messages word for word, on stderr."""
     told = console(sys.stderr)
     told.print(Text(clean(message), "bold"), soft_wrap=True)
     if hint:
         told.print(clean(f"Next step: {hint}"), soft_wrap=True)
+    for one in said:
+        told.print(clean(f"Message: {words.message(one)}"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pwsops.cli import parse
+from pwsops.cli.credentials import PasswordStdin, read_password
 from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.profile_options import apply_options, read_options, with_profile_options
 from pwsops.cli.session import confirmed, opened, server_path
@@ -26,16 +27,17 @@ _NEEDED = {"instance": "--instance", "databases": "--database", "directory": "--
 
 @app.command()
 @with_profile_options
-def create(context: typer.Context, name: Name, **given: Any) -> None:
+def create(context: typer.Context, name: Name, password_stdin: PasswordStdin = False, **given: Any) -> None:
     """Create a profile. What is not told comes from the settings."""
     told = read_options(given)
+    password = read_password(told.get("login"), from_stdin=password_stdin)
     with opened(context) as operations:
         profile = operations.profiles.new()
         profile.name = name
         apply_options(profile, told)
         _check_complete(profile)
         profile.directory = server_path(operations, profile.instance, profile.directory)
-        view = operations.profiles.create(profile)
+        view = operations.profiles.create(profile, password=password)
         say(f"Created {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)
@@ -50,10 +52,12 @@ def edit(
     amended: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="What was amended on the server.", show_default=False)
     ] = "",
+    password_stdin: PasswordStdin = False,
     **given: Any,
 ) -> None:
     """Change a profile; what is not told stays as it is. Saving a profile that was switched off switches it on."""
     told = read_options(given)
+    password = read_password(told.get("login"), from_stdin=password_stdin)
     if not (told or rename or amended):
         raise typer.BadParameter("nothing is to be changed; give an option to change, or --note.", param_hint="NAME")
     with opened(context) as operations:
@@ -62,7 +66,7 @@ def edit(
         apply_options(profile, told)
         if "directory" in told:
             profile.directory = server_path(operations, profile.instance, profile.directory)
-        view = operations.profiles.save(name, profile, note=amended)
+        view = operations.profiles.save(name, profile, note=amended, password=password)
         say(f"Saved {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)

@@ -90,6 +90,7 @@ def profile_fields(fields: BackupProfile) -> Record:
         "renew_full": fields.renew_full,
         "timestamp": fields.timestamp,
         "time_limit_h": fields.time_limit_h,
+        "login": fields.login or None,
     }
 
 
@@ -157,6 +158,7 @@ def probe(name: str, found: Probe) -> Record:
         "path_flavour": found.path_flavour,
         "timezone": found.timezone,
         "facts": dict(found.facts),
+        "held_rights": list(found.held_rights),
         "missing_rights": [vars(right) for right in found.missing_rights],
     }
 

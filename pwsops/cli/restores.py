@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import note, say
 from pwsops.cli.session import confirmed, opened, server_path
 
@@ -20,13 +21,16 @@ def restore(
     position: Annotated[int, typer.Option("--set", min=1, metavar="N", help="Which backup in the file.")] = 1,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: what the database holds now is replaced.")] = False,
     create_empty: Annotated[bool, typer.Option("--create-empty", help="Create the database if it is gone.")] = False,
+    login: Login = None,
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
+    credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
         from pwsops.cli import progress, words
 
         path = server_path(operations, instance, file)
-        plan = operations.restores.plan(instance, database, path, position)
+        plan = operations.restores.plan(instance, database, path, position, credentials=credentials)
         for step in plan.sets:
             note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
         confirmed(
@@ -42,6 +46,7 @@ def restore(
                 path,
                 position,
                 create=create_empty,
+                credentials=credentials,
                 on_progress=progress.of_operation(tell, f"restore of {database}"),
             )
     say(f"Restored {result.database}: {words.size(result.restored_bytes)} in {words.duration(result.duration_s)}.")

@@ -71,7 +71,7 @@ def _tell_end(ended: RunView) -> None:
             why = f" ({item.reason})" if item.reason else ""
             say(f"{item.database}: {words.kind(item.kind)}{why}, {words.size(item.size_bytes)}, {item.path}")
         elif item.error:
-            complain(f"{item.database}: {item.error}", item.hint)
+            complain(f"{item.database}: {item.error}", item.hint, item.said)
 
 
 def runs(

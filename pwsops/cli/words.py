@@ -8,6 +8,7 @@ import humanize
 from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
+from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 
 NOTHING = "–"
@@ -40,6 +41,13 @@ _DATABASE = {
 def clean(text: object) -> str:
     """Give text that cannot steer a terminal: what is not printable is spelled out, line breaks stay."""
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+
+
+def message(one: Message) -> str:
+    """Give a server's own words, after the numbers that it gave with them."""
+    numbers = {"": one.number, "severity ": one.severity, "state ": one.state}
+    told = ", ".join(f"{name}{number}" for name, number in numbers.items() if number is not None)
+    return f"{told}: {one.text}" if told else one.text
 
 
 def run_status(status: RunStatus) -> Text:

@@ -1,0 +1,69 @@
+"""The options that `instance add` and `instance edit` share, and what an instance keeps of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="sqlserver: the ODBC driver, by its registered name or its file; default: the best one found.",
+        show_default=False,
+    ),
+]
+Encrypt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="strict|yes|no", help="sqlserver: encryption of the connection; default: yes.", show_default=False
+    ),
+]
+TrustServerCertificate = Annotated[
+    bool | None,
+    typer.Option(
+        "--trust-server-certificate/--no-trust-server-certificate",
+        help="sqlserver: take any certificate unchecked. Whoever is between here and the server can then read all.",
+        show_default=False,
+    ),
+]
+ServerCertificate = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="sqlserver: the one certificate that the server must show.", show_default=False),
+]
+LoginTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="sqlserver: when a server that does not answer is given up; default: 15.",
+        show_default=False,
+    ),
+]
+
+
+def told_options(
+    *,
+    driver: str | None,
+    encrypt: str | None,
+    trust_server_certificate: bool | None,
+    server_certificate: str | None,
+    login_timeout: float | None,
+) -> dict[str, Any]:
+    """Give the options of an instance that were told; an empty text takes one away."""
+    told = {
+        "driver": _from_here(driver),
+        "encrypt": encrypt,
+        "trust_server_certificate": trust_server_certificate,
+        "server_certificate": _from_here(server_certificate, always=True),
+        "login_timeout_s": login_timeout,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _from_here(path: str | None, *, always: bool = False) -> str | None:
+    """Give a file of this machine by its whole path: whoever connects later may be somewhere else."""
+    if not path or not (always or os.sep in path):
+        return path
+    return os.path.abspath(os.path.expanduser(path))
