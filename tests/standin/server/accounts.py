@@ -1,0 +1,75 @@
+"""Logins, and what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+GUEST_DATABASES = ("master", "msdb", "tempdb")
+SERVER_ROLES = (
+    "sysadmin", "serveradmin", "securityadmin", "dbcreator", "diskadmin", "processadmin", "setupadmin", "bulkadmin",
+    "public", "##ms_serverstatereader##", "##ms_definitionreader##",
+)  # fmt: skip
+# What a role of a database gives, as far as backups go.
+DATABASE_ROLES = {
+    "db_owner": {"BACKUP DATABASE", "BACKUP LOG", "SELECT", "VIEW DEFINITION", "CONTROL", "ALTER", "CONNECT"},
+    "db_backupoperator": {"BACKUP DATABASE", "BACKUP LOG", "CONNECT"},
+    "db_datareader": {"SELECT", "CONNECT"},
+}
+PUBLIC_PROCEDURES = ("xp_fileexist", "xp_dirtree", "xp_fixeddrives", "xp_instance_regread")
+SERVER_GRANTS = {
+    "dbcreator": {"CREATE ANY DATABASE", "ALTER ANY DATABASE"},
+    "##ms_serverstatereader##": {"VIEW SERVER STATE"},
+    "##ms_definitionreader##": {"VIEW ANY DEFINITION"},
+}
+
+
+@dataclass
+class Account:
+    """A login. `databases` gives, by database, its roles and permissions there; `grants` are those on the server."""
+
+    name: str
+    password: str = field(repr=False)
+    roles: set[str] = field(default_factory=set)
+    grants: set[str] = field(default_factory=set)
+    databases: dict[str, set[str]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    """Tables of msdb that it may not read, though everybody else may."""
+    disabled: bool = False
+    locked: bool = False
+    expired: bool = False
+    must_change: bool = False
+
+    @property
+    def is_sysadmin(self) -> bool:
+        return "sysadmin" in self.roles or "CONTROL SERVER" in self.grants
+
+    def is_in(self, role: str) -> bool:
+        role = role.lower()
+        return role == "public" or role in self.roles or (role in SERVER_ROLES and "sysadmin" in self.roles)
+
+    def may(self, permission: str) -> bool:
+        """Say whether the login has a permission on the whole server."""
+        given = self.grants.union(*(SERVER_GRANTS.get(role, set()) for role in self.roles))
+        return self.is_sysadmin or permission.upper() in given
+
+    def may_enter(self, database: str, owner: str) -> bool:
+        """Say whether the login has a user in a database, guests included."""
+        name = database.lower()
+        known = {one.lower() for one in self.databases}
+        return self.is_sysadmin or owner == self.name or name in known or name in GUEST_DATABASES
+
+    def may_in(self, permission: str, database: str, owner: str) -> bool:
+        """Say whether the login has a permission in a database."""
+        if self.is_sysadmin or owner == self.name:
+            return True
+        given: set[str] = set()
+        for name, names in self.databases.items():
+            if name.lower() == database.lower():
+                given.update(*(DATABASE_ROLES.get(one, {one}) for one in names))
+        return permission.upper() in given
+
+    def may_execute(self, procedure: str) -> bool:
+        """Say whether the login may run an extended procedure of the system."""
+        return (
+            self.is_sysadmin or procedure.lower() in PUBLIC_PROCEDURES or f"EXECUTE {procedure.lower()}" in self.grants
+        )

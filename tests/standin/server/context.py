@@ -1,0 +1,68 @@
+"""What a statement has around it while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.standin.events import Value
+from tests.standin.server.accounts import Account
+from tests.standin.server.database import Database
+from tests.standin.server.messages import refuse
+from tests.standin.server.token_stream import Text, Variable
+
+if TYPE_CHECKING:
+    from tests.standin.server.server import ScriptedServer
+    from tests.standin.server.session import ScriptedSession
+
+
+@dataclass
+class Context:
+    """The server, the session, the variables of the batch, and whether to go on.
+
+    `messages` is how many messages a backup or restore says in all, where a fault wants a number.
+    """
+
+    server: ScriptedServer
+    session: ScriptedSession
+    variables: dict[str, Value]
+    stopped: Callable[[], bool]
+    messages: int | None = None
+
+    @property
+    def account(self) -> Account:
+        return self.session.account
+
+    def variable(self, name: str) -> Value:
+        if name.lower() not in self.variables:
+            raise refuse(137, name)
+        return self.variables[name.lower()]
+
+    def text(self, text: Text) -> str:
+        """Give a constant, or what a variable holds."""
+        return str(self.variable(text.name)) if isinstance(text, Variable) else text
+
+    def optional(self, text: Text | None) -> str | None:
+        return None if text is None else self.text(text)
+
+    def database(self, name: str) -> Database:
+        """Give a database; 911 where there is none."""
+        found = self.server.databases.get(name)
+        if found is None:
+            raise refuse(911, name)
+        return found
+
+    @property
+    def current(self) -> Database:
+        """The database that the session is in."""
+        return self.database(self.session.database)
+
+    def enter(self, database: Database) -> None:
+        """Raise what keeps the session out of a database: its state, or a missing user."""
+        if database.state == "OFFLINE":
+            raise refuse(942, database.name)
+        if database.state == "RESTORING":
+            raise refuse(927, database.name)
+        if not self.account.may_enter(database.name, database.owner):
+            raise refuse(916, self.account.name, database.name)
