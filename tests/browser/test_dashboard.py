@@ -208,6 +208,15 @@ def test_a_narrow_page_is_not_wider_than_its_screen(served: Served, visit: Open)
     expect(row(page, "by hand")).to_contain_text("succeeded")
 
 
+def test_a_narrow_page_does_not_break_its_titles_into_letters(served: Served, visit: Open) -> None:
+    page = visit(f"{served.url}?profile=Vaults", viewport={"width": 360, "height": 800}).page
+    title = page.get_by_role("heading", name="Runs to come: Vaults")
+    expect(title).to_be_visible()
+    box = title.bounding_box()
+    assert box is not None
+    assert box["height"] < 60
+
+
 def test_sigterm_ends_the_server_and_the_service_cleanly(served: Served, visit: Open, ops: Operations) -> None:
     page = visit(served.url).page
     expect(page.get_by_role("heading", name="Latest runs")).to_be_visible()
