@@ -118,6 +118,8 @@ HISTORY_OF_DATABASE = _SETS + "b.backup_finish_date >= ? AND b.database_name = ?
 SETS_DESCRIBED = _SETS + "b.database_name = ? AND b.description = ?" + _IN_ORDER
 SET = _SETS + "b.backup_set_uuid = CAST(? AS uniqueidentifier)" + _IN_ORDER
 
+RESTORES = "SELECT COUNT(*) AS restores FROM msdb.dbo.restorehistory AS r WHERE r.destination_database_name = ?"
+
 SESSION = "SELECT @@SPID AS session_id"
 
 REQUEST = """
@@ -149,6 +151,12 @@ FROM sys.messages AS m
 WHERE m.language_id = 1033 AND m.message_id IN ({marks})
 """
 
+_ZONES = """
+SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid, b.time_zone
+FROM msdb.dbo.backupset AS b
+WHERE b.backup_set_uuid IN ({marks})
+"""
+
 CERTIFICATES = """
 SELECT c.name, c.subject, c.start_date, c.expiry_date, c.thumbprint, c.pvt_key_encryption_type_desc,
        c.pvt_key_last_backup_date
@@ -166,6 +174,11 @@ JOIN sys.databases AS d ON d.database_id = k.database_id
 def severities(numbers: int) -> str:
     """Build the query for the severities of so many message numbers."""
     return _SEVERITIES.format(marks=", ".join("?" * numbers))
+
+
+def zones(sets: int) -> str:
+    """Build the query for the time zones of so many sets."""
+    return _ZONES.format(marks=", ".join(["CAST(? AS uniqueidentifier)"] * sets))
 
 
 def contents(database: str) -> str:

@@ -1,0 +1,156 @@
+"""From what the driver raised and the server said to one error with a cause and a next step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WRAPPERS, Cause
+from pwsops.errors import EngineError, MediaError, PwsopsError
+from pwsops.messages import Message
+
+LOST_STATES = ("08001", "08003", "08004", "08007", "08S01", "08S02", "HYT00", "HYT01", "01002")
+FREETDS_LOST = frozenset({20002, 20003, 20004, 20006, 20009, 20017, 20047})
+"""FreeTDS's own numbers for a connection that was not made, or is no more."""
+
+_NOT_TRUSTED = {
+    "subject name does not match": "Use the name that is in the server's certificate for its address.",
+    "certificate verify failed": "Give the server a certificate whose issuer this machine trusts; or trust any "
+    "certificate in the instance's settings, where the network is your own.",
+    "Encryption not supported": "The server does not encrypt: mend that there, or switch encryption off, where the "
+    "network is your own.",
+}
+"""What Microsoft's driver says of a connection that it refuses to trust, and the cure."""
+
+_SYSTEM_ERROR = re.compile(r"operating system error (\d+)", re.IGNORECASE)
+_SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE | re.DOTALL)
+_READING = ("Reading", "Verifying", "Restoring")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What an operation was about: what its errors are told with.
+
+    Parameters
+    ----------
+    operation
+        What was done, as the beginning of a sentence: ``Backing up vault``.
+    server
+        The instance's name.
+    database, path, login, account
+        Where known. `account` is what the server runs as.
+    """
+
+    operation: str
+    server: str
+    database: str = "the database"
+    path: str = "the file"
+    login: str | None = None
+    account: str | None = None
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What fills the texts of causes."""
+        return {
+            "server": self.server,
+            "database": self.database,
+            "path": self.path,
+            "login": f"the login {self.login}" if self.login else "the service user's login",
+            "account": f"the SQL Server service account {self.account}"
+            if self.account
+            else "the account of SQL Server",
+        }
+
+
+def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
+    """Find the cause among all that was said, and say it in plain words; the raw messages stay below it."""
+    message = cause_of(messages)
+    if message is None:
+        return unexplained(messages, scene)
+    if is_lost(message):
+        return lost(messages, scene, message)
+    cause, system = _look_up(message, scene)
+    if cause is None:
+        return _unknown(messages, scene, message)
+    words = scene.words | {"system": system}
+    return cause.kind(
+        f"{scene.operation} on {scene.server} failed: {cause.text.format(**words)}.",
+        hint=cause.step.format(**words),
+        transient=cause.transient,
+        number=message.number,
+        severity=message.severity,
+        messages=messages,
+    )
+
+
+def cause_of(messages: Sequence[Message]) -> Message | None:
+    """Give the message that says what went wrong: the first error that is no wrapper, else a wrapper."""
+    failures = [message for message in messages if message.is_error]
+    causes = [message for message in failures if message.number not in WRAPPERS]
+    known = [message for message in causes if message.number in CAUSES]
+    return next(iter(known or causes or failures), None)
+
+
+def is_lost(message: Message) -> bool:
+    """Whether the connection was not made or went away; what ran on it has to be looked for."""
+    return message.number in FREETDS_LOST or message.text.startswith(tuple(f"[{state}]" for state in LOST_STATES))
+
+
+def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineError:
+    """Say that there is no connection (any more); trying again may help, but not against a certificate."""
+    for words, step in _NOT_TRUSTED.items():
+        if words in message.text:
+            return EngineError(
+                f"{scene.operation} on {scene.server} failed: the connection is not safe: {message.text}",
+                hint=step,
+                messages=messages,
+            )
+    return EngineError(
+        f"{scene.operation} on {scene.server} failed: the server cannot be reached, or stopped answering: "
+        f"{message.text}",
+        hint="Check that the server runs, that its address and port are right, and that no firewall is between.",
+        transient=True,
+        number=message.number,
+        messages=messages,
+    )
+
+
+def unexplained(messages: Sequence[Message], scene: Scene) -> EngineError:
+    """Say that nothing was said: neither an error nor the proof of success."""
+    return EngineError(
+        f"{scene.operation} on {scene.server} failed: the server neither reported success nor said what was wrong.",
+        hint="Look into the server's error log at this time; the messages below are all that it sent.",
+        messages=messages,
+    )
+
+
+def _unknown(messages: Sequence[Message], scene: Scene, message: Message) -> EngineError:
+    number = f" (error {message.number})" if message.number is not None else ""
+    wrapped = message.number in WRAPPERS
+    why = "the driver passed on no cause" if wrapped else message.text
+    return EngineError(
+        f"{scene.operation} on {scene.server} failed: {why}{number}",
+        hint="Look into the server's error log at this time for the cause; the messages below are all that came here.",
+        number=message.number,
+        severity=message.severity,
+        messages=messages,
+    )
+
+
+def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
+    cause = None if message.number is None else CAUSES.get(message.number)
+    system = _SYSTEM_ERROR.search(message.text)
+    if cause is None or system is None:
+        return cause, message.text
+    exact = SYSTEM_ERRORS.get(int(system[1]))
+    reading = scene.operation.startswith(_READING)
+    if exact is None:
+        kind = MediaError if reading else cause.kind
+        return replace(cause, kind=kind), _system_text(message.text[system.start() :])
+    return replace(exact, kind=MediaError if reading else exact.kind), ""
+
+
+def _system_text(text: str) -> str:
+    match = _SYSTEM_TEXT.search(text)
+    return next((group for group in match.groups() if group), text) if match else text

@@ -1,0 +1,186 @@
+"""The way to one server as one login: connections, questions and what the server is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+from pwsops.clock import Clock
+from pwsops.engines.base import Instance
+from pwsops.engines.sqlserver import connect, queries, server, stream
+from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
+from pwsops.engines.sqlserver.errors import Scene, is_lost, translate
+from pwsops.engines.sqlserver.pool import Pool
+from pwsops.engines.sqlserver.server import Server
+from pwsops.errors import PwsopsError
+from pwsops.messages import Message
+
+QUERY_TIMEOUT_S = 30
+_POOL = Pool()
+_SERVERS: dict[str, Server] = {}
+_SERVERS_LOCK = threading.Lock()
+T = TypeVar("T")
+
+
+class Link:
+    """Made for each engine; connections and facts are shared by all links of the same login to the same server."""
+
+    def __init__(self, instance: Instance, clock: Clock) -> None:
+        self.instance = instance
+        self.clock = clock
+
+    @cached_property
+    def driver(self) -> Driver:
+        """The driver in use."""
+        return find(self.instance.options.get("driver"))
+
+    def scene(self, operation: str, *, database: str | None = None, path: str | None = None) -> Scene:
+        """Say what an operation is about, for its errors."""
+        known = _SERVERS.get(self._key)
+        return Scene(
+            operation=operation,
+            server=self.instance.name or self.instance.address,
+            database=database or "the database",
+            path=path or "the file",
+            login=self.instance.login or (known.login if known else None),
+            account=known.account if known else None,
+        )
+
+    @contextmanager
+    def connection(self, scene: Scene, *, fresh: bool = False, timeout_s: int = 0) -> Iterator[Any]:
+        """Lend a connection to master in autocommit mode; it is closed after any error."""
+        make = partial(self._connect, scene)
+        with _POOL.borrow(self._key, make, fresh=fresh) as connection:
+            connection.timeout = timeout_s
+            yield connection
+
+    @contextmanager
+    def session(self, scene: Scene) -> Iterator[Any]:
+        """Lend a connection that answered a moment ago, for a statement that must not be repeated."""
+        make = partial(self._connect, scene)
+        with _POOL.borrow(self._key, make, is_alive=_is_alive) as connection:
+            connection.timeout = 0
+            yield connection
+
+    def session_id(self, connection: Any, scene: Scene) -> int:
+        """Give the server's number for a connection."""
+        try:
+            return int(_rows(connection, queries.SESSION, ())[0][0])
+        except pyodbc().Error as error:
+            raise translate([stream.raised(error, self.clock)], scene) from error
+
+    def query(self, scene: Scene, text: str, *parameters: object, timeout_s: int = QUERY_TIMEOUT_S) -> list[Any]:
+        """Ask something, and give the rows of the first result; raises the translated error."""
+
+        def ask(fresh: bool) -> list[Any]:
+            with self.connection(scene, fresh=fresh, timeout_s=timeout_s) as connection:
+                return _rows(connection, text, parameters)
+
+        try:
+            return self._asked(ask, False)
+        except _Failed as failed:
+            if not is_lost(failed.message):
+                raise translate([failed.message], scene) from failed.__cause__
+        # It may only be that a connection which waited for its use was dropped meanwhile: a question can be repeated.
+        self.forget()
+        try:
+            return self._asked(ask, True)
+        except _Failed as failed:
+            raise translate([failed.message], scene) from failed.__cause__
+
+    def _asked(self, ask: Callable[[bool], list[Any]], fresh: bool) -> list[Any]:
+        try:
+            return ask(fresh)
+        except pyodbc().Error as error:
+            raise _Failed(stream.raised(error, self.clock)) from error
+
+    def attempt(self, scene: Scene, text: str, *parameters: object) -> list[Any] | None:
+        """Ask something that may be refused; None where it is."""
+        try:
+            return self.query(scene, text, *parameters)
+        except PwsopsError:
+            return None
+
+    def run(self, scene: Scene, statement: str) -> list[Message]:
+        """Do a short statement and give what was said; raises the translated error."""
+        said: list[Message] = []
+        with self.connection(scene, timeout_s=QUERY_TIMEOUT_S) as connection:
+            cursor = connection.cursor()
+            stream.run(cursor, statement, clock=self.clock, hear=said.append)
+            cursor.close()
+            if any(message.is_error for message in said):
+                raise translate(said, scene)
+        return said
+
+    def server(self, *, again: bool = False) -> Server:
+        """Say what the server is."""
+        key = self._key
+        known = _SERVERS.get(key)
+        if known is None or again:
+            known = self._look()
+            with _SERVERS_LOCK:
+                _SERVERS[key] = known
+        return known
+
+    def forget(self) -> None:
+        """Forget what was known of the server and close what waits: it went away, or another stands there now."""
+        _POOL.forget(self._key)
+        with _SERVERS_LOCK:
+            _SERVERS.pop(self._key, None)
+
+    def _look(self) -> Server:
+        scene = self.scene("Connecting")
+        row = self.query(scene, queries.SERVER)[0]
+        services = self.attempt(scene, queries.SERVICES) or []
+        account = next((each.service_account for each in services if _is_engine(each.servicename)), None)
+        return server.from_row(row, account)
+
+    @cached_property
+    def _key(self) -> str:
+        """What connections are told apart by. Secret, as it holds the password."""
+        return connect.connection_string(self.instance, self.driver)
+
+    def _connect(self, scene: Scene) -> Any:
+        try:
+            return connect.connect(self.instance, self._key)
+        except pyodbc().Error as error:
+            self.forget()
+            message = stream.raised(error, self.clock)
+            raise translate([message], scene) from error
+
+
+class _Failed(Exception):
+    """A question that the driver or the server refused."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text)
+        self.message = message
+
+
+def _is_alive(connection: Any) -> bool:
+    try:
+        return bool(_rows(connection, queries.SESSION, ()))
+    except pyodbc().Error:
+        return False
+
+
+def _rows(connection: Any, text: str, parameters: Sequence[object]) -> list[Any]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(text, *parameters)
+        while cursor.description is None and cursor.nextset():
+            pass
+        rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
+        while cursor.nextset():
+            pass
+        return rows
+    finally:
+        cursor.close()
+
+
+def _is_engine(service: str) -> bool:
+    """Whether a service is the database engine: ``SQL Server (NAME)``, and not the agent or another one."""
+    return service.startswith("SQL Server (")

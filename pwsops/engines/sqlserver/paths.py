@@ -1,0 +1,67 @@
+"""Paths on the database server: built in its flavour, never in ours."""
+
+from __future__ import annotations
+
+import ntpath
+import posixpath
+import re
+from types import ModuleType
+
+WINDOWS, POSIX = "windows", "posix"
+_STRIPE = re.compile(r"~(?P<number>\d{1,2})of(?P<count>\d{1,2})$")
+
+
+def module(flavour: str) -> ModuleType:
+    """Give the path module of a flavour."""
+    return ntpath if flavour == WINDOWS else posixpath
+
+
+def is_absolute(path: str, flavour: str) -> bool:
+    r"""Whether a path means one place. On Windows that takes a drive or a share: ``\folder`` hangs on a drive."""
+    if flavour == POSIX:
+        return path.startswith("/")
+    drive, rest = ntpath.splitdrive(path)
+    return bool(drive) and (rest[:1] in ("\\", "/") or drive.startswith(("\\\\", "//")))
+
+
+def join(flavour: str, directory: str, name: str) -> str:
+    """Build a path from a directory and a name."""
+    return str(module(flavour).join(directory, name))
+
+
+def split(flavour: str, path: str) -> tuple[str, str]:
+    """Take a path apart into its directory and its last name."""
+    directory, name = module(flavour).split(path)
+    return str(directory), str(name)
+
+
+def same(flavour: str, one: str, other: str) -> bool:
+    """Whether two paths are spelled for one file; Windows tells no case apart."""
+    paths = module(flavour)
+    return bool(paths.normpath(paths.normcase(one)) == paths.normpath(paths.normcase(other)))
+
+
+def _marked(path: str, mark: str) -> str:
+    stem, extension = posixpath.splitext(path) if path.endswith(".bak") else (path, "")
+    return f"{stem}{mark}{extension}"
+
+
+def alternate(path: str) -> str:
+    """Give the second of the two files that an overwritten backup alternates between."""
+    return _marked(path, "~2")
+
+
+def stripes(path: str, count: int) -> list[str]:
+    """Give the files of a backup that is written to several at once; the first stands for all of them."""
+    if count == 1:
+        return [path]
+    return [_marked(path, f"~{number}of{count}") for number in range(1, count + 1)]
+
+
+def siblings(path: str) -> list[str]:
+    """Give all stripes that belong with one that we named; a path alone where it is no stripe of ours."""
+    stem, extension = posixpath.splitext(path)
+    match = _STRIPE.search(stem)
+    if match is None:
+        return [path]
+    return stripes(stem[: match.start()] + extension, int(match["count"]))
