@@ -197,6 +197,18 @@ class BackupRequest:
         The full a differential refers to.
     time_limit_s
         After so long the engine gives up with an error.
+    copy_only
+        A full that is never a base, so that nobody's chain notices it.
+    compress
+        Where the engine has the choice.
+    encrypt_with
+        The server's certificate to encrypt with; None: not encrypted.
+    stripes
+        Over so many files at once, on an engine that can.
+    max_transfer_size, buffer_count
+        In bytes, and a number, for those who measure; None: as the server thinks best.
+    verify
+        Read it back from end to end; only for those who do so at another time.
     """
 
     database: str
@@ -207,6 +219,13 @@ class BackupRequest:
     overwrite: bool = False
     base: BackupSet | None = None
     time_limit_s: float | None = None
+    copy_only: bool = False
+    compress: bool = True
+    encrypt_with: str | None = None
+    stripes: int = 1
+    max_transfer_size: int | None = None
+    buffer_count: int | None = None
+    verify: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,13 @@ def _sqlite(instance: Instance) -> Engine:
     return SqliteEngine(instance)
 
 
-ENGINES: Mapping[str, Callable[[Instance], Engine]] = {"sqlite": _sqlite}
+def _sqlserver(instance: Instance) -> Engine:
+    from pwsops.engines.sqlserver.engine import SqlServerEngine
+
+    return SqlServerEngine(instance)
+
+
+ENGINES: Mapping[str, Callable[[Instance], Engine]] = {"sqlite": _sqlite, "sqlserver": _sqlserver}
 
 
 def open_engine(instance: Instance) -> Engine:

@@ -74,6 +74,11 @@ def _cut(text: str, units: int) -> str:
     return text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", errors="ignore")
 
 
+def description_of(text: str) -> str:
+    """Give as much of a description as a set keeps."""
+    return _cut(text, DESCRIPTION_LIMIT)
+
+
 def backup(
     database: str,
     devices: Sequence[str],
@@ -120,7 +125,7 @@ def backup(
         "COMPRESSION" if compress else "NO_COMPRESSION",
         *([_encryption(encrypt_with)] if encrypt_with is not None else []),
         f"NAME = {literal(_cut(description, NAME_LIMIT))}",
-        f"DESCRIPTION = {literal(_cut(description, DESCRIPTION_LIMIT))}",
+        f"DESCRIPTION = {literal(description_of(description))}",
         *_transfer(max_transfer_size, buffer_count),
         "STATS = 1",
     ]

@@ -91,7 +91,7 @@ def test_an_instance_that_is_not_there_is_no_default(home: Home) -> None:
 
 
 def test_the_engines_that_there_are_can_be_asked_for(home: Home) -> None:
-    assert home.ops.instances.engines() == ["fake", "sqlite"]
+    assert home.ops.instances.engines() == ["fake", "sqlite", "sqlserver"]
 
 
 def test_an_instance_that_never_answered_is_not_remembered(home: Home) -> None:

@@ -1,0 +1,192 @@
+"""One backup: taken, proven, and only then the older one goes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pwsops.engines.base import BackupRequest, BackupResult, ProgressCallback
+from pwsops.engines.sqlserver import chain, databases, directory, media, rights, running, settle, targets, tsql, verify
+from pwsops.engines.sqlserver.errors import Scene, cause_of, lost, translate, unexplained
+from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
+from pwsops.engines.sqlserver.targets import Target
+from pwsops.errors import Cancelled, EngineError, PwsopsError
+from pwsops.messages import Message
+from pwsops.rules.model import BackupKind, BackupSet
+
+PROOF = 3014
+NO_COMPRESSION = 1844
+UNCOMPRESSED_EDITION = "Express"
+
+
+@dataclass
+class _Work:
+    """What one backup needs while it goes on, and what was said meanwhile."""
+
+    link: Link
+    request: BackupRequest
+    target: Target
+    limits: Limits
+    total_bytes: int
+    messages: list[Message] = field(default_factory=list)
+    undecided: bool = False
+    """Whether the server may still be writing, so that nothing may be deleted."""
+
+    @property
+    def scene(self) -> Scene:
+        database = self.request.database
+        return self.link.scene(f"Backing up {database}", database=database, path=self.target.path)
+
+    def note(self, text: str) -> None:
+        self.messages.append(Message(text=text, at=self.link.clock.now()))
+
+
+def take(
+    link: Link, request: BackupRequest, on_progress: ProgressCallback | None, cancel: threading.Event | None
+) -> BackupResult:
+    """Take one backup and verify it as written; see the protocol."""
+    if cancel is not None and cancel.is_set():
+        raise _cancelled(request, "nothing was written")
+    info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
+    if request.kind is BackupKind.DIFFERENTIAL:
+        chain.require_base(link, request.database, request.base)
+    work = _Work(
+        link=link,
+        request=request,
+        target=targets.choose(link, request),
+        limits=_limits(link, request, on_progress, cancel),
+        total_bytes=info.size_bytes,
+    )
+    if work.target.note:
+        work.note(work.target.note)
+    try:
+        taken = _proven(work, _write(work))
+    except PwsopsError as error:
+        raise _with_what_is_left(work, error) from error
+    return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=_drop_older(work))
+
+
+def _limits(
+    link: Link, request: BackupRequest, on_progress: ProgressCallback | None, cancel: threading.Event | None
+) -> Limits:
+    limit_s = request.time_limit_s
+    deadline = None if limit_s is None else link.clock.monotonic() + limit_s
+    return Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress)
+
+
+def _write(work: _Work) -> str | None:
+    """Write the set; give its identity where only the history told that it is finished."""
+    compress = work.request.compress
+    if compress and work.link.server().edition.startswith(UNCOMPRESSED_EDITION):
+        compress = False
+        work.note("This edition of SQL Server does not compress backups; this one is not compressed.")
+    heard = _execute(work, compress)
+    if compress and heard.failed and heard.has(NO_COMPRESSION):
+        work.note("The server does not compress backups (1844); this one was taken again, not compressed.")
+        heard = _execute(work, False)
+    work.messages.extend(heard.messages)
+    return None if heard.has(PROOF) else _settled(work, heard)
+
+
+def _execute(work: _Work, compress: bool) -> Heard:
+    request = work.request
+    statement = tsql.backup(
+        request.database,
+        work.target.devices,
+        description=request.description,
+        differential=request.kind is BackupKind.DIFFERENTIAL,
+        copy_only=request.copy_only,
+        fresh=work.target.fresh,
+        compress=compress,
+        encrypt_with=request.encrypt_with,
+        max_transfer_size=request.max_transfer_size,
+        buffer_count=request.buffer_count,
+    )
+    meter = Meter("backing up", work.total_bytes, work.limits.on_progress)
+    with work.link.session(work.scene) as connection:
+        return running.run(work.link, work.scene, statement, connection=connection, limits=work.limits, meter=meter)
+
+
+def _settled(work: _Work, heard: Heard) -> str:
+    """Give the identity of the finished set where there was no proof, or raise what really happened."""
+    if heard.failed and not heard.lost and heard.stopped is None:
+        raise rights.backup_explained(
+            work.link, translate(heard.messages, work.scene), work.scene, work.request.database
+        )
+    work.undecided = True
+    set_id = settle.outcome(
+        work.link,
+        work.scene,
+        session_id=heard.session_id,
+        description=work.request.description,
+        database=work.request.database,
+        path=work.target.path,
+    )
+    work.undecided = False
+    if set_id is None:
+        raise _unfinished(work, heard)
+    work.note("The connection ended before the server could say so, but its history has the backup: it is finished.")
+    return set_id
+
+
+def _unfinished(work: _Work, heard: Heard) -> PwsopsError:
+    if heard.stopped is Stop.CANCELLED:
+        return _cancelled(work.request, "the server stopped", heard.messages)
+    if heard.stopped is Stop.TIME_LIMIT:
+        return EngineError(
+            f"{work.scene.operation} on {work.scene.server} was stopped: it reached its time limit of "
+            f"{work.request.time_limit_s:.0f} s.",
+            hint="Raise the profile's time limit, or split its databases over several profiles.",
+            messages=heard.messages,
+        )
+    cause = cause_of(heard.messages)
+    return unexplained(heard.messages, work.scene) if cause is None else lost(heard.messages, work.scene, cause)
+
+
+def _cancelled(request: BackupRequest, how: str, messages: Sequence[Message] = ()) -> Cancelled:
+    return Cancelled(
+        f"The backup of {request.database} was cancelled; {how}.", hint="Start it again any time.", messages=messages
+    )
+
+
+def _proven(work: _Work, set_id: str | None) -> BackupSet:
+    """Find the set in its file, and read it from end to end."""
+    wanted = tsql.description_of(work.request.description)
+    found = [each for each in media.read(work.link, work.target.path) if each.description == wanted]
+    if not found or set_id not in (None, found[-1].set_id):
+        raise EngineError(
+            f"{work.scene.operation} on {work.scene.server}: the server says that it is finished, but "
+            f"{work.target.path} does not hold it.",
+            hint="Somebody else may write to this file: look at it on the server, and take the backup again.",
+            messages=work.messages,
+        )
+    if work.request.verify:
+        work.messages.extend(verify.prove(work.link, found[-1], work.limits))
+    else:
+        work.limits.done("backing up", found[-1].size_bytes)
+    return found[-1]
+
+
+def _drop_older(work: _Work) -> tuple[str, ...]:
+    """Delete what this backup replaces, now that it is proven good; where that fails, the next run overwrites it."""
+    gone = []
+    for deletion in directory.delete(work.link, work.target.older):
+        if deletion.deleted:
+            gone.append(deletion.path)
+        else:
+            work.note(f"The older backup {deletion.path} stays until it is overwritten: {deletion.reason}")
+    return tuple(gone)
+
+
+def _with_what_is_left(work: _Work, error: PwsopsError) -> PwsopsError:
+    """Delete what was begun, and say what is left of it on the server's disk."""
+    ours = work.target.devices if work.target.ours and not work.undecided else ()
+    left = [device for device in ours if directory.exists(work.link, device)]
+    stayed = [device for device in left if directory.delete_file(work.link, device)]
+    if stayed:
+        error.hint += f" An unfinished backup is left in {', '.join(stayed)} on the server: delete it there."
+    said = {id(message) for message in error.messages}
+    error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
+    return error

@@ -1,0 +1,130 @@
+"""The server's directories, as far as it shows them. Every answer may be wrong in the negative: it never blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.sqlserver import paths, queries, tsql
+from pwsops.engines.sqlserver.link import Link
+from pwsops.errors import EngineError, PwsopsError
+
+MODERN_FUNCTIONS = 14
+"""SQL Server 2017 has functions where there were only undocumented procedures."""
+MODERN_DELETE = 15
+MEDIA = ".bak"
+MIB = 1024 * 1024
+
+
+def check(link: Link, path: str) -> DirectoryCheck:
+    """Say whether a directory is there. That the service account may write in it shows only when it does."""
+    flavour = link.server().flavour
+    if not paths.is_absolute(path, flavour):
+        return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path of the server")
+    facts = _facts(link, path)
+    if facts is None:
+        return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="the server does not tell this login")
+    is_file, is_directory, has_parent = facts
+    if is_directory:
+        return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=_free_bytes(link, path))
+    if is_file:
+        return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is a file, not a directory")
+    parent = "" if has_parent else ", and neither does the directory it would be in"
+    return DirectoryCheck(
+        status=DirectoryStatus.MISSING, reason=f"the server does not see it: it does not exist there{parent}"
+    )
+
+
+def exists(link: Link, path: str) -> bool | None:
+    """Say whether a file is there; None where the server does not tell."""
+    facts = _facts(link, path)
+    return None if facts is None else facts[0]
+
+
+def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
+    scene = link.scene("Looking for the path", path=path)
+    rows = None
+    if link.server().major >= MODERN_FUNCTIONS:
+        rows = link.attempt(scene, queries.FILE_EXISTS, path)
+    rows = rows or link.attempt(scene, queries.XP_FILE_EXISTS, path)
+    if not rows:
+        return None
+    is_file, is_directory, has_parent = rows[0]
+    return bool(is_file), bool(is_directory), bool(has_parent)
+
+
+def _free_bytes(link: Link, path: str) -> int | None:
+    """Give the space left on a Windows drive; nothing else can be asked about without having a database there."""
+    if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
+        return None
+    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES) or []
+    return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
+
+
+def browse(link: Link, path: str) -> list[DirectoryEntry]:
+    """List a directory, directories first; an empty path is the server's default backup directory."""
+    server = link.server()
+    path = path or server.backup_path or server.data_path or ""
+    scene = link.scene(f"Listing the directory {path}", path=path)
+    if server.major >= MODERN_FUNCTIONS:
+        rows = link.attempt(scene, queries.LISTING, path)
+        if rows is not None:
+            return _sorted(_entry(server.flavour, path, row) for row in rows)
+    rows = link.query(scene, queries.XP_LISTING, path)
+    return _sorted(
+        DirectoryEntry(name=row[0], path=paths.join(server.flavour, path, row[0]), is_directory=not row[2])
+        for row in rows
+    )
+
+
+def _entry(flavour: str, directory: str, row: Any) -> DirectoryEntry:
+    is_directory = bool(row.is_directory)
+    written: datetime | None = row.last_write_time
+    return DirectoryEntry(
+        name=row.file_or_directory_name,
+        path=paths.join(flavour, directory, row.file_or_directory_name),
+        is_directory=is_directory,
+        size_bytes=None if is_directory else row.size_in_bytes,
+        modified_at=written and written.replace(tzinfo=UTC),
+    )
+
+
+def _sorted(entries: Any) -> list[DirectoryEntry]:
+    return sorted(entries, key=lambda entry: (not entry.is_directory, entry.name))
+
+
+def delete(link: Link, wanted: Sequence[str]) -> list[Deletion]:
+    """Delete media files, with all their stripes, and say what went, what stayed and why."""
+    return [_delete_media(link, path) for path in wanted]
+
+
+def _delete_media(link: Link, path: str) -> Deletion:
+    if not path.lower().endswith(MEDIA):
+        return Deletion(path=path, deleted=False, reason=f"its name does not end in {MEDIA}")
+    reasons = [reason for device in paths.siblings(path) if (reason := delete_file(link, device))]
+    return Deletion(path=path, deleted=not reasons, reason="; ".join(reasons))
+
+
+def delete_file(link: Link, path: str) -> str:
+    """Delete one file; give why it stayed, or nothing. That it is gone is seen by looking, not believed."""
+    if exists(link, path) is False:
+        return "the server does not see it"
+    try:
+        statement = tsql.delete_file(path, modern=link.server().major >= MODERN_DELETE)
+        link.run(link.scene("Deleting the file", path=path), statement)
+    except PwsopsError as error:
+        return f"{error.message} {error.hint}"
+    if exists(link, path) is not False:
+        return "the server was told to delete it and still has it; it leaves what it cannot read as a backup"
+    return ""
+
+
+def require_absolute(link: Link, directory: str) -> None:
+    """Refuse a directory that means another place for another session."""
+    if not paths.is_absolute(directory, link.server().flavour):
+        raise EngineError(
+            f"The backup directory {directory} is not an absolute path on {link.instance.name}.",
+            hint="Give a drive and a directory (D:\\Backup), a share (\\\\server\\share), or on Linux /var/opt/backup.",
+        )

@@ -1,0 +1,138 @@
+"""The SQL Server engine, as the rest of the product knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from threading import Event
+
+from pwsops.clock import Clock, SystemClock
+from pwsops.engines.base import (
+    BackupRequest,
+    BackupResult,
+    Capabilities,
+    DatabaseContents,
+    DatabaseInfo,
+    Deletion,
+    DirectoryCheck,
+    DirectoryEntry,
+    Instance,
+    Probe,
+    ProgressCallback,
+    RestoreRequest,
+    RestoreResult,
+    Verification,
+)
+from pwsops.engines.sqlserver import (
+    backup,
+    chain,
+    databases,
+    directory,
+    history,
+    media,
+    paths,
+    probe,
+    restore,
+    tsql,
+    verify,
+)
+from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.options import OPTIONS
+from pwsops.rules.model import BackupSet
+
+
+class SqlServerEngine:
+    r"""One SQL Server.
+
+    Parameters
+    ----------
+    instance
+        Its address is ``host[\instance][,port]``.
+    clock
+        What the time is.
+    """
+
+    capabilities = Capabilities(
+        login=True,
+        certificates=True,
+        encryption=True,
+        external_history=True,
+        shared_base=True,
+        many_sets_per_file=True,
+        options=OPTIONS,
+    )
+
+    def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
+        self.instance = instance
+        self._link = Link(instance, clock or SystemClock())
+
+    def probe(self) -> Probe:
+        """Reach the instance and say what it is."""
+        return probe.probe(self._link)
+
+    def databases(self) -> list[DatabaseInfo]:
+        """List the databases, by name, with what their keeper should know."""
+        return databases.listed(self._link)
+
+    def contents(self, database: str) -> DatabaseContents:
+        """Say which tables a database has and how many rows the server counts in each."""
+        return databases.contents(self._link, database)
+
+    def browse(self, path: str) -> list[DirectoryEntry]:
+        """List a directory on the server, directories first."""
+        return directory.browse(self._link, path)
+
+    def check_directory(self, path: str) -> DirectoryCheck:
+        """Say whether the server sees a directory."""
+        return directory.check(self._link, path)
+
+    def join(self, directory: str, name: str) -> str:
+        """Build a path in the server's flavour."""
+        return paths.join(self._link.server().flavour, directory, name)
+
+    def split(self, path: str) -> tuple[str, str]:
+        """Take a path of the server apart."""
+        return paths.split(self._link.server().flavour, path)
+
+    def backup(
+        self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> BackupResult:
+        """Take one backup; see the protocol."""
+        return backup.take(self._link, request, on_progress, cancel)
+
+    def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
+        """Settle an interrupted backup by the server's history; see the protocol."""
+        return history.find_backup(self._link, database=database, directory=directory, description=description)
+
+    def read_media(self, path: str) -> list[BackupSet]:
+        """List the fulls and differentials of a file, by position."""
+        return media.read(self._link, path)
+
+    def verify(
+        self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> Verification:
+        """Have the server read a set from end to end and check every checksum."""
+        return verify.verify(self._link, backup_set, on_progress, cancel)
+
+    def restore(
+        self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
+    ) -> RestoreResult:
+        """Restore into an existing database; see the protocol."""
+        return restore.restore(self._link, request, on_progress, cancel)
+
+    def create_database(self, name: str) -> None:
+        """Create an empty database in the server's default places."""
+        scene = self._link.scene(f"Creating {name}", database=name)
+        self._link.run(scene, tsql.create_database(name))
+
+    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
+        """Delete media files and say what went, what stayed and why."""
+        return directory.delete(self._link, paths)
+
+    def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
+        """Give the sets that msdb remembers, other tools' included, in the order they were taken."""
+        return history.sets(self._link, since, database)
+
+    def differential_base(self, database: str) -> str | None:
+        """Give the identity of the full that the server would base a differential on."""
+        return chain.server_base(self._link, database)

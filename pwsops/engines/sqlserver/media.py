@@ -1,0 +1,167 @@
+"""Media files: which sets are in them. What HEADERONLY says and what msdb says become the same record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from pwsops.engines.sqlserver import paths, queries, tsql
+from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.server import Server
+from pwsops.errors import MediaError
+from pwsops.rules.model import BackupKind, BackupSet
+
+DISK_KINDS = {1: BackupKind.FULL, 5: BackupKind.DIFFERENTIAL}
+HISTORY_KINDS = {"D": BackupKind.FULL, "I": BackupKind.DIFFERENTIAL}
+ZONES_AT_ONCE = 200
+LONG_S = 600
+"""Reading the header of a file with many sets on a slow share takes its time."""
+
+
+def read(link: Link, path: str) -> list[BackupSet]:
+    """List the fulls and differentials of one file, by position, other tools' included.
+
+    Raises
+    ------
+    MediaError
+        Where the file is missing, or no backup, or unfinished.
+    """
+    scene = link.scene("Reading the backup file", path=path)
+    rows = link.query(scene, tsql.header(path), timeout_s=LONG_S)
+    found = [row for row in rows if row.BackupType in DISK_KINDS]
+    devices = paths.siblings(path)
+    zones = _zones(link, found)
+    return [_from_header(row, devices, link.server(), zones) for row in found]
+
+
+def read_one(link: Link, backup_set: BackupSet) -> BackupSet:
+    """Read the one set again and make sure that it is still the same; raises `MediaError` otherwise."""
+    for found in read(link, backup_set.path):
+        if found.position == backup_set.position and found.set_id == backup_set.set_id:
+            return found
+    raise MediaError(
+        f"{backup_set.path} does not hold the backup of {backup_set.database} that was recorded: another one stands at "
+        f"position {backup_set.position}.",
+        hint="The file was overwritten. Choose another backup.",
+    )
+
+
+def devices_of(backup_set: BackupSet) -> list[str]:
+    """Give all files that a set is spread over."""
+    stripes: Sequence[str] = backup_set.details.get("stripes", ())
+    return list(stripes) or [backup_set.path]
+
+
+def _zones(link: Link, rows: Sequence[Any]) -> Mapping[str, int]:
+    """Give the time zone of each set, in quarter hours: the files themselves have it from SQL Server 2022 on only."""
+    if not rows or hasattr(rows[0], "TimeZone"):
+        return {str(row.BackupSetGUID).upper(): row.TimeZone for row in rows}
+    ids = [str(row.BackupSetGUID) for row in rows]
+    zones: dict[str, int] = {}
+    for start in range(0, len(ids), ZONES_AT_ONCE):
+        some = ids[start : start + ZONES_AT_ONCE]
+        known = link.attempt(link.scene("Reading the history"), queries.zones(len(some)), *some) or []
+        zones |= {row.backup_set_uuid.upper(): row.time_zone for row in known}
+    return zones
+
+
+def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mapping[str, int]) -> BackupSet:
+    set_id = str(row.BackupSetGUID).upper()
+    zone = zones.get(set_id)
+    kind = DISK_KINDS[row.BackupType]
+    return BackupSet(
+        set_id=set_id,
+        database=row.DatabaseName,
+        kind=kind,
+        path=devices[0],
+        position=row.Position,
+        started_at=server.instant(row.BackupStartDate, zone),
+        finished_at=server.instant(row.BackupFinishDate, zone),
+        size_bytes=int(row.CompressedBackupSize or row.BackupSize),
+        database_size_bytes=int(row.BackupSize),
+        base_id=_guid(row.DifferentialBaseGUID) if kind is BackupKind.DIFFERENTIAL else None,
+        description=row.BackupDescription or "",
+        copy_only=bool(row.IsCopyOnly),
+        details=_details(
+            devices,
+            name=row.BackupName,
+            taken_by=row.UserName,
+            machine=row.MachineName,
+            server=row.ServerName,
+            first_lsn=_lsn(row.FirstLSN),
+            last_lsn=_lsn(row.LastLSN),
+            checkpoint_lsn=_lsn(row.CheckpointLSN),
+            database_backup_lsn=_lsn(row.DatabaseBackupLSN),
+            recovery_fork_guid=_guid(row.RecoveryForkID),
+            recovery_model=row.RecoveryModel,
+            is_snapshot=bool(row.IsSnapshot),
+            is_damaged=bool(row.IsDamaged),
+            has_checksums=bool(row.HasBackupChecksums),
+            key_algorithm=row.KeyAlgorithm,
+            encryptor_thumbprint=_hex(row.EncryptorThumbprint),
+            device_type=row.DeviceType,
+        ),
+    )
+
+
+def from_history(rows: Iterable[Any], server: Server) -> Iterator[BackupSet]:
+    """Make sets from msdb's rows: one a stripe, the stripes of a set one after the other."""
+    for _, group in groupby(rows, key=lambda row: row.backup_set_id):
+        stripes = list(group)
+        yield _from_history(stripes[0], [row.physical_device_name for row in stripes], server)
+
+
+def _from_history(row: Any, devices: Sequence[str], server: Server) -> BackupSet:
+    kind = HISTORY_KINDS[row.type]
+    return BackupSet(
+        set_id=row.backup_set_uuid.upper(),
+        database=row.database_name,
+        kind=kind,
+        path=devices[0] or "",
+        position=row.position,
+        started_at=server.instant(row.backup_start_date, row.time_zone),
+        finished_at=server.instant(row.backup_finish_date, row.time_zone),
+        size_bytes=int(row.compressed_backup_size or row.backup_size or 0),
+        database_size_bytes=int(row.backup_size or 0),
+        base_id=_guid(row.differential_base_guid) if kind is BackupKind.DIFFERENTIAL else None,
+        description=row.description or "",
+        copy_only=bool(row.is_copy_only),
+        details=_details(
+            devices,
+            name=row.name,
+            taken_by=row.user_name,
+            machine=row.machine_name,
+            server=row.server_name,
+            first_lsn=_lsn(row.first_lsn),
+            last_lsn=_lsn(row.last_lsn),
+            checkpoint_lsn=_lsn(row.checkpoint_lsn),
+            database_backup_lsn=_lsn(row.database_backup_lsn),
+            recovery_fork_guid=_guid(row.recovery_fork_guid),
+            recovery_model=row.recovery_model,
+            is_snapshot=bool(row.is_snapshot),
+            is_damaged=bool(row.is_damaged),
+            has_checksums=bool(row.has_backup_checksums),
+            key_algorithm=row.key_algorithm,
+            encryptor_thumbprint=_hex(row.encryptor_thumbprint),
+            device_type=row.device_type,
+        ),
+    )
+
+
+def _details(devices: Sequence[str], **facts: object) -> dict[str, object]:
+    known = {key: value for key, value in facts.items() if value is not None}
+    return known | ({"stripes": list(devices)} if len(devices) > 1 else {})
+
+
+def _guid(value: object) -> str | None:
+    return None if value is None else str(value).upper()
+
+
+def _lsn(value: Decimal | str | None) -> str | None:
+    return None if value is None else str(int(value))
+
+
+def _hex(value: bytes | None) -> str | None:
+    return value.hex().upper() if value else None

@@ -1,0 +1,58 @@
+"""Where the files of a restored database go: onto those of the database that is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pwsops.engines.sqlserver import paths
+
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+EXTENSIONS = {"D": ".ndf", "L": ".ldf"}
+TYPES = {"ROWS": "D", "LOG": "L", "FILESTREAM": "S", "FULLTEXT": "F"}
+"""A backup's word for the type of a file, by the server's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One file of a database: D rows, L log, S file stream."""
+
+    logical: str
+    type: str
+    path: str
+
+
+def place(
+    wanted: Sequence[File], existing: Sequence[File], *, flavour: str, database: str, token: str
+) -> Mapping[str, str]:
+    """Give the path of each file of the backup, by its logical name.
+
+    Files go onto those of the same type, in order. Where the backup has more of them, the rest goes beside the first
+    one, under names that nothing can have already.
+
+    Parameters
+    ----------
+    wanted
+        The files in the backup.
+    existing
+        Those of the database that is replaced.
+    flavour
+        How paths are built.
+    database, token
+        What new names are made of; the token was never used before.
+    """
+    free: dict[str, list[str]] = {}
+    for file in existing:
+        free.setdefault(file.type, []).append(file.path)
+    beside = {kind: paths.split(flavour, found[0])[0] for kind, found in free.items()}
+    somewhere = next(iter(beside.values()), "")
+    places: dict[str, str] = {}
+    for number, file in enumerate(wanted, start=1):
+        left = free.get(file.type)
+        if left:
+            places[file.logical] = left.pop(0)
+        else:
+            name = f"{_UNSAFE.sub('_', database)[:80]}_{token}_{number}{EXTENSIONS.get(file.type, '')}"
+            places[file.logical] = paths.join(flavour, beside.get(file.type, somewhere), name)
+    return places

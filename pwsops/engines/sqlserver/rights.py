@@ -1,0 +1,124 @@
+"""What the login may do, and for what it may not, the statement that lets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pwsops.engines.base import MissingRight
+from pwsops.engines.sqlserver import queries
+from pwsops.engines.sqlserver.causes import CAUSES, WRAPPERS
+from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.tsql import identifier
+from pwsops.errors import EngineError, PwsopsError
+
+DEFINITIONS = "VIEW ANY DEFINITION"
+HISTORY = "SELECT on msdb.dbo.backupset"
+SERVER_STATE = "VIEW SERVER STATE"
+CREATE = "CREATE ANY DATABASE"
+BACKUP = "BACKUP DATABASE"
+BACKUP_DENIED, RESTORE_DENIED = 262, 3110
+SYSTEM = ("master", "model", "msdb")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rights:
+    """What a login may do, by the server's names, and what it may not."""
+
+    held: Sequence[str]
+    missing: Sequence[MissingRight]
+
+
+def look(link: Link) -> Rights:
+    """Ask the server what the login may do."""
+    scene = link.scene("Asking for rights")
+    row = link.query(scene, queries.SERVER_RIGHTS)[0]
+    if row.is_sysadmin:
+        return Rights(held=("sysadmin",), missing=())
+    databases = [each for each in link.query(scene, queries.DATABASE_RIGHTS) if each.name not in SYSTEM]
+    login = identifier(link.server().login)
+    has = _of_server(row)
+    lacking = [right for name, right in _server_rights(login).items() if not has.get(name)]
+    return Rights(
+        held=[
+            *(name for name, held in has.items() if held),
+            *(f"{BACKUP} in {each.name}" for each in databases if each.may_back_up),
+        ],
+        missing=(*lacking, *_of_databases(databases, login)),
+    )
+
+
+def _of_server(row: Any) -> Mapping[str, bool]:
+    return {
+        DEFINITIONS: bool(row.view_any_definition),
+        HISTORY: bool(row.read_history),
+        SERVER_STATE: bool(row.view_server_state),
+        CREATE: bool(row.create_any_database),
+    }
+
+
+def _server_rights(login: str) -> Mapping[str, MissingRight]:
+    user = f"CREATE USER {login} FOR LOGIN {login}; "
+    rights = (
+        MissingRight(
+            right=DEFINITIONS,
+            grant=f"USE master; GRANT VIEW ANY DEFINITION TO {login};",
+            without="incremental backup, sizes",
+        ),
+        MissingRight(
+            right=HISTORY,
+            grant=f"USE msdb; {user}ALTER ROLE db_datareader ADD MEMBER {login};",
+            without="history, backup",
+        ),
+        MissingRight(
+            right=SERVER_STATE,
+            grant=f"USE master; GRANT VIEW SERVER STATE TO {login};",
+            without="progress, browsing",
+            required=False,
+        ),
+        MissingRight(right=CREATE, grant=f"ALTER SERVER ROLE dbcreator ADD MEMBER {login};", without="restore"),
+        MissingRight(
+            right="sysadmin",
+            grant=f"ALTER SERVER ROLE sysadmin ADD MEMBER {login};",
+            without="deleting old backups",
+            required=False,
+        ),
+    )
+    return {right.right: right for right in rights}
+
+
+def _of_databases(rows: Sequence[Any], login: str) -> Iterator[MissingRight]:
+    for row in rows:
+        if not row.may_back_up:
+            user = "" if row.has_access else f"CREATE USER {login} FOR LOGIN {login}; "
+            yield MissingRight(
+                right=f"{BACKUP} in {row.name}",
+                grant=f"USE {identifier(row.name)}; {user}ALTER ROLE db_backupoperator ADD MEMBER {login};",
+                without="backup",
+            )
+
+
+def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str) -> PwsopsError:
+    """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
+    rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else None
+    lacks = any(row.name == database and not row.may_back_up for row in rows or ())
+    return _denied(scene, BACKUP_DENIED, error) if lacks else error
+
+
+def restore_explained(link: Link, error: PwsopsError, scene: Scene) -> PwsopsError:
+    """Look for the missing right to restore likewise."""
+    rows = link.attempt(scene, queries.SERVER_RIGHTS) if error.number in WRAPPERS else None
+    lacks = any(not row.create_any_database for row in rows or ())
+    return _denied(scene, RESTORE_DENIED, error) if lacks else error
+
+
+def _denied(scene: Scene, number: int, error: PwsopsError) -> EngineError:
+    cause = CAUSES[number]
+    return EngineError(
+        f"{scene.operation} on {scene.server} failed: {cause.text.format(**scene.words)}.",
+        hint=cause.step.format(**scene.words),
+        number=number,
+        messages=error.messages,
+    )

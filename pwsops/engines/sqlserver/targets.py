@@ -1,0 +1,82 @@
+"""Which file a backup is written to, so that there is no moment without a valid backup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pwsops.engines.base import BackupRequest
+from pwsops.engines.sqlserver import directory, media, paths
+from pwsops.engines.sqlserver.link import Link
+from pwsops.errors import Conflict, MediaError
+from pwsops.rules.model import BackupSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a backup goes.
+
+    Parameters
+    ----------
+    path
+        What stands for it; `devices` are its stripes, or it alone.
+    fresh
+        Whether what is in the files may go.
+    ours
+        Whether nothing but this backup is in them afterwards, so that they may be deleted if it fails.
+    older
+        Paths of media that this backup replaces, once it is proven good.
+    note
+        What has to be said of it.
+    """
+
+    path: str
+    devices: Sequence[str]
+    fresh: bool = False
+    ours: bool = True
+    older: Sequence[str] = ()
+    note: str = ""
+
+
+def choose(link: Link, request: BackupRequest) -> Target:
+    """Choose the file; raises `Conflict` where the name is taken and may not be overwritten."""
+    directory.require_absolute(link, request.directory)
+    path = paths.join(link.server().flavour, request.directory, request.file_name)
+    first, second = (paths.stripes(each, request.stripes) for each in (path, paths.alternate(path)))
+    return _alternate(link, first, second) if request.overwrite else _new(link, first, second)
+
+
+def _new(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
+    there = directory.exists(link, first[0])
+    if not there:
+        # Where nobody can say, the backup is added to what may be there, which destroys nothing.
+        return Target(path=first[0], devices=first, ours=there is False)
+    if _sets(link, first[0]):
+        raise Conflict(
+            f"The backup file {first[0]} exists already.",
+            hint="Choose another name, or switch the date in the file name on.",
+        )
+    # A file that holds no finished set is what an attempt before this one left behind.
+    note = f"{first[0]} was left unfinished and could not be deleted; delete it on the server"
+    return Target(path=second[0], devices=second, fresh=True, note=note)
+
+
+def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
+    """Take the one of the two files whose loss does not matter: not there, not readable, or the older."""
+    one, two = _newest(link, first[0]), _newest(link, second[0])
+    if one is not None and (two is None or two.finished_at <= one.finished_at):
+        return Target(path=second[0], devices=second, fresh=True, older=(first[0],))
+    return Target(path=first[0], devices=first, fresh=True, older=() if two is None else (second[0],))
+
+
+def _newest(link: Link, path: str) -> BackupSet | None:
+    if directory.exists(link, path) is False:
+        return None
+    return max(_sets(link, path), key=lambda each: each.finished_at, default=None)
+
+
+def _sets(link: Link, path: str) -> list[BackupSet]:
+    try:
+        return media.read(link, path)
+    except MediaError:
+        return []
