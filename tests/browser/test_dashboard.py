@@ -209,7 +209,7 @@ def test_a_narrow_page_is_not_wider_than_its_screen(served: Served, visit: Open)
 
 
 def test_a_narrow_page_does_not_break_its_titles_into_letters(served: Served, visit: Open) -> None:
-    page = visit(f"{served.url}?profile=Vaults", viewport={"width": 360, "height": 800}).page
+    page = visit(f"{served.url}?profile=Vaults", viewport={"width": 390, "height": 800}).page
     title = page.get_by_role("heading", name="Runs to come: Vaults")
     expect(title).to_be_visible()
     box = title.bounding_box()
