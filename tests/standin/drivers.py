@@ -33,7 +33,8 @@ class Driver:
             host, port = stand_in.address.split(",")
             known = {"SERVER": host, "PORT": port, "TDS_Version": "7.4"}
         words = {"DRIVER": f"{{{self.path}}}", **known, "UID": user, "PWD": password, **options}
-        return ";".join(f"{key}={value}" for key, value in words.items())
+        # FreeTDS wants a semicolon after the last brace as well, or takes the brace for a part of the value.
+        return "".join(f"{key}={value};" for key, value in words.items())
 
 
 def find(driver_id: str) -> Driver:

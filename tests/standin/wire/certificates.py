@@ -52,7 +52,7 @@ class Authority:
             subject,
             key,
             x509.BasicConstraints(ca=False, path_length=None),
-            x509.SubjectAlternativeName([_general_name(name) for name in wanted]),
+            x509.SubjectAlternativeName([form for name in wanted for form in _forms(name)]),
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
         )
         self._count += 1
@@ -85,8 +85,9 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def _forms(name: str) -> list[x509.GeneralName]:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        # Microsoft's driver looks for an address among the DNS names.
+        return [x509.IPAddress(ipaddress.ip_address(name)), x509.DNSName(name)]
     except ValueError:
-        return x509.DNSName(name)
+        return [x509.DNSName(name)]

@@ -14,7 +14,7 @@ from tests.standin.wire.packets import Kind, Message
 from tests.standin.wire.parameters import Parameter
 from tests.standin.wire.reply import Reply
 from tests.standin.wire.settings import Settings
-from tests.standin.wire.transaction import BEGIN, ROLLBACK, STATEMENTS, Request, Transaction
+from tests.standin.wire.transaction import ROLLBACK, STATEMENTS, Request, Transaction, read_requests
 
 BROKEN = 50000
 FATAL = 20
@@ -78,8 +78,8 @@ class Dialogue:
                 for call in calls:
                     self._call(call, _Sink(self._reply(in_procedure=True), outbox, cancelled), last=call is calls[-1])
             case Kind.TRANSACTION:
-                reader = rpc.skip_headers(request.body)
-                self._change_transaction(Request(reader.number("<H")), _Sink(self._reply(), outbox, cancelled))
+                requests = read_requests(rpc.skip_headers(request.body))
+                self._change_transaction(requests, _Sink(self._reply(), outbox, cancelled))
             case _:
                 raise NotImplementedError(f"a request of kind {request.kind}")
 
@@ -93,6 +93,11 @@ class Dialogue:
                 prepared = _prepared(parameters[2], parameters[1:2])
                 handle = self._keep(prepared, replaces=parameters[0])
                 self._execute(prepared, parameters[3:], sink)
+                outputs = [tokens.handle(parameters[0].name, 0, handle)]
+            case "sp_prepexecrpc":
+                prepared = _prepared_call(str(parameters[1].value), parameters[2:])
+                handle = self._keep(prepared, replaces=parameters[0])
+                self._execute(prepared, parameters[2:], sink)
                 outputs = [tokens.handle(parameters[0].name, 0, handle)]
             case "sp_prepare":
                 handle = self._keep(_prepared(parameters[2], parameters[1:2]), replaces=parameters[0])
@@ -119,12 +124,7 @@ class Dialogue:
         if events is not None:
             sink.take_all(events)
             return
-        given = {f"@P{number}": parameter.value for number, parameter in enumerate(call.parameters, start=1)}
-        named = [
-            f"{parameter.name} = {place}" if parameter.name else place
-            for place, parameter in zip(given, call.parameters, strict=True)
-        ]
-        self._run(f"EXEC {call.procedure} {', '.join(named)}".rstrip(), given, sink)
+        self._execute(_prepared_call(call.procedure, call.parameters), call.parameters, sink)
 
     def _execute(self, prepared: Prepared, values: Sequence[Parameter], sink: _Sink) -> None:
         named = {
@@ -135,16 +135,14 @@ class Dialogue:
         self._run(prepared.statement, named, sink)
 
     def _run(self, text: str, parameters: Mapping[str, Value], sink: _Sink) -> None:
-        self._transaction.note(text)
-        if self._transaction.begins_with(text):
-            self._silently(BEGIN, sink)
-            sink.put(self._transaction.changed(Request.BEGIN))
         sink.take_all(system.answer_batch(text) or self._session.run(text, parameters, sink.cancelled))
 
-    def _change_transaction(self, request: Request, sink: _Sink) -> None:
-        self._silently(STATEMENTS[request], sink)
-        changed = b"" if sink.reply.failed else self._transaction.changed(request)
-        sink.finish(changed + self._reply().end(), last=True)
+    def _change_transaction(self, requests: Sequence[Request], sink: _Sink) -> None:
+        for request in requests:
+            self._silently(STATEMENTS[request], sink)
+            if not sink.reply.failed:
+                sink.put(self._transaction.changed(request))
+        sink.finish(sink.reply.end(), last=True)
 
     def _silently(self, statement: str, sink: _Sink) -> None:
         """Do a statement that the client has not written: it hears of errors, not of results."""
@@ -180,9 +178,10 @@ class _Sink:
         self._outbox = outbox
 
     def take_all(self, events: Iterable[Event]) -> None:
+        """Pass on what comes; after a cancel only the errors that say so, and the end."""
         for event in events:
             self.take(event)
-            if self.cancelled.is_set():
+            if self.cancelled.is_set() and not isinstance(event, Said):
                 break
 
     def take(self, event: Event) -> None:
@@ -200,6 +199,13 @@ class _Sink:
 def _prepared(statement: Parameter, declaration: Sequence[Parameter]) -> Prepared:
     declared = str(declaration[0].value or "") if declaration else ""
     return Prepared(statement=str(statement.value), names=rpc.declared_names(declared))
+
+
+def _prepared_call(procedure: str, parameters: Sequence[Parameter]) -> Prepared:
+    """Write the call of a procedure as a statement."""
+    names = [parameter.name or f"@P{number}" for number, parameter in enumerate(parameters, start=1)]
+    given = [f"{name} = {name}" if parameter.name else name for name, parameter in zip(names, parameters, strict=True)]
+    return Prepared(statement=f"EXEC {procedure} {', '.join(given)}".rstrip(), names=names)
 
 
 def _handle(parameter: Parameter) -> int:

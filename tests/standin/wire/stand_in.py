@@ -25,6 +25,9 @@ class StandIn:
 
     Leaving the `with` closes every connection, and raises what broke behind the wire.
 
+    In the process of its client it cannot answer where pyodbc talks to a driver without releasing the interpreter's
+    lock: `fast_executemany` then hangs for ever. The calls that pyodbc makes otherwise do release it.
+
     Parameters
     ----------
     server
@@ -75,6 +78,7 @@ class StandIn:
         """What broke behind the wire."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"standin-{self.port}", daemon=True)
+        self._ready = threading.Event()
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
@@ -85,6 +89,7 @@ class StandIn:
     def __enter__(self) -> Self:
         if self._listening:
             self._thread.start()
+            self._ready.wait()
         return self
 
     def __exit__(
@@ -104,6 +109,7 @@ class StandIn:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         listener = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._socket))
+        self._loop.call_soon(self._ready.set)
         self._loop.run_forever()
         listener.close()
         for connection in self._connections:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 
 from tests.standin.wire import tokens
+from tests.standin.wire.parameters import Reader
 
 BEGIN = "BEGIN TRANSACTION"
 COMMIT = "COMMIT TRANSACTION"
 ROLLBACK = "ROLLBACK TRANSACTION"
-_IMPLICIT = re.compile(r"\bSET\s+IMPLICIT_TRANSACTIONS\s+(ON|OFF)\b", re.IGNORECASE)
-_BEGINS_NOTHING = re.compile(r"\s*(SET|USE|COMMIT|ROLLBACK|IF\s+@@TRANCOUNT)\b", re.IGNORECASE)
+BEGIN_ANOTHER = 0x01
 
 
 class Request(IntEnum):
@@ -25,22 +24,21 @@ class Request(IntEnum):
 STATEMENTS = {Request.BEGIN: BEGIN, Request.COMMIT: COMMIT, Request.ROLLBACK: ROLLBACK}
 
 
+def read_requests(reader: Reader) -> list[Request]:
+    """Read what is asked for: one thing, or an end and the beginning of the next transaction at once."""
+    first = Request(reader.number("<H"))
+    if first is Request.BEGIN:
+        return [first]
+    reader.text(reader.byte())
+    return [first, Request.BEGIN] if reader.byte() & BEGIN_ANOTHER else [first]
+
+
 class Transaction:
-    """Whether one is open, and whether the next statement opens one by itself."""
+    """Whether one is open, and what it is called on the wire."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._implicit = False
         self.open = False
-
-    def note(self, batch: str) -> None:
-        """See whether a batch turns implicit transactions on or off."""
-        for setting in _IMPLICIT.findall(batch):
-            self._implicit = setting.upper() == "ON"
-
-    def begins_with(self, batch: str) -> bool:
-        """Whether this batch opens a transaction before it does anything."""
-        return self._implicit and not self.open and not _BEGINS_NOTHING.match(batch)
 
     def changed(self, request: Request) -> bytes:
         """Note that a request was done; gives the token that tells the client."""
