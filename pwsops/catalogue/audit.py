@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from pwsops.catalogue.schema import audit
 
@@ -36,6 +36,13 @@ def about(
     if since is not None:
         found = found.where(audit.c.at >= since)
     return list(connection.execute(found.order_by(audit.c.id.desc()).limit(limit)).mappings())
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """Give the number of entries, and the newest digest, which covers them all."""
+    count = connection.execute(select(func.count()).select_from(audit)).scalar_one()
+    newest_digest = connection.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalar()
+    return int(count), newest_digest or FIRST
 
 
 def first_broken(connection: Connection) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -52,12 +53,22 @@ class HistorySort(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which runs are looked at. `text` is found anywhere in names, summaries, errors and messages, in either case."""
+    """Which runs are looked at.
+
+    Parameters
+    ----------
+    text
+        Found anywhere in names, summaries, errors and messages, in either case.
+    since, until
+        Due from the first instant on, and before the second.
+    """
 
     text: str = ""
     status: RunStatus | None = None
     profile: str | None = None
     trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 _STATUSES = tuple(
@@ -112,16 +123,17 @@ class Selection:
     """
 
     def __init__(self, connection: Connection, wanted: Filter) -> None:
-        self._connection = connection
-        self._profile = wanted.profile
-        self._where = list(_conditions(wanted))
+        self.connection = connection
+        self.wanted = wanted
+        self.where = [*_conditions(wanted)]
+        """What holds of each of the runs, for other statements of the same transaction."""
         if wanted.text:
             _search(connection, wanted.text)
-            self._where.append(runs.c.id.in_(select(_FOUND.c.id)))
+            self.where.append(runs.c.id.in_(select(_FOUND.c.id)))
 
     def count(self) -> int:
         """Count the runs."""
-        return int(self._connection.execute(select(func.count()).select_from(runs).where(*self._where)).scalar_one())
+        return int(self.connection.execute(select(func.count()).select_from(runs).where(*self.where)).scalar_one())
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
@@ -145,7 +157,11 @@ class Selection:
 
     def _groups(self, sort: HistorySort, first: str | None, descending: bool) -> Iterable[str]:
         if sort is HistorySort.PROFILE:
-            return [self._profile] if self._profile else profiles(self._connection, first, descending=descending)
+            return (
+                [self.wanted.profile]
+                if self.wanted.profile
+                else profiles(self.connection, first, descending=descending)
+            )
         groups = _STATUSES[::-1] if descending else _STATUSES
         return groups[groups.index(first) :] if first in groups else groups
 
@@ -158,15 +174,19 @@ class Selection:
         limit: int,
     ) -> Sequence[RowMapping]:
         number = type_coerce(by, BigInteger)  # an instant as it is kept: keys are plain numbers
-        statement: Select[Any] = select(runs, number.label("sorted_by")).where(*self._where, *also)
+        statement: Select[Any] = select(runs, number.label("sorted_by")).where(*self.where, *also)
         if after is not None:
             place = tuple_(number, runs.c.id)
             statement = statement.where(place < tuple_(*after) if descending else place > tuple_(*after))
         order = [one.desc() if descending else one.asc() for one in (number, runs.c.id)]
-        return self._connection.execute(statement.order_by(*order).limit(limit)).mappings().all()
+        return self.connection.execute(statement.order_by(*order).limit(limit)).mappings().all()
 
 
 def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield runs.c.due_at >= wanted.since
+    if wanted.until is not None:
+        yield runs.c.due_at < wanted.until
     if wanted.status is not None:
         yield runs.c.status == wanted.status.value
     if wanted.profile is not None:

@@ -20,6 +20,7 @@ from pwsops.operations.instances import Instances
 from pwsops.operations.media import Media
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
+from pwsops.operations.reports import Reports
 from pwsops.operations.restores import Restores
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
@@ -53,6 +54,7 @@ class Operations:
         self.databases = Databases(context)
         self.runs = Runs(context)
         self.history = History(context)
+        self.reports = Reports(context)
         self.profiles = Profiles(context)
         self.media = Media(context)
         self.restores = Restores(context)

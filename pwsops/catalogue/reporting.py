@@ -1,0 +1,201 @@
+"""The rows of the reports, streamed: so many at a time, whatever their number, and all as of one transaction.
+
+Instants are microseconds since 1970 and durations microseconds, as they are kept: a column of plain numbers becomes a
+column of instants at once, where a million `datetime` objects would take longer than all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, func, or_, select, type_coerce
+from sqlalchemy.sql.selectable import FromClause
+
+from pwsops.catalogue.history import Filter, Selection
+from pwsops.catalogue.schema import audit, backup_sets, messages, profiles, run_items, runs
+from pwsops.rules.model import RunStatus
+
+CHUNK = 20_000
+
+Row = Sequence[Any]
+Chunks = Iterator[Sequence[Row]]
+
+
+class Failure(NamedTuple):
+    """What went wrong in the same words, how often, and when."""
+
+    profile: str
+    database: str
+    error: str
+    hint: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Outcome(NamedTuple):
+    """How the items of one database ended."""
+
+    instance: str
+    database: str
+    succeeded: int
+    failed: int
+
+
+def run_rows(selection: Selection) -> Chunks:
+    """Give the runs, oldest first: the columns of the table of runs, in its order."""
+    databases = (
+        select(func.group_concat(run_items.c.database, ", "))
+        .where(run_items.c.run_id == runs.c.id)
+        .correlate(runs)
+        .scalar_subquery()
+    )
+    columns = [
+        runs.c.id, runs.c.profile, profiles.c.instance, databases, runs.c.status, runs.c.kind, runs.c.trigger,
+        _kept(runs.c.due_at), _kept(runs.c.started_at), _kept(runs.c.finished_at), _took(runs), runs.c.size_bytes,
+        runs.c.missed_count, _kept(runs.c.missed_until), runs.c.summary,
+    ]  # fmt: skip
+    return _stream(selection.connection, _of_runs(selection, columns))
+
+
+def item_rows(selection: Selection) -> Chunks:
+    """Give the databases of the runs, oldest run first."""
+    columns = [
+        run_items.c.run_id, runs.c.profile, profiles.c.instance, run_items.c.database, _kept(runs.c.due_at),
+        run_items.c.status, run_items.c.kind, run_items.c.reason, _kept(run_items.c.started_at),
+        _kept(run_items.c.finished_at), _took(run_items), run_items.c.size_bytes, run_items.c.path, run_items.c.set_id,
+        run_items.c.error, run_items.c.hint,
+    ]  # fmt: skip
+    statement = _of_runs(selection, columns).join(run_items, run_items.c.run_id == runs.c.id)
+    return _stream(selection.connection, statement.order_by(run_items.c.id))
+
+
+def message_rows(selection: Selection) -> Chunks:
+    """Give the messages of the runs, oldest run first, each run's in the order they were said in."""
+    columns = [
+        run_items.c.run_id, runs.c.profile, run_items.c.database, _kept(messages.c.at), messages.c.is_error,
+        messages.c.number, messages.c.severity, messages.c.state, messages.c.text,
+    ]  # fmt: skip
+    statement = _of_runs(selection, columns)
+    statement = statement.join(run_items, run_items.c.run_id == runs.c.id)
+    statement = statement.join(messages, messages.c.item_id == run_items.c.id)
+    return _stream(selection.connection, statement.order_by(run_items.c.id, messages.c.id))
+
+
+def audit_rows(selection: Selection) -> Chunks:
+    """Give the audit log of the period, oldest first."""
+    columns = [audit.c.id, _kept(audit.c.at), audit.c.actor, audit.c.action, audit.c.subject, audit.c.detail]
+    statement = select(*columns, audit.c.digest).where(*_noted(selection.wanted)).order_by(audit.c.id)
+    return _stream(selection.connection, statement)
+
+
+def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
+    """Give how many entries the audit log has in the period, and the newest of them, oldest first."""
+    where = list(_noted(selection.wanted))
+    count = selection.connection.execute(select(func.count()).select_from(audit).where(*where)).scalar_one()
+    newest = select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit)
+    return int(count), [*reversed(selection.connection.execute(newest).mappings().all())]
+
+
+def statuses(selection: Selection) -> dict[RunStatus, tuple[int, int, int]]:
+    """Give, for each status: the runs, the occurrences they stand for, and the bytes they wrote."""
+    stands_for = func.sum(func.max(runs.c.missed_count, 1))
+    counts = select(runs.c.status, func.count(), stands_for, func.sum(runs.c.size_bytes))
+    found = selection.connection.execute(counts.where(*selection.where).group_by(runs.c.status))
+    return {RunStatus(status): (count, times, size) for status, count, times, size in found}
+
+
+def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
+    """Give, for each day in UTC (counted from 1970) and status, the runs that were due; in order."""
+    day = _kept(runs.c.due_at).op("/")(86_400_000_000).label("day")
+    counts = select(day, runs.c.status, func.count()).where(*selection.where).group_by(day, runs.c.status)
+    return [(at, RunStatus(status), count) for at, status, count in selection.connection.execute(counts.order_by(day))]
+
+
+def first_due(selection: Selection) -> datetime | None:
+    """Give the due instant of the first run."""
+    first = select(runs.c.due_at).where(*selection.where).order_by(runs.c.due_at).limit(1)
+    found: datetime | None = selection.connection.execute(first).scalar()
+    return found
+
+
+def has_runs(connection: Connection, profile: str) -> bool:
+    """Say whether a profile of that name, deleted or not, has a history."""
+    return connection.execute(select(runs.c.id).where(runs.c.profile == profile).limit(1)).first() is not None
+
+
+def outcomes(selection: Selection) -> list[Outcome]:
+    """Give how the items of each database ended, by instance and database."""
+    counted = [
+        func.sum(run_items.c.status == status.value).cast(BigInteger)
+        for status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
+    ]
+    pair = (profiles.c.instance, run_items.c.database)
+    source = runs.join(profiles, profiles.c.id == runs.c.profile_id).join(run_items, run_items.c.run_id == runs.c.id)
+    where = selection.where
+    statement = select(*pair, *counted).select_from(source).where(*where).group_by(*pair).order_by(*pair)
+    return [Outcome(*row) for row in selection.connection.execute(statement)]
+
+
+def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
+    """Give how many different failures there are, and those that were seen last, the newest first."""
+    what = (runs.c.profile, run_items.c.database, run_items.c.error, run_items.c.hint)
+    failed = run_items.c.status == RunStatus.FAILED.value
+    source = runs.join(run_items, and_(run_items.c.run_id == runs.c.id, failed))
+    grouped = select(
+        *what, func.count(), func.min(runs.c.due_at), func.max(runs.c.due_at).label("last_at")
+    ).select_from(source)
+    grouped = grouped.where(*selection.where).group_by(*what)
+    count = selection.connection.execute(select(func.count()).select_from(grouped.subquery())).scalar_one()
+    found = selection.connection.execute(grouped.order_by(func.max(runs.c.due_at).desc(), *what).limit(limit))
+    return int(count), [Failure(*row) for row in found]
+
+
+def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
+    """Give what was missed or skipped, by profile and reason; each occurrence that a run stands for counts."""
+    what = (runs.c.profile, runs.c.summary)
+    times = func.sum(func.max(runs.c.missed_count, 1))
+    last_at = func.max(func.coalesce(runs.c.missed_until, runs.c.due_at), type_=runs.c.due_at.type)
+    where = [*selection.where, runs.c.status == status.value]
+    found = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what).order_by(*what)
+    return [
+        Failure(profile, "", summary, "", count, first, last)
+        for profile, summary, count, first, last in selection.connection.execute(found)
+    ]
+
+
+def sets_of(selection: Selection) -> Iterator[Any]:
+    """Give the sets, whoever took them, that could be restored from at some time of the period, by database."""
+    wanted, where = selection.wanted, list[ColumnElement[bool]]()
+    if wanted.since is not None:
+        where.append(or_(backup_sets.c.replaced_at.is_(None), backup_sets.c.replaced_at > wanted.since))
+    if wanted.until is not None:
+        where.append(backup_sets.c.finished_at < wanted.until)
+    order = (backup_sets.c.instance, backup_sets.c.database, backup_sets.c.finished_at)
+    yield from selection.connection.execute(select(backup_sets).where(*where).order_by(*order)).mappings()
+
+
+def _of_runs(selection: Selection, columns: Sequence[Any]) -> Select[Any]:
+    source = select(*columns).select_from(runs).join(profiles, profiles.c.id == runs.c.profile_id)
+    return source.where(*selection.where).order_by(runs.c.due_at, runs.c.id)
+
+
+def _noted(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield audit.c.at >= wanted.since
+    if wanted.until is not None:
+        yield audit.c.at < wanted.until
+
+
+def _kept(instant: ColumnElement[Any]) -> ColumnElement[Any]:
+    return type_coerce(instant, BigInteger)
+
+
+def _took(table: FromClause) -> ColumnElement[Any]:
+    return _kept(table.c.finished_at).op("-")(_kept(table.c.started_at))
+
+
+def _stream(connection: Connection, statement: Select[Any]) -> Chunks:
+    yield from connection.execute(statement).partitions(CHUNK)

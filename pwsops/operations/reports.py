@@ -1,0 +1,178 @@
+"""Reports: the history as tidy pandas frames, and as files to hand over.
+
+What the columns of each frame mean, and their types, is in `docs/reports.md`; `pwsops.reports.tables` has the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pwsops.catalogue import reporting
+from pwsops.catalogue.history import Filter, Selection
+from pwsops.errors import InvalidInput
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_profile
+from pwsops.reports.formats import ReportFormat
+from pwsops.rules.model import RunStatus, Trigger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pwsops.reports.tables import Table
+
+__all__ = ["ReportFormat", "ReportQuery", "Reports"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportQuery:
+    """What a report is about.
+
+    Parameters
+    ----------
+    since, until
+        The period: runs that were due, and notes that were made, from the first instant on and before the second.
+        Aware; None: from the first run on, until now.
+    profile
+        Only this one's; a deleted profile is found by its name.
+    status, trigger, text
+        Only these runs, as in `HistoryQuery`. What is told of databases, and evidence, leaves these three aside: part
+        of the runs would give a wrong picture.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    profile: str | None = None
+    status: RunStatus | None = None
+    trigger: Trigger | None = None
+    text: str = ""
+
+
+EVERYTHING = ReportQuery()
+
+Rows = Iterable[Sequence[Any]]
+
+
+class Reports:
+    """Frames of the history, and files of it. Whoever may look at the history may have them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def runs(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give the runs, one a row, oldest first."""
+        from pwsops.reports.tables import RUNS
+
+        return self._frame(RUNS, query, reporting.run_rows)
+
+    def items(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give the databases of the runs, one a row, with what went wrong and what to do about it."""
+        from pwsops.reports.tables import ITEMS
+
+        return self._frame(ITEMS, query, reporting.item_rows)
+
+    def messages(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give everything that was said during the runs, one message a row."""
+        from pwsops.reports.tables import MESSAGES
+
+        return self._frame(MESSAGES, query, reporting.message_rows)
+
+    def audit_log(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give the audit log of the period, one entry a row, oldest first."""
+        from pwsops.reports.tables import AUDIT_LOG
+
+        return self._frame(AUDIT_LOG, query, reporting.audit_rows)
+
+    def databases(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give the databases, one a row: how their backups ended, and what would have been lost.
+
+        As the catalogue knows it: no server is asked, and whether the files are still there is not looked at.
+        """
+        from pwsops.reports import coverage, tables
+
+        return self._covered(tables.DATABASES, query, coverage.database_rows)
+
+    def exposure(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give what would have been lost over time: a row for each stretch in which the newest backup stayed the same.
+
+        Within a stretch it grows from `least_s` to `most_s`, a second a second.
+        """
+        from pwsops.reports import coverage, tables
+
+        return self._covered(tables.EXPOSURE, query, coverage.exposure_rows)
+
+    def write(self, form: ReportFormat, path: Path, query: ReportQuery = EVERYTHING, *, replace: bool = False) -> int:
+        """Write a report into a file, and give the number of runs in it. A million take no more memory than a few.
+
+        Parameters
+        ----------
+        form
+            CSV, XLSX and Parquet have the columns of `runs`; HTML is for people, evidence for an auditor.
+        path
+            The file; it is there when it is whole, or not at all.
+        replace
+            Whether a file of that name may be replaced; otherwise `Conflict` is raised.
+        """
+        from pwsops.reports.new_file import new_file
+
+        if form is ReportFormat.EVIDENCE:
+            query = _whole(query)
+        with self._selected(query) as selection, new_file(path, replace=replace) as file:
+            self._write(form, file, selection)
+            return selection.count()
+
+    def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection) -> None:
+        from pwsops.reports import document
+
+        now, actor = self._context.core.clock.now(), self._context.actor
+        document.write(form, file, selection, now=now, actor=actor, home=self._context.core.home)
+
+    def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
+        from pwsops.reports.frames import frame
+
+        with self._selected(query) as selection:
+            return frame(table, read(selection))
+
+    def _covered(self, table: Table, query: ReportQuery, rows: Callable[[Any], Rows]) -> pd.DataFrame:
+        from pwsops.reports.coverage import covered
+        from pwsops.reports.document import period
+        from pwsops.reports.frames import frame
+
+        with self._selected(_whole(query)) as selection:
+            found = covered(selection, *period(selection, self._context.core.clock.now()))
+            return frame(table, [list(rows(found))])
+
+    @contextmanager
+    def _selected(self, query: ReportQuery) -> Iterator[Selection]:
+        wanted = _filter(query)
+        with self._context.core.catalogue.read() as connection:
+            selection = Selection(connection, wanted)
+            if wanted.profile is not None and not reporting.has_runs(connection, wanted.profile):
+                find_profile(connection, wanted.profile)
+            yield selection
+
+
+def _whole(query: ReportQuery) -> ReportQuery:
+    return dataclasses.replace(query, status=None, trigger=None, text="")
+
+
+def _filter(query: ReportQuery) -> Filter:
+    ends = [end for end in (query.since, query.until) if end is not None]
+    if any(end.tzinfo is None for end in ends):
+        raise InvalidInput(
+            "The period of a report was given without a time zone.",
+            hint="Give aware instants, such as datetime(2026, 3, 1, tzinfo=UTC).",
+        )
+    if len(ends) == 2 and ends[0] >= ends[1]:
+        since, until = (f"{end.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for end in ends)
+        raise InvalidInput(
+            f"The period of a report ends before it begins: it is from {since} to {until}.",
+            hint="Give an end that is later; the end itself does not belong to the period.",
+        )
+    values = {field.name: getattr(query, field.name) for field in dataclasses.fields(query)}
+    return Filter(**(values | {"text": query.text.strip()}))

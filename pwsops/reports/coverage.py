@@ -1,0 +1,138 @@
+"""Database by database: how its backups ended, and what would have been lost, when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from pwsops.catalogue import Connection, profiles, reporting
+from pwsops.catalogue.history import Selection
+from pwsops.catalogue.reporting import Outcome
+from pwsops.rules.exposure import Shelved, Stretch, Worst, stretches, worst
+from pwsops.rules.model import BackupKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Pair = tuple[str, str]
+"""An instance and a database on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covered:
+    """What is known of one database over a period."""
+
+    instance: str
+    database: str
+    profiles: Sequence[str]
+    succeeded: int
+    failed: int
+    last_full_at: datetime | None
+    last_incremental_at: datetime | None
+    size_bytes: int
+    stretches: Sequence[Stretch]
+    worst: Worst
+
+    @property
+    def exposure_s(self) -> float | None:
+        """What would have been lost at the end of the period; None: everything."""
+        if not self.stretches or self.stretches[-1].data_at is None:
+            return None
+        return max(0.0, (self.stretches[-1].until - self.stretches[-1].data_at).total_seconds())
+
+
+def covered(selection: Selection, since: datetime, until: datetime) -> list[Covered]:
+    """Give every database that is backed up, or was in the period, by instance and name."""
+    ended = {(one.instance, one.database): one for one in reporting.outcomes(selection)}
+    users = _users(selection.connection, selection.wanted.profile)
+    sets = {
+        pair: list(rows)
+        for pair, rows in groupby(reporting.sets_of(selection), lambda row: (row["instance"], row["database"]))
+    }
+    # Of one profile: its databases, but whatever any profile took of them can be restored.
+    pairs = sorted({*ended, *users, *(sets if selection.wanted.profile is None else ())})
+    return [_covered(pair, users.get(pair, []), ended.get(pair), sets.get(pair, []), since, until) for pair in pairs]
+
+
+def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
+    """Give the rows of the table of databases."""
+    for one in found:
+        yield (
+            one.instance,
+            one.database,
+            ", ".join(one.profiles),
+            one.succeeded,
+            one.failed,
+            _kept(one.last_full_at),
+            _kept(one.last_incremental_at),
+            _microseconds(one.exposure_s),
+            _microseconds(one.worst.exposure_s),
+            _kept(one.worst.at),
+            _microseconds(one.worst.unprotected_s),
+            one.size_bytes,
+        )
+
+
+def exposure_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
+    """Give the rows of the table of exposures."""
+    for one in found:
+        for since, until, data_at in one.stretches:
+            least, most = (None if data_at is None else max(0, (at - data_at) // _MICROSECOND) for at in (since, until))
+            yield (one.instance, one.database, _kept(since), _kept(until), _kept(data_at), least, most)
+
+
+def _covered(
+    pair: Pair,
+    users: Sequence[str],
+    ended: Outcome | None,
+    sets: Sequence[Any],
+    since: datetime,
+    until: datetime,
+) -> Covered:
+    shelved = [_shelved(row) for row in sets]
+    return Covered(
+        instance=pair[0],
+        database=pair[1],
+        profiles=users,
+        succeeded=ended.succeeded if ended else 0,
+        failed=ended.failed if ended else 0,
+        last_full_at=_newest(sets, BackupKind.FULL),
+        last_incremental_at=_newest(sets, BackupKind.DIFFERENTIAL),
+        size_bytes=sum(row["size_bytes"] for row in sets if row["replaced_at"] is None or row["replaced_at"] > until),
+        stretches=tuple(stretches(shelved, since, until)),
+        worst=worst(shelved, since, until),
+    )
+
+
+def _users(connection: Connection, profile: str | None) -> dict[Pair, list[str]]:
+    found: dict[Pair, list[str]] = {}
+    for row in profiles.living(connection):
+        if profile in (None, row.name):
+            for database in row.fields["databases"]:
+                found.setdefault((row.fields["instance"], database), []).append(row.name)
+    return found
+
+
+def _shelved(row: Any) -> Shelved:
+    return Shelved(
+        set_id=row["set_id"],
+        base_id=row["base_id"] if row["kind"] == BackupKind.DIFFERENTIAL.value else None,
+        data_at=row["started_at"] or row["finished_at"],
+        since=row["finished_at"],
+        until=row["replaced_at"],
+    )
+
+
+def _newest(sets: Sequence[Any], kind: BackupKind) -> datetime | None:
+    return max((row["finished_at"] for row in sets if row["kind"] == kind.value), default=None)
+
+
+def _kept(instant: datetime | None) -> int | None:
+    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e6)

@@ -1,0 +1,83 @@
+"""One report, from the catalogue into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pwsops import __version__
+from pwsops.catalogue import reporting
+from pwsops.catalogue.history import Selection
+from pwsops.reports.formats import ReportFormat
+from pwsops.reports.tables import RUNS
+
+
+def write(form: ReportFormat, file: BinaryIO, selection: Selection, *, now: datetime, actor: str, home: Path) -> None:
+    """Write a report in its form."""
+    since, until = period(selection, now)
+    about = [*_asked(selection, since, until), _made(now, actor, home)]
+    match form:
+        case ReportFormat.CSV:
+            from pwsops.reports import csv
+
+            csv.write(file, RUNS, run_batches(selection))
+        case ReportFormat.PARQUET:
+            from pwsops.reports import parquet
+
+            parquet.write(file, RUNS, run_batches(selection))
+        case ReportFormat.XLSX:
+            from pwsops.reports import excel
+
+            excel.write(file, RUNS, run_batches(selection), [*about, "Times are UTC."])
+        case ReportFormat.HTML:
+            from pwsops.reports import html
+            from pwsops.reports.figures import figures
+
+            batches = run_batches(selection)
+            html.write_runs(file, batches, title="Backup history", about=about, figures=figures(selection))
+        case ReportFormat.EVIDENCE:
+            from pwsops.reports import html
+            from pwsops.reports.evidence import gather
+
+            found = gather(selection, since, until)
+            html.write_evidence(file, found, title="Evidence of backups", about=about)
+
+
+def run_batches(selection: Selection) -> Iterator[pa.RecordBatch]:
+    """Give the runs, so many at a time."""
+    return map(RUNS.batch, reporting.run_rows(selection))
+
+
+def period(selection: Selection, now: datetime) -> tuple[datetime, datetime]:
+    """Give the period that a report covers: what was asked for, or from the first run on, until now at most."""
+    wanted = selection.wanted
+    until = min(wanted.until or now, now)
+    if wanted.since is not None:
+        return wanted.since, until
+    first = reporting.first_due(selection)
+    return min(first or until, until), until
+
+
+def _asked(selection: Selection, since: datetime, until: datetime) -> Iterator[str]:
+    wanted = selection.wanted
+    yield f"Runs due from {_told(since)} to {_told(until)}, that instant left out."
+    chosen = {
+        "profile": wanted.profile,
+        "state": wanted.status and wanted.status.value,
+        "started": wanted.trigger and wanted.trigger.value.replace("_", " "),
+        "text": wanted.text or None,
+    }
+    if said := ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None):
+        yield f"Only: {said}."
+
+
+def _made(now: datetime, actor: str, home: Path) -> str:
+    return f"Made on {_told(now)} by {actor} with pwsops {__version__}, from the catalogue in {home}."
+
+
+def _told(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,99 @@
+"""The evidence for an auditor: what is claimed, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pwsops.catalogue import audit, reporting
+from pwsops.catalogue.history import Selection
+from pwsops.catalogue.reporting import Failure
+from pwsops.reports.coverage import Covered, covered
+from pwsops.reports.figures import Figures, figures
+from pwsops.rules.model import RunStatus
+
+_CURES = {
+    RunStatus.MISSED: "Keep the backup service running; what is missed is caught up once when it starts again.",
+    RunStatus.SKIPPED: "Choose a longer interval, or fewer databases for this profile.",
+}
+MOST_FAILURES = 500
+MOST_CHANGES = 2_000
+"""More is not printed; the page says how much it left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One period, as it stands in the catalogue.
+
+    Parameters
+    ----------
+    failures, failure_count
+        What was missed and skipped, and the newest of the backups that failed, of which there are so many.
+    changes, change_count
+        The newest entries of the audit log in the period, of which there are so many.
+    head, first_broken
+        The newest digest of the audit log, and the first entry that does not follow from the one before; None: whole.
+    """
+
+    since: datetime
+    until: datetime
+    profile: str | None
+    figures: Figures
+    databases: Sequence[Covered]
+    failures: Sequence[Failure]
+    failure_count: int
+    changes: Sequence[Any]
+    change_count: int
+    head: str
+    entries: int
+    first_broken: int | None
+
+    @property
+    def failures_left_out(self) -> int:
+        """So many kinds of failure are not among `failures`."""
+        return max(0, self.failure_count - MOST_FAILURES)
+
+    @property
+    def changes_left_out(self) -> int:
+        """So many entries of the period are not among `changes`."""
+        return self.change_count - len(self.changes)
+
+    @property
+    def worst(self) -> Covered | None:
+        """The database of which most would have been lost while there was a backup of it."""
+        known = [one for one in self.databases if one.worst.exposure_s is not None]
+        return max(known, key=lambda one: one.worst.exposure_s or 0.0, default=None)
+
+    @property
+    def unprotected(self) -> Sequence[Covered]:
+        """The databases of which there was nothing to restore for some of the period."""
+        return [one for one in self.databases if one.worst.unprotected_s > 0]
+
+
+def gather(selection: Selection, since: datetime, until: datetime) -> Evidence:
+    """Read the evidence of a period."""
+    failure_count, failures = reporting.failures(selection, MOST_FAILURES)
+    change_count, changes = reporting.latest_notes(selection, MOST_CHANGES)
+    entries, head = audit.head(selection.connection)
+    return Evidence(
+        since=since,
+        until=until,
+        profile=selection.wanted.profile,
+        figures=figures(selection),
+        databases=covered(selection, since, until),
+        failures=[*_never_begun(selection), *failures],
+        failure_count=failure_count,
+        changes=changes,
+        change_count=change_count,
+        head=head,
+        entries=entries,
+        first_broken=audit.first_broken(selection.connection),
+    )
+
+
+def _never_begun(selection: Selection) -> list[Failure]:
+    return [
+        one._replace(hint=cure) for status, cure in _CURES.items() for one in reporting.never_begun(selection, status)
+    ]

@@ -1,0 +1,18 @@
+"""Runs as Parquet: exact, typed, each column with its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from pwsops.reports.behind import write_behind
+from pwsops.reports.tables import Table
+
+
+def write(file: BinaryIO, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write a table as Parquet."""
+    with parquet.ParquetWriter(file, table.schema(), compression="zstd") as writer:
+        write_behind(batches, writer.write_batch)

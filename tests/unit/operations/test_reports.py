@@ -1,0 +1,293 @@
+"""Reports over real runs: what is in the frames, in the files, and in the evidence."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import Connection, update
+
+from pwsops.catalogue import reporting
+from pwsops.catalogue.schema import audit, backup_sets, runs
+from pwsops.errors import EngineError, InvalidInput, NotFound
+from pwsops.operations.access import Role
+from pwsops.operations.reports import ReportFormat, ReportQuery
+from pwsops.reports import evidence, figures
+from pwsops.rules.model import RunStatus, Trigger
+from tests.clocks import NOON
+from tests.homes import HOUR, Home
+
+FULL = EngineError("The device is full.", hint="Make room.", number=112, severity=16)
+
+
+@pytest.fixture
+def filled(home: Home) -> Home:
+    """Six runs of two profiles, an hour apart; `two` fails in the third and the fourth."""
+    home.server.sizes = {"one": 1, "two": 1}
+    home.add(name="p", databases=["one", "two"])
+    home.add(name="q", databases=["two"])
+    for number in range(6):
+        if number in (2, 3):
+            home.server.fail("two", FULL)
+        home.run("pq"[number % 2])
+        home.clock.advance(HOUR)
+    return home
+
+
+def evidence_of(home: Home, path: Path, query: ReportQuery | None = None) -> str:
+    home.ops.reports.write(ReportFormat.EVIDENCE, path / "evidence.html", query or ReportQuery(), replace=True)
+    return re.sub(
+        r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", (path / "evidence.html").read_text(), flags=re.S)
+    )
+
+
+def test_a_frame_of_runs_has_one_a_row_oldest_first(filled: Home) -> None:
+    found = filled.ops.reports.runs()
+    assert list(found.run_id) == [1, 2, 3, 4, 5, 6]
+    assert list(found.profile) == ["p", "q"] * 3
+    assert list(found.databases[:2]) == ["one, two", "two"]
+    assert list(found.status) == ["succeeded", "succeeded", "failed", "failed", "succeeded", "succeeded"]
+    assert found.due_at[0] == NOON + timedelta(seconds=1)
+    assert found.summary[2] == "1 of 2 failed: The device is full."
+    assert found.size_bytes.sum() == 70
+
+
+def test_a_run_that_never_began_has_gaps_and_no_databases(filled: Home) -> None:
+    with filled.core.catalogue.write() as connection:
+        connection.execute(update(runs).where(runs.c.id == 6).values(started_at=None, finished_at=None))
+        connection.exec_driver_sql("UPDATE run_items SET run_id = 5 WHERE run_id = 6")
+    last = filled.ops.reports.runs().iloc[-1]
+    assert all(pd.isna(last[name]) for name in ("databases", "started_at", "finished_at", "duration_s", "missed_until"))
+
+
+def test_items_tell_cause_and_next_step_and_messages_what_was_said(filled: Home) -> None:
+    items = filled.ops.reports.items(ReportQuery(status=RunStatus.FAILED))
+    assert list(items.database) == ["one", "two", "two"]
+    failed = items[items.status == "failed"]
+    assert set(failed.error) == {"The device is full."}
+    assert set(failed.hint) == {"Make room."}
+    messages = filled.ops.reports.messages(ReportQuery(profile="q"))
+    error = messages[messages.is_error].iloc[0]
+    assert (error.run_id, error.database, error.number, error.severity) == (4, "two", 112, 16)
+
+
+def test_filters_and_periods_choose_the_runs(filled: Home) -> None:
+    def ids(**values: object) -> list[int]:
+        return list(filled.ops.reports.runs(ReportQuery(**values)).run_id)  # type: ignore[arg-type]
+
+    second = filled.ops.reports.runs().due_at[1].to_pydatetime()
+    assert ids(since=second) == [2, 3, 4, 5, 6]
+    assert ids(until=second) == [1]
+    assert ids(since=second, until=second + HOUR) == [2]
+    assert ids(profile="q") == [2, 4, 6]
+    assert ids(status=RunStatus.FAILED, profile="q") == [4]
+    assert ids(trigger=Trigger.SCHEDULE) == []
+    assert ids(text=" DEVICE ") == [3, 4]
+
+
+@pytest.mark.parametrize("form", ReportFormat)
+def test_a_text_that_is_searched_for_narrows_every_form_but_evidence(
+    filled: Home, form: ReportFormat, tmp_path: Path
+) -> None:
+    path = tmp_path / "report"
+    wanted = ReportQuery(text="device", profile="q")
+    assert filled.ops.reports.write(form, path, wanted) == (3 if form is ReportFormat.EVIDENCE else 1)
+
+
+def test_csv_excel_and_parquet_hold_the_same_rows(filled: Home, tmp_path: Path) -> None:
+    read = {
+        ReportFormat.CSV: lambda path: pd.read_csv(path, parse_dates=["due_at"]),
+        ReportFormat.XLSX: pd.read_excel,
+        ReportFormat.PARQUET: pd.read_parquet,
+    }
+    found = []
+    for form, reader in read.items():
+        path = tmp_path / f"report.{form.ending}"
+        assert filled.ops.reports.write(form, path) == 6
+        rows = reader(path)
+        assert list(rows.columns) == list(filled.ops.reports.runs().columns)
+        due = pd.to_datetime(rows.due_at, utc=True).dt.round("ms")
+        found.append([*zip(rows.run_id, rows.profile, rows.databases, rows.status, due, rows.size_bytes, strict=True)])
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 6
+
+
+def test_rows_come_a_chunk_at_a_time_and_none_is_lost(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "CHUNK", 4)
+    with filled.ops.reports._selected(ReportQuery()) as selection:
+        chunks = [[row[0] for row in rows] for rows in reporting.run_rows(selection)]
+    assert chunks == [[1, 2, 3, 4], [5, 6]]
+    assert list(filled.ops.reports.runs().run_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_runs_are_read_along_an_index_and_never_sorted(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[str] = []
+    execute = Connection.execute
+
+    def explained(self: Connection, statement: Any, *rest: Any) -> Any:
+        said = str(statement.compile(self.engine, compile_kwargs={"literal_binds": True}))
+        plans.append("; ".join(row[3] for row in self.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")))
+        return execute(self, statement, *rest)
+
+    with filled.ops.reports._selected(ReportQuery()) as selection:
+        monkeypatch.setattr(Connection, "execute", explained)
+        for rows in (reporting.run_rows, reporting.item_rows):
+            assert list(rows(selection))
+    assert all("runs USING INDEX ix_runs_due_at" in plan for plan in plans)
+    assert not any("USE TEMP B-TREE FOR ORDER BY" in plan for plan in plans)
+
+
+def test_whoever_may_look_may_have_reports(filled: Home, tmp_path: Path) -> None:
+    viewer = filled.ops.acting_as("vera", Role.VIEWER)
+    assert viewer.reports.write(ReportFormat.EVIDENCE, tmp_path / "e.html") == 6
+    assert "by vera with pwsops" in (tmp_path / "e.html").read_text()
+
+
+def test_a_period_without_a_zone_or_without_length_is_refused(filled: Home) -> None:
+    with pytest.raises(InvalidInput, match="without a time zone") as refused:
+        filled.ops.reports.runs(ReportQuery(since=datetime(2026, 3, 1)))
+    assert "aware" in refused.value.hint
+    with pytest.raises(
+        InvalidInput, match="ends before it begins: it is from 2026-03-02 12:00 UTC to 2026-03-02 12:00"
+    ):
+        filled.ops.reports.runs(ReportQuery(since=NOON, until=NOON))
+
+
+def test_a_profile_that_never_was_is_an_answer_and_a_deleted_one_is_found(filled: Home) -> None:
+    filled.ops.profiles.delete("p")
+    assert len(filled.ops.reports.runs(ReportQuery(profile="p"))) == 3
+    filled.add(name="new")
+    assert len(filled.ops.reports.runs(ReportQuery(profile="new"))) == 0
+    with pytest.raises(NotFound, match="no profile 'nwe'"):
+        filled.ops.reports.runs(ReportQuery(profile="nwe"))
+
+
+def test_databases_tell_how_their_backups_ended_and_what_would_have_been_lost(filled: Home) -> None:
+    found = filled.ops.reports.databases().set_index("database")
+    assert list(found.index) == ["one", "two"]
+    assert list(found.profiles) == ["p", "p, q"]
+    assert list(found.succeeded) == [3, 4]
+    assert list(found.failed) == [0, 2]
+    # `one` is backed up every two hours; `two` was not from the second run to the fifth.
+    assert found.worst_exposure_s.round(-2).tolist() == [7200.0, 10800.0]
+    assert found.exposure_s.round(-2).tolist() == [7200.0, 3600.0]
+    assert (found.unprotected_s < 1).all()
+    assert found.last_full_at.notna().all()
+
+
+def test_a_database_that_no_run_ever_reached_is_unprotected(filled: Home) -> None:
+    filled.server.sizes["three"] = 1
+    filled.add(name="r", databases=["three"])
+    three = filled.ops.reports.databases().set_index("database").loc["three"]
+    assert (three.succeeded, three.failed, three.size_bytes) == (0, 0, 0)
+    assert pd.isna(three.worst_exposure_s)
+    assert round(three.unprotected_s) == 6 * 3600 + 5
+    assert list(filled.ops.reports.databases(ReportQuery(profile="q")).database) == ["two"]
+
+
+def test_exposure_over_time_is_without_gaps_and_falls_with_each_backup(filled: Home) -> None:
+    found = filled.ops.reports.exposure(ReportQuery(since=NOON - HOUR))
+    one = found[found.database == "one"]
+    assert list(one.since[1:]) == list(one.until[:-1])
+    assert pd.isna(one.least_s.iloc[0])
+    assert one.most_s.iloc[1:].round(-2).tolist() == [7200.0, 7200.0, 7200.0]
+    assert (one.least_s.iloc[1:] < 60).all()
+
+
+def test_a_set_that_was_replaced_protects_no_more(filled: Home) -> None:
+    with filled.core.catalogue.write() as connection:
+        connection.execute(update(backup_sets).values(replaced_at=NOON + 2 * HOUR))
+    found = filled.ops.reports.databases().set_index("database")
+    assert found.exposure_s.isna().all()
+    assert found.size_bytes.sum() == 0
+
+
+def test_a_home_without_runs_gives_empty_reports(home: Home, tmp_path: Path) -> None:
+    assert [len(frame()) for frame in (home.ops.reports.runs, home.ops.reports.databases)] == [0, 0]
+    for form in ReportFormat:
+        assert home.ops.reports.write(form, tmp_path / f"{form}.{form.ending}") == 0
+    assert "There was no run." in evidence_of(home, tmp_path)
+
+
+def test_evidence_has_the_period_the_rate_the_coverage_and_the_causes_with_their_cures(
+    filled: Home, tmp_path: Path
+) -> None:
+    text = evidence_of(filled, tmp_path)
+    assert "Runs due from 2026-03-02 12:00:01 UTC to 2026-03-02 18:00:06 UTC" in text
+    assert "66.66% succeeded of what was due" in text
+    assert "2 failed, 4 succeeded." in text
+    assert re.search(r"3 h( \d+ s)? the worst exposure: two, 2026-03-02 16:00", text)
+    assert "2 of 2 databases could be restored at all times" in text
+    assert "The device is full. Make room. 1 " in text
+    assert "ann create profile p" in text
+
+
+def test_evidence_counts_what_was_missed_as_often_as_it_was_due_and_says_what_to_do(
+    filled: Home, tmp_path: Path
+) -> None:
+    with filled.core.catalogue.write() as connection:
+        values = {"status": "missed", "missed_count": 4, "missed_until": NOON + HOUR, "summary": "nobody was there"}
+        connection.execute(update(runs).where(runs.c.id == 1).values(values))
+        connection.execute(update(runs).where(runs.c.id == 2).values(status="skipped", summary="still going"))
+        connection.execute(update(runs).where(runs.c.id == 5).values(status="cancelled"))
+    text = evidence_of(filled, tmp_path)
+    assert "12.5% succeeded" in text
+    assert "p all of it nobody was there Keep the backup service running" in text
+    assert "q all of it still going Choose a longer interval" in text
+
+
+def test_evidence_says_what_it_left_out(filled: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MOST_FAILURES", 1)
+    monkeypatch.setattr(evidence, "MOST_CHANGES", 3)
+    text = evidence_of(filled, tmp_path)
+    assert "1 older kinds of failure are not printed" in text
+    assert "6 older entries of the period are not printed" in text
+
+
+def test_evidence_names_the_newest_digest_and_whether_the_log_is_whole(filled: Home, tmp_path: Path) -> None:
+    head = filled.ops.audit.list(limit=1)[0].digest
+    text = evidence_of(filled, tmp_path)
+    assert "The chain of the log is whole." in text
+    assert head in text
+    with filled.core.catalogue.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_is_append_only_update")
+        connection.execute(update(audit).where(audit.c.id == 2).values(actor="somebody else"))
+    text = evidence_of(filled, tmp_path)
+    assert "The chain of the log is broken at entry 2." in text
+    assert "is whole" not in text
+
+
+def test_the_audit_log_of_a_period_is_a_frame(filled: Home) -> None:
+    everything = filled.ops.reports.audit_log()
+    assert list(everything.entry_id) == [entry.id for entry in reversed(filled.ops.audit.list())]
+    later = filled.ops.reports.audit_log(ReportQuery(since=NOON + HOUR, until=NOON + 2 * HOUR))
+    assert set(later.action) == {"start run"}
+    assert len(later) == 1
+
+
+def test_names_in_a_document_are_escaped(home: Home, tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    home.add(name=hostile)
+    home.server.fail("one", EngineError(hostile, hint=hostile))
+    home.run(hostile)
+    for form in (ReportFormat.HTML, ReportFormat.EVIDENCE):
+        home.ops.reports.write(form, tmp_path / form, ReportQuery(profile=hostile))
+        page = (tmp_path / form).read_text()
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_days_are_put_together_where_they_are_many() -> None:
+    def bars(days: int) -> list[figures.Bar]:
+        return list(figures._bars([(0, RunStatus.FAILED, 2), *((day, RunStatus.SUCCEEDED, 1) for day in range(days))]))
+
+    assert [(one.days, one.total) for one in bars(2)] == [(1, 3), (1, 1)]
+    year = bars(365)
+    assert len(year) == 92
+    assert sum(one.good for one in year) == 365
+    assert (year[0].bad, year[0].other) == (2, 0)
+    assert (year[1].first - year[0].first).days == year[0].days == 4
