@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from pwsops import __version__
-from pwsops.cli import audit, databases, doctor, instances, media, profiles, restores, runs, samples, service, settings
+from pwsops.cli import (
+    audit,
+    databases,
+    doctor,
+    instances,
+    media,
+    profiles,
+    report,
+    restores,
+    runs,
+    samples,
+    service,
+    settings,
+)
 from pwsops.cli.output import say
 
 # Plain help and errors: they come at once, and a pipe or a log gets whole lines.
@@ -55,6 +68,7 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(profiles.app, name="profile")
 app.command("run")(runs.run)
 app.command("runs")(runs.runs)
+app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("restore")(restores.restore)
 app.add_typer(service.app, name="service")
