@@ -33,6 +33,7 @@ _ICONS = {
     "left": "M15 5l-7 7 7 7",
     "right": "M9 5l7 7-7 7",
     "down": "M12 5v14M6 13l6 6 6-6",
+    "save": "M12 4v11M7 10l5 5 5-5M4 20h16",
     "plus": "M12 5v14M5 12h14",
     "folder": "M3 6.5h6l2 2.5h10v10H3z",
     "file": "M6 3h8l4 4v14H6zM14 3v4h4",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import panel as pn
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.records import HistoryPage, RunView
+from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import RunStatus, Trigger
-from pwsops.views import restores_list, words
+from pwsops.views import export, restores_list, words
+from pwsops.views.download import Download
 from pwsops.views.markup import Markup
 from pwsops.views.nav import RUNS, Nav
 from pwsops.views.session import Session
@@ -59,6 +61,8 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._changed)
+        self._download = Download()
+        self._exporting = False
         self._typed = ""
         self._asked: HistoryQuery | None = None
         self._asked_of: object = None
@@ -69,7 +73,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self.refresh()
 
     def __panel__(self) -> Any:
-        return self._piece
+        return pn.Column(self._piece, self._download, sizing_mode="stretch_width", margin=0)
 
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
@@ -116,6 +120,8 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             tabs=_tabs(""),
             said=_said(page),
             looking=self._asked != self._answered,
+            exporting=self._exporting,
+            exports=export.CHOICES,
             page=page,
             rows=rows,
             opened=self._opened(rows),
@@ -145,8 +151,29 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         elif action == "clear":
             self._typed = ""
             nav.go(page=RUNS, sort=nav.sort)
+        elif action == "export":
+            self._export(ReportFormat(key))
         else:
             self._session.act(action, key)
+
+    def _export(self, form: ReportFormat) -> None:
+        if self._exporting:
+            return
+        ops, query = self._session.ops, query_of(self._session.nav)
+        self._exporting = True
+        self._show()
+        self._session.ask(
+            "Exporting the history", lambda: export.written(ops, form, query), partial(self._exported, form)
+        )
+
+    def _exported(self, form: ReportFormat, answer: BinaryIO | Trouble) -> None:
+        self._exporting = False
+        snapshot = self._session.snapshot
+        if isinstance(answer, Trouble):
+            self._session.notice = answer
+        else:
+            self._download.offer(export.file_name(form, snapshot.at, snapshot.zone), answer)
+        self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
         if field == "q":

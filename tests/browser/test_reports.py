@@ -1,0 +1,78 @@
+"""Reports in a browser: taken from the history's page, and read without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pwsops.operations import Operations
+from pwsops.operations.reports import ReportFormat
+from tests.browser.conftest import Visit
+from tests.browser.serving import Served, make_profile
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=\"document.title='hurt'\"><script>document.title='hurt'</script>"
+
+
+def saved(page: Page, word: str, into: Path) -> Path:
+    with page.expect_download() as found:
+        page.get_by_role("group", name="Export").get_by_role("button", name=word).click()
+    path = into / found.value.suggested_filename
+    found.value.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("server", ["served", "panel_served"])
+def test_the_runs_that_a_page_shows_are_exported_with_its_filters(
+    server: str, request: pytest.FixtureRequest, ops: Operations, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    served: Served = request.getfixturevalue(server)
+    make_profile(ops, "Others", tmp_path / "others", ["family-vault.sqlite3"])
+    for name in ("Vaults", "Others", "Vaults"):
+        ops.runs.run_here(name)
+    visitor = visit(f"{served.url}?page=runs&profile=Vaults", accept_downloads=True)
+    expect(visitor.page.get_by_role("group", name="Export 2 runs")).to_be_visible()
+    rows = pd.read_csv(saved(visitor.page, "CSV", tmp_path))
+    assert list(rows.profile) == ["Vaults", "Vaults"]
+    workbook = saved(visitor.page, "Excel", tmp_path)
+    assert workbook.suffix == ".xlsx"
+    assert list(pd.read_excel(workbook).profile) == ["Vaults", "Vaults"]
+    assert "Evidence of backups" in saved(visitor.page, "Evidence", tmp_path).read_text()
+    assert visitor.errors == visitor.outside == []
+
+
+def test_an_export_larger_than_a_piece_arrives_whole(
+    served: Served, ops: Operations, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    ops.runs.run_here("Vaults")
+    summary = "x" * 1_500_000 + "the end"
+    with ops._core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET summary = ?", (summary,))
+    visitor = visit(f"{served.url}?page=runs", accept_downloads=True)
+    expect(visitor.page.get_by_role("group", name="Export 1 run")).to_be_visible()
+    assert pd.read_csv(saved(visitor.page, "CSV", tmp_path)).summary[0] == summary
+
+
+@pytest.mark.parametrize("form", [ReportFormat.HTML, ReportFormat.EVIDENCE])
+def test_a_document_asks_for_nothing_runs_nothing_and_shows_names_as_they_are(
+    form: ReportFormat, ops: Operations, browser: Browser, tmp_path: Path
+) -> None:
+    make_profile(ops, HOSTILE, tmp_path / "media", ops.samples.create())
+    ops.runs.run_here(HOSTILE)
+    path = tmp_path / "report.html"
+    ops.reports.write(form, path)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    expect(page.get_by_role("cell", name=HOSTILE, exact=True).first).to_be_visible()
+    assert [address for address in asked if not address.startswith("data:")] == [path.as_uri()]
+    assert page.title() in ("Backup history", "Evidence of backups")
+    assert page.locator("script, img, iframe, link[rel=stylesheet]").count() == 0
+    context.close()
