@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -58,7 +58,11 @@ class Databases:
         ]
 
     def poll(
-        self, names: Sequence[str] | None = None, *, limit_s: float = POLL_LIMIT_S
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        limit_s: float = POLL_LIMIT_S,
+        on_answer: Callable[[str, Sequence[DatabaseView] | PwsopsError], None] | None = None,
     ) -> Mapping[str, Sequence[DatabaseView] | PwsopsError]:
         """Ask many instances for their databases at once.
 
@@ -68,6 +72,8 @@ class Databases:
             Which; None asks all.
         limit_s
             How long to wait, for all together.
+        on_answer
+            Is given each answer as it comes, so that those that answer need not wait for those that do not.
 
         Returns
         -------
@@ -78,7 +84,8 @@ class Databases:
         if names is None:
             with core.catalogue.read() as connection:
                 names = [row.name for row in instances.every(connection)]
-        return ask_all({name: partial(self.list, name) for name in names}, limit_s=limit_s, clock=core.clock)
+        asks: dict[str, Callable[[], Sequence[DatabaseView]]] = {name: partial(self.list, name) for name in names}
+        return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=on_answer)
 
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""

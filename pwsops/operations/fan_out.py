@@ -19,7 +19,13 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 
-def ask_all(asks: Mapping[str, Callable[[], T]], *, limit_s: float, clock: Clock) -> dict[str, T | PwsopsError]:
+def ask_all(
+    asks: Mapping[str, Callable[[], T]],
+    *,
+    limit_s: float,
+    clock: Clock,
+    on_answer: Callable[[str, T | PwsopsError], None] | None = None,
+) -> dict[str, T | PwsopsError]:
     """Ask each of these, and give what each answered, by its name and in the order given.
 
     Parameters
@@ -30,6 +36,8 @@ def ask_all(asks: Mapping[str, Callable[[], T]], *, limit_s: float, clock: Clock
         How long to wait for all of them together.
     clock
         Measures that.
+    on_answer
+        Is given each answer as it comes, and the errors of those that were too late at the end.
 
     Returns
     -------
@@ -51,6 +59,7 @@ def ask_all(asks: Mapping[str, Callable[[], T]], *, limit_s: float, clock: Clock
 
     for _ in range(min(AT_ONCE, len(asks))):
         threading.Thread(target=work, name="pwsops-ask", daemon=True).start()
+    tell = on_answer or _tell_nobody
     found: dict[str, T | PwsopsError] = {}
     deadline = clock.monotonic() + limit_s
     while len(found) < len(asks):
@@ -59,7 +68,16 @@ def ask_all(asks: Mapping[str, Callable[[], T]], *, limit_s: float, clock: Clock
         except queue.Empty:
             break
         found[name] = answer
-    return {name: found[name] if name in found else _too_late(name, limit_s) for name in asks}
+        tell(name, answer)
+    for name in asks:
+        if name not in found:
+            found[name] = _too_late(name, limit_s)
+            tell(name, found[name])
+    return {name: found[name] for name in asks}
+
+
+def _tell_nobody(name: str, answer: object) -> None:
+    """Take an answer that only its asker waits for."""
 
 
 def _answer(name: str, ask: Callable[[], T]) -> T | PwsopsError:
@@ -70,7 +88,7 @@ def _answer(name: str, ask: Callable[[], T]) -> T | PwsopsError:
     except Exception as error:  # noqa: BLE001 - one that fails must not take the others' answers along
         _log.exception("a server could not be asked", name=name)
         return PwsopsError(
-            f"{name} could not be asked: {type(error).__name__}: {error}",
+            f"{name} could not be asked: {type(error).__name__}.",
             hint="The log in the home's logs directory has the details; please report it.",
         )
 

@@ -209,6 +209,11 @@ class Month:
         held = [counted for day, counted in runs.items() if self.holds(day)]
         return _added(held) if held else None
 
+    def coming(self, runs: Mapping[date, Tally], most: int) -> Sequence[Coming]:
+        """Give the first runs from the month's beginning on, those of the shown days behind its end included."""
+        days = sorted(day for day in runs if day >= self.first)
+        return list(islice((run for day in days for run in runs[day].runs), most))
+
 
 def told(inside: Tally | None, month: Month) -> str:
     """Say how many runs a month still holds and of which kind."""

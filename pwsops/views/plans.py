@@ -77,7 +77,7 @@ def _key(profile: ProfileView, month: Month, zone: tzinfo) -> tuple[object, ...]
 def picture(runs: Days | None, month: Month, *, title: str, now: datetime, zone: tzinfo, **more: Any) -> dict[str, Any]:
     """Give what the template of the calendar shows; None for `runs` says that they are being worked out."""
     inside = month.inside(runs or {})
-    listed = [] if inside is None else inside.runs[:LISTED]
+    listed = month.coming(runs or {}, LISTED)
     summary = "Working out the runs to come …" if runs is None else told(inside, month)
     values = {
         "title": title,
@@ -87,7 +87,7 @@ def picture(runs: Days | None, month: Month, *, title: str, now: datetime, zone:
         "weeks": month.weeks(runs or {}),
         "summary": summary,
         "runs": listed,
-        "more": 0 if inside is None else inside.count - len(listed),
+        "more": 0 if inside is None else max(0, inside.count - len(listed)),
         "now": now,
         "zone": zone,
     }

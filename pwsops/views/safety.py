@@ -58,6 +58,8 @@ def _headline(snapshot: Snapshot) -> tuple[str, bool]:
     """Say how many of the databases that profiles name have a backup, and how old the oldest of those is."""
     covered = [row for row in snapshot.databases if _profiles_of(snapshot, row)]
     ages = [row.view.exposure_s for row in covered if row.view.exposure_s is not None]
+    if not covered and snapshot.awaited:
+        return ("Looking what is safe …", False)
     if not covered:
         return ("No database is backed up yet." if not snapshot.troubles else "It is not known what is safe.", False)
     if not ages:
@@ -188,7 +190,7 @@ def _service_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:
-    for trouble in snapshot.troubles:
+    for trouble in snapshot.troubles.values():
         yield Finding(tone="plain", what=trouble.message, next_step=trouble.hint)
     loose = [row.view.name for row in snapshot.databases if not _profiles_of(snapshot, row)]
     if loose and snapshot.profiles:

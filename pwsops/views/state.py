@@ -23,8 +23,10 @@ def store(ops: Operations | None = None) -> Store:
     global _store
     with _lock:
         if _store is None:
-            _store = Store(ops or _open())
+            _store = Store(ops or _open(), waits=False)
             _store.ops.service.attach()
+            # The servers are asked before anybody looks, so that the first page has their answers.
+            _store.snapshot()
         return _store
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -13,9 +12,11 @@ import structlog
 from tzlocal import get_localzone_name
 
 from pwsops.clock import Clock, SystemClock
+from pwsops.engines.base import Instance
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
+from pwsops.views.asking import Answer, Asking
 from pwsops.views.live import Watcher
 from pwsops.views.plans import Plans
 
@@ -55,9 +56,12 @@ class Snapshot:
     profiles: Sequence[ProfileView] = ()
     runs: Sequence[RunView] = ()
     databases: Sequence[DatabaseRow] = ()
+    awaited: Sequence[str] = ()
+    """The instances that have not answered yet."""
     broken: Mapping[int, RunView] = field(default_factory=dict)
     """The last runs, with their items, of the profiles that are orange or red, by run id."""
-    troubles: Sequence[Trouble] = ()
+    troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    """Why an instance could not be asked, by its name."""
 
     def profile(self, name: str) -> ProfileView | None:
         """Give the profile of that name."""
@@ -76,20 +80,34 @@ def trouble(error: Exception, doing: str) -> Trouble:
 
 
 class Store:
-    """The pages' one source: a snapshot that is read when something changed, and the future runs of a month."""
+    """The pages' one source: a snapshot that is read when something changed, and the future runs of a month.
 
-    def __init__(self, ops: Operations, clock: Clock | None = None, every_s: float = 0.3) -> None:
+    Parameters
+    ----------
+    ops, clock
+        What the pages work with, and the time.
+    every_s
+        Pause between two looks whether anything changed.
+    waits
+        Whether a snapshot waits for the servers that it asks. Where pages are served it must not: what they answer
+        comes with a later snapshot.
+    """
+
+    def __init__(
+        self, ops: Operations, clock: Clock | None = None, every_s: float = 0.3, *, waits: bool = True
+    ) -> None:
         self.ops = ops
         self.clock = clock or SystemClock()
         self.watcher: Watcher[Snapshot] = Watcher(version=self._version, read=self.snapshot, every_s=every_s)
         self.plans = Plans(ops)
-        self._lock = threading.Lock()
-        self._databases: tuple[object, list[DatabaseRow], list[Trouble]] = (None, [], [])
+        self._waits = waits
+        self._asking = Asking(ops)
 
     def _version(self) -> object:
         # The service's state is asked apart: a process that dies writes nothing. The minute, since ages are shown.
         service = self.ops.service.status()
-        return self.ops.changes.version(), service, self.clock.now().replace(second=0, microsecond=0)
+        minute = self.clock.now().replace(second=0, microsecond=0)
+        return self.ops.changes.version(), service, minute, self._asking.version
 
     def snapshot(self) -> Snapshot:
         """Read everything that pages share; what cannot be read is a trouble in it."""
@@ -97,20 +115,34 @@ class Store:
         profiles = ops.profiles.list()
         runs = ops.runs.list(limit=LATEST)
         zone, zone_name = self._zone()
-        instances = [instance.name for instance in ops.instances.list()]
-        databases, troubles = self._database_rows(instances, profiles, now)
+        instances = ops.instances.list()
+        answers = self._answers(instances, profiles, now)
         return Snapshot(
             at=now,
             zone=zone,
             zone_name=zone_name,
             service=ops.service.status(),
-            instances=instances,
+            instances=[instance.name for instance in instances],
             profiles=profiles,
             runs=runs,
-            databases=databases,
+            databases=[
+                DatabaseRow(instance=name, view=view)
+                for name, answer in answers.items()
+                if answer is not None and not isinstance(answer, PwsopsError)
+                for view in answer
+            ],
+            awaited=[name for name, answer in answers.items() if answer is None],
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
-            troubles=troubles,
+            troubles={
+                name: trouble(answer, f"Listing the databases of {name}")
+                for name, answer in answers.items()
+                if isinstance(answer, PwsopsError)
+            },
         )
+
+    def ask_anew(self, instance: str) -> None:
+        """Ask an instance for its databases with the next snapshot, whatever it answered before."""
+        self._asking.forget(instance)
 
     def _zone(self) -> tuple[tzinfo, str]:
         name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
@@ -121,12 +153,12 @@ class Store:
             return None
         return self.ops.runs.get(profile.last_run.id)
 
-    def _database_rows(
-        self, instances: Sequence[str], profiles: Sequence[ProfileView], now: datetime
-    ) -> tuple[list[DatabaseRow], list[Trouble]]:
-        # Asking an instance may be slow: only when a run or a restore has ended, or profiles or instances differ, or a
+    def _answers(
+        self, instances: Sequence[Instance], profiles: Sequence[ProfileView], now: datetime
+    ) -> Mapping[str, Answer | None]:
+        # Asking a server may be slow: only when a run or a restore has ended, or profiles or instances differ, or a
         # minute on.
-        key = (
+        state = (
             tuple(instances),
             tuple(
                 (p.id, p.name, tuple(p.databases), p.last_run and (p.last_run.id, p.last_run.status)) for p in profiles
@@ -134,17 +166,4 @@ class Store:
             [(restore.id, restore.status) for restore in self.ops.restores.list(limit=1)],
             now.replace(second=0, microsecond=0),
         )
-        with self._lock:
-            if self._databases[0] != key:
-                self._databases = (key, *self._ask_databases(instances))
-            return self._databases[1], self._databases[2]
-
-    def _ask_databases(self, instances: Sequence[str]) -> tuple[list[DatabaseRow], list[Trouble]]:
-        rows: list[DatabaseRow] = []
-        troubles: list[Trouble] = []
-        for instance in instances:
-            try:
-                rows += [DatabaseRow(instance=instance, view=view) for view in self.ops.databases.list(instance)]
-            except Exception as error:  # noqa: BLE001 - one instance in trouble must not hide the others
-                troubles.append(trouble(error, f"Listing the databases of {instance}"))
-        return rows, troubles
+        return self._asking.about([one.name for one in instances], state, wait=self._waits)

@@ -50,8 +50,10 @@ def test_a_run_started_on_the_page_is_seen_to_end_there(served: Served, visit: O
 
 def test_the_page_says_what_comes_and_when(served: Served, visit: Open) -> None:
     page = visit(served.url).page
+    # In the last week of a month nothing of a weekly profile may be left of it.
+    page.get_by_role("button", name="Month after").click()
     expect(page.get_by_role("list", name="Runs to come").get_by_role("listitem").first).to_contain_text("full")
-    shown = page.get_by_text(re.compile(r"to come in \w+ \d{4}, \d+ of them full|all of them full|none of them full"))
+    shown = page.get_by_text(re.compile(r"to come in \w+ \d{4}"))
     before = shown.inner_text()
     page.get_by_role("button", name="Month after").click()
     expect(shown).not_to_have_text(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
@@ -10,11 +9,9 @@ import panel as pn
 from pwsops.engines.base import DatabaseState
 from pwsops.operations.records import DatabaseView
 from pwsops.views import inserting
-from pwsops.views.asked import Asked
 from pwsops.views.markup import Markup
 from pwsops.views.nav import DATABASES, Nav
 from pwsops.views.session import Session
-from pwsops.views.store import Trouble
 from pwsops.views.words import Mark, age
 
 MARKS = {
@@ -36,7 +33,6 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._typed)
-        self._asked: Asked[Sequence[DatabaseView]] = Asked(session, "Listing the databases")
         self._other = ""
         self.refresh()
 
@@ -50,22 +46,15 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             return
         chosen = nav.instance or next(iter(snapshot.instances), "")
         known = chosen in snapshot.instances
-        found: Sequence[DatabaseView] | Trouble | None = [
-            row.view for row in snapshot.databases if row.instance == chosen
-        ]
-        if known and not found:
-            # None at all, or none could be read: the instance itself says which.
-            minute = snapshot.at.replace(second=0, microsecond=0)
-            found = self._asked.about((chosen, minute), lambda: self._session.ops.databases.list(chosen))
-        listed = [] if found is None or isinstance(found, Trouble) else sorted(found, key=_urgency)
+        views = [row.view for row in snapshot.databases if row.instance == chosen]
         self._piece.show(
             "databases.html",
             chosen=chosen,
             known=known,
             instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
-            awaited=known and found is None,
-            trouble=found if isinstance(found, Trouble) else None,
-            rows=[_row(chosen, view) for view in listed],
+            awaited=chosen in snapshot.awaited,
+            trouble=snapshot.troubles.get(chosen),
+            rows=[_row(chosen, view) for view in sorted(views, key=_urgency)],
             other=self._other,
             now=snapshot.at,
             zone=snapshot.zone,

@@ -38,3 +38,28 @@ def test_an_error_is_an_answer() -> None:
     assert found["a"] is refused
     assert "ZeroDivisionError" in str(found["b"])
     assert found["c"] == 0
+
+
+def test_each_answer_is_told_as_it_comes_and_who_is_too_late_at_the_end() -> None:
+    dead, told = threading.Event(), dict[str, object]()
+
+    def wait_for_ever() -> str:
+        dead.wait()
+        return "never"
+
+    ask_all(
+        {"quick": lambda: "yes", "dead": wait_for_ever}, limit_s=0.05, clock=SystemClock(), on_answer=told.setdefault
+    )
+    dead.set()
+    assert list(told) == ["quick", "dead"]
+    assert isinstance(told["dead"], EngineError)
+
+
+def test_an_unforeseen_error_is_named_without_its_insides() -> None:
+    def fail() -> str:
+        raise RuntimeError("secret insides")
+
+    found = ask_all({"a": fail}, limit_s=5, clock=SystemClock())["a"]
+    assert isinstance(found, PwsopsError)
+    assert "RuntimeError" in found.message
+    assert "secret" not in found.message + found.hint

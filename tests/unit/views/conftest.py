@@ -127,7 +127,7 @@ class FakeOperations:
             cancel=self._does("cancel"),
         )
         self.instances = SimpleNamespace(list=lambda: [SimpleNamespace(name=name) for name in self.instance_names])
-        self.databases = SimpleNamespace(list=self._databases)
+        self.databases = SimpleNamespace(poll=self._poll)
         self.restores = SimpleNamespace(list=lambda limit: [])
         self.history = SimpleNamespace(
             page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
@@ -176,11 +176,10 @@ class FakeOperations:
         after = str(start + query.size) if start + query.size < len(found) else ""
         return HistoryPage(runs=found[start : start + query.size], before=before, after=after, total=len(found))
 
-    def _databases(self, instance: str) -> list[DatabaseView]:
+    def _poll(self, names: list[str], on_answer: Callable[[str, object], None]) -> None:
         self.asked_databases += 1
-        if self.database_error is not None:
-            raise self.database_error
-        return self.database_views
+        for name in names:
+            on_answer(name, self.database_error or self.database_views)
 
     def _preview(self, name: str, start: datetime, until: datetime) -> list[Occurrence]:
         self.previews.append(name)

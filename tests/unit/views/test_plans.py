@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from pwsops.rules.model import BackupKind, Occurrence
 from pwsops.views import plans
-from pwsops.views.month import Month
+from pwsops.views.month import Month, tally
 from pwsops.views.plans import Plans, picture
 from tests.unit.views.conftest import NOW, FakeOperations, make_profile
 
@@ -60,6 +62,16 @@ def test_the_picture_lists_the_next_runs_and_counts_the_others(planner: Plans) -
     assert inside is not None
     assert len(shown["runs"]) == plans.LISTED
     assert shown["more"] == inside.count - plans.LISTED > 0
+
+
+def test_at_the_end_of_a_month_the_next_runs_are_those_of_the_month_after() -> None:
+    late = NOW.replace(day=25)
+    month, due_at = Month.read("", late), (late + timedelta(days=30)).replace(day=1)
+    runs = tally([Occurrence(due_at=due_at, local=due_at, kind=BackupKind.FULL)], UTC, "p")
+    shown = picture(runs, month, title="x", now=late, zone=UTC)
+    assert shown["summary"] == f"No run to come in {month.title}."
+    assert [run.at for run in shown["runs"]] == [due_at]
+    assert shown["more"] == 0
 
 
 def test_while_it_is_worked_out_the_picture_says_so() -> None:

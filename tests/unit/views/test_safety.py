@@ -43,9 +43,15 @@ def test_no_backup_at_all_is_said() -> None:
 
 
 def test_what_cannot_be_asked_is_not_called_safe() -> None:
-    verdict = judge(make_snapshot(profiles=[make_profile()], troubles=[Trouble(message="No answer.", hint="Look.")]))
+    no_answer = Trouble(message="No answer.", hint="Look.")
+    verdict = judge(make_snapshot(profiles=[make_profile()], troubles={"vaults": no_answer}))
     assert (verdict.headline, verdict.tone) == ("It is not known what is safe.", "plain")
     assert (verdict.findings[0].what, verdict.findings[0].next_step) == ("No answer.", "Look.")
+
+
+def test_before_anybody_answered_nothing_is_called_safe_or_lost() -> None:
+    verdict = judge(make_snapshot(profiles=[make_profile()], awaited=["vaults"]))
+    assert (verdict.headline, verdict.tone) == ("Looking what is safe …", "plain")
 
 
 def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:

@@ -1,0 +1,94 @@
+"""The databases of all instances, asked for in the background: no page waits for a server, however dead it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pwsops.errors import PwsopsError
+from pwsops.operations.records import DatabaseView
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+Answer = Sequence[DatabaseView] | PwsopsError
+
+
+@dataclass(kw_only=True)
+class _Asked:
+    """What is known of one instance: its newest answer, and whether a newer one is on its way or due."""
+
+    wanted: object = None
+    under_way: bool = False
+    answer: Answer | None = None
+
+
+class Asking:
+    """Asks each instance anew when something may differ there, and remembers what it answered last.
+
+    An instance is asked once at a time: one that takes long is asked again when it has answered, and the others go on.
+    """
+
+    def __init__(self, ops: Operations) -> None:
+        self._ops = ops
+        self._lock = threading.Lock()
+        self._asked: dict[str, _Asked] = {}
+        self._answers = 0
+
+    @property
+    def version(self) -> int:
+        """A number that grows with each answer."""
+        return self._answers
+
+    def about(self, instances: Sequence[str], state: object, *, wait: bool) -> Mapping[str, Answer | None]:
+        """Give what each instance answered last; None: nothing yet.
+
+        Parameters
+        ----------
+        instances
+            Those there are.
+        state
+            Where it differs from the time before, the instances are asked anew.
+        wait
+            Whether to wait for the answers to what this very call asks: never in the thread that serves the pages.
+        """
+        with self._lock:
+            self._asked = {name: self._asked.get(name) or _Asked() for name in instances}
+            due = {name: one for name, one in self._asked.items() if one.wanted != state and not one.under_way}
+            for one in self._asked.values():
+                one.wanted = state
+            for one in due.values():
+                one.under_way = True
+        if due:
+            thread = self._ask(due, state)
+            if wait:
+                thread.join()
+        with self._lock:
+            return {name: one.answer for name, one in self._asked.items()}
+
+    def forget(self, instance: str) -> None:
+        """Ask an instance anew with the next look, whatever it answered."""
+        with self._lock:
+            self._asked.pop(instance, None)
+            self._answers += 1
+
+    def _ask(self, due: Mapping[str, _Asked], state: object) -> threading.Thread:
+        def ask() -> None:
+            self._ops.databases.poll(
+                list(due), on_answer=lambda name, answer: self._take(name, due[name], answer, state)
+            )
+
+        thread = threading.Thread(target=ask, name="pwsops-asking", daemon=True)
+        thread.start()
+        return thread
+
+    def _take(self, name: str, one: _Asked, answer: Answer, asked_in: object) -> None:
+        with self._lock:
+            one.answer = answer
+            self._answers += 1
+            again = one.wanted != asked_in and self._asked.get(name) is one
+            one.under_way, state = again, one.wanted
+        if again:
+            self._ask({name: one}, state)
