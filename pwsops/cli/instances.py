@@ -21,6 +21,7 @@ from pwsops.cli.session import EMBEDDED, opened
 
 if TYPE_CHECKING:
     from pwsops.engines.base import Instance
+    from pwsops.operations import Operations
 
 ADDRESS = "sqlite: the directory of the database files; sqlserver: host[\\instance][,port]."
 SERVICE_USER = "service user"
@@ -62,8 +63,8 @@ def add(
             password=password,
             options=options,
         )
-    say(f"Added the instance {added.name}: {added.engine} at {added.address}.")
-    _warn(added)
+        say(f"Added the instance {added.name}: {added.engine} at {added.address}.")
+        _warn(operations, added)
 
 
 @app.command()
@@ -98,22 +99,19 @@ def edit(
         if address is not None and before is not None:
             address = _from_here(before.engine, address)
         saved = operations.instances.edit(name, address=address, login=login, password=password, options=options)
-    say(f"Saved the instance {saved.name}: {saved.engine} at {saved.address}, as {saved.login or SERVICE_USER}.")
-    _warn(saved)
+        say(f"Saved the instance {saved.name}: {saved.engine} at {saved.address}, as {saved.login or SERVICE_USER}.")
+        _warn(operations, saved)
 
 
 def _from_here(engine: str, address: str) -> str:
     return os.path.abspath(os.path.expanduser(address)) if engine == EMBEDDED else address
 
 
-def _warn(instance: Instance) -> None:
-    if instance.options.get("trust_server_certificate") and instance.options.get("encrypt") != "no":
-        note(
-            f"Beware: {instance.name}'s certificate is not checked, so whoever is between here and the server can read "
-            "and change all that is said."
-        )
-    elif instance.options.get("encrypt") == "no":
-        note(f"Beware: what is said between here and {instance.name} is not encrypted.")
+def _warn(operations: Operations, instance: Instance) -> None:
+    from pwsops.engines.options import warnings
+
+    for warning in warnings(instance.options, operations.instances.offers(instance.engine).options):
+        note(f"Beware: {warning}")
 
 
 @app.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -26,21 +26,34 @@ class Option:
     ----------
     key
         Its name, as it is kept.
-    meaning
-        What it does, for people, with what holds where it is not given.
+    title, meaning
+        What people call it, and what it does.
     kind
         What its value is.
+    default
+        What holds where it is not given; empty where the engine finds something.
     choices
-        The values it can have; empty: any of its kind.
+        The values it can have, each in words; empty: any of its kind.
     bounds
         Least and greatest number, both included.
+    warnings
+        What to beware of, by the value that wants it.
     """
 
     key: str
+    title: str
     meaning: str
     kind: OptionKind = OptionKind.TEXT
-    choices: Sequence[str] = ()
+    default: str | float | bool = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[float, float] | None = None
+    warnings: Mapping[str | bool, str] = field(default_factory=dict)
+
+
+def warnings(given: Mapping[str, Any], known: Sequence[Option]) -> list[str]:
+    """Give what to beware of with these options."""
+    told = [(option, given[option.key]) for option in known if option.key in given]
+    return [option.warnings[value] for option, value in told if value in option.warnings]
 
 
 def checked(given: Mapping[str, Any], known: Sequence[Option], *, engine: str) -> dict[str, Any]:

@@ -8,25 +8,40 @@ from pwsops.engines.options import Option, OptionKind
 
 OPTIONS: Sequence[Option] = (
     Option(
-        key="driver", meaning="ODBC driver: its registered name, or its file on this machine; else the best one found."
-    ),
-    Option(
         key="encrypt",
-        meaning="Encryption of the connection: yes, strict (TDS 8.0, SQL Server 2022 and newer) or no; else yes.",
-        choices=("yes", "strict", "no"),
+        title="Encryption",
+        meaning="Of the connection between here and the server.",
+        default="yes",
+        choices={"yes": "yes", "strict": "strict: SQL Server 2022 and newer", "no": "no"},
+        warnings={"no": "Whoever is between here and the server can read what is said."},
     ),
     Option(
         key="trust_server_certificate",
-        meaning="Take any certificate that the server shows, unchecked; else it is checked.",
+        title="Trust any certificate of the server",
+        meaning="Otherwise it is checked that the server is the one it says it is.",
         kind=OptionKind.TRUTH,
+        default=False,
+        warnings={
+            True: "Whoever is between here and the server can pretend to be it, and read and change all that is said, "
+            "the password too."
+        },
     ),
     Option(
-        key="server_certificate", meaning="File on this machine with the one certificate that the server must show."
+        key="server_certificate",
+        title="Certificate of the server",
+        meaning="A file on this machine with the one certificate that the server must show; empty: any trusted one.",
+    ),
+    Option(
+        key="driver",
+        title="ODBC driver",
+        meaning="Its registered name, or its file on this machine; empty: the best one found.",
     ),
     Option(
         key="login_timeout_s",
-        meaning="Seconds until a server that does not answer is given up; else 15.",
+        title="Login timeout in seconds",
+        meaning="A server that does not answer is then given up.",
         kind=OptionKind.NUMBER,
+        default=15,
         bounds=(1, 300),
     ),
 )

@@ -7,15 +7,17 @@ from typing import Any
 
 import panel as pn
 
-from pwsops.engines.base import Instance, Probe
+from pwsops.engines.base import Capabilities, Instance, Probe
+from pwsops.engines.options import warnings
+from pwsops.views.instance_draft import InstanceDraft
 from pwsops.views.markup import Markup
 from pwsops.views.nav import SETTINGS
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 from pwsops.views.words import Mark
 
-ADDING = "add"
-"""The part of the page in which an instance is added; the address names it."""
+ADDING, EDITING = "add", "edit"
+"""The parts of the page in which an instance is added or edited; the address names them."""
 _ENGINES = {
     "sqlite": ("SQLite files", "Directory", "The directory on this machine that the SQLite files lie in."),
     "sqlserver": ("SQL Server", "Server", "Its name, with instance or port: host\\instance, or host,port."),
@@ -27,7 +29,7 @@ _SILENT = Mark(tone="orange", icon="warning", word="does not answer")
 
 
 class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """Lists the instances with what each one says of itself; adds and removes them."""
+    """Lists the instances with what each one says of itself; adds, edits and removes them."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -38,8 +40,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self._busy = ""
         self._trouble: Trouble | None = None
         self._note = ""
-        self._text = self._empty()
-        self._pressed = False
+        self._draft: InstanceDraft | None = None
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -57,21 +58,34 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self._answers |= {one.name: (one, None) for one in fresh}
         if self._removing not in self._answers:
             self._removing = ""
+        self._draft = self._drafted(listed)
         self._show(listed)
         for one in fresh:
             self._probe(one)
 
+    def _drafted(self, listed: Sequence[Instance]) -> InstanceDraft | None:
+        """Give the form that the address asks for, with what was typed into it so far."""
+        nav, draft, ops = self._session.nav, self._draft, self._session.ops
+        begun = None if draft is None else draft.original and draft.original.name
+        if nav.view == ADDING:
+            here = draft is not None and begun is None
+            return draft if here else InstanceDraft(ops.instances.offers, next(iter(ops.instances.engines())))
+        original = next((one for one in listed if nav.view == EDITING and one.name == nav.instance), None)
+        if original is None or begun == original.name:
+            return draft if original else None
+        return InstanceDraft(ops.instances.offers, original.engine, original)
+
     def _show(self, listed: Sequence[Instance]) -> None:
         profiles = self._session.snapshot.profiles
-        _, address, about = _about(self._text["engine"])
+        draft = self._draft
+        _, address, about = _about(str(draft.text["engine"]) if draft else "")
         self._piece.show(
             "instances.html",
             rows=[self._row(one, sum(profile.instance == one.name for profile in profiles)) for one in listed],
             no_profile=not profiles,
-            adding=self._session.nav.view == ADDING,
-            text=self._text,
+            draft=draft,
             engines=[(key, _about(key)[0]) for key in self._session.ops.instances.engines()],
-            errors=self._missing() if self._pressed else {},
+            errors=draft.problems() if draft and draft.pressed else {},
             address_label=address,
             address_help=about,
             removing=self._removing,
@@ -81,8 +95,9 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         )
 
     def _row(self, one: Instance, used: int) -> dict[str, Any]:
-        answer = self._answers[one.name][1]
+        answer, able = self._answers[one.name][1], self._session.ops.instances.offers(one.engine)
         row = {"one": one, "engine": _about(one.engine)[0], "used": used, "version": "", "missing": (), "facts": {}}
+        row |= {"able": able, "held": (), "told": _told(one, able), "warnings": warnings(one.options, able.options)}
         if answer is None:
             return {**row, "mark": _ASKED, "trouble": None}
         if isinstance(answer, Trouble):
@@ -90,7 +105,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         known = (one.address, *answer.version.split())
         facts = {key: fact for key, fact in answer.facts.items() if fact not in known}
         mark = _SILENT if not answer.reachable else _LACKS if answer.missing_rights else _ANSWERS
-        said = {"version": answer.version, "missing": answer.missing_rights, "facts": facts}
+        said = {"version": answer.version, "missing": answer.missing_rights, "held": answer.held_rights, "facts": facts}
         return {**row, **said, "mark": mark, "trouble": None}
 
     def _probe(self, one: Instance) -> None:
@@ -102,8 +117,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self._session.ask(f"Reaching {one.name}", lambda: self._session.ops.instances.probe(one.name), answered)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
-        if field in self._text and isinstance(value, str):
-            self._text[field] = value
+        if self._draft is not None and self._draft.set(field, value):
             self._trouble = None
             self.refresh()
 
@@ -112,11 +126,14 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         if action == "add-instance":
             self._note = ""
             nav.go(page=SETTINGS, view=ADDING)
-        elif action == "leave-adding":
-            self._text, self._trouble, self._pressed = self._empty(), None, False
+        elif action == "edit-instance":
+            self._note = ""
+            nav.go(page=SETTINGS, view=EDITING, instance=key)
+        elif action == "leave-instance":
+            self._draft, self._trouble = None, None
             nav.go(page=SETTINGS)
-        elif action == "save-instance":
-            self._add()
+        elif action == "save-instance" and self._draft is not None:
+            self._save(self._draft)
         elif action == "make-samples":
             self._do("Making the sample vaults", self._session.ops.samples.create, "The sample vaults are there.")
         elif action == "remove-instance":
@@ -135,26 +152,33 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         else:
             self._session.act(action, key)
 
-    def _add(self) -> None:
+    def _save(self, draft: InstanceDraft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
-        self._pressed = True
-        if self._missing():
+        draft.pressed = True
+        if self._busy or draft.problems():
             self.refresh()
             return
-        name, engine, address = (self._text[field].strip() for field in ("name", "engine", "address"))
-        add = self._session.ops.instances.add
+        instances, before, values = self._session.ops.instances, draft.original, draft.values()
+        name, engine = str(draft.text["name"]).strip(), str(draft.text["engine"])
+        draft.forget_password()
 
-        def added(answer: Trouble | None) -> None:
+        def saved(answer: Trouble | None) -> None:
             self._trouble = answer
             if answer is None:
-                self._text, self._pressed = self._empty(), False
+                self._draft = None
+                # A new password is part of no record that could differ, and the server may answer now.
+                self._answers.pop(name, None)
+                self._session.store.ask_anew(name)
                 self._session.nav.go(page=SETTINGS)
 
-        self._do("Adding the instance", lambda: add(name, engine=engine, address=address), f"{name} is added.", added)
-
-    def _missing(self) -> dict[str, str]:
-        wanted = {"name": "Give it a name.", "address": "Say where it is."}
-        return {field: why for field, why in wanted.items() if not self._text[field].strip()}
+        if before is None:
+            self._do(
+                "Adding the instance", lambda: instances.add(name, engine=engine, **values), f"{name} is added.", saved
+            )
+        else:
+            self._do(
+                "Saving the instance", lambda: instances.edit(name, seen=before, **values), f"{name} is saved.", saved
+            )
 
     def _do(
         self, doing: str, work: Callable[[], object], note: str, then: Callable[[Trouble | None], None] | None = None
@@ -176,8 +200,16 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
 
         self._session.ask(doing, work, done)
 
-    def _empty(self) -> dict[str, str]:
-        return {"name": "", "engine": next(iter(self._session.ops.instances.engines())), "address": ""}
+
+def _told(one: Instance, able: Capabilities) -> list[str]:
+    """Say who is asked as, and the options that were given, but for those that a warning speaks of."""
+    told = [f"as {one.login or 'the service user'}"] if able.login else []
+    for option in able.options:
+        value = one.options.get(option.key, option.default)
+        if value != option.default and value not in option.warnings:
+            said = option.choices.get(value, value) if isinstance(value, str) else f"{value:g}"
+            told.append(f"{option.title}: {said}")
+    return told
 
 
 def _about(engine: str) -> tuple[str, str, str]:

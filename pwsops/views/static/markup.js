@@ -12,8 +12,10 @@ function focused(node) {
 
 // What somebody types is theirs until they leave the field, and until the server has heard of it; everything else is
 // as the server says.
-function values(node, held) {
+function values(node, held, drawn = false) {
   if (held(node)) { return }
+  // What is typed into it is never sent back; the page only says whether the server still holds any.
+  if (drawn && node.type === "password" && node.hasAttribute("data-empty")) { node.value = "" }
   if (node.type === "checkbox" || node.type === "radio") {
     node.checked = node.hasAttribute("checked")
   } else if (node.tagName === "SELECT") {
@@ -56,7 +58,7 @@ function morph(before, after, held) {
       const asks = node.hasAttribute("autofocus") && !there.hasAttribute("autofocus")
       attributes(there, node)
       morph(there, node, held)
-      values(there, held)
+      values(there, held, true)
       if (asks) { there.focus() }
     } else if (there.data !== node.data) {
       there.data = node.data

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pwsops.engines.options import Option, OptionKind, checked
+from pwsops.engines.options import Option, OptionKind, checked, warnings
 from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import InvalidInput
 
@@ -33,7 +33,7 @@ def test_a_value_that_cannot_be_one_is_refused_with_the_form_that_can(key: str, 
 
 
 def test_any_number_will_do_where_there_are_no_bounds() -> None:
-    free = Option(key="n", meaning="", kind=OptionKind.NUMBER)
+    free = Option(key="n", title="N", meaning="", kind=OptionKind.NUMBER)
     assert checked({"n": -1.5}, [free], engine="x") == {"n": -1.5}
     with pytest.raises(InvalidInput) as refusal:
         checked({"n": "many"}, [free], engine="x")
@@ -43,7 +43,19 @@ def test_any_number_will_do_where_there_are_no_bounds() -> None:
 def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(InvalidInput, match="'colour'") as refusal:
         checked({"colour": "blue"}, OPTIONS, engine="sqlserver")
-    assert "driver, encrypt" in refusal.value.hint
+    assert "encrypt, trust_server_certificate" in refusal.value.hint
     with pytest.raises(InvalidInput) as refusal:
         checked({"colour": "blue"}, (), engine="sqlite")
     assert "knows none" in refusal.value.hint
+
+
+def test_what_is_dangerous_is_warned_of_and_nothing_else() -> None:
+    assert warnings({"encrypt": "strict", "trust_server_certificate": False, "driver": "x"}, OPTIONS) == []
+    told = warnings({"encrypt": "no", "trust_server_certificate": True}, OPTIONS)
+    assert [warning[:20] for warning in told] == ["Whoever is between h"] * 2
+    assert len(set(told)) == 2
+
+
+def test_every_default_is_one_that_may_be_given() -> None:
+    defaults = {option.key: option.default for option in OPTIONS}
+    assert checked(defaults, OPTIONS, engine="sqlserver")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from pwsops.engines.base import MissingRight
+from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import EngineError
 from pwsops.views.app import Frame
 from pwsops.views.markup import Markup
@@ -16,6 +17,7 @@ from pwsops.views.nav import SETTINGS
 from pwsops.views.pages.settings import as_settings, as_text
 from pwsops.views.session import Session
 from pwsops.views.store import Store
+from tests.fake_engine import FakeServer
 from tests.homes import Home
 
 HOSTILE = "<script>alert(1)</script>"
@@ -235,10 +237,160 @@ def test_what_is_refused_while_adding_is_said_there_and_nothing_is_lost(page: Pa
     assert (page.shown("name"), page.shown("address")) == ("srv", "there")
     page.type("name", "other")
     assert "exists already" not in page.text()
-    page.click("leave-adding")
+    page.click("leave-instance")
     assert 'data-field="address"' not in page.html()
     page.click("add-instance")
     assert page.shown("name") == ""
+
+
+SECRET = "pa55 <wörd>"
+
+
+@pytest.fixture
+def server(home: Home) -> FakeServer:
+    """An engine that knows logins and SQL Server's options."""
+    home.server.login = True
+    home.server.options = OPTIONS
+    return home.server
+
+
+def fill(page: Page, **values: str | bool) -> None:
+    for field, value in values.items():
+        page.type(field.replace("option_", "option-"), value)
+
+
+def test_what_an_engine_cannot_do_is_not_offered(page: Page, server: FakeServer) -> None:
+    page.click("add-instance")
+    fill(page, engine="sqlite")
+    for field in ("login", "password", "option-encrypt"):
+        assert f'data-field="{field}"' not in page.html()
+    fill(page, engine="fake")
+    for field in ("login", "password", "option-encrypt", "option-trust_server_certificate", "option-driver"):
+        assert f'data-field="{field}"' in page.html()
+
+
+def test_an_instance_is_added_with_login_and_options(page: Page, server: FakeServer, home: Home) -> None:
+    page.click("add-instance")
+    fill(page, name="sql", engine="fake", address="db1", login="ops", password=SECRET, option_encrypt="strict")
+    fill(page, option_trust_server_certificate=True, option_login_timeout_s="20")
+    assert "can pretend to be it" in page.text()
+    page.click("save-instance")
+    added = home.core.instance("sql")
+    assert (added.login, added.password) == ("ops", SECRET)
+    assert added.options == {"encrypt": "strict", "trust_server_certificate": True, "login_timeout_s": 20.0}
+    told = page.text()
+    assert "as ops Encryption: strict: SQL Server 2022 and newer Login timeout in seconds: 20" in told
+    assert "can pretend to be it" in told
+
+
+def test_no_page_ever_holds_a_password(page: Page, server: FakeServer, home: Home) -> None:
+    frames: list[str] = []
+
+    def look() -> None:
+        frames.append(page.html())
+
+    page.session.on_change = lambda: (page.frame.refresh(), look())[1]
+    page.click("add-instance")
+    fill(page, name="sql", engine="fake", address="db1", login="ops", password=SECRET)
+    look()
+    server.probe_error = lambda instance: EngineError("Login failed.", hint="Look.")
+    page.click("save-instance")
+    look()
+    fill(page, password=SECRET)
+    server.probe_error = lambda instance: None
+    page.click("save-instance")
+    page.click("edit-instance", "sql")
+    fill(page, password=SECRET)
+    look()
+    assert len(frames) > 5
+    assert not any("pa55" in frame for frame in frames)
+    assert "pa55" not in repr(page.session.snapshot)
+
+
+def test_a_password_is_forgotten_as_soon_as_it_was_tried(page: Page, server: FakeServer, home: Home) -> None:
+    page.click("add-instance")
+    fill(page, name="sql", engine="fake", address="db1", login="ops", password=SECRET)
+    assert "data-empty" not in page.field("password")
+    server.probe_error = lambda instance: EngineError("Login failed.", hint="Look at the password.")
+    page.click("save-instance")
+    assert "Login failed. Look at the password." in page.text()
+    assert "data-empty" in page.field("password")
+    page.click("save-instance")
+    assert "Give the password of this login." in page.field("password")
+    assert page.shown("login") == "ops"
+
+
+def test_half_of_the_login_data_is_said_beside_its_field(page: Page, server: FakeServer) -> None:
+    page.click("add-instance")
+    fill(page, name="sql", engine="fake", address="db1", password="x", option_login_timeout_s="0")
+    page.click("save-instance")
+    assert "Say whose password it is" in page.field("login")
+    assert "Give a number from 1 to 300." in page.field("option-login_timeout_s")
+
+
+def test_an_instance_is_edited_and_keeps_what_is_not_changed(page: Page, server: FakeServer, home: Home) -> None:
+    options = {"encrypt": "strict", "driver": "FreeTDS"}
+    home.ops.instances.add("sql", engine="fake", address="db1", login="ops", password=SECRET, options=options)
+    page.look_again()
+    page.click("edit-instance", "sql")
+    assert page.session.nav.search() == "?page=settings&instance=sql&view=edit"
+    assert 'data-field="name"' not in page.html()
+    assert (page.shown("address"), page.shown("login"), page.shown("option-encrypt")) == ("db1", "ops", "strict")
+    assert "the one it has stays" in page.field("password")
+    fill(page, address="db2", option_driver="")
+    page.click("save-instance")
+    kept = home.core.instance("sql")
+    assert (kept.address, kept.login, kept.password) == ("db2", "ops", SECRET)
+    assert kept.options == {"encrypt": "strict"}
+    assert home.ops.audit.list(limit=1)[0].detail == "address from db1 to db2; driver from FreeTDS to the default"
+    assert "sql is saved." in page.text()
+
+
+def test_an_expired_password_is_replaced_and_the_server_asked_anew(page: Page, server: FakeServer, home: Home) -> None:
+    home.ops.instances.add("sql", engine="fake", address="db1", login="ops", password="old")
+    expired = EngineError("The password has expired.", hint="Change it.")
+    server.probe_error = lambda instance: expired if instance.password == "old" else None
+    page.look_again()
+    assert "The password has expired." in page.text()
+    page.click("edit-instance", "sql")
+    fill(page, password="new")
+    page.click("save-instance")
+    assert home.core.instance("sql").password == "new"
+    assert "The password has expired." not in page.text()
+
+
+def test_another_login_wants_its_password_and_none_takes_it_away(page: Page, server: FakeServer, home: Home) -> None:
+    home.ops.instances.add("sql", engine="fake", address="db1", login="ops", password=SECRET)
+    page.look_again()
+    page.click("edit-instance", "sql")
+    fill(page, login="dba")
+    page.click("save-instance")
+    assert "Give the password of this login." in page.field("password")
+    fill(page, login="")
+    page.click("save-instance")
+    assert home.core.instance("sql").password is None
+    assert "as the service user" in page.text()
+
+
+def test_of_two_who_edit_an_instance_the_second_is_told(page: Page, server: FakeServer, home: Home) -> None:
+    page.click("edit-instance", "srv")
+    home.ops.instances.edit("srv", address="theirs")
+    page.look_again()
+    fill(page, address="mine")
+    page.click("save-instance")
+    assert "was saved or removed by somebody else" in page.text()
+    page.click("leave-instance")
+    page.click("edit-instance", "srv")
+    assert page.shown("address") == "theirs"
+
+
+def test_an_instance_that_is_gone_is_not_edited(page: Page) -> None:
+    page.session.nav.go(page=SETTINGS, view="edit", instance=HOSTILE)
+    assert 'data-field="address"' not in page.html()
+    page.click("edit-instance", "srv")
+    for field, value in (("name", "x"), ("engine", "sqlite"), ("option-colour", "blue"), ("address", True)):
+        page._piece("instances-title").take({"field": field, "key": "", "value": value})
+    assert page.shown("address") == "nowhere"
 
 
 def test_an_instance_is_removed_after_a_yes(page: Page, home: Home) -> None:
