@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
+from pwsops.engines.base import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
 from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute
 from pwsops.rules.model import Unit
 
+NAMED = "named"
+"""Who takes the backup: a login of the profile's own. Otherwise it is whoever the instance is asked as."""
 WITHIN_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
 STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
     1: ("name", "instance", "databases", "directory"),
     2: ("every", "at", "between_from", "between_to", "month_day", "start", "until", "timezone", "schedule"),
-    3: ("renew_day", "time_limit_h", "note"),
+    3: ("renew_day", "time_limit_h", "login", "password", "note"),
 }
 """Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
 _RECOMMENDED = {"every": "1", "unit": "h", "between_from": "", "between_to": "", "incremental": True, "renew": "weekly"}
@@ -36,6 +39,8 @@ class Draft:
         Fields that somebody has been at, and whether saving was tried: before that, an empty field is no mistake.
     diagnosis
         Of a profile that was switched off.
+    able
+        What the chosen instance can do.
     """
 
     def __init__(self, profile: BackupProfile, original: BackupProfile | None = None, *, tripped: bool = False) -> None:
@@ -47,6 +52,7 @@ class Draft:
         self.touched: set[str] = set()
         self.pressed = False
         self.diagnosis: Diagnosis | None = None
+        self.able = Capabilities()
 
     def set(self, field: str, key: str, value: str | bool) -> None:
         """Take what was typed or ticked; `key` says which box of several. What no form has is passed over."""
@@ -89,13 +95,43 @@ class Draft:
             found["directory"] = "Name a directory on the database server."
         elif not is_absolute(directory):
             found["directory"] = ABSOLUTE_HINT
+        found |= self._login_problems()
         if not found:
             try:
                 self._built().check()
             except InvalidInput as error:
-                where = "name" if "name" in error.message.partition(": it has a ")[2][:5] else "schedule"
+                what = error.message.partition(": it has a ")[2].partition(" ")[0]
+                where = what if what in ("name", "login") else "schedule"
                 found[where] = f"{error.message} {error.hint}"
         return found
+
+    @property
+    def named(self) -> bool:
+        """Whether the profile has a login of its own."""
+        return self.able.login and self.text["who"] == NAMED
+
+    @property
+    def keeps_password(self) -> bool:
+        """Whether the login has a password already, which stays unless another is typed."""
+        return self.original is not None and bool(self.original.login) and self.original.login == self.login
+
+    def password(self) -> str | None:
+        """Give the new password of the login; None: there is none, or it stays the one it is."""
+        return (str(self.text["password"]) or None) if self.named else None
+
+    @property
+    def login(self) -> str:
+        """The profile's own login; empty where it has none."""
+        return str(self.text["login"]).strip() if self.named else ""
+
+    def _login_problems(self) -> dict[str, str]:
+        if not self.named:
+            return {}
+        if not self.login:
+            return {"login": "Say who takes the backup."}
+        if not self.text["password"] and not self.keeps_password:
+            return {"password": "Give the password of this login."}
+        return {}
 
     def profile(self) -> BackupProfile:
         """Give the profile that is meant; raises `InvalidInput` for the first thing that cannot be read."""
@@ -123,7 +159,8 @@ class Draft:
     def changed(self) -> bool:
         """Whether anything differs from the stored profile."""
         try:
-            return self.original is None or self.profile().fields() != self.original.fields()
+            same = self.original is not None and self.profile().fields() == self.original.fields()
+            return not same or self.password() is not None
         except InvalidInput:
             return True
 
@@ -164,6 +201,7 @@ class Draft:
             "incremental": text["incremental"],
             "renew_full": self._renewal(read),
             "timestamp": text["timestamp"],
+            "login": self.login,
             "active": text["active"],
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
@@ -213,6 +251,9 @@ def _as_text(profile: BackupProfile) -> dict[str, Any]:
         "renew_weekday": day if period == "weekly" and day else "sun",
         "renew_day": day if period == "monthly" and day else "1",
         "timestamp": profile.timestamp,
+        "who": NAMED if profile.login else "",
+        "login": profile.login,
+        "password": "",
         "active": profile.active,
         "time_limit_h": f"{limit:g}",
         "note": "",

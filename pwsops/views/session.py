@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bokeh.document import Document
 
+from pwsops.engines.base import Capabilities
 from pwsops.rules.model import BackupKind
 from pwsops.views.draft import Draft
 from pwsops.views.nav import RUN, RUNS, Nav
@@ -64,6 +65,13 @@ class Session:
     def changed(self) -> None:
         """Redraw the page."""
         self.on_change()
+
+    def able(self, instance: str) -> tuple[Capabilities, str]:
+        """Say what an instance can do, and which login it is asked as: empty for the service user. Reaches nobody."""
+        found = next((one for one in self.ops.instances.list() if one.name == instance), None)
+        if found is None:
+            return Capabilities(), ""
+        return self.ops.instances.offers(found.engine), found.login or ""
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""

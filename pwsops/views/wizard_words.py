@@ -94,7 +94,8 @@ def sentence(draft: Draft, profile: BackupProfile | None) -> str:
     where = str(draft.text["directory"]).strip()
     what = f"Backs up {words.listed(draft.databases)}" if draft.databases else "Runs"
     into = f" into {where}" if where else ""
+    who = f" as {draft.login}" if draft.login else ""
     when = profile.summary() if profile else "by a schedule that cannot be read yet"
     files = "a new file each run" if draft.text["timestamp"] else "the last file is overwritten"
     state = "It starts as soon as it is saved" if draft.text["active"] else "It stays inactive until it is activated"
-    return f"{what}{into}{',' if draft.databases else ''} {when}; {files}. {state}."
+    return f"{what}{who}{into}{',' if draft.databases else ''} {when}; {files}. {state}."

@@ -45,6 +45,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._planned: tuple[object, plans.Days | None] = (None, None)
         self._trouble: Trouble | None = None
         self._saving = False
+        self._asked_as = ""
         self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
 
@@ -61,6 +62,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if not draft.text["instance"] and "instance" not in draft.touched and len(instances) == 1:
             # Also where the only one was added a moment ago.
             draft.text["instance"] = instances[0]
+        draft.able, self._asked_as = self._session.able(str(draft.text["instance"]))
         self._check_directory(draft)
         self._show_form(draft)
         self._show_plan(draft)
@@ -111,11 +113,13 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             trouble=self._trouble,
             instances=snapshot.instances,
             databases=wizard_words.databases(draft, snapshot),
+            awaited=draft.text["instance"] in snapshot.awaited,
             instance_trouble=wizard_words.instance_trouble(draft, snapshot),
             directory=wizard_words.directory(self._directory[1]),
             entries=self._entries,
             causes=wizard_words.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=wizard_words.zones(),
+            asked_as=self._asked_as,
             now=snapshot.at,
             zone=snapshot.zone,
         )
@@ -243,14 +247,16 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if self._saving or problems or self._unamended(draft):
             self.refresh()
             return
-        ops, before, profile = self._session.ops, draft.original, draft.profile()
+        ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
+        draft.text["password"] = ""
         self._saving, self._trouble = True, None
         self.refresh()
 
         def save() -> ProfileView:
             if before is None:
-                return ops.profiles.create(profile)
-            return ops.profiles.save(before.name, profile, note=str(draft.text["note"]).strip(), seen=before)
+                return ops.profiles.create(profile, password=password)
+            note = str(draft.text["note"]).strip()
+            return ops.profiles.save(before.name, profile, note=note, seen=before, password=password)
 
         self._session.ask("Saving the profile", save, self._saved)
 

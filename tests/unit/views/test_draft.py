@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pwsops.engines.base import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.profile import BackupProfile
 from pwsops.views.draft import Draft
@@ -162,3 +163,45 @@ def test_a_draft_that_cannot_be_read_counts_as_changed() -> None:
     assert typed(Draft(profile, profile), every="x").changed
     assert not Draft(profile, profile).changed
     assert typed(Draft(profile, profile), name="Other").changed
+
+
+# Who takes the backup
+
+
+def able(draft: Draft) -> Draft:
+    draft.able = Capabilities(login=True)
+    return draft
+
+
+def test_a_named_user_takes_the_backup_where_the_engine_knows_logins() -> None:
+    draft = typed(able(Draft(make())), who="named", login=" backup ", password=" x ")
+    assert (draft.profile().login, draft.password()) == ("backup", " x ")
+    draft.able = Capabilities()
+    assert (draft.profile().login, draft.password(), draft.problems()) == ("", None, {})
+
+
+def test_without_a_named_user_what_was_typed_for_one_means_nothing() -> None:
+    draft = typed(able(Draft(make())), who="named", login="backup", password="x")
+    typed(draft, who="")
+    assert (draft.profile().login, draft.password(), draft.problems()) == ("", None, {})
+
+
+def test_a_named_user_needs_a_name_and_a_password() -> None:
+    draft = typed(able(Draft(make())), who="named")
+    assert draft.problems().keys() == {"login"}
+    typed(draft, login="backup")
+    assert draft.problems().keys() == {"password"}
+    typed(draft, password="x")
+    assert draft.problems() == {}
+    typed(draft, login="b" * 129)
+    assert draft.problems().keys() == {"login"}
+
+
+def test_a_password_that_is_kept_stays_until_another_is_typed() -> None:
+    stored = make(login="backup")
+    draft = able(Draft(stored, stored))
+    assert (draft.keeps_password, draft.password(), draft.problems(), draft.changed) == (True, None, {}, False)
+    typed(draft, password="new")
+    assert (draft.password(), draft.changed) == ("new", True)
+    typed(draft, password="", login="other")
+    assert draft.problems().keys() == {"password"}

@@ -266,3 +266,61 @@ def test_an_unchanged_profile_shows_the_runs_as_they_really_come(home: Home, wiz
     assert "none of them full" in shown.plan
     shown.type(every="2")
     assert "1 of them full" in shown.plan
+
+
+# Who takes the backup
+
+
+def test_an_engine_without_logins_asks_for_none(wizard: Open) -> None:
+    assert "Who takes the backup" not in wizard(step=3).form
+
+
+def test_a_named_user_is_given_with_a_password_that_no_page_holds(home: Home, wizard: Open) -> None:
+    home.server.login = True
+    shown = wizard(step=3)
+    shown.fill(who="named")
+    shown.press("save")
+    assert "Say who takes the backup." in shown.form
+    shown.type(login="backup")
+    assert "Give the password of this login." in shown.form
+    shown.type(password="pa55 word")
+    assert "pa55" not in shown.form + shown.plan
+    assert "as backup into /media" in shown.plan
+    shown.press("save")
+    assert home.ops.profiles.get("New one").login == "backup"
+    home.server.opened_as.clear()
+    home.run("New one")
+    assert home.server.opened_as == [("backup", "pa55 word")]
+
+
+def test_an_edit_says_that_a_password_is_kept_and_lets_it_be_replaced(home: Home, wizard: Open) -> None:
+    home.server.login = True
+    home.ops.profiles.create(home.profile(login="backup"), password="old")
+    shown = wizard(profile="p", step=3)
+    assert "the one that is kept stays" in shown.form
+    shown.type(time_limit_h="2")
+    shown.press("save")
+    shown = wizard(profile="p", step=3)
+    shown.type(password="new")
+    shown.press("save")
+    home.server.opened_as.clear()
+    home.run()
+    assert home.server.opened_as == [("backup", "new")]
+
+
+def test_a_password_is_forgotten_when_saving_was_tried(home: Home, wizard: Open) -> None:
+    home.server.login = True
+    shown = wizard(step=3)
+    shown.fill(who="named", login="backup", password="x")
+    home.server.databases_error = EngineError("Login failed.", hint="Look at the password.")
+    shown.press("save")
+    assert "Login failed." in shown.form
+    assert "data-empty" in shown.form
+    assert "Give the password of this login." in shown.form
+
+
+def test_the_instance_s_own_login_is_named_where_it_has_one(home: Home, wizard: Open) -> None:
+    home.server.login = True
+    assert ">the service user<" in wizard(step=3).form
+    home.ops.instances.edit("srv", login="ops", password="x")
+    assert ">ops, as the instance is asked<" in wizard(step=3).form
