@@ -8,10 +8,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clocks import ManualClock
+from tests.contract.tally import tally
 
 # The machine is shared and slow at times: what a property needs is examples, not speed.
 settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests of the contract suite each engine passed; here, as workers' reports come to this process."""
+    for line in tally(terminalreporter.stats):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
