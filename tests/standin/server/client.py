@@ -16,8 +16,10 @@ class Reply:
 
     said: list[Said] = field(default_factory=list)
     columns: Sequence[Column] = ()
+    values: list[tuple[Value, ...]] = field(default_factory=list)
+    """The rows of all results."""
     rows: list[dict[str, Value]] = field(default_factory=list)
-    """Of all results, each by the names of its columns."""
+    """The same, each by the names of its columns."""
     cut: bool = False
 
     @property
@@ -28,10 +30,6 @@ class Reply:
     @property
     def errors(self) -> list[int]:
         return [one.number for one in self.said if one.severity > 10]
-
-    @property
-    def values(self) -> list[tuple[Value, ...]]:
-        return [tuple(row.values()) for row in self.rows]
 
 
 class Client:
@@ -54,11 +52,16 @@ class Client:
             elif isinstance(event, Columns):
                 reply.columns = event.columns
             elif isinstance(event, Row):
+                reply.values.append(tuple(event.values))
                 names = [column.name for column in reply.columns]
                 reply.rows.append(dict(zip(names, event.values, strict=True)))
             elif isinstance(event, Cut):
                 reply.cut = True
         return reply
+
+    def close(self) -> None:
+        """Go away."""
+        self.session.close()
 
     def done(self, batch: str, *parameters: Value) -> Reply:
         """Send a batch that is to succeed."""

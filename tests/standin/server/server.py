@@ -25,7 +25,7 @@ from tests.standin.server.session import ScriptedSession
 SYSTEM = ("master", "tempdb", "model", "msdb")
 FIRST_SESSION = 51
 PRODUCTS = {13: "2016", 14: "2017", 15: "2019", 16: "2022", 17: "2025"}
-SA_PASSWORD = "Strong!Passw0rd"
+SA_PASSWORD = "secret"
 
 
 @dataclass

@@ -168,8 +168,8 @@ def _moment(value: datetime, style: int) -> str:
         return value.isoformat(timespec="milliseconds")
     if style == 112:
         return f"{value:%Y%m%d}"
-    zone = f" {value:%z}"[:4] + f":{value:%z}"[-2:].rjust(3, ":") if value.tzinfo else ""
-    return f"{value:%Y-%m-%d %H:%M:%S.%f}0{zone}"
+    offset = value.isoformat()[-6:] if value.tzinfo else ""
+    return f"{value:%Y-%m-%d %H:%M:%S.%f}0 {offset}".rstrip()
 
 
 def sort_key(value: Value) -> tuple[bool, object]:
