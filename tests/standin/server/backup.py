@@ -40,12 +40,20 @@ def _perform(context: Context, statement: Backup) -> Generator[Event]:
         job.begin()
     try:
         with running(context, statement.title, database.database_id) as request:
-            others = 3 + len(job.files) - 1
-            yield from percentages(context, request, statement.stats, others)
+            yield from _warning(context, statement)
+            yield from percentages(context, request, statement.stats, len(job.shown) + 2)
             yield from job.end()
         yield Done()
     finally:
         database.busy = ""
+
+
+def _warning(context: Context, statement: Backup) -> Generator[Said]:
+    """Warn of a certificate whose private key nobody has saved."""
+    if statement.encryption is not None:
+        certificate = context.server.certificates[statement.encryption.certificate]
+        if certificate.key_backed_up_at is None:
+            yield said(33091)
 
 
 @dataclass
@@ -63,7 +71,6 @@ class _Job:
         self.database.busy = self.statement.title
         self.started_at = self.context.server.clock.now().replace(microsecond=0)
         self.checkpoint_lsn = self.database.next_lsn()
-        self.files = [] if self.statement.log else list(self.database.files)
         self.content = self._content()
         self.last_lsn = self.database.next_lsn()
         for path, media in zip(self.paths, self.families, strict=True):
@@ -75,6 +82,11 @@ class _Job:
             media.sets.append(None)
             self._write(path, media, HEADER_BYTES)
         self.position = len(self.families[0].sets)
+
+    @property
+    def shown(self) -> list[str]:
+        """The data files that are named among the messages: a log backup has none."""
+        return [] if self.statement.log else [file.name for file in self.database.files if file.kind == "ROWS"]
 
     def _content(self) -> Content | Sequence[Change]:
         if self.statement.log:
@@ -100,8 +112,7 @@ class _Job:
         if database.damaged_page is not None and statement.checksum and not statement.log:
             raise refuse(3043, database.name, 1, database.damaged_page, database.files[0].path)
         stored = self._stored()
-        shown = [file.name for file in database.files if file.kind == "ROWS"][: len(self.files) or 0]
-        for name in shown:
+        for name in self.shown:
             yield said(4035, stored.pages, database.name, name, self.position)
         yield from last_percentage(self.context, statement.stats)
         yield said(4035, 2, database.name, database.files[-1].name, self.position)

@@ -66,6 +66,9 @@ def _check_count(path: str, media: Media, provided: int) -> None:
 
 
 def _check_use(context: Context, statement: Backup, path: str, media: Media) -> None:
+    wanted = context.optional(statement.media_name)
+    if wanted is not None and wanted != media.name:
+        raise refuse(4037, wanted, media.name or "", path)
     if statement.init:
         if not statement.skip:
             _check_expiry(context, path, media)
