@@ -27,10 +27,14 @@ class Driver:
 
     def string(self, stand_in: StandIn, user: str = "sa", password: str = "secret", **options: str) -> str:
         """Write a connection string; `options` go in as they are. By default it trusts and does not encrypt."""
+        return self.string_for(stand_in.address, user, password, **options)
+
+    def string_for(self, address: str, user: str, password: str, **options: str) -> str:
+        """Write a connection string for an address, `host,port`."""
         if self.is_microsofts:
-            known = {"SERVER": stand_in.address, "Encrypt": "no", "TrustServerCertificate": "yes"}
+            known = {"SERVER": address, "Encrypt": "no", "TrustServerCertificate": "yes"}
         else:
-            host, port = stand_in.address.split(",")
+            host, port = address.split(",")
             known = {"SERVER": host, "PORT": port, "TDS_Version": "7.4"}
         words = {"DRIVER": f"{{{self.path}}}", **known, "UID": user, "PWD": password, **options}
         # FreeTDS wants a semicolon after the last brace as well, or takes the brace for a part of the value.
