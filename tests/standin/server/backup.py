@@ -45,6 +45,7 @@ def _perform(context: Context, statement: Backup) -> Generator[Event]:
             yield from job.end()
         yield Done()
     finally:
+        job.close()
         database.busy = ""
 
 
@@ -81,7 +82,12 @@ class _Job:
                 media.encrypted = self.statement.encryption is not None
             media.sets.append(None)
             self._write(path, media, HEADER_BYTES)
+        self.context.server.files.opened.update(self.paths)
         self.position = len(self.families[0].sets)
+
+    def close(self) -> None:
+        """Let others open the files again."""
+        self.context.server.files.opened.difference_update(self.paths)
 
     @property
     def shown(self) -> list[str]:
@@ -117,6 +123,7 @@ class _Job:
         yield from last_percentage(self.context, statement.stats)
         yield said(4035, 2, database.name, database.files[-1].name, self.position)
         with self.context.server.lock:
+            self.close()
             self._commit(stored)
         rate = stored.size_bytes / 1024 / 1024
         yield said(3014, statement.title, stored.pages + 2, 1.0, rate)
@@ -193,7 +200,7 @@ class _Job:
             self._move_chain(stored)
         if database.log_backed_up_to is None and stored.kind == "D" and database.recovery_model != "SIMPLE":
             database.log_backed_up_to = stored.checkpoint_lsn
-        self.context.server.history.remember_backup(stored, self.families[0], self.paths)
+        self.context.server.history.remember_backup(stored, self.families, self.paths)
 
     def _move_chain(self, stored: StoredSet) -> None:
         database = self.database

@@ -59,7 +59,7 @@ def _partitions(context: Context, database: Database) -> Iterator[Record]:
 @view("sys.database_files", FILE_COLUMNS)
 def _files(context: Context, database: Database) -> Iterator[Record]:
     for file in database.files:
-        yield file_record(context, database, file)  # type: ignore[misc]
+        yield file_record(context, database, file)
 
 
 @view(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.standin.events import Value
 from tests.standin.server.aggregates import AGGREGATES, aggregate
@@ -202,7 +202,8 @@ def _arithmetic(operator: str, left: Value, right: Value) -> Value:
     first, second = _number(left), _number(right)
     if isinstance(first, float) or isinstance(second, float):
         first, second = float(first), float(second)
-    return _calculate(operator, first, second)
+    result: Value = _calculate(operator, first, second)
+    return result
 
 
 def _number(value: Value) -> int | float | Decimal:
@@ -211,7 +212,7 @@ def _number(value: Value) -> int | float | Decimal:
     return value if isinstance(value, (int, float, Decimal)) else int(str(value))
 
 
-def _calculate(operator: str, left, right) -> Value:  # type: ignore[no-untyped-def]
+def _calculate(operator: str, left: Any, right: Any) -> Any:
     if operator in "/%" and right == 0:
         raise refuse(8134)
     match operator:

@@ -53,6 +53,8 @@ class Files:
     """Directories and files that the service account may not touch (5)."""
     locked: set[str] = field(default_factory=set)
     """Files that another process holds open (32)."""
+    opened: set[str] = field(default_factory=set)
+    """Media that a backup is being written to: nobody else may open them (32)."""
     _files: dict[str, File] = field(default_factory=dict)
     _directories: dict[str, str] = field(default_factory=dict)
 
@@ -173,7 +175,7 @@ class Files:
     def _check_free_to_use(self, path: str) -> None:
         if self.is_denied(path):
             raise OsError(5)
-        if any(self.key(one) == self.key(path) for one in self.locked):
+        if any(self.key(one) == self.key(path) for one in self.locked | self.opened):
             raise OsError(32)
 
     def is_denied(self, path: str) -> bool:

@@ -216,5 +216,5 @@ def _date_part(context: Context, part: str, when: Value) -> Value:
              "mi": "minute", "n": "minute", "ss": "second", "s": "second"}  # fmt: skip
     name = names.get(part, part)
     if name in ("weekday", "dw"):
-        return moment.isoweekday() % 7 + 1
+        return int(moment.isoweekday() % 7 + 1)
     return int(getattr(moment, name))

@@ -14,7 +14,7 @@ class MediaSetRecord:
     """A media set and the files of its families, in their order."""
 
     media_set_id: int
-    media: Media
+    families: Sequence[Media]
     paths: Sequence[str]
 
 
@@ -51,11 +51,11 @@ class History:
     media_sets: list[MediaSetRecord] = field(default_factory=list)
     _last_id: int = 0
 
-    def remember_backup(self, stored: StoredSet, media: Media, paths: Sequence[str]) -> BackupRecord:
+    def remember_backup(self, stored: StoredSet, families: Sequence[Media], paths: Sequence[str]) -> BackupRecord:
         """Write the rows of a backup that has ended well."""
-        media_set = next((one for one in self.media_sets if one.media.set_guid == media.set_guid), None)
+        media_set = next((one for one in self.media_sets if one.families[0].set_guid == families[0].set_guid), None)
         if media_set is None:
-            media_set = MediaSetRecord(media_set_id=self._next_id(), media=media, paths=tuple(paths))
+            media_set = MediaSetRecord(media_set_id=self._next_id(), families=families, paths=tuple(paths))
             self.media_sets.append(media_set)
         record = BackupRecord(backup_set_id=self._next_id(), media_set=media_set, stored=stored)
         self.backups.append(record)

@@ -17,6 +17,8 @@ from tests.standin.server.values import columns
 # How the server names these statements when they fail.
 FAILING = {"VERIFYONLY": "VERIFY DATABASE", "FILELISTONLY": "RESTORE FILELIST"}
 KINDS = {"D": (1, "Database"), "L": (2, "Transaction Log"), "I": (5, "Database Differential")}
+# The requests view shows sixteen characters of it.
+VERIFY_COMMAND = "RESTORE VERIFYON"
 SOFTWARE_VENDOR = 4608
 DISK = 2
 INCOMPLETE = "*** INCOMPLETE ***"
@@ -77,7 +79,7 @@ def _verify(context: Context, statement: Inspect) -> Generator[Event]:
     check_certificates(context, stored)
     if statement.checksum and not stored.checksums:
         raise refuse(3187)
-    with running(context, "RESTORE VERIFYONLY", 1) as request:
+    with running(context, VERIFY_COMMAND, 1) as request:
         yield from percentages(context, request, statement.stats, 2)
         check_readable(paths, families, stored)
         yield from last_percentage(context, statement.stats)
@@ -99,6 +101,8 @@ def _header(context: Context, statement: Inspect) -> Generator[Event]:
     media = open_families(context, [path], all_of_them=False)[0]
     if media.sets == [None]:
         raise refuse(3256, path)
+    if statement.file is not None and not 1 <= statement.file <= len(media.sets):
+        raise refuse(4038, statement.file, path)
     yield Columns(columns=HEADER)
     count = 0
     for position, stored in enumerate(media.sets, start=1):

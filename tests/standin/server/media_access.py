@@ -12,10 +12,14 @@ from tests.standin.server.media import Media, StoredSet
 from tests.standin.server.messages import os_error, refuse
 from tests.standin.server.statements import Backup
 
+LONGEST_DEVICE = 259
+
 
 def prepare(context: Context, statement: Backup, paths: Sequence[str]) -> list[Media]:
     """Give the families to write into, as they are or new; nothing is written yet."""
     for path in paths:
+        if len(path) > LONGEST_DEVICE:
+            raise refuse(3057, LONGEST_DEVICE)
         try:
             context.server.files.check_writable(path)
         except OsError as error:

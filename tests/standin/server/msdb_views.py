@@ -36,7 +36,7 @@ VIRTUAL_DEVICE = 7
 )
 def _backup_sets(context: Context, _: Database) -> Iterator[Record]:
     for record in context.server.history.backups:
-        yield _what(context, record) | _lsns(record) | _flags(record)
+        yield {**_what(context, record), **_lsns(record), **_flags(record)}
 
 
 def _what(context: Context, record: BackupRecord) -> Record:
@@ -67,7 +67,8 @@ def _lsns(record: BackupRecord) -> Record:
         "first_lsn": one.first_lsn, "last_lsn": one.last_lsn, "checkpoint_lsn": one.checkpoint_lsn,
         "database_backup_lsn": one.database_backup_lsn, "family_guid": one.family,
         "first_recovery_fork_guid": one.fork, "last_recovery_fork_guid": one.fork,
-        "differential_base_lsn": base and base.first_lsn, "differential_base_guid": base and base.guid,
+        "differential_base_lsn": base.first_lsn if base else None,
+        "differential_base_guid": base.guid if base else None,
     }  # fmt: skip
 
 
@@ -90,9 +91,11 @@ def _flags(record: BackupRecord) -> Record:
 def _media_sets(context: Context, _: Database) -> Iterator[Record]:
     for one in context.server.history.media_sets:
         yield {
-            "media_set_id": one.media_set_id, "media_uuid": one.media.set_guid, "media_family_count": len(one.paths),
-            "name": one.media.name, "software_name": "Microsoft SQL Server", "mirror_count": 1,
-            "is_password_protected": False, "is_compressed": False, "is_encrypted": one.media.encrypted,
+            "media_set_id": one.media_set_id, "media_uuid": one.families[0].set_guid,
+            "media_family_count": len(one.paths),
+            "name": one.families[0].name, "software_name": "Microsoft SQL Server", "mirror_count": 1,
+            "is_password_protected": False, "is_compressed": False,
+            "is_encrypted": one.families[0].encrypted,
         }  # fmt: skip
 
 
@@ -106,7 +109,7 @@ def _families(context: Context, _: Database) -> Iterator[Record]:
         for number, path in enumerate(one.paths, start=1):
             yield {
                 "media_set_id": one.media_set_id, "family_sequence_number": number,
-                "media_family_id": one.media.family_guid if number == one.media.number else None, "media_count": 1,
+                "media_family_id": one.families[number - 1].family_guid, "media_count": 1,
                 "physical_device_name": path, "device_type": VIRTUAL_DEVICE if path.startswith("{") else DISK_DEVICE,
                 "mirror": 0,
             }  # fmt: skip

@@ -36,5 +36,6 @@ def take_snapshot(server: ScriptedServer, database: str, *, user: str = WRITER) 
 
 def _put(server: ScriptedServer, record: BackupRecord) -> BackupRecord:
     server.history.backups[-1] = record
-    record.media_set.media.sets[-1] = record.stored
+    for media in record.media_set.families:
+        media.sets[-1] = record.stored
     return record

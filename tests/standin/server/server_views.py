@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
+from tests.standin.events import Value
 from tests.standin.server.database import Database, DataFile
 from tests.standin.server.messages import TEXTS
 from tests.standin.server.views import Record, view
@@ -54,7 +55,8 @@ def _databases(context: Context, _: Database) -> Iterator[Record]:
         waits = one.recovery_model != "SIMPLE" and one.log_used_bytes > 0
         online = one.state == "ONLINE"
         yield {
-            "name": one.name, "database_id": one.database_id, "source_database_id": source and source.database_id,
+            "name": one.name, "database_id": one.database_id,
+            "source_database_id": source.database_id if source else None,
             "owner_sid": sid_of(one.owner), "create_date": server.clock.local(one.created_at),
             "compatibility_level": one.compatibility_level, "collation_name": one.collation if online else None,
             "user_access": ACCESS[one.user_access], "user_access_desc": one.user_access,
@@ -78,7 +80,7 @@ FILE_COLUMNS = """file_id int, file_guid uniqueidentifier, type tinyint, type_de
     differential_base_guid uniqueidentifier, differential_base_time datetime"""
 
 
-def file_record(context: Context, database: Database, file: DataFile) -> dict[str, object]:
+def file_record(context: Context, database: Database, file: DataFile) -> dict[str, Value]:
     """Give the row of a database's file; only data files have a differential base."""
     base = database.base if file.kind == "ROWS" else None
     return {
@@ -88,9 +90,9 @@ def file_record(context: Context, database: Database, file: DataFile) -> dict[st
         "physical_name": file.path, "state": STATES[database.state], "state_desc": database.state,
         "size": database.pages_of(file), "max_size": -1, "growth": 8192, "is_media_read_only": False,
         "is_read_only": database.read_only, "is_sparse": database.snapshot_of is not None, "is_percent_growth": False,
-        "is_name_reserved": False, "differential_base_lsn": base and base.first_lsn,
-        "differential_base_guid": base and base.guid,
-        "differential_base_time": base and context.server.clock.local(base.at),
+        "is_name_reserved": False, "differential_base_lsn": base.first_lsn if base else None,
+        "differential_base_guid": base.guid if base else None,
+        "differential_base_time": context.server.clock.local(base.at) if base else None,
     }  # fmt: skip
 
 
@@ -100,7 +102,7 @@ def _master_files(context: Context, _: Database) -> Iterator[Record]:
     if any(context.account.may(right) for right in rights):
         for database in context.server.databases.values():
             for file in database.files:
-                yield file_record(context, database, file)  # type: ignore[misc]
+                yield file_record(context, database, file)
 
 
 @view(

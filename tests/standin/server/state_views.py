@@ -82,7 +82,7 @@ def _connections(context: Context, _: Database) -> Iterator[Record]:
     server_state=True,
 )
 def _services(context: Context, _: Database) -> Iterator[Record]:
-    _, _, instance = context.server.name.partition("\\")
+    instance = context.server.name.partition("\\")[2]
     for name, account in (
         (f"SQL Server ({instance or 'MSSQLSERVER'})", context.server.service_account),
         (f"SQL Server Agent ({instance or 'MSSQLSERVER'})", "NT Service\\SQLSERVERAGENT"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from tests.standin.events import Column, ColumnType, Value
@@ -184,10 +185,10 @@ def compare(left: Value, right: Value) -> int | None:
     if left is None or right is None:
         return None
     first, second = _alike(left, right)
-    return (first > second) - (first < second)  # type: ignore[operator]
+    return int(first > second) - int(first < second)
 
 
-def _alike(left: Value, right: Value) -> tuple[object, object]:
+def _alike(left: Value, right: Value) -> tuple[Any, Any]:
     if isinstance(left, str) and isinstance(right, str):
         return left.rstrip().casefold(), right.rstrip().casefold()
     if isinstance(left, datetime) and isinstance(right, datetime):

@@ -88,6 +88,8 @@ def test_stripes_are_two_families_of_one_media_set(client: Client) -> None:
     assert labels[0]["MediaSetId"] == labels[1]["MediaSetId"]
     assert [one["FamilySequenceNumber"] for one in labels] == [1, 2]
     assert [one["FamilyCount"] for one in labels] == [2, 2]
+    families = client.done("SELECT media_family_id FROM msdb.dbo.backupmediafamily ORDER BY family_sequence_number")
+    assert families.values == [(one["MediaFamilyId"],) for one in labels]
     assert client.ask(r"RESTORE VERIFYONLY FROM DISK = N'D:\1.bak'").errors == [3132, 3013]
     client.done(r"RESTORE VERIFYONLY FROM DISK = N'D:\1.bak', DISK = N'D:\2.bak'")
 
@@ -104,6 +106,7 @@ def test_stripes_are_two_families_of_one_media_set(client: Client) -> None:
         (r"BACKUP DATABASE vault TO DISK = N'D:\a.bak' WITH DIFFERENTIAL, COPY_ONLY", [3031]),
         (r"BACKUP DATABASE vault TO DISK = N'D:\none\a.bak'", [3201, 3013]),
         (r"BACKUP DATABASE vault TO DISK = N'\\nas\share\a.bak'", [3201, 3013]),
+        (rf"BACKUP DATABASE vault TO DISK = N'D:\{'a' * 260}.bak'", [3057, 3013]),
         (r"BEGIN TRAN; BACKUP DATABASE vault TO DISK = N'D:\a.bak'", [3021, 3013]),
     ],
 )

@@ -130,10 +130,13 @@ def test_a_held_backup_shows_its_progress_and_keeps_others_out(
     (row,) = other.done("SELECT session_id, command, percent_complete FROM sys.dm_exec_requests").rows
     assert row == {"session_id": client.session.session_id, "command": "BACKUP DATABASE", "percent_complete": 60.0}
     assert other.ask(FULL).errors == [3023, 3013]
+    assert other.ask(FULL.replace("vault", "model")).said[0].text.endswith("used by another process.).")
+    assert other.ask(HEADER).errors == [3201, 3013]
     assert fault.hold is not None
     fault.hold.set()
     thread.join(10)
     assert 3014 in replies[0].numbers
+    assert len(other.done(HEADER).rows) == 1
 
 
 def test_a_cancelled_backup_leaves_a_partial_file_and_no_trace(

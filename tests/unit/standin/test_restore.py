@@ -97,7 +97,12 @@ def test_spoilt_files_are_refused_by_what_is_wrong_with_them(client: Client, ser
     server.files.put(r"D:\text.bak", 10, "no media")
     assert client.ask(r"RESTORE HEADERONLY FROM DISK = N'D:\text.bak'").errors == [3241, 3013]
     assert client.ask(r"RESTORE HEADERONLY FROM DISK = N'D:\none.bak'").errors == [3201, 3013]
-    assert client.ask(r"RESTORE VERIFYONLY FROM DISK = N'D:\a.bak' WITH FILE = 9").errors == [3241, 3013]
+
+
+@pytest.mark.parametrize("what", ["HEADERONLY", "FILELISTONLY", "VERIFYONLY"])
+def test_a_position_that_a_file_does_not_have_is_4038(client: Client, what: str) -> None:
+    client.done(FULL)
+    assert client.ask(rf"RESTORE {what} FROM DISK = N'D:\a.bak' WITH FILE = 2").errors == [4038, 3013]
 
 
 def test_another_database_is_only_overwritten_with_replace(client: Client, server: ScriptedServer) -> None:
