@@ -1,0 +1,1 @@
+"""Certificates with their private keys: read from files, written into files, made."""
