@@ -93,6 +93,10 @@ class MediaError(EngineError):
     """A media file is missing, damaged, incomplete or not one of ours."""
 
 
+class CertificateNeeded(EngineError):
+    """An encrypted backup needs a private key that is not at hand; importing its certificate helps."""
+
+
 class BaseUnusable(EngineError):
     """A differential is not possible on this base; a full is."""
 

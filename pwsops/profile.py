@@ -69,6 +69,8 @@ class BackupProfile(param.Parameterized):
     renew_full = param.String(default="weekly:sun", doc="never, weekly:<weekday> or monthly:<day>.")
     timestamp = param.Boolean(default=True, doc="Date and time in the file name: a new file each run.")
     login = param.String(default="", doc="Login on the database server; empty: that of the instance.")
+    encrypt_with = param.String(default="", doc="Certificate to encrypt for, by name or thumbprint; empty: none.")
+    save_certificates = param.Boolean(default=False, doc="Save the certificates that a restore needs with each run.")
     active = param.Boolean(default=True, doc="Run by schedule.")
     time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
 

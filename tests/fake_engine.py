@@ -77,6 +77,8 @@ class FakeServer:
     options: Sequence[Option] = ()
     probe_error: Callable[[Instance], Exception | None] = lambda instance: None
     """What a look at an instance fails for."""
+    encryption: bool = False
+    certificates: bool = False
     opened_as: list[tuple[str | None, str | None]] = field(default_factory=list)
     """The login and password of each engine that was opened."""
     replaced: Sequence[str] = ()
@@ -140,6 +142,8 @@ class FakeEngine:
             external_history=server.shared_base,
             login=server.login,
             options=server.options,
+            encryption=server.encryption or server.certificates,
+            certificates=server.certificates,
         )
 
     def probe(self) -> Probe:

@@ -26,6 +26,7 @@ _STATE = (
     "version",
     "deleted_at",
     "sealed_password",
+    "sealed_certificate_password",
 )
 
 
@@ -45,6 +46,7 @@ class ProfileRow:
     version: int
     deleted_at: datetime | None
     sealed_password: str | None = field(default=None, repr=False)
+    sealed_certificate_password: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -134,6 +135,9 @@ profiles = Table(
     Column("time_limit_h", Float, nullable=False),
     Column("login", Text, nullable=False, server_default=text("''")),
     Column("sealed_password", Text),
+    Column("encrypt_with", Text, nullable=False, server_default=text("''")),
+    Column("save_certificates", Boolean, nullable=False, server_default=text("0")),
+    Column("sealed_certificate_password", Text),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),
@@ -233,6 +237,7 @@ backup_sets = Table(
     Column("base_id", Text),
     Column("description", Text, nullable=False),
     Column("copy_only", Boolean, nullable=False),
+    Column("thumbprint", Text),
     Column("details", JSON, nullable=False),
     Column("profile_id", ForeignKey("profiles.id")),
     Column("run_id", ForeignKey("runs.id")),
@@ -240,6 +245,23 @@ backup_sets = Table(
     Column("replaced_at", Instant),
     UniqueConstraint("instance", "set_id"),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
+    Index("ix_backup_sets_thumbprint", "thumbprint", sqlite_where=text("thumbprint IS NOT NULL")),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("thumbprint", Text, nullable=False, unique=True),
+    Column("purpose", Text, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("sealed_key", Text, nullable=False),
+    Column("not_after", Instant, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # When the pair was last known to lie outside of this home as well.
+    Column("saved_at", Instant),
+    Column("exported_at", Instant),
 )
 
 restores = Table(

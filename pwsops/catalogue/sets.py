@@ -75,6 +75,15 @@ def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])
 
 
+def encrypted(connection: Connection, thumbprint: str | None = None) -> list[tuple[str, BackupSet]]:
+    """Give the encrypted sets that were not replaced, each after its instance; of one certificate where it is told."""
+    where: list[Any] = [backup_sets.c.thumbprint.is_not(None), backup_sets.c.replaced_at.is_(None)]
+    if thumbprint is not None:
+        where.append(backup_sets.c.thumbprint == thumbprint)
+    rows = connection.execute(select(backup_sets).where(*where).order_by(backup_sets.c.id)).mappings()
+    return [(row["instance"], _set(row)) for row in rows]
+
+
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
     statement = select(backup_sets).where(*where).order_by(backup_sets.c.finished_at.desc(), backup_sets.c.id.desc())
     return [_set(row) for row in connection.execute(statement).mappings()]

@@ -17,6 +17,13 @@ from typing import Any, NamedTuple, Protocol
 from pwsops.engines.options import Option
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
+PrivateKeys = Callable[[str], bytes | None]
+"""Gives a certificate's private key (PKCS #8, DER) by its thumbprint; None: it is not at hand."""
+
+
+def no_keys(thumbprint: str) -> None:
+    """Give no key: there is no certificate store."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
@@ -34,6 +41,8 @@ class Instance:
         Engine-specific, plain JSON values, no secrets.
     login, password
         None: the service user. Never shown: kept out of `repr`.
+    private_keys
+        What opens encrypted backups.
     """
 
     name: str
@@ -42,6 +51,7 @@ class Instance:
     options: Mapping[str, Any] = field(default_factory=dict)
     login: str | None = None
     password: str | None = field(default=None, repr=False)
+    private_keys: PrivateKeys = field(default=no_keys, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +189,22 @@ class DirectoryCheck:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Encryption:
+    """Whom a backup is encrypted for.
+
+    Parameters
+    ----------
+    name
+        What the profile calls the certificate: its thumbprint, or the name it has on a server that keeps its own.
+    certificate
+        X.509, DER; None where the server has it.
+    """
+
+    name: str
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupRequest:
     """One backup of one database.
 
@@ -195,6 +221,8 @@ class BackupRequest:
         Written into the set (`pwsops run <id>`).
     base
         The full a differential refers to.
+    encryption
+        None: not encrypted. Only where the engine can.
     time_limit_s
         After so long the engine gives up with an error.
     copy_only
@@ -218,6 +246,7 @@ class BackupRequest:
     description: str
     overwrite: bool = False
     base: BackupSet | None = None
+    encryption: Encryption | None = None
     time_limit_s: float | None = None
     copy_only: bool = False
     compress: bool = True

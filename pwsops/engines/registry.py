@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from pwsops.engines.base import Engine, Instance
+from pwsops.engines.base import Engine, Instance, PrivateKeys, no_keys
 from pwsops.errors import InvalidInput
 
 
@@ -42,6 +42,6 @@ def open_engine(instance: Instance) -> Engine:
     return make(instance)
 
 
-def embedded_engine() -> Engine:
+def embedded_engine(private_keys: PrivateKeys = no_keys) -> Engine:
     """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
-    return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd()))
+    return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys))

@@ -185,6 +185,8 @@ class BackupSet:
         Free text; our sets carry their run's id here as `pwsops run <id>`, so that a crash can be reconciled.
     copy_only
         Never a base.
+    thumbprint
+        Of the certificate whose private key a restore needs; None: it is not encrypted.
     details
         Engine-specific facts worth keeping (LSNs, recovery fork, page size, digest), plain JSON values.
     """
@@ -201,4 +203,5 @@ class BackupSet:
     base_id: str | None = None
     description: str = ""
     copy_only: bool = False
+    thumbprint: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -203,6 +203,8 @@ class Draft:
             "timestamp": text["timestamp"],
             "login": self.login,
             "active": text["active"],
+            "encrypt_with": text["encrypt_with"],
+            "save_certificates": text["save_certificates"],
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
         if within and (values["between_from"] is None) != (values["between_to"] is None):
@@ -255,6 +257,8 @@ def _as_text(profile: BackupProfile) -> dict[str, Any]:
         "login": profile.login,
         "password": "",
         "active": profile.active,
+        "encrypt_with": profile.encrypt_with,
+        "save_certificates": profile.save_certificates,
         "time_limit_h": f"{limit:g}",
         "note": "",
     }

@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pwsops import __version__
 from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, snapshot
-from pwsops.engines.sqlite.layout import Base, FrameHead, Header
-from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
+from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
 from pwsops.engines.sqlite.writer import MediaWriter
-from pwsops.errors import BaseUnusable, EngineError, MediaError
+from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files."""
+    """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files.
+
+    `certificate` (DER, in base64): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs
+    one, because what a differential compares with is encrypted as well.
+    """
 
     path: str
     database: str
@@ -37,6 +42,8 @@ class Order:
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
+    certificate: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def final(self) -> str:
@@ -98,7 +105,7 @@ def _refuse_taken_name(order: Order) -> None:
 
 def _begins_as_ours(path: str) -> bool:
     with open(path, "rb") as stream:
-        return stream.read(len(layout.MAGIC)) == layout.MAGIC
+        return stream.read(len(layout.MAGIC)) in layout.MAGICS
 
 
 def _unusable(order: Order, why: str) -> BaseUnusable:
@@ -110,10 +117,11 @@ def _unusable(order: Order, why: str) -> BaseUnusable:
 def _open_base(order: Order) -> Media:
     assert order.base_path is not None
     try:
-        base = Media(order.base_path)
+        base = Media(order.base_path, read_keys(order.keys))
     except MediaError as error:
         raise BaseUnusable(error.message, hint="Take a full backup.") from error
     try:
+        _unlock(base)
         if base.header.base is not None:
             raise _unusable(order, "it is an incremental itself")
         if base.header.database != order.database:
@@ -126,13 +134,22 @@ def _open_base(order: Order) -> Media:
     return base
 
 
+def _unlock(base: Media) -> None:
+    try:
+        base.unlock()
+    except (MediaError, CertificateNeeded) as error:
+        raise BaseUnusable(error.message, hint=error.hint) from error
+
+
 def _attempt(order: Order, base: Media | None, report: Report, began: float) -> None:
     temp = order.temp("backup")
     with files.temporary(temp) as fd, ExitStack() as stack:
         with snapshot.hold(order.path, order.temp("copy"), report.say) as view:
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
-            writer = stack.enter_context(closing(MediaWriter(fd, temp, _header(order, base, view))))
+            key, envelope = _new_key(order)
+            header = _header(order, base, view, envelope)
+            writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
             if base is None:
                 _write_full(view, writer, report)
             else:
@@ -143,7 +160,23 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
         files.publish(temp, order.final, overwrite=order.overwrite)
 
 
-def _header(order: Order, base: Media | None, view: Snapshot) -> Header:
+def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:
+    """Give a key for one file; another attempt is another file."""
+    if order.certificate is None:
+        return None, None
+    # Here and not above: most backups are not encrypted, and a worker has to start fast.
+    from pwsops.engines.sqlite.cipher import new_key
+
+    try:
+        return new_key(b64decode(order.certificate))
+    except ValueError as error:
+        raise EngineError(
+            f"Backup of {order.database}: the certificate cannot encrypt it: {error}.",
+            hint="Choose a certificate with an RSA key in the profile.",
+        ) from error
+
+
+def _header(order: Order, base: Media | None, view: Snapshot, envelope: Envelope | None) -> Header:
     return Header(
         set_id=order.set_id,
         database=order.database,
@@ -152,11 +185,10 @@ def _header(order: Order, base: Media | None, view: Snapshot) -> Header:
         started_at=order.started_at,
         page_size=view.page_size,
         page_count=view.page_count,
-        base=None
-        if base is None
-        else Base(set_id=base.header.set_id, digest=base.digest, page_count=base.header.page_count),
+        base=None if base is None else _reference(base),
         app=f"pwsops {__version__}",
         sqlite=sqlite3.sqlite_version,
+        encryption=envelope,
     )
 
 
@@ -176,7 +208,8 @@ def _write_full(view: Snapshot, writer: MediaWriter, report: Report) -> None:
 
     def encode(item: tuple[int, tuple[int, int]]) -> tuple[bytes, bytes, int]:
         sequence, (first_page, count) = item
-        return *pages.encode_run(view.fd, view.path, view.page_size, sequence, first_page, count), count
+        head, payload = pages.encode_run(view.fd, view.path, view.page_size, sequence, first_page, count, writer.cipher)
+        return head, payload, count
 
     with pipeline.pool() as pool:
         for head, payload, count in pipeline.ordered(pool, encode, enumerate(_runs(view, 1)), view):
@@ -197,7 +230,7 @@ def _write_differential(base: Media, view: Snapshot, writer: MediaWriter, report
 
 
 def _add_listed(view: Snapshot, writer: MediaWriter, listed: Sequence[pages.Page]) -> None:
-    head, payload = pages.encode_listed(view.page_size, writer.frames, listed)
+    head, payload = pages.encode_listed(view.page_size, writer.frames, listed, writer.cipher)
     writer.add(head, payload, len(listed))
 
 

@@ -7,6 +7,7 @@ import shlex
 import sqlite3
 import tempfile
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pwsops.engines.base import (
     DirectoryCheck,
     DirectoryEntry,
     DirectoryStatus,
+    Encryption,
     Instance,
     MissingRight,
     Probe,
@@ -35,7 +37,7 @@ from pwsops.engines.base import (
 from pwsops.engines.sqlite import directory, files, recovery_kit
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import Conflict, InvalidInput
+from pwsops.errors import BaseUnusable, Conflict, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
 CONTENTS_LIMIT_S = 15.0
@@ -53,7 +55,7 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(encryption=True)
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance
@@ -159,7 +161,24 @@ class SqliteEngine:
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
+        if request.encryption is not None:
+            order["certificate"] = _certificate(request, request.encryption)
+        if request.base is not None:
+            order["keys"] = self._keys_of_base(request.base)
         return order
+
+    def _keys_of_base(self, base: BackupSet) -> Mapping[str, str]:
+        try:
+            return self._keys_of([base])
+        except PwsopsError as error:
+            # A full needs the certificate alone: it is better than no backup.
+            raise BaseUnusable(error.message, hint=error.hint) from error
+
+    def _keys_of(self, wanted: Sequence[BackupSet]) -> Mapping[str, str]:
+        """Give the private keys that these sets need, as far as they are at hand, for a worker's standard input."""
+        thumbprints = {one.thumbprint for one in wanted if one.thumbprint is not None}
+        found = {thumbprint: self.instance.private_keys(thumbprint) for thumbprint in thumbprints}
+        return {thumbprint: b64encode(key).decode() for thumbprint, key in found.items() if key is not None}
 
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
@@ -179,7 +198,7 @@ class SqliteEngine:
     ) -> Verification:
         """Check every checksum of a set."""
         began = self._clock.monotonic()
-        given = {"path": backup_set.path, "set_id": backup_set.set_id}
+        given = {"path": backup_set.path, "set_id": backup_set.set_id, "keys": self._keys_of([backup_set])}
         answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
@@ -197,6 +216,7 @@ class SqliteEngine:
         given = {
             "path": path,
             "sets": [(one.path, one.set_id) for one in request.sets],
+            "keys": self._keys_of(request.sets),
             "token": new_token(),
             "may_replace_damaged": request.may_replace_damaged,
             "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
@@ -249,6 +269,16 @@ def _may_not_write(directory: str) -> MissingRight:
     return MissingRight(
         right=f"write in {directory}", grant=f"chmod u+rwx {shlex.quote(directory)}", without="Insert (restoring)"
     )
+
+
+def _certificate(request: BackupRequest, encryption: Encryption) -> str:
+    if encryption.certificate is None:
+        raise InvalidInput(
+            f"The backup of {request.database} cannot be encrypted: {encryption.name} names no certificate of the "
+            "store.",
+            hint="Choose one of `pwsops certificate list` in the profile.",
+        )
+    return b64encode(encryption.certificate).decode()
 
 
 class _Collect:

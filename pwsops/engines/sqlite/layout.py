@@ -1,6 +1,7 @@
 """The bytes of a media file, as `docs/media-format.md` describes them. Bytes in, records out, `ValueError` on doubt.
 
-A file is a header block, frames, a trailer block and a footer, without gaps; every byte is under a SHA-256.
+A file is a header block, frames, a trailer block and a footer, without gaps; every byte is under a SHA-256. In an
+encrypted file what a head says of its pages and the pages themselves are sealed (see `cipher`).
 """
 
 from __future__ import annotations
@@ -8,11 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pwsops.engines.sqlite.cipher import Cipher
 
 MAGIC = b"PWSOPS\x1a\x01"
+ENCRYPTED_MAGIC = b"PWSOPS\x1a\x02"
+MAGICS = (MAGIC, ENCRYPTED_MAGIC)
 TRAILER_MAGIC = b"PWSTRL\x1a\x01"
 END_MAGIC = b"PWSEND\x1a\x01"
 FRAME_MAGIC = b"PFRM"
@@ -24,6 +30,9 @@ FRAME_BYTES = 2 << 20
 BLOCK_BYTES = 32 << 10
 """Raw bytes under one block hash: a comparison looks at blocks first, at pages only in blocks that differ."""
 PAGE_LIMIT = 0xFFFFFFFE
+TAG_BYTES = 16
+"""What sealing adds: the tag that proves it."""
+ALGORITHMS = {"algorithm": "AES-256-GCM", "wrapping": "RSA-OAEP-SHA256"}
 
 _LENGTH = struct.Struct("<I")
 FRAME = struct.Struct("<4sIIIII32s")
@@ -42,6 +51,15 @@ class Base:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """Whom a file is encrypted for: a certificate, and the file's own key, in hexadecimal, wrapped for it."""
+
+    thumbprint: str
+    subject: str
+    wrapped_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """What is known before the first page is read. `started_at` is ISO 8601 in UTC."""
 
@@ -55,6 +73,7 @@ class Header:
     base: Base | None
     app: str
     sqlite: str
+    encryption: Envelope | None = None
 
     @property
     def pages_per_frame(self) -> int:
@@ -64,13 +83,21 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Trailer:
-    """What is known after the last page was written. `heads_digest` covers every frame head, in order."""
+    """What is known after the last page was written. `heads_digest` covers every frame head, in order.
+
+    `seal`: in an encrypted file the tag, in hexadecimal, that closes it.
+    """
 
     finished_at: str
     frames: int
     stored_pages: int
     frames_bytes: int
     heads_digest: str
+    seal: str | None = None
+
+    def text(self) -> bytes:
+        """Give what the seal covers: all the rest, as it is written."""
+        return _text({key: value for key, value in asdict(self).items() if key != "seal"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,30 +139,34 @@ def sha256(*parts: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
-def _pack_block(magic: bytes, content: dict[str, Any]) -> bytes:
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
+def _text(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
+
+
+def _pack_block(magic: bytes, content: Mapping[str, Any]) -> bytes:
+    text = _text(content)
     if len(text) > BLOCK_LIMIT:
         raise ValueError(f"a block of {len(text)} bytes is longer than {BLOCK_LIMIT}")
     body = magic + _LENGTH.pack(len(text)) + text
     return body + sha256(body)
 
 
-def block_bytes(start: bytes, magic: bytes) -> int:
+def block_bytes(start: bytes, magics: tuple[bytes, ...]) -> int:
     """Give the whole length of a block whose first 12 bytes are `start`."""
-    if len(start) < len(magic) + _LENGTH.size or not start.startswith(magic):
+    if len(start) < len(MAGIC) + _LENGTH.size or not start.startswith(magics):
         raise ValueError("a block does not begin as one")
-    length = int(_LENGTH.unpack_from(start, len(magic))[0])
+    length = int(_LENGTH.unpack_from(start, len(MAGIC))[0])
     if length > BLOCK_LIMIT:
         raise ValueError("a block is longer than any can be")
     return length + BLOCK_OVERHEAD
 
 
-def _unpack_block(magic: bytes, block: bytes) -> dict[str, Any]:
-    if block_bytes(block[: len(magic) + _LENGTH.size], magic) != len(block):
+def _unpack_block(magics: tuple[bytes, ...], block: bytes) -> dict[str, Any]:
+    if block_bytes(block[: len(MAGIC) + _LENGTH.size], magics) != len(block):
         raise ValueError("a block is shorter than it says")
     if sha256(block[:-DIGEST_BYTES]) != block[-DIGEST_BYTES:]:
         raise ValueError("a block fails its checksum")
-    content = json.loads(block[len(magic) + _LENGTH.size : -DIGEST_BYTES])
+    content = json.loads(block[len(MAGIC) + _LENGTH.size : -DIGEST_BYTES])
     if not isinstance(content, dict):
         raise ValueError("a block does not hold an object")
     return content
@@ -143,30 +174,24 @@ def _unpack_block(magic: bytes, block: bytes) -> dict[str, Any]:
 
 def pack_header(header: Header) -> bytes:
     """Write the header block."""
-    base = header.base
-    return _pack_block(
-        MAGIC,
-        {
-            "set_id": header.set_id,
-            "database": header.database,
-            "kind": header.kind,
-            "description": header.description,
-            "started_at": header.started_at,
-            "page_size": header.page_size,
-            "page_count": header.page_count,
-            "base": base and {"set_id": base.set_id, "digest": base.digest, "page_count": base.page_count},
-            "app": header.app,
-            "sqlite": header.sqlite,
-        },
-    )
+    content = asdict(header)
+    del content["encryption"]
+    if header.encryption is None:
+        return _pack_block(MAGIC, content)
+    return _pack_block(ENCRYPTED_MAGIC, content | {"encryption": ALGORITHMS | asdict(header.encryption)})
 
 
 def unpack_header(block: bytes) -> Header:
     """Read the header block; `ValueError` where anything about it is not as it must be."""
     try:
-        content = _unpack_block(MAGIC, block)
+        content = _unpack_block(MAGICS, block)
         base = content["base"]
-        header = Header(**(content | {"base": None if base is None else Base(**base)}))
+        encryption = content.pop("encryption") if block.startswith(ENCRYPTED_MAGIC) else None
+        header = Header(
+            **content
+            | {"base": None if base is None else Base(**base)}
+            | {"encryption": None if encryption is None else _envelope(encryption)}
+        )
     except (KeyError, TypeError) as error:
         raise ValueError("the header lacks something") from error
     if header.page_size not in PAGE_SIZES or not 0 < header.page_count <= PAGE_LIMIT:
@@ -176,26 +201,29 @@ def unpack_header(block: bytes) -> Header:
     return header
 
 
+def _envelope(content: Mapping[str, Any]) -> Envelope:
+    if {key: content[key] for key in ALGORITHMS} != ALGORITHMS:
+        raise ValueError("it is encrypted in a way that this version does not know")
+    return Envelope(**{key: value for key, value in content.items() if key not in ALGORITHMS})
+
+
 def pack_trailer(trailer: Trailer) -> bytes:
     """Write the trailer block."""
-    return _pack_block(
-        TRAILER_MAGIC,
-        {
-            "finished_at": trailer.finished_at,
-            "frames": trailer.frames,
-            "stored_pages": trailer.stored_pages,
-            "frames_bytes": trailer.frames_bytes,
-            "heads_digest": trailer.heads_digest,
-        },
-    )
+    content = asdict(trailer)
+    if trailer.seal is None:
+        del content["seal"]
+    return _pack_block(TRAILER_MAGIC, content)
 
 
-def unpack_trailer(block: bytes) -> Trailer:
+def unpack_trailer(block: bytes, *, sealed: bool = False) -> Trailer:
     """Read the trailer block."""
     try:
-        return Trailer(**_unpack_block(TRAILER_MAGIC, block))
+        trailer = Trailer(**_unpack_block((TRAILER_MAGIC,), block))
     except TypeError as error:
         raise ValueError("the trailer lacks something") from error
+    if sealed != (trailer.seal is not None):
+        raise ValueError("the trailer contradicts the header about encryption")
+    return trailer
 
 
 def pack_footer(trailer_offset: int, header: bytes, trailer: bytes) -> bytes:
@@ -215,18 +243,27 @@ def unpack_footer(data: bytes) -> Footer:
     return Footer(trailer_offset=offset, file_bytes=size, set_digest=digest.hex())
 
 
-def pack_run_head(sequence: int, first_page: int, blocks: bytes, hashes: bytes, payload: bytes) -> bytes:
+def pack_run_head(
+    sequence: int, first_page: int, blocks: bytes, hashes: bytes, payload: bytes, cipher: Cipher | None = None
+) -> bytes:
     """Write the head of a frame of consecutive pages: fixed fields, block and page hashes, a checksum of all that."""
     pages = len(hashes) // DIGEST_BYTES
     fixed = FRAME.pack(FRAME_MAGIC, sequence, first_page, pages, len(payload), len(blocks), sha256(payload))
-    body = fixed + blocks + hashes
-    return body + sha256(body)
+    return _pack_head(sequence, fixed, blocks + hashes, cipher)
 
 
-def pack_listed_head(sequence: int, numbers: Sequence[int], hashes: bytes, payload: bytes) -> bytes:
+def pack_listed_head(
+    sequence: int, numbers: Sequence[int], hashes: bytes, payload: bytes, cipher: Cipher | None = None
+) -> bytes:
     """Write the head of a frame of scattered pages: fixed fields, page numbers and hashes, a checksum of all that."""
-    fixed = FRAME.pack(FRAME_MAGIC, sequence, numbers[0], len(numbers), len(payload), 0, sha256(payload))
-    body = fixed + struct.pack(f"<{len(numbers)}I", *numbers) + hashes
+    # Which pages changed is nobody's business where the file is encrypted.
+    first_page = numbers[0] if cipher is None else 0
+    fixed = FRAME.pack(FRAME_MAGIC, sequence, first_page, len(numbers), len(payload), 0, sha256(payload))
+    return _pack_head(sequence, fixed, struct.pack(f"<{len(numbers)}I", *numbers) + hashes, cipher)
+
+
+def _pack_head(sequence: int, fixed: bytes, rest: bytes, cipher: Cipher | None) -> bytes:
+    body = fixed + (rest if cipher is None else cipher.seal_head(sequence, fixed, rest))
     return body + sha256(body)
 
 
@@ -235,7 +272,7 @@ def payload_digest(head: bytes) -> bytes:
     return bytes(FRAME.unpack_from(head)[-1])
 
 
-def frame_head_bytes(fixed: bytes) -> int:
+def frame_head_bytes(fixed: bytes, *, sealed: bool = False) -> int:
     """Give the whole length of a frame's head from its fixed part."""
     if len(fixed) != FRAME.size or not fixed.startswith(FRAME_MAGIC):
         raise ValueError("a frame does not begin as one")
@@ -243,23 +280,28 @@ def frame_head_bytes(fixed: bytes) -> int:
     possible = 0 < pages <= FRAME_BYTES // PAGE_SIZES[0] and 0 < stored <= 2 * FRAME_BYTES
     if not possible or blocks % DIGEST_BYTES or blocks > pages * DIGEST_BYTES:
         raise ValueError("a frame has impossible sizes")
-    return FRAME.size + (int(blocks) or 4 * int(pages)) + int(pages) * DIGEST_BYTES + DIGEST_BYTES
+    rest = (int(blocks) or 4 * int(pages)) + int(pages) * DIGEST_BYTES
+    return FRAME.size + rest + (TAG_BYTES if sealed else 0) + DIGEST_BYTES
 
 
-def unpack_frame_head(data: bytes) -> FrameHead:
-    """Read the head of a frame."""
-    if frame_head_bytes(data[: FRAME.size]) != len(data) or sha256(data[:-DIGEST_BYTES]) != data[-DIGEST_BYTES:]:
+def unpack_frame_head(data: bytes, cipher: Cipher | None = None) -> FrameHead:
+    """Read the head of a frame; `cipher` opens the one of an encrypted file."""
+    fixed = data[: FRAME.size]
+    whole = frame_head_bytes(fixed, sealed=cipher is not None) == len(data)
+    if not whole or sha256(data[:-DIGEST_BYTES]) != data[-DIGEST_BYTES:]:
         raise ValueError("the head of a frame fails its checksum")
-    _, sequence, first_page, pages, stored, blocks, digest = FRAME.unpack_from(data)
-    numbers = None if blocks else struct.unpack_from(f"<{pages}I", data, FRAME.size)
+    _, sequence, first_page, pages, stored, blocks, digest = FRAME.unpack(fixed)
+    rest = data[FRAME.size : -DIGEST_BYTES]
+    if cipher is not None:
+        rest = cipher.open_head(sequence, fixed, rest)
     return FrameHead(
         sequence=sequence,
         first_page=first_page,
         pages=pages,
         stored_bytes=stored,
         payload_digest=digest,
-        hashes=data[FRAME.size + (blocks or 4 * pages) : -DIGEST_BYTES],
-        blocks=data[FRAME.size : FRAME.size + blocks],
-        numbers=numbers,
+        hashes=rest[blocks or 4 * pages :],
+        blocks=rest[:blocks],
+        numbers=None if blocks else struct.unpack_from(f"<{pages}I", rest),
         head_bytes=len(data),
     )

@@ -107,7 +107,7 @@ def _delete(path: str) -> str:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return "it is not a plain file"
         with open(path, "rb") as stream:
-            if stream.read(len(layout.MAGIC)) != layout.MAGIC:
+            if stream.read(len(layout.MAGIC)) not in layout.MAGICS:
                 return "it is not one of our backups"
         os.unlink(path)
         files.sync_directory(os.path.dirname(path))

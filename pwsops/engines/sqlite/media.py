@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from types import TracebackType
+import struct
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
 
 from pwsops.engines.sqlite import layout
-from pwsops.engines.sqlite.layout import Footer, FrameHead, Header, Trailer
-from pwsops.errors import MediaError
+from pwsops.engines.sqlite.layout import Envelope, Footer, FrameHead, Header, Trailer
+from pwsops.errors import CertificateNeeded, MediaError
+
+if TYPE_CHECKING:
+    from pwsops.engines.sqlite.cipher import Cipher
 
 TAPE_MAGIC = b"TAPE"
+
+Keys = Mapping[str, bytes]
+"""Private keys (PKCS #8, DER), by the thumbprints of their certificates."""
+NO_KEYS: Keys = MappingProxyType({})
+
+
+def read_keys(given: Mapping[str, str]) -> Keys:
+    """Give keys that came as base64."""
+    return {thumbprint: b64decode(key) for thumbprint, key in given.items()}
 
 
 def damaged(path: str, why: object) -> MediaError:
@@ -19,6 +34,16 @@ def damaged(path: str, why: object) -> MediaError:
     return MediaError(
         f"The media file {path} is damaged: {why}.",
         hint="Choose another backup, or another copy of this file; nothing was written from it.",
+    )
+
+
+def locked(path: str, envelope: Envelope) -> CertificateNeeded:
+    """Say whose private key a file of ours needs."""
+    return CertificateNeeded(
+        f"The media file {path} is encrypted for the certificate {envelope.subject} (thumbprint "
+        f"{envelope.thumbprint}), whose private key is not in the certificate store.",
+        hint="Import that certificate with its private key (`pwsops certificate import FILE.pfx`) and try again; a "
+        "profile that saves its certificates has put one beside its backups.",
     )
 
 
@@ -43,6 +68,8 @@ class Media:
     path
         The file. Opened in a process of its own only (see `worker`): a path that a person typed may name a database
         that the calling process has open, and closing it here would drop that connection's locks.
+    keys
+        What opens encrypted files. Their two ends can be read without.
 
     Raises
     ------
@@ -50,8 +77,10 @@ class Media:
         Where the file is missing, not ours, cut short, or fails a checksum.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keys: Keys = NO_KEYS) -> None:
         self.path = path
+        self._keys = keys
+        self._opened: Cipher | None = None
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
@@ -77,7 +106,7 @@ class Media:
             raise MediaError(
                 f"The media file {self.path} cannot be read: {error.strerror}.", hint="Choose a file, not a directory."
             ) from error
-        if not start.startswith(layout.MAGIC):
+        if not start.startswith(layout.MAGICS):
             raise foreign(self.path, start)
         try:
             self._check_ends(start)
@@ -86,7 +115,7 @@ class Media:
 
     def _check_ends(self, start: bytes) -> None:
         size = os.fstat(self._fd).st_size
-        self.header_bytes = layout.block_bytes(start, layout.MAGIC)
+        self.header_bytes = layout.block_bytes(start, layout.MAGICS)
         header = self.read(0, self.header_bytes)
         self.header = layout.unpack_header(header)
         if size < self.header_bytes + layout.FOOTER_BYTES:
@@ -98,7 +127,7 @@ class Media:
         if not self.header_bytes <= offset <= size - layout.FOOTER_BYTES:
             raise ValueError("its trailer is out of place")
         trailer = self.read(offset, size - layout.FOOTER_BYTES - offset)
-        self.trailer = layout.unpack_trailer(trailer)
+        self.trailer = layout.unpack_trailer(trailer, sealed=self.header.encryption is not None)
         if layout.sha256(header, trailer).hex() != self.footer.set_digest:
             raise ValueError("its header and trailer do not belong together")
         if self.header_bytes + self.trailer.frames_bytes != offset:
@@ -118,11 +147,37 @@ class Media:
         """Read exactly so many bytes, or fewer at the end of the file."""
         return os.pread(self._fd, count, offset)
 
+    def unlock(self) -> Cipher | None:
+        """Give what opens the frames, after checking that it opens this very file; None where it is not encrypted.
+
+        Raises
+        ------
+        CertificateNeeded
+            Where the private key is not at hand.
+        """
+        envelope = self.header.encryption
+        if envelope is None or self._opened is not None:
+            return self._opened
+        private_key = self._keys.get(envelope.thumbprint)
+        if private_key is None:
+            raise locked(self.path, envelope)
+        # Here and not above: most files are not encrypted, and a worker has to start fast.
+        from pwsops.engines.sqlite.cipher import Cipher, unwrap
+
+        try:
+            cipher = Cipher(unwrap(envelope, private_key), self.read(0, self.header_bytes))
+            cipher.check_end(self.trailer.frames, self.trailer.text(), self.trailer.seal or "")
+        except (ValueError, OSError, struct.error) as error:
+            raise damaged(self.path, error) from error
+        self._opened = cipher
+        return cipher
+
     def head_at(self, offset: int) -> FrameHead:
         """Read and check one frame's head."""
+        cipher = self.unlock()
         try:
-            fixed = self.read(offset, layout.FRAME.size)
-            return layout.unpack_frame_head(self.read(offset, layout.frame_head_bytes(fixed)))
+            size = layout.frame_head_bytes(self.read(offset, layout.FRAME.size), sealed=cipher is not None)
+            return layout.unpack_frame_head(self.read(offset, size), cipher)
         except (ValueError, OSError) as error:
             raise damaged(self.path, error) from error
 
@@ -161,14 +216,18 @@ class Media:
         return last_page
 
     def payload(self, offset: int, head: FrameHead) -> bytes:
-        """Read one frame's compressed pages and check them against the head's checksum."""
+        """Read one frame's compressed pages, check them against the head's checksum, and open what was sealed."""
+        cipher = self.unlock()
         try:
             data = self.read(offset + head.head_bytes, head.stored_bytes)
         except OSError as error:
             raise damaged(self.path, error.strerror) from error
         if layout.sha256(data) != head.payload_digest:
             raise damaged(self.path, f"frame {head.sequence} fails its checksum")
-        return data
+        try:
+            return data if cipher is None else cipher.open_payload(head.sequence, data)
+        except ValueError as error:
+            raise damaged(self.path, f"frame {head.sequence}: {error}") from error
 
     def close(self) -> None:
         """Close the file."""

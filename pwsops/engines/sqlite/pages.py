@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import zstandard
 from blake3 import blake3
@@ -13,6 +14,9 @@ from pwsops.engines.sqlite import layout
 from pwsops.engines.sqlite.layout import FrameHead
 from pwsops.engines.sqlite.media import Media, damaged
 from pwsops.errors import EngineError
+
+if TYPE_CHECKING:
+    from pwsops.engines.sqlite.cipher import Cipher
 
 LEVEL = 1
 _local = threading.local()
@@ -96,20 +100,29 @@ def split(view: memoryview, page_size: int, first_page: int) -> list[Page]:
     ]
 
 
-def encode_run(fd: int, path: str, page_size: int, sequence: int, first_page: int, pages: int) -> tuple[bytes, bytes]:
+def encode_run(
+    fd: int, path: str, page_size: int, sequence: int, first_page: int, pages: int, cipher: Cipher | None = None
+) -> tuple[bytes, bytes]:
     """Read consecutive pages and give a frame's head and payload."""
     view = read_pages(fd, path, page_size, first_page, pages)
-    payload = _compressor().compress(view)
+    payload = _payload(view, sequence, cipher)
     blocks = hashes(view, _block_step(page_size))
-    return layout.pack_run_head(sequence, first_page, blocks, hashes(view, page_size), payload), payload
+    return layout.pack_run_head(sequence, first_page, blocks, hashes(view, page_size), payload, cipher), payload
 
 
-def encode_listed(page_size: int, sequence: int, listed: Sequence[Page]) -> tuple[bytes, bytes]:
+def encode_listed(
+    page_size: int, sequence: int, listed: Sequence[Page], cipher: Cipher | None = None
+) -> tuple[bytes, bytes]:
     """Give the head and payload of a frame of scattered pages."""
     raw = b"".join([content for _, content in listed])
-    payload = _compressor().compress(raw)
+    payload = _payload(memoryview(raw), sequence, cipher)
     numbers = [number for number, _ in listed]
-    return layout.pack_listed_head(sequence, numbers, hashes(memoryview(raw), page_size), payload), payload
+    return layout.pack_listed_head(sequence, numbers, hashes(memoryview(raw), page_size), payload, cipher), payload
+
+
+def _payload(raw: memoryview, sequence: int, cipher: Cipher | None) -> bytes:
+    payload = _compressor().compress(raw)
+    return payload if cipher is None else cipher.seal_payload(sequence, payload)
 
 
 def decode(media: Media, offset: int, head: FrameHead, *, thorough: bool = True) -> bytes:

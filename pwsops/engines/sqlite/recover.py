@@ -1,16 +1,20 @@
 # pwsops recovery script
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
-    python recover.py FULL.bak [INCREMENTAL.bak] NEW.sqlite3
+    python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
 
 Checks every checksum first; writes a new file, never over an old one. The bytes are described in media-format.md. With
 the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256 sums still cover
 every byte of the media.
+
+Encrypted media need the cryptography module and the .pfx of their certificate, whose password is asked for, or read
+from the first line of standard input where that is not a terminal. --pfx may be repeated.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import hashlib
 import importlib
 import json
@@ -18,7 +22,7 @@ import os
 import struct
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 
@@ -40,7 +44,14 @@ def _blake3() -> Any:
 ZSTD = _zstd()
 BLAKE3 = _blake3()
 
-MAGIC = {"header": b"PWSOPS\x1a\x01", "trailer": b"PWSTRL\x1a\x01", "end": b"PWSEND\x1a\x01"}
+USAGE = "usage: python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3"
+ENCRYPTED = b"PWSOPS\x1a\x02"
+MAGIC = {
+    "header": (b"PWSOPS\x1a\x01", ENCRYPTED),
+    "trailer": (b"PWSTRL\x1a\x01",),
+    "end": (b"PWSEND\x1a\x01",),
+}
+TAG_BYTES = 16
 FRAME = struct.Struct("<4sIIIII32s")
 FOOTER = struct.Struct("<8sQQ32s32s")
 
@@ -70,7 +81,7 @@ def exactly(stream: BinaryIO, count: int, path: str) -> bytes:
 def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], bytes]:
     """Read the header or the trailer; give its content and its bytes."""
     start = exactly(stream, 12, path)
-    need(start[:8] == MAGIC[name], path, f"this is not a {name} of a pwsops backup")
+    need(start[:8] in MAGIC[name], path, f"this is not a {name} of a pwsops backup")
     length = struct.unpack("<I", start[8:])[0]
     need(length <= 1 << 20, path, f"the {name} is damaged")
     text, digest = exactly(stream, length, path), exactly(stream, 32, path)
@@ -79,10 +90,65 @@ def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], 
     return content, start + text + digest
 
 
+class Cipher:
+    """Opens the chunks of one encrypted file."""
+
+    def __init__(self, key: bytes, header: bytes, path: str) -> None:
+        aead = importlib.import_module("cryptography.hazmat.primitives.ciphers.aead")
+        self.aead = aead.AESGCM(key)
+        self.context = sha256(header)
+        self.path = path
+
+    def open(self, number: int, data: bytes, more: bytes = b"", *, last: bool = False) -> bytes:
+        """Open one chunk, of which `more` is known already."""
+        nonce = struct.pack(">7xIB", number, last)
+        try:
+            return bytes(self.aead.decrypt(nonce, data, self.context + more))
+        except importlib.import_module("cryptography.exceptions").InvalidTag:
+            raise Damaged(f"{self.path}: chunk {number} is not what was encrypted. Choose another copy.") from None
+
+
+def read_pfx(path: str) -> tuple[str, Any]:
+    """Give the thumbprint of a certificate and its private key; asks for the password."""
+    try:
+        pkcs12 = importlib.import_module("cryptography.hazmat.primitives.serialization.pkcs12")
+        hashes = importlib.import_module("cryptography.hazmat.primitives.hashes")
+    except ImportError:
+        sys.exit("error: the cryptography module is missing; install it with: python -m pip install cryptography")
+    with open(path, "rb") as stream:
+        content = stream.read()
+    question = f"Password of {path}: "
+    password = getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    try:
+        key, certificate, _ = pkcs12.load_key_and_certificates(content, password.encode())
+    except ValueError:
+        raise Damaged(f"{path}: the password is wrong, or the file is damaged.") from None
+    need(key is not None and certificate is not None, path, "it holds no certificate with its private key")
+    return certificate.fingerprint(hashes.SHA1()).hex().upper(), key
+
+
+def unwrap(header: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> bytes:
+    """Give the key of an encrypted file."""
+    told = header["encryption"]
+    need((told["algorithm"], told["wrapping"]) == ("AES-256-GCM", "RSA-OAEP-SHA256"), path, "unknown encryption")
+    if told["thumbprint"] not in keys:
+        raise Damaged(
+            f"{path}: it is encrypted for the certificate {told['subject']} (thumbprint {told['thumbprint']}); give "
+            "its .pfx with --pfx."
+        )
+    hashes = importlib.import_module("cryptography.hazmat.primitives.hashes")
+    padding = importlib.import_module("cryptography.hazmat.primitives.asymmetric.padding")
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+    try:
+        return bytes(keys[told["thumbprint"]].decrypt(bytes.fromhex(told["wrapped_key"]), oaep))
+    except ValueError:
+        raise Damaged(f"{path}: the key in its header cannot be unwrapped. Choose another copy.") from None
+
+
 class Media:
     """One media file: its header, its trailer, and its pages."""
 
-    def __init__(self, path: str, stream: BinaryIO) -> None:
+    def __init__(self, path: str, stream: BinaryIO, keys: Mapping[str, Any]) -> None:
         self.path = path
         self.stream = stream
         self.header, header_block = read_block(self.stream, "header", path)
@@ -92,12 +158,23 @@ class Media:
         self.stream.seek(size - FOOTER.size)
         footer = self.stream.read(FOOTER.size)
         magic, self.frames_end, says, self.digest, check = FOOTER.unpack(footer)
-        need(magic == MAGIC["end"] and sha256(footer[:-32]) == check, path, "the end of the file is damaged")
+        need(magic in MAGIC["end"] and sha256(footer[:-32]) == check, path, "the end of the file is damaged")
         need(says == size, path, "the file is longer or shorter than it says")
         self.stream.seek(self.frames_end)
         self.trailer, trailer_block = read_block(self.stream, "trailer", path)
         need(self.stream.tell() == size - FOOTER.size, path, "the trailer is out of place")
         need(sha256(header_block + trailer_block) == self.digest, path, "header and trailer do not belong together")
+        self.cipher: Cipher | None = None
+        if header_block.startswith(ENCRYPTED):
+            self.cipher = Cipher(unwrap(self.header, keys, path), header_block, path)
+            self.check_seal()
+
+    def check_seal(self) -> None:
+        """Check the chunk that closes an encrypted file: it covers header and trailer."""
+        assert self.cipher is not None
+        rest = {key: value for key, value in self.trailer.items() if key != "seal"}
+        text = json.dumps(rest, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
+        self.cipher.open(2 * rest["frames"], bytes.fromhex(self.trailer["seal"]), text, last=True)
 
     def pages(self) -> Iterator[tuple[Sequence[int], bytes]]:
         """Give (page numbers, raw pages) of each frame, checked."""
@@ -124,11 +201,15 @@ class Media:
             self.path,
             f"{what} is damaged",
         )
-        rest = exactly(self.stream, (blocks or 4 * count) + 32 * count, self.path)
+        size_of_rest = (blocks or 4 * count) + 32 * count + (TAG_BYTES if self.cipher else 0)
+        rest = exactly(self.stream, size_of_rest, self.path)
         digest = exactly(self.stream, 32, self.path)
         need(sha256(fixed + rest) == digest and number == sequence, self.path, f"the head of {what} is damaged")
         payload = exactly(self.stream, size, self.path)
         need(sha256(payload) == payload_digest, self.path, f"{what} fails its checksum")
+        if self.cipher is not None:
+            rest = self.cipher.open(2 * sequence, rest, fixed)
+            payload = self.cipher.open(2 * sequence + 1, payload)
         page_size = self.header["page_size"]
         raw = self.decompress(payload, count * page_size, what)
         need(len(raw) == count * page_size, self.path, f"{what} has the wrong size")
@@ -178,11 +259,12 @@ def write(chain: Sequence[Media], out: BinaryIO) -> int:
     return int(page_size * page_count)
 
 
-def recover(paths: Sequence[str], target: str) -> None:
+def recover(paths: Sequence[str], target: str, certificates: Sequence[str] = ()) -> None:
     """Restore into a new file."""
+    keys = dict(read_pfx(path) for path in certificates)
     need(not os.path.lexists(target), target, "this file exists already; name a new one")
     with contextlib.ExitStack() as stack:
-        chain = [Media(path, stack.enter_context(open(path, "rb"))) for path in paths]
+        chain = [Media(path, stack.enter_context(open(path, "rb")), keys) for path in paths]
         check_chain(chain)
         size = write_new(chain, target)
     print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
@@ -203,10 +285,14 @@ def write_new(chain: Sequence[Media], target: str) -> int:
 
 def main(arguments: Sequence[str]) -> None:
     """Run from a command line."""
+    certificates = []
+    while len(arguments) > 1 and arguments[0] == "--pfx":
+        certificates.append(arguments[1])
+        arguments = arguments[2:]
     if len(arguments) not in (2, 3):
-        sys.exit("usage: python recover.py FULL.bak [INCREMENTAL.bak] NEW.sqlite3")
+        sys.exit(USAGE)
     try:
-        recover(arguments[:-1], arguments[-1])
+        recover(arguments[:-1], arguments[-1], certificates)
     except Damaged as error:
         sys.exit(f"error: {error}")
     except OSError as error:

@@ -7,14 +7,14 @@ checked, by its checksum; a file that was changed in between ends the transactio
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from pwsops.engines.sqlite import files, target, verify
 from pwsops.engines.sqlite.connect import gone
-from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, MediaError
 
@@ -29,6 +29,8 @@ class RestoreOrder:
     may_replace_damaged: bool = True
     stamp: str = ""
     """UTC time for the name of a damaged predecessor."""
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """As in `media.Keys`, in base64: what opens encrypted sets."""
 
     @property
     def temp(self) -> str:
@@ -53,7 +55,8 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
     if not os.path.isfile(order.path):
         raise gone(order.path)
     with ExitStack() as stack:
-        chain = [stack.enter_context(Media(path)) for path, _ in order.sets]
+        keys = read_keys(order.keys)
+        chain = [stack.enter_context(Media(path, keys)) for path, _ in order.sets]
         check_chain(chain, [set_id for _, set_id in order.sets])
         verify.check_all(chain, report)
         last = chain[-1].header

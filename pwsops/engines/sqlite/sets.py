@@ -23,6 +23,9 @@ def describe(media: Media) -> dict[str, object]:
     }
     if header.base is not None:
         details["base_digest"] = header.base.digest
+    encryption = header.encryption
+    if encryption is not None:
+        details["certificate"] = encryption.subject
     return {
         "set_id": header.set_id,
         "database": header.database,
@@ -34,6 +37,7 @@ def describe(media: Media) -> dict[str, object]:
         "database_size_bytes": header.page_size * header.page_count,
         "base_id": None if header.base is None else header.base.set_id,
         "description": header.description,
+        "thumbprint": None if encryption is None else encryption.thumbprint,
         "details": details,
     }
 

@@ -234,12 +234,15 @@ def _checkpoint_after(path: str, reader: sqlite3.Connection) -> None:
 def _copy(path: str, copy_path: str, reader: sqlite3.Connection, stack: ExitStack) -> Snapshot:
     directory = os.path.dirname(copy_path)
     try:
-        stack.enter_context(files.temporary(copy_path))
+        fd = stack.enter_context(files.temporary(copy_path))
         reader.execute("BEGIN")
         _one(reader, "PRAGMA schema_version")
         with closing(connect(copy_path)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             copy.execute("PRAGMA journal_mode=OFF")
+            _one(copy, "PRAGMA schema_version")
+            # It is open from now on and needs no name: whatever ends this process, no plain copy is left behind.
+            os.unlink(copy_path)
             reader.backup(copy, pages=COPY_STEP)
     except OSError as error:
         raise files.translate(error, "Backup", directory) from error
@@ -247,8 +250,6 @@ def _copy(path: str, copy_path: str, reader: sqlite3.Connection, stack: ExitStac
         raise _copy_error(error, directory) from error
     shape = _shape(reader)
     reader.execute("ROLLBACK")
-    fd = os.open(copy_path, os.O_RDONLY | os.O_CLOEXEC)
-    stack.callback(os.close, fd)
     return Snapshot(fd, path, *shape)
 
 

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from pwsops.engines.sqlite import pages, pipeline
 from pwsops.engines.sqlite.layout import FrameHead
-from pwsops.engines.sqlite.media import Media, damaged
+from pwsops.engines.sqlite.media import NO_KEYS, Keys, Media, damaged
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 
 
-def check(path: str, set_id: str | None, report: Report) -> dict[str, object]:
+def check(path: str, set_id: str | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
     """Check every checksum of the file at `path`, the pages' own included.
 
     Raises
     ------
+    CertificateNeeded
+        Where it is encrypted and `keys` lack what opens it.
     MediaError
         For any damage, and where the file holds another set than `set_id`.
     """
-    with Media(path) as media:
+    with Media(path, keys) as media:
         expect(media, set_id)
         check_all([media], report, thorough=True)
         return {"set": describe(media), "checked_bytes": media.size_bytes}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pwsops.engines.sqlite import backup, contents, files, limits, listing, restore, verify
+from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, PwsopsError
 
@@ -26,7 +27,7 @@ Operation = Callable[[Mapping[str, Any], Report], object]
 OPERATIONS: Mapping[str, Operation] = {
     "backup": lambda given, report: backup.take(backup.Order(**given), report),
     "restore": lambda given, report: restore.restore(restore.RestoreOrder(**given), report),
-    "verify": lambda given, report: verify.check(given["path"], given["set_id"], report),
+    "verify": lambda given, report: verify.check(given["path"], given["set_id"], report, read_keys(given["keys"])),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(given["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),

@@ -7,12 +7,16 @@ import os
 import queue
 import threading
 from collections import deque
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from pwsops.engines.sqlite import layout
 from pwsops.engines.sqlite.layout import Header, Trailer
 from pwsops.engines.sqlite.media import damaged
 from pwsops.errors import MediaError
+
+if TYPE_CHECKING:
+    from pwsops.engines.sqlite.cipher import Cipher
 
 STEP_BYTES = 8 << 20
 STEPS_BEHIND = 6
@@ -34,12 +38,18 @@ class MediaWriter:
 
     What was written is read back, from the device where the system lets us say so, and compared while the writing
     goes on.
+
+    Parameters
+    ----------
+    key
+        The file's own, where its header says that it is encrypted.
     """
 
-    def __init__(self, fd: int, path: str, header: Header) -> None:
+    def __init__(self, fd: int, path: str, header: Header, key: bytes | None = None) -> None:
         self._fd = fd
         self._path = path
         self._header = layout.pack_header(header)
+        self.cipher = None if key is None else _cipher(key, self._header)
         self._offset = 0
         self._chain = hashlib.sha256()
         self._frames = 0
@@ -87,15 +97,7 @@ class MediaWriter:
         MediaError
             Where what was read back is not what was written.
         """
-        trailer = layout.pack_trailer(
-            Trailer(
-                finished_at=finished_at,
-                frames=self._frames,
-                stored_pages=self._stored_pages,
-                frames_bytes=self._offset - len(self._header),
-                heads_digest=self._chain.hexdigest(),
-            )
-        )
+        trailer = layout.pack_trailer(self._trailer(finished_at))
         footer = layout.pack_footer(self._offset, self._header, trailer)
         self._write(trailer + footer, layout.sha256(trailer, footer))
         self.close()
@@ -103,6 +105,18 @@ class MediaWriter:
             raise self._failure
         os.fsync(self._fd)
         return layout.unpack_footer(footer).set_digest
+
+    def _trailer(self, finished_at: str) -> Trailer:
+        trailer = Trailer(
+            finished_at=finished_at,
+            frames=self._frames,
+            stored_pages=self._stored_pages,
+            frames_bytes=self._offset - len(self._header),
+            heads_digest=self._chain.hexdigest(),
+        )
+        if self.cipher is None:
+            return trailer
+        return replace(trailer, seal=self.cipher.seal_end(self._frames, trailer.text()))
 
     def close(self) -> None:
         """Wait for the checks; harmless to repeat."""
@@ -139,3 +153,10 @@ class MediaWriter:
         for offset, size, digest in batch:
             if layout.sha256(os.pread(self._fd, size, offset)) != digest:
                 raise damaged(self._path, f"what was read back at byte {offset} is not what was written")
+
+
+def _cipher(key: bytes, header: bytes) -> Cipher:
+    # Here and not above: most backups are not encrypted, and a worker has to start fast.
+    from pwsops.engines.sqlite.cipher import Cipher
+
+    return Cipher(key, header)

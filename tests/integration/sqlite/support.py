@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,13 @@ class Place:
     """An instance's directory, a directory for media, and short cuts to both."""
 
     def __init__(self, root: Path, options: Mapping[str, object]) -> None:
+        self.keys: dict[str, bytes] = {}
+        """What the certificate store has: private keys by thumbprint."""
         self.vaults, self.media = root / "vaults", root / "media"
         self.vaults.mkdir()
         self.media.mkdir()
-        self.engine = SqliteEngine(Instance(name="test", engine="sqlite", address=str(self.vaults), options=options))
+        instance = Instance(name="test", engine="sqlite", address=str(self.vaults), options=options)
+        self.engine = SqliteEngine(replace(instance, private_keys=self.keys.get))
 
     def path(self, name: str = "db.sqlite3") -> Path:
         return self.vaults / name
@@ -62,7 +66,9 @@ class Place:
         return sorted(entry.name for entry in self.vaults.iterdir())
 
 
-def order(path: Path, directory: Path, name: str, *, base: Mapping[str, Any] | None = None) -> backup.Order:
+def order(
+    path: Path, directory: Path, name: str, *, base: Mapping[str, Any] | None = None, **more: Any
+) -> backup.Order:
     """An order for a backup in this very process."""
     return backup.Order(
         path=str(path),
@@ -76,6 +82,7 @@ def order(path: Path, directory: Path, name: str, *, base: Mapping[str, Any] | N
         base_path=base and base["path"],
         base_id=base and base["set_id"],
         base_digest=base and base["details"]["digest"],
+        **more,
     )
 
 

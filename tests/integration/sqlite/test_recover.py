@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import blake3
+import cryptography
 import pytest
 import zstandard
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.certificates import archive
+from pwsops.engines.base import Encryption, RestoreRequest
 from pwsops.engines.sqlite import recover as recovery
 from pwsops.engines.sqlite import recovery_kit
+from pwsops.rules.model import BackupSet
 from tests.integration.sqlite.support import Place, is_whole, query
+from tests.integration.sqlite.test_encryption import (
+    Forger,
+    change_the_time,
+    change_the_wrapped_key,
+    drop_the_last_frame,
+    swap_frames,
+)
+from tests.pairs import pair
+
+CRYPTOGRAPHY = (Path(cryptography.__file__).parent, *Path(cryptography.__file__).parents[1].glob("*cffi*"))
 
 
 def modules(directory: Path, *packages: Path) -> Mapping[str, str]:
@@ -31,10 +45,14 @@ ZSTANDARD = Path(zstandard.__file__).parent
 BLAKE3 = Path(blake3.__file__).parent
 
 
-def recover(script: Path, environment: Mapping[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def recover(
+    script: Path, environment: Mapping[str, str], *arguments: object, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     # -S leaves site-packages out: nothing but the standard library and what `environment` names.
     command = [sys.executable, "-S", "-P", str(script), *map(str, arguments)]
-    return subprocess.run(command, env=environment, cwd=script.parent, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=environment, cwd=script.parent, input=given, check=False, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize("packages", [(ZSTANDARD,), (ZSTANDARD, BLAKE3)])
@@ -91,6 +109,103 @@ def test_what_cannot_be_recovered_is_said_without_a_traceback(place: Place, tmp_
         assert "Traceback" not in done.stderr
         assert not out.exists()
     assert not [entry for entry in tmp_path.iterdir() if entry.name.endswith(".part")]
+
+
+PASSWORD = "pä55word"
+
+
+@pytest.fixture
+def sealed_chain(place: Place, tmp_path: Path) -> list[BackupSet]:
+    """An encrypted full and incremental, and the `.pfx` of their certificate."""
+    place.keys[pair().facts().thumbprint] = pair().key_der()
+    (tmp_path / "mine.pfx").write_bytes(archive.pack([pair()], PASSWORD))
+    encryption = Encryption(name="backups", certificate=pair().certificate_der())
+    path = place.vault(size_mb=3)
+    full = place.take("full.bak", encryption=encryption).backup_set
+    query(path, "UPDATE ciphers SET user = 'later' WHERE id % 3 = 0")
+    return [full, place.take("incremental.bak", base=full, encryption=encryption).backup_set]
+
+
+def test_encrypted_media_come_back_with_their_certificate(
+    place: Place, tmp_path: Path, sealed_chain: list[BackupSet]
+) -> None:
+    environment = modules(tmp_path / "m", ZSTANDARD, *CRYPTOGRAPHY)
+    paths = [one.path for one in sealed_chain]
+    script, out = place.media / "recover.py", tmp_path / "new.db"
+    done = recover(script, environment, "--pfx", tmp_path / "mine.pfx", *paths, out, given=f"{PASSWORD}\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    is_whole(out)
+    assert query(out, "SELECT * FROM ciphers") == query(place.path(), "SELECT * FROM ciphers")
+
+
+def test_what_is_missing_for_encrypted_media_is_said(
+    place: Place, tmp_path: Path, sealed_chain: list[BackupSet]
+) -> None:
+    full, out = sealed_chain[0].path, tmp_path / "new.db"
+    script = place.media / "recover.py"
+    whole = modules(tmp_path / "m", ZSTANDARD, *CRYPTOGRAPHY)
+    without = modules(tmp_path / "n", ZSTANDARD)
+    other = tmp_path / "other.pfx"
+    other.write_bytes(archive.pack([pair("other")], PASSWORD))
+    mine = tmp_path / "mine.pfx"
+    needs = f"encrypted for the certificate CN=backups (thumbprint {pair().facts().thumbprint})"
+    for environment, arguments, given, words in (
+        (whole, [full, out], "", needs),
+        (whole, ["--pfx", other, full, out], PASSWORD, needs),
+        (whole, ["--pfx", mine, full, out], "wrong", "the password is wrong"),
+        (whole, ["--pfx", full, full, out], PASSWORD, "the password is wrong, or the file is damaged"),
+        (whole, ["--pfx", tmp_path / "none.pfx", full, out], PASSWORD, "none.pfx: No such file"),
+        (whole, ["--pfx", mine], PASSWORD, "usage:"),
+        (without, ["--pfx", mine, full, out], PASSWORD, "pip install cryptography"),
+    ):
+        done = recover(script, environment, *arguments, given=given)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not out.exists()
+
+
+def test_the_script_reads_encrypted_media_inside_this_process(
+    tmp_path: Path, sealed_chain: list[BackupSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, mine = [one.path for one in sealed_chain], str(tmp_path / "mine.pfx")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    recovery.main(["--pfx", mine, *paths, str(tmp_path / "new.db")])
+    is_whole(tmp_path / "new.db")
+
+    keys = {pair().facts().thumbprint: pair().private_key}
+    whole, flipped = Path(paths[0]).read_bytes(), tmp_path / "flipped.bak"
+    for at in range(0, len(whole), len(whole) // 60):
+        flipped.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        monkeypatch.setattr(recovery, "read_pfx", lambda path: next(iter(keys.items())))
+        with pytest.raises(SystemExit, match=r"error: .*flipped\.bak"):
+            recovery.main(["--pfx", mine, str(flipped), str(tmp_path / "other.db")])
+
+
+def test_the_script_asks_for_the_password_at_a_terminal(
+    tmp_path: Path, sealed_chain: list[BackupSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda question: PASSWORD)
+    thumbprint, _ = recovery.read_pfx(str(tmp_path / "mine.pfx"))
+    assert thumbprint == pair().facts().thumbprint
+
+
+@pytest.mark.parametrize("change", [swap_frames, drop_the_last_frame, change_the_time, change_the_wrapped_key])
+def test_the_script_refuses_what_a_forger_mended(
+    tmp_path: Path, sealed_chain: list[BackupSet], change: Callable[[Forger], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(sealed_chain[0].path)
+    forger = Forger(path)
+    change(forger)
+    forger.write(path)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    with pytest.raises(SystemExit, match=r"error: .*full\.bak"):
+        recovery.main(["--pfx", str(tmp_path / "mine.pfx"), str(path), str(tmp_path / "new.db")])
 
 
 def test_without_a_zstd_module_the_script_says_which_one_to_install(place: Place, tmp_path: Path) -> None:

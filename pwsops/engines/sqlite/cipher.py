@@ -1,0 +1,116 @@
+"""The encryption of a media file: AES-256-GCM in numbered chunks, under a key that serves for one file only.
+
+That key lies in the file's header, wrapped for a certificate's public key: taking a backup needs the certificate,
+reading one needs its private key. Each chunk is sealed with its number and with the header's digest, and the last one
+is marked as the last and covers the trailer. So a chunk that was changed, moved, repeated, left out, or taken from
+another file does not open, and neither does anything under a changed header or a file that was cut short.
+
+This proves that a file is as it was written. It does not prove who wrote it: a public key is public.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pwsops.engines.sqlite.layout import Envelope, sha256
+
+KEY_BYTES = 32
+_NONCE = struct.Struct(">7xIB")
+"""Seven zero bytes, the chunk's number, and 1 for the last chunk: a key serves for one file, so no number repeats."""
+_OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+
+
+class Cipher:
+    """Seals and opens the parts of one file. Used from several threads at once.
+
+    Frame n has the chunks 2n, what its head says of its pages, and 2n + 1, its payload.
+
+    Parameters
+    ----------
+    key
+        The file's own.
+    header
+        Its header block.
+    """
+
+    def __init__(self, key: bytes, header: bytes) -> None:
+        self._aead = AESGCM(key)
+        self._context = sha256(header)
+
+    def seal_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
+        """Seal what follows the fixed fields of a frame's head; the fields themselves are covered."""
+        return self._aead.encrypt(_NONCE.pack(2 * sequence, 0), rest, self._context + fixed)
+
+    def open_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
+        """Open it; `ValueError` where it is not what was sealed."""
+        return self._open(_NONCE.pack(2 * sequence, 0), rest, self._context + fixed)
+
+    def seal_payload(self, sequence: int, payload: bytes) -> bytes:
+        """Seal a frame's compressed pages."""
+        return self._aead.encrypt(_NONCE.pack(2 * sequence + 1, 0), payload, self._context)
+
+    def open_payload(self, sequence: int, payload: bytes) -> bytes:
+        """Open them; `ValueError` where they are not what was sealed."""
+        return self._open(_NONCE.pack(2 * sequence + 1, 0), payload, self._context)
+
+    def seal_end(self, frames: int, trailer: bytes) -> str:
+        """Give the tag that closes a file of so many frames."""
+        return self._aead.encrypt(_NONCE.pack(2 * frames, 1), b"", self._context + trailer).hex()
+
+    def check_end(self, frames: int, trailer: bytes, seal: str) -> None:
+        """Raise `ValueError` unless the file was closed so."""
+        self._open(_NONCE.pack(2 * frames, 1), bytes.fromhex(seal), self._context + trailer)
+
+    def _open(self, nonce: bytes, data: bytes, context: bytes) -> bytes:
+        try:
+            return self._aead.decrypt(nonce, data, context)
+        except InvalidTag:
+            raise ValueError("it is not what was encrypted (its authentication fails)") from None
+
+
+def new_key(certificate: bytes) -> tuple[bytes, Envelope]:
+    """Make a file's key, and what its header says of it.
+
+    Parameters
+    ----------
+    certificate
+        X.509, DER, with an RSA key; `ValueError` for any other.
+    """
+    known = x509.load_der_x509_certificate(certificate)
+    public = known.public_key()
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise ValueError("the certificate has no RSA key")
+    key = os.urandom(KEY_BYTES)
+    envelope = Envelope(
+        thumbprint=known.fingerprint(hashes.SHA1()).hex().upper(),
+        subject=known.subject.rfc4514_string(),
+        wrapped_key=public.encrypt(key, _OAEP).hex(),
+    )
+    return key, envelope
+
+
+def unwrap(envelope: Envelope, private_key: bytes) -> bytes:
+    """Give a file's key.
+
+    Parameters
+    ----------
+    private_key
+        PKCS #8, DER. `ValueError` where it is not the one the key was wrapped for.
+    """
+    private = serialization.load_der_private_key(private_key, password=None)
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise ValueError("its key was wrapped for an RSA key, and this is none")
+    try:
+        key = private.decrypt(bytes.fromhex(envelope.wrapped_key), _OAEP)
+    except ValueError:
+        raise ValueError("the key in its header cannot be unwrapped") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError("the key in its header is not one")
+    return key
