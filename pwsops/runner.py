@@ -17,8 +17,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from pwsops.catalogue import Catalogue, RowMapping, outcomes, profiles, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import BackupRequest, BackupResult, Engine, Progress
+from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
 from pwsops.errors import BaseUnusable, Cancelled, PwsopsError
+from pwsops.escrow import Escrow
 from pwsops.presence import Presence
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
@@ -56,10 +57,15 @@ class Runner:
         This process's sign of life; runs are owned in its name.
     open_engine
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
+    escrow
+        The certificates that backups are encrypted for.
     """
 
-    def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine, escrow: Escrow
+    ) -> None:
         self._catalogue = catalogue
+        self._escrow = escrow
         self._clock = clock
         self._presence = presence
         self._open_engine = open_engine
@@ -185,12 +191,16 @@ class Runner:
     def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
         base, reason = self._base(job, engine, database)
+        now = self._clock.now()
+        encryption = self._escrow.encryption(
+            job.profile, engine, now=now, tell=lambda text: told.append(Message(text=text, at=now))
+        )
         if base is not None:
             try:
-                return self._with_retries(job, engine, self._request(job, database, base), told), ""
+                return self._with_retries(job, engine, self._request(job, database, base, encryption), told), ""
             except BaseUnusable as error:
                 reason = error.message
-        return self._with_retries(job, engine, self._request(job, database, None), told), reason
+        return self._with_retries(job, engine, self._request(job, database, None, encryption), told), reason
 
     def _base(self, job: _Job, engine: Engine, database: str) -> tuple[BackupSet | None, str]:
         if job.kind is BackupKind.FULL:
@@ -211,7 +221,9 @@ class Runner:
         )
         return choice.base, choice.reason
 
-    def _request(self, job: _Job, database: str, base: BackupSet | None) -> BackupRequest:
+    def _request(
+        self, job: _Job, database: str, base: BackupSet | None, encryption: Encryption | None
+    ) -> BackupRequest:
         kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
         dated = bool(job.profile.fields["timestamp"])
         name = media_file_name(database, kind, at=self._clock.now() if dated else None, suffix=secrets.token_hex(4))
@@ -223,6 +235,7 @@ class Runner:
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
             base=base,
+            encryption=encryption,
         )
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:

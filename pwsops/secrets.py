@@ -36,9 +36,9 @@ class Vault:
             return self._keys().decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise Refused(
-                "A stored password cannot be decrypted: the key is not the one it was saved with.",
+                "A stored password or key cannot be decrypted: the home's key is not the one it was saved with.",
                 hint=f"Restore {self._home / KEY_FILE} (or {KEY_VARIABLE}) from your records, "
-                "or enter the password anew.",
+                "or enter the password (import the certificate) anew.",
             ) from None
 
     def _keys(self) -> MultiFernet:

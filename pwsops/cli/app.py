@@ -10,6 +10,7 @@ import typer
 from pwsops import __version__
 from pwsops.cli import (
     audit,
+    certificates,
     databases,
     doctor,
     instances,
@@ -71,6 +72,7 @@ app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("restore")(restores.restore)
+app.add_typer(certificates.app, name="certificate")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
 app.command("doctor")(doctor.doctor)

@@ -29,7 +29,7 @@ def read_password(login: str | None, *, from_stdin: bool) -> str | None:
             raise typer.BadParameter("it is the password of a login: give --login as well.", param_hint=_FROM_STDIN)
         return None
     if from_stdin:
-        return _line()
+        return read_line()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise typer.BadParameter(
             f"the password of {login} is missing, and there is no terminal to ask for it: "
@@ -52,13 +52,16 @@ def read_credentials(login: str | None, *, from_stdin: bool) -> Credentials | No
 _FROM_STDIN = "--password-stdin"
 
 
-def _line() -> str:
-    """Give the first line of standard input without its end; spaces may belong to a password."""
+def read_line(option: str = _FROM_STDIN) -> str:
+    """Give the next line of standard input without its end; spaces may belong to a password.
+
+    `option` is the one that promised it, for the usage error where there is none.
+    """
     try:
         line = sys.stdin.readline()
     except UnicodeDecodeError:
-        raise typer.BadParameter("standard input is not UTF-8 text.", param_hint=_FROM_STDIN) from None
+        raise typer.BadParameter("standard input is not UTF-8 text.", param_hint=option) from None
     password = line.removesuffix("\n").removesuffix("\r")
     if not password:
-        raise typer.BadParameter("there is no password on standard input.", param_hint=_FROM_STDIN)
+        raise typer.BadParameter("there is no password on standard input.", param_hint=option)
     return password

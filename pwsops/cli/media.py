@@ -43,14 +43,15 @@ def media(
             words.size(one.size_bytes),
             one.set_id,
             one.base_id or words.NOTHING,
+            str(one.details.get("certificate") or one.thumbprint or words.NOTHING),
         )
         for one in sets
     )
-    headings = ("Position", "Database", "Kind", "Finished", "Size", "Set", "Base")
+    headings = ("Position", "Database", "Kind", "Finished", "Size", "Set", "Base", "Encrypted for")
     table(
         headings,
         rows,
         right=("Position", "Size"),
-        wraps=("Database", "Set", "Base"),
+        wraps=("Database", "Set", "Base", "Encrypted for"),
         empty=f"There is no backup in {file}.",
     )

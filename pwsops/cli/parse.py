@@ -147,6 +147,11 @@ def time_limit(text: str) -> float:
     return hours
 
 
+def encrypt_with(text: str) -> str:
+    """Read a certificate's name; ``none`` is no encryption."""
+    return "" if text.strip().lower() == "none" else text.strip()
+
+
 def wall_time(told: datetime, zone: str) -> datetime:
     """Give a moment as naive wall time of a zone: a naive one as it is, one with an offset converted."""
     return told if told.tzinfo is None else told.astimezone(ZoneInfo(zone)).replace(tzinfo=None)

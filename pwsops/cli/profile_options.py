@@ -49,6 +49,12 @@ OPTIONS: Mapping[str, Any] = dict(
         _text("--login", "NAME", "Login on the database server; empty: the instance's own, or the service user."),
         _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
         _text("--time-limit", "HOURS", "A run that takes longer is given up."),
+        _text("--encrypt-with", "NAME", "Encrypt for this certificate (`pwsops certificate list`); none: no longer."),
+        _switch(
+            "save_certificates",
+            "--save-certificates/--no-save-certificates",
+            "Save the certificates that a restore needs beside the backups.",
+        ),
     ]
 )
 
@@ -63,6 +69,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "timezone": parse.timezone,
     "renew_full": parse.renew_full,
     "time_limit": parse.time_limit,
+    "encrypt_with": parse.encrypt_with,
 }
 
 # What each of these options means in a day of slots or in days is lost when the unit changes from one to the other.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pwsops.cli import parse
-from pwsops.cli.credentials import PasswordStdin, read_password
+from pwsops.cli.credentials import PasswordStdin, read_line, read_password
 from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.profile_options import apply_options, read_options, with_profile_options
 from pwsops.cli.session import confirmed, opened, server_path
@@ -22,12 +22,27 @@ app = typer.Typer(help="What is backed up, where to, and when.", no_args_is_help
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.", show_default=False)]
 
+_FOR_CERTIFICATES = "--certificate-password-stdin"
+ForCertificates = Annotated[
+    bool,
+    typer.Option(
+        _FOR_CERTIFICATES,
+        help="Read the password for the saved certificates from standard input: one line, after that of --login.",
+    ),
+]
+
 _NEEDED = {"instance": "--instance", "databases": "--database", "directory": "--directory"}
 
 
 @app.command()
 @with_profile_options
-def create(context: typer.Context, name: Name, password_stdin: PasswordStdin = False, **given: Any) -> None:
+def create(
+    context: typer.Context,
+    name: Name,
+    password_stdin: PasswordStdin = False,
+    certificate_password_stdin: ForCertificates = False,
+    **given: Any,
+) -> None:
     """Create a profile. What is not told comes from the settings."""
     told = read_options(given)
     password = read_password(told.get("login"), from_stdin=password_stdin)
@@ -37,7 +52,8 @@ def create(context: typer.Context, name: Name, password_stdin: PasswordStdin = F
         apply_options(profile, told)
         _check_complete(profile)
         profile.directory = server_path(operations, profile.instance, profile.directory)
-        view = operations.profiles.create(profile, password=password)
+        protection = _certificate_password(certificate_password_stdin)
+        view = operations.profiles.create(profile, password=password, certificate_password=protection)
         say(f"Created {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)
@@ -53,12 +69,13 @@ def edit(
         str, typer.Option("--note", metavar="TEXT", help="What was amended on the server.", show_default=False)
     ] = "",
     password_stdin: PasswordStdin = False,
+    certificate_password_stdin: ForCertificates = False,
     **given: Any,
 ) -> None:
     """Change a profile; what is not told stays as it is. Saving a profile that was switched off switches it on."""
     told = read_options(given)
     password = read_password(told.get("login"), from_stdin=password_stdin)
-    if not (told or rename or amended):
+    if not (told or rename or amended or certificate_password_stdin):
         raise typer.BadParameter("nothing is to be changed; give an option to change, or --note.", param_hint="NAME")
     with opened(context) as operations:
         profile = operations.profiles.get(name)
@@ -66,10 +83,15 @@ def edit(
         apply_options(profile, told)
         if "directory" in told:
             profile.directory = server_path(operations, profile.instance, profile.directory)
-        view = operations.profiles.save(name, profile, note=amended, password=password)
+        protection = _certificate_password(certificate_password_stdin)
+        view = operations.profiles.save(name, profile, note=amended, password=password, certificate_password=protection)
         say(f"Saved {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)
+
+
+def _certificate_password(from_stdin: bool) -> str | None:
+    return read_line(_FOR_CERTIFICATES) if from_stdin else None
 
 
 def _check_complete(profile: BackupProfile) -> None:

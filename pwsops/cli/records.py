@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from pwsops.cli.parse import WEEKDAYS
 from pwsops.cli.words import iso
 from pwsops.engines.base import DirectoryEntry, Instance, Probe
-from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
+from pwsops.operations.records import (
+    AuditEntry,
+    CertificateView,
+    Check,
+    DatabaseView,
+    ItemView,
+    ProfileView,
+    RunView,
+    ServiceView,
+)
 from pwsops.rules.model import BackupSet, Occurrence
 
 if TYPE_CHECKING:
@@ -91,6 +100,8 @@ def profile_fields(fields: BackupProfile) -> Record:
         "timestamp": fields.timestamp,
         "time_limit_h": fields.time_limit_h,
         "login": fields.login or None,
+        "encrypt_with": fields.encrypt_with or None,
+        "save_certificates": fields.save_certificates,
     }
 
 
@@ -114,7 +125,35 @@ def backup_set(one: BackupSet) -> Record:
         "size_bytes": one.size_bytes,
         "base": one.base_id,
         "set_id": one.set_id,
+        "thumbprint": one.thumbprint,
         "path": one.path,
+    }
+
+
+def certificate(view: CertificateView) -> Record:
+    """One certificate; most of it is null where it is needed and not in the store."""
+    facts = view.facts
+    return {
+        "name": view.name or None,
+        "thumbprint": view.thumbprint,
+        "subject": view.subject,
+        "held": view.held,
+        "purpose": view.purpose.value if view.purpose else None,
+        "issuer": facts.issuer if facts else None,
+        "serial": facts.serial if facts else None,
+        "key_type": facts.key_type if facts else None,
+        "key_bits": facts.key_bits if facts else None,
+        "signature_hash": facts.signature_hash if facts else None,
+        "not_before": iso(facts.not_before) if facts else None,
+        "not_after": iso(facts.not_after) if facts else None,
+        "near_expiry": view.near_expiry,
+        "may_encrypt": view.may_encrypt,
+        "doubts": list(view.doubts),
+        "concerns": list(view.concerns) if view.needed_by else [],
+        "needed_by": view.needed_by,
+        "added_at": iso(view.added_at),
+        "saved_at": iso(view.saved_at),
+        "exported_at": iso(view.exported_at),
     }
 
 

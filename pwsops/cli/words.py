@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import humanize
 from rich.text import Text
@@ -10,6 +11,9 @@ from rich.text import Text
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+
+if TYPE_CHECKING:
+    from pwsops.operations.records import CertificateView
 
 NOTHING = "–"
 
@@ -71,6 +75,14 @@ def yes_no(holds: bool, *, required: bool = True) -> Text:
     if holds:
         return Text("✔ fine", "green")
     return Text("✖ amiss", "dark_orange") if required else Text("○ optional")
+
+
+def certificate(view: CertificateView) -> Text:
+    """Give what is to be said of a certificate: what somebody should see to, or that all is well."""
+    concerns = view.concerns if view.needed_by else view.doubts
+    if not concerns:
+        return Text("✔ fine", "green")
+    return Text(f"⚠ {'; '.join(concerns)}", "dark_orange")
 
 
 def kind(value: BackupKind | None) -> str:

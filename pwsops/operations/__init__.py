@@ -12,6 +12,7 @@ from pwsops import logs
 from pwsops.clock import Clock, SystemClock
 from pwsops.operations.access import Context, Core, Role
 from pwsops.operations.audit_log import AuditLog
+from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
 from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine
@@ -57,6 +58,7 @@ class Operations:
         self.reports = Reports(context)
         self.profiles = Profiles(context)
         self.media = Media(context)
+        self.certificates = Certificates(context)
         self.restores = Restores(context)
         self.service = ServiceControl(context)
         self.samples = Samples(context)

@@ -13,6 +13,7 @@ from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, NotFound
+from pwsops.escrow import Escrow
 from pwsops.operations.logins import check_login
 from pwsops.operations.restore_work import RestoreWork
 from pwsops.presence import Presence
@@ -41,7 +42,10 @@ class Core:
         self.catalogue = Catalogue(home)
         self.vault = Vault(home)
         self.presence = Presence(home)
-        self.runner = Runner(self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine_of)
+        self.escrow = Escrow(self.catalogue, self.vault)
+        self.runner = Runner(
+            self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine_of, escrow=self.escrow
+        )
         self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
         self.restoring.settle()
         self.service: Service | None = None
@@ -64,6 +68,7 @@ class Core:
             engine=row.engine,
             address=row.address,
             options=row.options,
+            private_keys=self.escrow.private_key,
             **vars(credentials or self._credentials(row.login, row.sealed_password)),
         )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from pwsops.catalogue import Connection, profiles
+from pwsops.catalogue import Connection, certificates, profiles
+from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
 from pwsops.errors import InvalidInput, NotFound
@@ -20,6 +21,16 @@ def find_profile(connection: Connection, name: str) -> ProfileRow:
     near = get_close_matches(name, [other.name for other in profiles.living(connection)], n=3)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`pwsops profile list` shows those there are."
     raise NotFound(f"There is no profile {name!r}.", hint=hint)
+
+
+def find_certificate(connection: Connection, name: str) -> CertificateRow:
+    """Give the certificate of that name or thumbprint; raises `NotFound`."""
+    row = certificates.find(connection, name)
+    if row is not None:
+        return row
+    near = get_close_matches(name, [other.name for other in certificates.every(connection)], n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`pwsops certificate list` shows those there are."
+    raise NotFound(f"There is no certificate {name!r} in the store.", hint=hint)
 
 
 def canonical(name: str, names: Sequence[str]) -> str:

@@ -46,4 +46,5 @@ class Media:
         return self._engine(instance).verify(self.find(path, position, instance), on_progress)
 
     def _engine(self, instance: str | None, credentials: Credentials | None = None) -> Engine:
-        return embedded_engine() if instance is None else self._context.core.engine(instance, credentials)
+        core = self._context.core
+        return embedded_engine(core.escrow.private_key) if instance is None else core.engine(instance, credentials)

@@ -17,6 +17,7 @@ from pwsops.operations.access import Context, Role
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_profile
+from pwsops.operations.profile_encryption import sealed_certificate_password, settle_encryption
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
@@ -60,10 +61,13 @@ class Profiles:
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
-    def create(self, profile: BackupProfile, *, password: str | None = None) -> ProfileView:
+    def create(
+        self, profile: BackupProfile, *, password: str | None = None, certificate_password: str | None = None
+    ) -> ProfileView:
         """Remember a new profile; from now on it runs, unless it is not active.
 
-        `password` is that of the profile's login, where it has one of its own; it is kept sealed.
+        `password` is that of the profile's login, where it has one of its own; `certificate_password` protects the
+        certificates that it saves. Both are kept sealed.
 
         Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
@@ -73,11 +77,18 @@ class Profiles:
         core = self._context.core
         sealed = self._sealed(profile, before=None, password=password)
         self._check_databases(profile, sealed, already=())
+        settle_encryption(core, profile, None)
+        sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
-            profiles.set_state(connection, profile_id, sealed_password=sealed)
+            profiles.set_state(
+                connection,
+                profile_id,
+                sealed_password=sealed,
+                sealed_certificate_password=sealed_for_certificates,
+            )
             self._plan(connection, profile_id)
             self._context.note(connection, "create profile", profile.name, profile.summary())
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
@@ -90,13 +101,14 @@ class Profiles:
         note: str = "",
         seen: BackupProfile | None = None,
         password: str | None = None,
+        certificate_password: str | None = None,
     ) -> ProfileView:
         """Replace a profile's fields; takes effect before its next occurrence.
 
         Saving a tripped profile arms it again, and wants something amended: a field, or `note`, which tells what was
         amended on the server. `seen` is the profile as it was when the editing began: where somebody else has saved
         it since, `Conflict` is raised and nothing of theirs is overwritten. `password` is a new one for the profile's
-        login; None keeps the one it has.
+        login, `certificate_password` one for the certificates that it saves; None keeps the one it has.
         """
         self._context.allow(Role.ADMIN, "edit a profile")
         profile.check()
@@ -105,16 +117,19 @@ class Profiles:
         same_instance = profile.instance == before.fields["instance"]
         sealed = self._sealed(profile, before=before, password=password)
         self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
+        settle_encryption(self._context.core, profile, before.fields if same_instance else None)
+        protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
             changes = [*_changes(row, profile), *(["password"] if password is not None and profile.login else [])]
+            changes += ["password of saved certificates"] if protection and certificate_password else []
             self._check_amended(row, changes, note)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
             self._amend(connection, row, profile)
-            profiles.set_state(connection, row.id, sealed_password=sealed)
+            profiles.set_state(connection, row.id, sealed_password=sealed, sealed_certificate_password=protection)
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
@@ -272,8 +287,8 @@ class Profiles:
             profiles.set_state(connection, row.id, **values, failures_in_a_row=0, database_failures={}, tripped_at=None)
         else:
             profiles.set_state(connection, row.id, **values)
-        if row.fields["instance"] != profile.instance or row.fields["directory"] != profile.directory:
-            # A chain is not continued across places: the next run takes a full.
+        if any(row.fields[key] != getattr(profile, key) for key in ("instance", "directory", "encrypt_with")):
+            # A chain is not continued across places or certificates: the next run takes a full.
             profiles.set_state(connection, row.id, last_full_due_at=None)
         self._plan(connection, row.id)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.engines.base import DatabaseState, Progress
+from pwsops.rules import certificates as rules
+from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 
 
@@ -113,6 +115,49 @@ class DatabaseView:
     profiles: Sequence[str] = ()
     warnings: Sequence[str] = ()
     """What its keeper should know, each with its cause and the next step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateView:
+    """One certificate: in the store, or (then `facts` is None and it has no name) needed and not there."""
+
+    name: str
+    thumbprint: str
+    subject: str
+    needed_by: str
+    """The profiles and backups that need it, in words; empty: nothing does."""
+    purpose: Purpose | None = None
+    facts: Certificate | None = None
+    doubts: Sequence[str] = ()
+    """Why it should not encrypt anything any more, each in a few words after "it"."""
+    near_expiry: bool = False
+    may_encrypt: bool = False
+    """Whether a profile can be made to encrypt with it."""
+    added_at: datetime | None = None
+    saved_at: datetime | None = None
+    exported_at: datetime | None = None
+
+    @property
+    def file_name(self) -> str:
+        """How its own `.pfx` is called: by its name, as far as every file system takes it, and its thumbprint."""
+        return rules.file_name(self.name, self.thumbprint)
+
+    @property
+    def held(self) -> bool:
+        """Whether it is in the store, with its key."""
+        return self.facts is not None
+
+    @property
+    def concerns(self) -> Sequence[str]:
+        """What somebody should see to, where it is needed; each in a few words after "it"."""
+        if self.facts is None:
+            return ["is not in the store: what is encrypted for it cannot be restored"]
+        found = [*self.doubts]
+        if self.near_expiry and not any(one.startswith("expired") for one in found):
+            found.append(f"expires on {self.facts.not_after:%Y-%m-%d}")
+        if self.saved_at is None and self.exported_at is None:
+            found.append("was never saved with a backup or exported: if this home is lost, so are the backups")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Runs commands one after the other in one process, for tests that need many of them.
 
-A request is a line of JSON on stdin: {"argv", "cwd"}; the answer is one on stdout: {"code", "out", "err"}. The whole
-command line is run for each, from the words to the exit code; only Python's start and the imports happen once.
+A request is a line of JSON on stdin: {"argv", "cwd", "given"}, the last for the command's own standard input; the
+answer is one on stdout: {"code", "out", "err"}. The whole command line is run for each, from the words to the exit
+code; only Python's start and the imports happen once.
 """
 
 import io
@@ -15,7 +16,7 @@ from pwsops.cli import main
 def carry_out(request):
     """Run one command."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    sys.argv, sys.stdin, sys.stdout, sys.stderr = request["argv"], io.StringIO(), out, err
+    sys.argv, sys.stdin, sys.stdout, sys.stderr = request["argv"], io.StringIO(request["given"]), out, err
     os.chdir(request["cwd"])
     try:
         main()

@@ -30,8 +30,9 @@ class Driver:
             env=environment(),
         )
 
-    def run(self, words, cwd):
-        self._process.stdin.write(json.dumps({"argv": ["pwsops", *words], "cwd": str(cwd)}) + "\n")
+    def run(self, words, cwd, given=""):
+        request = {"argv": ["pwsops", *words], "cwd": str(cwd), "given": given}
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         return subprocess.CompletedProcess(words, answer["code"], answer["out"], answer["err"])
@@ -56,10 +57,10 @@ class CommandLine:
     def _told(self, words):
         return ["--home", str(self.home), *map(str, words)]
 
-    def run(self, *words):
-        """Run a command and give its result, whatever it was."""
+    def run(self, *words, given=""):
+        """Run a command with `given` on its standard input, and give its result, whatever it was."""
         if self.driver is not None:
-            return self.driver.run(self._told(words), self.cwd or self.home.parent)
+            return self.driver.run(self._told(words), self.cwd or self.home.parent, given)
         return subprocess.run(
             self.arguments(*words),
             capture_output=True,
@@ -67,13 +68,13 @@ class CommandLine:
             timeout=PATIENCE_S,
             check=False,
             cwd=self.cwd,
-            stdin=subprocess.DEVNULL,
+            input=given,
             env=environment(),
         )
 
-    def done(self, *words):
+    def done(self, *words, given=""):
         """Run a command that must succeed, and give what it printed."""
-        result = self.run(*words)
+        result = self.run(*words, given=given)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
@@ -83,9 +84,9 @@ class CommandLine:
         assert isinstance(found, list)
         return found
 
-    def refused(self, *words, code=1):
+    def refused(self, *words, code=1, given=""):
         """Run a command that must not succeed, and give what it said; never a traceback, and nothing on stdout."""
-        result = self.run(*words)
+        result = self.run(*words, given=given)
         assert result.returncode == code, result.stdout + result.stderr
         assert "Traceback" not in result.stderr
         assert result.stdout == ""

@@ -152,6 +152,7 @@ def test_a_media_file_tells_its_sets_and_their_base(pwsops):
         "size_bytes": full["items"][0]["size_bytes"],
         "base": None,
         "set_id": base["set_id"],
+        "thumbprint": None,
         "path": full["items"][0]["path"],
     }
     assert (change["kind"], change["base"]) == ("differential", base["set_id"])

@@ -1,0 +1,64 @@
+"""What a run needs of the certificate store: whom to encrypt for, and the private keys of what is encrypted already."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import datetime
+
+from pwsops.catalogue import Catalogue, certificates
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.engines.base import Encryption, Engine
+from pwsops.errors import NotFound
+from pwsops.secrets import Vault
+
+
+class Escrow:
+    """The certificates of one home, as its runs use them.
+
+    Parameters
+    ----------
+    catalogue, vault
+        Where certificates are remembered, and what opens their keys.
+    """
+
+    def __init__(self, catalogue: Catalogue, vault: Vault) -> None:
+        self._catalogue = catalogue
+        self._vault = vault
+
+    def private_key(self, thumbprint: str) -> bytes | None:
+        """Give a certificate's private key (PKCS #8, DER); None where the store does not have it."""
+        with self._catalogue.read() as connection:
+            row = certificates.find(connection, thumbprint)
+        return None if row is None else b64decode(self._vault.open(row.sealed_key))
+
+    def encryption(
+        self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Callable[[str], None]
+    ) -> Encryption | None:
+        """Give whom a profile's backups are encrypted for; None: they are not.
+
+        A certificate that has expired still encrypts, because a backup that is late is worse: `tell` is given a word
+        of warning.
+
+        Raises
+        ------
+        NotFound
+            Where the store has no such certificate any more.
+        """
+        name = profile.fields["encrypt_with"]
+        if not name or engine.capabilities.certificates:
+            # A server that keeps its own certificates knows it by that name.
+            return Encryption(name=name) if name else None
+        with self._catalogue.read() as connection:
+            row = certificates.find(connection, name)
+        if row is None:
+            raise NotFound(
+                f"The profile {profile.name!r} encrypts for the certificate {name}, which is not in the store.",
+                hint="Import it again (`pwsops certificate import FILE.pfx`), or choose another in the profile.",
+            )
+        if now > row.not_after:
+            tell(
+                f"The certificate {row.name} expired on {row.not_after:%Y-%m-%d}; the backup is encrypted for it all "
+                "the same. Choose a new one in the profile."
+            )
+        return Encryption(name=row.name, certificate=row.certificate)

@@ -1,0 +1,240 @@
+"""The certificate store: what opens encrypted backups, and other keys that must not be lost."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Sequence
+
+from pwsops.catalogue import Connection, certificates
+from pwsops.catalogue.certificates import CertificateRow
+from pwsops.certificates import archive, creation, reading
+from pwsops.certificates.pair import Pair, common_name, facts_of_der, pair_from_der
+from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.operations.access import Context, Role
+from pwsops.operations.certificate_needs import Holds, Need, Shelves, needs, recorded
+from pwsops.operations.lookup import find_certificate
+from pwsops.operations.records import CertificateView
+from pwsops.rules import certificates as rules
+from pwsops.rules.certificates import Purpose
+
+Views = list[CertificateView]
+
+NAME_LIMIT = 128
+
+
+class Certificates:
+    """List, import, make, export and remove certificates with their private keys."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(self, *, required: bool = False) -> Views:
+        """Give the certificates by name, with what needs each of them, then those that are needed and not here.
+
+        Parameters
+        ----------
+        required
+            Only those that a profile or a backup needs.
+        """
+        return [view for view in self._views(Shelves(self._context.core)) if view.needed_by or not required]
+
+    def attention(self) -> Views:
+        """Give those needed ones that somebody should see to: not here, about to expire, or saved nowhere else.
+
+        Quick: it takes the catalogue's word for which backups are still there.
+        """
+        return [view for view in self._views(recorded) if view.needed_by and view.concerns]
+
+    def get(self, name: str) -> CertificateView:
+        """Give one certificate of the store by its name or thumbprint; raises `NotFound`."""
+        with self._context.core.catalogue.read() as connection:
+            thumbprint = find_certificate(connection, name).thumbprint
+        return next(view for view in self.list() if view.thumbprint == thumbprint)
+
+    def import_pfx(
+        self,
+        content: bytes,
+        password: str,
+        *,
+        name: str = "",
+        purpose: Purpose = Purpose.DATABASE,
+        source: str = "The file",
+    ) -> Views:
+        """Take in the pairs of a `.pfx` file, and give those that are new to the store.
+
+        An expired or weak certificate is taken in too: old backups may need its key. Its view says so (`doubts`), and
+        no profile can be made to encrypt with it.
+
+        Parameters
+        ----------
+        name
+            What to call it; empty takes its friendly name, or else the name in its subject.
+        source
+            What errors call the file.
+
+        Raises `InvalidInput` for a wrong password, half a pair and what is no certificate, `Conflict` where all of it
+        is in the store already, or the name is taken.
+        """
+        self._context.allow(Role.ADMIN, "import a certificate")
+        return self._import(reading.read_pfx(content, password, source=source), name, purpose, source)
+
+    def import_pem(
+        self,
+        content: bytes,
+        password: str = "",
+        *,
+        name: str = "",
+        purpose: Purpose = Purpose.DATABASE,
+        source: str = "The file",
+    ) -> Views:
+        """Take in the pairs in PEM text: certificate and key, of one file or of two put together. See `import_pfx`."""
+        self._context.allow(Role.ADMIN, "import a certificate")
+        return self._import(reading.read_pem(content, password, source=source), name, purpose, source)
+
+    def import_file(
+        self,
+        content: bytes,
+        password: str = "",
+        *,
+        name: str = "",
+        purpose: Purpose = Purpose.DATABASE,
+        source: str = "The file",
+    ) -> Views:
+        """Take in a file of either kind, told apart by its content. See `import_pfx`."""
+        take = self.import_pem if reading.is_pem(content) else self.import_pfx
+        return take(content, password, name=name, purpose=purpose, source=source)
+
+    def create(
+        self, name: str, *, years: int = 5, bits: int = creation.MIN_BITS, purpose: Purpose = Purpose.DATABASE
+    ) -> CertificateView:
+        """Make a self-signed certificate; raises `InvalidInput`, or `Conflict` where the name is taken."""
+        self._context.allow(Role.ADMIN, "create a certificate")
+        pair = creation.create(name, years=years, bits=bits, now=self._context.core.clock.now())
+        return self._add([pair], name, purpose, "create certificate")[0]
+
+    def export(self, names: Sequence[str], password: str) -> bytes:
+        """Give one `.pfx` file with all these certificates and their keys, protected by a password."""
+        self._context.allow(Role.ADMIN, "export a certificate")
+        if not names:
+            raise InvalidInput("No certificate was named to be exported.", hint="Name at least one.")
+        if not password:
+            raise InvalidInput(
+                "The export has no password, and private keys must not lie about unprotected.", hint="Give a password."
+            )
+        core = self._context.core
+        with core.catalogue.read() as connection:
+            rows = {row.thumbprint: row for row in (find_certificate(connection, name) for name in names)}
+        content = archive.pack([self._pair(row) for row in rows.values()], password)
+        with core.catalogue.write() as connection:
+            for row in rows.values():
+                certificates.mark_exported(connection, row.thumbprint, now=core.clock.now())
+                self._context.note(connection, "export certificate", row.name, f"thumbprint {row.thumbprint}")
+        return content
+
+    def remove(self, name: str) -> None:
+        """Forget a certificate and its key. Refused while a profile or a backup that is still there needs it."""
+        self._context.allow(Role.ADMIN, "remove a certificate")
+        core = self._context.core
+        holds = Shelves(core)
+        with core.catalogue.read() as connection:
+            needs(connection, holds)  # looks at every directory before the catalogue is locked; it looks once only
+        with core.catalogue.write() as connection:
+            row = find_certificate(connection, name)
+            need = needs(connection, holds).get(row.thumbprint)
+            if need is not None:
+                raise Refused(
+                    f"The certificate {row.name!r} cannot be removed: it is needed by {need.told()}.",
+                    hint="Without its key those backups could never be read again. Export it if you want it elsewhere "
+                    "as well.",
+                )
+            certificates.remove(connection, row.thumbprint)
+            self._context.note(connection, "remove certificate", row.name, f"thumbprint {row.thumbprint}")
+
+    def _import(self, pairs: Sequence[Pair], name: str, purpose: Purpose, source: str) -> Views:
+        if name and len(pairs) > 1:
+            raise InvalidInput(
+                f"{source} holds {len(pairs)} certificates, which cannot all be called {name!r}.",
+                hint="Leave out the name; each keeps its own.",
+            )
+        return self._add(pairs, name, purpose, "import certificate")
+
+    def _add(self, pairs: Sequence[Pair], name: str, purpose: Purpose, action: str) -> Views:
+        core = self._context.core
+        by_thumbprint = {pair.facts().thumbprint: pair for pair in pairs}
+        with core.catalogue.write() as connection:
+            known = {row.thumbprint: row for row in certificates.every(connection) if row.thumbprint in by_thumbprint}
+            new = [pair for thumbprint, pair in by_thumbprint.items() if thumbprint not in known]
+            if not new:
+                raise _already(known.values())
+            for pair in new:
+                row = self._row(connection, pair, name, purpose)
+                certificates.add(connection, row)
+                self._context.note(connection, action, row.name, f"thumbprint {row.thumbprint}, for {purpose.value}")
+        added = {pair.facts().thumbprint for pair in new}
+        return [view for view in self.list() if view.thumbprint in added]
+
+    def _row(self, connection: Connection, pair: Pair, name: str, purpose: Purpose) -> CertificateRow:
+        core, facts = self._context.core, pair.facts()
+        return CertificateRow(
+            name=_free_name(connection, pair, name),
+            thumbprint=facts.thumbprint,
+            purpose=purpose,
+            certificate=pair.certificate_der(),
+            sealed_key=core.vault.seal(b64encode(pair.key_der()).decode()),
+            not_after=facts.not_after,
+            added_at=core.clock.now(),
+        )
+
+    def _pair(self, row: CertificateRow) -> Pair:
+        key = b64decode(self._context.core.vault.open(row.sealed_key))
+        return pair_from_der(row.certificate, key, name=row.name)
+
+    def _views(self, holds: Holds) -> Views:
+        with self._context.core.catalogue.read() as connection:
+            rows = certificates.every(connection)
+            needed = dict(needs(connection, holds))
+        views = [self._view(row, needed.pop(row.thumbprint, Need())) for row in rows]
+        return views + [_missing(thumbprint, need) for thumbprint, need in sorted(needed.items())]
+
+    def _view(self, row: CertificateRow, need: Need) -> CertificateView:
+        facts, now = facts_of_der(row.certificate), self._context.core.clock.now()
+        return CertificateView(
+            name=row.name,
+            thumbprint=row.thumbprint,
+            subject=facts.subject,
+            purpose=row.purpose,
+            facts=facts,
+            doubts=rules.doubts(facts, now),
+            near_expiry=rules.is_near_expiry(facts, now),
+            may_encrypt=not rules.why_not_encrypt(facts, now),
+            needed_by=need.told(),
+            added_at=row.added_at,
+            saved_at=row.saved_at,
+            exported_at=row.exported_at,
+        )
+
+
+def _missing(thumbprint: str, need: Need) -> CertificateView:
+    return CertificateView(name="", thumbprint=thumbprint, subject=need.subject, needed_by=need.told())
+
+
+def _already(known: Collection[CertificateRow]) -> Conflict:
+    names = ", ".join(repr(row.name) for row in known)
+    return Conflict(
+        f"Nothing was imported: the store has it already, as {names}.", hint="There is nothing left to do for it."
+    )
+
+
+def _free_name(connection: Connection, pair: Pair, asked: str) -> str:
+    """Give the name that was asked for; or else one of the certificate's own, made unique by its thumbprint."""
+    taken = {row.name for row in certificates.every(connection)}
+    name = (asked or pair.name or common_name(pair.certificate)).strip()[:NAME_LIMIT]
+    if not asked:
+        thumbprint = pair.facts().thumbprint
+        name = "".join(char for char in name if char.isprintable()) or thumbprint
+        return f"{name} {thumbprint[:8]}" if name in taken else name
+    if not name or not name.isprintable():
+        raise InvalidInput(f"A certificate cannot be called {asked!r}.", hint="Give a printable name.")
+    if name in taken:
+        raise Conflict(f"There is a certificate {name!r} already.", hint="Choose another name.")
+    return name

@@ -1,0 +1,76 @@
+"""Whom a profile encrypts for: checked when it is saved, and kept by thumbprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.certificates.pair import facts_of_der
+from pwsops.errors import InvalidInput
+from pwsops.operations.access import Core
+from pwsops.operations.lookup import find_certificate
+from pwsops.profile import BackupProfile
+from pwsops.rules.certificates import why_not_encrypt
+
+
+def settle_encryption(core: Core, profile: BackupProfile, before: Mapping[str, Any] | None) -> None:
+    """Put the thumbprint of the certificate that a profile names in the place of its name.
+
+    A certificate that the profile had before is left alone: one that expired meanwhile must not stand in the way of
+    another change, and its backups go on.
+
+    Raises
+    ------
+    InvalidInput
+        Where the engine cannot encrypt, or the certificate is expired, weak or of another kind.
+    NotFound
+        Where the store does not have it.
+    """
+    can = core.engine(profile.instance).capabilities
+    _require(not profile.encrypt_with or can.encryption, profile, "its engine cannot encrypt backups")
+    asked = profile.encrypt_with or can.certificates
+    _require(
+        not profile.save_certificates or bool(asked),
+        profile,
+        "it has no certificate that could be saved with its backups",
+    )
+    unchanged = before is not None and before["encrypt_with"] == profile.encrypt_with
+    if not profile.encrypt_with or can.certificates or unchanged:
+        return
+    with core.catalogue.read() as connection:
+        row = find_certificate(connection, profile.encrypt_with)
+    reasons = why_not_encrypt(facts_of_der(row.certificate), core.clock.now())
+    _require(not reasons, profile, f"the certificate {row.name!r} {' and '.join(reasons)}")
+    profile.encrypt_with = row.thumbprint
+
+
+def sealed_certificate_password(
+    core: Core, profile: BackupProfile, before: ProfileRow | None, password: str | None
+) -> str | None:
+    """Give the sealed password that saved certificates are protected by; None where none are saved.
+
+    Raises
+    ------
+    InvalidInput
+        Where they are to be saved and there is no password, old or new.
+    """
+    if not profile.save_certificates:
+        return None
+    if password:
+        return core.vault.seal(password)
+    kept = None if before is None else before.sealed_certificate_password
+    if kept is None:
+        raise InvalidInput(
+            f"The profile {profile.name!r} is to save its certificates, and has no password to protect them with.",
+            hint="Give one, and keep it where a restore elsewhere can find it; it is kept encrypted and shown nowhere.",
+        )
+    return kept
+
+
+def _require(holds: bool, profile: BackupProfile, why: str) -> None:
+    if not holds:
+        raise InvalidInput(
+            f"The profile {profile.name!r} cannot be saved: {why}.",
+            hint="Choose another certificate (`pwsops certificate list`), or none.",
+        )
