@@ -97,6 +97,7 @@ def test_a_key_that_cannot_be_read_or_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_password_is_nowhere_to_be_found(home: Home) -> None:
+    home.server.login = True
     home.ops.instances.add("secret", engine="fake", address="there", login="sa", password=PASSWORD)
     assert home.core.instance("secret").password == PASSWORD
     home.server.fail("one", EngineError("login failed", hint="Look."))
@@ -124,6 +125,7 @@ def test_an_instance_that_is_shown_hides_its_password() -> None:
 
 
 def test_a_lost_key_does_not_stop_the_history_from_being_read(home: Home) -> None:
+    home.server.login = True
     home.ops.instances.add("secret", engine="fake", address="there", login="sa", password=PASSWORD)
     home.add(instance="secret")
     (home.path / KEY_FILE).unlink()
