@@ -91,9 +91,9 @@ class Databases:
         """Say which tables a database has now and how many rows; takes seconds at most."""
         return self._context.core.engine(instance).contents(database)
 
-    def parent(self, instance: str, path: str) -> str:
+    def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
-        return self._context.core.engine(instance).split(path)[0]
+        return self._context.core.engine(instance, credentials).split(path)[0]
 
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""

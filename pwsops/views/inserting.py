@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pwsops.engines.base import DatabaseContents, DatabaseState, DirectoryEntry
+from pwsops.engines.base import Credentials, DatabaseContents, DatabaseState, DirectoryEntry
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, RestoreView
 from pwsops.rules.model import BackupSet, RunStatus
@@ -70,20 +71,22 @@ def look_at_database(ops: Operations, instance: str, database: str) -> Present:
         return Present(view=view, contents=trouble(error, "Looking into the database"))
 
 
-def look_at_path(ops: Operations, instance: str, path: str) -> Looked:
-    """Look at a path on the database server, whichever it is: a directory or a file."""
-    above = ops.databases.parent(instance, path)
+def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | None = None) -> Looked:
+    """Look at a path on the database server, as `who`, whichever it is: a directory or a file."""
+    browse = partial(ops.databases.browse, instance, credentials=who)
+    parent = partial(ops.databases.parent, instance, credentials=who)
+    above = parent(path)
     try:
-        return Looked(path=path, directory=path, above=above, entries=ops.databases.browse(instance, path))
+        return Looked(path=path, directory=path, above=above, entries=browse(path))
     except PwsopsError:
         pass  # it is not a directory that can be listed; it may be a file
     try:
-        entries: Sequence[DirectoryEntry] = ops.databases.browse(instance, above)
+        entries: Sequence[DirectoryEntry] = browse(above)
     except PwsopsError:
         entries = ()
-    directory, above = above, ops.databases.parent(instance, above)
+    directory, above = above, parent(above)
     try:
-        sets = ops.media.read(path, instance)
+        sets = ops.media.read(path, instance, credentials=who)
     except PwsopsError as error:
         said = trouble(error, "Reading the file")
         return Looked(path=path, directory=directory, above=above, entries=entries, trouble=said)

@@ -17,6 +17,7 @@ from pwsops.views.asked import Asked
 from pwsops.views.inserting import Present
 from pwsops.views.markup import Markup
 from pwsops.views.nav import DATABASES, INSERT, Nav
+from pwsops.views.pages.insert_login import LoginPart
 from pwsops.views.pages.insert_source import Source
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
@@ -29,9 +30,11 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         super().__init__()
         self._session = session
         self._head, self._plan, self._outcome = (Markup(self._act, self._typed) for _ in range(3))
-        self._source = Source(session)
+        self._who = LoginPart(session, self._ask_anew)
+        self._source = Source(session, self._who)
         self._column = pn.Column(
             self._head,
+            self._who.piece,
             self._source.piece,
             self._plan,
             self._outcome,
@@ -64,6 +67,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             return
         if (self._instance, self._database) != self._place:
             self._place = (self._instance, self._database)
+            self._who.forget()
             self._start_anew()
         refusal = self._no_such_place()
         if refusal is not None:
@@ -80,7 +84,15 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         elif isinstance(present, Present) and present.is_there:
             self._show_choice(present)
         else:
-            self._arrange(self._head)
+            self._arrange(self._head, *(self._who_restores() if isinstance(present, Present) else []))
+
+    def _who_restores(self) -> list[Markup]:
+        return [self._who.piece] if self._who.show(self._instance) else []
+
+    def _ask_anew(self) -> None:
+        """Ask everything anew: somebody else asks the server from now on."""
+        self._round += 1
+        self._source.ask_anew()
 
     def _start_anew(self) -> None:
         self._watched = 0
@@ -148,21 +160,23 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
 
     def _show_choice(self, present: Present) -> None:
+        who = self._who_restores()
         chosen = self._source.show(self._place)
         if chosen != self._chosen:
             self._chosen, self._confirmed, self._trouble = chosen, "", None
         if chosen is None:
             self._confirmable = None
-            self._arrange(self._head, self._source.piece)
+            self._arrange(self._head, *who, self._source.piece)
             return
         self._show_plan(present, chosen)
-        self._arrange(self._head, self._source.piece, self._plan)
+        self._arrange(self._head, *who, self._source.piece, self._plan)
 
     def _show_plan(self, present: Present, chosen: tuple[str, int]) -> None:
         ops, (instance, database), (path, position) = self._session.ops, self._place, chosen
+        who = self._who.credentials
         plan = self._planned.about(
             (instance, database, path, position, self._round),
-            lambda: ops.restores.plan(instance, database, path, position),
+            lambda: ops.restores.plan(instance, database, path, position, credentials=who),
         )
         snapshot = self._session.snapshot
         story, self._confirmable = None, None
@@ -233,19 +247,20 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _create(self, _key: str) -> None:
         if self._creating:
             instance, database = self._place
-            self._creating = False
-            self._do("Creating the database", lambda: self._session.ops.databases.create(instance, database))
+            self._creating, who = False, self._who.credentials
+            create = self._session.ops.databases.create
+            self._do("Creating the database", lambda: create(instance, database, credentials=who))
 
     def _begin(self, _key: str) -> None:
         # What a browser sends proves nothing: asked here once more.
         if self._refusal() or self._confirmable is None:
             return
         instance, database = self._place
-        source = self._confirmable
+        source, who = self._confirmable, self._who.credentials
         self._do(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
-                instance, database, source.path, source.position, set_id=source.set_id
+                instance, database, source.path, source.position, set_id=source.set_id, credentials=who
             ),
         )
 
@@ -272,6 +287,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 self._round += 1
                 self._trouble = answer if isinstance(answer, Trouble) else None
                 if isinstance(answer, RestoreView):
+                    self._who.forget()
                     self._watched = answer.id
                     self._session.nav.opened = answer.id
             self._session.changed()

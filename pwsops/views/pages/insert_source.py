@@ -11,6 +11,7 @@ from pwsops.views.asked import Asked
 from pwsops.views.inserting import FROM_FILE, Looked
 from pwsops.views.markup import Markup
 from pwsops.views.nav import INSERT
+from pwsops.views.pages.insert_login import LoginPart
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 
@@ -19,10 +20,19 @@ SOURCES = 25
 
 
 class Source:
-    """The part of the Insert page in which a backup is chosen; the address holds the choice."""
+    """The part of the Insert page in which a backup is chosen; the address holds the choice.
 
-    def __init__(self, session: Session) -> None:
+    Parameters
+    ----------
+    session
+        Whose page it is.
+    who
+        Whom the server is asked as.
+    """
+
+    def __init__(self, session: Session, who: LoginPart) -> None:
         self._session = session
+        self._who = who
         self.piece = Markup(self._act, self._typed)
         self._known: Asked[Sequence[BackupSet]] = Asked(session, "Listing the backups")
         self._looked: Asked[Looked] = Asked(session, "Looking into the file")
@@ -37,11 +47,19 @@ class Source:
             self._place, self._path, self._limit = place, None, SOURCES
         return self._show_files() if self._session.nav.view == FROM_FILE else self._show_history()
 
+    def ask_anew(self) -> None:
+        """Forget what the server answered: somebody else asks it, or the same path may have another answer by now."""
+        self._round += 1
+
     def _show_history(self) -> tuple[str, int] | None:
         ops, nav, (instance, database) = self._session.ops, self._session.nav, self._place
         snapshot = self._session.snapshot
         runs = [(profile.id, profile.last_run and profile.last_run.id) for profile in snapshot.profiles]
-        found = self._known.about((instance, database, runs), lambda: ops.restores.sources(instance, database))
+        who = self._who.credentials
+        found = self._known.about(
+            (instance, database, runs, self._round),
+            lambda: ops.restores.sources(instance, database, credentials=who),
+        )
         sets = [] if found is None or isinstance(found, Trouble) else found
         chosen = (nav.file, nav.position or 1) if nav.file else None
         self.piece.show(
@@ -59,8 +77,10 @@ class Source:
 
     def _show_files(self) -> tuple[str, int] | None:
         ops, nav, (instance, _) = self._session.ops, self._session.nav, self._place
-        path = nav.file or self._directory()
-        looked = self._looked.about((instance, path, self._round), lambda: inserting.look_at_path(ops, instance, path))
+        path, who = nav.file or self._directory(), self._who.credentials
+        looked = self._looked.about(
+            (instance, path, self._round), lambda: inserting.look_at_path(ops, instance, path, who)
+        )
         found = looked if isinstance(looked, Looked) else None
         sets = list(found.sets or ()) if found else []
         position = sets[0].position if len(sets) == 1 else nav.position
@@ -116,7 +136,7 @@ class Source:
         if action == "open-path":
             path = self._session.nav.file if self._path is None else self._path.strip()
             self._path = None
-            self._round += 1  # the same path once more may have another answer by now
+            self.ask_anew()
             instance, database = self._place
             self._session.nav.go(page=INSERT, instance=instance, database=database, view=FROM_FILE, file=path)
             self._session.changed()

@@ -244,7 +244,7 @@ def test_a_database_that_is_gone_is_created_empty_in_a_step_of_its_own(
 
 
 def test_a_name_that_cannot_be_created_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise EngineError("That cannot name a database.", hint="Use another.")
 
     browser = Browser(home, **{**ONE, "database": HOSTILE})
@@ -447,3 +447,95 @@ def test_the_history_shows_how_far_one_is(browser: Browser, media: list[str], ho
     assert 'aria-valuenow="50"' in render("history_restores.html", **restores_list.values(browser.session))
     home.ops.restores.cancel(1)
     wait_until(lambda: home.ops.restores.get(1).status is RunStatus.CANCELLED)
+
+
+# Login data
+
+
+@pytest.fixture
+def _knows_logins(home: Home) -> None:
+    home.server.login = True
+
+
+def give_login(page: Browser, login: str = "dba", password: str = "pa55 word") -> str:
+    who = page.page._who.piece
+    who.take({"action": "give-login", "key": ""})
+    who.take({"field": "login", "key": "", "value": login})
+    who.take({"field": "password", "key": "", "value": password})
+    who.take({"action": "use-login", "key": ""})
+    return page.html
+
+
+def test_an_engine_without_logins_asks_for_none(home: Home, media: list[str]) -> None:
+    assert "Give another login" not in Browser(home).html
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_the_service_user_restores_unless_somebody_else_is_named(home: Home, media: list[str]) -> None:
+    page = Browser(home)
+    assert "the restore is done as the service user" in page.html
+    assert 'data-field="password"' not in page.html
+    home.server.opened_as.clear()
+    page.restore(media[0])
+    page.until("was restored in")
+    assert {login for login, _ in home.server.opened_as} == {None}
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_a_login_reads_the_files_plans_and_restores_this_once(home: Home, media: list[str]) -> None:
+    page = Browser(home)
+    home.server.opened_as.clear()
+    assert "the restore is done as <strong>dba</strong>, this once" in give_login(page)
+    page.go(view="file", file="/media")
+    page.go(file=media[0])
+    page.restore(media[0])
+    page.until("was restored in")
+    assert home.server.opened_as.count(("dba", "pa55 word")) >= 4
+    assert page.page._who.credentials is None
+    page.click("restore-again")
+    assert "the restore is done as the service user" in page.html
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_no_page_ever_holds_the_password(home: Home, media: list[str]) -> None:
+    page, seen = Browser(home), []
+    refresh = page.session.on_change
+    page.session.on_change = lambda: (refresh(), seen.append(page.html))[0]
+    give_login(page)
+    page.restore(media[0])
+    page.until("was restored in")
+    assert len(seen) > 5
+    assert not any("pa55" in html for html in seen)
+    assert "pa55" not in page.session.nav.search()
+    assert "pa55" not in repr(home.ops.restores.list()) + repr(home.ops.audit.list())
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_half_of_the_login_data_is_said_beside_its_field_and_not_used(home: Home, media: list[str]) -> None:
+    page = Browser(home)
+    assert "Give the password of this login." in give_login(page, password="")
+    assert "Say who is to restore." in give_login(Browser(home), login=" ")
+    assert page.page._who.credentials is None
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_login_data_are_dropped_by_a_click_and_by_going_elsewhere(home: Home, media: list[str]) -> None:
+    page = Browser(home)
+    give_login(page)
+    page.page._who.piece.take({"action": "drop-login", "key": ""})
+    assert "the restore is done as the service user" in page.html
+    give_login(page)
+    page.go(database="two")
+    page.go()
+    assert page.page._who.credentials is None
+
+
+@pytest.mark.usefixtures("_knows_logins")
+def test_a_database_that_is_gone_is_created_as_that_login(home: Home) -> None:
+    page = Browser(home, page="insert", instance="srv", database="gone")
+    give_login(page)
+    home.server.opened_as.clear()
+    page.page._head.take({"action": "create", "key": "ask"})
+    page.page._head.take({"action": "create-now", "key": ""})
+    assert ("dba", "pa55 word") in home.server.opened_as
+    assert home.server.created == ["gone"]
