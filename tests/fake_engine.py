@@ -52,6 +52,8 @@ class FakeServer:
     clock: Clock
     sizes: dict[str, int] = field(default_factory=lambda: {"one": 100, "two": 200, "three": 300})
     states: dict[str, DatabaseState] = field(default_factory=dict)
+    warnings: dict[str, Sequence[str]] = field(default_factory=dict)
+    foreign_bases: set[str] = field(default_factory=set)
     shared_base: bool = False
     base_of: dict[str, str] = field(default_factory=dict)
     media: dict[str, list[BackupSet]] = field(default_factory=dict)
@@ -168,7 +170,14 @@ class FakeEngine:
     def _info(self, name: str, size: int) -> DatabaseInfo:
         state = self._server.states.get(name, DatabaseState.ONLINE)
         reason = "" if state is DatabaseState.ONLINE else f"it is {state.value}, says the test"
-        return DatabaseInfo(name=name, size_bytes=size, state=state, reason=reason)
+        return DatabaseInfo(
+            name=name,
+            size_bytes=size,
+            state=state,
+            reason=reason,
+            warnings=self._server.warnings.get(name, ()),
+            details={"foreign_base": name in self._server.foreign_bases},
+        )
 
     def contents(self, database: str) -> DatabaseContents:
         if database not in self._server.sizes:

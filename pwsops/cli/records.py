@@ -169,6 +169,7 @@ def database(view: DatabaseView) -> Record:
         "reason": view.reason,
         "profiles": list(view.profiles),
         "warnings": list(view.warnings),
+        "foreign_base": view.foreign_base,
     }
 
 

@@ -135,7 +135,8 @@ class DatabaseInfo:
     """One database as the instance sees it.
 
     `reason` says why, where `state` is not ONLINE. `warnings` are what its keeper should know even where it is: each
-    names the cause and the next step.
+    names the cause and the next step. `details` has `foreign_base`, true where incrementals would build on a full that
+    another tool took, or that cannot be used.
     """
 
     name: str

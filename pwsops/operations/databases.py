@@ -126,6 +126,7 @@ class Databases:
             exposure_s=exposure_s(known, self._context.core.clock.now()),
             profiles=users,
             warnings=tuple(info.warnings),
+            foreign_base=bool(info.details.get("foreign_base")),
         )
 
 

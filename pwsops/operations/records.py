@@ -33,8 +33,7 @@ class ItemView:
     @property
     def said(self) -> Sequence[Message]:
         """The messages, unless the only one is what the error says already."""
-        alone = len(self.messages) == 1 and self.messages[0].number is None and self.messages[0].text == self.error
-        return () if alone else self.messages
+        return _beyond(self.error, self.messages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +114,8 @@ class DatabaseView:
     profiles: Sequence[str] = ()
     warnings: Sequence[str] = ()
     """What its keeper should know, each with its cause and the next step."""
+    foreign_base: bool = False
+    """Its incrementals would build on a full that another tool took, or that cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +190,11 @@ class RestoreView:
     """Only while it goes on."""
 
     @property
+    def said(self) -> Sequence[Message]:
+        """The messages, unless the only one is what the error says already."""
+        return _beyond(self.error, self.messages)
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds from start to end, None before the end."""
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
@@ -238,3 +244,8 @@ class Check:
     finding: str
     next_step: str = ""
     required: bool = True
+
+
+def _beyond(error: str, messages: Sequence[Message]) -> Sequence[Message]:
+    alone = len(messages) == 1 and messages[0].number is None and messages[0].text == error
+    return () if alone else messages

@@ -10,6 +10,9 @@ from pwsops.rules.model import Health, RunStatus
 from pwsops.views import words
 from pwsops.views.store import DatabaseRow, Snapshot
 
+MOST_WARNED = 3
+"""So many databases are spoken of one by one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -192,6 +195,16 @@ def _service_findings(snapshot: Snapshot) -> Iterator[Finding]:
 def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:
     for trouble in snapshot.troubles.values():
         yield Finding(tone="plain", what=trouble.message, next_step=trouble.hint)
+    warned = [row.view for row in snapshot.databases if row.view.warnings and _profiles_of(snapshot, row)]
+    if len(warned) > MOST_WARNED:
+        yield Finding(
+            tone="plain",
+            what=f"{words.counted(len(warned), 'database')} want a look: {words.listed([one.name for one in warned])}.",
+            next_step="The page Databases says what each wants.",
+        )
+    else:
+        for view in warned:
+            yield Finding(tone="plain", what=f"About {view.name}:", why=" ".join(view.warnings))
     loose = [row.view.name for row in snapshot.databases if not _profiles_of(snapshot, row)]
     if loose and snapshot.profiles:
         yield Finding(

@@ -43,10 +43,8 @@ def listed(link: Link) -> list[DatabaseInfo]:
             row,
             sizes.get(row.database_id, {}),
             roles.get(row.name),
-            (
-                *_log_warning(row, sizes.get(row.database_id, {}), logs.get(row.name), now),
-                *_base_warning(bases.get(row.name)),
-            ),
+            _log_warning(row, sizes.get(row.database_id, {}), logs.get(row.name), now),
+            _base_warning(bases.get(row.name)),
         )
         for row in rows
     ]
@@ -65,7 +63,7 @@ def _roles(link: Link) -> Mapping[str, Any]:
     return {row.name: row for row in rows}
 
 
-def _info(row: Any, sizes: Mapping[str, int], role: Any, warnings: Sequence[str]) -> DatabaseInfo:
+def _info(row: Any, sizes: Mapping[str, int], role: Any, of_log: Sequence[str], of_base: Sequence[str]) -> DatabaseInfo:
     state, reason = _state(row, role)
     return DatabaseInfo(
         name=row.name,
@@ -78,8 +76,9 @@ def _info(row: Any, sizes: Mapping[str, int], role: Any, warnings: Sequence[str]
             "encrypted": bool(row.is_encrypted),
             "full_only": row.name == FULL_ONLY,
             "log_bytes": sizes.get("LOG", 0),
+            "foreign_base": bool(of_base),
         },
-        warnings=tuple(warnings) if state is DatabaseState.ONLINE else (),
+        warnings=(*of_log, *of_base) if state is DatabaseState.ONLINE else (),
     )
 
 
@@ -161,7 +160,7 @@ def find(link: Link, name: str) -> DatabaseInfo:
         )
     row = rows[0]
     role = _roles(link).get(row.name) if row.replica_id else None
-    return _info(row, _sizes(link).get(row.database_id, {}), role, ())
+    return _info(row, _sizes(link).get(row.database_id, {}), role, (), ())
 
 
 def _step(info: DatabaseInfo) -> str:

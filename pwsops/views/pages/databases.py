@@ -56,6 +56,7 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             trouble=snapshot.troubles.get(chosen),
             rows=[_row(chosen, view) for view in sorted(views, key=_urgency)],
             other=self._other,
+            stopped="" if snapshot.service.running else snapshot.service.why_not,
             now=snapshot.at,
             zone=snapshot.zone,
         )

@@ -62,6 +62,26 @@ def test_what_is_broken_stands_first_with_its_reason(backed_up: Home) -> None:
     assert browser.html.count("is-orange") == 2
 
 
+def test_what_its_keeper_should_know_stands_below_a_database(backed_up: Home) -> None:
+    backed_up.server.warnings = {"one": [f"Nobody has backed up its log {HOSTILE}.", "Take a new full."]}
+    shown = Browser(backed_up).html
+    notes = shown[shown.index("What to know about one") : shown.index(">three<")]
+    assert "Nobody has backed up its log &lt;script" in notes
+    assert "Take a new full." in notes
+    assert "start-full" not in notes
+    assert shown.count("What to know about") == 1
+
+
+def test_a_foreign_base_is_answered_by_one_click(backed_up: Home) -> None:
+    backed_up.server.warnings = {"one": ["Somebody else took its last full."], "two": ["Somebody else did."]}
+    backed_up.server.foreign_bases = {"one", "two"}
+    browser = Browser(backed_up)
+    assert browser.html.count("Take a new full now") == 1, "no profile names the other"
+    button = browser.html.partition("Take a new full now")[0].rpartition("<button")[2]
+    assert 'data-action="start-full" data-key="p"' in button
+    assert 'aria-disabled="true"' in button, "the service is stopped"
+
+
 def test_one_of_several_instances_is_chosen(home: Home) -> None:
     assert 'aria-label="Instances"' not in Browser(home).html
     home.ops.instances.add("other", engine="fake", address="there")

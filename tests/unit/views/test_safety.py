@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.views.safety import judge
-from pwsops.views.store import Trouble
+from pwsops.views.store import DatabaseRow, Trouble
 from tests.unit.views.conftest import (
     NOW,
     make_database,
@@ -130,3 +132,28 @@ def test_all_that_is_wrong_is_said_in_one_sentence() -> None:
         "The one database has a backup not older than 1 minute. But 1 profile is switched off, "
         "the last run of 1 profile went wrong and the service is stopped."
     )
+
+
+def warned(name: str) -> DatabaseRow:
+    row = make_database(name)
+    return replace(row, view=replace(row.view, warnings=("Its log is not backed up.", "Take a new full.")))
+
+
+def test_what_the_keeper_of_a_database_should_know_is_said_on_the_first_page() -> None:
+    profile = make_profile(databases=("a.db",))
+    verdict = judge(make_snapshot(profiles=[profile], databases=[warned("a.db")]))
+    assert (verdict.tone, verdict.findings[0].tone) == ("plain", "plain")
+    assert verdict.findings[0].what == "About a.db:"
+    assert verdict.findings[0].why == "Its log is not backed up. Take a new full."
+
+
+def test_many_databases_with_something_to_know_are_told_in_one_line() -> None:
+    names = ("a", "b", "c", "d")
+    profile = make_profile(databases=names)
+    verdict = judge(make_snapshot(profiles=[profile], databases=[warned(name) for name in names]))
+    assert [finding.what for finding in verdict.findings] == ["4 databases want a look: a, b, c and 1 more."]
+
+
+def test_databases_in_no_profile_are_not_spoken_of_twice() -> None:
+    verdict = judge(make_snapshot(profiles=[make_profile(databases=())], databases=[warned("a.db")]))
+    assert [finding.what for finding in verdict.findings] == ["1 database in no profile: a.db."]
