@@ -12,17 +12,14 @@ from tests.standin.server.context import Context
 from tests.standin.server.database import Database
 from tests.standin.server.files import OsError
 from tests.standin.server.messages import ServerError, refuse, said
-from tests.standin.server.statements import (
-    AlterDatabase,
+from tests.standin.server.security_statements import (
     BackupCertificate,
     CreateCertificate,
-    CreateDatabase,
     CreateMasterKey,
     DropCertificate,
-    DropDatabase,
     KeyFile,
-    Kill,
 )
+from tests.standin.server.statements import AlterDatabase, CreateDatabase, DropDatabase, Kill
 from tests.standin.server.values import parse_datetime
 
 CERTIFICATE_YEARS = 1

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.standin.server.messages import refuse
 from tests.standin.server.parse_certificate import read_backup_certificate
-from tests.standin.server.statements import Backup, BackupCertificate, Encryption, Inspect, Restore, Statement
+from tests.standin.server.security_statements import BackupCertificate
+from tests.standin.server.statements import Backup, Encryption, Inspect, Restore, Statement
 from tests.standin.server.token_stream import Text, Tokens
 
 INSPECTIONS = ("VERIFYONLY", "HEADERONLY", "FILELISTONLY", "LABELONLY")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.standin.server.statements import (
+from tests.standin.server.security_statements import (
     BackupCertificate,
     CreateCertificate,
     CreateMasterKey,

@@ -13,6 +13,8 @@ from tests.standin.server.parse_certificate import (
 )
 from tests.standin.server.parse_expression import read_type
 from tests.standin.server.parse_query import expressions, read_query
+from tests.standin.server.parse_rights import read_alter_role, read_create_login, read_create_user, read_grant
+from tests.standin.server.security_statements import ChangeRole
 from tests.standin.server.statements import (
     AlterDatabase,
     Assign,
@@ -63,6 +65,7 @@ def _statement(tokens: Tokens) -> Iterator[Statement]:
         "BACKUP": read_backup, "RESTORE": read_restore, "ALTER": _alter, "CREATE": _create, "DROP": _drop,
         "EXEC": _execute, "EXECUTE": _execute, "USE": _use, "SET": _set, "INSERT": _insert, "UPDATE": _update,
         "DELETE": _delete, "BEGIN": _transaction, "COMMIT": _transaction, "ROLLBACK": _transaction, "KILL": _kill,
+        "GRANT": read_grant,
     }  # fmt: skip
     if word not in readers:
         raise tokens.refused()
@@ -71,7 +74,15 @@ def _statement(tokens: Tokens) -> Iterator[Statement]:
     yield readers[word](tokens)
 
 
-def _alter(tokens: Tokens) -> AlterDatabase:
+def _alter(tokens: Tokens) -> AlterDatabase | ChangeRole:
+    if tokens.accept("SERVER", "ROLE"):
+        return read_alter_role(tokens, server=True)
+    if tokens.accept("ROLE"):
+        return read_alter_role(tokens, server=False)
+    return _alter_database(tokens)
+
+
+def _alter_database(tokens: Tokens) -> AlterDatabase:
     tokens.expect("DATABASE")
     database = tokens.database()
     tokens.expect("SET")
@@ -92,7 +103,7 @@ def _alter(tokens: Tokens) -> AlterDatabase:
 
 
 def _create(tokens: Tokens) -> Statement:
-    kind = tokens.choose("DATABASE", "MASTER", "CERTIFICATE", "TABLE")
+    kind = tokens.choose("DATABASE", "MASTER", "CERTIFICATE", "TABLE", "LOGIN", "USER")
     if kind == "DATABASE":
         return CreateDatabase(database=tokens.name())
     if kind == "MASTER":
@@ -100,7 +111,9 @@ def _create(tokens: Tokens) -> Statement:
         return read_create_master_key(tokens)
     if kind == "CERTIFICATE":
         return read_create_certificate(tokens)
-    return _create_table(tokens)
+    if kind == "LOGIN":
+        return read_create_login(tokens)
+    return read_create_user(tokens) if kind == "USER" else _create_table(tokens)
 
 
 def _create_table(tokens: Tokens) -> CreateTable:

@@ -8,24 +8,30 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tests.standin.events import Cut, DatabaseChanged, Done, Event, Login, Value
-from tests.standin.server import administration, backup, inspect_media, procedures, restore, rows_statements
+from tests.standin.server import administration, backup, granting, inspect_media, procedures, restore, rows_statements
 from tests.standin.server.accounts import Account
 from tests.standin.server.context import Context
 from tests.standin.server.database import Database
 from tests.standin.server.faults import Stopped, suffer
 from tests.standin.server.messages import ServerError, refuse, said
 from tests.standin.server.parser import parse
+from tests.standin.server.security_statements import (
+    BackupCertificate,
+    ChangeRole,
+    CreateCertificate,
+    CreateLogin,
+    CreateMasterKey,
+    CreateUser,
+    DropCertificate,
+    Grant,
+)
 from tests.standin.server.statements import (
     AlterDatabase,
     Assign,
     Backup,
-    BackupCertificate,
-    CreateCertificate,
     CreateDatabase,
-    CreateMasterKey,
     CreateTable,
     DeleteRows,
-    DropCertificate,
     DropDatabase,
     Execute,
     InsertRows,
@@ -182,6 +188,10 @@ _PERFORMERS: dict[type, Performer] = {
     BackupCertificate: administration.backup_certificate,
     DropCertificate: administration.drop_certificate,
     Kill: administration.kill,
+    CreateLogin: granting.create_login,
+    CreateUser: granting.create_user,
+    ChangeRole: granting.change_role,
+    Grant: granting.grant,
     Execute: procedures.execute,
     SelectRows: rows_statements.select,
     Assign: rows_statements.assign,

@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.standin.server.expressions import Expression, Query
+from tests.standin.server.security_statements import (
+    BackupCertificate,
+    ChangeRole,
+    CreateCertificate,
+    CreateLogin,
+    CreateMasterKey,
+    CreateUser,
+    DropCertificate,
+    Grant,
+)
 from tests.standin.server.token_stream import Text
 
 
@@ -113,53 +123,6 @@ class DropDatabase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CreateMasterKey:
-    """`CREATE MASTER KEY`, in the current database."""
-
-    title: str = "CREATE MASTER KEY"
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyFile:
-    """`WITH PRIVATE KEY (FILE = ..., ... BY PASSWORD = ...)`."""
-
-    file: Text
-    encryption_password: Text | None = field(default=None, repr=False)
-    decryption_password: Text | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CreateCertificate:
-    """`CREATE CERTIFICATE`, made anew or from files."""
-
-    certificate: str
-    subject: Text = ""
-    starts: Text | None = None
-    expires: Text | None = None
-    file: Text | None = None
-    key: KeyFile | None = None
-    title: str = "CREATE CERTIFICATE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackupCertificate:
-    """`BACKUP CERTIFICATE ... TO FILE`."""
-
-    certificate: str
-    file: Text
-    key: KeyFile | None = None
-    title: str = "BACKUP CERTIFICATE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DropCertificate:
-    """`DROP CERTIFICATE`."""
-
-    certificate: str
-    title: str = "DROP CERTIFICATE"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Execute:
     """`EXEC procedure`. An argument may be named, and may be an OUTPUT variable."""
 
@@ -264,6 +227,6 @@ class Kill:
 
 Statement = (
     Backup | Restore | Inspect | AlterDatabase | CreateDatabase | DropDatabase | CreateMasterKey | CreateCertificate
-    | BackupCertificate | DropCertificate | Execute | Use | SetOption | Assign | SelectRows | InsertRows | UpdateRows
-    | DeleteRows | CreateTable | Transaction | Kill
+    | BackupCertificate | DropCertificate | CreateLogin | CreateUser | ChangeRole | Grant | Execute | Use | SetOption
+    | Assign | SelectRows | InsertRows | UpdateRows | DeleteRows | CreateTable | Transaction | Kill
 )  # fmt: skip

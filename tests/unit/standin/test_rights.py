@@ -156,3 +156,45 @@ def test_connections_are_counted(server: ScriptedServer) -> None:
     assert (server.connections.open, server.connections.total) == (1, 2)
     second.close()
     assert Client(server).session.session_id == 51
+
+
+def test_rights_are_given_by_statements(server: ScriptedServer, client: Client) -> None:
+    client.done("CREATE LOGIN [ops] WITH PASSWORD = N'secret', CHECK_POLICY = OFF")
+    ops = Client(server, "ops", "secret")
+    assert ops.ask(FULL).errors == [916, 3013]
+    client.done("USE vault; CREATE USER [ops] FOR LOGIN [ops]; ALTER ROLE db_backupoperator ADD MEMBER [ops]")
+    ops.done(FULL)
+    client.done("ALTER ROLE db_backupoperator DROP MEMBER [ops]")
+    assert ops.ask(FULL).errors == [262, 3013]
+    client.done("GRANT BACKUP DATABASE TO [ops]")
+    ops.done(FULL)
+    assert ops.ask(RESTORE).errors == [3110, 3013]
+    assert ops.ask("SELECT * FROM sys.dm_server_services").errors == [300, 297]
+    client.done("USE master; ALTER SERVER ROLE dbcreator ADD MEMBER [ops]; GRANT VIEW SERVER STATE TO [ops]")
+    ops.done(RESTORE)
+    ops.done("SELECT * FROM sys.dm_server_services")
+    assert ops.ask(r"EXEC master.sys.xp_delete_files N'D:\a.bak'").errors == [229]
+    client.done("GRANT EXECUTE ON sys.xp_delete_files TO [ops]")
+    ops.done(r"EXEC master.sys.xp_delete_files N'D:\a.bak'")
+
+
+@pytest.mark.parametrize(
+    ("batch", "numbers"),
+    [
+        ("CREATE LOGIN sa WITH PASSWORD = N'x'", [15025]),
+        ("CREATE USER nobody FOR LOGIN nobody", [15007]),
+        ("USE vault; CREATE USER ops; CREATE USER ops", [15023]),
+        ("USE vault; ALTER ROLE db_owner ADD MEMBER ops", [15151]),
+        ("ALTER ROLE db_nothing ADD MEMBER ops", [15151]),
+        ("ALTER SERVER ROLE dbcreator ADD MEMBER nobody", [15151]),
+        ("USE vault; GRANT VIEW SERVER STATE TO ops", [4621]),
+        ("GRANT VIEW SERVER STATE TO nobody", [15151]),
+        ("GRANT 1 TO ops", [102]),
+    ],
+)
+def test_rights_that_cannot_be_given_are_refused(
+    server: ScriptedServer, client: Client, batch: str, numbers: list[int]
+) -> None:
+    ops = login(server)
+    assert client.ask(batch).errors == numbers
+    assert ops.ask("CREATE LOGIN other WITH PASSWORD = N'x'").errors == [15247]
