@@ -47,8 +47,8 @@ class Scripted:
 
     @property
     def statements(self) -> list[str]:
-        """What was asked for, without the settings that drivers make on their own."""
-        return [batch for batch, _ in self.asked if not batch.upper().startswith("SET ")]
+        """What was asked for."""
+        return [batch for batch, _ in self.asked]
 
 
 class ScriptedSession:

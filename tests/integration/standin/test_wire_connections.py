@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.integration.standin.raw import RawClient
-from tests.integration.standin.scripted import Scripted, connect, one_column
+from tests.integration.standin.scripted import Scripted, connect, one_column, percent
 from tests.standin.drivers import Driver
-from tests.standin.events import ColumnType, Done
+from tests.standin.events import ColumnType, Done, Event
 from tests.standin.wire import Encryption, StandIn
 from tests.standin.wire.packets import Kind, Malformed, packed
 
 MANY = 50
+ATTENTION = b"\x06\x01\x00\x08\x00\x00\x01\x00"
+ACKNOWLEDGED = b"\xfd\x20\x00\x00\x00" + bytes(8)
 
 
 def test_fifty_clients_are_answered_at_the_same_time(driver: Driver) -> None:
@@ -54,8 +58,8 @@ def test_an_attention_with_nothing_to_stop_is_acknowledged() -> None:
     with StandIn(Scripted(), encryption=Encryption.NONE) as stand_in, RawClient(stand_in.port) as client:
         client.prelogin()
         client.login()
-        client.send_bytes(b"\x06\x01\x00\x08\x00\x00\x01\x00")
-        assert client.receive() == b"\xfd\x20\x00\x00\x00" + bytes(8)
+        client.send_bytes(ATTENTION)
+        assert client.receive() == ACKNOWLEDGED
 
 
 def test_a_message_in_several_packets_is_put_together() -> None:
@@ -77,3 +81,50 @@ def test_a_client_that_speaks_something_else_is_sent_away(first: bytes) -> None:
         with pytest.raises((EOFError, ConnectionError)):
             client.receive()
     assert told.group_contains(Malformed)
+
+
+def test_a_statement_waits_for_a_client_that_does_not_read_and_is_still_cancelled() -> None:
+    said: list[int] = []
+    much = threading.Event()
+
+    def endless(cancelled: threading.Event) -> Iterator[Event]:
+        for number in itertools.count():
+            said.append(number)
+            if number == 1000:
+                much.set()
+            yield percent(number % 100)
+            if cancelled.is_set():
+                return
+
+    server = Scripted({"STREAM": endless})
+    with StandIn(server, encryption=Encryption.NONE) as stand_in, RawClient(stand_in.port) as client:
+        client.prelogin()
+        client.login()
+        client.send(Kind.BATCH, b"\x04\0\0\0" + "STREAM".encode("utf-16-le"))
+        assert much.wait(10)
+        client.send_bytes(ATTENTION)
+        reply = client.receive()
+        assert client.receive() == ACKNOWLEDGED
+    assert reply.count("percent processed.".encode("utf-16-le")) == len(said)
+
+
+def test_a_client_that_leaves_in_the_middle_stops_the_statement() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(_: threading.Event) -> Iterator[Event]:
+        try:
+            while True:
+                yield percent(1)
+                begun.set()
+        finally:
+            ended.set()
+
+    server = Scripted({"STREAM": endless})
+    with StandIn(server, encryption=Encryption.NONE) as stand_in:
+        with RawClient(stand_in.port) as client:
+            client.prelogin()
+            client.login()
+            client.send(Kind.BATCH, b"\x04\0\0\0" + "STREAM".encode("utf-16-le"))
+            assert begun.wait(10)
+        assert server.closed.acquire(timeout=10)
+    assert ended.is_set()

@@ -13,7 +13,7 @@ from tests.integration.standin.scripted import Scripted, connect, one_column
 from tests.standin.drivers import Driver
 from tests.standin.events import ColumnType, Done, Said
 from tests.standin.wire import StandIn
-from tests.standin.wire.rpc import declared_names
+from tests.standin.wire.prepared import declared_names
 
 GUID = UUID("01234567-89ab-cdef-0123-456789abcdef")
 CASES: list[tuple[object, object]] = [

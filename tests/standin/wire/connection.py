@@ -9,19 +9,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from tests.standin.events import LoginRefused, Server, Session
-from tests.standin.wire import login, prelogin, tokens
+from tests.standin.events import Login, Server, Session
+from tests.standin.wire import tokens
 from tests.standin.wire.channel import Channel
 from tests.standin.wire.dialogue import Dialogue
+from tests.standin.wire.greeting import Greeting
 from tests.standin.wire.outbox import Outbox
 from tests.standin.wire.packets import Kind, Malformed, Message
-from tests.standin.wire.prelogin import Wish
-from tests.standin.wire.settings import Encryption, Settings
+from tests.standin.wire.settings import Settings
 from tests.standin.wire.tokens import Status
 
-SMALLEST_PACKET = 512
-T = TypeVar("T")
 P = ParamSpec("P")
+T = TypeVar("T")
 GONE = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError)
 """How a client leaves: it hangs up, or does not like the certificate."""
 
@@ -50,6 +49,7 @@ class Connection:
         self._report = report
         # A statement may hold its thread for long, and the session is used by one thread at a time.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="standin-session")
+        self._incoming: asyncio.Task[Message] | None = None
 
     async def serve(self) -> None:
         """Serve the client until it leaves."""
@@ -68,8 +68,7 @@ class Connection:
             await self._channel.wait_until_gone()
             return
         await asyncio.sleep(self._settings.delay_s)
-        await self._agree_on_encryption()
-        session = await self._let_in()
+        session = await Greeting(self._settings, self._channel, self._connect).session()
         if session is None:
             return
         try:
@@ -77,73 +76,28 @@ class Connection:
         finally:
             await self._in_thread(session.close)
 
-    async def _agree_on_encryption(self) -> None:
-        strict = await self._channel.opens_with_tls()
-        refused = Encryption.NONE if strict else Encryption.STRICT
-        if self._settings.encryption is refused:
-            raise ConnectionAbortedError
-        if strict:
-            await self._channel.start_tls(prelogin.tls_context(self._settings, strict=True), wrapped=False)
-        message = await self._channel.read_message()
-        if message.kind != Kind.PRELOGIN:
-            raise Malformed(f"a first message of kind {message.kind}")
-        answer = prelogin.answer_to(prelogin.read_wish(message.body), self._settings.encryption)
-        await self._channel.send(prelogin.reply(answer))
-        if not strict and answer is not Wish.NOT_SUPPORTED:
-            await self._channel.start_tls(prelogin.tls_context(self._settings, strict=False), wrapped=True)
-        self._login_only = not strict and answer is Wish.OFF
-
-    async def _let_in(self) -> Session | None:
-        message = await self._channel.read_message()
-        if self._login_only:
-            self._channel.stop_tls()
-        if message.kind != Kind.LOGIN:
-            raise Malformed(f"a login of kind {message.kind}")
-        request = login.read(message.body, encrypted=self._channel.encrypted)
-        try:
-            if request.login.integrated:
-                raise LoginRefused(login.UNTRUSTED_DOMAIN)
-            session = await self._in_thread(self._server.connect, request.login)
-        except LoginRefused as refused:
-            said = b"".join(tokens.said(message, self._settings.server_name) for message in refused.said)
-            await self._channel.send(said + tokens.done(Status.ERROR))
-            return None
-        size = min(max(request.packet_size, SMALLEST_PACKET), self._settings.packet_size)
-        database = request.login.database or "master"
-        hello = login.welcome(request, database=database, packet_size=size, server_name=self._settings.server_name)
-        await self._channel.send(hello)
-        self._channel.packet_size = size
-        return session
+    async def _connect(self, login: Login) -> Session:
+        return await self._in_thread(self._server.connect, login)
 
     async def _answer_all(self, dialogue: Dialogue) -> None:
-        incoming = self._reading()
         try:
             while True:
-                message = await incoming
-                incoming = self._reading()
+                message = await self._read()
                 if message.kind == Kind.ATTENTION:
                     await self._acknowledge_attention()
                 else:
-                    incoming = await self._answer(dialogue, message, incoming)
+                    await self._answer(dialogue, message)
         finally:
-            incoming.cancel()
+            if self._incoming is not None:
+                self._incoming.cancel()
 
-    async def _answer(
-        self, dialogue: Dialogue, message: Message, incoming: asyncio.Task[Message]
-    ) -> asyncio.Task[Message]:
-        """Answer a request and listen for an attention meanwhile; gives the reading that is under way."""
+    async def _answer(self, dialogue: Dialogue, message: Message) -> None:
         outbox, cancelled = Outbox(asyncio.get_running_loop()), threading.Event()
         working = self._in_thread(dialogue.answer, message, outbox, cancelled)
         pumping = asyncio.create_task(outbox.pump(self._channel))
-        stopped = False
         try:
-            while not pumping.done():
-                await asyncio.wait({pumping, incoming}, return_when=asyncio.FIRST_COMPLETED)
-                if incoming.done() and not pumping.done():
-                    if (await incoming).kind != Kind.ATTENTION:
-                        raise Malformed("a request while another is being answered")
-                    incoming, stopped = self._reading(), True
-                    cancelled.set()
+            await self._listen_during(pumping, cancelled)
+            stopped = cancelled.is_set()
             if not await pumping:
                 self._channel.abort(reset=self._settings.reset_on_cut)
                 raise ConnectionAbortedError
@@ -154,13 +108,30 @@ class Connection:
             await working
         if stopped:
             await self._acknowledge_attention()
-        return incoming
+
+    async def _listen_during(self, pumping: asyncio.Task[bool], cancelled: threading.Event) -> None:
+        """Wait for the end of a reply, and for the client's attention meanwhile."""
+        while not pumping.done():
+            incoming = self._reading()
+            await asyncio.wait({pumping, incoming}, return_when=asyncio.FIRST_COMPLETED)
+            if incoming.done() and not pumping.done():
+                if (await self._read()).kind != Kind.ATTENTION:
+                    raise Malformed("a request while another is being answered")
+                cancelled.set()
 
     async def _acknowledge_attention(self) -> None:
         await self._channel.send(tokens.done(Status.ATTENTION))
 
+    async def _read(self) -> Message:
+        message = await self._reading()
+        self._incoming = None
+        return message
+
     def _reading(self) -> asyncio.Task[Message]:
-        return asyncio.create_task(self._channel.read_message())
+        """Give the reading that is under way: a message is never waited for twice."""
+        if self._incoming is None:
+            self._incoming = asyncio.create_task(self._channel.read_message())
+        return self._incoming
 
     def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))

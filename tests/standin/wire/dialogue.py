@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from tests.standin.events import Columns, Cut, Done, Event, Row, Said, Session, Value
+from tests.standin.events import Said, Session, Value
 from tests.standin.wire import rpc, system, tokens
 from tests.standin.wire.outbox import Outbox
-from tests.standin.wire.packets import Kind, Message
+from tests.standin.wire.packets import Kind, Malformed, Message
 from tests.standin.wire.parameters import Parameter
+from tests.standin.wire.prepared import Prepared, PreparedStatements, call_of, declared
 from tests.standin.wire.reply import Reply
 from tests.standin.wire.settings import Settings
+from tests.standin.wire.sink import CutOff, Sink
 from tests.standin.wire.transaction import ROLLBACK, STATEMENTS, Request, Transaction, read_requests
 
 BROKEN = 50000
 FATAL = 20
-
-
-class CutOff(Exception):
-    """The connection is to be cut here."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A prepared statement: its text and the names of its parameters."""
-
-    statement: str
-    names: Sequence[str]
+NO_SUCH_HANDLE = 8179
 
 
 class Dialogue:
@@ -50,8 +39,7 @@ class Dialogue:
         self._settings = settings
         self._report = report
         self._transaction = Transaction()
-        self._prepared: dict[int, Prepared] = {}
-        self._handles = itertools.count(1)
+        self._prepared = PreparedStatements()
 
     def answer(self, request: Message, outbox: Outbox, cancelled: threading.Event) -> None:
         """Do what is asked for and put the whole reply out."""
@@ -61,94 +49,86 @@ class Dialogue:
             self._answer(request, outbox, cancelled)
         except CutOff:
             outbox.cut()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the test has to hear of it and the client must not hang
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test hears of it and the client does not hang
             self._report(error)
             said = Said(number=BROKEN, severity=FATAL, text=f"The stand-in broke: {error!r}")
             outbox.put(tokens.said(said, self._settings.server_name) + tokens.done(tokens.Status.ERROR), last=True)
 
     def _answer(self, request: Message, outbox: Outbox, cancelled: threading.Event) -> None:
+        sink = Sink(self._reply(in_procedure=False), outbox, cancelled)
         match request.kind:
             case Kind.BATCH:
-                text = rpc.skip_headers(request.body).rest().decode("utf-16-le", "surrogatepass")
-                reply = self._reply(in_procedure=False)
-                self._run(text, {}, _Sink(reply, outbox, cancelled))
-                outbox.put(reply.end(), last=True)
+                self._do_batch(request.body, sink)
+            case Kind.TRANSACTION:
+                self._change_transaction(request.body, sink)
             case Kind.RPC:
                 calls = list(rpc.read_calls(request.body))
                 for call in calls:
-                    self._call(call, _Sink(self._reply(in_procedure=True), outbox, cancelled), last=call is calls[-1])
-            case Kind.TRANSACTION:
-                requests = read_requests(rpc.skip_headers(request.body))
-                self._change_transaction(requests, _Sink(self._reply(), outbox, cancelled))
+                    sink = Sink(self._reply(in_procedure=True), outbox, cancelled)
+                    self._call(call, sink, last=call is calls[-1])
             case _:
-                raise NotImplementedError(f"a request of kind {request.kind}")
+                raise Malformed(f"a request of kind {request.kind}")
 
-    def _call(self, call: rpc.Call, sink: _Sink, *, last: bool) -> None:
+    def _do_batch(self, body: bytes, sink: Sink) -> None:
+        text = rpc.skip_headers(body).rest().decode("utf-16-le", "surrogatepass")
+        self._run(text, {}, sink)
+        sink.put(sink.reply.end(), last=True)
+
+    def _change_transaction(self, body: bytes, sink: Sink) -> None:
+        for request in read_requests(rpc.skip_headers(body)):
+            sink.take_messages(self._session.run(STATEMENTS[request], {}, sink.cancelled))
+            if not sink.reply.failed:
+                sink.put(self._transaction.changed(request))
+        sink.put(sink.reply.end(), last=True)
+
+    def _call(self, call: rpc.Call, sink: Sink, *, last: bool) -> None:
         outputs = []
-        parameters = call.parameters
+        given = call.parameters
         match call.procedure.lower():
             case "sp_executesql":
-                self._execute(_prepared(parameters[0], parameters[1:2]), parameters[2:], sink)
+                self._execute(declared(given[0], given[1:2]), given[2:], sink)
             case "sp_prepexec":
-                prepared = _prepared(parameters[2], parameters[1:2])
-                handle = self._keep(prepared, replaces=parameters[0])
-                self._execute(prepared, parameters[3:], sink)
-                outputs = [tokens.handle(parameters[0].name, 0, handle)]
+                prepared = declared(given[2], given[1:2])
+                outputs = [self._keep(prepared, given[0])]
+                self._execute(prepared, given[3:], sink)
             case "sp_prepexecrpc":
-                prepared = _prepared_call(str(parameters[1].value), parameters[2:])
-                handle = self._keep(prepared, replaces=parameters[0])
-                self._execute(prepared, parameters[2:], sink)
-                outputs = [tokens.handle(parameters[0].name, 0, handle)]
+                prepared = call_of(str(given[1].value), given[2:])
+                outputs = [self._keep(prepared, given[0])]
+                self._execute(prepared, given[2:], sink)
             case "sp_prepare":
-                handle = self._keep(_prepared(parameters[2], parameters[1:2]), replaces=parameters[0])
-                outputs = [tokens.handle(parameters[0].name, 0, handle)]
+                outputs = [self._keep(declared(given[2], given[1:2]), given[0])]
             case "sp_execute":
-                self._execute_kept(parameters[0], parameters[1:], sink)
+                self._execute_kept(given[0], given[1:], sink)
             case "sp_unprepare":
-                self._prepared.pop(_handle(parameters[0]), None)
+                self._prepared.forget(given[0])
             case _:
                 self._procedure(call, sink)
-        sink.finish(sink.reply.end_procedure(*outputs, more=not last), last=last)
+        sink.put(sink.reply.end_procedure(*outputs, more=not last), last=last)
 
-    def _execute_kept(self, handle: Parameter, values: Sequence[Parameter], sink: _Sink) -> None:
-        prepared = self._prepared.get(_handle(handle))
+    def _keep(self, prepared: Prepared, handle: Parameter) -> bytes:
+        """Keep a statement; gives the token that tells the client its handle."""
+        return tokens.handle(handle.name, 0, self._prepared.keep(prepared, instead_of=handle))
+
+    def _execute_kept(self, handle: Parameter, values: Sequence[Parameter], sink: Sink) -> None:
+        prepared = self._prepared.get(handle)
         if prepared is None:
-            sink.take(
-                Said(number=8179, severity=16, text=f"Could not find prepared statement with handle {handle.value!r}.")
-            )
+            text = f"Could not find prepared statement with handle {handle.value!r}."
+            sink.take(Said(number=NO_SUCH_HANDLE, severity=16, text=text))
         else:
             self._execute(prepared, values, sink)
 
-    def _procedure(self, call: rpc.Call, sink: _Sink) -> None:
+    def _procedure(self, call: rpc.Call, sink: Sink) -> None:
         events = system.answer(call.procedure, call.parameters)
-        if events is not None:
+        if events is None:
+            self._execute(call_of(call.procedure, call.parameters), call.parameters, sink)
+        else:
             sink.take_all(events)
-            return
-        self._execute(_prepared_call(call.procedure, call.parameters), call.parameters, sink)
 
-    def _execute(self, prepared: Prepared, values: Sequence[Parameter], sink: _Sink) -> None:
-        named = {
-            value.name or name: value.value
-            for name, value in itertools.zip_longest(prepared.names, values[: len(prepared.names)])
-            if value is not None
-        }
-        self._run(prepared.statement, named, sink)
+    def _execute(self, prepared: Prepared, values: Sequence[Parameter], sink: Sink) -> None:
+        self._run(prepared.statement, prepared.named(values), sink)
 
-    def _run(self, text: str, parameters: Mapping[str, Value], sink: _Sink) -> None:
+    def _run(self, text: str, parameters: Mapping[str, Value], sink: Sink) -> None:
         sink.take_all(system.answer_batch(text) or self._session.run(text, parameters, sink.cancelled))
-
-    def _change_transaction(self, requests: Sequence[Request], sink: _Sink) -> None:
-        for request in requests:
-            self._silently(STATEMENTS[request], sink)
-            if not sink.reply.failed:
-                sink.put(self._transaction.changed(request))
-        sink.finish(sink.reply.end(), last=True)
-
-    def _silently(self, statement: str, sink: _Sink) -> None:
-        """Do a statement that the client has not written: it hears of errors, not of results."""
-        for event in self._session.run(statement, {}, sink.cancelled):
-            if not isinstance(event, (Columns, Row, Done)):
-                sink.take(event)
 
     def _reset(self, cancelled: threading.Event) -> bytes:
         undone = b""
@@ -158,57 +138,5 @@ class Dialogue:
         self._prepared.clear()
         return undone + tokens.was_reset()
 
-    def _keep(self, prepared: Prepared, *, replaces: Parameter) -> int:
-        if replaces.value is not None:
-            self._prepared.pop(_handle(replaces), None)
-        handle = next(self._handles)
-        self._prepared[handle] = prepared
-        return handle
-
-    def _reply(self, *, in_procedure: bool = False) -> Reply:
+    def _reply(self, *, in_procedure: bool) -> Reply:
         return Reply(self._settings, in_procedure=in_procedure, in_transaction=self._transaction.open)
-
-
-class _Sink:
-    """Where the events of one statement go."""
-
-    def __init__(self, reply: Reply, outbox: Outbox, cancelled: threading.Event) -> None:
-        self.reply = reply
-        self.cancelled = cancelled
-        self._outbox = outbox
-
-    def take_all(self, events: Iterable[Event]) -> None:
-        """Pass on what comes; after a cancel only the errors that say so, and the end."""
-        for event in events:
-            self.take(event)
-            if self.cancelled.is_set() and not isinstance(event, Said):
-                break
-
-    def take(self, event: Event) -> None:
-        self.put(self.reply.take(event))
-        if isinstance(event, Cut):
-            raise CutOff
-
-    def put(self, data: bytes) -> None:
-        self._outbox.put(data)
-
-    def finish(self, data: bytes, *, last: bool) -> None:
-        self._outbox.put(data, last=last)
-
-
-def _prepared(statement: Parameter, declaration: Sequence[Parameter]) -> Prepared:
-    declared = str(declaration[0].value or "") if declaration else ""
-    return Prepared(statement=str(statement.value), names=rpc.declared_names(declared))
-
-
-def _prepared_call(procedure: str, parameters: Sequence[Parameter]) -> Prepared:
-    """Write the call of a procedure as a statement."""
-    names = [parameter.name or f"@P{number}" for number, parameter in enumerate(parameters, start=1)]
-    given = [f"{name} = {name}" if parameter.name else name for name, parameter in zip(names, parameters, strict=True)]
-    return Prepared(statement=f"EXEC {procedure} {', '.join(given)}".rstrip(), names=names)
-
-
-def _handle(parameter: Parameter) -> int:
-    if not isinstance(parameter.value, int):
-        raise TypeError(f"{parameter.value!r} is no handle of a prepared statement")
-    return parameter.value

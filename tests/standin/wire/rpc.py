@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +27,6 @@ NUMBERED = {
     15: "sp_unprepare",
 }
 SEPARATORS = {0x80, 0xFE, 0xFF}
-# The name at the start and after each comma outside of parentheses: `@P1 decimal(9,2), @P2 int`.
-_DECLARED = re.compile(r"(?:^|,)\s*(@[\w@#$]+)")
-_PARENTHESES = re.compile(r"\([^()]*\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +55,6 @@ def read_calls(body: bytes) -> Iterator[Call]:
     reader = skip_headers(body)
     while reader.more:
         yield _read_call(reader)
-
-
-def declared_names(declaration: str) -> list[str]:
-    """List the names in a declaration such as `@P1 nvarchar(10),@P2 numeric(9,2)`."""
-    return _DECLARED.findall(_PARENTHESES.sub("", declaration))
 
 
 def _read_call(reader: Reader) -> Call:
