@@ -62,14 +62,14 @@ def stand_in_harness(driver_id: str) -> Iterator[StandInHarness]:
         yield StandInHarness(server, open_engine(instance(stand_in, driver)))
 
 
-def instance(stand_in: StandIn, driver: drivers.Driver, **options: object) -> Instance:
+def instance(stand_in: StandIn, driver: drivers.Driver, *, password: str = "secret", **options: object) -> Instance:
     """Describe a stand-in as an instance. Its certificate is one that nobody trusts."""
     return Instance(
         name="contract",
         engine="sqlserver",
         address=stand_in.address,
         login="pwsops",
-        password="secret",
+        password=password,
         options={"driver": str(driver.path), "trust_server_certificate": True, **options},
     )
 
