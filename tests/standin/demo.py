@@ -34,7 +34,7 @@ def build(*, flavour: str = "windows", password: str, least: bool = False) -> Sc
     server.make_certificate(CERTIFICATE)
     take_full(server, "orders", server.files.paths.join(server.folder("Backup"), "nightly_orders.bak"))
     roles = {"dbcreator"} if least else {"sysadmin"}
-    databases = {name: {"db_backupoperator", "db_datareader"} for name in DATABASES} if least else {}
+    databases = {"msdb": {"db_datareader"}, **{name: {"db_backupoperator"} for name in DATABASES}} if least else {}
     server.add_login(LOGIN, password=password, roles=roles, grants=set(LEAST_GRANTS), databases=databases)
     return server
 

@@ -32,8 +32,6 @@ class Account:
     roles: set[str] = field(default_factory=set)
     grants: set[str] = field(default_factory=set)
     databases: dict[str, set[str]] = field(default_factory=dict)
-    denied: set[str] = field(default_factory=set)
-    """Tables of msdb that it may not read, though everybody else may."""
     disabled: bool = False
     locked: bool = False
     expired: bool = False

@@ -63,8 +63,6 @@ def grant(context: Context, statement: Grant) -> Generator[Event]:
     elif statement.permission == "EXECUTE":
         account.grants.add(f"EXECUTE {statement.securable[-1].lower()}")
     else:
-        if statement.securable:
-            account.denied.discard(statement.securable[-1].lower())
         _user(context, account).add(statement.permission)
     yield Done()
 

@@ -20,7 +20,12 @@ USER_COLUMNS = columns("id int, text nvarchar(max)")
 
 
 def open_table(context: Context, parts: tuple[str, ...]) -> Relation:
-    """Give the rows of a table or view; 208 where there is none, 229 where it may not be read."""
+    """Give the rows of a table or view as they are at one moment; 208 where there is none, 229 for who may not read."""
+    with context.server.lock:
+        return _table(context, parts)
+
+
+def _table(context: Context, parts: tuple[str, ...]) -> Relation:
     database = _database(context, parts)
     schema = (parts[-2] or "dbo").lower() if len(parts) > 1 else "dbo"
     name = parts[-1].lower()
@@ -29,7 +34,7 @@ def open_table(context: Context, parts: tuple[str, ...]) -> Relation:
             raise unknown(parts)
         return VIEWS[f"sys.{name}"].read(context, database)
     if (key := f"{database.name.lower()}.{schema}.{name}") in VIEWS:
-        if name in context.account.denied:
+        if not context.account.may_in("SELECT", database.name, database.owner):
             raise refuse(229, "SELECT", name, database.name, schema, state=5)
         return VIEWS[key].read(context, database)
     return _user_table(context, database, parts)
@@ -66,4 +71,5 @@ def open_function(context: Context, parts: tuple[str, ...], arguments: Sequence[
     key = f"sys.{parts[-1].lower()}"
     if key not in TABLE_FUNCTIONS:
         raise unknown(parts)
-    return TABLE_FUNCTIONS[key].read(context, *arguments)
+    with context.server.lock:
+        return TABLE_FUNCTIONS[key].read(context, *arguments)

@@ -26,7 +26,7 @@ def check_database(context: Context, statement: Restore, name: str) -> Database 
         if not account.may("CREATE ANY DATABASE"):
             raise refuse(262, "CREATE DATABASE", "master")
         return None
-    if not (account.may("CREATE ANY DATABASE") or account.name == database.owner):
+    if not (account.may("ALTER ANY DATABASE") or account.name == database.owner):
         raise refuse(3110, database.name)
     _check_use(context, statement, database)
     return database
