@@ -128,3 +128,24 @@ def test_a_client_that_leaves_in_the_middle_stops_the_statement() -> None:
             assert begun.wait(10)
         assert server.closed.acquire(timeout=10)
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("kind", [Kind.SSPI, Kind.PRELOGIN])
+def test_a_request_that_is_none_is_refused_with_an_error(kind: Kind) -> None:
+    stand_in = StandIn(Scripted(), encryption=Encryption.NONE)
+    with pytest.raises(ExceptionGroup) as told, stand_in, RawClient(stand_in.port) as client:
+        client.prelogin()
+        client.login()
+        client.send(kind, b"\0" * 8)
+        assert "The stand-in broke".encode("utf-16-le") in client.receive()
+    assert told.group_contains(Malformed)
+
+
+def test_a_login_that_points_outside_of_itself_is_sent_away() -> None:
+    stand_in = StandIn(Scripted(), encryption=Encryption.NONE)
+    with pytest.raises(ExceptionGroup) as told, stand_in, RawClient(stand_in.port) as client:
+        client.prelogin()
+        client.send(Kind.LOGIN, b"\xff" * 94)
+        with pytest.raises((EOFError, ConnectionError)):
+            client.receive()
+    assert told.group_contains(Malformed)

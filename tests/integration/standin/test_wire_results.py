@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -107,17 +107,24 @@ def test_a_change_of_database_is_noticed_by_the_driver(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
-    [(ColumnType.INT, "text"), (ColumnType.NUMERIC, Decimal("0.5")), (ColumnType.TINYINT, 256), (ColumnType.BIT, None)],
+    ("kind", "cells"),
+    [
+        (ColumnType.INT, ["text"]),
+        (ColumnType.TINYINT, [256]),
+        (ColumnType.NUMERIC, [Decimal("0.5")]),
+        (ColumnType.NUMERIC, [10**25]),
+        (ColumnType.NVARCHAR, [5]),
+        (ColumnType.DATETIME, [datetime(2026, 1, 1, tzinfo=UTC)]),
+        (ColumnType.BIT, [True, False]),
+    ],
 )
-def test_a_value_that_does_not_fit_breaks_the_stand_in_and_not_the_client(
-    driver: Driver, kind: ColumnType, value: Value
+def test_a_row_that_does_not_fit_breaks_the_stand_in_and_not_the_client(
+    driver: Driver, kind: ColumnType, cells: list[Value]
 ) -> None:
-    row = Row(values=[value]) if value is not None else Row(values=[])
-    script = [Columns(columns=[Column(name="value", type=kind)]), row, Done(rows=1)]
+    script = [Columns(columns=[Column(name="value", type=kind)]), Row(values=cells), Done(rows=1)]
     stand_in = StandIn(Scripted({"SELECT": script}))
     with pytest.raises(ExceptionGroup) as told, stand_in:
-        cursor = connect(driver, stand_in)
-        with pytest.raises(Exception, match="The stand-in broke"):
-            cursor.execute("SELECT").fetchall()
+        connection = connect(driver, stand_in)
+        with pytest.raises(pyodbc.Error, match="The stand-in broke"):
+            connection.execute("SELECT").fetchall()
     assert told.group_contains(ValueError)

@@ -26,7 +26,7 @@ class StandIn:
     Leaving the `with` closes every connection, and raises what broke behind the wire.
 
     In the process of its client it cannot answer where pyodbc talks to a driver without releasing the interpreter's
-    lock: `fast_executemany` then hangs for ever. The calls that pyodbc makes otherwise do release it.
+    lock: with `fast_executemany` both wait for ever. No other call was seen to do that.
 
     Parameters
     ----------
