@@ -152,7 +152,7 @@ class _Job:
             finished_at=server.clock.now().replace(microsecond=0),
             quarters=server.clock.quarters(server.clock.now()),
             expires_at=self.started_at + timedelta(days=statement.retain_days) if statement.retain_days else None,
-            first_lsn=(database.log_backed_up_to or self.checkpoint_lsn) if statement.log else self.checkpoint_lsn,
+            first_lsn=self._first_lsn(),
             last_lsn=self.last_lsn,
             checkpoint_lsn=self.checkpoint_lsn,
             database_backup_lsn=base.lsn if base else 0,
@@ -179,6 +179,11 @@ class _Job:
             algorithm=statement.encryption.algorithm.lower() if statement.encryption else None,
             tde_thumbprint=database.tde_thumbprint,
         )
+
+    def _first_lsn(self) -> int:
+        if self.statement.log and self.database.log_backed_up_to is not None:
+            return self.database.log_backed_up_to
+        return min(self.checkpoint_lsn, self.database.oldest_active_lsn or self.checkpoint_lsn)
 
     def _files(self, count: int) -> list[SetFile]:
         return [

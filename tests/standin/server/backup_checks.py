@@ -33,6 +33,8 @@ def _check_rights(context: Context, statement: Backup, database: Database) -> No
 def _check_kind(statement: Backup, database: Database) -> None:
     if database.snapshot_of is not None:
         raise refuse(3002)
+    if database.standby:
+        raise refuse(3036, database.name)
     if database.name.lower() == "master" and (statement.log or statement.differential):
         raise refuse(3024)
     if database.replica_role == "SECONDARY" and not statement.log and not statement.copy_only:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.standin.server.server import ScriptedServer
     from tests.standin.server.session import ScriptedSession
 
+CLOSED = {"OFFLINE": 942, "RESTORING": 927, "SUSPECT": 926, "RECOVERY_PENDING": 945}
+"""What is said of a database in a state in which nobody enters it."""
+
 
 @dataclass
 class Context:
@@ -60,9 +63,13 @@ class Context:
 
     def enter(self, database: Database) -> None:
         """Raise what keeps the session out of a database: its state, or a missing user."""
-        if database.state == "OFFLINE":
-            raise refuse(942, database.name)
-        if database.state == "RESTORING":
-            raise refuse(927, database.name)
+        if database.state in CLOSED:
+            raise refuse(CLOSED[database.state], database.name)
         if not self.account.may_enter(database.name, database.owner):
             raise refuse(916, self.account.name, database.name)
+
+    def query(self, database: Database) -> None:
+        """Raise what keeps the session from asking a database, which may take backups all the same."""
+        self.enter(database)
+        if database.replica_role == "SECONDARY" and not database.readable_secondary:
+            raise refuse(976, database.name)

@@ -63,6 +63,12 @@ class Database:
     snapshot_of: str | None = None
     replica_role: str | None = None
     """PRIMARY or SECONDARY in an availability group."""
+    readable_secondary: bool = True
+    """Whether a secondary answers queries; backups do not depend on it."""
+    standby: bool = False
+    """Whether it is between two restores, and read meanwhile."""
+    oldest_active_lsn: int | None = None
+    """Where the oldest open transaction began: a backup's first LSN is then before its checkpoint."""
     tde_thumbprint: bytes | None = None
     compatibility_level: int = 160
     collation: str = "SQL_Latin1_General_CP1_CI_AS"

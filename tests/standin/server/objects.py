@@ -47,7 +47,7 @@ def _database(context: Context, parts: tuple[str, ...]) -> Database:
     if database is None:
         raise unknown(parts)
     if database.name != context.session.database:
-        context.enter(database)
+        context.query(database)
     return database
 
 

@@ -115,7 +115,7 @@ def _hit(context: Context, database: Database, table: str, where: Expression | N
 def _target(context: Context, parts: tuple[str, ...], right: str, *, new: bool = False) -> tuple[Database, str]:
     """Give the database and the table that is written."""
     database = context.database(parts[-3]) if len(parts) > 2 else context.current
-    context.enter(database)
+    context.query(database)
     table = parts[-1] if new else find_table(database, parts)
     if not context.account.may_in("ALTER", database.name, database.owner):
         raise refuse(229, right, table, database.name, "dbo", state=5)

@@ -61,7 +61,7 @@ def _databases(context: Context, _: Database) -> Iterator[Record]:
             "compatibility_level": one.compatibility_level, "collation_name": one.collation if online else None,
             "user_access": ACCESS[one.user_access], "user_access_desc": one.user_access,
             "is_read_only": one.read_only, "is_auto_close_on": False, "state": STATES[one.state],
-            "state_desc": one.state, "is_in_standby": False, "is_cleanly_shutdown": False,
+            "state_desc": one.state, "is_in_standby": one.standby, "is_cleanly_shutdown": False,
             "recovery_model": MODELS[one.recovery_model], "recovery_model_desc": one.recovery_model,
             "page_verify_option": 2, "page_verify_option_desc": "CHECKSUM",
             "is_encrypted": one.tde_thumbprint is not None, "log_reuse_wait": 2 if waits else 0,

@@ -148,7 +148,7 @@ def _database_of(context: Context, statement: Statement) -> str:
 
 def _use(context: Context, statement: Use) -> Generator[Event]:
     database = context.database(statement.database)
-    context.enter(database)
+    context.query(database)
     if database.user_access == "SINGLE_USER" and any(
         one.is_in(database) for one in context.server.sessions() if one is not context.session
     ):

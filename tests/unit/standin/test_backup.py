@@ -160,7 +160,10 @@ def test_express_has_no_compression(clock: ManualClock) -> None:
         ({"state": "OFFLINE"}, [942, 3013]),
         ({"state": "RESTORING"}, [927, 3013]),
         ({"replica_role": "SECONDARY"}, [3059, 3013]),
+        ({"state": "SUSPECT"}, [926, 3013]),
+        ({"state": "RECOVERY_PENDING"}, [945, 3013]),
         ({"snapshot_of": "model"}, [3002, 3013]),
+        ({"standby": True}, [3036, 3013]),
         ({"busy": "BACKUP DATABASE"}, [3023, 3013]),
         ({"damaged_page": 77}, [3043, 3013]),
     ],
@@ -173,9 +176,45 @@ def test_the_state_of_a_database_may_forbid_it(
     assert client.ask(FULL).errors == numbers
 
 
-def test_a_secondary_takes_copy_only_fulls(client: Client, vault: Database) -> None:
+def test_a_secondary_takes_copy_only_fulls_even_where_it_answers_no_queries(client: Client, vault: Database) -> None:
     vault.replica_role = "SECONDARY"
+    vault.readable_secondary = False
     client.done(f"{FULL}, COPY_ONLY")
+    assert client.ask("SELECT * FROM vault.sys.tables").errors == [976]
+
+
+def test_an_open_transaction_puts_the_first_lsn_before_the_checkpoint(client: Client, vault: Database) -> None:
+    client.done(FULL)
+    vault.oldest_active_lsn = vault.lsn
+    vault.write_rows([(1, "in a transaction")])
+    client.done(FULL)
+    client.done(DIFFERENTIAL)
+    idle, busy, differential = client.done(r"RESTORE HEADERONLY FROM DISK = N'D:\a.bak'").rows
+    assert idle["FirstLSN"] == idle["CheckpointLSN"]
+    assert busy["FirstLSN"] == vault.oldest_active_lsn
+    assert differential["DatabaseBackupLSN"] == busy["CheckpointLSN"] != busy["FirstLSN"]
+    assert differential["DifferentialBaseGUID"] == busy["BackupSetGUID"]
+
+
+def test_what_is_no_media_is_not_overwritten_unless_formatted(client: Client, server: ScriptedServer) -> None:
+    server.files.put(r"D:\a.bak", 10, "a letter")
+    assert client.ask(FULL).errors == [3242, 3013]
+    assert client.ask(f"{FULL}, INIT").errors == [3242, 3013]
+    client.done(f"{FULL}, FORMAT")
+
+
+def test_media_are_only_appended_to_as_a_whole_and_by_their_name(client: Client) -> None:
+    stripes = r"BACKUP DATABASE vault TO DISK = N'D:\1.bak', DISK = N'D:\2.bak' WITH MEDIANAME = N'pair'"
+    client.done(stripes)
+    client.done(stripes)
+    assert client.ask(r"BACKUP DATABASE vault TO DISK = N'D:\1.bak'").errors == [3132, 3013]
+    assert client.ask(stripes.replace("pair", "other")).errors == [4037, 3013]
+    assert client.ask(stripes.replace("2.bak", "3.bak")).errors == [3201, 3013]
+    assert client.ask(r"RESTORE VERIFYONLY FROM DISK = N'D:\1.bak', DISK = N'D:\1.bak'").errors == [3227, 3013]
+    client.done(FULL)
+    assert client.ask(r"BACKUP DATABASE vault TO DISK = N'D:\a.bak', DISK = N'D:\b.bak' WITH FORMAT").errors == []
+    client.done(FULL.replace("a.bak", "c.bak"))
+    assert client.ask(r"RESTORE VERIFYONLY FROM DISK = N'D:\c.bak', DISK = N'D:\1.bak'").errors == [3231, 3013]
 
 
 def test_encrypted_sets_cannot_be_appended(client: Client, server: ScriptedServer) -> None:
