@@ -230,8 +230,6 @@ class BackupRequest:
         A full that is never a base, so that nobody's chain notices it.
     compress
         Where the engine has the choice.
-    encrypt_with
-        The server's certificate to encrypt with; None: not encrypted.
     stripes
         Over so many files at once, on an engine that can.
     max_transfer_size, buffer_count
@@ -251,7 +249,6 @@ class BackupRequest:
     time_limit_s: float | None = None
     copy_only: bool = False
     compress: bool = True
-    encrypt_with: str | None = None
     stripes: int = 1
     max_transfer_size: int | None = None
     buffer_count: int | None = None

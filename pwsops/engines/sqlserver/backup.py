@@ -49,6 +49,7 @@ def take(
     """Take one backup and verify it as written; see the protocol."""
     if cancel is not None and cancel.is_set():
         raise _cancelled(request, "nothing was written")
+    rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
     if request.kind is BackupKind.DIFFERENTIAL:
         chain.require_base(link, request.database, request.base)
@@ -65,7 +66,8 @@ def take(
         taken = _proven(work, _write(work))
     except PwsopsError as error:
         raise _with_what_is_left(work, error) from error
-    return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=_drop_older(work))
+    replaced = _drop_older(work)
+    return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced)
 
 
 def _limits(
@@ -100,7 +102,7 @@ def _execute(work: _Work, compress: bool) -> Heard:
         copy_only=request.copy_only,
         fresh=work.target.fresh,
         compress=compress,
-        encrypt_with=request.encrypt_with,
+        encrypt_with=None if request.encryption is None else request.encryption.name,
         max_transfer_size=request.max_transfer_size,
         buffer_count=request.buffer_count,
     )
@@ -137,7 +139,7 @@ def _unfinished(work: _Work, heard: Heard) -> PwsopsError:
     if heard.stopped is Stop.TIME_LIMIT:
         return EngineError(
             f"{work.scene.operation} on {work.scene.server} was stopped: it reached its time limit of "
-            f"{work.request.time_limit_s:.0f} s.",
+            f"{work.request.time_limit_s:g} s.",
             hint="Raise the profile's time limit, or split its databases over several profiles.",
             messages=heard.messages,
         )
@@ -182,11 +184,17 @@ def _drop_older(work: _Work) -> tuple[str, ...]:
 
 def _with_what_is_left(work: _Work, error: PwsopsError) -> PwsopsError:
     """Delete what was begun, and say what is left of it on the server's disk."""
-    ours = work.target.devices if work.target.ours and not work.undecided else ()
-    left = [device for device in ours if directory.exists(work.link, device)]
-    stayed = [device for device in left if directory.delete_file(work.link, device)]
-    if stayed:
-        error.hint += f" An unfinished backup is left in {', '.join(stayed)} on the server: delete it there."
+    try:
+        left = [] if work.undecided else _left(work)
+    except PwsopsError:  # the server is gone: what went wrong before is what counts
+        left = list(work.target.devices)
+    if left:
+        error.hint += f" Something unfinished may be left in {', '.join(left)} on the server: delete it there."
     said = {id(message) for message in error.messages}
     error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
     return error
+
+
+def _left(work: _Work) -> list[str]:
+    there = [device for device in work.target.devices if directory.exists(work.link, device) is not False]
+    return [device for device in there if not work.target.ours or directory.delete_file(work.link, device)]

@@ -154,6 +154,10 @@ CAUSES: Mapping[int, Cause] = {
         step="Take a full backup.",
         kind=BaseUnusable,
     ),
+    3036: Cause(
+        text="{database} is a standby copy, whose restore goes on with every log",
+        step="Back up the database that it is a copy of.",
+    ),
     3043: _damaged("the backup in {path} found a page with a wrong checksum"),
     3059: Cause(
         text="{database} is a secondary copy of an availability group here, which takes no such backup",
@@ -273,6 +277,10 @@ CAUSES: Mapping[int, Cause] = {
     4335: Cause(
         text="the moment asked for lies before the end of the backup",
         step="Choose an earlier backup, or a later moment.",
+    ),
+    5011: Cause(
+        text="{login} may not change {database}",
+        step="Make the login its owner, or a member of the server role dbcreator (db_owner is not enough to restore).",
     ),
     5030: _busy("the server could not get {database} for itself", "Ask those who work in it to disconnect; try again."),
     5061: _busy("{database} is locked by somebody else", "Ask those who work in it to disconnect; then try again."),

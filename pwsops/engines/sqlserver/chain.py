@@ -22,7 +22,7 @@ def server_base(link: Link, database: str) -> str | None:
     if row.file_id is None:
         raise EngineError(
             f"Whether {database} has a base for incrementals cannot be seen with this login.",
-            hint="Give it the right: GRANT VIEW ANY DEFINITION TO [login], in master.",
+            hint="Give it the right CREATE ANY DATABASE: `pwsops instance probe` has the statement.",
         )
     return None if row.differential_base_guid is None else str(row.differential_base_guid).upper()
 

@@ -45,13 +45,17 @@ def exists(link: Link, path: str) -> bool | None:
 
 def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
     scene = link.scene("Looking for the path", path=path)
-    rows = None
-    if link.server().major >= MODERN_FUNCTIONS:
-        rows = link.attempt(scene, queries.FILE_EXISTS, path)
-    rows = rows or link.attempt(scene, queries.XP_FILE_EXISTS, path)
-    if not rows:
-        return None
-    is_file, is_directory, has_parent = rows[0]
+    modern = link.server().major >= MODERN_FUNCTIONS
+    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else None
+    if rows:
+        return _truths(rows[0])
+    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path) or ()
+    # The procedure says no to everything for a login that may not look, instead of saying so.
+    return next((_truths(row) for row in answers if any(row)), None)
+
+
+def _truths(row: Any) -> tuple[bool, bool, bool]:
+    is_file, is_directory, has_parent = row
     return bool(is_file), bool(is_directory), bool(has_parent)
 
 

@@ -23,7 +23,7 @@ _NOT_TRUSTED = {
 }
 """What Microsoft's driver says of a connection that it refuses to trust, and the cure."""
 
-_SYSTEM_ERROR = re.compile(r"operating system error (\d+)", re.IGNORECASE)
+_SYSTEM_ERROR = re.compile(r"(?:error '?|failed: |\" )(\d+)\(", re.IGNORECASE)
 _SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE | re.DOTALL)
 _READING = ("Reading", "Verifying", "Restoring")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
 from pwsops.clock import Clock
 from pwsops.engines.base import Instance
@@ -21,8 +22,9 @@ from pwsops.messages import Message
 QUERY_TIMEOUT_S = 30
 _POOL = Pool()
 _SERVERS: dict[str, Server] = {}
+_SEVERITIES: dict[int, int] = {}
+"""By number; the same on every server."""
 _SERVERS_LOCK = threading.Lock()
-T = TypeVar("T")
 
 
 class Link:
@@ -74,26 +76,27 @@ class Link:
 
     def query(self, scene: Scene, text: str, *parameters: object, timeout_s: int = QUERY_TIMEOUT_S) -> list[Any]:
         """Ask something, and give the rows of the first result; raises the translated error."""
-
-        def ask(fresh: bool) -> list[Any]:
-            with self.connection(scene, fresh=fresh, timeout_s=timeout_s) as connection:
-                return _rows(connection, text, parameters)
-
         try:
-            return self._asked(ask, False)
+            return self._ask(scene, text, parameters, timeout_s)
+        except _Failed as failed:
+            raise translate(self.graded([failed.message]), scene) from failed.__cause__
+
+    def _ask(self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int) -> list[Any]:
+        try:
+            return self._ask_once(scene, text, parameters, timeout_s, fresh=False)
         except _Failed as failed:
             if not is_lost(failed.message):
-                raise translate([failed.message], scene) from failed.__cause__
+                raise
         # It may only be that a connection which waited for its use was dropped meanwhile: a question can be repeated.
         self.forget()
-        try:
-            return self._asked(ask, True)
-        except _Failed as failed:
-            raise translate([failed.message], scene) from failed.__cause__
+        return self._ask_once(scene, text, parameters, timeout_s, fresh=True)
 
-    def _asked(self, ask: Callable[[bool], list[Any]], fresh: bool) -> list[Any]:
+    def _ask_once(
+        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, *, fresh: bool
+    ) -> list[Any]:
         try:
-            return ask(fresh)
+            with self.connection(scene, fresh=fresh, timeout_s=timeout_s) as connection:
+                return _rows(connection, text, parameters)
         except pyodbc().Error as error:
             raise _Failed(stream.raised(error, self.clock)) from error
 
@@ -112,8 +115,19 @@ class Link:
             stream.run(cursor, statement, clock=self.clock, hear=said.append)
             cursor.close()
             if any(message.is_error for message in said):
-                raise translate(said, scene)
+                raise translate(self.graded(said), scene)
         return said
+
+    def graded(self, messages: Sequence[Message]) -> list[Message]:
+        """Give messages with their severities. The drivers pass on none; the server has a list of them by number."""
+        numbers = {message.number for message in messages if message.number is not None}
+        unknown = sorted(numbers - _SEVERITIES.keys())
+        if unknown and not any(is_lost(message) for message in messages):
+            scene = self.scene("Asking for severities")
+            with suppress(PwsopsError, _Failed):
+                rows = self._ask(scene, queries.severities(len(unknown)), unknown, QUERY_TIMEOUT_S)
+                _SEVERITIES.update({row.message_id: row.severity for row in rows})
+        return [replace(message, severity=_SEVERITIES.get(message.number or 0)) for message in messages]
 
     def server(self, *, again: bool = False) -> Server:
         """Say what the server is."""

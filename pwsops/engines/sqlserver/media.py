@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from pwsops.engines.sqlserver import paths, queries, tsql
+from pwsops.engines.sqlserver import paths, queries, rights, tsql
+from pwsops.engines.sqlserver.causes import WRAPPERS
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.server import Server
-from pwsops.errors import MediaError
+from pwsops.errors import MediaError, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet
 
 DISK_KINDS = {1: BackupKind.FULL, 5: BackupKind.DIFFERENTIAL}
@@ -29,7 +30,12 @@ def read(link: Link, path: str) -> list[BackupSet]:
         Where the file is missing, or no backup, or unfinished.
     """
     scene = link.scene("Reading the backup file", path=path)
-    rows = link.query(scene, tsql.header(path), timeout_s=LONG_S)
+    try:
+        rows = link.query(scene, tsql.header(path), timeout_s=LONG_S)
+    except PwsopsError as error:
+        if error.number in WRAPPERS:  # FreeTDS shows the severest error, and a missing right is not that severe
+            rights.require_reading(link)
+        raise
     found = [row for row in rows if row.BackupType in DISK_KINDS]
     devices = paths.siblings(path)
     zones = _zones(link, found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.engines.base import DatabaseInfo, DatabaseState
-from pwsops.engines.sqlserver import databases, media, placement, queries, tsql
+from pwsops.engines.sqlserver import databases, media, placement, queries, rights, tsql
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.placement import File
 from pwsops.errors import EngineError, InvalidInput, MediaError
@@ -46,6 +46,7 @@ def require_target(link: Link, name: str) -> DatabaseInfo:
         )
     if name.lower() in NOT_FOR_RESTORE:
         raise InvalidInput(f"{name} cannot be restored this way.", hint="Choose one of your own databases.")
+    rights.require_reading(link)
     info = databases.find(link, name)
     if info.state is DatabaseState.SECONDARY:
         raise EngineError(
@@ -119,7 +120,7 @@ def _existing(link: Link, database: str) -> list[File]:
     if not rows:
         raise EngineError(
             f"Where the files of {database} are cannot be seen with this login, so nothing can be put in their place.",
-            hint="Give it the right: ALTER SERVER ROLE dbcreator ADD MEMBER [login].",
+            hint="Make it a member of the server role dbcreator (`pwsops instance probe` has the statement in full).",
         )
     return [
         File(logical=row.name, type=placement.TYPES.get(row.type_desc, "D"), path=row.physical_name) for row in rows

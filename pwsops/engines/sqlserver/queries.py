@@ -25,6 +25,7 @@ SERVICES = "SELECT s.servicename, s.service_account FROM sys.dm_server_services 
 
 SERVER_RIGHTS = """
 SELECT IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin,
+       IS_SRVROLEMEMBER(N'dbcreator') AS is_dbcreator,
        HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') AS view_server_state,
        HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION') AS view_any_definition,
        HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE') AS create_any_database,

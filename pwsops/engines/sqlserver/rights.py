@@ -18,8 +18,10 @@ DEFINITIONS = "VIEW ANY DEFINITION"
 HISTORY = "SELECT on msdb.dbo.backupset"
 SERVER_STATE = "VIEW SERVER STATE"
 CREATE = "CREATE ANY DATABASE"
+"""What it takes to read a backup file (HEADERONLY, VERIFYONLY), and so to verify a backup."""
+CREATOR = "dbcreator"
 BACKUP = "BACKUP DATABASE"
-BACKUP_DENIED, RESTORE_DENIED = 262, 3110
+BACKUP_DENIED, READING_DENIED, RESTORE_DENIED = 262, 262, 3110
 SYSTEM = ("master", "model", "msdb")
 
 
@@ -56,6 +58,7 @@ def _of_server(row: Any) -> Mapping[str, bool]:
         HISTORY: bool(row.read_history),
         SERVER_STATE: bool(row.view_server_state),
         CREATE: bool(row.create_any_database),
+        CREATOR: bool(row.is_dbcreator),
     }
 
 
@@ -65,7 +68,8 @@ def _server_rights(login: str) -> Mapping[str, MissingRight]:
         MissingRight(
             right=DEFINITIONS,
             grant=f"USE master; GRANT VIEW ANY DEFINITION TO {login};",
-            without="incremental backup, sizes",
+            without="looking into databases, certificates",
+            required=False,
         ),
         MissingRight(
             right=HISTORY,
@@ -78,7 +82,12 @@ def _server_rights(login: str) -> Mapping[str, MissingRight]:
             without="progress, browsing",
             required=False,
         ),
-        MissingRight(right=CREATE, grant=f"ALTER SERVER ROLE dbcreator ADD MEMBER {login};", without="restore"),
+        MissingRight(
+            right=CREATE,
+            grant=f"USE master; GRANT CREATE ANY DATABASE TO {login};",
+            without="backup, which is verified, and reading backup files",
+        ),
+        MissingRight(right=CREATOR, grant=f"ALTER SERVER ROLE dbcreator ADD MEMBER {login};", without="restore"),
         MissingRight(
             right="sysadmin",
             grant=f"ALTER SERVER ROLE sysadmin ADD MEMBER {login};",
@@ -100,6 +109,19 @@ def _of_databases(rows: Sequence[Any], login: str) -> Iterator[MissingRight]:
             )
 
 
+def require_reading(link: Link) -> None:
+    """Refuse what would end at the first look into a backup file, before anything is begun."""
+    scene = link.scene("Asking for rights")
+    if link.query(scene, queries.SERVER_RIGHTS)[0].create_any_database:
+        return
+    login = link.server().login
+    raise EngineError(
+        f"The login {login} may not read backup files on {link.instance.name}, so no backup could be verified.",
+        hint=f"Give it the right: {_server_rights(identifier(login))[CREATE].grant}",
+        number=READING_DENIED,
+    )
+
+
 def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str) -> PwsopsError:
     """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
     rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else None
@@ -110,7 +132,7 @@ def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str
 def restore_explained(link: Link, error: PwsopsError, scene: Scene) -> PwsopsError:
     """Look for the missing right to restore likewise."""
     rows = link.attempt(scene, queries.SERVER_RIGHTS) if error.number in WRAPPERS else None
-    lacks = any(not row.create_any_database for row in rows or ())
+    lacks = any(not row.is_dbcreator for row in rows or ())
     return _denied(scene, RESTORE_DENIED, error) if lacks else error
 
 

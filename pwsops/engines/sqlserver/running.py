@@ -125,6 +125,7 @@ def run(link: Link, scene: Scene, statement: str, *, connection: Any, limits: Li
         meter.close()
     with suppress(pyodbc().Error):
         cursor.close()
+    heard.messages = link.graded(heard.messages)
     return heard
 
 

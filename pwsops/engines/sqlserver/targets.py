@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pwsops.engines.base import BackupRequest
 from pwsops.engines.sqlserver import directory, media, paths
@@ -64,7 +65,7 @@ def _new(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
 def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
     """Take the one of the two files whose loss does not matter: not there, not readable, or the older."""
     one, two = _newest(link, first[0]), _newest(link, second[0])
-    if one is not None and (two is None or two.finished_at <= one.finished_at):
+    if one is not None and (two is None or _age(two) < _age(one)):
         return Target(path=second[0], devices=second, fresh=True, older=(first[0],))
     return Target(path=first[0], devices=first, fresh=True, older=() if two is None else (second[0],))
 
@@ -72,7 +73,12 @@ def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Targe
 def _newest(link: Link, path: str) -> BackupSet | None:
     if directory.exists(link, path) is False:
         return None
-    return max(_sets(link, path), key=lambda each: each.finished_at, default=None)
+    return max(_sets(link, path), key=_age, default=None)
+
+
+def _age(backup_set: BackupSet) -> tuple[datetime, int]:
+    """Order by time, which the server keeps in whole seconds, and within one by how far the log had come."""
+    return backup_set.finished_at, int(backup_set.details["last_lsn"])
 
 
 def _sets(link: Link, path: str) -> list[BackupSet]:

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.sqlserver.bench import Bench, open_bench
+from tests.standin import drivers
+
+
+@pytest.fixture(params=drivers.IDS)
+def driver(request: pytest.FixtureRequest) -> drivers.Driver:
+    return drivers.find(request.param)
+
+
+@pytest.fixture
+def bench(driver: drivers.Driver) -> Iterator[Bench]:
+    """A Windows server of 2022 over each driver, with one database in a directory for backups."""
+    with open_bench(driver) as bench:
+        yield bench
