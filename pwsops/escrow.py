@@ -1,4 +1,4 @@
-"""What a run needs of the certificate store: whom to encrypt for, and the private keys of what is encrypted already."""
+"""What a run needs of the certificate store: whom to encrypt for, the keys of what is encrypted, copies to be saved."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pwsops.catalogue import Catalogue, certificates
+from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Encryption, Engine
-from pwsops.errors import NotFound
+from pwsops.certificates import archive, reading
+from pwsops.certificates.pair import pair_from_der
+from pwsops.engines.base import CertificateCopy, Encryption, Engine, SavesCertificates
+from pwsops.errors import NotFound, PwsopsError
+from pwsops.rules.certificates import file_name
 from pwsops.secrets import Vault
 
 
@@ -62,3 +66,38 @@ class Escrow:
                 "the same. Choose a new one in the profile."
             )
         return Encryption(name=row.name, certificate=row.certificate)
+
+    def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Callable[[str], None]) -> None:
+        """Put the certificate that a profile encrypts for beside its backups, where the profile asks for that.
+
+        A backup does not fail because this did: `tell` is given the reason, and the certificate counts as not saved.
+        """
+        sealed = profile.sealed_certificate_password
+        if not profile.fields["save_certificates"] or sealed is None or not isinstance(engine, SavesCertificates):
+            return
+        with self._catalogue.read() as connection:
+            row = certificates.find(connection, profile.fields["encrypt_with"])
+        if row is None:
+            return  # the run fails for it already, and says so
+        saved_at: datetime | None = now
+        try:
+            engine.save_certificates(profile.fields["directory"], [self._copy(row, self._vault.open(sealed))])
+        except PwsopsError as error:
+            saved_at = None
+            tell(f"The certificate {row.name} was not saved with the backup: {error.message} {error.hint}")
+        with self._catalogue.write() as connection:
+            certificates.mark_saved(connection, row.thumbprint, at=saved_at)
+
+    def _copy(self, row: CertificateRow, password: str) -> CertificateCopy:
+        def serves(present: bytes) -> bool:
+            try:
+                found = reading.read_pfx(present, password, source=row.name)
+            except PwsopsError:
+                return False  # damaged, or under another password than the profile's
+            return [pair.certificate_der() for pair in found] == [row.certificate]
+
+        def content() -> bytes:
+            key = b64decode(self._vault.open(row.sealed_key))
+            return archive.pack([pair_from_der(row.certificate, key, name=row.name)], password)
+
+        return CertificateCopy(file_name=file_name(row.name, row.thumbprint), content=content, serves=serves)

@@ -164,6 +164,7 @@ class Runner:
                 raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
             if job.engine is None:
                 job.engine = self._open_engine(job.profile)
+                self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
             result, reason = self._back_up(job, job.engine, database, told)
         except PwsopsError as error:
             self._failed(item_id, error, told)
@@ -184,6 +185,9 @@ class Runner:
                     now=self._clock.now(),
                 )
 
+    def _teller(self, told: list[Message]) -> Callable[[str], None]:
+        return lambda text: told.append(Message(text=text, at=self._clock.now()))
+
     def _failed(self, item_id: int, error: PwsopsError, told: list[Message]) -> None:
         with self._catalogue.write() as connection:
             outcomes.item_failed(connection, item_id, error, told=told, now=self._clock.now())
@@ -191,10 +195,7 @@ class Runner:
     def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
         base, reason = self._base(job, engine, database)
-        now = self._clock.now()
-        encryption = self._escrow.encryption(
-            job.profile, engine, now=now, tell=lambda text: told.append(Message(text=text, at=now))
-        )
+        encryption = self._escrow.encryption(job.profile, engine, now=self._clock.now(), tell=self._teller(told))
         if base is not None:
             try:
                 return self._with_retries(job, engine, self._request(job, database, base, encryption), told), ""

@@ -59,9 +59,9 @@ def every(connection: Connection) -> list[CertificateRow]:
     return [_row(row) for row in rows]
 
 
-def mark_saved(connection: Connection, thumbprint: str, *, now: datetime) -> None:
-    """Note that a backup has saved it."""
-    connection.execute(update(certificates).where(certificates.c.thumbprint == thumbprint).values(saved_at=now))
+def mark_saved(connection: Connection, thumbprint: str, *, at: datetime | None) -> None:
+    """Note that a backup has saved it; None: the last one that should have did not."""
+    connection.execute(update(certificates).where(certificates.c.thumbprint == thumbprint).values(saved_at=at))
 
 
 def mark_exported(connection: Connection, thumbprint: str, *, now: datetime) -> None:

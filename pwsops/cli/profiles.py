@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from pwsops.cli import parse
 from pwsops.cli.credentials import PasswordStdin, read_line, read_password
 from pwsops.cli.output import AsJson, emit, note, say, table
+from pwsops.cli.passwords import file_password
 from pwsops.cli.profile_options import apply_options, read_options, with_profile_options
 from pwsops.cli.session import confirmed, opened, server_path
 
@@ -52,7 +54,7 @@ def create(
         apply_options(profile, told)
         _check_complete(profile)
         profile.directory = server_path(operations, profile.instance, profile.directory)
-        protection = _certificate_password(certificate_password_stdin)
+        protection = _certificate_password(told, certificate_password_stdin)
         view = operations.profiles.create(profile, password=password, certificate_password=protection)
         say(f"Created {view.name}: {view.schedule}.")
         _tell_next(view)
@@ -83,15 +85,20 @@ def edit(
         apply_options(profile, told)
         if "directory" in told:
             profile.directory = server_path(operations, profile.instance, profile.directory)
-        protection = _certificate_password(certificate_password_stdin)
+        protection = _certificate_password(told, certificate_password_stdin)
         view = operations.profiles.save(name, profile, note=amended, password=password, certificate_password=protection)
         say(f"Saved {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)
 
 
-def _certificate_password(from_stdin: bool) -> str | None:
-    return read_line(_FOR_CERTIFICATES) if from_stdin else None
+def _certificate_password(told: Mapping[str, Any], from_stdin: bool) -> str | None:
+    """Give the password for saved certificates: from standard input, or asked for where saving is switched on."""
+    if from_stdin:
+        return read_line(_FOR_CERTIFICATES)
+    if not told.get("save_certificates"):
+        return None
+    return file_password("Password for the saved certificates (empty: the one it has)", from_stdin=False, confirm=True)
 
 
 def _check_complete(profile: BackupProfile) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from threading import Event
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pwsops.engines.options import Option
 from pwsops.rules.model import BackupKind, BackupSet, Message
@@ -203,6 +203,33 @@ class Encryption:
 
     name: str
     certificate: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateCopy:
+    """A certificate that is to lie beside the backups that need it.
+
+    Parameters
+    ----------
+    file_name
+        What its file is called.
+    content
+        Gives the file (`.pfx`), made when it is needed.
+    serves
+        Says whether a file that is there already is as good.
+    """
+
+    file_name: str
+    content: Callable[[], bytes] = field(repr=False)
+    serves: Callable[[bytes], bool] = field(repr=False)
+
+
+@runtime_checkable
+class SavesCertificates(Protocol):
+    """An engine whose backups are encrypted for certificates of our store, and that can put those beside them."""
+
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+        """Write those that are not there yet or no longer serve, each in one step, readable for this user only."""
 
 
 @dataclass(frozen=True, kw_only=True)

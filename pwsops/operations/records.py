@@ -157,7 +157,7 @@ class CertificateView:
         if self.near_expiry and not any(one.startswith("expired") for one in found):
             found.append(f"expires on {self.facts.not_after:%Y-%m-%d}")
         if self.saved_at is None and self.exported_at is None:
-            found.append("was never saved with a backup or exported: if this home is lost, so are the backups")
+            found.append("is neither saved with a backup nor exported: if this home is lost, so are the backups")
         return found
 
 

@@ -100,7 +100,7 @@ def test_an_encrypted_backup_is_refused_without_its_certificate_and_restored_wit
     )
     [made] = line.rows("certificate", "list", "--required")
     assert made["needed_by"] == "the profile p"
-    assert "never saved" in made["concerns"][0]
+    assert "neither saved" in made["concerns"][0]
     assert line.rows("profile", "show", "p")[0]["encrypt_with"] == made["thumbprint"]
     line.done("run", "p", "--here")
     line.done("run", "p", "--here")

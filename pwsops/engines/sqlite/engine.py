@@ -18,6 +18,7 @@ from pwsops.engines.base import (
     BackupRequest,
     BackupResult,
     Capabilities,
+    CertificateCopy,
     DatabaseContents,
     DatabaseInfo,
     Deletion,
@@ -34,7 +35,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import directory, files, recovery_kit
+from pwsops.engines.sqlite import certificate_files, directory, files, recovery_kit
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import BaseUnusable, Conflict, InvalidInput, PwsopsError
@@ -182,6 +183,11 @@ class SqliteEngine:
 
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
+
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+        """Put certificates beside the media; see the protocol."""
+        for copy in copies:
+            certificate_files.place(os.path.abspath(directory), copy)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""

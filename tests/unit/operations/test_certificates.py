@@ -251,7 +251,7 @@ def test_what_somebody_should_see_to_is_told_until_it_is_done(home: Home) -> Non
     lay(home, thumbprint="FF" * 20)
     told = {view.name: list(view.concerns) for view in home.ops.certificates.attention()}
     assert told["soon"][0] == "expires on 2026-03-12"
-    assert "never saved" in told["soon"][1]
+    assert "neither saved" in told["soon"][1]
     assert "not in the store" in told[""][0]
     home.ops.certificates.export(["soon"], PASSWORD)
     [soon_view] = [view for view in home.ops.certificates.attention() if view.name]
