@@ -28,8 +28,13 @@ def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[B
 
 
 def find_backup(link: Link, *, database: str, directory: str, description: str) -> BackupSet | None:
-    """Give the finished set that carries a description, if its file holds it; None otherwise."""
+    """Give the finished set that carries a description, if its file holds it; None otherwise.
+
+    A server notices only after a while that whoever asked for a backup is gone, and may finish it until then. An
+    unfinished file stays: its name is not known here.
+    """
     scene = link.scene(f"Looking for a backup of {database}", database=database)
+    settle.wait_for_backup(link, scene, database=database, description=description)
     known = settle.finished(link, scene, database=database, description=description, path=None)
     flavour = link.server().flavour
     if known is None or not paths.same(flavour, paths.split(flavour, known.path)[0], directory):

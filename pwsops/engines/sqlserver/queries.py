@@ -129,6 +129,13 @@ FROM sys.dm_exec_requests AS r
 WHERE r.session_id = ?
 """
 
+BACKUPS_GOING_ON = """
+SELECT r.session_id
+FROM sys.dm_exec_requests AS r
+CROSS APPLY sys.dm_exec_sql_text(r.sql_handle) AS t
+WHERE r.command LIKE N'BACKUP%' AND CHARINDEX(?, t.text) > 0 AND CHARINDEX(?, t.text) > 0
+"""
+
 FILE_EXISTS = """
 SELECT e.file_exists, e.file_is_a_directory, e.parent_directory_exists
 FROM sys.dm_os_file_exists(?) AS e

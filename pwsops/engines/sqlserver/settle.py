@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
 from pwsops.engines.sqlserver.errors import Scene
@@ -39,8 +39,19 @@ def outcome(link: Link, scene: Scene, *, session_id: int, description: str, data
 
 def wait(link: Link, scene: Scene, session_id: int) -> None:
     """Wait until the server is done with what that session was running, as far as this login may see it."""
+    _wait(link, scene, lambda: _goes_on(link, scene, session_id))
+
+
+def wait_for_backup(link: Link, scene: Scene, *, database: str, description: str) -> None:
+    """Wait until no session takes that backup any more, as far as this login may see it."""
+    begins = tsql.backup_of(database)
+    carries = tsql.literal(tsql.description_of(description))
+    _wait(link, scene, lambda: bool(link.attempt(scene, queries.BACKUPS_GOING_ON, begins, carries)))
+
+
+def _wait(link: Link, scene: Scene, goes_on: Callable[[], bool]) -> None:
     began = link.clock.monotonic()
-    while _goes_on(link, scene, session_id):
+    while goes_on():
         if link.clock.monotonic() - began >= LIMIT_S:
             raise EngineError(
                 f"{scene.operation} on {scene.server}: the server is still busy with it {LIMIT_S:.0f} s after it was "

@@ -52,11 +52,12 @@ def _new(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
     if not there:
         # Where nobody can say, the backup is added to what may be there, which destroys nothing.
         return Target(path=first[0], devices=first, ours=there is False)
-    if _sets(link, first[0]):
-        raise Conflict(
-            f"The backup file {first[0]} exists already.",
-            hint="Choose another name, or switch the date in the file name on.",
-        )
+    for taken in (first[0], second[0]):
+        if directory.exists(link, taken) is not False and _sets(link, taken):
+            raise Conflict(
+                f"The backup file {taken} exists already.",
+                hint="Choose another name, or switch the date in the file name on.",
+            )
     # A file that holds no finished set is what an attempt before this one left behind.
     note = f"{first[0]} was left unfinished and could not be deleted; delete it on the server"
     return Target(path=second[0], devices=second, fresh=True, note=note)

@@ -129,7 +129,12 @@ def backup(
         *_transfer(max_transfer_size, buffer_count),
         "STATS = 1",
     ]
-    return f"BACKUP DATABASE {identifier(database)} TO {_disks(devices)} WITH {', '.join(options)}"
+    return f"{backup_of(database)} {_disks(devices)} WITH {', '.join(options)}"
+
+
+def backup_of(database: str) -> str:
+    """Give what every backup of a database begins with, to find one that is going on."""
+    return f"BACKUP DATABASE {identifier(database)} TO"
 
 
 def _encryption(certificate: str) -> str:

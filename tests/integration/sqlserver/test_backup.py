@@ -301,6 +301,8 @@ def test_an_unfinished_file_under_the_name_makes_way_for_the_next_attempt(bench:
     result = bench.take()
     assert result.backup_set.path == bench.path("one~2.bak")
     assert "left unfinished" in result.messages[0].text
+    with pytest.raises(Conflict, match=r"one~2.bak"):
+        bench.take()
 
 
 def test_a_name_that_is_taken_is_refused_before_anything_is_written(bench: Bench) -> None:
@@ -377,6 +379,15 @@ def test_another_full_in_between_is_named_with_who_took_it(bench: Bench) -> None
     assert not any("DIFFERENTIAL" in batch for batch in bench.sent("BACKUP"))
 
 
+def test_a_base_that_is_a_snapshot_or_was_damaged_is_of_no_use(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = bench.full()
+    for fact, why in (("is_snapshot", "snapshot of the disk"), ("is_damaged", "was damaged")):
+        odd = replace(full, details={**full.details, fact: True})
+        monkeypatch.setattr("pwsops.engines.sqlserver.chain.media.read_one", lambda *_, odd=odd: odd)
+        with pytest.raises(BaseUnusable, match=why):
+            differential(bench, full)
+
+
 def test_a_base_whose_file_is_gone_damaged_or_another_is_of_no_use(bench: Bench) -> None:
     full = bench.full()
     other = bench.server.files.get(bench.path("full.bak"))
@@ -413,6 +424,32 @@ def test_an_interrupted_backup_is_found_unless_its_file_is_gone(bench: Bench) ->
     assert find("D:\\Elsewhere") is None
     bench.server.files.remove(taken.path)
     assert find() is None
+
+
+def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, settled = threading.Event(), threading.Event()
+    fault = bench.server.faults.on("BACKUP", after_messages=5, hold=finish)
+    taking = threading.Thread(target=bench.take)
+    taking.start()
+    assert fault.reached.wait(WAIT_S)
+    found: list[BackupSet | None] = []
+
+    def find(description: str) -> BackupSet | None:
+        return bench.engine.find_backup(database="vault", directory=bench.directory, description=description)
+
+    def settle() -> None:
+        found.append(find("pwsops run 1 (home)"))
+        settled.set()
+
+    assert find("pwsops run 2 (home)") is None
+    threading.Thread(target=settle).start()
+    assert not settled.wait(0.5)
+    finish.set()
+    assert settled.wait(WAIT_S)
+    taking.join()
+    assert found[0] is not None
+    monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.0)
+    assert find("pwsops run 1 (home)") == found[0]
 
 
 def test_the_history_holds_every_tools_backups_from_a_moment_on(bench: Bench) -> None:

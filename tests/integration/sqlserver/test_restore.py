@@ -266,6 +266,26 @@ def test_a_login_that_sees_no_files_puts_nothing_anywhere(bench: Bench) -> None:
     assert not bench.sent("RESTORE DATABASE")
 
 
+def test_a_database_whose_files_are_not_shown_is_not_restored_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = bench.full()
+    nothing = (
+        "SELECT f.name, f.type_desc, f.physical_name FROM sys.master_files AS f WHERE f.database_id = DB_ID(?) + 99"
+    )
+    monkeypatch.setattr("pwsops.engines.sqlserver.plan.queries.FILES", nothing)
+    with pytest.raises(EngineError, match="cannot be seen with this login"):
+        restore(bench, full)
+    assert not bench.sent("RESTORE DATABASE")
+
+
+def test_a_restore_of_which_nobody_says_how_it_ended_is_a_failure(bench: Bench) -> None:
+    full = bench.full()
+    bench.server.faults.on("RESTORE DATABASE", raise_=[Said(number=5701, text="Nothing much.")])
+    with pytest.raises(EngineError, match="neither reported success"):
+        restore(bench, full)
+
+
 def test_a_moment_to_stop_at_is_given_in_the_servers_time(driver: drivers.Driver) -> None:
     with open_bench(driver, offset=timedelta(hours=2)) as bench:
         full = bench.full()

@@ -32,6 +32,8 @@ class Context:
     variables: dict[str, Value]
     stopped: Callable[[], bool]
     messages: int | None = None
+    batch: str = ""
+    """What the client sent."""
 
     @property
     def account(self) -> Account:

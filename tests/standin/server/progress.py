@@ -20,6 +20,7 @@ class Request:
     command: str
     database_id: int
     started_at: datetime
+    batch: str
     percent: float = 0
 
 
@@ -27,7 +28,13 @@ class Request:
 def running(context: Context, command: str, database_id: int) -> Iterator[Request]:
     """Show a statement among the requests for as long as it runs."""
     server, session_id = context.server, context.session.session_id
-    request = Request(session_id=session_id, command=command, database_id=database_id, started_at=server.clock.now())
+    request = Request(
+        session_id=session_id,
+        command=command,
+        database_id=database_id,
+        started_at=server.clock.now(),
+        batch=context.batch,
+    )
     server.requests[session_id] = request
     try:
         yield request

@@ -91,6 +91,7 @@ class ScriptedSession:
             session=self,
             variables={name.lower(): value for name, value in parameters.items()},
             stopped=lambda: cancelled.is_set() or self._killed.is_set(),
+            batch=batch,
         )
         if self._killed.is_set():
             yield Cut()

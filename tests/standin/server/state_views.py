@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tests.standin.events import Value
 from tests.standin.server.database import Database
 from tests.standin.server.server_views import GROUP, REPLICA
-from tests.standin.server.views import Record, view
+from tests.standin.server.views import Record, table_function, view
 
 if TYPE_CHECKING:
     from tests.standin.server.context import Context
@@ -20,7 +21,7 @@ ENCRYPTED = 3
     "sys.dm_exec_requests",
     """session_id smallint, request_id int, start_time datetime, status nvarchar(30), command nvarchar(32),
     database_id smallint, blocking_session_id smallint, wait_type nvarchar(60), percent_complete real,
-    estimated_completion_time bigint, total_elapsed_time int""",
+    estimated_completion_time bigint, total_elapsed_time int, sql_handle varbinary(64)""",
 )
 def _requests(context: Context, _: Database) -> Iterator[Record]:
     server = context.server
@@ -34,8 +35,24 @@ def _requests(context: Context, _: Database) -> Iterator[Record]:
             "session_id": one.session_id, "request_id": 0, "start_time": server.clock.local(one.started_at),
             "status": "suspended", "command": one.command, "database_id": one.database_id, "blocking_session_id": 0,
             "wait_type": "BACKUPIO", "percent_complete": float(one.percent), "estimated_completion_time": left,
-            "total_elapsed_time": elapsed,
+            "total_elapsed_time": elapsed, "sql_handle": _handle(one.session_id),
         }  # fmt: skip
+
+
+def _handle(session_id: int) -> bytes:
+    """Stand for the text of what a session runs."""
+    return session_id.to_bytes(4, "big")
+
+
+@table_function(
+    "sys.dm_exec_sql_text",
+    "dbid smallint, objectid int, number smallint, encrypted bit, text nvarchar(max)",
+    server_state=True,
+)
+def _sql_text(context: Context, handle: Value) -> Iterator[Record]:
+    for one in list(context.server.requests.values()):
+        if _handle(one.session_id) == handle:
+            yield {"encrypted": False, "text": one.batch}
 
 
 @view(
