@@ -65,6 +65,7 @@ class FakeServer:
     """By description and database: what `find_backup` finds."""
     asked_for: list[tuple[str, str]] = field(default_factory=list)
     directories: dict[str, DirectoryCheck] = field(default_factory=dict)
+    backup_directory: str = "/"
     unlistable: set[str] = field(default_factory=set)
     unreachable: Exception | None = None
     databases_error: Exception | None = None
@@ -183,6 +184,9 @@ class FakeEngine:
         if database not in self._server.sizes:
             raise NotFound(f"There is no database {database}.", hint="Create it first.")
         return DatabaseContents(tables=(TableRows("rows", self._server.sizes[database]),))
+
+    def backup_directory(self) -> str:
+        return self._server.backup_directory
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         if path in self._server.unlistable or path in self._server.media:

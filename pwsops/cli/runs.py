@@ -65,7 +65,7 @@ def _tell_end(ended: RunView) -> None:
 
     done = f"Run {ended.id} of {ended.profile}: {ended.status.value}"
     took = f" in {words.duration(ended.duration_s)}" if ended.duration_s is not None else ""
-    say(f"{done}{took}.{f' {ended.summary}.' if ended.summary else ''}")
+    say(f"{done}{took}.{f' {ended.gist}.' if ended.gist else ''}")
     for item in ended.items:
         if item.status is RunStatus.SUCCEEDED:
             why = f" ({item.reason})" if item.reason else ""

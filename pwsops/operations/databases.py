@@ -91,6 +91,10 @@ class Databases:
         """Say which tables a database has now and how many rows; takes seconds at most."""
         return self._context.core.engine(instance).contents(database)
 
+    def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
+        """Say where on the database server to begin to look for a directory."""
+        return self._context.core.engine(instance, credentials).backup_directory()
+
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
         return self._context.core.engine(instance, credentials).split(path)[0]

@@ -57,6 +57,15 @@ class RunView:
     """Only while it runs."""
 
     @property
+    def gist(self) -> str:
+        """The summary without the error that one of the items says in full."""
+        said = self.summary
+        for item in self.items:
+            if item.error:
+                said = said.removesuffix(item.error).removesuffix(": ")
+        return said
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds from start to end, None before either."""
         if self.started_at is None or self.finished_at is None:

@@ -72,7 +72,8 @@ def look_at_database(ops: Operations, instance: str, database: str) -> Present:
 
 
 def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | None = None) -> Looked:
-    """Look at a path on the database server, as `who`, whichever it is: a directory or a file."""
+    """Look at a path on the database server, as `who`, whichever it is: a directory or a file; empty: its own place."""
+    path = path or ops.databases.backup_directory(instance, credentials=who)
     browse = partial(ops.databases.browse, instance, credentials=who)
     parent = partial(ops.databases.parent, instance, credentials=who)
     above = parent(path)

@@ -145,7 +145,8 @@ def _bad_run(profile: ProfileView, run: RunView, snapshot: Snapshot) -> Finding:
         what = f"{profile.name} skipped its run at {at}."
         return Finding(tone="orange", what=what, why=run.summary, next_step=_retry(profile, snapshot), run=run.id)
     why = _cause(run)
-    of = f" ({run.summary})" if run.summary and run.summary not in why else ""
+    failed = sum(item.status is RunStatus.FAILED for item in run.items)
+    of = f" ({failed} of {len(run.items)} databases)" if len(run.items) > 1 else ""
     return Finding(
         tone="orange",
         what=f"{profile.name} failed at {at}{of}.",

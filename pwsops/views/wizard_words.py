@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.operations.records import Diagnosis, RunView
 from pwsops.profile import BackupProfile
 from pwsops.views import words
 from pwsops.views.draft import Draft
 from pwsops.views.store import Snapshot, Trouble
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,23 @@ def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
     if name in snapshot.troubles:
         return snapshot.troubles[name]
     return Trouble(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directories:
+    """The directories in a directory of the database server; `above` is the one it lies in, empty at the top."""
+
+    path: str
+    above: str
+    entries: Sequence[DirectoryEntry]
+
+
+def look(ops: Operations, instance: str, path: str) -> Directories:
+    """List the directories in one of the database server; without a path where it would put backups itself."""
+    path = path or ops.databases.backup_directory(instance)
+    above = ops.databases.parent(instance, path)
+    entries = [entry for entry in ops.databases.browse(instance, path) if entry.is_directory]
+    return Directories(path=path, above="" if above == path else above, entries=entries)
 
 
 def directory(found: DirectoryCheck | None) -> tuple[str, str]:

@@ -244,6 +244,16 @@ def test_browsing_lists_directories_first(harness: Harness, database: str) -> No
     assert listed["a.bak"].path == taken.path
 
 
+def test_looking_for_a_directory_begins_in_one_that_can_be_listed(harness: Harness) -> None:
+    start = harness.engine.backup_directory()
+    assert start
+    assert isinstance(harness.engine.browse(start), list)
+    top = start
+    while (above := harness.engine.split(top)[0]) != top:
+        top = above
+    assert harness.engine.browse(top), "the way up ends at a root"
+
+
 def test_deleting_media_says_what_went_and_what_stayed(harness: Harness, database: str) -> None:
     directory = harness.new_directory()
     taken = take(harness, database, directory).backup_set

@@ -89,6 +89,10 @@ class SqliteEngine:
         found = Worker("contents", {"path": path}, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
+    def backup_directory(self) -> str:
+        """Begin at the root: the files have no place of their own for backups."""
+        return os.sep
+
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory, directories first."""
         try:

@@ -67,10 +67,16 @@ def _free_bytes(link: Link, path: str) -> int | None:
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
 
 
+def default(link: Link) -> str:
+    """Give the server's default backup directory, or that of its data files where it tells none."""
+    server = link.server()
+    return server.backup_path or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
+
+
 def browse(link: Link, path: str) -> list[DirectoryEntry]:
     """List a directory, directories first; an empty path is the server's default backup directory."""
     server = link.server()
-    path = path or server.backup_path or server.data_path or ""
+    path = path or default(link)
     scene = link.scene(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
         rows = link.attempt(scene, queries.LISTING, path)

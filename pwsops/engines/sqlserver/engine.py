@@ -78,6 +78,10 @@ class SqlServerEngine:
         """Say which tables a database has and how many rows the server counts in each."""
         return databases.contents(self._link, database)
 
+    def backup_directory(self) -> str:
+        """Give the server's own backup directory, or that of its data files; see the protocol."""
+        return directory.default(self._link)
+
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory on the server, directories first."""
         return directory.browse(self._link, path)

@@ -82,6 +82,7 @@ class Source:
             (instance, path, self._round), lambda: inserting.look_at_path(ops, instance, path, who)
         )
         found = looked if isinstance(looked, Looked) else None
+        path = found.path if found else path
         sets = list(found.sets or ()) if found else []
         position = sets[0].position if len(sets) == 1 else nav.position
         chosen = (path, position) if position in [one.position for one in sets] else None
@@ -122,11 +123,11 @@ class Source:
         }
 
     def _directory(self) -> str:
-        """Give where to look first: where a profile puts this database's backups."""
+        """Give where to look first: where a profile puts this database's backups; empty: where the server does."""
         instance, database = self._place
         here = [one for one in self._session.snapshot.profiles if one.instance == instance]
         own = [one for one in here if database in one.databases]
-        return next((one.directory for one in [*own, *here]), "/")
+        return next((one.directory for one in [*own, *here]), "")
 
     def _typed(self, _field: str, _key: str, value: str | bool) -> None:
         self._path = str(value)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import panel as pn
 
-from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.base import DirectoryCheck, DirectoryStatus
 from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile
@@ -22,6 +21,7 @@ from pwsops.views.month import Month, tally
 from pwsops.views.nav import OVERVIEW, STEPS, WIZARD
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
+from pwsops.views.wizard_words import Directories
 
 _BESIDE = """
 :host {
@@ -41,7 +41,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._form = Markup(self._act, self._typed)
         self._plan = Markup(session.act)
         self._directory: tuple[object, DirectoryCheck | None] = (None, None)
-        self._entries: tuple[str, Sequence[DirectoryEntry]] | None = None
+        self._entries: Directories | None = None
         self._planned: tuple[object, plans.Days | None] = (None, None)
         self._trouble: Trouble | None = None
         self._saving = False
@@ -215,26 +215,21 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._session.ask("Checking the directory", lambda: check(instance, path), answered)
 
     def _browse(self, draft: Draft, path: str) -> None:
-        instance = str(draft.text["instance"])
-        asked = path or str(draft.text["directory"]).strip() or "/"
-
-        def answered(answer: list[DirectoryEntry] | Trouble) -> None:
-            if isinstance(answer, Trouble):
-                self._trouble = answer
-            else:
-                self._entries = (asked, answer)
-            self.refresh()
-
-        browse = self._session.ops.databases.browse
         if self._entries is not None and not path:
             self._entries = None
             self.refresh()
             return
-        self._session.ask(
-            "Listing the directory",
-            lambda: [entry for entry in browse(instance, asked) if entry.is_directory],
-            answered,
-        )
+        instance, ops = str(draft.text["instance"]), self._session.ops
+        asked = path or str(draft.text["directory"]).strip()
+
+        def answered(answer: Directories | Trouble) -> None:
+            if isinstance(answer, Trouble):
+                self._trouble = answer
+            else:
+                self._entries = answer
+            self.refresh()
+
+        self._session.ask("Listing the directory", lambda: wizard_words.look(ops, instance, asked), answered)
 
     def _save(self, draft: Draft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.

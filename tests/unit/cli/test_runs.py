@@ -59,3 +59,11 @@ def test_the_end_tells_the_errors_on_stderr_and_nothing_of_what_was_cancelled_in
     printed = capsys.readouterr()
     assert printed.out == "Run 7 of vaults: failed in 2.0 s. 1 of 2 failed.\n"
     assert printed.err == "a.db: It is locked.\nNext step: Close it.\n"
+
+
+def test_the_end_says_an_error_once(capsys):
+    bad = ItemView(id=1, database="a.db", status=RunStatus.FAILED, error="It is locked.", hint="Close it.")
+    runs._tell_end(ended(RunStatus.FAILED, bad, bad, summary="2 of 2 failed: It is locked."))
+    assert capsys.readouterr().out == "Run 7 of vaults: failed in 2.0 s. 2 of 2 failed.\n"
+    runs._tell_end(ended(RunStatus.FAILED, bad, summary="It is locked."))
+    assert capsys.readouterr().out == "Run 7 of vaults: failed in 2.0 s.\n"

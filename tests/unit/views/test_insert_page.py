@@ -539,3 +539,9 @@ def test_a_database_that_is_gone_is_created_as_that_login(home: Home) -> None:
     page.page._head.take({"action": "create-now", "key": ""})
     assert ("dba", "pa55 word") in home.server.opened_as
     assert home.server.created == ["gone"]
+
+
+def test_files_are_looked_for_where_the_server_puts_backups_unless_a_profile_says_otherwise(home: Home) -> None:
+    home.server.backup_directory = "/var/backups"
+    page = Browser(home, **{**ONE, "view": "file"})
+    assert 'value="/var/backups"' in page.html

@@ -61,7 +61,7 @@ def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:
     verdict = judge(make_snapshot(profiles=[profile], databases=[make_database()], broken={7: FAILED}))
     finding = verdict.findings[0]
     assert (verdict.tone, finding.tone, finding.run) == ("orange", "orange", 7)
-    assert finding.what == "Vaults failed at 12:00:00 (1 of 2 failed)."
+    assert finding.what == "Vaults failed at 12:00:00 (2 of 2 databases)."
     assert finding.why == "The disk is full. (1 more failed.)"
     assert finding.next_step == "It tries again by schedule at 12:30; Start now does not wait."
     assert verdict.headline.endswith("But the last run of 1 profile went wrong.")

@@ -177,7 +177,7 @@ def test_the_server_is_browsed_for_a_directory(home: Home, wizard: Open, monkeyp
     shown = wizard()
     monkeypatch.setattr(shown.session.ops.databases, "browse", lambda instance, path: listed)
     shown.press("browse", "/srv")
-    assert "vaults/" in shown.form
+    assert 'data-key="/srv/vaults"' in shown.form
     assert "notes.txt" not in shown.form
     shown.press("use-directory", "/srv/vaults")
     assert 'value="/srv/vaults"' in shown.form
@@ -324,3 +324,14 @@ def test_the_instance_s_own_login_is_named_where_it_has_one(home: Home, wizard: 
     assert ">the service user<" in wizard(step=3).form
     home.ops.instances.edit("srv", login="ops", password="x")
     assert ">ops, as the instance is asked<" in wizard(step=3).form
+
+
+def test_browsing_begins_where_the_server_puts_backups_by_itself(home: Home, wizard: Open) -> None:
+    home.server.backup_directory = "/var/backups"
+    shown = wizard()
+    shown.press("browse")
+    assert "Use /var/backups" in shown.form
+    assert 'data-key="/var/backups/sub"' in shown.form
+    assert 'data-key="/var"' in shown.form
+    shown.press("browse", "/")
+    assert "Up to" not in shown.form
