@@ -182,6 +182,11 @@ CAUSES: Mapping[int, Cause] = {
         step="Restore the full backup that it was taken on, then the incremental.",
         kind=MediaError,
     ),
+    3132: Cause(
+        text="the backup in {path} is spread over several files, and the server's history does not say which",
+        step="Restore it with the tool that took it, giving all of its files.",
+        kind=MediaError,
+    ),
     3136: Cause(
         text="the incremental does not fit: {database} was restored from another full backup",
         step="Restore the full backup that it was taken on, then the incremental.",

@@ -10,7 +10,8 @@ from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WRAPPERS, Cau
 from pwsops.errors import EngineError, MediaError, PwsopsError
 from pwsops.messages import Message
 
-LOST_STATES = ("08001", "08003", "08004", "08007", "08S01", "08S02", "HYT00", "HYT01", "01002")
+TIMEOUT_STATES = ("HYT00", "HYT01")
+LOST_STATES = (*TIMEOUT_STATES, "08001", "08003", "08004", "08007", "08S01", "08S02", "01002", "24000")
 FREETDS_LOST = frozenset({20002, 20003, 20004, 20006, 20009, 20017, 20047})
 """FreeTDS's own numbers for a connection that was not made, or is no more."""
 
@@ -95,6 +96,11 @@ def cause_of(messages: Sequence[Message]) -> Message | None:
 def is_lost(message: Message) -> bool:
     """Whether the connection was not made or went away; what ran on it has to be looked for."""
     return message.number in FREETDS_LOST or message.text.startswith(tuple(f"[{state}]" for state in LOST_STATES))
+
+
+def is_stale(message: Message) -> bool:
+    """Whether a connection may simply have waited too long: a question can then be asked again on another one."""
+    return is_lost(message) and not message.text.startswith(tuple(f"[{state}]" for state in TIMEOUT_STATES))
 
 
 def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineError:

@@ -13,15 +13,17 @@ from pwsops.clock import Clock
 from pwsops.engines.base import Instance
 from pwsops.engines.sqlserver import connect, queries, server, stream
 from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
-from pwsops.engines.sqlserver.errors import Scene, is_lost, translate
+from pwsops.engines.sqlserver.errors import Scene, is_lost, is_stale, translate
 from pwsops.engines.sqlserver.pool import Pool
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import PwsopsError
 from pwsops.messages import Message
 
 QUERY_TIMEOUT_S = 30
+FACTS_LAST_S = 600
+"""Little changes while a server runs, but its clock may be put forward or back."""
 _POOL = Pool()
-_SERVERS: dict[str, Server] = {}
+_SERVERS: dict[str, tuple[float, Server]] = {}
 _SEVERITIES: dict[int, int] = {}
 """By number; the same on every server."""
 _SERVERS_LOCK = threading.Lock()
@@ -41,7 +43,7 @@ class Link:
 
     def scene(self, operation: str, *, database: str | None = None, path: str | None = None) -> Scene:
         """Say what an operation is about, for its errors."""
-        known = _SERVERS.get(self._key)
+        _, known = _SERVERS.get(self._key, (0.0, None))
         return Scene(
             operation=operation,
             server=self.instance.name or self.instance.address,
@@ -85,7 +87,7 @@ class Link:
         try:
             return self._ask_once(scene, text, parameters, timeout_s, fresh=False)
         except _Failed as failed:
-            if not is_lost(failed.message):
+            if not is_stale(failed.message):
                 raise
         # It may only be that a connection which waited for its use was dropped meanwhile: a question can be repeated.
         self.forget()
@@ -131,12 +133,12 @@ class Link:
 
     def server(self, *, again: bool = False) -> Server:
         """Say what the server is."""
-        key = self._key
-        known = _SERVERS.get(key)
-        if known is None or again:
+        now = self.clock.monotonic()
+        since, known = _SERVERS.get(self._key, (now, None))
+        if known is None or again or now - since > FACTS_LAST_S:
             known = self._look()
             with _SERVERS_LOCK:
-                _SERVERS[key] = known
+                _SERVERS[self._key] = (now, known)
         return known
 
     def forget(self) -> None:

@@ -37,9 +37,21 @@ def read(link: Link, path: str) -> list[BackupSet]:
             rights.require_reading(link)
         raise
     found = [row for row in rows if row.BackupType in DISK_KINDS]
-    devices = paths.siblings(path)
+    devices = _devices(link, path, found)
     zones = _zones(link, found)
     return [_from_header(row, devices, link.server(), zones) for row in found]
+
+
+def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
+    """Give all files of the media that a file belongs to: ours by their names, other tools' by the history."""
+    siblings = paths.siblings(path)
+    if len(siblings) > 1 or not rows:
+        return siblings
+    scene = link.scene("Reading the backup file", path=path)
+    if link.query(scene, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
+        return siblings
+    known = link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)) or ()
+    return [row.physical_device_name for row in known] or siblings
 
 
 def read_one(link: Link, backup_set: BackupSet) -> BackupSet:

@@ -16,7 +16,8 @@ IDLE_LIMIT_S = 120.0
 class Pool:
     """Idle connections by who connected where.
 
-    A connection is used by one thread at a time, and is closed after any error: what state it is in then, nobody knows.
+    A connection is used by one thread at a time. After any error it is closed, by the pool or by its user: what state
+    it is in then, nobody knows.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -65,6 +66,8 @@ class Pool:
         return None
 
     def _give_back(self, key: str, connection: Any) -> None:
+        if connection.closed:
+            return
         with self._lock:
             idle = self._idle.setdefault(key, [])
             if len(idle) < IDLE_LIMIT:

@@ -137,10 +137,12 @@ def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
             work.note("The connection ended before the server could say so, but its history has the restore.")
             return
     if heard.stopped is Stop.CANCELLED:
-        raise Cancelled(f"Restoring {work.database} was cancelled in the middle.", hint="", messages=heard.messages)
+        raise Cancelled(
+            f"Restoring {work.database} was cancelled.", hint="Start it again any time.", messages=heard.messages
+        )
     if heard.stopped is Stop.TIME_LIMIT:
         raise EngineError(
-            f"Restoring {work.database} was stopped in the middle: the time limit is reached.",
+            f"Restoring {work.database} was stopped: the time limit is reached.",
             hint="Raise the time limit.",
             messages=heard.messages,
         )

@@ -110,7 +110,9 @@ def run(link: Link, scene: Scene, statement: str, *, connection: Any, limits: Li
 
     Nothing is raised for what the server or the driver says: that is in the answer.
     """
-    heard = Heard(session_id=link.session_id(connection, scene))
+    heard = Heard(session_id=link.session_id(connection, scene), stopped=limits.reached())
+    if heard.stopped is not None:
+        return heard
     ended = threading.Event()
     cursor = connection.cursor()
     stopper = threading.Thread(target=_stop_in_time, args=(cursor, heard, ended, limits), name="pwsops-stop")
@@ -124,7 +126,8 @@ def run(link: Link, scene: Scene, statement: str, *, connection: Any, limits: Li
         stopper.join()  # a cursor must not be closed while another thread cancels it; nobody waits for a poll
         meter.close()
     with suppress(pyodbc().Error):
-        cursor.close()
+        # A broken or interrupted connection must not be the next one's.
+        (connection if heard.failed or heard.stopped is not None else cursor).close()
     heard.messages = link.graded(heard.messages)
     return heard
 

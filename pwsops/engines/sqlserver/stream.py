@@ -18,7 +18,6 @@ from pwsops.engines.sqlserver.drivers import pyodbc
 from pwsops.messages import Message
 
 PERCENT = 3211
-CANCELLED = ("[HY008]", "[HY010]")
 _PERCENT_HEAD = f"({PERCENT})"
 _ORIGIN = re.compile(r"(?:\[(?:Microsoft|FreeTDS|unixODBC|ODBC[^\]]*|Driver Manager|SQL Server)\])+")
 _RAISED = re.compile(r"\[(\w{5})\] (.*) \((-?\d+)\) \(\w+\)", re.DOTALL)
@@ -93,8 +92,3 @@ def _message(state: str, text: str, number: int, clock: Clock) -> Message:
 def _percent(text: str) -> int:
     words = text[text.rfind("]") + 1 :].split()
     return int(words[0]) if words and words[0].isdigit() else 0
-
-
-def was_cancelled(message: Message) -> bool:
-    """Whether a message says no more than that we cancelled."""
-    return message.is_error and message.text.startswith(CANCELLED)

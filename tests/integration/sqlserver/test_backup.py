@@ -475,6 +475,31 @@ def test_instants_are_right_whatever_the_servers_zone(driver: drivers.Driver) ->
             assert bench.engine.probe().timezone == "UTC-09:30"
 
 
+def test_stripes_of_another_tool_are_found_by_the_history(bench: Bench) -> None:
+    one, two = bench.path("left.bak"), bench.path("right.bak")
+    assert not Client(bench.server).ask(f"BACKUP DATABASE vault TO DISK = N'{one}', DISK = N'{two}'").errors
+    for path in (one, two):
+        (striped,) = bench.engine.read_media(path)
+        assert (striped.path, striped.details["stripes"]) == (one, [one, two])
+    assert bench.engine.verify(striped).backup_set == striped
+    bench.server.history.backups.clear()
+    (lonely,) = bench.engine.read_media(one)
+    with pytest.raises(MediaError, match="spread over several files"):
+        bench.engine.verify(lonely)
+
+
+def test_a_connection_is_not_used_again_after_an_error(bench: Bench) -> None:
+    bench.full()
+    before = bench.server.connections.total
+    bench.server.faults.cut(after=7, finishes=True)
+    bench.take()
+    bench.fail("BACKUP", said(3202, "x", "112(full)"), ENDED, after_messages=3)
+    with pytest.raises(EngineError):
+        bench.take(file_name="two.bak")
+    bench.full("three.bak")
+    assert bench.server.connections.total == before + 2
+
+
 def test_a_file_with_many_sets_lists_each_and_leaves_logs_and_broken_ones_out(bench: Bench) -> None:
     client = Client(bench.server)
     path = bench.path("ssms.bak")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pwsops.engines.base import Instance
 from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.errors import EngineError, InvalidInput
+from tests.clocks import ManualClock
 from tests.integration.sqlserver.bench import PASSWORD, Bench, instance, open_bench
 from tests.standin import drivers
 from tests.standin.server import ScriptedServer
@@ -110,6 +112,29 @@ def test_a_server_that_was_started_again_is_simply_asked_again(driver: drivers.D
         for session in list(bench.server.sessions()):
             session.kill()
         assert bench.full().size_bytes > 0
+
+
+def test_a_question_that_takes_too_long_is_not_asked_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = bench.full()
+    monkeypatch.setattr("pwsops.engines.sqlserver.media.LONG_S", 1)
+    bench.server.faults.on("RESTORE HEADERONLY", hold=threading.Event(), times=None)
+    bench.server.log.clear()
+    with pytest.raises(EngineError, match="stopped answering") as late:
+        bench.engine.read_media(taken.path)
+    assert late.value.transient
+    assert len(bench.sent("RESTORE HEADERONLY")) == 1
+
+
+def test_what_is_known_of_a_server_is_asked_again_after_a_while(driver: drivers.Driver) -> None:
+    clock = ManualClock()
+    with open_bench(driver) as bench:
+        engine = SqlServerEngine(bench.engine.instance, clock)
+        for _ in range(3):
+            engine.join("D:\\", "x")
+        assert len(bench.sent("SELECT CAST(SERVERPROPERTY")) == 1
+        clock.advance(minutes=11)
+        engine.join("D:\\", "x")
+        assert len(bench.sent("SELECT CAST(SERVERPROPERTY")) == 2
 
 
 def test_an_untrusted_certificate_is_refused_by_default(driver: drivers.Driver) -> None:

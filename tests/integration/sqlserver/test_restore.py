@@ -213,10 +213,25 @@ def test_a_cancelled_restore_stops_and_says_what_it_left(bench: Bench) -> None:
     cancel = threading.Event()
     fault = bench.server.faults.on("RESTORE DATABASE", after_messages=3, hold=threading.Event())
     threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
-    with pytest.raises(Cancelled, match="in the middle") as stopped:
+    with pytest.raises(Cancelled, match="was cancelled") as stopped:
         bench.engine.restore(RestoreRequest(database="vault", sets=[full]), cancel=cancel)
     assert "waits for a restore" in stopped.value.hint
     assert not bench.server.requests
+
+
+def test_a_cancel_before_the_restore_begins_touches_nothing(bench: Bench) -> None:
+    full = bench.full()
+    cancel = threading.Event()
+
+    def stop(progress: Progress) -> None:
+        if progress.done_bytes == progress.total_bytes:
+            cancel.set()  # at the end of verifying
+
+    with pytest.raises(Cancelled) as stopped:
+        bench.engine.restore(RestoreRequest(database="vault", sets=[full]), on_progress=stop, cancel=cancel)
+    assert stopped.value.hint
+    assert not bench.sent("ALTER DATABASE [vault] SET SINGLE_USER")
+    assert not bench.sent("RESTORE DATABASE")
 
 
 def test_a_time_limit_stops_a_restore(bench: Bench) -> None:
