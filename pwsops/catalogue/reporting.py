@@ -84,6 +84,22 @@ def message_rows(selection: Selection) -> Chunks:
     return _stream(selection.connection, statement.order_by(run_items.c.id, messages.c.id))
 
 
+def set_rows(selection: Selection) -> Chunks:
+    """Give the backup sets that were finished in the period, oldest first, other tools' included."""
+    made = backup_sets.c
+    columns = [
+        made.instance, made.database, made.kind, profiles.c.name, made.run_id, _kept(made.started_at),
+        _kept(made.finished_at), made.size_bytes, made.database_size_bytes, made.path, made.position, made.set_id,
+        made.base_id, _kept(made.replaced_at),
+    ]  # fmt: skip
+    wanted = selection.wanted
+    where = [made.finished_at >= wanted.since] if wanted.since is not None else []
+    where += [made.finished_at < wanted.until] if wanted.until is not None else []
+    where += [profiles.c.name == wanted.profile] if wanted.profile is not None else []
+    source = select(*columns).select_from(backup_sets).outerjoin(profiles, profiles.c.id == made.profile_id)
+    return _stream(selection.connection, source.where(*where).order_by(made.finished_at, made.id))
+
+
 def audit_rows(selection: Selection) -> Chunks:
     """Give the audit log of the period, oldest first."""
     columns = [audit.c.id, _kept(audit.c.at), audit.c.actor, audit.c.action, audit.c.subject, audit.c.detail]
@@ -118,6 +134,15 @@ def first_due(selection: Selection) -> datetime | None:
     """Give the due instant of the first run."""
     first = select(runs.c.due_at).where(*selection.where).order_by(runs.c.due_at).limit(1)
     found: datetime | None = selection.connection.execute(first).scalar()
+    return found
+
+
+def first_end(selection: Selection) -> datetime | None:
+    """Give when the first run ended, or should have begun where it never did."""
+    ended = func.coalesce(runs.c.finished_at, runs.c.due_at, type_=runs.c.due_at.type)
+    found: datetime | None = selection.connection.execute(
+        select(ended).where(*selection.where).order_by(runs.c.due_at).limit(1)
+    ).scalar()
     return found
 
 

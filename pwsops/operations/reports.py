@@ -41,8 +41,8 @@ class ReportQuery:
     profile
         Only this one's; a deleted profile is found by its name.
     status, trigger, text
-        Only these runs, as in `HistoryQuery`. What is told of databases, and evidence, leaves these three aside: part
-        of the runs would give a wrong picture.
+        Only these runs, as in `HistoryQuery`. What is told of databases and sets, and evidence, leaves these three
+        aside: part of the runs would give a wrong picture.
     """
 
     since: datetime | None = None
@@ -81,6 +81,12 @@ class Reports:
         from pwsops.reports.tables import MESSAGES
 
         return self._frame(MESSAGES, query, reporting.message_rows)
+
+    def sets(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
+        """Give the backup sets that were finished in the period, one a row, oldest first."""
+        from pwsops.reports.tables import SETS
+
+        return self._frame(SETS, query, reporting.set_rows)
 
     def audit_log(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the audit log of the period, one entry a row, oldest first."""

@@ -46,6 +46,9 @@ class Covered:
 
 def covered(selection: Selection, since: datetime, until: datetime) -> list[Covered]:
     """Give every database that is backed up, or was in the period, by instance and name."""
+    if selection.wanted.since is None:
+        # Where no period was asked for, it begins with the first run; nobody could have restored before that ended.
+        since = min(max(since, reporting.first_end(selection) or since), until)
     ended = {(one.instance, one.database): one for one in reporting.outcomes(selection)}
     users = _users(selection.connection, selection.wanted.profile)
     sets = {

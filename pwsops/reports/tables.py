@@ -151,6 +151,26 @@ MESSAGES = Table(
         _text("text", "What was said."),
     ),
 )
+SETS = Table(
+    name="backup sets",
+    one="backup set",
+    columns=(
+        _text("instance", "The instance it was taken on."),
+        _DATABASE,
+        _text("kind", "full or differential (an incremental)."),
+        _text("profile", "The profile that took it; empty: another tool."),
+        _integer("run_id", "The run that took it; empty: another tool."),
+        _instant("started_at", "When it was begun."),
+        _instant("finished_at", "When it was finished."),
+        _integer("size_bytes", "What it takes on disk."),
+        _integer("database_size_bytes", "What the database took when it was backed up."),
+        _text("path", "The media file, as the server sees it."),
+        _integer("position", "Its place in the file, from 1."),
+        _text("set_id", "Its identity."),
+        _text("base_id", "Of an incremental: the identity of the full that it needs."),
+        _instant("replaced_at", "When a later backup took its place in the file."),
+    ),
+)
 DATABASES = Table(
     name="databases",
     one="database",
@@ -195,4 +215,4 @@ AUDIT_LOG = Table(
         _text("digest", "Covers the entry and the digest before it, so that a later change shows."),
     ),
 )
-TABLES = (RUNS, ITEMS, MESSAGES, DATABASES, EXPOSURE, AUDIT_LOG)
+TABLES = (RUNS, ITEMS, MESSAGES, SETS, DATABASES, EXPOSURE, AUDIT_LOG)

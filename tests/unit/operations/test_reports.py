@@ -198,6 +198,15 @@ def test_exposure_over_time_is_without_gaps_and_falls_with_each_backup(filled: H
     assert (one.least_s.iloc[1:] < 60).all()
 
 
+def test_backup_sets_are_a_frame_with_the_runs_that_took_them(filled: Home) -> None:
+    found = filled.ops.reports.sets()
+    assert list(found.run_id) == [1, 1, 2, 3, 5, 5, 6]
+    assert set(found.database_size_bytes) == {1}
+    assert list(filled.ops.reports.sets(ReportQuery(profile="q")).run_id) == [2, 6]
+    period = ReportQuery(since=NOON + HOUR, until=NOON + 3 * HOUR)
+    assert list(filled.ops.reports.sets(period).run_id) == [2, 3]
+
+
 def test_a_set_that_was_replaced_protects_no_more(filled: Home) -> None:
     with filled.core.catalogue.write() as connection:
         connection.execute(update(backup_sets).values(replaced_at=NOON + 2 * HOUR))
