@@ -7,19 +7,27 @@ import random
 import sqlite3
 import uuid
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
-from pwsops.catalogue import claims, instances, profiles, runs
+from pwsops.catalogue import claims, instances, past, profiles, runs
 from pwsops.catalogue.instances import InstanceRow
-from pwsops.errors import PwsopsError
+from pwsops.errors import PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.profiles import Profiles
+from pwsops.operations.sample_past import Growth, invent
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState, Trigger, Unit
 
 INSTANCE = "samples"
 PROFILE = "Sample vaults"
+HOURLY = "Sample: hourly, with a weekly full"
+NIGHTLY = "Sample: nightly"
+_GROWTH = {
+    "company-vault.sqlite3": Growth(size_bytes=2.6e9, weekly=0.03),
+    "web-shop-vault.sqlite3": Growth(size_bytes=0.9e9, weekly=0.05),
+    "family-vault.sqlite3": Growth(size_bytes=0.2e9, weekly=0.004),
+}
 _BACKUPS = "sample-backups"
 _VAULTS = {"company-vault.sqlite3": 400, "family-vault.sqlite3": 60, "web-shop-vault.sqlite3": 150}
 _SCHEMA = """
@@ -65,6 +73,64 @@ class Samples:
         if with_profile:
             self._add_profile()
         return sorted(_VAULTS)
+
+    def history(self, *, weeks: int = 6) -> int:
+        """Invent a past of some weeks in a home that has none, and give the number of its runs.
+
+        The profiles are called samples and are inactive, the audit log says that the past is invented, and there is
+        no file behind any backup of it. Reports, which read the catalogue, show it; a restore finds nothing.
+
+        Raises
+        ------
+        Refused
+            The home has profiles or a history: what is invented must never stand beside what is true.
+        """
+        self.create()
+        core = self._context.core
+        now = core.clock.now().replace(minute=0, second=0, microsecond=0)
+        since = now - timedelta(weeks=weeks)
+        made = [self._past_profile(HOURLY, since), self._past_profile(NIGHTLY, since)]
+        with core.catalogue.write() as connection:
+            if profiles.living(connection) or not past.is_empty(connection):
+                raise Refused(
+                    f"No past was invented: the home {core.home} has profiles or a history of its own.",
+                    hint="Give an empty home, with --home or PWSOPS_HOME.",
+                )
+            number = 1
+            for seed, profile in enumerate(made):
+                profile_id = profiles.add(connection, profile, state=ProfileState.INACTIVE, now=core.clock.now())
+                invented = invent(profile, _GROWTH, since=since, now=now, seed=seed)
+                number = past.add(
+                    connection,
+                    invented,
+                    profile_id=profile_id,
+                    profile=profile.name,
+                    instance=INSTANCE,
+                    first_id=number,
+                )
+            detail = f"{number - 1} runs of the last {weeks} weeks, and no file behind them"
+            self._context.note(connection, "invent a sample history", INSTANCE, detail)
+        return number - 1
+
+    def _past_profile(self, name: str, since: datetime) -> BackupProfile:
+        profile = Profiles(self._context).new()
+        hourly = name == HOURLY
+        profile.param.update(
+            name=name,
+            instance=INSTANCE,
+            databases=[vault for vault in sorted(_VAULTS) if hourly is not vault.startswith("family")],
+            directory=str(self._context.core.home / _BACKUPS),
+            every=1,
+            unit=(Unit.HOUR if hourly else Unit.DAY).value,
+            at=None if hourly else time(2, 30),
+            start=since.replace(tzinfo=None),
+            timezone="UTC",
+            incremental=hourly,
+            renew_full="weekly:sun",
+            active=False,
+        )
+        profile.check()
+        return profile
 
     def _add_instance(self, directory: Path) -> None:
         core = self._context.core
