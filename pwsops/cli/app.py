@@ -15,6 +15,7 @@ from pwsops.cli import (
     doctor,
     instances,
     media,
+    notebook,
     profiles,
     report,
     restores,
@@ -69,6 +70,7 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(profiles.app, name="profile")
 app.command("run")(runs.run)
 app.command("runs")(runs.runs)
+app.command("notebook")(notebook.notebook)
 app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("restore")(restores.restore)
