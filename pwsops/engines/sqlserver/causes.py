@@ -158,7 +158,11 @@ CAUSES: Mapping[int, Cause] = {
         text="{database} is a standby copy, whose restore goes on with every log",
         step="Back up the database that it is a copy of.",
     ),
-    3043: _damaged("the backup in {path} found a page with a wrong checksum"),
+    3043: Cause(
+        text="a page of {database} is damaged: its checksum is wrong",
+        step="Keep the older backups, and have DBCC CHECKDB say what is damaged; then restore {database} from a backup "
+        "that was taken before.",
+    ),
     3059: Cause(
         text="{database} is a secondary copy of an availability group here, which takes no such backup",
         step="Back it up on the primary server.",

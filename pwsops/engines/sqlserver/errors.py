@@ -15,6 +15,9 @@ LOST_STATES = (*TIMEOUT_STATES, "08001", "08003", "08004", "08007", "08S01", "08
 FREETDS_LOST = frozenset({20002, 20003, 20004, 20006, 20009, 20017, 20047})
 """FreeTDS's own numbers for a connection that was not made, or is no more."""
 
+FREETDS_VAGUE = ("[HY000] Unknown error", "[24000] Invalid cursor state")
+"""All that FreeTDS says of a connection that was reset, and of the next use of one that is no more."""
+
 _NOT_TRUSTED = {
     "subject name does not match": "Use the name that is in the server's certificate for its address.",
     "certificate verify failed": "Give the server a certificate whose issuer this machine trusts; or trust any "
@@ -95,7 +98,8 @@ def cause_of(messages: Sequence[Message]) -> Message | None:
 
 def is_lost(message: Message) -> bool:
     """Whether the connection was not made or went away; what ran on it has to be looked for."""
-    return message.number in FREETDS_LOST or message.text.startswith(tuple(f"[{state}]" for state in LOST_STATES))
+    signs = (*(f"[{state}]" for state in LOST_STATES), *FREETDS_VAGUE)
+    return message.number in FREETDS_LOST or message.text.startswith(signs)
 
 
 def is_stale(message: Message) -> bool:

@@ -33,8 +33,9 @@ def read(link: Link, path: str) -> list[BackupSet]:
     try:
         rows = link.query(scene, tsql.header(path), timeout_s=LONG_S)
     except PwsopsError as error:
-        if error.number in WRAPPERS:  # FreeTDS shows the severest error, and a missing right is not that severe
-            rights.require_reading(link)
+        # FreeTDS shows the severest error, and a missing right is not that severe.
+        if error.number == rights.DENIED or error.number in WRAPPERS:
+            rights.require_reading(link, said=error.messages)
         raise
     found = [row for row in rows if row.BackupType in DISK_KINDS]
     devices = _devices(link, path, found)

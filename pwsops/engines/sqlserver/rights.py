@@ -13,6 +13,7 @@ from pwsops.engines.sqlserver.errors import Scene
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.tsql import identifier
 from pwsops.errors import EngineError, PwsopsError
+from pwsops.messages import Message
 
 DEFINITIONS = "VIEW ANY DEFINITION"
 HISTORY = "SELECT on msdb.dbo.backupset"
@@ -21,7 +22,7 @@ CREATE = "CREATE ANY DATABASE"
 """What it takes to read a backup file (HEADERONLY, VERIFYONLY), and so to verify a backup."""
 CREATOR = "dbcreator"
 BACKUP = "BACKUP DATABASE"
-BACKUP_DENIED, READING_DENIED, RESTORE_DENIED = 262, 262, 3110
+DENIED, RESTORE_DENIED = 262, 3110
 SYSTEM = ("master", "model", "msdb")
 
 
@@ -109,8 +110,8 @@ def _of_databases(rows: Sequence[Any], login: str) -> Iterator[MissingRight]:
             )
 
 
-def require_reading(link: Link) -> None:
-    """Refuse what would end at the first look into a backup file, before anything is begun."""
+def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
+    """Refuse what would end at the first look into a backup file, before anything is begun, or after `said`."""
     scene = link.scene("Asking for rights")
     if link.query(scene, queries.SERVER_RIGHTS)[0].create_any_database:
         return
@@ -118,7 +119,7 @@ def require_reading(link: Link) -> None:
     raise EngineError(
         f"The login {login} may not read backup files on {link.instance.name}, so no backup could be verified.",
         hint=f"Give it the right: {_server_rights(identifier(login))[CREATE].grant}",
-        number=READING_DENIED,
+        messages=said,
     )
 
 
@@ -126,7 +127,7 @@ def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str
     """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
     rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else None
     lacks = any(row.name == database and not row.may_back_up for row in rows or ())
-    return _denied(scene, BACKUP_DENIED, error) if lacks else error
+    return _denied(scene, DENIED, error) if lacks else error
 
 
 def restore_explained(link: Link, error: PwsopsError, scene: Scene) -> PwsopsError:

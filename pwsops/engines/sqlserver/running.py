@@ -77,8 +77,11 @@ class Heard:
 
     @property
     def lost(self) -> bool:
-        """Whether the connection broke, so that nobody knows what the server went on to do."""
-        return any(is_lost(message) for message in self.messages)
+        """Whether nobody knows what the server went on to do: the connection broke, or an error is the driver's own.
+
+        FreeTDS says of a connection that was reset no more than "Unknown error".
+        """
+        return any(is_lost(message) or (message.is_error and message.number is None) for message in self.messages)
 
 
 class Meter:

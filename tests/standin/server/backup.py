@@ -37,8 +37,9 @@ def _perform(context: Context, statement: Backup) -> Generator[Event]:
     with server.lock:
         database = check(context, statement)
         job = _Job(context, statement, database, paths, prepare(context, statement, paths))
-        job.begin()
     try:
+        with server.lock:
+            job.begin()
         with running(context, statement.title, database.database_id) as request:
             yield from _warning(context, statement)
             yield from percentages(context, request, statement.stats, len(job.shown) + 2)
