@@ -77,10 +77,13 @@ LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_uuid = f.differential_base_gui
 WHERE f.differential_base_guid IS NOT NULL
 """
 
-LOG_BACKUPS = """
+_TAKEN_HERE = "b.server_name IN (@@SERVERNAME, CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)))"
+"""A restore notes the set it read in msdb, one that was taken on another server too: that protects nothing here."""
+
+LOG_BACKUPS = f"""
 SELECT b.database_name, MAX(b.backup_finish_date) AS last_at
 FROM msdb.dbo.backupset AS b
-WHERE b.type = 'L'
+WHERE b.type = 'L' AND {_TAKEN_HERE}
 GROUP BY b.database_name
 """
 
@@ -114,8 +117,8 @@ WHERE b.type IN ('D', 'I') AND """
 
 _IN_ORDER = " ORDER BY b.backup_set_id, m.family_sequence_number"
 
-HISTORY = _SETS + "b.backup_finish_date >= ?" + _IN_ORDER
-HISTORY_OF_DATABASE = _SETS + "b.backup_finish_date >= ? AND b.database_name = ?" + _IN_ORDER
+HISTORY = _SETS + f"b.backup_finish_date >= ? AND {_TAKEN_HERE}" + _IN_ORDER
+HISTORY_OF_DATABASE = _SETS + f"b.backup_finish_date >= ? AND b.database_name = ? AND {_TAKEN_HERE}" + _IN_ORDER
 SETS_DESCRIBED = _SETS + "b.database_name = ? AND b.description = ?" + _IN_ORDER
 SET = _SETS + "b.backup_set_uuid = CAST(? AS uniqueidentifier)" + _IN_ORDER
 

@@ -12,6 +12,7 @@ from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, Invali
 from pwsops.rules.model import BackupKind, BackupSet
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
+from tests.standin.server import others
 from tests.standin.server.client import Client
 from tests.standin.server.messages import said
 
@@ -473,6 +474,16 @@ def test_instants_are_right_whatever_the_servers_zone(driver: drivers.Driver) ->
             assert abs(taken.finished_at - datetime.now(UTC)) < timedelta(minutes=1)
             assert list(bench.engine.history()) == [taken]
             assert bench.engine.probe().timezone == "UTC-09:30"
+
+
+def test_what_another_server_took_is_no_backup_of_this_one_after_it_was_restored_here(bench: Bench) -> None:
+    full = bench.full()
+    others.bring_from(bench.server, "OTHER")
+    Client(bench.server).done(f"RESTORE DATABASE vault FROM DISK = N'{full.path}' WITH REPLACE")
+    (noted,) = bench.server.history.backups
+    assert noted.stored.server_name == "OTHER"
+    assert list(bench.engine.history()) == []
+    assert list(bench.engine.history(database="vault")) == []
 
 
 def test_stripes_of_another_tool_are_found_by_the_history(bench: Bench) -> None:

@@ -35,7 +35,7 @@ class RestoreRecord:
     restored_at: datetime
     database: str
     user: str
-    backup_set_id: int | None
+    backup_set_id: int
     kind: str
     replace: bool
     recovery: bool
@@ -62,15 +62,17 @@ class History:
         return record
 
     def remember_restore(
-        self, stored: StoredSet, *, database: str, user: str, at: datetime, replace: bool, recovery: bool,
-        stop_at: datetime | None,
+        self, stored: StoredSet, families: Sequence[Media], paths: Sequence[str], *, database: str, user: str,
+        at: datetime, replace: bool, recovery: bool, stop_at: datetime | None,
     ) -> None:  # fmt: skip
-        """Write the row of a restore that has ended well."""
-        known = next((one.backup_set_id for one in self.backups if one.stored.guid == stored.guid), None)
+        """Write the row of a restore that has ended well, and those of the set, if it was taken elsewhere."""
+        known = next((one for one in self.backups if one.stored.guid == stored.guid), None)
+        known = known or self.remember_backup(stored, families, paths)
         self.restores.append(
             RestoreRecord(
                 restore_history_id=self._next_id(), restored_at=at, database=database, user=user,
-                backup_set_id=known, kind=stored.kind, replace=replace, recovery=recovery, stop_at=stop_at,
+                backup_set_id=known.backup_set_id, kind=stored.kind, replace=replace, recovery=recovery,
+                stop_at=stop_at,
             )
         )  # fmt: skip
 

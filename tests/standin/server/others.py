@@ -34,6 +34,13 @@ def take_snapshot(server: ScriptedServer, database: str, *, user: str = WRITER) 
     return _put(server, replace(record, media_set=media_set, stored=replace(record.stored, is_snapshot=True)))
 
 
+def bring_from(server: ScriptedServer, other: str) -> None:
+    """Let the last backup be one that another server took, and whose file was brought here."""
+    record = server.history.backups[-1]
+    _put(server, replace(record, stored=replace(record.stored, server_name=other)))
+    server.history.backups.pop()
+
+
 def _put(server: ScriptedServer, record: BackupRecord) -> BackupRecord:
     server.history.backups[-1] = record
     for media in record.media_set.families:

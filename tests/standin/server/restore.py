@@ -140,8 +140,9 @@ class _Job:
         if self.statement.recovery == "RECOVERY":
             recover(database)
         self.context.server.history.remember_restore(
-            self.stored, database=self.name, user=self.context.account.name, at=self.context.server.clock.now(),
-            replace=self.statement.replace, recovery=self.statement.recovery == "RECOVERY", stop_at=self._stop_at(),
+            self.stored, self.families, self.paths, database=self.name, user=self.context.account.name,
+            at=self.context.server.clock.now(), replace=self.statement.replace,
+            recovery=self.statement.recovery == "RECOVERY", stop_at=self._stop_at(),
         )  # fmt: skip
 
     def _check_damage(self) -> None:
