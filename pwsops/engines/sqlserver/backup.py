@@ -164,6 +164,8 @@ def _proven(work: _Work, set_id: str | None) -> BackupSet:
             hint="Somebody else may write to this file: look at it on the server, and take the backup again.",
             messages=work.messages,
         )
+    if work.request.kind is BackupKind.DIFFERENTIAL:
+        chain.require_built_on(found[-1], work.request.base)
     if work.request.verify:
         work.messages.extend(verify.prove(work.link, found[-1], work.limits))
     else:
@@ -196,5 +198,8 @@ def _with_what_is_left(work: _Work, error: PwsopsError) -> PwsopsError:
 
 
 def _left(work: _Work) -> list[str]:
+    if targets.holds_others(work.link, work.target, tsql.description_of(work.request.description)):
+        # A file that was to be started anew still holds what was in it: nothing was written.
+        return [] if work.target.fresh else list(work.target.devices)
     there = [device for device in work.target.devices if directory.exists(work.link, device) is not False]
     return [device for device in there if not work.target.ours or directory.delete_file(work.link, device)]

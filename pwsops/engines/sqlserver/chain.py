@@ -56,6 +56,16 @@ def require_base(link: Link, database: str, base: BackupSet | None) -> None:
         raise _unusable(database, f"its base in {base.path} was damaged when it was taken")
 
 
+def require_built_on(taken: BackupSet, base: BackupSet | None) -> None:
+    """Refuse a differential that was built on something else after all.
+
+    Between the look at the base and the backup, somebody may have taken another full; and after a backup of single
+    files, a differential builds on several bases and names none.
+    """
+    if base is None or taken.base_id != base.set_id.upper():
+        raise _unusable(taken.database, "it was built on another full backup, or on several backups of single files")
+
+
 def _unusable(database: str, why: str) -> BaseUnusable:
     return BaseUnusable(f"An incremental of {database} cannot be taken: {why}.", hint=TAKE_A_FULL)
 

@@ -148,6 +148,13 @@ def _unknown(messages: Sequence[Message], scene: Scene, message: Message) -> Eng
     )
 
 
+def system_error(messages: Sequence[Message]) -> int | None:
+    """Give the operating system's number in what went wrong; None where it had no part in it."""
+    message = cause_of(messages)
+    match = None if message is None else _SYSTEM_ERROR.search(message.text)
+    return None if match is None else int(match[1])
+
+
 def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
     cause = None if message.number is None else CAUSES.get(message.number)
     system = _SYSTEM_ERROR.search(message.text)

@@ -8,9 +8,14 @@ from datetime import datetime
 
 from pwsops.engines.base import BackupRequest
 from pwsops.engines.sqlserver import directory, media, paths
+from pwsops.engines.sqlserver.errors import system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import Conflict, MediaError
 from pwsops.rules.model import BackupSet
+
+NO_BACKUP = (3189, 3241, 3242, 3254, 3256, 3266)
+NOT_THERE = (2, 3, 38)
+"""What the operating system says: no such file, no such directory, ended too soon."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ def _new(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
 
 
 def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
-    """Take the one of the two files whose loss does not matter: not there, not readable, or the older."""
+    """Take the one of the two files whose loss does not matter: not there, no backup, or the older."""
     one, two = _newest(link, first[0]), _newest(link, second[0])
     if one is not None and (two is None or _age(two) < _age(one)):
         return Target(path=second[0], devices=second, fresh=True, older=(first[0],))
@@ -72,8 +77,6 @@ def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Targe
 
 
 def _newest(link: Link, path: str) -> BackupSet | None:
-    if directory.exists(link, path) is False:
-        return None
     return max(_sets(link, path), key=_age, default=None)
 
 
@@ -82,8 +85,21 @@ def _age(backup_set: BackupSet) -> tuple[datetime, int]:
     return backup_set.finished_at, int(backup_set.details["last_lsn"])
 
 
+def holds_others(link: Link, target: Target, description: str) -> bool:
+    """Whether sets that a backup of this description did not write are in its file still."""
+    return any(each.description != description for each in _sets(link, target.path))
+
+
 def _sets(link: Link, path: str) -> list[BackupSet]:
+    """Give the sets of a file; none where it is not there or is no backup.
+
+    That is asked of the one who reads files, the server's service account, since a look at the directory may miss them.
+    A file that merely cannot be read now, because it is in use or its share went away, may be the best backup there
+    is: that is raised.
+    """
     try:
         return media.read(link, path)
-    except MediaError:
-        return []
+    except MediaError as error:
+        if error.number in NO_BACKUP or system_error(error.messages) in NOT_THERE:
+            return []
+        raise

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import Encryption, Progress
+from pwsops.engines.sqlserver import chain
+from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupKind, BackupSet
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
 from tests.standin.server import others
 from tests.standin.server.client import Client
-from tests.standin.server.messages import said
+from tests.standin.server.messages import os_error, said
 
 WAIT_S = 10
 ENDED = said(3013, "BACKUP DATABASE")
@@ -287,6 +289,27 @@ def test_overwriting_never_touches_the_older_where_the_newer_fails(bench: Bench)
     assert bench.engine.verify(first).backup_set == first
 
 
+def test_a_backup_that_cannot_be_read_just_now_is_not_overwritten(bench: Bench) -> None:
+    only = bench.take(file_name="v.bak", overwrite=True).backup_set
+    sharing = said(3201, only.path, os_error(32))
+    bench.fail("RESTORE HEADERONLY", sharing, said(3013, "RESTORE HEADERONLY"))
+    with pytest.raises(MediaError, match="in use by another program"):
+        bench.take(file_name="v.bak", overwrite=True)
+    assert bench.engine.read_media(only.path) == [only]
+    assert len(bench.sent("BACKUP")) == 1
+
+
+def test_a_backup_that_was_to_be_overwritten_stays_where_nothing_was_written(bench: Bench) -> None:
+    engine = bench.engine_with("VIEW ANY DEFINITION")
+    older, newer = (engine.backup(bench.request(file_name="v.bak", overwrite=True)).backup_set for _ in range(2))
+    bench.fail("BACKUP DATABASE", said(3023, "vault"), ENDED)
+    with pytest.raises(EngineError, match="another backup") as busy:
+        bench.take(file_name="v.bak", overwrite=True, description="pwsops run 2 (home)")
+    assert "unfinished" not in busy.value.hint
+    assert bench.engine.read_media(older.path) == [older]
+    assert bench.engine.read_media(newer.path) == [newer]
+
+
 def test_an_older_backup_that_may_not_be_deleted_stays_and_is_overwritten_next(bench: Bench) -> None:
     engine = bench.engine_with(roles={"dbcreator"})
     results = [engine.backup(bench.request(file_name="v.bak", overwrite=True)) for _ in range(3)]
@@ -352,6 +375,22 @@ def test_a_differential_builds_on_the_servers_base(bench: Bench) -> None:
     full = bench.full()
     assert bench.engine.differential_base("vault") == full.set_id
     assert differential(bench, full).base_id == full.set_id
+
+
+def test_a_differential_that_was_built_on_another_full_after_all_is_no_success(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = bench.full()
+    look = chain.require_base
+
+    def overtaken(link: Link, database: str, base: BackupSet | None) -> None:
+        look(link, database, base)
+        others.take_full(bench.server, database, bench.path("theirs.bak"))
+
+    monkeypatch.setattr(chain, "require_base", overtaken)
+    with pytest.raises(BaseUnusable, match="built on another full"):
+        differential(bench, full)
+    assert names(bench) == ["full.bak", "theirs.bak"]
 
 
 def test_a_copy_only_full_is_no_base(bench: Bench) -> None:
@@ -508,7 +547,8 @@ def test_a_connection_is_not_used_again_after_an_error(bench: Bench) -> None:
     with pytest.raises(EngineError):
         bench.take(file_name="two.bak")
     bench.full("three.bak")
-    assert bench.server.connections.total == before + 2
+    # That which was cut, that which failed, and that which found the unfinished file unreadable.
+    assert bench.server.connections.total == before + 3
 
 
 def test_a_file_with_many_sets_lists_each_and_leaves_logs_and_broken_ones_out(bench: Bench) -> None:
