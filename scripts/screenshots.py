@@ -21,6 +21,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, sync_playwright
 
 from pwsops.operations import Operations, open_operations
+from pwsops.rules.certificates import Purpose
 from pwsops.rules.model import RunStatus
 
 CHROMIUM_FLAGS = [
@@ -62,6 +63,9 @@ PICTURES = (
     Picture("databases", "page=databases", "Databases", height=700),
     Picture("insert", _INSERT, "Restore into company-vault.sqlite3"),
     Picture("insert-narrow", _INSERT, "Restore into company-vault.sqlite3", NARROW, 1700),
+    Picture("certificates", "page=certificates", "Certificates", height=620),
+    Picture("certificates-dark", "page=certificates&view=import", "Import a certificate", height=760, scheme="dark"),
+    Picture("certificates-narrow", "page=certificates", "Certificates", NARROW, 1100),
     Picture("settings", "page=settings", "Settings", height=1300),
 )
 SERVE = """
@@ -88,6 +92,11 @@ def seed(ops: Operations, places: Path) -> None:
              between_from=time(8), between_to=time(18))  # fmt: skip
     _profile(ops, places, "Web shop to the archive", vaults[2:], start=start, every=6, unit="h")
     _profile(ops, places, "Yearly audit copy", vaults, start=start, every=12, unit="mo", incremental=False)
+    ops.certificates.create("Vault backups")
+    ops.certificates.create("Master key of the web shop", years=1, purpose=Purpose.MASTER_KEY)
+    profile = ops.profiles.get("Company nightly")
+    profile.encrypt_with = "Vault backups"
+    ops.profiles.save("Company nightly", profile)
     for name in ("Vaults hourly", "Company nightly", "Vaults hourly"):
         ops.runs.run_here(name)
     ops.profiles.deactivate("Yearly audit copy")
@@ -138,6 +147,8 @@ def take(browser: Browser, url: str, picture: Picture, into: Path) -> None:
         page.get_by_role("link", name=re.compile("^Choose the")).first.click()
         page.get_by_role("heading", name="3. Confirm").wait_for()
     page.locator(f".mui-{picture.scheme}").first.wait_for()
+    if picture.width == NARROW:
+        page.get_by_role("navigation", name="Pages").wait_for(state="hidden")
     page.evaluate("document.fonts.ready")
     # Two frames: the first draws what the fonts have just allowed.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

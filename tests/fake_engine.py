@@ -15,6 +15,7 @@ from pwsops.engines.base import (
     BackupRequest,
     BackupResult,
     Capabilities,
+    CertificateCopy,
     DatabaseContents,
     DatabaseInfo,
     DatabaseState,
@@ -81,6 +82,7 @@ class FakeServer:
     probe_error: Callable[[Instance], Exception | None] = lambda instance: None
     """What a look at an instance fails for."""
     encryption: bool = False
+    saved_certificates: dict[str, bytes] = field(default_factory=dict)
     certificates: bool = False
     opened_as: list[tuple[str | None, str | None]] = field(default_factory=list)
     """The login and password of each engine that was opened."""
@@ -237,6 +239,10 @@ class FakeEngine:
         if taken.kind is BackupKind.FULL:
             server.base_of[taken.database] = taken.set_id
         return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced)
+
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+        for copy in copies:
+            self._server.saved_certificates[f"{directory}/{copy.file_name}"] = copy.content()
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))

@@ -245,7 +245,14 @@ backup_sets = Table(
     Column("replaced_at", Instant),
     UniqueConstraint("instance", "set_id"),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
-    Index("ix_backup_sets_thumbprint", "thumbprint", sqlite_where=text("thumbprint IS NOT NULL")),
+    # Holds all that is needed to count, since every page asks which certificates are needed.
+    Index(
+        "ix_backup_sets_thumbprint",
+        "thumbprint",
+        "instance",
+        "database",
+        sqlite_where=text("thumbprint IS NOT NULL AND replaced_at IS NULL"),
+    ),
 )
 
 certificates = Table(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import BackupKind, BackupSet
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
+_ENCRYPTED = (backup_sets.c.thumbprint.is_not(None), backup_sets.c.replaced_at.is_(None))
 
 
 def add(
@@ -75,13 +76,33 @@ def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])
 
 
-def encrypted(connection: Connection, thumbprint: str | None = None) -> list[tuple[str, BackupSet]]:
-    """Give the encrypted sets that were not replaced, each after its instance; of one certificate where it is told."""
-    where: list[Any] = [backup_sets.c.thumbprint.is_not(None), backup_sets.c.replaced_at.is_(None)]
-    if thumbprint is not None:
-        where.append(backup_sets.c.thumbprint == thumbprint)
-    rows = connection.execute(select(backup_sets).where(*where).order_by(backup_sets.c.id)).mappings()
-    return [(row["instance"], _set(row)) for row in rows]
+class EncryptedSet(NamedTuple):
+    """What a set needs, and where it lies."""
+
+    thumbprint: str
+    instance: str
+    database: str
+    path: str
+
+
+def encrypted(connection: Connection) -> list[EncryptedSet]:
+    """Give the encrypted sets that were not replaced."""
+    columns = [backup_sets.c[key] for key in EncryptedSet._fields]
+    return [EncryptedSet(*row) for row in connection.execute(select(*columns).where(*_ENCRYPTED))]
+
+
+def count_encrypted(connection: Connection) -> list[tuple[str, str, str, int]]:
+    """Give for each certificate, instance and database how many encrypted sets were not replaced. Quick."""
+    key = (backup_sets.c.thumbprint, backup_sets.c.instance, backup_sets.c.database)
+    found = connection.execute(select(*key, func.count()).where(*_ENCRYPTED).group_by(*key).order_by(*key))
+    return [(thumbprint, instance, database, count) for thumbprint, instance, database, count in found]
+
+
+def certificate_subject(connection: Connection, thumbprint: str) -> str:
+    """Give a certificate's subject as one of the sets that need it says it; empty where none does."""
+    statement = select(backup_sets.c.details).where(*_ENCRYPTED, backup_sets.c.thumbprint == thumbprint).limit(1)
+    details = connection.execute(statement).scalar()
+    return str((details or {}).get("certificate", ""))
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pwsops.catalogue import Connection, profiles, sets
@@ -13,20 +13,17 @@ from pwsops.engines.registry import embedded_engine
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.databases import Shelf
-from pwsops.rules.model import BackupSet
 
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 
-Holds = Callable[[str, BackupSet], bool]
-"""Says whether the file of an instance's set is still there."""
+Holds = Callable[[str, str], bool]
+"""Says whether a media file is still there, by its instance and path."""
 
 
 @dataclass(kw_only=True)
 class Need:
     """What needs one certificate. `backups` counts the sets of each database, as ``instance/database``."""
 
-    subject: str = ""
-    """As the backups say it; empty where there are none."""
     profiles: list[str] = field(default_factory=list)
     backups: Counter[str] = field(default_factory=Counter)
 
@@ -37,39 +34,45 @@ class Need:
         return "; ".join(parts)
 
 
-def needs(connection: Connection, holds: Holds) -> Mapping[str, Need]:
-    """Give what is needed, by thumbprint."""
+def recorded_needs(connection: Connection) -> dict[str, Need]:
+    """Give what is needed, by thumbprint, taking the catalogue's word for which backups are there."""
+    found = _profile_needs(connection)
+    for thumbprint, instance, database, count in sets.count_encrypted(connection):
+        found.setdefault(thumbprint, Need()).backups[f"{instance}/{database}"] = count
+    return found
+
+
+def needs(connection: Connection, holds: Holds) -> dict[str, Need]:
+    """Give what is needed, by thumbprint; a set whose file is gone needs nothing."""
+    found = _profile_needs(connection)
+    for one in sets.encrypted(connection):
+        if holds(one.instance, one.path):
+            found.setdefault(one.thumbprint, Need()).backups[f"{one.instance}/{one.database}"] += 1
+    return found
+
+
+def _profile_needs(connection: Connection) -> dict[str, Need]:
     found: dict[str, Need] = {}
     for row in profiles.living(connection):
         name = row.fields["encrypt_with"]
         # A server's own certificates go by other names, and are none of the store's.
         if _THUMBPRINT.fullmatch(name):
             found.setdefault(name, Need()).profiles.append(row.name)
-    for instance, one in sets.encrypted(connection):
-        if one.thumbprint is not None and holds(instance, one):
-            need = found.setdefault(one.thumbprint, Need())
-            need.backups[f"{instance}/{one.database}"] += 1
-            need.subject = str(one.details.get("certificate", ""))
     return found
 
 
-def recorded(instance: str, backup_set: BackupSet) -> bool:
-    """Take the catalogue's word for it that a set is there."""
-    return True
-
-
 class Shelves:
-    """Looks whether sets are still there, each directory once. What nobody can tell counts as there."""
+    """Looks whether media files are still there, each directory once. What nobody can tell counts as there."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._shelves: dict[str, Shelf] = {}
 
-    def __call__(self, instance: str, backup_set: BackupSet) -> bool:
-        """Say whether the file of an instance's set is there."""
+    def __call__(self, instance: str, path: str) -> bool:
+        """Say whether a media file of an instance is there."""
         if instance not in self._shelves:
             self._shelves[instance] = Shelf(self._engine(instance))
-        return self._shelves[instance].holds(backup_set)
+        return self._shelves[instance].has(path)
 
     def _engine(self, instance: str) -> Engine:
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
 
-from pwsops.catalogue import Connection, certificates
+from pwsops.catalogue import Connection, certificates, sets
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.certificates import archive, creation, reading
 from pwsops.certificates.pair import Pair, common_name, facts_of_der, pair_from_der
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context, Role
-from pwsops.operations.certificate_needs import Holds, Need, Shelves, needs, recorded
+from pwsops.operations.certificate_needs import Holds, Need, Shelves, needs, recorded_needs
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
 from pwsops.rules import certificates as rules
@@ -43,7 +43,11 @@ class Certificates:
 
         Quick: it takes the catalogue's word for which backups are still there.
         """
-        return [view for view in self._views(recorded) if view.needed_by and view.concerns]
+        return [view for view in self._views() if view.needed_by and view.concerns]
+
+    def for_encryption(self) -> Views:
+        """Give those that a profile can be made to encrypt with. Quick, as `attention` is."""
+        return [view for view in self._views() if view.may_encrypt]
 
     def get(self, name: str) -> CertificateView:
         """Give one certificate of the store by its name or thumbprint; raises `NotFound`."""
@@ -189,12 +193,12 @@ class Certificates:
         key = b64decode(self._context.core.vault.open(row.sealed_key))
         return pair_from_der(row.certificate, key, name=row.name)
 
-    def _views(self, holds: Holds) -> Views:
+    def _views(self, holds: Holds | None = None) -> Views:
         with self._context.core.catalogue.read() as connection:
             rows = certificates.every(connection)
-            needed = dict(needs(connection, holds))
-        views = [self._view(row, needed.pop(row.thumbprint, Need())) for row in rows]
-        return views + [_missing(thumbprint, need) for thumbprint, need in sorted(needed.items())]
+            needed = recorded_needs(connection) if holds is None else needs(connection, holds)
+            views = [self._view(row, needed.pop(row.thumbprint, Need())) for row in rows]
+            return views + [_missing(connection, thumbprint, need) for thumbprint, need in sorted(needed.items())]
 
     def _view(self, row: CertificateRow, need: Need) -> CertificateView:
         facts, now = facts_of_der(row.certificate), self._context.core.clock.now()
@@ -214,8 +218,9 @@ class Certificates:
         )
 
 
-def _missing(thumbprint: str, need: Need) -> CertificateView:
-    return CertificateView(name="", thumbprint=thumbprint, subject=need.subject, needed_by=need.told())
+def _missing(connection: Connection, thumbprint: str, need: Need) -> CertificateView:
+    subject = sets.certificate_subject(connection, thumbprint)
+    return CertificateView(name="", thumbprint=thumbprint, subject=subject, needed_by=need.told())
 
 
 def _already(known: Collection[CertificateRow]) -> Conflict:

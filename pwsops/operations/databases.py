@@ -159,12 +159,16 @@ class Shelf:
         self._files: dict[str, set[str] | None] = {}
 
     def holds(self, backup_set: BackupSet) -> bool:
-        """Say whether a set's file is there, as far as anybody can tell. Each directory is listed once."""
-        directory, _ = self._engine.split(backup_set.path)
+        """Say whether a set's file is there, as far as anybody can tell."""
+        return self.has(backup_set.path)
+
+    def has(self, path: str) -> bool:
+        """Say whether a file is there, as far as anybody can tell. Each directory is listed once."""
+        directory, _ = self._engine.split(path)
         if directory not in self._files:
             self._files[directory] = self._listed(directory)
         files = self._files[directory]
-        return files is None or backup_set.path in files
+        return files is None or path in files
 
     def _listed(self, directory: str) -> set[str] | None:
         try:

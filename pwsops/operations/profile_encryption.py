@@ -7,6 +7,7 @@ from typing import Any
 
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.certificates.pair import facts_of_der
+from pwsops.engines.base import SavesCertificates
 from pwsops.errors import InvalidInput
 from pwsops.operations.access import Core
 from pwsops.operations.lookup import find_certificate
@@ -27,14 +28,13 @@ def settle_encryption(core: Core, profile: BackupProfile, before: Mapping[str, A
     NotFound
         Where the store does not have it.
     """
-    can = core.engine(profile.instance).capabilities
+    engine = core.engine(profile.instance)
+    can = engine.capabilities
     _require(not profile.encrypt_with or can.encryption, profile, "its engine cannot encrypt backups")
-    asked = profile.encrypt_with or can.certificates
-    _require(
-        not profile.save_certificates or bool(asked),
-        profile,
-        "it has no certificate that could be saved with its backups",
-    )
+    if profile.save_certificates:
+        saves = isinstance(engine, SavesCertificates)
+        _require(saves, profile, "its engine cannot save certificates with the backups")
+        _require(bool(profile.encrypt_with), profile, "it has no certificate that could be saved with its backups")
     unchanged = before is not None and before["encrypt_with"] == profile.encrypt_with
     if not profile.encrypt_with or can.certificates or unchanged:
         return

@@ -11,7 +11,8 @@ from panel.custom import JSComponent
 
 from pwsops.views import access, state, theme
 from pwsops.views.markup import HERE, Markup
-from pwsops.views.nav import DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.pages.certificates import Certificates
 from pwsops.views.pages.databases import Databases
 from pwsops.views.pages.history import History
 from pwsops.views.pages.insert import Insert
@@ -33,12 +34,14 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     RUN: Run,
     DATABASES: Databases,
     INSERT: Insert,
+    CERTIFICATES: Certificates,
     SETTINGS: Settings,
 }
 _MENU = (
     (OVERVIEW, "Profiles", "profiles"),
     (RUNS, "History", "history"),
     (DATABASES, "Databases", "databases"),
+    (CERTIFICATES, "Certificates", "key"),
     (SETTINGS, "Settings", "settings"),
 )
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}

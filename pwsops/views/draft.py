@@ -18,7 +18,7 @@ WITHIN_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
 STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
     1: ("name", "instance", "databases", "directory"),
     2: ("every", "at", "between_from", "between_to", "month_day", "start", "until", "timezone", "schedule"),
-    3: ("renew_day", "time_limit_h", "login", "password", "note"),
+    3: ("renew_day", "time_limit_h", "login", "password", "certificate_password", "note"),
 }
 """Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
 _RECOMMENDED = {"every": "1", "unit": "h", "between_from": "", "between_to": "", "incremental": True, "renew": "weekly"}
@@ -95,7 +95,7 @@ class Draft:
             found["directory"] = "Name a directory on the database server."
         elif not is_absolute(directory):
             found["directory"] = ABSOLUTE_HINT
-        found |= self._login_problems()
+        found |= self._login_problems() | self._certificate_problems()
         if not found:
             try:
                 self._built().check()
@@ -133,6 +133,33 @@ class Draft:
             return {"password": "Give the password of this login."}
         return {}
 
+    @property
+    def encrypt_with(self) -> str:
+        """Whom its backups are encrypted for; empty: nobody."""
+        return str(self.text["encrypt_with"]).strip() if self.able.encryption else ""
+
+    @property
+    def saves_certificates(self) -> bool:
+        """Whether certificates are saved with its backups."""
+        return bool(self.text["save_certificates"]) and bool(self.encrypt_with)
+
+    @property
+    def keeps_certificate_password(self) -> bool:
+        """Whether there is a password for them already, which stays unless another is typed."""
+        return self.original is not None and bool(self.original.save_certificates)
+
+    def certificate_password(self) -> str | None:
+        """Give the new password of saved certificates; None: there is none, or it stays the one it is."""
+        return (str(self.text["certificate_password"]) or None) if self.saves_certificates else None
+
+    def forget_passwords(self) -> None:
+        """Let go of the passwords: whatever was to be done with them was begun."""
+        self.text |= {"password": "", "certificate_password": ""}
+
+    def _certificate_problems(self) -> dict[str, str]:
+        missing = self.saves_certificates and not self.keeps_certificate_password and not self.certificate_password()
+        return {"certificate_password": "Give a password to protect them with."} if missing else {}
+
     def profile(self) -> BackupProfile:
         """Give the profile that is meant; raises `InvalidInput` for the first thing that cannot be read."""
         problems = self._read_all()[1]
@@ -160,7 +187,7 @@ class Draft:
         """Whether anything differs from the stored profile."""
         try:
             same = self.original is not None and self.profile().fields() == self.original.fields()
-            return not same or self.password() is not None
+            return not same or self.password() is not None or self.certificate_password() is not None
         except InvalidInput:
             return True
 
@@ -203,8 +230,8 @@ class Draft:
             "timestamp": text["timestamp"],
             "login": self.login,
             "active": text["active"],
-            "encrypt_with": text["encrypt_with"],
-            "save_certificates": text["save_certificates"],
+            "encrypt_with": self.encrypt_with,
+            "save_certificates": self.saves_certificates,
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
         if within and (values["between_from"] is None) != (values["between_to"] is None):
@@ -259,6 +286,7 @@ def _as_text(profile: BackupProfile) -> dict[str, Any]:
         "active": profile.active,
         "encrypt_with": profile.encrypt_with,
         "save_certificates": profile.save_certificates,
+        "certificate_password": "",
         "time_limit_h": f"{limit:g}",
         "note": "",
     }

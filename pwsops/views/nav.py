@@ -15,8 +15,8 @@ import param
 from panel.io.location import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
-DATABASES, INSERT, SETTINGS = "databases", "insert", "settings"
-PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS)
+DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES)
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
@@ -34,7 +34,7 @@ class Nav(param.Parameterized):
     file = param.String(default="", doc="Media file that is looked into.")
     position = param.Integer(default=0, bounds=(0, None), doc="Set of that file; 0: none chosen.")
     view = param.String(default="", doc="Part of a page; empty: its first.")
-    q = param.String(default="", doc="What the history is searched for.")
+    q = param.String(default="", doc="What the history is searched for, or what a form is about.")
     status = param.String(default="", doc="State that the history is filtered by; empty: all.")
     trigger = param.String(default="", doc="Who started the runs of the history; empty: anybody.")
     sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pwsops.operations.records import ItemView, ProfileView, RunView
 from pwsops.rules.model import Health, RunStatus
 from pwsops.views import words
+from pwsops.views.nav import CERTIFICATES
 from pwsops.views.store import DatabaseRow, Snapshot
 
 MOST_WARNED = 3
@@ -18,7 +19,8 @@ MOST_WARNED = 3
 class Finding:
     """One thing that is wrong: what, why, and what to do.
 
-    `run` is where the details are, 0 for none; `amend` names the profile that has to be opened for it.
+    `run` is where the details are, 0 for none; `amend` names the profile that has to be opened for it, `page` another
+    page where it is seen to.
     """
 
     tone: str
@@ -26,6 +28,7 @@ class Finding:
     why: str = ""
     next_step: str = ""
     amend: str = ""
+    page: str = ""
     run: int = 0
 
 
@@ -44,7 +47,12 @@ def judge(snapshot: Snapshot) -> Verdict:
     """Answer from what the pages know."""
     findings = tuple(
         sorted(
-            (*_profile_findings(snapshot), *_service_findings(snapshot), *_other_findings(snapshot)),
+            (
+                *_profile_findings(snapshot),
+                *_service_findings(snapshot),
+                *_certificate_findings(snapshot),
+                *_other_findings(snapshot),
+            ),
             key=lambda finding: ("red", "orange", "plain").index(finding.tone),
         )
     )
@@ -191,6 +199,17 @@ def _service_findings(snapshot: Snapshot) -> Iterator[Finding]:
         why=snapshot.service.why_not,
         next_step="Start it with the button at the top of this page.",
     )
+
+
+def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    for view in snapshot.certificates:
+        yield Finding(
+            tone="orange",
+            what=f"The certificate {view.name or view.subject or view.thumbprint} {' and '.join(view.concerns)}.",
+            why=f"It is needed by {view.needed_by}.",
+            next_step="The page Certificates is where it is imported, exported or made anew.",
+            page=CERTIFICATES,
+        )
 
 
 def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:

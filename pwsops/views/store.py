@@ -14,7 +14,7 @@ from tzlocal import get_localzone_name
 from pwsops.clock import Clock, SystemClock
 from pwsops.engines.base import Instance
 from pwsops.errors import PwsopsError
-from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
+from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.views.asking import Answer, Asking
 from pwsops.views.live import Watcher
@@ -60,6 +60,8 @@ class Snapshot:
     """The instances that have not answered yet."""
     broken: Mapping[int, RunView] = field(default_factory=dict)
     """The last runs, with their items, of the profiles that are orange or red, by run id."""
+    certificates: Sequence[CertificateView] = ()
+    """Those needed ones that somebody should see to."""
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     """Why an instance could not be asked, by its name."""
 
@@ -132,6 +134,7 @@ class Store:
                 for view in answer
             ],
             awaited=[name for name, answer in answers.items() if answer is None],
+            certificates=ops.certificates.attention(),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
             troubles={
                 name: trouble(answer, f"Listing the databases of {name}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
-from pwsops.operations.records import Diagnosis, RunView
+from pwsops.operations.records import CertificateView, Diagnosis, RunView
 from pwsops.profile import BackupProfile
 from pwsops.views import words
 from pwsops.views.draft import Draft
@@ -74,6 +74,13 @@ def look(ops: Operations, instance: str, path: str) -> Directories:
     return Directories(path=path, above="" if above == path else above, entries=entries)
 
 
+def certificates(usable: Sequence[CertificateView], chosen: str) -> Sequence[tuple[str, str]]:
+    """Give whom backups can be encrypted for, as (thumbprint, words); the chosen one also where it can no longer."""
+    listed = [("", "nobody: they are not encrypted"), *((view.thumbprint, view.name) for view in usable)]
+    known = {thumbprint for thumbprint, _ in listed}
+    return listed if chosen in known else [*listed, (chosen, f"the one it has ({chosen[:8]}…)")]
+
+
 def directory(found: DirectoryCheck | None) -> tuple[str, str]:
     """Say what was found about the directory, as (help, warning). Never more than a warning: only a run can tell."""
     if found is None:
@@ -118,5 +125,6 @@ def sentence(draft: Draft, profile: BackupProfile | None) -> str:
     who = f" as {draft.login}" if draft.login else ""
     when = profile.summary() if profile else "by a schedule that cannot be read yet"
     files = "a new file each run" if draft.text["timestamp"] else "the last file is overwritten"
+    sealed = "; encrypted" if draft.encrypt_with else ""
     state = "It starts as soon as it is saved" if draft.text["active"] else "It stays inactive until it is activated"
-    return f"{what}{who}{into}{',' if draft.databases else ''} {when}; {files}. {state}."
+    return f"{what}{who}{into}{',' if draft.databases else ''} {when}; {files}{sealed}. {state}."

@@ -6,16 +6,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from pwsops.certificates import archive
 from pwsops.operations import open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
 from tests.browser.serving import PATIENCE_S, SERVE, Served, make_profile, start
+from tests.pairs import pair
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -44,6 +47,10 @@ PAGES = {
     "databases": Look(search="?page=databases", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
     "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
+    "certificates": Look(search="?page=certificates", shows="expires soon"),
+    "certificates, importing": Look(search="?page=certificates&view=import", shows="Its password"),
+    "certificates, making one": Look(search="?page=certificates&view=create", shows="Valid for years"),
+    "certificates, exporting": Look(search="?page=certificates&view=export&q=all", shows="The same again"),
     "settings": Look(search="?page=settings", shows="answers"),
     "settings, adding an instance": Look(search="?page=settings&view=add", shows="answers"),
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
@@ -56,6 +63,9 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     root = tmp_path_factory.mktemp("axe")
     ops = open_operations(root / "home", actor="test")
     make_profile(ops, "Vaults", root / "backups", ops.samples.create())
+    ops.certificates.create("Vault backups")
+    soon = pair("soon", until=datetime.now(UTC) + timedelta(days=10))
+    ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
     make_profile(ops, "Broken", root / "broken", [VAULT])
     (root / "broken").rmdir()
     (root / "broken").write_text("a file where the directory was")
@@ -116,7 +126,7 @@ def test_nothing_is_wrong_with_a_page(lived_in: tuple[Served, int], visit: Open,
     assert wrong_in_light_and_dark(page) == []
 
 
-@pytest.mark.parametrize("search", ["", "?page=settings", "?page=databases", "?page=runs"])
+@pytest.mark.parametrize("search", ["", "?page=settings", "?page=databases", "?page=runs", "?page=certificates"])
 def test_nothing_is_wrong_where_nothing_is_set_up(empty: Served, visit: Open, search: str) -> None:
     page: Page = visit(empty.url + search, color_scheme="light", reduced_motion="reduce").page
     expect(page.locator("main").get_by_role("heading").first).to_be_visible()

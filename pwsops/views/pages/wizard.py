@@ -120,9 +120,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             causes=wizard_words.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=wizard_words.zones(),
             asked_as=self._asked_as,
+            certificates=self._certificates(draft) if nav.step == STEPS else (),
             now=snapshot.at,
             zone=snapshot.zone,
         )
+
+    def _certificates(self, draft: Draft) -> Sequence[tuple[str, str]]:
+        if not draft.able.encryption or draft.able.certificates:
+            return ()
+        return wizard_words.certificates(self._session.ops.certificates.for_encryption(), draft.encrypt_with)
 
     def _unamended(self, draft: Draft) -> str:
         if draft.tripped and not draft.changed and not str(draft.text["note"]).strip():
@@ -243,15 +249,18 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self.refresh()
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
-        draft.text["password"] = ""
+        protection = draft.certificate_password()
+        draft.forget_passwords()
         self._saving, self._trouble = True, None
         self.refresh()
 
         def save() -> ProfileView:
             if before is None:
-                return ops.profiles.create(profile, password=password)
+                return ops.profiles.create(profile, password=password, certificate_password=protection)
             note = str(draft.text["note"]).strip()
-            return ops.profiles.save(before.name, profile, note=note, seen=before, password=password)
+            return ops.profiles.save(
+                before.name, profile, note=note, seen=before, password=password, certificate_password=protection
+            )
 
         self._session.ask("Saving the profile", save, self._saved)
 

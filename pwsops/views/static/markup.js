@@ -15,17 +15,26 @@ function focused(node) {
 function values(node, held, drawn = false) {
   if (held(node)) { return }
   // What is typed into it is never sent back; the page only says whether the server still holds any.
-  if (drawn && node.type === "password" && node.hasAttribute("data-empty")) { node.value = "" }
+  if (drawn && ["password", "file"].includes(node.type) && node.hasAttribute("data-empty")) { node.value = "" }
   if (node.type === "checkbox" || node.type === "radio") {
     node.checked = node.hasAttribute("checked")
   } else if (node.tagName === "SELECT") {
     const chosen = [...node.options].findIndex((option) => option.hasAttribute("selected"))
     if (!focused(node)) { node.selectedIndex = Math.max(0, chosen) }
-  } else if (node.tagName === "INPUT" && !focused(node) && node.type !== "password") {
+  } else if (node.tagName === "INPUT" && !focused(node) && !["password", "file"].includes(node.type)) {
     if (node.value !== (node.getAttribute("value") ?? "")) { node.value = node.getAttribute("value") ?? "" }
   } else if (node.tagName === "TEXTAREA" && !focused(node)) {
     if (node.value !== node.textContent) { node.value = node.textContent }
   }
+}
+
+// A file is sent as text, unless it is larger than any file that is asked for here.
+const FILE_BYTES = 1 << 20
+
+async function content(file) {
+  if (file.size > FILE_BYTES) { return {name: file.name, content: ""} }
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  return {name: file.name, content: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}
 }
 
 function attributes(before, after) {
@@ -101,12 +110,14 @@ export function render({model, view}) {
       send(target, target.dataset.double)
     }
   })
-  const tell = (event) => {
-    const {field, key} = event.target.dataset
+  const tell = async (event) => {
+    const {target} = event
+    const {field, key} = target.dataset
     if (field === undefined) { return }
-    const value = event.target.type === "checkbox" ? event.target.checked : event.target.value
+    const chosen = target.type === "file" ? JSON.stringify(await Promise.all([...target.files].map(content))) : null
+    const value = chosen ?? (target.type === "checkbox" ? target.checked : target.value)
     post({field, key: key ?? "", value})
-    told.set(name(event.target), view.model.posted)
+    told.set(name(target), view.model.posted)
   }
   // Lists and boxes say that they changed; what is typed is told while it is typed.
   root.addEventListener("input", tell)

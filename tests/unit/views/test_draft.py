@@ -205,3 +205,37 @@ def test_a_password_that_is_kept_stays_until_another_is_typed() -> None:
     assert (draft.password(), draft.changed) == ("new", True)
     typed(draft, password="", login="other")
     assert draft.problems().keys() == {"password"}
+
+
+# Whom backups are encrypted for
+
+
+def encrypting(draft: Draft) -> Draft:
+    draft.able = Capabilities(encryption=True)
+    return draft
+
+
+def test_a_certificate_is_chosen_where_the_engine_can_encrypt() -> None:
+    draft = typed(encrypting(Draft(make())), encrypt_with="ABC")
+    assert (draft.profile().encrypt_with, draft.profile().save_certificates) == ("ABC", False)
+    draft.able = Capabilities()
+    assert draft.profile().encrypt_with == ""
+
+
+def test_saving_a_certificate_needs_one_and_a_password() -> None:
+    draft = typed(encrypting(Draft(make())), save_certificates=True)
+    assert (draft.profile().save_certificates, draft.problems()) == (False, {})
+    typed(draft, encrypt_with="ABC")
+    assert draft.problems().keys() == {"certificate_password"}
+    typed(draft, certificate_password=" x ")
+    assert (draft.profile().save_certificates, draft.certificate_password(), draft.problems()) == (True, " x ", {})
+    draft.forget_passwords()
+    assert draft.certificate_password() is None
+
+
+def test_the_password_of_saved_certificates_stays_until_another_is_typed() -> None:
+    stored = make(encrypt_with="ABC", save_certificates=True)
+    draft = encrypting(Draft(stored, stored))
+    assert (draft.keeps_certificate_password, draft.problems(), draft.changed) == (True, {}, False)
+    typed(draft, certificate_password="new")
+    assert (draft.certificate_password(), draft.changed) == ("new", True)

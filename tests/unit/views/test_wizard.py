@@ -9,13 +9,16 @@ from datetime import timedelta
 
 import pytest
 
+from pwsops.certificates import archive, reading
 from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import EngineError
 from pwsops.rules.model import ProfileState
 from pwsops.views.pages.wizard import Wizard
 from pwsops.views.session import Session
 from pwsops.views.store import Store
+from tests.clocks import NOON
 from tests.homes import Home
+from tests.pairs import pair
 
 Open = Callable[..., "Shown"]
 
@@ -335,3 +338,55 @@ def test_browsing_begins_where_the_server_puts_backups_by_itself(home: Home, wiz
     assert 'data-key="/var"' in shown.form
     shown.press("browse", "/")
     assert "Up to" not in shown.form
+
+
+def test_an_engine_that_cannot_encrypt_offers_no_certificate(wizard: Open) -> None:
+    assert "Encrypt for" not in wizard(step=3).form
+
+
+def test_backups_are_encrypted_for_a_certificate_that_is_saved_with_them(home: Home, wizard: Open) -> None:
+    home.server.encryption = True
+    home.ops.certificates.import_pfx(archive.pack([pair("one")], "x"), "x")
+    expired = pair("expired", until=NOON - timedelta(days=1))
+    home.ops.certificates.import_pfx(archive.pack([expired], "x"), "x")
+    thumbprint = pair("one").facts().thumbprint
+    shown = wizard(step=3)
+    shown.fill()
+    assert f'value="{thumbprint}">one<' in shown.form
+    assert ">expired<" not in shown.form
+    shown.type(encrypt_with=thumbprint)
+    shown.type(save_certificates=True)
+    shown.press("save")
+    assert "Give a password to protect them with." in shown.form
+    shown.type(certificate_password="pa55 word")
+    assert "pa55" not in shown.form + shown.plan
+    assert "; encrypted." in shown.plan
+    shown.press("save")
+    assert home.ops.profiles.get("New one").encrypt_with == thumbprint
+    home.run("New one")
+    [(path, content)] = home.server.saved_certificates.items()
+    assert path == f"/media/one_{thumbprint}.pfx"
+    assert len(reading.read_pfx(content, "pa55 word", source="x")) == 1
+
+
+def test_an_edit_keeps_a_certificate_that_can_no_longer_be_chosen(home: Home, wizard: Open) -> None:
+    home.server.encryption = True
+    soon = pair("soon", until=NOON + timedelta(days=10))
+    home.ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
+    profile = home.profile(encrypt_with="soon", save_certificates=True)
+    home.ops.profiles.create(profile, certificate_password="kept")
+    home.clock.advance(timedelta(days=20))
+    shown = wizard(profile="p", step=3)
+    assert f"the one it has ({soon.facts().thumbprint[:8]}…)" in shown.form
+    assert "the one that is kept stays" in shown.form
+    shown.type(time_limit_h="2")
+    shown.press("save")
+    assert home.ops.profiles.get("p").encrypt_with == soon.facts().thumbprint
+
+
+def test_a_server_with_certificates_of_its_own_is_told_a_name(home: Home, wizard: Open) -> None:
+    home.server.certificates = True
+    shown = wizard(step=3)
+    shown.fill(encrypt_with="ServerCert")
+    shown.press("save")
+    assert home.ops.profiles.get("New one").encrypt_with == "ServerCert"

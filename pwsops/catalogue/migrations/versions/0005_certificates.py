@@ -33,7 +33,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_backup_sets_thumbprint",
         "backup_sets",
-        ["thumbprint"],
+        ["thumbprint", "instance", "database"],
         unique=False,
-        sqlite_where=sa.text("thumbprint IS NOT NULL"),
+        sqlite_where=sa.text("thumbprint IS NOT NULL AND replaced_at IS NULL"),
     )
