@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("preview", "lateness", "engine", "reports", "pages")
+PARTS = ("preview", "lateness", "engine", "sqlserver", "reports", "pages")
 RESULTS = Path(__file__).with_name("results.md")
 
 

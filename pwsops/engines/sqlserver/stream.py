@@ -43,11 +43,14 @@ def run(cursor: Any, statement: str, *, clock: Clock, hear: Hear, hear_percent: 
     hear_percent
         Gets those.
     """
+    shown = ""
 
     def collect() -> None:
+        nonlocal shown
         for head, text in cursor.messages or ():
             if head.endswith(_PERCENT_HEAD):
-                if hear_percent is not None:
+                if hear_percent is not None and text != shown:
+                    shown = text
                     hear_percent(_percent(text))
             else:
                 hear(said(head, text, clock))
