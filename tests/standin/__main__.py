@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from pathlib import Path
 
 from tests.standin import demo
 from tests.standin.server import ScriptedServer
@@ -17,6 +19,8 @@ def main(arguments: list[str] | None = None) -> None:
     with StandIn(server, port=options.port, encryption=options.encryption, shape=options.message_shape) as stand_in:
         _say(stand_in, server)
         sys.stdin.read()
+    if options.log is not None:
+        options.log.write_text(json.dumps(server.log))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--encryption", choices=list(Encryption), default=Encryption.LOGIN_ONLY)
     parser.add_argument("--message-shape", choices=list(Shape), default=Shape.PLAIN)
     parser.add_argument("--least", action="store_true", help="give the login no more rights than it needs")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write every batch that was sent there, at the end")
     return parser
 
 
