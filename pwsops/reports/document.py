@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +15,8 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
 from pwsops.reports.formats import ReportFormat
 from pwsops.reports.tables import RUNS
+
+_READS_A_BATCH = 10
 
 
 def write(form: ReportFormat, file: BinaryIO, selection: Selection, *, now: datetime, actor: str, home: Path) -> None:
@@ -48,8 +51,10 @@ def write(form: ReportFormat, file: BinaryIO, selection: Selection, *, now: date
 
 
 def run_batches(selection: Selection) -> Iterator[pa.RecordBatch]:
-    """Give the runs, so many at a time."""
-    return map(RUNS.batch, reporting.run_rows(selection))
+    """Give the runs, so many at a time: few large batches are written sooner than many small ones."""
+    read = map(RUNS.batch, reporting.run_rows(selection))
+    while several := list(islice(read, _READS_A_BATCH)):
+        yield pa.concat_batches(several)
 
 
 def period(selection: Selection, now: datetime) -> tuple[datetime, datetime]:

@@ -1,0 +1,130 @@
+"""Exporting from the history's page: what is asked for, how it goes to the browser, and what is said where it fails."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pwsops.errors import PwsopsError
+from pwsops.operations.history import HistoryQuery
+from pwsops.operations.reports import ReportFormat, ReportQuery
+from pwsops.rules.model import RunStatus
+from pwsops.views import download, export
+from pwsops.views.download import Download
+from pwsops.views.pages.history import History
+from pwsops.views.session import Session
+from pwsops.views.store import Store
+from tests.unit.views.conftest import NOW, FakeOperations
+
+
+class Asked:
+    """Stands in for the reports: notes what is asked of it, and writes that."""
+
+    def __init__(self) -> None:
+        self.queries: list[ReportQuery] = []
+        self.error: PwsopsError | None = None
+
+    def write(self, form: ReportFormat, path: Path, query: ReportQuery) -> None:
+        if self.error is not None:
+            raise self.error
+        self.queries.append(query)
+        path.write_bytes(form.value.encode())
+
+
+@pytest.fixture
+def asked(ops: FakeOperations) -> Asked:
+    ops.reports = Asked()  # type: ignore[attr-defined]
+    return ops.reports  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture
+def page(store: Store) -> Iterator[History]:
+    session = Session(store, None)
+    session.nav.go(page="runs", status="failed")
+    page = History(session)
+    session.on_change = page.refresh
+    yield page
+    session.close()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    monkeypatch.setattr(Download, "_send_msg", lambda self, data: messages.append(data))
+    return messages
+
+
+def test_what_the_filters_leave_is_exported(page: History, asked: Asked, sent: list[dict[str, Any]]) -> None:
+    page._piece.take({"action": "export", "key": "csv"})
+    assert asked.queries == [ReportQuery(status=RunStatus.FAILED)]
+    assert sent == [{"number": 1, "name": f"pwsops-history-{NOW:%Y-%m-%d}.csv", "piece": b"csv", "last": True}]
+    assert "writing the export" not in page._piece.html
+
+
+def test_while_one_is_written_no_other_is_begun(
+    page: History, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], Any]] = []
+    monkeypatch.setattr(page._session, "ask", lambda _doing, work, _then: waiting.append(work))
+    page._piece.take({"action": "export", "key": "csv"})
+    page._piece.take({"action": "export", "key": "xlsx"})
+    assert len(waiting) == 1
+    assert "writing the export" in page._piece.html
+
+
+def test_an_export_that_fails_says_why_and_leaves_the_page_usable(
+    page: History, asked: Asked, sent: list[dict[str, Any]]
+) -> None:
+    asked.error = PwsopsError("The disk is full.", hint="Make room.")
+    page._piece.take({"action": "export", "key": "parquet"})
+    assert page._session.notice is not None
+    assert page._session.notice.message == "The disk is full."
+    assert sent == []
+    asked.error = None
+    page._piece.take({"action": "export", "key": "parquet"})
+    assert len(sent) == 1
+
+
+def test_a_file_is_given_open_and_has_no_name_left(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ops: Any = SimpleNamespace(reports=asked)
+    with export.written(ops, ReportFormat.HTML, HistoryQuery(profile="p", text="x")) as file:
+        assert file.read() == b"html"
+    assert asked.queries == [ReportQuery(profile="p", text="x")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_are_sent_one_by_one_as_they_are_asked_for(
+    sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PIECE_BYTES", 2)
+    piece, file = Download(), io.BytesIO(b"abcd")
+    piece.offer("a", file)
+    assert [(one["piece"], one["last"]) for one in sent] == [(b"ab", False)]
+    for late in ({"more": 0}, {"more": 2}, "more", {}):
+        piece._handle_msg(late)
+    assert len(sent) == 1
+    piece._handle_msg({"more": 1})
+    piece._handle_msg({"more": 1})
+    assert [(one["piece"], one["last"]) for one in sent] == [(b"ab", False), (b"cd", False), (b"", True)]
+    assert file.closed
+    piece._handle_msg({"more": 1})
+    assert len(sent) == 3
+
+
+def test_another_file_takes_the_place_of_one_that_was_not_fetched(
+    sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PIECE_BYTES", 2)
+    piece, first = Download(), io.BytesIO(b"abcd")
+    piece.offer("a", first)
+    piece.offer("b", io.BytesIO(b"x"))
+    assert first.closed
+    assert [(one["number"], one["name"], one["piece"]) for one in sent] == [(1, "a", b"ab"), (2, "b", b"x")]
