@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,10 +29,9 @@ PERCENT = 3211
 class Product:
     """A home with the instance `srv`, a stand-in behind a real driver, and shorthands for what tests do."""
 
-    def __init__(self, home: Path, server: ScriptedServer, stand_in: StandIn, driver: Driver, said: list[Said]) -> None:
-        self.home, self.server, self.stand_in, self.driver = home, server, stand_in, driver
-        self.said = said
-        """All that the server said, in order."""
+    def __init__(self, home: Path, overhearing: Overhearing, stand_in: StandIn, driver: Driver) -> None:
+        self.home, self.stand_in, self.driver = home, stand_in, driver
+        self.overhearing, self.server = overhearing, overhearing.server
         self.server.add_login(LOGIN, password=PASSWORD, roles={"sysadmin"})
         self.ops = open_operations(home, actor="ann")
         self.add_instance("srv")
@@ -64,7 +63,7 @@ class Product:
 
     def assert_word_for_word(self, heard: Sequence[Message]) -> None:
         """Make sure that what was kept of the server's words is just that: unchanged, and in its order."""
-        said = iter(self.said)
+        said = iter(self.overhearing.said)
         for message in heard:
             if message.number is not None:
                 assert any((one.number, one.text) == (message.number, message.text) for one in said), message
@@ -75,12 +74,12 @@ class Product:
 class Work:
     """A database of its own, a directory of its own, and a profile over them."""
 
-    def __init__(self, product: Product, name: str) -> None:
+    def __init__(self, product: Product, name: str, *, directory: str = "") -> None:
         self.product, self.name = product, name
         self.server = product.server
         self.database = name
         self.on_server = self.server.add_database(name, rows=ROWS)
-        self.directory = f"D:\\Backup\\{name}"
+        self.directory = directory or f"D:\\Backup\\{name}"
         self.server.files.make_directory(self.directory)
         self.path = ""
         """Of the backup that a test is about."""
@@ -89,7 +88,7 @@ class Work:
     def profile(self, name: str = "", **fields: Any) -> None:
         """Make a profile that waits for being started by hand."""
         known = {"instance": "srv", "directory": self.directory, "databases": [self.database], "renew_full": "never"}
-        known |= {"every": 1, "unit": "d", "timezone": "UTC", "start": datetime(2099, 1, 1)}
+        known |= {"every": 1, "unit": "d", "timezone": "UTC", "start": datetime(2099, 1, 1), "incremental": False}
         self.product.ops.profiles.create(BackupProfile(name=name or self.name, **(known | fields)))
 
     def edit(self, name: str = "", **changes: Any) -> None:
@@ -150,36 +149,38 @@ class Work:
         assert (self.on_server.state, self.on_server.user_access) == ("ONLINE", "MULTI_USER")
 
 
-class _Overheard:
-    """A session that lets a test know what the server said in it."""
+class Overhearing:
+    """The server, for the wire: a test gets to know what it says, and when."""
 
-    def __init__(self, session: ScriptedSession, said: list[Said]) -> None:
-        self._session, self._said = session, said
+    def __init__(self, server: ScriptedServer) -> None:
+        self.server = server
+        self.said: list[Said] = []
+        """All messages but percentages, in order."""
+        self.watch: Callable[[], object] = lambda: None
+        """Called before each event of any session."""
+
+    def connect(self, login: Login) -> _Overheard:
+        try:
+            return _Overheard(self.server.connect(login), self)
+        except LoginRefused as refused:
+            self.said.extend(refused.said)
+            raise
+
+
+class _Overheard:
+    def __init__(self, session: ScriptedSession, overhearing: Overhearing) -> None:
+        self._session, self._overhearing = session, overhearing
 
     def run(self, batch: str, parameters: Mapping[str, Value], cancelled: threading.Event) -> Iterator[Event]:
         with closing(self._session.run(batch, parameters, cancelled)) as events:
             for event in events:
                 if isinstance(event, Said) and event.number != PERCENT:
-                    self._said.append(event)
+                    self._overhearing.said.append(event)
+                self._overhearing.watch()
                 yield event
 
     def close(self) -> None:
         self._session.close()
-
-
-class _Overhearing:
-    """The server, for the wire."""
-
-    def __init__(self, server: ScriptedServer) -> None:
-        self._server = server
-        self.said: list[Said] = []
-
-    def connect(self, login: Login) -> _Overheard:
-        try:
-            return _Overheard(self._server.connect(login), self.said)
-        except LoginRefused as refused:
-            self.said.extend(refused.said)
-            raise
 
 
 @contextmanager
@@ -188,9 +189,9 @@ def opened(
 ) -> Iterator[Product]:
     """Start a stand-in, and open a home that has it as an instance."""
     server = ScriptedServer(**server_options)
-    overhearing = _Overhearing(server)
+    overhearing = Overhearing(server)
     with StandIn(overhearing, shape=shape, reset_on_cut=reset_on_cut) as stand_in:
-        product = Product(root, server, stand_in, driver, overhearing.said)
+        product = Product(root, overhearing, stand_in, driver)
         try:
             yield product
         finally:
