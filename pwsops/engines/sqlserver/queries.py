@@ -132,6 +132,12 @@ FROM sys.dm_exec_requests AS r
 WHERE r.session_id = ?
 """
 
+SESSIONS_IN = """
+SELECT s.session_id
+FROM sys.dm_exec_sessions AS s
+WHERE s.database_id = DB_ID(?) AND s.is_user_process = 1 AND s.session_id <> @@SPID
+"""
+
 BACKUPS_GOING_ON = """
 SELECT r.session_id
 FROM sys.dm_exec_requests AS r

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from pwsops.engines.base import DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import databases, media, plan, queries, rights, running, settle, tsql, verify
@@ -18,7 +18,9 @@ from pwsops.errors import Cancelled, EngineError, PwsopsError
 from pwsops.messages import Message
 
 PROOF = 3014
-IN_USE = (3101, 3102)
+OCCUPIED = 5064
+"""Somebody is the one user of the single-user database, and no ALTER DATABASE throws that one out."""
+IN_USE = (3101, 3102, OCCUPIED)
 ATTEMPTS = 3
 """How often to throw people out: somebody may come back in the moment between that and the restore."""
 
@@ -92,12 +94,29 @@ def _let_in(work: _Work) -> str:
                 f"{work.database} now waits for a restore and lets nobody in: restore a full backup into it (this one "
                 "again, or another)."
             )
-        work.link.run(work.scene, tsql.multi_user(work.database))
+        _open(work)
     except PwsopsError as error:
         step = f"Let people into {work.database} again: {tsql.multi_user(work.database)}"
         work.note(f"{work.database} may still be in single-user mode: {error.message} {step}", is_error=True)
         return step
     return ""
+
+
+def _open(work: _Work) -> None:
+    try:
+        work.link.run(work.scene, tsql.multi_user(work.database))
+    except PwsopsError as error:
+        if error.number != OCCUPIED:
+            raise
+        _end_sessions(work)
+        work.link.run(work.scene, tsql.multi_user(work.database))
+
+
+def _end_sessions(work: _Work) -> None:
+    """End the sessions of those who slipped in, as far as this login may see and end them."""
+    for row in work.link.attempt(work.scene, queries.SESSIONS_IN, work.database) or ():
+        with suppress(PwsopsError):
+            work.link.run(work.scene, tsql.kill(row.session_id))
 
 
 def _apply(work: _Work, steps: list[Step]) -> None:
@@ -108,24 +127,25 @@ def _apply(work: _Work, steps: list[Step]) -> None:
             in_use = heard.failed and any(heard.has(number) for number in IN_USE)
             if not in_use or heard.has(PROOF) or attempt == ATTEMPTS:
                 break
+            _end_sessions(work)
         work.messages.extend(heard.messages)
         if not heard.has(PROOF):
             _settle(work, heard, None if done_before is None else done_before + number)
 
 
 def _execute(work: _Work, step: Step, *, throw_out: bool) -> Heard:
-    """Throw everybody out and restore, on one connection, so that nobody slips in between."""
+    """Throw everybody out and restore, on one connection with nothing in between, so that hardly anybody slips in."""
     meter = Meter("restoring", step.backup_set.size_bytes, work.limits.on_progress)
     with work.link.session(work.scene) as connection:
+        session_id = work.link.session_id(connection, work.scene)
+        run = partial(
+            running.run, work.link, work.scene, connection=connection, limits=work.limits, session_id=session_id
+        )
         if throw_out:
-            out = _run(work, connection, tsql.single_user(work.database), Meter("", 0, None))
-            if out.failed:
+            out = run(tsql.single_user(work.database), meter=Meter("", 0, None))
+            if out.failed or out.stopped is not None:
                 return out
-        return _run(work, connection, step.statement, meter)
-
-
-def _run(work: _Work, connection: Any, statement: str, meter: Meter) -> Heard:
-    return running.run(work.link, work.scene, statement, connection=connection, limits=work.limits, meter=meter)
+        return run(step.statement, meter=meter)
 
 
 def _settle(work: _Work, heard: Heard, expected: int | None) -> None:

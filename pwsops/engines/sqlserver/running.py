@@ -108,12 +108,23 @@ class Meter:
                 self._on_progress(Progress(phase=self._phase, done_bytes=done, total_bytes=self._total))
 
 
-def run(link: Link, scene: Scene, statement: str, *, connection: Any, limits: Limits, meter: Meter) -> Heard:
+def run(
+    link: Link,
+    scene: Scene,
+    statement: str,
+    *,
+    connection: Any,
+    limits: Limits,
+    meter: Meter,
+    session_id: int | None = None,
+) -> Heard:
     """Run one statement to its end, or until a limit is reached and the server has let go of it.
 
-    Nothing is raised for what the server or the driver says: that is in the answer.
+    Nothing is raised for what the server or the driver says: that is in the answer. Where the number of the
+    connection's session is given, nothing else is asked on it before.
     """
-    heard = Heard(session_id=link.session_id(connection, scene), stopped=limits.reached())
+    number = link.session_id(connection, scene) if session_id is None else session_id
+    heard = Heard(session_id=number, stopped=limits.reached())
     if heard.stopped is not None:
         return heard
     ended = threading.Event()

@@ -238,6 +238,11 @@ def multi_user(database: str) -> str:
     return f"ALTER DATABASE {identifier(database)} SET MULTI_USER"
 
 
+def kill(session_id: int) -> str:
+    """Build the statement that ends a session and rolls back what it does."""
+    return f"KILL {session_id:d}"
+
+
 def create_database(name: str) -> str:
     """Build the statement that creates an empty database in the server's default places."""
     return f"CREATE DATABASE {identifier(name)}"

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import Encryption, Progress, RestoreRequest, RestoreResult
+from pwsops.engines.sqlserver import running
+from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.running import Heard
 from pwsops.errors import Cancelled, EngineError, InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlserver.bench import ROWS, Bench, open_bench
@@ -174,6 +178,39 @@ def test_somebody_who_slips_in_is_thrown_out_again(bench: Bench) -> None:
     bench.fail("RESTORE DATABASE", said(3101), ENDED, times=3)
     with pytest.raises(EngineError, match="somebody is working in vault"):
         restore(bench, full)
+
+
+def comes_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an application connect again in the moment in which the database is single-user and still empty."""
+    came, run = threading.Event(), running.run
+
+    def slipping_in(link: Link, scene: Scene, text: str, **options: Any) -> Heard:
+        if text.startswith("RESTORE DATABASE") and not came.is_set():
+            came.set()
+            Client(bench.server, database="vault")
+        return run(link, scene, text, **options)
+
+    monkeypatch.setattr(running, "run", slipping_in)
+
+
+def test_whoever_takes_the_place_of_the_one_user_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = bench.full()
+    bench.server.databases["vault"].write_rows([(1, "newer")])
+    comes_back(bench, monkeypatch)
+    restore(bench, full)
+    assert bench.server.databases["vault"].read_rows() == ROWS
+    assert bench.server.databases["vault"].user_access == "MULTI_USER"
+    assert len(bench.sent("KILL")) == 1
+
+
+def test_where_the_one_user_cannot_be_ended_that_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = bench.full()
+    engine = bench.engine_with("VIEW ANY DEFINITION", "ALTER ANY DATABASE", roles={"dbcreator"})
+    comes_back(bench, monkeypatch)
+    with pytest.raises(EngineError, match="single-user mode and somebody else is in it") as occupied:
+        engine.restore(RestoreRequest(database="vault", sets=[full]))
+    assert "Let people into vault again" in occupied.value.hint
+    assert bench.server.databases["vault"].read_rows() == ROWS
 
 
 def test_where_nobody_can_be_thrown_out_nothing_is_restored(bench: Bench) -> None:

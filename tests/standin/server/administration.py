@@ -46,7 +46,8 @@ def _alter(context: Context, statement: AlterDatabase) -> Generator[Event]:
     if database.state == "RESTORING":
         raise refuse(5052, "ALTER DATABASE", "Restoring")
     others = [one for one in context.server.sessions() if one.is_in(database) and one is not context.session]
-    if database.user_access == "SINGLE_USER" and others and not statement.rollback:
+    if database.user_access == "SINGLE_USER" and others:
+        # No termination clause throws out the one user of a single-user database: only KILL does.
         raise refuse(5064, database.name)
     if statement.option in ("SINGLE_USER", "OFFLINE"):
         if others and not statement.rollback:

@@ -630,7 +630,7 @@ RESTORES: dict[str, Case] = {
     ),
     "5064 single user": Case(
         number=5064,
-        happens=fails("ALTER DATABASE", said(5064, "x"), said(5069), containing="SINGLE_USER"),
+        happens=fails("ALTER DATABASE", said(5064, "x"), said(5069), containing="SINGLE_USER", times=3),
         error="{database} is in single-user mode and somebody else is in it",
         hint="MULTI_USER",
     ),

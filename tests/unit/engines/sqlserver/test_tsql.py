@@ -57,6 +57,7 @@ STATEMENTS = {
     ),
     "single user": (tsql.single_user("vault"), "WITH ROLLBACK IMMEDIATE", "ROLLBACK IMMEDIATE"),
     "multi user": (tsql.multi_user("vault"), "MULTI_USER", "MANY_USER"),
+    "kill": (tsql.kill(53), "KILL 53", "KILL 53 53"),
     "create": (tsql.create_database(ODD), "CREATE DATABASE", "CREATE DATABASES"),
     "delete": (tsql.delete_file("/b/v.bak", modern=True), "N'/b", "N/b"),
     "delete before 2019": (tsql.delete_file("/b/v.bak", modern=False), "0, N'", "0 N'"),
