@@ -37,7 +37,8 @@ def read(link: Link, path: str) -> list[BackupSet]:
         if error.number == rights.DENIED or error.number in WRAPPERS:
             rights.require_reading(link, said=error.messages)
         raise
-    found = [row for row in rows if row.BackupType in DISK_KINDS]
+    # A set that was broken off has a row as well, without a beginning or an end.
+    found = [row for row in rows if row.BackupType in DISK_KINDS and row.BackupFinishDate is not None]
     devices = _devices(link, path, found)
     zones = _zones(link, found)
     return [_from_header(row, devices, link.server(), zones) for row in found]

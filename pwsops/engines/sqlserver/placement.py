@@ -28,8 +28,9 @@ def place(
 ) -> Mapping[str, str]:
     """Give the path of each file of the backup, by its logical name.
 
-    Files go onto those of the same type, in order. Where the backup has more of them, the rest goes beside the first
-    one, under names that nothing can have already.
+    Files go onto those of the same name and type, so that a database that got or lost a file since keeps its disks;
+    others onto what is left of the same type, in order. Where the backup has more of them, the rest goes beside the
+    first one, under names that nothing can have already.
 
     Parameters
     ----------
@@ -42,14 +43,19 @@ def place(
     database, token
         What new names are made of; the token was never used before.
     """
+    known = {(file.type, file.logical): file.path for file in existing}
+    places = {file.logical: known[file.type, file.logical] for file in wanted if (file.type, file.logical) in known}
+    beside: dict[str, str] = {}
     free: dict[str, list[str]] = {}
     for file in existing:
-        free.setdefault(file.type, []).append(file.path)
-    beside = {kind: paths.split(flavour, found[0])[0] for kind, found in free.items()}
+        beside.setdefault(file.type, paths.split(flavour, file.path)[0])
+        if file.path not in places.values():
+            free.setdefault(file.type, []).append(file.path)
     somewhere = next(iter(beside.values()), "")
-    places: dict[str, str] = {}
     for number, file in enumerate(wanted, start=1):
         left = free.get(file.type)
+        if file.logical in places:
+            continue
         if left:
             places[file.logical] = left.pop(0)
         else:
