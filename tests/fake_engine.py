@@ -56,6 +56,7 @@ class FakeServer:
     warnings: dict[str, Sequence[str]] = field(default_factory=dict)
     foreign_bases: set[str] = field(default_factory=set)
     shared_base: bool = False
+    atomic_restore: bool = True
     base_of: dict[str, str] = field(default_factory=dict)
     media: dict[str, list[BackupSet]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
@@ -146,6 +147,7 @@ class FakeEngine:
             shared_base=server.shared_base,
             external_history=server.shared_base,
             login=server.login,
+            atomic_restore=server.atomic_restore,
             options=server.options,
             encryption=server.encryption or server.certificates,
             certificates=server.certificates,

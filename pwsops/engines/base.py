@@ -74,6 +74,8 @@ class Capabilities:
     shared_base: bool = False
     """The differential base belongs to the database on the server, whoever took it; otherwise a profile chooses."""
     many_sets_per_file: bool = False
+    atomic_restore: bool = False
+    """A restore that is broken off leaves the database as it was, and nobody who uses it is disconnected."""
     options: Sequence[Option] = ()
 
 
@@ -417,7 +419,10 @@ class Engine(Protocol):
         on_progress: ProgressCallback | None = None,
         cancel: Event | None = None,
     ) -> RestoreResult:
-        """Check every checksum first, then write into the database; a reader sees the old or the new, never a mix."""
+        """Check every checksum first, then write into the database; a reader sees the old or the new, never a mix.
+
+        Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
+        """
 
     def create_database(self, name: str) -> None:
         """Create an empty database, for one that is gone."""

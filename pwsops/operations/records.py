@@ -193,7 +193,7 @@ class RestoreView:
     error: str = ""
     hint: str = ""
     interrupted: bool = False
-    """Nobody carried it on: the database holds what it held before, or the whole backup."""
+    """Nobody carried it on, and what the database holds now was not looked at."""
     messages: Sequence[Message] = ()
     progress: Progress | None = None
     """Only while it goes on."""

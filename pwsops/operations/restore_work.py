@@ -17,10 +17,10 @@ from pwsops.presence import Presence
 from pwsops.rules.model import Message, RunStatus
 
 INTERRUPTED = (
-    "The restore was interrupted: pwsops was killed or the machine went down. The database still holds what it held "
-    "before, or the whole backup: it is never a mix."
+    "The restore was interrupted: pwsops was killed or the machine went down. What the database holds now was not "
+    "looked at."
 )
-INTERRUPTED_HINT = "Look at what is in the database now, and restore again if it is not the backup's."
+INTERRUPTED_HINT = "Look at it now, and restore again if it does not hold the backup's data or lets nobody in."
 PROGRESS_EVERY_S = 0.5
 LOOK_EVERY_S = 0.2
 CLOSING_S = 10.0

@@ -129,7 +129,10 @@ class Restores:
         return [_view(row) for row in found]
 
     def cancel(self, restore_id: int) -> None:
-        """Ask a restore to stop, wherever it goes on; the database then holds what it held before."""
+        """Ask a restore to stop, wherever it goes on.
+
+        The database then holds what it held before, where the engine has `atomic_restore` or nothing was written yet.
+        """
         self._context.allow(Role.ADMIN, "cancel a restore")
         core = self._context.core
         view = self.get(restore_id)

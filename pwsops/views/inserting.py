@@ -167,10 +167,18 @@ def restore_mark(restore: RestoreView) -> words.Mark:
     return words.run_mark(restore.status)
 
 
-def outcome(restore: RestoreView) -> str:
-    """Say in a sentence what an ended restore left; empty while it goes on."""
+def is_atomic(ops: Operations, instance: str) -> bool:
+    """Say whether a restore that is broken off leaves the database as it was, as far as it is known."""
+    try:
+        return ops.instances.capabilities(instance).atomic_restore
+    except PwsopsError:  # the instance is gone
+        return False
+
+
+def outcome(restore: RestoreView, *, atomic: bool) -> str:
+    """Say in a sentence what an ended restore left, as far as it is known; empty while it goes on."""
     if restore.status is RunStatus.SUCCEEDED:
         return f"{restore.database} was restored in {words.duration(restore.duration_s)}."
-    if not restore.status.ended or restore.interrupted:
+    if not restore.status.ended or restore.interrupted or not atomic:
         return ""
     return f"{restore.database} still holds what it held before."

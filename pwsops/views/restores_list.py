@@ -14,6 +14,7 @@ def values(session: Session) -> dict[str, Any]:
     """Give what `history_restores.html` shows: the newest restores, each with its report's address."""
     snapshot = session.snapshot
     found = session.ops.restores.list(limit=PAGE)
+    atomic = {name: inserting.is_atomic(session.ops, name) for name in {one.instance for one in found}}
     return {
         "rows": [
             {
@@ -21,7 +22,7 @@ def values(session: Session) -> dict[str, Any]:
                 "mark": inserting.restore_mark(one),
                 "percent": words.percent(one),
                 "query": inserting.address(instance=one.instance, database=one.database, opened=one.id),
-                "outcome": inserting.outcome(one),
+                "outcome": inserting.outcome(one, atomic=atomic[one.instance]),
             }
             for one in found
         ],

@@ -56,7 +56,7 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities(encryption=True)
+    capabilities = Capabilities(encryption=True, atomic_restore=True)
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance

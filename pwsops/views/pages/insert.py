@@ -188,6 +188,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             database=database,
             story=story,
             trouble=plan if isinstance(plan, Trouble) else None,
+            atomic=inserting.is_atomic(ops, instance),
             typed=self._confirmed,
             refusal=self._refusal(),
             busy=self._busy,
@@ -198,12 +199,14 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def _show_outcome(self, restore: RestoreView) -> None:
         snapshot = self._session.snapshot
+        atomic = inserting.is_atomic(self._session.ops, restore.instance)
         self._outcome.show(
             "insert_outcome.html",
             restore=restore,
             mark=inserting.restore_mark(restore),
             percent=words.percent(restore),
-            sentence=inserting.outcome(restore),
+            sentence=inserting.outcome(restore, atomic=atomic),
+            atomic=atomic,
             not_allowed=self._not_allowed(),
             failure=self._trouble,
             back=Nav(page=DATABASES, instance=self._instance).search(),

@@ -186,6 +186,27 @@ def test_every_browser_sees_it_live_and_any_can_cancel(
     assert "Choose the backup" in other.click("restore-again")
 
 
+def test_where_a_broken_off_restore_leaves_nothing_usable_that_is_said_before_and_after(
+    browser: Browser, media: list[str], home: Home, held: None
+) -> None:
+    home.server.atomic_restore = False
+    shown = browser.go(file=media[2])
+    assert "lets nobody in until a backup is restored into it" in shown
+    assert "never a mix" not in shown
+    browser.restore(media[2])
+    shown = browser.until("The restore goes on")
+    assert "Once it is written, it lets nobody in" in shown
+    assert "holds what it held before" not in shown
+    browser.click("cancel-restore", str(home.ops.restores.list()[0].id))
+    shown = browser.until("The restore was cancelled")
+    assert "Start it again any time." in shown
+    assert "holds what it held before" not in shown
+
+
+def test_of_an_instance_that_is_gone_nothing_is_claimed(home: Home) -> None:
+    assert not inserting.is_atomic(home.ops, "gone")
+
+
 def test_the_end_of_a_restore_says_what_is_there_now(browser: Browser, media: list[str], home: Home) -> None:
     home.server.told = [Message(text="Two pages more.", at=NOON)]
     browser.restore(media[2])
@@ -220,7 +241,7 @@ def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, 
             connection, source, instance="srv", database="one", actor="bob", owner=token, now=home.clock.now()
         )
     shown = browser.go(opened=number)
-    assert "it is never a mix" in shown
+    assert "holds now was not looked at" in shown
     assert "still holds what it held before." not in shown
 
 
