@@ -1,7 +1,7 @@
 """`make bench`: measure everything in one go, print the table, write `results.md` beside this file.
 
 Pairs are run alternately; a figure is a median, a ratio the median of the pairs' ratios. Give names of parts
-(`engine`, `preview`, `lateness`, `reports`, `pages`) to run those alone, which prints and writes nothing.
+(`engine`, `encryption`, `preview`, `lateness`, `reports`, `pages`) to run those alone, which prints and writes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("preview", "lateness", "engine", "sqlserver", "reports", "pages")
+PARTS = ("preview", "lateness", "engine", "encryption", "sqlserver", "reports", "pages")
 RESULTS = Path(__file__).with_name("results.md")
 
 

@@ -280,7 +280,7 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
     peaks = {
         "full": _peak_kb("backup", order("memory-full.bak")),
         "incremental": _peak_kb("backup", order("memory-incremental.bak", full)),
-        "verify": _peak_kb("verify", {"path": full.path, "set_id": full.set_id}),
+        "verify": _peak_kb("verify", {"path": full.path, "set_id": full.set_id, "keys": {}}),
         "restore": _peak_kb("restore", restore),
     }
     return [

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from pwsops import __version__
 from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, snapshot
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
+from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
@@ -26,8 +27,8 @@ from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaErr
 class Order:
     """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files.
 
-    `certificate` (DER, in base64): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs
-    one, because what a differential compares with is encrypted as well.
+    `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
+    because what a differential compares with is encrypted as well.
     """
 
     path: str
@@ -42,7 +43,7 @@ class Order:
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
-    certificate: str | None = None
+    recipient: Mapping[str, Any] | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -162,18 +163,12 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:
     """Give a key for one file; another attempt is another file."""
-    if order.certificate is None:
+    if order.recipient is None:
         return None, None
     # Here and not above: most backups are not encrypted, and a worker has to start fast.
     from pwsops.engines.sqlite.cipher import new_key
 
-    try:
-        return new_key(b64decode(order.certificate))
-    except ValueError as error:
-        raise EngineError(
-            f"Backup of {order.database}: the certificate cannot encrypt it: {error}.",
-            hint="Choose a certificate with an RSA key in the profile.",
-        ) from error
+    return new_key(Recipient(**order.recipient))
 
 
 def _header(order: Order, base: Media | None, view: Snapshot, envelope: Envelope | None) -> Header:

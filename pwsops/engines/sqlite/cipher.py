@@ -13,13 +13,13 @@ from __future__ import annotations
 import os
 import struct
 
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pwsops.engines.sqlite.layout import Envelope, sha256
+from pwsops.engines.sqlite.recipient import Recipient
 
 KEY_BYTES = 32
 _NONCE = struct.Struct(">7xIB")
@@ -75,25 +75,12 @@ class Cipher:
             raise ValueError("it is not what was encrypted (its authentication fails)") from None
 
 
-def new_key(certificate: bytes) -> tuple[bytes, Envelope]:
-    """Make a file's key, and what its header says of it.
-
-    Parameters
-    ----------
-    certificate
-        X.509, DER, with an RSA key; `ValueError` for any other.
-    """
-    known = x509.load_der_x509_certificate(certificate)
-    public = known.public_key()
-    if not isinstance(public, rsa.RSAPublicKey):
-        raise ValueError("the certificate has no RSA key")
+def new_key(recipient: Recipient) -> tuple[bytes, Envelope]:
+    """Make a file's key, and what its header says of it."""
+    public = rsa.RSAPublicNumbers(recipient.exponent, int(recipient.modulus, 16)).public_key()
     key = os.urandom(KEY_BYTES)
-    envelope = Envelope(
-        thumbprint=known.fingerprint(hashes.SHA1()).hex().upper(),
-        subject=known.subject.rfc4514_string(),
-        wrapped_key=public.encrypt(key, _OAEP).hex(),
-    )
-    return key, envelope
+    wrapped = public.encrypt(key, _OAEP).hex()
+    return key, Envelope(thumbprint=recipient.thumbprint, subject=recipient.subject, wrapped_key=wrapped)
 
 
 def unwrap(envelope: Envelope, private_key: bytes) -> bytes:
@@ -104,7 +91,12 @@ def unwrap(envelope: Envelope, private_key: bytes) -> bytes:
     private_key
         PKCS #8, DER. `ValueError` where it is not the one the key was wrapped for.
     """
-    private = serialization.load_der_private_key(private_key, password=None)
+    # Here and not above: only reading needs it, and it takes a while to import.
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    # The key was checked when the store took it in, and has been sealed since. Checking its primes anew would take
+    # longer than a small backup; one that is not right opens nothing.
+    private = load_der_private_key(private_key, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise ValueError("its key was wrapped for an RSA key, and this is none")
     try:

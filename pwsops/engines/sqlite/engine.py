@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from threading import Event
 
@@ -37,6 +37,7 @@ from pwsops.engines.base import (
 )
 from pwsops.engines.sqlite import certificate_files, directory, files, recovery_kit
 from pwsops.engines.sqlite.process import Worker, new_token
+from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import BaseUnusable, Conflict, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet, Message
@@ -167,7 +168,7 @@ class SqliteEngine:
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
         if request.encryption is not None:
-            order["certificate"] = _certificate(request, request.encryption)
+            order["recipient"] = asdict(_recipient(request, request.encryption))
         if request.base is not None:
             order["keys"] = self._keys_of_base(request.base)
         return order
@@ -281,14 +282,20 @@ def _may_not_write(directory: str) -> MissingRight:
     )
 
 
-def _certificate(request: BackupRequest, encryption: Encryption) -> str:
+def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
     if encryption.certificate is None:
         raise InvalidInput(
             f"The backup of {request.database} cannot be encrypted: {encryption.name} names no certificate of the "
             "store.",
             hint="Choose one of `pwsops certificate list` in the profile.",
         )
-    return b64encode(encryption.certificate).decode()
+    try:
+        return recipient_of(encryption.certificate)
+    except ValueError as error:
+        raise InvalidInput(
+            f"The backup of {request.database} cannot be encrypted for the certificate {encryption.name}: {error}.",
+            hint="Choose a certificate with an RSA key in the profile.",
+        ) from error
 
 
 class _Collect:

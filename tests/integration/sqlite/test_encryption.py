@@ -18,6 +18,7 @@ import pytest
 from pwsops.engines.base import BackupResult, Encryption, RestoreRequest
 from pwsops.engines.sqlite import backup, layout, restore, snapshot, verify
 from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.recipient import recipient_of
 from pwsops.engines.sqlite.restore import RestoreOrder
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupSet
@@ -148,7 +149,7 @@ def test_another_key_in_its_place_opens_nothing(place: Place, chain: list[Backup
 )
 def test_a_certificate_that_cannot_encrypt_is_named(place: Place, encryption: Encryption) -> None:
     place.vault()
-    with pytest.raises(EngineError, match="the certificate cannot encrypt it"):
+    with pytest.raises(InvalidInput, match=f"cannot be encrypted for the certificate {encryption.name}"):
         place.take("one.bak", encryption=encryption)
     assert place.left_in_media() == []
 
@@ -354,5 +355,5 @@ def test_a_kind_of_encryption_that_is_not_known_is_named(place: Place, chain: li
 
 def test_an_attempt_that_starts_over_has_a_key_of_its_own(place: Place) -> None:
     path = place.vault()
-    given = order(path, place.media, "x.bak", certificate=b64encode(pair().certificate_der()).decode())
+    given = order(path, place.media, "x.bak", recipient=asdict(recipient_of(pair().certificate_der())))
     assert backup._new_key(given)[0] != backup._new_key(given)[0]
