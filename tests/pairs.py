@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pwsops.certificates.pair import Pair, PrivateKey
@@ -36,8 +36,21 @@ def pair(
     friendly: str = "",
 ) -> Pair:
     """A self-signed pair."""
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    private = key(name, bits)
+    return self_signed(name, key(name, bits), since=since, until=until, friendly=friendly)
+
+
+def self_signed(
+    name: str,
+    private: PrivateKey,
+    *,
+    subject: x509.Name | None = None,
+    until: datetime = NOON + timedelta(days=400),
+    since: datetime = BEGUN,
+    friendly: str = "",
+) -> Pair:
+    """A pair of any kind of key."""
+    subject = subject or x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    hashed = not isinstance(private, (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -46,7 +59,7 @@ def pair(
         .serial_number(7)
         .not_valid_before(since)
         .not_valid_after(until)
-        .sign(private, hashes.SHA256())
+        .sign(private, hashes.SHA256() if hashed else None)
     )
     return Pair(certificate=certificate, private_key=private, name=friendly)
 

@@ -6,18 +6,21 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     pkcs12,
 )
 
 from pwsops.certificates import archive, reading
-from pwsops.certificates.pair import Pair
+from pwsops.certificates.pair import Pair, PrivateKey, common_name, pair_from_der
 from pwsops.errors import InvalidInput
-from tests.pairs import certificate_pem, key_pem, openssl, pair
+from tests.pairs import certificate_pem, key_pem, openssl, pair, self_signed
 
 PASSWORD = "pässwörd 1"
 SHA256_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -174,3 +177,31 @@ def test_a_derived_key_is_the_one_openssl_derives() -> None:
 def test_a_pair_does_not_show_its_key() -> None:
     assert "private_key" not in repr(pair())
     assert pair().certificate.fingerprint(hashes.SHA1()).hex().upper() == pair().facts().thumbprint
+
+
+@pytest.mark.parametrize(
+    ("private", "kind"),
+    [
+        (ed25519.Ed25519PrivateKey.generate(), "ED25519 256"),
+        (ed448.Ed448PrivateKey.generate(), "ED448 448"),
+        (dsa.generate_private_key(2048), "DSA 2048"),
+    ],
+)
+def test_keys_of_other_kinds_are_kept_as_well(private: PrivateKey, kind: str) -> None:
+    one = self_signed("other", private)
+    [found] = reading.read_pfx(archive.pack([one], "x"), "x", source="x.pfx")
+    assert (found.facts().key, found.key_der()) == (kind, one.key_der())
+    again = pair_from_der(one.certificate_der(), one.key_der(), name="a")
+    assert (again.certificate, again.key_der(), again.name) == (one.certificate, one.key_der(), "a")
+
+
+def test_a_key_that_belongs_to_no_certificate_is_named() -> None:
+    stranger = x25519.X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert "of a kind that is not known" in refused(certificate_pem(pair()) + stranger, "", pem=True).message
+
+
+def test_a_certificate_goes_by_its_common_name_or_by_all_of_its_subject() -> None:
+    assert common_name(pair("one").certificate) == "one"
+    unnamed = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Example")])
+    one = self_signed("", ec.generate_private_key(ec.SECP256R1()), subject=unnamed)
+    assert common_name(one.certificate) == "O=Example"

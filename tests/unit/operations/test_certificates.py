@@ -152,6 +152,15 @@ def test_a_profile_whose_certificate_is_gone_fails_and_says_what_to_do(home: Hom
     assert "pwsops certificate import" in item.hint
 
 
+def test_a_certificate_that_is_gone_is_not_saved_and_the_run_fails_for_it(home: Home) -> None:
+    take_in(home, "one")
+    profile = home.profile(encrypt_with="one", save_certificates=True)
+    home.ops.profiles.create(profile, certificate_password=PASSWORD)
+    empty_the_store(home)
+    assert home.run() is RunStatus.FAILED
+    assert home.server.saved_certificates == {}
+
+
 def empty_the_store(home: Home) -> None:
     from pwsops.catalogue import certificates
 
