@@ -78,6 +78,15 @@ SYSTEM_ERRORS: Mapping[int, Cause] = {
 }
 """By the number in "Operating system error"; SQL Server on Linux gives Windows' numbers too."""
 
+_UNREADABLE_DATABASE = Cause(
+    text="the server cannot read a file of {database}: {system}",
+    step="Keep the older backups. Check the disk, and have DBCC CHECKDB say what is damaged.",
+)
+_IN_A_GROUP = Cause(
+    text="{database} is in an availability group, where it cannot be restored over",
+    step="Take it out of the group (ALTER AVAILABILITY GROUP … REMOVE DATABASE), restore it, then add it again.",
+)
+
 CAUSES: Mapping[int, Cause] = {
     229: Cause(
         text="{login} may not use an object that this needs",
@@ -96,6 +105,8 @@ CAUSES: Mapping[int, Cause] = {
         step="`pwsops instance probe` lists the missing rights with the statements that give them.",
     ),
     701: _busy("the server has no memory left for it", "Try again when less goes on there; look at what uses it."),
+    823: _UNREADABLE_DATABASE,
+    824: _UNREADABLE_DATABASE,
     911: Cause(
         text="the database {database} does not exist on {server}",
         step="Check the name; to restore one that is gone, create it empty first.",
@@ -130,6 +141,7 @@ CAUSES: Mapping[int, Cause] = {
     1105: Cause(text="a file of {database} is full", step="Free space on its disk, or let the file grow."),
     1205: _busy("the server ended it to resolve a deadlock", "It is tried again by itself."),
     1222: _busy("somebody else holds a lock on {database}", "It is tried again by itself."),
+    1468: _IN_A_GROUP,
     1801: Cause(
         text="the database {database} exists already",
         step="Restore into it, or choose another name.",
@@ -173,6 +185,7 @@ CAUSES: Mapping[int, Cause] = {
     ),
     3101: _busy("somebody is working in {database}", "Ask them to disconnect; then try again."),
     3102: _busy("our own connection is in {database}", "Try again."),
+    3104: _IN_A_GROUP,
     3108: Cause(
         text="master can be restored only while the server runs in single-user mode",
         step="Start the server with -m on its machine, then run RESTORE DATABASE master … WITH REPLACE with sqlcmd.",
@@ -297,6 +310,14 @@ CAUSES: Mapping[int, Cause] = {
         text="{database} is in single-user mode and somebody else is in it",
         step="End that session; then run ALTER DATABASE … SET MULTI_USER.",
     ),
+    5120: Cause(
+        text="the server cannot open {path}: {system}",
+        step="Check that the file is there, and the rights of {account}.",
+    ),
+    5123: Cause(
+        text="the server cannot create a file of {database}: {system}",
+        step="Check the directory of the database's files, and the rights of {account} there.",
+    ),
     5133: Cause(
         text="the directory for the database's files does not exist: {system}",
         step="Check the server's default data and log directories.",
@@ -350,3 +371,6 @@ CAUSES: Mapping[int, Cause] = {
         step="Restore it on a server of an edition that can.",
     ),
 }
+
+WHILE_BACKING_UP: Mapping[int, Cause] = {3203: _UNREADABLE_DATABASE}
+"""What means something else while a backup is written: what cannot be read then is the database."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WRAPPERS, Cause
+from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WHILE_BACKING_UP, WRAPPERS, Cause
 from pwsops.errors import EngineError, MediaError, PwsopsError
 from pwsops.messages import Message
 
@@ -27,8 +27,11 @@ _NOT_TRUSTED = {
 }
 """What Microsoft's driver says of a connection that it refuses to trust, and the cure."""
 
-_SYSTEM_ERROR = re.compile(r"(?:error '?|failed: |\" )(\d+)\(", re.IGNORECASE)
+_SYSTEM_ERROR = re.compile(r"(?:error '?|failed: |\" |: \")(\d+)\(", re.IGNORECASE)
+_PLACE = re.compile(r"""(['"])(.+?):?\1(?=\. Operating| failed| \d+\()""", re.DOTALL)
+"""The file that the operating system had something against: one stripe of several, or one of the database's."""
 _SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE | re.DOTALL)
+_WRITING = "Backing up"
 _READING = ("Reading", "Verifying", "Restoring")
 
 
@@ -77,7 +80,8 @@ def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
     cause, system = _look_up(message, scene)
     if cause is None:
         return _unknown(messages, scene, message)
-    words = scene.words | {"system": system}
+    place = _PLACE.search(message.text) if system_error([message]) is not None else None
+    words = scene.words | {"system": system} | ({} if place is None else {"path": place[2]})
     return cause.kind(
         f"{scene.operation} on {scene.server} failed: {cause.text.format(**words)}.",
         hint=cause.step.format(**words),
@@ -157,6 +161,8 @@ def system_error(messages: Sequence[Message]) -> int | None:
 
 def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
     cause = None if message.number is None else CAUSES.get(message.number)
+    if scene.operation.startswith(_WRITING):
+        cause = WHILE_BACKING_UP.get(message.number or 0, cause)
     system = _SYSTEM_ERROR.search(message.text)
     if cause is None or system is None:
         return cause, message.text

@@ -19,7 +19,7 @@ from pwsops.messages import Message
 
 PROOF = 3014
 OCCUPIED = 5064
-"""Somebody is the one user of the single-user database, and no ALTER DATABASE throws that one out."""
+"""Somebody is the one user of the single-user database, and ALTER DATABASE is refused for that one's sake."""
 IN_USE = (3101, 3102, OCCUPIED)
 ATTEMPTS = 3
 """How often to throw people out: somebody may come back in the moment between that and the restore."""

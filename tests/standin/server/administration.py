@@ -47,7 +47,7 @@ def _alter(context: Context, statement: AlterDatabase) -> Generator[Event]:
         raise refuse(5052, "ALTER DATABASE", "Restoring")
     others = [one for one in context.server.sessions() if one.is_in(database) and one is not context.session]
     if database.user_access == "SINGLE_USER" and others:
-        # No termination clause throws out the one user of a single-user database: only KILL does.
+        # As people report it: a termination clause need not help against the one user, KILL does.
         raise refuse(5064, database.name)
     if statement.option in ("SINGLE_USER", "OFFLINE"):
         if others and not statement.rollback:

@@ -169,7 +169,7 @@ BACKUPS: dict[str, Case] = {
     "3201 in use": Case(
         number=3201,
         happens=backup_fails(3201, FILE, os_error(32)),
-        error="{directory}.* is in use by another program",
+        error=r"D:\\Backup\\x.bak is in use by another program",
         hint="virus scanner",
     ),
     "3201 host not found": Case(
@@ -202,25 +202,25 @@ BACKUPS: dict[str, Case] = {
     "3202 disk full in the middle": Case(
         number=3202,
         happens=backup_fails(3202, FILE, TOO_FULL, after=50),
-        error="the disk of {directory}.* is full",
+        error=r"the disk of D:\\Backup\\x.bak is full",
         hint="Free space there",
     ),
     "3202 device failed": Case(
         number=3202,
         happens=backup_fails(3202, FILE, os_error(1117), after=50),
-        error="the device of {directory}.* failed while it was used",
+        error=r"the device of D:\\Backup\\x.bak failed while it was used",
         hint="Check the disk and its controller",
     ),
     "3202 share went away": Case(
         number=3202,
         happens=backup_fails(3202, FILE, os_error(64), after=50),
-        error="the share of {directory}.* went away",
+        error=r"the share of D:\\Backup\\x.bak went away",
         hint="Check the network",
     ),
     "3271 disk full": Case(
         number=3271,
         happens=backup_fails(3271, FILE, TOO_FULL, after=20),
-        error="the disk of {directory}.* is full",
+        error=r"the disk of D:\\Backup\\x.bak is full",
         hint="Free space there",
     ),
     "3634 operating system": Case(
@@ -402,7 +402,7 @@ BACKUPS: dict[str, Case] = {
             after_messages=3,
             times=None,
         ),
-        error="the device of {directory}.* failed while it was used",
+        error=r"the device of D:\\Backup\\x.bak failed while it was used",
         hint="Check the disk",
     ),
     "3241 unreadable right after": Case(
@@ -582,7 +582,7 @@ RESTORES: dict[str, Case] = {
     "3203 cannot be read": Case(
         number=3203,
         happens=_verifying(said(3203, FILE, os_error(38))),
-        error="reading {directory}.* failed: Reached the end of the file",
+        error=r"reading D:\\Backup\\x.bak failed: Reached the end of the file",
         hint="copy it again",
     ),
     "3201 gone": Case(
