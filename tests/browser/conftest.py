@@ -92,6 +92,22 @@ def ops(home: Path) -> Iterator[Operations]:
 
 
 @pytest.fixture
+def fresh(home: Path) -> Iterator[Callable[[], Served]]:
+    """Starts the real server on an empty home, and again on the same one."""
+    servers: list[Served] = []
+
+    def begin() -> Served:
+        server = start([sys.executable, "-c", SERVE, str(home)], home)
+        servers.append(server)
+        server.url = server.said("ready")
+        return server
+
+    yield begin
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
 def served(home: Path, ops: Operations) -> Iterator[Served]:
     """The real server on a home with the sample vaults and one daily profile, "Vaults"."""
     make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
