@@ -14,22 +14,28 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pwsops.certificates import archive
-from pwsops.operations import open_operations
+from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
 from tests.browser.serving import PATIENCE_S, SERVE, Served, make_profile, start
 from tests.pairs import pair
+from tests.standin import demo, drivers
+from tests.standin.wire import StandIn
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
 expect.set_options(timeout=PATIENCE_S * 1000)
 LOOKS = 12
 VAULT = "family-vault.sqlite3"
+PASSWORD = "a password of the tests"
+INSERT = "?page=insert&instance=office&database={}"
+FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
+"""How often each profile fails that does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A page and what it shows once it is all there; `{run}` in its address is the failed run's number."""
+    """A page and what it shows once it is all there; `{run}` in its address is the number of a failed run."""
 
     search: str
     shows: str
@@ -44,7 +50,7 @@ PAGES = {
     "wizard, an existing profile": Look(search="?page=wizard&profile=Vaults", shows="Edit Vaults"),
     "history": Look(search="?page=runs", shows="Broken"),
     "run": Look(search="?page=run&run={run}", shows=VAULT),
-    "databases": Look(search="?page=databases", shows=VAULT),
+    "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
     "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
     "certificates": Look(search="?page=certificates", shows="expires soon"),
@@ -53,32 +59,67 @@ PAGES = {
     "certificates, exporting": Look(search="?page=certificates&view=export&q=all", shows="The same again"),
     "settings": Look(search="?page=settings", shows="answers"),
     "settings, adding an instance": Look(search="?page=settings&view=add", shows="answers"),
+    "settings, editing a server": Look(search="?page=settings&view=edit&instance=office", shows="Edit office"),
+    "databases of a server": Look(search="?page=databases&instance=office", shows="Nobody has backed up its log"),
+    "wizard, a diagnosis": Look(search="?page=wizard&profile=Tripped", shows="Why it was switched off"),
+    "a run of a server": Look(search="?page=run&run={of_server}", shows="3201"),
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class LivedIn:
+    """A real server, and the numbers of runs that failed: of files, and of a SQL Server."""
+
+    served: Served
+    run: int
+    of_server: int
+
+    def url(self, search: str) -> str:
+        return self.served.url + search.format(run=self.run, of_server=self.of_server)
+
+
 @pytest.fixture(scope="module")
-def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, int]]:
-    """The real server on a home with a green and an orange profile; and the number of the run that failed."""
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
+    """A home with a green, an orange and a red profile of files, and one of a SQL Server that fails."""
     root = tmp_path_factory.mktemp("axe")
+    drivers.find("msodbc")
     ops = open_operations(root / "home", actor="test")
     make_profile(ops, "Vaults", root / "backups", ops.samples.create())
     ops.certificates.create("Vault backups")
     soon = pair("soon", until=datetime.now(UTC) + timedelta(days=10))
     ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
-    make_profile(ops, "Broken", root / "broken", [VAULT])
-    (root / "broken").rmdir()
-    (root / "broken").write_text("a file where the directory was")
+    for name in ("Broken", "Tripped"):
+        make_profile(ops, name, root / name, [VAULT])
+        (root / name).rmdir()
+        (root / name).write_text("a file where the directory was")
     assert ops.runs.run_here("Vaults").status is RunStatus.SUCCEEDED
-    failed = ops.runs.run_here("Broken")
-    assert failed.status is RunStatus.FAILED
-    server = start([sys.executable, "-c", SERVE, str(root / "home")], root / "home")
-    try:
-        server.url = server.said("ready")
-        yield server, failed.id
-    finally:
-        server.close()
-        ops.close()
+    with StandIn(demo.build(password=PASSWORD)) as stand_in:
+        add_server(ops, stand_in.address)
+        failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
+        assert {run.status for runs in failed.values() for run in runs} == {RunStatus.FAILED}
+        server = start([sys.executable, "-c", SERVE, str(root / "home")], root / "home")
+        try:
+            server.url = server.said("ready")
+            yield LivedIn(served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id)
+        finally:
+            server.close()
+            ops.close()
+
+
+def add_server(ops: Operations, address: str) -> None:
+    """An instance on the stand-in, with a profile whose directory is not there."""
+    ops.instances.add(
+        "office",
+        engine="sqlserver",
+        address=address,
+        login=demo.LOGIN,
+        password=PASSWORD,
+        options={"trust_server_certificate": True},
+    )
+    profile = ops.profiles.new()
+    profile.param.update(name="Orders", instance="office", databases=["orders"], directory="D:\\Gone", active=False)
+    ops.profiles.create(profile)
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +160,9 @@ def _lasting(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_wrong_with_a_page(lived_in: tuple[Served, int], visit: Open, name: str) -> None:
-    server, run = lived_in
+def test_nothing_is_wrong_with_a_page(lived_in: LivedIn, visit: Open, name: str) -> None:
     wanted = PAGES[name]
-    page = look(visit, server.url + wanted.search.format(run=run), wanted.shows)
+    page = look(visit, lived_in.url(wanted.search), wanted.shows)
     assert wrong_in_light_and_dark(page) == []
 
 
@@ -133,8 +173,8 @@ def test_nothing_is_wrong_where_nothing_is_set_up(empty: Served, visit: Open, se
     assert wrong_in_light_and_dark(page) == []
 
 
-def test_nothing_is_wrong_with_the_sidebar_over_a_narrow_page(lived_in: tuple[Served, int], visit: Open) -> None:
-    page = look(visit, lived_in[0].url, "Broken failed", viewport={"width": 380, "height": 800})
+def test_nothing_is_wrong_with_the_sidebar_over_a_narrow_page(lived_in: LivedIn, visit: Open) -> None:
+    page = look(visit, lived_in.served.url, "Broken failed", viewport={"width": 380, "height": 800})
     page.get_by_role("button", name="Open drawer").click()
     history = page.get_by_role("navigation", name="Pages").get_by_role("link", name="History")
     expect(history).to_be_visible()
@@ -144,12 +184,96 @@ def test_nothing_is_wrong_with_the_sidebar_over_a_narrow_page(lived_in: tuple[Se
     expect(history).not_to_be_visible()
 
 
-def test_nothing_is_wrong_while_a_page_complains(lived_in: tuple[Served, int], visit: Open) -> None:
-    page = look(visit, lived_in[0].url + "?page=settings", "answers")
+def test_nothing_is_wrong_while_a_page_complains(lived_in: LivedIn, visit: Open) -> None:
+    page = look(visit, lived_in.served.url + "?page=settings", "answers")
     page.get_by_label("Every", exact=True).fill("0")
     page.get_by_role("button", name="Remove samples").click()
     expect(page.get_by_text("Give a whole number of at least 1.")).to_be_visible()
     expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert wrong_in_light_and_dark(page) == []
+
+
+def ask_to_delete(page: Page) -> None:
+    page.get_by_role("button", name="Delete the selected profile").click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+
+
+def add_a_server(page: Page) -> None:
+    page.get_by_label("Engine").select_option("SQL Server")
+    page.get_by_label("Encryption").select_option("no")
+    page.get_by_label("Trust any certificate of the server").check()
+    page.get_by_label("Login", exact=True).fill("ops")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("Give the password of this login.")).to_be_visible()
+
+
+def name_a_user(page: Page) -> None:
+    page.get_by_label("Instance").select_option("office")
+    page.get_by_role("button", name="How").click()
+    page.get_by_label("Who takes the backup").select_option("a named user")
+    page.get_by_role("button", name="Create the profile").click()
+    expect(page.get_by_text("Say who takes the backup.")).to_be_visible()
+
+
+def browse_a_server(page: Page) -> None:
+    page.get_by_label("Instance").select_option("office")
+    page.get_by_role("button", name="Browse the server").click()
+    expect(page.get_by_role("button", name=re.compile("Up to C:"))).to_be_visible()
+
+
+def give_login_data(page: Page) -> None:
+    page.get_by_role("button", name="Give another login").click()
+    page.get_by_role("button", name="Use this login").click()
+    expect(page.get_by_text("Say who is to restore.")).to_be_visible()
+
+
+def restore_as_another(page: Page) -> None:
+    page.get_by_role("button", name="Give another login").click()
+    page.get_by_label("Login", exact=True).fill(demo.LOGIN)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("this once")).to_be_visible()
+    expect(page.get_by_text("No backup of orders that pwsops knows")).to_be_visible()
+
+
+def choose_a_backup(page: Page) -> None:
+    page.get_by_role("link", name=re.compile("Choose the full")).first.click()
+    expect(page.get_by_role("heading", name="3. Confirm")).to_be_visible()
+
+
+def restore_it(page: Page) -> None:
+    choose_a_backup(page)
+    page.get_by_label(re.compile("Type the database's name")).fill(VAULT)
+    page.get_by_role("button", name=f"Restore {VAULT}").click()
+    expect(page.get_by_role("heading", name="Restored", exact=True)).to_be_visible()
+
+
+def ask_to_create(page: Page) -> None:
+    page.get_by_role("button", name="Create an empty gone").click()
+    expect(page.get_by_role("group", name="Create an empty gone?")).to_be_visible()
+
+
+STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
+    "the question before deleting": (PAGES["overview, one selected"], ask_to_delete),
+    "a server that is added": (PAGES["settings, adding an instance"], add_a_server),
+    "the wizard with a named user": (PAGES["wizard, what"], name_a_user),
+    "the directories of a server": (PAGES["wizard, what"], browse_a_server),
+    "insert, login data missing": (Look(search=INSERT.format("orders"), shows="Give another login"), give_login_data),
+    "insert as another": (Look(search=INSERT.format("orders"), shows="Give another login"), restore_as_another),
+    "insert, what will happen": (PAGES["insert"], choose_a_backup),
+    "insert, restored": (PAGES["insert"], restore_it),
+    "insert, a database that is gone": (
+        Look(search=INSERT.format("gone"), shows="Create an empty gone"),
+        ask_to_create,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_nothing_is_wrong_further_on(lived_in: LivedIn, visit: Open, name: str) -> None:
+    begin, lead_on = STATES[name]
+    page = look(visit, lived_in.url(begin.search), begin.shows)
+    lead_on(page)
     assert wrong_in_light_and_dark(page) == []
 
 
@@ -163,7 +287,7 @@ def test_what_is_wrong_is_found_deep_inside_a_page(empty: Served, visit: Open) -
     assert {"image-alt", "button-name", "color-contrast", "heading-order", "aria-required-attr"} <= found
 
 
-def test_no_rule_is_left_out(lived_in: tuple[Served, int], visit: Open) -> None:
-    page = look(visit, lived_in[0].url + "?page=settings", "answers")
+def test_no_rule_is_left_out(lived_in: LivedIn, visit: Open) -> None:
+    page = look(visit, lived_in.served.url + "?page=settings", "answers")
     looked = set(rules(page))
     assert {"color-contrast", "label", "landmark-unique", "region", "page-has-heading-one", "empty-heading"} <= looked

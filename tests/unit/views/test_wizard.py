@@ -288,6 +288,7 @@ def test_a_named_user_is_given_with_a_password_that_no_page_holds(home: Home, wi
     assert "Give the password of this login." in shown.form
     shown.type(password="pa55 word")
     assert "pa55" not in shown.form + shown.plan
+    assert 'placeholder="typed, not shown"' in shown.form, "the step may be drawn anew, with an empty field"
     assert "as backup into /media" in shown.plan
     shown.press("save")
     assert home.ops.profiles.get("New one").login == "backup"
