@@ -100,12 +100,14 @@ def _log_warning(row: Any, sizes: Mapping[str, int], last: datetime | None, now:
     if last is not None and now - last < LOG_SILENCE:
         return ()
     since = f"since {last:%Y-%m-%d}" if last else "so far"
+    # Each server of an availability group remembers its own backups only, and any of them may take the log's.
+    where = ", as far as this server of its availability group knows" if row.replica_id else ""
     text = (
-        f"Nobody has backed up its log {since}. In the {row.recovery_model_desc} recovery model the log keeps "
-        f"everything until then; it takes {naturalsize(sizes.get('LOG', 0), binary=True)}. Back up its log regularly, "
-        "or, where a restore to the last backup is enough, change the recovery model to SIMPLE."
+        f"Nobody has backed up its log {since}{where}. In the {row.recovery_model_desc} recovery model the log keeps "
+        f"everything until then; it takes {naturalsize(sizes.get('LOG', 0), binary=True)}. Back up its log regularly"
     )
-    return (text,)
+    otherwise = ", or, where a restore to the last backup is enough, change the recovery model to SIMPLE."
+    return (text + (" on one of the group's servers." if row.replica_id else otherwise),)
 
 
 def _base_warning(base: Any) -> tuple[str, ...]:

@@ -26,9 +26,13 @@ SERVICES = "SELECT s.servicename, s.service_account FROM sys.dm_server_services 
 SERVER_RIGHTS = """
 SELECT IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin,
        IS_SRVROLEMEMBER(N'dbcreator') AS is_dbcreator,
-       HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') AS view_server_state,
+       CASE WHEN 1 IN (HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE'),
+                       HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER PERFORMANCE STATE'))
+            THEN 1 ELSE 0 END AS view_server_state,
        HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION') AS view_any_definition,
-       HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE') AS create_any_database,
+       CASE WHEN 1 IN (HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE'),
+                       HAS_PERMS_BY_NAME(N'master', N'DATABASE', N'CREATE DATABASE'))
+            THEN 1 ELSE 0 END AS create_any_database,
        HAS_PERMS_BY_NAME(N'msdb.dbo.backupset', N'OBJECT', N'SELECT') AS read_history
 """
 

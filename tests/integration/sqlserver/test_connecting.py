@@ -50,6 +50,16 @@ def test_a_probe_lists_what_is_missing_with_what_gives_it(bench: Bench) -> None:
     assert "SELECT on msdb.dbo.backupset" in probe.held_rights
 
 
+def test_the_narrower_rights_are_as_good(bench: Bench) -> None:
+    databases = {"vault": {"db_backupoperator"}, "msdb": {"db_datareader"}, "master": {"CREATE DATABASE"}}
+    grants = {"VIEW SERVER PERFORMANCE STATE"}
+    bench.server.add_login("narrow", password=PASSWORD, grants=grants, databases=databases)
+    engine = bench.engine_as("narrow")
+    missing = [right.right for right in engine.probe().missing_rights]
+    assert missing == ["VIEW ANY DEFINITION", "dbcreator", "sysadmin"]
+    assert engine.backup(bench.request()).backup_set.database == "vault"
+
+
 def test_a_login_with_all_that_is_needed_lacks_comforts_only(bench: Bench) -> None:
     engine = bench.engine_with(roles={"dbcreator"})
     probe = engine.probe()

@@ -97,6 +97,13 @@ def test_a_log_that_nobody_backs_up_is_pointed_out_with_its_size(bench: Bench) -
     assert info(bench).warnings == ()
 
 
+def test_in_an_availability_group_another_server_may_back_up_the_log(bench: Bench) -> None:
+    bench.server.databases["vault"].replica_role = "PRIMARY"
+    (warning,) = info(bench).warnings
+    assert "as far as this server of its availability group knows" in warning
+    assert "SIMPLE" not in warning
+
+
 def test_a_log_backup_of_long_ago_is_none(bench: Bench) -> None:
     bench.full()
     assert not Client(bench.server).ask(f"BACKUP LOG vault TO DISK = N'{bench.path('log.bak')}'").errors

@@ -59,7 +59,8 @@ def perform(context: Context, statement: Inspect) -> Generator[Event]:
     try:
         if context.session.transactions:
             raise refuse(3021)
-        if not (context.account.may("CREATE ANY DATABASE")):
+        account = context.account
+        if not (account.may("CREATE ANY DATABASE") or account.may_in("CREATE DATABASE", "master", "sa")):
             raise refuse(262, "CREATE DATABASE", "master")
         yield from _ANSWERS[statement.what](context, statement)
     except ServerError as error:
