@@ -17,6 +17,8 @@ from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, BackupSet
 
 PROOF = 3014
+UNRECORDED = 3009
+"""The backup is finished, and only msdb could not note it; the drivers may lose the proof that follows this error."""
 NO_COMPRESSION = 1844
 UNCOMPRESSED_EDITION = "Express"
 
@@ -89,7 +91,7 @@ def _write(work: _Work) -> str | None:
         work.note("The server does not compress backups (1844); this one was taken again, not compressed.")
         heard = _execute(work, False)
     work.messages.extend(heard.messages)
-    return None if heard.has(PROOF) else _settled(work, heard)
+    return None if heard.has(PROOF) or heard.has(UNRECORDED) else _settled(work, heard)
 
 
 def _execute(work: _Work, compress: bool) -> Heard:

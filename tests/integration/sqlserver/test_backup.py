@@ -14,9 +14,10 @@ from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, Invali
 from pwsops.rules.model import BackupKind, BackupSet
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
+from tests.standin.events import Said
 from tests.standin.server import others
 from tests.standin.server.client import Client
-from tests.standin.server.messages import os_error, said
+from tests.standin.server.messages import ServerError, os_error, said
 
 WAIT_S = 10
 ENDED = said(3013, "BACKUP DATABASE")
@@ -35,6 +36,19 @@ def test_a_backup_says_what_the_server_said_with_numbers_and_severities(bench: B
         (3262, 10),
     ]
     assert not any(message.is_error for message in messages)
+
+
+def test_a_backup_that_only_the_servers_history_misses_is_proven_by_its_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_msdb(*_: object) -> None:
+        text = "Could not insert a backup or restore history/detail record in the msdb database."
+        raise ServerError(Said(number=3009, text=text, severity=16))
+
+    monkeypatch.setattr(bench.server.history, "remember_backup", full_msdb)
+    result = bench.take()
+    assert bench.engine.read_media(result.backup_set.path) == [result.backup_set]
+    assert any(message.number == 3009 for message in result.messages)
 
 
 def test_a_backup_is_checksummed_compressed_named_and_verified(bench: Bench) -> None:
