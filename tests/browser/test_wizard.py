@@ -55,6 +55,8 @@ def test_a_profile_is_made_while_the_calendar_follows(
 def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Operations, tmp_path: Path) -> None:
     page = visit(f"{served.url}?page=wizard").page
     expect(page.get_by_label("Name of the profile")).to_be_focused()
+    # Nobody waits for a server: its databases are listed when it has answered.
+    expect(page.get_by_label("company-vault.sqlite3")).to_be_visible()
     page.keyboard.type("By keys")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Instance")).to_be_focused()
