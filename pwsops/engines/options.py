@@ -38,6 +38,8 @@ class Option:
         Least and greatest number, both included.
     warnings
         What to beware of, by the value that wants it.
+    asked
+        Whether a form asks for it; the others are for programs that know their key.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Option:
     choices: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[float, float] | None = None
     warnings: Mapping[str | bool, str] = field(default_factory=dict)
+    asked: bool = True
 
 
 def warnings(given: Mapping[str, Any], known: Sequence[Option]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pwsops.engines.base import Capabilities, Instance
@@ -44,6 +44,11 @@ class InstanceDraft:
         return self._offers(str(self.text["engine"]))
 
     @property
+    def asked(self) -> Sequence[Option]:
+        """The options that have a field."""
+        return [option for option in self.able.options if option.asked]
+
+    @property
     def keeps_password(self) -> bool:
         """Whether the login has a password already, which stays unless another is typed."""
         return bool(self.original and self.original.login and self.original.login == self._said("login"))
@@ -74,7 +79,7 @@ class InstanceDraft:
                 found["password"] = "Give the password of this login."
             if self.text["password"] and not self._said("login"):
                 found["login"] = "Say whose password it is, or leave both empty."
-        for option in self.able.options:
+        for option in self.asked:
             if option.kind is OptionKind.NUMBER and _number(option, self._said(OPTION + option.key)) is None:
                 low, high = option.bounds or (float("-inf"), float("inf"))
                 found[OPTION + option.key] = f"Give a number from {low:g} to {high:g}."
@@ -96,7 +101,7 @@ class InstanceDraft:
 
     def _fill_options(self) -> None:
         """Give every option of the chosen engine a field; what was typed for it stays."""
-        for option in self.able.options:
+        for option in self.asked:
             self.text.setdefault(OPTION + option.key, _as_text(option, self._stored(option)))
 
     def _stored(self, option: Option) -> Any:
@@ -106,7 +111,7 @@ class InstanceDraft:
     def _changed_options(self) -> dict[str, Any]:
         """Give the options that differ from what holds now; what is as it was is not told anew."""
         changed = {}
-        for option in self.able.options:
+        for option in self.asked:
             typed = self.text[OPTION + option.key]
             value = typed if isinstance(typed, bool) else _read(option, typed.strip())
             if value != self._stored(option):

@@ -36,6 +36,7 @@ from pwsops.engines.base import (
     Verification,
 )
 from pwsops.engines.sqlite import certificate_files, directory, files, recovery_kit
+from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
@@ -57,7 +58,7 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities(encryption=True, atomic_restore=True)
+    capabilities = Capabilities(encryption=True, atomic_restore=True, options=OPTIONS)
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance

@@ -1,0 +1,34 @@
+"""What an instance of SQLite files may be told: how long it waits, and lets others wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pwsops.engines.options import Option, OptionKind
+from pwsops.engines.sqlite.limits import DEFAULTS
+
+_LONGEST_S = 3600.0
+_MEANINGS = {
+    "busy_s": ("Wait for a lock", "So many seconds somebody else's lock is waited for."),
+    "slice_s": (
+        "Hold writers out",
+        "So many seconds at a time a backup may keep the writers of a rollback-journal database waiting.",
+    ),
+    "current_s": (
+        "Look for a current file",
+        "So many seconds a moment is looked for in which the log is wholly in its file, before a copy is made instead.",
+    ),
+}
+
+OPTIONS: Sequence[Option] = tuple(
+    Option(
+        key=key,
+        title=title,
+        meaning=meaning,
+        kind=OptionKind.NUMBER,
+        default=DEFAULTS[key],
+        bounds=(0.0, _LONGEST_S),
+        asked=False,
+    )
+    for key, (title, meaning) in _MEANINGS.items()
+)
