@@ -52,9 +52,29 @@ function arrived(node) {
   }
 }
 
+function selector({field, action, key}) {
+  if (field === undefined && action === undefined) { return null }
+  const named = field === undefined ? `[data-action="${CSS.escape(action)}"]` : `[data-field="${CSS.escape(field)}"]`
+  return named + (key === undefined ? "" : `[data-key="${CSS.escape(key)}"]`)
+}
+
+// What comes or goes above somebody's place would else make new elements of all that follows, and the focus be lost.
+function makeWay(before, fresh) {
+  const active = before.getRootNode().activeElement
+  const wanted = active && before.contains(active) ? selector(active.dataset) : null
+  if (wanted === null) { return }
+  const stays = [...before.childNodes].findIndex((node) => node.contains(active))
+  const place = fresh.findIndex((node) => node.nodeType === Node.ELEMENT_NODE
+    && same(before.childNodes[stays], node) && (node.matches(wanted) || node.querySelector(wanted) !== null))
+  if (stays < 0 || place < 0) { return }
+  for (let at = stays; at > place; at -= 1) { before.firstChild.remove() }
+  for (let at = stays; at < place; at += 1) { before.insertBefore(document.createTextNode(""), before.firstChild) }
+}
+
 function morph(before, after, held) {
-  const old = [...before.childNodes]
   const fresh = [...after.childNodes]
+  makeWay(before, fresh)
+  const old = [...before.childNodes]
   fresh.forEach((node, index) => {
     const there = old[index]
     if (there === undefined) {

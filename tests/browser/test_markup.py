@@ -1,0 +1,62 @@
+"""What the script under every page does when markup changes around somebody who is in the middle of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pwsops.views import markup
+
+SCRIPT = (Path(markup.__file__).parent / "static" / "markup.js").read_text()
+MOUNT = """
+async ([script, html]) => {
+  const {render} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})))
+  const heard = {}
+  window.model = {html, seen: 0, on: (name, call) => { heard[name] = call }, send_msg: () => {}}
+  window.show = (html) => { window.model.html = html; heard.html() }
+  document.body.replaceChildren(render({model: window.model, view: {model: {}}}))
+}
+"""
+BOXES = (
+    '<div class="options"><div><input type="checkbox" data-field="databases" data-key="a" aria-label="a"></div>'
+    '<div><input type="checkbox" data-field="databases" data-key="b" aria-label="b"></div></div>'
+)
+NOTE = "<p>Asking the server …</p>"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"<fieldset>{BOXES}</fieldset>", f"<fieldset>{NOTE}\n{BOXES}<p>more</p></fieldset>"),
+        (f"<fieldset>{NOTE}\n{BOXES}</fieldset>", f"<fieldset>{BOXES}</fieldset>"),
+        (f"<div>above</div>{BOXES}", f"{NOTE}<div>above</div><div>also</div>{BOXES}"),
+        (BOXES, BOXES),
+    ],
+    ids=["something comes", "something goes", "much comes", "nothing changes"],
+)
+def test_the_focus_stays_whatever_comes_or_goes_above_it(page: Page, before: str, after: str) -> None:
+    page.evaluate(MOUNT, [SCRIPT, before])
+    page.get_by_label("b", exact=True).focus()
+    page.evaluate("show", after)
+    expect(page.get_by_label("b", exact=True)).to_be_focused()
+    assert page.evaluate("document.querySelector('.pw').innerHTML.replaceAll('\\n', '')") == after.replace("\n", "")
+
+
+@pytest.mark.browser
+def test_a_field_that_is_gone_lets_go_of_the_focus(page: Page) -> None:
+    page.evaluate(MOUNT, [SCRIPT, BOXES])
+    page.get_by_label("b", exact=True).focus()
+    page.evaluate("show", NOTE)
+    expect(page.locator(".pw")).to_have_text("Asking the server …")
+    expect(page.get_by_role("checkbox")).to_have_count(0)
