@@ -13,7 +13,7 @@ from pwsops.operations.records import ItemView, RunView
 from pwsops.rules.model import RunStatus
 from tests.clocks import wait_until
 from tests.integration.command_line import PATIENCE_S, CommandLine, environment
-from tests.integration.sqlserver.product.home import Work
+from tests.integration.sqlserver.product.home import ROWS, Work
 from tests.standin.server.faults import Fault
 
 HOLD_AFTER = 20
@@ -144,3 +144,38 @@ def test_a_process_that_is_killed_while_the_server_goes_on_alone_is_settled_when
     helper.join()
     assert item.status is RunStatus.SUCCEEDED, item.error
     work.assert_whole(item)
+
+
+def test_a_restore_that_is_cancelled_says_what_the_database_is_now_and_how_it_comes_back(shaped_work: Work) -> None:
+    work = shaped_work
+    work.profile()
+    item = work.succeeds()
+    assert item.path is not None
+    restores = work.product.ops.restores
+    fault = held(work, "RESTORE DATABASE")
+    begun = restores.begin("srv", work.database, item.path)
+    assert fault.reached.wait(PATIENCE_S)
+    restores.cancel(begun.id)
+    wait_until(lambda: restores.get(begun.id).status.ended, "the restore to end")
+    ended = restores.get(begun.id)
+    assert ended.status is RunStatus.CANCELLED
+    assert (work.on_server.state, work.server.requests) == ("RESTORING", {})
+    assert "waits for a restore" in ended.hint
+    work.product.restore(item.path, work.database)
+    work.assert_holds(ROWS)
+
+
+def test_a_restore_that_is_cancelled_while_it_checks_touches_nothing(shaped_work: Work) -> None:
+    work = shaped_work
+    work.profile()
+    item = work.succeeds()
+    assert item.path is not None
+    work.on_server.write_rows([(3, "newer")])
+    restores = work.product.ops.restores
+    fault = held(work, "RESTORE VERIFYONLY")
+    begun = restores.begin("srv", work.database, item.path)
+    assert fault.reached.wait(PATIENCE_S)
+    restores.cancel(begun.id)
+    wait_until(lambda: restores.get(begun.id).status.ended, "the restore to end")
+    assert restores.get(begun.id).status is RunStatus.CANCELLED
+    work.assert_holds([*ROWS, (3, "newer")])
