@@ -50,11 +50,13 @@ class Account:
         given = self.grants.union(*(SERVER_GRANTS.get(role, set()) for role in self.roles))
         return self.is_sysadmin or permission.upper() in given
 
+    def has_user(self, database: str) -> bool:
+        """Say whether the login has a user of its own in a database."""
+        return database.lower() in {one.lower() for one in self.databases}
+
     def may_enter(self, database: str, owner: str) -> bool:
         """Say whether the login has a user in a database, guests included."""
-        name = database.lower()
-        known = {one.lower() for one in self.databases}
-        return self.is_sysadmin or owner == self.name or name in known or name in GUEST_DATABASES
+        return self.is_sysadmin or owner == self.name or self.has_user(database) or database.lower() in GUEST_DATABASES
 
     def may_in(self, permission: str, database: str, owner: str) -> bool:
         """Say whether the login has a permission in a database."""
@@ -64,7 +66,7 @@ class Account:
         for name, names in self.databases.items():
             if name.lower() == database.lower():
                 given.update(*(DATABASE_ROLES.get(one, {one}) for one in names))
-        return permission.upper() in given
+        return permission.upper() in {one.upper() for one in given}
 
     def may_execute(self, procedure: str) -> bool:
         """Say whether the login may run an extended procedure of the system."""

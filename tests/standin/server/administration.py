@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.standin.events import Done, Event
 from tests.standin.server.certificates import Certificate, CertificateFile, KeyFileContent
@@ -20,10 +20,13 @@ from tests.standin.server.security_statements import (
     KeyFile,
 )
 from tests.standin.server.statements import AlterDatabase, CreateDatabase, DropDatabase, Kill
+from tests.standin.server.token_stream import Text
 from tests.standin.server.values import parse_datetime
 
 CERTIFICATE_YEARS = 1
 CERTIFICATE_BYTES = 900
+LEAST_PASSWORD = 8
+"""Shorter ones do not meet the policy of the operating system."""
 
 
 def alter_database(context: Context, statement: AlterDatabase) -> Generator[Event]:
@@ -113,25 +116,33 @@ def create_master_key(context: Context, statement: CreateMasterKey) -> Generator
 
 def create_certificate(context: Context, statement: CreateCertificate) -> Generator[Event]:
     """Make a certificate, anew or from files that another server may have written."""
-    _require_owner(context)
+    _require_owner(context, "CREATE CERTIFICATE")
     server = context.server
     if statement.certificate in server.certificates:
         raise refuse(15232, statement.certificate)
     if statement.file is not None:
         server.add_certificate(_from_file(context, statement))
+        _own(context, statement.certificate)
     else:
-        if not server.has_master_key:
+        if not server.opens_master_key:
             raise refuse(15581)
-        now = server.clock.now()
         subject = context.text(statement.subject)
-        starts = server.clock.instant(parse_datetime(context.text(statement.starts))) if statement.starts else now
-        expires = (
-            server.clock.instant(parse_datetime(context.text(statement.expires)))
-            if statement.expires
-            else starts + timedelta(days=365 * CERTIFICATE_YEARS)
-        )
+        starts = _utc(context, statement.starts) or server.clock.now()
+        expires = _utc(context, statement.expires) or starts + timedelta(days=365 * CERTIFICATE_YEARS)
         server.make_certificate(statement.certificate, subject=subject, starts_at=starts, expires_at=expires)
+        _own(context, statement.certificate)
     yield Done()
+
+
+def _own(context: Context, certificate: str) -> None:
+    """Let whoever made a certificate control it."""
+    if "master" in context.account.databases:
+        context.account.databases["master"].add(f"CONTROL ON CERTIFICATE::{certificate}")
+
+
+def _utc(context: Context, text: Text | None) -> datetime | None:
+    """Read a date of a certificate, which is in UTC."""
+    return parse_datetime(context.text(text)).replace(tzinfo=UTC) if text else None
 
 
 def _from_file(context: Context, statement: CreateCertificate) -> Certificate:
@@ -143,7 +154,7 @@ def _from_file(context: Context, statement: CreateCertificate) -> Certificate:
     if any(one.thumbprint == public.thumbprint for one in server.certificates.values()):
         raise refuse(15232, statement.certificate)
     if statement.key is not None:
-        if not server.has_master_key:
+        if not server.opens_master_key:
             raise refuse(15581)
         _check_key(context, statement.key, public)
     return Certificate(
@@ -176,8 +187,10 @@ def backup_certificate(context: Context, statement: BackupCertificate) -> Genera
     """Write a certificate into files; an existing file is never overwritten."""
     server = context.server
     certificate = server.certificates.get(statement.certificate)
-    if certificate is None or not context.account.may_in("CONTROL", "master", "sa"):
+    if certificate is None or not context.controls(certificate.name):
         raise refuse(15151, "find", "certificate", statement.certificate)
+    if statement.key is not None and len(context.optional(statement.key.encryption_password) or "") < LEAST_PASSWORD:
+        raise refuse(15118)
     public = CertificateFile(
         subject=certificate.subject,
         thumbprint=certificate.thumbprint,
@@ -186,7 +199,7 @@ def backup_certificate(context: Context, statement: BackupCertificate) -> Genera
     )
     _write(context, context.text(statement.file), public)
     if statement.key is not None:
-        if not certificate.has_private_key:
+        if not certificate.usable:
             raise refuse(33101, certificate.name)
         password = context.optional(statement.key.encryption_password) or ""
         private = KeyFileContent(thumbprint=certificate.thumbprint, password=password)
@@ -210,7 +223,7 @@ def drop_certificate(context: Context, statement: DropCertificate) -> Generator[
     """Remove a certificate that encrypts no database."""
     server = context.server
     certificate = server.certificates.get(statement.certificate)
-    if certificate is None or not context.account.may_in("CONTROL", "master", "sa"):
+    if certificate is None or not context.controls(certificate.name):
         raise refuse(15151, "drop", "certificate", statement.certificate)
     if any(one.tde_thumbprint == certificate.thumbprint for one in server.databases.values()):
         raise refuse(15352)
@@ -229,8 +242,9 @@ def kill(context: Context, statement: Kill) -> Generator[Event]:
     yield Done()
 
 
-def _require_owner(context: Context) -> None:
-    if not context.account.may_in("CONTROL", "master", "sa"):
+def _require_owner(context: Context, permission: str = "CONTROL") -> None:
+    account = context.account
+    if not account.may_in("CONTROL", "master", "sa") and not account.may_in(permission, "master", "sa"):
         raise refuse(15247)
 
 

@@ -65,7 +65,11 @@ def _check_encryption(context: Context, statement: Backup) -> None:
     if statement.encryption is None:
         return
     certificate = context.server.certificates.get(statement.encryption.certificate)
-    if certificate is None:
+    if certificate is None or not context.sees(certificate.name):
         raise refuse(15151, "find", "certificate", statement.encryption.certificate)
-    if not certificate.has_private_key:
+    if not certificate.usable:
         raise refuse(33101, certificate.name)
+    if certificate.expires_at < context.server.clock.now():
+        raise refuse(3096)
+    if not context.server.opens_master_key:
+        raise refuse(15581)

@@ -70,6 +70,19 @@ class Context:
         if not self.account.may_enter(database.name, database.owner):
             raise refuse(916, self.account.name, database.name)
 
+    def sees(self, certificate: str) -> bool:
+        """Whether the login sees a certificate, and so can use it in a backup."""
+        return (
+            self.account.may("VIEW ANY DEFINITION")
+            or self.account.may_in(f"VIEW DEFINITION ON CERTIFICATE::{certificate}", "master", "sa")
+            or self.controls(certificate)
+        )
+
+    def controls(self, certificate: str) -> bool:
+        """Whether the login may save and drop a certificate."""
+        names = ("CONTROL", f"CONTROL ON CERTIFICATE::{certificate}")
+        return any(self.account.may_in(name, "master", "sa") for name in names)
+
     def query(self, database: Database) -> None:
         """Raise what keeps the session from asking a database, which may take backups all the same."""
         self.enter(database)

@@ -62,13 +62,20 @@ def global_variable(context: Context, name: str) -> Value:
     return found[name.upper()]
 
 
+def _user_name(context: Context) -> str:
+    account, current = context.account, context.current
+    if account.is_sysadmin or current.owner == account.name:
+        return "dbo"
+    return account.name if account.has_user(current.name) else "guest"
+
+
 function("SERVERPROPERTY", TEXT)(lambda context, name: server_property(context.server, str(name)))
 function("DATABASEPROPERTYEX", TEXT)(lambda context, name, one: database_property(context.server, str(name), str(one)))
 function("SUSER_SNAME", TEXT)(lambda context, *sid: context.account.name if not sid else "sa")
 function("SUSER_NAME", TEXT)(lambda context: context.account.name)
 function("ORIGINAL_LOGIN", TEXT)(lambda context: context.account.name)
 function("SYSTEM_USER", TEXT)(lambda context: context.account.name)
-function("USER_NAME", TEXT)(lambda context: "dbo" if context.account.is_sysadmin else context.account.name)
+function("USER_NAME", TEXT)(_user_name)
 function("HOST_NAME", TEXT)(lambda context: context.session.login.host)
 function("APP_NAME", TEXT)(lambda context: context.session.login.application)
 function("SYSDATETIME", WHEN)(lambda context: context.server.clock.local(context.server.clock.now()))

@@ -56,7 +56,9 @@ def grant(context: Context, statement: Grant) -> Generator[Event]:
     account = context.server.accounts.get(statement.principal)
     if account is None:
         raise refuse(15151, "find", "login", statement.principal)
-    if statement.permission.startswith(SERVER_PERMISSIONS):
+    if statement.kind == "CERTIFICATE":
+        _grant_on_certificate(context, account, statement)
+    elif statement.permission.startswith(SERVER_PERMISSIONS):
         if context.session.database != "master":
             raise refuse(4621)
         account.grants.add(statement.permission)
@@ -65,6 +67,13 @@ def grant(context: Context, statement: Grant) -> Generator[Event]:
     else:
         _user(context, account).add(statement.permission)
     yield Done()
+
+
+def _grant_on_certificate(context: Context, account: Account, statement: Grant) -> None:
+    name = statement.securable[-1]
+    if context.session.database != "master" or name not in context.server.certificates:
+        raise refuse(15151, "find", "certificate", name)
+    _user(context, account).add(f"{statement.permission} ON CERTIFICATE::{name}")
 
 
 def _user(context: Context, account: Account) -> set[str]:

@@ -132,5 +132,5 @@ def check_certificates(context: Context, stored: StoredSet) -> None:
         certificate = context.server.certificate_of(thumbprint)
         if certificate is None:
             raise refuse(33111, quoted(thumbprint))
-        if not certificate.has_private_key:
+        if not certificate.usable:
             raise refuse(33101, certificate.name)

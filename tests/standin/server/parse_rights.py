@@ -44,6 +44,12 @@ def read_grant(tokens: Tokens) -> Grant:
         if tokens.peek().kind is not Kind.WORD:
             raise tokens.refused()
         words.append(tokens.next().word)
-    securable = tokens.name_parts() if tokens.accept("ON") else ()
+    kind = ""
+    securable: tuple[str, ...] = ()
+    if tokens.accept("ON"):
+        if tokens.accept("CERTIFICATE"):
+            kind = "CERTIFICATE"
+            tokens.expect_operator("::")
+        securable = tokens.name_parts()
     tokens.expect("TO")
-    return Grant(permission=" ".join(words), securable=securable, principal=tokens.name())
+    return Grant(permission=" ".join(words), securable=securable, principal=tokens.name(), kind=kind)

@@ -85,9 +85,13 @@ class ChangeRole:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """`GRANT`; `securable` is empty where the permission is one of the server or the database."""
+    """`GRANT`; `securable` is empty where the permission is one of the server or the database.
+
+    `kind` is what stands before `::`, such as CERTIFICATE.
+    """
 
     permission: str
     securable: tuple[str, ...]
     principal: str
+    kind: str = ""
     title: str = "GRANT"

@@ -87,6 +87,8 @@ class ScriptedServer:
         self.databases: Names[Database] = Names()
         self.certificates: Names[Certificate] = Names()
         self.has_master_key = False
+        self.master_key_is_closed = False
+        """It is not protected by the service master key, so that the server cannot open it by itself."""
         self.compress_by_default = False
         self.checksum_by_default = False
         self.prefers_secondary = False
@@ -245,6 +247,11 @@ class ScriptedServer:
     def next_certificate_id(self) -> int:
         self._last_certificate += 1
         return self._last_certificate
+
+    @property
+    def opens_master_key(self) -> bool:
+        """Whether there is a master key that the server opens by itself."""
+        return self.has_master_key and not self.master_key_is_closed
 
     def certificate_of(self, thumbprint: bytes) -> Certificate | None:
         """Give the certificate with a thumbprint."""

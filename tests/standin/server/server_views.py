@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
@@ -32,6 +33,11 @@ REPLICA = uuid5(NAMESPACE_OID, "availability replica")
 FIRST_MESSAGE_OF_USERS = 50000
 
 
+def in_utc(instant: datetime) -> datetime:
+    """Give an instant as a date without a zone, in UTC."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
 def sid_of(login: str) -> bytes:
     """Give the security identifier of a login; that of `sa` is 1."""
     return b"\x01" if login == "sa" else hashlib.sha256(login.encode()).digest()[:16]
@@ -43,7 +49,8 @@ def sid_of(login: str) -> bytes:
     compatibility_level tinyint, collation_name sysname, user_access tinyint, user_access_desc nvarchar(60),
     is_read_only bit, is_auto_close_on bit, state tinyint, state_desc nvarchar(60), is_in_standby bit,
     is_cleanly_shutdown bit, recovery_model tinyint, recovery_model_desc nvarchar(60), page_verify_option tinyint,
-    page_verify_option_desc nvarchar(60), is_encrypted bit, log_reuse_wait tinyint, log_reuse_wait_desc nvarchar(60),
+    page_verify_option_desc nvarchar(60), is_encrypted bit, is_master_key_encrypted_by_server bit,
+    log_reuse_wait tinyint, log_reuse_wait_desc nvarchar(60),
     is_distributor bit, replica_id uniqueidentifier, group_database_id uniqueidentifier, is_query_store_on bit,
     containment tinyint, containment_desc nvarchar(60), is_accelerated_database_recovery_on bit,
     physical_database_name sysname""",
@@ -64,6 +71,7 @@ def _databases(context: Context, _: Database) -> Iterator[Record]:
             "state_desc": one.state, "is_in_standby": one.standby, "is_cleanly_shutdown": False,
             "recovery_model": MODELS[one.recovery_model], "recovery_model_desc": one.recovery_model,
             "page_verify_option": 2, "page_verify_option_desc": "CHECKSUM",
+            "is_master_key_encrypted_by_server": one.name == "master" and server.opens_master_key,
             "is_encrypted": one.tde_thumbprint is not None, "log_reuse_wait": 2 if waits else 0,
             "log_reuse_wait_desc": "LOG_BACKUP" if waits else "NOTHING", "is_distributor": False,
             "replica_id": REPLICA if one.replica_role else None,
@@ -110,24 +118,24 @@ def _master_files(context: Context, _: Database) -> Iterator[Record]:
     """name sysname, certificate_id int, principal_id int, pvt_key_encryption_type nvarchar(2),
     pvt_key_encryption_type_desc nvarchar(60), is_active_for_begin_dialog bit, issuer_name nvarchar(442),
     cert_serial_number nvarchar(64), subject nvarchar(4000), expiry_date datetime, start_date datetime,
-    thumbprint varbinary(32), attested_by nvarchar(260), pvt_key_last_backup_date datetime, key_length int""",
+    thumbprint varbinary(32), attested_by nvarchar(260), pvt_key_last_backup_date datetime""",
 )
 def _certificates(context: Context, database: Database) -> Iterator[Record]:
-    if database.name != "master" or not context.account.may("VIEW ANY DEFINITION"):
+    if database.name != "master":
         return
     local = context.server.clock.local
     for one in context.server.certificates.values():
+        if not context.sees(one.name):
+            continue
+        letters, words = one.protection
         yield {
             "name": one.name, "certificate_id": one.certificate_id, "principal_id": 1,
-            "pvt_key_encryption_type": "MK" if one.has_private_key else "NA",
-            "pvt_key_encryption_type_desc": (
-                "ENCRYPTED_BY_MASTER_KEY" if one.has_private_key else "NO_PRIVATE_KEY"
-            ),
+            "pvt_key_encryption_type": letters, "pvt_key_encryption_type_desc": words,
             "is_active_for_begin_dialog": True, "issuer_name": one.subject,
             "cert_serial_number": one.thumbprint.hex(" "), "subject": one.subject,
-            "expiry_date": local(one.expires_at), "start_date": local(one.starts_at), "thumbprint": one.thumbprint,
+            # Unlike other dates these are in UTC.
+            "expiry_date": in_utc(one.expires_at), "start_date": in_utc(one.starts_at), "thumbprint": one.thumbprint,
             "pvt_key_last_backup_date": local(one.key_backed_up_at) if one.key_backed_up_at else None,
-            "key_length": 3072,
         }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.clocks import ManualClock
@@ -72,10 +74,33 @@ def test_a_certificate_is_made_saved_and_shown(client: Client, server: ScriptedS
     assert client.done(encrypted).numbers[0] == 33091
 
     save = r"BACKUP CERTIFICATE keeper TO FILE = N'D:\k.cer' WITH PRIVATE KEY (FILE = N'D:\k.pvk', "
-    client.done(save + "ENCRYPTION BY PASSWORD = N'p')")
-    assert client.ask(save + "ENCRYPTION BY PASSWORD = N'p')").errors == [15240]
+    assert client.ask(save + "ENCRYPTION BY PASSWORD = N'short')").errors == [15118]
+    client.done(save + "ENCRYPTION BY PASSWORD = N'long enough')")
+    assert client.ask(save + "ENCRYPTION BY PASSWORD = N'long enough')").errors == [15240]
     assert client.done(shown).values == [(clock.now().replace(tzinfo=None), thumbprint)]
     assert 33091 not in client.done(encrypted).numbers
+
+
+def test_the_dates_of_a_certificate_are_in_utc() -> None:
+    server = ScriptedServer(offset=timedelta(hours=5))
+    server.make_certificate("keeper", starts_at=datetime(2026, 1, 1, tzinfo=UTC))
+    shown = Client(server).done("SELECT start_date FROM master.sys.certificates")
+    assert shown.values == [(datetime(2026, 1, 1),)]
+
+
+def test_a_certificate_encrypts_only_while_the_server_can_use_it(client: Client, server: ScriptedServer) -> None:
+    encrypted = f"{FULL}, FORMAT, ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = keeper)"
+    keeper = server.make_certificate("keeper")
+    keeper.under_password = True
+    assert client.ask(encrypted).errors == [33101, 3013]
+    keeper.under_password = False
+    server.master_key_is_closed = True
+    assert client.ask(encrypted).errors == [15581, 3013]
+    server.master_key_is_closed = False
+    keeper.expires_at = server.clock.now() - timedelta(seconds=1)
+    assert client.ask(encrypted).errors == [3096, 3013]
+    keeper.expires_at = server.clock.now() + timedelta(seconds=1)
+    client.done(encrypted)
 
 
 def test_a_certificate_that_encrypts_a_database_stays(client: Client, server: ScriptedServer, vault: Database) -> None:

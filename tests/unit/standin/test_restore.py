@@ -182,7 +182,7 @@ def test_an_encrypted_set_needs_its_certificate_with_the_private_key(clock: Manu
     here.done(f"{FULL}, ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = keeper)")
     here.done(
         r"BACKUP CERTIFICATE keeper TO FILE = N'D:\k.cer' "
-        r"WITH PRIVATE KEY (FILE = N'D:\k.pvk', ENCRYPTION BY PASSWORD = N'p1')"
+        r"WITH PRIVATE KEY (FILE = N'D:\k.pvk', ENCRYPTION BY PASSWORD = N'long enough')"
     )
     for name in (r"D:\a.bak", r"D:\k.cer", r"D:\k.pvk"):
         file = first.files.get(name)
@@ -193,10 +193,10 @@ def test_an_encrypted_set_needs_its_certificate_with_the_private_key(clock: Manu
     key = r" WITH PRIVATE KEY (FILE = N'D:\k.pvk', DECRYPTION BY PASSWORD = N'{}')" if with_key else ""
     create = r"CREATE CERTIFICATE again FROM FILE = N'D:\k.cer'" + key
     if with_key:
-        assert there.ask(create.format("p1")).errors == [15581]
+        assert there.ask(create.format("long enough")).errors == [15581]
         there.done("CREATE MASTER KEY ENCRYPTION BY PASSWORD = N'm'")
         assert there.ask(create.format("wrong")).errors == [15465]
-        there.done(create.format("p1"))
+        there.done(create.format("long enough"))
         there.done(RESTORE + "RECOVERY")
         assert second.databases["vault"].read_rows() == [(1, "secret")]
     else:

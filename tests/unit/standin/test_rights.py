@@ -89,6 +89,32 @@ def test_who_has_no_rights_is_refused_by_the_right_number(
     assert login(server).ask(batch).errors == numbers
 
 
+def test_who_controls_a_certificate_sees_saves_and_drops_it(server: ScriptedServer, client: Client) -> None:
+    server.make_certificate("keeper")
+    server.make_certificate("other")
+    ops = login(server)
+    names, user = "SELECT name FROM master.sys.certificates", "SELECT USER_NAME() AS name"
+    assert ops.done(user).values == [("guest",)]
+    assert client.ask("GRANT CONTROL ON CERTIFICATE::keeper TO ops").errors == [15151]
+    client.done("CREATE USER ops FOR LOGIN ops; GRANT VIEW DEFINITION ON CERTIFICATE::keeper TO ops")
+    assert (ops.done(user).values, ops.done(names).values) == ([("ops",)], [("keeper",)])
+    save = r"BACKUP CERTIFICATE {} TO FILE = N'D:\k.cer'"
+    assert ops.ask(save.format("keeper")).errors == [15151]
+    client.done("GRANT CONTROL ON CERTIFICATE::[keeper] TO ops")
+    ops.done(save.format("keeper"))
+    ops.done("DROP CERTIFICATE keeper")
+    assert ops.ask(save.format("other")).errors == [15151]
+    assert client.ask("GRANT CONTROL ON CERTIFICATE::nothing TO ops").errors == [15151]
+
+
+def test_who_may_make_certificates_owns_what_it_made(server: ScriptedServer, client: Client) -> None:
+    ops = login(server)
+    server.has_master_key = True
+    client.done("CREATE USER ops FOR LOGIN ops; GRANT CREATE CERTIFICATE TO ops")
+    ops.done("CREATE CERTIFICATE mine WITH SUBJECT = N'c'")
+    ops.done(r"BACKUP CERTIFICATE mine TO FILE = N'D:\k.cer'")
+
+
 def test_some_views_show_less_instead_of_refusing(server: ScriptedServer, client: Client) -> None:
     server.make_certificate("keeper")
     ops = login(server)
