@@ -5,7 +5,7 @@ Instants are aware UTC; `*_at` says so in the name. Sizes are bytes and duration
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -187,6 +187,9 @@ class BackupSet:
         Never a base.
     thumbprint
         Of the certificate whose private key a restore needs; None: it is not encrypted.
+    database_thumbprint
+        Of the certificate that the database in it is encrypted for as a whole (SQL Server: TDE), which a restore
+        needs as well; None: it is not.
     details
         Engine-specific facts worth keeping (LSNs, recovery fork, page size, digest), plain JSON values.
     """
@@ -204,4 +207,10 @@ class BackupSet:
     description: str = ""
     copy_only: bool = False
     thumbprint: str | None = None
+    database_thumbprint: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def thumbprints(self) -> Sequence[str]:
+        """Of all the certificates that a restore needs."""
+        return [each for each in (self.thumbprint, self.database_thumbprint) if each is not None]

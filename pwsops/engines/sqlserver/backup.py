@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pwsops.engines.base import BackupRequest, BackupResult, ProgressCallback
-from pwsops.engines.sqlserver import chain, databases, directory, media, rights, running, settle, targets, tsql, verify
+from pwsops.engines.sqlserver import (
+    certificates,
+    chain,
+    databases,
+    directory,
+    media,
+    rights,
+    running,
+    settle,
+    targets,
+    tsql,
+    verify,
+)
 from pwsops.engines.sqlserver.errors import Scene, cause_of, lost, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
@@ -53,6 +65,8 @@ def take(
         raise _cancelled(request, "nothing was written")
     rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
+    if request.encryption is not None:
+        certificates.require(link, request.encryption.name)
     if request.kind is BackupKind.DIFFERENTIAL:
         chain.require_base(link, request.database, request.base)
     work = _Work(
@@ -66,6 +80,8 @@ def take(
         work.note(work.target.note)
     try:
         taken = _proven(work, _write(work))
+        if info.details["encrypted"]:
+            taken = media.with_database_certificate(link, taken)
     except PwsopsError as error:
         raise _with_what_is_left(work, error) from error
     replaced = _drop_older(work)

@@ -1,7 +1,8 @@
 """What the server's error numbers mean, in words for an administrator who is not a DBA.
 
 Texts are filled with: `{server}`, `{database}`, `{path}`, `{account}` (what SQL Server runs as), `{login}` (who we are
-there), `{system}` (what its operating system said). Numbers and meanings: Microsoft's list of database engine errors.
+there), `{thumbprint}` (of a certificate), `{system}` (what its operating system said). Numbers and meanings:
+Microsoft's list of database engine errors.
 """
 
 from __future__ import annotations
@@ -9,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pwsops.errors import BaseUnusable, Conflict, EngineError, MediaError, NotFound, PwsopsError
+from pwsops.errors import (
+    BaseUnusable,
+    CertificateNeeded,
+    Conflict,
+    EngineError,
+    InvalidInput,
+    MediaError,
+    NotFound,
+    PwsopsError,
+)
 
 WRAPPERS = frozenset({3013, 3041, 3272, 3009, 5069, 3119})
 """They say that something went wrong, not what: the cause is another message."""
@@ -183,6 +193,10 @@ CAUSES: Mapping[int, Cause] = {
         text="an encrypted backup cannot be added to {path}, which holds backups already",
         step="Let the profile write a new file each time.",
     ),
+    3096: Cause(
+        text="the certificate that it is to be encrypted for has expired",
+        step="Make a new one in master, and choose it in the profile; old backups need the old one.",
+    ),
     3101: _busy("somebody is working in {database}", "Ask them to disconnect; then try again."),
     3102: _busy("our own connection is in {database}", "Try again."),
     3104: _IN_A_GROUP,
@@ -322,17 +336,46 @@ CAUSES: Mapping[int, Cause] = {
         text="the directory for the database's files does not exist: {system}",
         step="Check the server's default data and log directories.",
     ),
+    15118: Cause(
+        text="the password does not meet the policy of the server's operating system",
+        step="Choose a longer one, of letters of both cases, digits and other characters.",
+        kind=InvalidInput,
+    ),
     15151: Cause(
         text="the certificate (or its database) does not exist or {login} may not use it",
         step="Check its name with `pwsops certificate list`; CONTROL on the certificate is needed.",
+    ),
+    15208: Cause(
+        text="{path} or its key is not there for {account}, or is no certificate with the key that belongs to it",
+        step="Check both paths on the database server, and that its account may read them.",
+        kind=MediaError,
+    ),
+    15232: Cause(
+        text="the server has this certificate already",
+        step="There is nothing left to do: `pwsops certificate list` shows its name.",
+        kind=Conflict,
+    ),
+    15240: Cause(
+        text="{account} cannot write {path}, or there is a file of that name already",
+        step="Check the directory on the database server and the rights of that account; the server overwrites none.",
     ),
     15247: Cause(
         text="{login} lacks the right for this",
         step="`pwsops instance probe` lists the missing rights with the statements that give them.",
     ),
+    15465: Cause(
+        text="the password of the private key is wrong",
+        step="Give the one that it was saved with; upper and lower case count.",
+        kind=InvalidInput,
+    ),
+    15578: Cause(
+        text="master has a master key already",
+        step="Leave the password for a new one out.",
+        kind=Conflict,
+    ),
     15581: Cause(
-        text="the server has no master key, or it is not open",
-        step="CREATE MASTER KEY in master once; it protects the certificates' private keys.",
+        text="the server has no master key that would protect private keys, or cannot open it",
+        step="Make one in master: CREATE MASTER KEY ENCRYPTION BY PASSWORD = N'a long random text';",
     ),
     17142: _busy("the server is paused", "Continue it in the server's configuration manager."),
     17892: Cause(text="a logon trigger refused {login}", step="Ask whoever keeps that trigger."),
@@ -360,11 +403,17 @@ CAUSES: Mapping[int, Cause] = {
         text="the certificate may not encrypt backups",
         step="Use one that was made in master and has not expired.",
     ),
+    33101: Cause(
+        text="the server has the certificate, but cannot use its private key: {system}",
+        step="Bring the key to it, or put it under the master key; docs/sql-server.md has the statements.",
+        kind=CertificateNeeded,
+    ),
     33111: Cause(
-        text="the server does not have the certificate that the backup, or the database in it, was encrypted with",
-        step="Bring the certificate with its private key to {server} (CREATE CERTIFICATE … FROM FILE); `pwsops "
-        "certificate list` shows what is needed.",
-        kind=MediaError,
+        text="the server does not have the certificate that the backup, or the database in it, is encrypted for "
+        "(thumbprint {thumbprint})",
+        step="Bring its two files to the server, then `pwsops certificate import-server {server} --certificate FILE "
+        "--key FILE --password-stdin`.",
+        kind=CertificateNeeded,
     ),
     33117: Cause(
         text="this edition of SQL Server cannot open a database that is encrypted as a whole (TDE)",

@@ -23,8 +23,11 @@ from pwsops.engines.base import (
     RestoreResult,
     Verification,
 )
+from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import (
     backup,
+    certificate_files,
+    certificates,
     chain,
     databases,
     directory,
@@ -140,3 +143,25 @@ class SqlServerEngine:
     def differential_base(self, database: str) -> str | None:
         """Give the identity of the full that the server would base a differential on."""
         return chain.server_base(self._link, database)
+
+    def certificates(self) -> list[ServerCertificate]:
+        """List the certificates in master, but for the server's own."""
+        return certificates.listed(self._link)
+
+    def require_encryption(self, name: str) -> ServerCertificate:
+        """Give the certificate if backups can be encrypted with it now."""
+        return certificates.require(self._link, name)
+
+    def has_file(self, path: str) -> bool | None:
+        """Say whether the server sees a file; None where it does not tell this login."""
+        return directory.exists(self._link, path)
+
+    def save_certificate(self, name: str, files: CertificateFiles, password: str) -> None:
+        """Write a certificate and its private key into new files of the server."""
+        certificate_files.save(self._link, name, files, password)
+
+    def take_certificate(
+        self, name: str, files: CertificateFiles, password: str, *, master_key_password: str | None = None
+    ) -> ServerCertificate:
+        """Make a certificate in master from such files; with a password for it, first the master key."""
+        return certificate_files.take(self._link, name, files, password, master_key_password=master_key_password)

@@ -31,6 +31,7 @@ _SYSTEM_ERROR = re.compile(r"(?:error '?|failed: |\" |: \")(\d+)\(", re.IGNORECA
 _PLACE = re.compile(r"""(['"])(.+?):?\1(?=\. Operating| failed| \d+\()""", re.DOTALL)
 """The file that the operating system had something against: one stripe of several, or one of the database's."""
 _SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE | re.DOTALL)
+_THUMBPRINT = re.compile(r"0x([0-9A-F]+)", re.IGNORECASE)
 _WRITING = "Backing up"
 _READING = ("Reading", "Verifying", "Restoring")
 
@@ -81,7 +82,8 @@ def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
     if cause is None:
         return _unknown(messages, scene, message)
     place = _PLACE.search(message.text) if system_error([message]) is not None else None
-    words = scene.words | {"system": system} | ({} if place is None else {"path": place[2]})
+    words = scene.words | {"system": system, "thumbprint": _thumbprint(message.text)}
+    words |= {} if place is None else {"path": place[2]}
     return cause.kind(
         f"{scene.operation} on {scene.server} failed: {cause.text.format(**words)}.",
         hint=cause.step.format(**words),
@@ -172,6 +174,11 @@ def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
         kind = MediaError if reading else cause.kind
         return replace(cause, kind=kind), _system_text(message.text[system.start() :])
     return replace(exact, kind=MediaError if reading else exact.kind), ""
+
+
+def _thumbprint(text: str) -> str:
+    match = _THUMBPRINT.search(text)
+    return match[1].upper() if match else "unknown"
 
 
 def _system_text(text: str) -> str:

@@ -109,12 +109,16 @@ class Link:
         except PwsopsError:
             return None
 
-    def run(self, scene: Scene, statement: str) -> list[Message]:
-        """Do a short statement and give what was said; raises the translated error."""
+    def run(self, scene: Scene, statement: str, *, secrets: Sequence[str] = ()) -> list[Message]:
+        """Do a short statement and give what was said, without `secrets`; raises the translated error."""
         said: list[Message] = []
+
+        def hear(message: Message) -> None:
+            said.append(replace(message, text=scrubbed(message.text, secrets)))
+
         with self.connection(scene, timeout_s=QUERY_TIMEOUT_S) as connection:
             cursor = connection.cursor()
-            stream.run(cursor, statement, clock=self.clock, hear=said.append)
+            stream.run(cursor, statement, clock=self.clock, hear=hear)
             cursor.close()
             if any(message.is_error for message in said):
                 raise translate(self.graded(said), scene)
@@ -174,6 +178,14 @@ class _Failed(Exception):
     def __init__(self, message: Message) -> None:
         super().__init__(message.text)
         self.message = message
+
+
+def scrubbed(text: str, secrets: Sequence[str]) -> str:
+    """Give a text without these, as they are and as they are quoted: a server may repeat what it did not understand."""
+    for secret in secrets:
+        for form in (secret.replace("'", "''"), secret):
+            text = text.replace(form, "***") if form else text
+    return text
 
 
 def _is_alive(connection: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -74,6 +75,14 @@ def devices_of(backup_set: BackupSet) -> list[str]:
     return list(stripes) or [backup_set.path]
 
 
+def with_database_certificate(link: Link, backup_set: BackupSet) -> BackupSet:
+    """Add which certificate the database in a set is encrypted for; that stands beside its files, not in the header."""
+    scene = link.scene("Reading the backup file", database=backup_set.database, path=backup_set.path)
+    statement = tsql.file_list(devices_of(backup_set), position=backup_set.position)
+    found = next((row.TDEThumbprint for row in link.query(scene, statement, timeout_s=LONG_S)), None)
+    return replace(backup_set, database_thumbprint=_hex(found))
+
+
 def _zones(link: Link, rows: Sequence[Any]) -> Mapping[str, int]:
     """Give the time zone of each set, in quarter hours: the files themselves have it from SQL Server 2022 on only."""
     if not rows or hasattr(rows[0], "TimeZone"):
@@ -104,6 +113,7 @@ def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mappin
         base_id=_guid(row.DifferentialBaseGUID) if kind is BackupKind.DIFFERENTIAL else None,
         description=row.BackupDescription or "",
         copy_only=bool(row.IsCopyOnly),
+        thumbprint=_hex(row.EncryptorThumbprint),
         details=_details(
             devices,
             name=row.BackupName,
@@ -120,7 +130,6 @@ def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mappin
             is_damaged=bool(row.IsDamaged),
             has_checksums=bool(row.HasBackupChecksums),
             key_algorithm=row.KeyAlgorithm,
-            encryptor_thumbprint=_hex(row.EncryptorThumbprint),
             device_type=row.DeviceType,
         ),
     )
@@ -148,6 +157,7 @@ def _from_history(row: Any, devices: Sequence[str], server: Server) -> BackupSet
         base_id=_guid(row.differential_base_guid) if kind is BackupKind.DIFFERENTIAL else None,
         description=row.description or "",
         copy_only=bool(row.is_copy_only),
+        thumbprint=_hex(row.encryptor_thumbprint),
         details=_details(
             devices,
             name=row.name,
@@ -164,7 +174,6 @@ def _from_history(row: Any, devices: Sequence[str], server: Server) -> BackupSet
             is_damaged=bool(row.is_damaged),
             has_checksums=bool(row.has_backup_checksums),
             key_algorithm=row.key_algorithm,
-            encryptor_thumbprint=_hex(row.encryptor_thumbprint),
             device_type=row.device_type,
         ),
     )

@@ -179,16 +179,24 @@ WHERE b.backup_set_uuid IN ({marks})
 """
 
 CERTIFICATES = """
-SELECT c.name, c.subject, c.start_date, c.expiry_date, c.thumbprint, c.pvt_key_encryption_type_desc,
-       c.pvt_key_last_backup_date
+SELECT c.name, c.subject, c.start_date, c.expiry_date, c.thumbprint, c.pvt_key_encryption_type_desc
 FROM master.sys.certificates AS c
 ORDER BY c.name
 """
 
+MASTER_KEY = """
+SELECT d.is_master_key_encrypted_by_server, k.name AS master_key, USER_NAME() AS user_name
+FROM sys.databases AS d
+LEFT JOIN master.sys.symmetric_keys AS k ON k.name = N'##MS_DatabaseMasterKey##'
+WHERE d.name = N'master'
+"""
+
 ENCRYPTED_DATABASES = """
-SELECT d.name, k.encryptor_thumbprint, k.encryption_state
+SELECT d.name, k.encryptor_thumbprint
 FROM sys.dm_database_encryption_keys AS k
 JOIN sys.databases AS d ON d.database_id = k.database_id
+WHERE k.encryptor_type = N'CERTIFICATE'
+ORDER BY d.name
 """
 
 

@@ -274,20 +274,3 @@ def delete_file(path: str, *, modern: bool) -> str:
     if modern:
         return f"EXEC master.sys.xp_delete_files {literal(path)}"
     return f"EXEC master.dbo.xp_delete_file 0, {literal(path)}"
-
-
-def export_certificate(name: str, *, certificate_file: str, key_file: str, password: str) -> str:
-    """Build the statement that writes a certificate and its private key into files. Secret: it holds the password."""
-    key = f"FILE = {literal(key_file)}, ENCRYPTION BY PASSWORD = {literal(password)}"
-    return f"BACKUP CERTIFICATE {identifier(name)} TO FILE = {literal(certificate_file)} WITH PRIVATE KEY ({key})"
-
-
-def import_certificate(name: str, *, certificate_file: str, key_file: str, password: str) -> str:
-    """Build the statement that makes a certificate from such files. Secret: it holds the password."""
-    key = f"FILE = {literal(key_file)}, DECRYPTION BY PASSWORD = {literal(password)}"
-    return f"CREATE CERTIFICATE {identifier(name)} FROM FILE = {literal(certificate_file)} WITH PRIVATE KEY ({key})"
-
-
-def create_master_key(password: str) -> str:
-    """Build the statement that makes the master key of the current database. Secret: it holds the password."""
-    return f"CREATE MASTER KEY ENCRYPTION BY PASSWORD = {literal(password)}"

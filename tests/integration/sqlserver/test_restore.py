@@ -12,7 +12,7 @@ from pwsops.engines.sqlserver import running
 from pwsops.engines.sqlserver.errors import Scene
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Heard
-from pwsops.errors import Cancelled, EngineError, InvalidInput, MediaError, NotFound
+from pwsops.errors import Cancelled, CertificateNeeded, EngineError, InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlserver.bench import ROWS, Bench, open_bench
 from tests.standin import drivers
@@ -349,9 +349,9 @@ def test_a_moment_to_stop_at_is_given_in_the_servers_time(driver: drivers.Driver
 def test_an_encrypted_set_wants_its_certificate(bench: Bench) -> None:
     bench.server.make_certificate("keeper")
     full = bench.full(encryption=Encryption(name="keeper"))
-    assert full.details["encryptor_thumbprint"]
     kept = bench.server.certificates.pop("keeper")
-    with pytest.raises(MediaError, match="certificate") as locked:
+    assert full.thumbprint == kept.thumbprint.hex().upper()
+    with pytest.raises(CertificateNeeded, match=f"thumbprint {full.thumbprint}") as locked:
         restore(bench, full)
     assert locked.value.number == 33111
     bench.server.add_certificate(kept)

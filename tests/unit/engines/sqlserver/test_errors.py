@@ -36,7 +36,7 @@ def test_every_number_of_the_list_has_a_cause_and_a_next_step() -> None:
         assert cause.text
         assert cause.step
         names = {name for text in (cause.text, cause.step) for _, name, _, _ in string.Formatter().parse(text) if name}
-        assert names <= {*SCENE.words, "system"}
+        assert names <= {*SCENE.words, "system", "thumbprint"}
 
 
 @pytest.mark.parametrize("number", sorted(CAUSES))

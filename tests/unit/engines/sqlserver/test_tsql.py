@@ -4,12 +4,14 @@ from datetime import datetime
 
 import pytest
 
-from pwsops.engines.sqlserver import tsql
+from pwsops.engines.certificates import CertificateFiles
+from pwsops.engines.sqlserver import certificate_tsql, tsql
 from pwsops.errors import InvalidInput
 from tests.unit.engines.sqlserver.parser import parses
 
 STOP = datetime(2026, 3, 1, 12, 30, 5)
 FULL = tsql.backup("vault", [r"D:\Backup\vault.bak"], description="pwsops run 7")
+FILES = CertificateFiles(certificate="/c.cer", key="/c.pvk")
 ODD = "a]b'c\nd \U0001f5c4 "
 
 # Each with a piece of it, and what makes the piece wrong: the parser has to see the difference.
@@ -62,16 +64,21 @@ STATEMENTS = {
     "delete": (tsql.delete_file("/b/v.bak", modern=True), "N'/b", "N/b"),
     "delete before 2019": (tsql.delete_file("/b/v.bak", modern=False), "0, N'", "0 N'"),
     "export a certificate": (
-        tsql.export_certificate("c", certificate_file="/c.cer", key_file="/c.pvk", password="it's"),
+        certificate_tsql.save("c", FILES, "it's"),
         "ENCRYPTION BY",
         "ENCRYPTED BY",
     ),
     "import a certificate": (
-        tsql.import_certificate("c", certificate_file="/c.cer", key_file="/c.pvk", password="it's"),
+        certificate_tsql.take("c", FILES, "it's"),
         "DECRYPTION BY",
         "DECRYPTED BY",
     ),
-    "master key": (tsql.create_master_key("it's"), "BY PASSWORD", "WITH PASSWORD"),
+    "master key": (certificate_tsql.create_master_key("it's"), "BY PASSWORD", "WITH PASSWORD"),
+    "make a certificate": (certificate_tsql.create(ODD, now=STOP), "EXPIRY_DATE =", "EXPIRES ="),
+    "let open a certificate": (certificate_tsql.let_open(ODD), "WITH PRIVATE KEY", "WITH KEY"),
+    "let open the master key": (certificate_tsql.let_open_master_key(), "ADD ENCRYPTION", "ADD"),
+    "let save": (certificate_tsql.let_save(ODD, "a]b", has_user=False), "CERTIFICATE::[", "CERTIFICATE:["),
+    "let take": (certificate_tsql.let_take("a]b", has_user=True), "GRANT CREATE", "GRANT TO CREATE"),
 }
 
 

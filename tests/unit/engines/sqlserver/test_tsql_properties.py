@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pwsops.engines.sqlserver import queries, tsql
+from pwsops.engines.certificates import CertificateFiles
+from pwsops.engines.sqlserver import certificate_tsql, queries, tsql
 from pwsops.errors import InvalidInput
 from tests.standin.server.messages import ServerError
 from tests.standin.server.tokenizer import Kind, Token, tokenize
@@ -112,12 +113,15 @@ def statements(one: Given) -> Iterator[tuple[str, Sequence[str]]]:
     for modern in (False, True):
         device = re.sub(r"[*?]", "_", one.device)
         yield tsql.delete_file(device, modern=modern), (device,)
-    for certificate in (tsql.export_certificate, tsql.import_certificate):
+    files = CertificateFiles(certificate=one.device, key=one.other_device)
+    for certificate in (certificate_tsql.save, certificate_tsql.take):
         yield (
-            certificate(one.certificate, certificate_file=one.device, key_file=one.other_device, password=one.password),
+            certificate(one.certificate, files, one.password),
             (one.certificate, one.device, one.other_device, one.password),
         )
-    yield tsql.create_master_key(one.password), (one.password,)
+    yield certificate_tsql.create_master_key(one.password), (one.password,)
+    yield certificate_tsql.let_save(one.certificate, one.database, has_user=True), (one.certificate, one.database)
+    yield certificate_tsql.let_take(one.database, has_user=False), (one.database,) * 3
     yield queries.contents(one.database), (one.database,) * 3
 
 
