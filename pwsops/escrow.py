@@ -15,6 +15,7 @@ from pwsops.engines.base import CertificateCopy, Encryption, Engine, SavesCertif
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.rules.certificates import file_name
 from pwsops.secrets import Vault
+from pwsops.server_escrow import ServerEscrow
 
 
 class Escrow:
@@ -29,6 +30,7 @@ class Escrow:
     def __init__(self, catalogue: Catalogue, vault: Vault) -> None:
         self._catalogue = catalogue
         self._vault = vault
+        self.of_servers = ServerEscrow(catalogue, vault)
 
     def private_key(self, thumbprint: str) -> bytes | None:
         """Give a certificate's private key (PKCS #8, DER); None where the store does not have it."""
@@ -68,10 +70,11 @@ class Escrow:
         return Encryption(name=row.name, certificate=row.certificate)
 
     def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Callable[[str], None]) -> None:
-        """Put the certificate that a profile encrypts for beside its backups, where the profile asks for that.
+        """Put the certificates that a profile's backups need beside them, where the profile asks for that.
 
         A backup does not fail because this did: `tell` is given the reason, and the certificate counts as not saved.
         """
+        self.of_servers.save(profile, engine, now=now, tell=tell)
         sealed = profile.sealed_certificate_password
         if not profile.fields["save_certificates"] or sealed is None or not isinstance(engine, SavesCertificates):
             return

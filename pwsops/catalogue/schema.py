@@ -238,6 +238,7 @@ backup_sets = Table(
     Column("description", Text, nullable=False),
     Column("copy_only", Boolean, nullable=False),
     Column("thumbprint", Text),
+    Column("database_thumbprint", Text),
     Column("details", JSON, nullable=False),
     Column("profile_id", ForeignKey("profiles.id")),
     Column("run_id", ForeignKey("runs.id")),
@@ -252,6 +253,13 @@ backup_sets = Table(
         "instance",
         "database",
         sqlite_where=text("thumbprint IS NOT NULL AND replaced_at IS NULL"),
+    ),
+    Index(
+        "ix_backup_sets_database_thumbprint",
+        "database_thumbprint",
+        "instance",
+        "database",
+        sqlite_where=text("database_thumbprint IS NOT NULL AND replaced_at IS NULL"),
     ),
 )
 
@@ -269,6 +277,38 @@ certificates = Table(
     # When the pair was last known to lie outside of this home as well.
     Column("saved_at", Instant),
     Column("exported_at", Instant),
+)
+
+# What the servers' own certificates were when somebody last looked: pages ask this, and never wait for a server.
+server_certificates = Table(
+    "server_certificates",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("thumbprint", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("not_after", Instant, nullable=False),
+    Column("has_private_key", Boolean, nullable=False),
+    Column("encrypts", JSON, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    UniqueConstraint("instance", "thumbprint"),
+)
+
+# Where runs saved those, beside their backups, and under which password.
+certificate_copies = Table(
+    "certificate_copies",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("thumbprint", Text, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("certificate_file", Text, nullable=False),
+    Column("key_file", Text, nullable=False),
+    Column("sealed_password", Text, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    UniqueConstraint("instance", "thumbprint", "directory"),
 )
 
 restores = Table(

@@ -17,7 +17,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from pwsops.errors import PwsopsError
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0005"
+HEAD = "0006"
 BUSY_TIMEOUT_S = 15.0
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

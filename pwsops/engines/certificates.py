@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from pwsops.engines.base import Engine
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerCertificate:
@@ -42,7 +44,7 @@ class CertificateFiles:
 
 
 @runtime_checkable
-class KeepsCertificates(Protocol):
+class KeepsCertificates(Engine, Protocol):
     """An engine whose server keeps the certificates that it encrypts with. Passwords never show in what it raises."""
 
     def certificates(self) -> list[ServerCertificate]:

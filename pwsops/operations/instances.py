@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pwsops.catalogue import instances, profiles
+from pwsops.catalogue import instances, profiles, server_certificates
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.engines import registry
 from pwsops.engines.base import Capabilities, Instance, Probe
@@ -141,6 +141,7 @@ class Instances:
                     hint="Delete those profiles first; their history and backups stay.",
                 )
             instances.remove(connection, name)
+            server_certificates.forget(connection, name)
             self._context.note(connection, "remove instance", name)
 
     def probe(self, name: str) -> Probe:

@@ -77,7 +77,7 @@ class Profiles:
         core = self._context.core
         sealed = self._sealed(profile, before=None, password=password)
         self._check_databases(profile, sealed, already=())
-        settle_encryption(core, profile, None)
+        settle_encryption(core, profile, None, sealed_password=sealed)
         sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
@@ -117,7 +117,7 @@ class Profiles:
         same_instance = profile.instance == before.fields["instance"]
         sealed = self._sealed(profile, before=before, password=password)
         self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
-        settle_encryption(self._context.core, profile, before.fields if same_instance else None)
+        settle_encryption(self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed)
         protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)

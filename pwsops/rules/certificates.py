@@ -95,5 +95,10 @@ def why_not_encrypt(certificate: Certificate, now: datetime) -> Sequence[str]:
 
 def file_name(name: str, thumbprint: str) -> str:
     """Give the name of a certificate's own `.pfx`: readable, taken by every file system, and no other's."""
+    return f"{file_stem(name, thumbprint)}.pfx"
+
+
+def file_stem(name: str, thumbprint: str) -> str:
+    """Give the same without an ending."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:60]
-    return f"{plain or 'certificate'}_{thumbprint}.pfx"
+    return f"{plain or 'certificate'}_{thumbprint}"

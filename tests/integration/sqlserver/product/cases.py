@@ -616,8 +616,8 @@ RESTORES: dict[str, Case] = {
     "33111 certificate": Case(
         number=33111,
         happens=_verifying(said(33111, "0xAB")),
-        error="does not have the certificate",
-        hint="CREATE CERTIFICATE",
+        error="does not have the certificate that the backup, or the database in it, is encrypted for (thumbprint AB)",
+        hint="pwsops certificate import-server srv",
     ),
     "4319 interrupted before": Case(
         number=4319,

@@ -85,11 +85,12 @@ class Work:
         """Of the backup that a test is about."""
         self.moved: File | None = None
 
-    def profile(self, name: str = "", **fields: Any) -> None:
+    def profile(self, name: str = "", *, certificate_password: str | None = None, **fields: Any) -> None:
         """Make a profile that waits for being started by hand."""
         known = {"instance": "srv", "directory": self.directory, "databases": [self.database], "renew_full": "never"}
         known |= {"every": 1, "unit": "d", "timezone": "UTC", "start": datetime(2099, 1, 1), "incremental": False}
-        self.product.ops.profiles.create(BackupProfile(name=name or self.name, **(known | fields)))
+        profile = BackupProfile(name=name or self.name, **(known | fields))
+        self.product.ops.profiles.create(profile, certificate_password=certificate_password)
 
     def edit(self, name: str = "", **changes: Any) -> None:
         """Change the profile."""

@@ -1,0 +1,48 @@
+"""The certificates of servers, as they were when somebody last looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+
+from pwsops.catalogue.schema import server_certificates
+from pwsops.engines.certificates import ServerCertificate
+
+_FIELDS = tuple(ServerCertificate.__dataclass_fields__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A certificate of an instance, and when it was seen there."""
+
+    instance: str
+    certificate: ServerCertificate
+    seen_at: datetime
+
+
+def remember(connection: Connection, instance: str, found: Sequence[ServerCertificate], *, now: datetime) -> None:
+    """Replace what was seen on an instance before."""
+    forget(connection, instance)
+    if found:
+        rows = [vars(one) | {"encrypts": list(one.encrypts), "instance": instance, "seen_at": now} for one in found]
+        connection.execute(insert(server_certificates), rows)
+
+
+def forget(connection: Connection, instance: str) -> None:
+    """Forget what was seen on an instance."""
+    connection.execute(delete(server_certificates).where(server_certificates.c.instance == instance))
+
+
+def every(connection: Connection) -> list[Seen]:
+    """Give all that were seen, by instance and name."""
+    order = (server_certificates.c.instance, server_certificates.c.name)
+    rows = connection.execute(select(server_certificates).order_by(*order)).mappings()
+    return [_seen(row) for row in rows]
+
+
+def _seen(row: RowMapping) -> Seen:
+    certificate = ServerCertificate(**{key: row[key] for key in _FIELDS})
+    return Seen(instance=row["instance"], certificate=certificate, seen_at=row["seen_at"])
