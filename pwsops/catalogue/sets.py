@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import BackupKind, BackupSet
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
-_ENCRYPTED = (backup_sets.c.thumbprint.is_not(None), backup_sets.c.replaced_at.is_(None))
+_NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
+"""Where a set says which certificates a restore of it needs."""
 
 
 def add(
@@ -86,21 +88,37 @@ class EncryptedSet(NamedTuple):
 
 
 def encrypted(connection: Connection) -> list[EncryptedSet]:
-    """Give the encrypted sets that were not replaced."""
-    columns = [backup_sets.c[key] for key in EncryptedSet._fields]
-    return [EncryptedSet(*row) for row in connection.execute(select(*columns).where(*_ENCRYPTED))]
+    """Give the sets that were not replaced and need a certificate; one that needs two is given twice."""
+    found = union_all(*(select(*_place(column), backup_sets.c.path).where(*_needs(column)) for column in _NEEDED))
+    return [EncryptedSet(*row) for row in connection.execute(found)]
 
 
 def count_encrypted(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """Give for each certificate, instance and database how many encrypted sets were not replaced. Quick."""
-    key = (backup_sets.c.thumbprint, backup_sets.c.instance, backup_sets.c.database)
-    found = connection.execute(select(*key, func.count()).where(*_ENCRYPTED).group_by(*key).order_by(*key))
-    return [(thumbprint, instance, database, count) for thumbprint, instance, database, count in found]
+    """Give for each certificate, instance and database how many sets that were not replaced need it. Quick."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for column in _NEEDED:
+        key = _place(column)
+        for *where, count in connection.execute(select(*key, func.count()).where(*_needs(column)).group_by(*key)):
+            thumbprint, instance, database = where
+            counted[thumbprint, instance, database] += count
+    return [(*key, count) for key, count in sorted(counted.items())]
+
+
+def _place(column: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
+    return (column.label("thumbprint"), backup_sets.c.instance, backup_sets.c.database)
+
+
+def _needs(column: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+    return (column.is_not(None), backup_sets.c.replaced_at.is_(None))
 
 
 def certificate_subject(connection: Connection, thumbprint: str) -> str:
     """Give a certificate's subject as one of the sets that need it says it; empty where none does."""
-    statement = select(backup_sets.c.details).where(*_ENCRYPTED, backup_sets.c.thumbprint == thumbprint).limit(1)
+    statement = (
+        select(backup_sets.c.details)
+        .where(*_needs(backup_sets.c.thumbprint), backup_sets.c.thumbprint == thumbprint)
+        .limit(1)
+    )
     details = connection.execute(statement).scalar()
     return str((details or {}).get("certificate", ""))
 

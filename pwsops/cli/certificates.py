@@ -28,13 +28,22 @@ FILE_LIMIT = 4 << 20
 @app.command("list")
 def list_(
     context: typer.Context,
-    required: Annotated[bool, typer.Option("--required", help="Only those that a profile or a backup needs.")] = False,
+    required: Annotated[
+        bool, typer.Option("--required", help="Only those that a profile, a database or a backup needs.")
+    ] = False,
+    instance: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only those of this server.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the certificates, and those that are needed and not here."""
+    """List the certificates of the store and of servers, and those that are needed and nowhere."""
     with opened(context) as operations:
-        views = operations.certificates.list(required=required)
+        unheard = [error for error in operations.certificates.look(instance).values() if error is not None]
+        views = operations.certificates.list(required=required, instance=instance)
     from pwsops.cli import records, words
+
+    for error in unheard:
+        note(f"{error.message} What follows is how it was when it last answered. {error.hint}")
 
     if as_json:
         emit(map(records.certificate, views))
@@ -42,18 +51,19 @@ def list_(
     rows = (
         (
             one.name or words.NOTHING,
+            one.instance or ("store" if one.held else words.NOTHING),
             one.thumbprint,
             one.subject,
             one.purpose.value if one.purpose else words.NOTHING,
             one.facts.key if one.facts else words.NOTHING,
-            f"{one.facts.not_after:%Y-%m-%d}" if one.facts else words.NOTHING,
+            f"{one.not_after:%Y-%m-%d}" if one.not_after else words.NOTHING,
             one.needed_by or words.NOTHING,
             words.certificate(one),
         )
         for one in views
     )
     table(
-        ("Name", "Thumbprint", "Subject", "Purpose", "Key", "Expires", "Needed by", "State"),
+        ("Name", "Where", "Thumbprint", "Subject", "Purpose", "Key", "Expires", "Needed by", "State"),
         rows,
         wraps=("Name", "Subject", "Needed by", "State"),
         empty="No certificate is needed."
@@ -81,6 +91,46 @@ def import_(
     for view in views:
         say(f"Imported {view.name}: {view.subject}, thumbprint {view.thumbprint}.")
         _warn(view)
+
+
+@app.command("import-server")
+def import_server(
+    context: typer.Context,
+    instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="The server to bring it to.", show_default=False)],
+    certificate: Annotated[
+        str, typer.Option(metavar="FILE", help="The certificate (.cer): a path on that server.", show_default=False)
+    ],
+    key: Annotated[
+        str, typer.Option(metavar="FILE", help="Its private key (.pvk): a path on that server.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What to call it there; default: the name in that of the file.")
+    ] = "",
+    create_master_key: Annotated[
+        bool,
+        typer.Option(
+            "--create-master-key",
+            help="Make a master key in master first, which protects private keys; its password is asked for, or is "
+            "the second line of standard input.",
+        ),
+    ] = False,
+    password_stdin: FromStdin = False,
+) -> None:
+    """Make a certificate on a server from two files, as a run saved them. Restores that need it work then."""
+    password = file_password(f"Password of {key}", from_stdin=password_stdin)
+    master = None
+    if create_master_key:
+        master = file_password("Password of the new master key", from_stdin=password_stdin, confirm=True)
+    with opened(context) as operations:
+        view = operations.certificates.import_to_server(
+            instance,
+            certificate_file=certificate,
+            key_file=key,
+            password=password,
+            name=name,
+            master_key_password=master,
+        )
+    say(f"Imported {view.name} to {instance}: {view.subject}, thumbprint {view.thumbprint}.")
 
 
 @app.command()

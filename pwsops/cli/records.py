@@ -17,6 +17,7 @@ from pwsops.operations.records import (
     ItemView,
     ProfileView,
     RunView,
+    ServerCertificateView,
     ServiceView,
 )
 from pwsops.rules.model import BackupSet, Occurrence
@@ -144,8 +145,8 @@ def certificate(view: CertificateView) -> Record:
         "key_type": facts.key_type if facts else None,
         "key_bits": facts.key_bits if facts else None,
         "signature_hash": facts.signature_hash if facts else None,
-        "not_before": iso(facts.not_before) if facts else None,
-        "not_after": iso(facts.not_after) if facts else None,
+        "not_before": iso(view.not_before),
+        "not_after": iso(view.not_after),
         "near_expiry": view.near_expiry,
         "may_encrypt": view.may_encrypt,
         "doubts": list(view.doubts),
@@ -154,6 +155,21 @@ def certificate(view: CertificateView) -> Record:
         "added_at": iso(view.added_at),
         "saved_at": iso(view.saved_at),
         "exported_at": iso(view.exported_at),
+        "escrowed": view.escrowed,
+        "instance": view.instance or None,
+        **_on_server(view),
+    }
+
+
+def _on_server(view: CertificateView) -> Record:
+    """One that a server keeps has these as well; all null for others."""
+    one = view if isinstance(view, ServerCertificateView) else None
+    return {
+        "has_private_key": one.has_private_key if one else None,
+        "encrypts_backups": one.encrypts_backups if one else None,
+        "in_store": one.in_store if one else None,
+        "files": list(one.files) if one else None,
+        "seen_at": iso(one.seen_at) if one else None,
     }
 
 

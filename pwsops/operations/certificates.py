@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from pwsops.catalogue import Connection, certificates, sets
+from pwsops.catalogue import Connection, certificates
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.certificates import archive, creation, reading
-from pwsops.certificates.pair import Pair, common_name, facts_of_der, pair_from_der
-from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.certificates.pair import Pair, common_name, pair_from_der
+from pwsops.engines.certificates import CertificateFiles
+from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.operations import server_certificates as servers
 from pwsops.operations.access import Context, Role
-from pwsops.operations.certificate_needs import Holds, Need, Shelves, needs, recorded_needs
+from pwsops.operations.certificate_needs import Holds, Shelves, needs, recorded_needs
+from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
-from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Purpose
 
 Views = list[CertificateView]
@@ -28,15 +30,73 @@ class Certificates:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, *, required: bool = False) -> Views:
-        """Give the certificates by name, with what needs each of them, then those that are needed and not here.
+    def list(self, *, required: bool = False, instance: str | None = None) -> Views:
+        """Give the certificates of the store by name, those of servers, then those that are needed and nowhere.
+
+        Servers are not asked which they have: that is as it was when `look`, or a run, last did.
 
         Parameters
         ----------
         required
-            Only those that a profile or a backup needs.
+            Only those that a profile, a database or a backup needs.
+        instance
+            Only those that this one keeps, or should.
         """
-        return [view for view in self._views(Shelves(self._context.core)) if view.needed_by or not required]
+        views = self._views(Shelves(self._context.core))
+        wanted = [view for view in views if view.needed_by or not required]
+        return wanted if instance is None else [view for view in wanted if view.instance == instance]
+
+    def look(
+        self, instance: str | None = None, *, limit_s: float = servers.LOOK_LIMIT_S
+    ) -> Mapping[str, PwsopsError | None]:
+        """Ask the servers that keep certificates themselves which they have, and remember it for `list`.
+
+        Parameters
+        ----------
+        instance
+            Only this one; None asks all.
+        limit_s
+            How long to wait, for all together.
+
+        Returns
+        -------
+        Mapping
+            By instance: the error of one that did not answer, None for one that did.
+        """
+        return servers.look(self._context.core, instance, limit_s=limit_s)
+
+    def import_to_server(
+        self,
+        instance: str,
+        *,
+        certificate_file: str,
+        key_file: str,
+        password: str,
+        name: str = "",
+        master_key_password: str | None = None,
+    ) -> CertificateView:
+        """Make a certificate on a server from two of its files, as a run saved them there or on another server.
+
+        Parameters
+        ----------
+        certificate_file, key_file
+            Paths on the server.
+        password
+            What the key is protected by.
+        name
+            What to call it; empty takes the one in the name of the file.
+        master_key_password
+            Make a master key first, with this password. None makes none: without one the server refuses.
+
+        Raises `InvalidInput` for a wrong password, `Conflict` where the server has it, or the name, already.
+        """
+        self._context.allow(Role.ADMIN, "import a certificate")
+        files = CertificateFiles(certificate=certificate_file, key=key_file)
+        taken = servers.take(
+            self._context, instance, files, password, name=name, master_key_password=master_key_password
+        )
+        found = self.list(instance=instance)
+        return next(view for view in found if view.thumbprint == taken.thumbprint and view.name)
 
     def attention(self) -> Views:
         """Give those needed ones that somebody should see to: not here, about to expire, or saved nowhere else.
@@ -144,8 +204,8 @@ class Certificates:
             needs(connection, holds)  # looks at every directory before the catalogue is locked; it looks once only
         with core.catalogue.write() as connection:
             row = find_certificate(connection, name)
-            need = needs(connection, holds).get(row.thumbprint)
-            if need is not None:
+            need = needs(connection, holds).anywhere(row.thumbprint)
+            if need.told():
                 raise Refused(
                     f"The certificate {row.name!r} cannot be removed: it is needed by {need.told()}.",
                     hint="Without its key those backups could never be read again. Export it if you want it elsewhere "
@@ -194,33 +254,10 @@ class Certificates:
         return pair_from_der(row.certificate, key, name=row.name)
 
     def _views(self, holds: Holds | None = None) -> Views:
-        with self._context.core.catalogue.read() as connection:
-            rows = certificates.every(connection)
+        core = self._context.core
+        with core.catalogue.read() as connection:
             needed = recorded_needs(connection) if holds is None else needs(connection, holds)
-            views = [self._view(row, needed.pop(row.thumbprint, Need())) for row in rows]
-            return views + [_missing(connection, thumbprint, need) for thumbprint, need in sorted(needed.items())]
-
-    def _view(self, row: CertificateRow, need: Need) -> CertificateView:
-        facts, now = facts_of_der(row.certificate), self._context.core.clock.now()
-        return CertificateView(
-            name=row.name,
-            thumbprint=row.thumbprint,
-            subject=facts.subject,
-            purpose=row.purpose,
-            facts=facts,
-            doubts=rules.doubts(facts, now),
-            near_expiry=rules.is_near_expiry(facts, now),
-            may_encrypt=not rules.why_not_encrypt(facts, now),
-            needed_by=need.told(),
-            added_at=row.added_at,
-            saved_at=row.saved_at,
-            exported_at=row.exported_at,
-        )
-
-
-def _missing(connection: Connection, thumbprint: str, need: Need) -> CertificateView:
-    subject = sets.certificate_subject(connection, thumbprint)
-    return CertificateView(name="", thumbprint=thumbprint, subject=subject, needed_by=need.told())
+            return certificate_views(connection, needed, now=core.clock.now(), holds=holds)
 
 
 def _already(known: Collection[CertificateRow]) -> Conflict:

@@ -157,22 +157,35 @@ class Shelf:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._files: dict[str, set[str] | None] = {}
+        self._silent = False
 
     def holds(self, backup_set: BackupSet) -> bool:
         """Say whether a set's file is there, as far as anybody can tell."""
         return self.has(backup_set.path)
 
     def has(self, path: str) -> bool:
-        """Say whether a file is there, as far as anybody can tell. Each directory is listed once."""
-        directory, _ = self._engine.split(path)
-        if directory not in self._files:
-            self._files[directory] = self._listed(directory)
-        files = self._files[directory]
+        """Say whether a file is there, as far as anybody can tell.
+
+        Each directory is listed once, and of a server that does not answer none after the first.
+        """
+        files = None if self._silent else self._beside(path)
         return files is None or path in files
+
+    def _beside(self, path: str) -> set[str] | None:
+        try:
+            directory, _ = self._engine.split(path)
+            if directory not in self._files:
+                self._files[directory] = self._listed(directory)
+            return self._files[directory]
+        except PwsopsError:
+            self._silent = True
+            return None
 
     def _listed(self, directory: str) -> set[str] | None:
         try:
             return {entry.path for entry in self._engine.browse(directory)}
-        except PwsopsError:
+        except PwsopsError as error:
+            if error.transient:
+                raise
             missing = self._engine.check_directory(directory).status is DirectoryStatus.MISSING
             return set() if missing else None

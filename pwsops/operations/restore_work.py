@@ -13,6 +13,7 @@ from pwsops.catalogue import Catalogue, RowMapping, audit, outcomes, restores
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, PwsopsError
+from pwsops.operations.saved_copies import say_where
 from pwsops.presence import Presence
 from pwsops.rules.model import Message, RunStatus
 
@@ -159,6 +160,8 @@ class RestoreWork:
             job.result = job.engine.restore(job.request, self._report(job), job.cancel)
         except PwsopsError as error:
             job.error = error
+            with suppress(PwsopsError):  # a restore that failed is told all the same
+                say_where(self._catalogue, error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is written down and said
             _log.exception("a restore failed unexpectedly", restore_id=job.id, database=job.request.database)
             job.error = error

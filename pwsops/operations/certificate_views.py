@@ -1,0 +1,113 @@
+"""From what the catalogue knows of certificates to the records that are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from pwsops.catalogue import Connection, certificate_copies, certificates, server_certificates, sets
+from pwsops.catalogue.certificate_copies import CopyRow
+from pwsops.catalogue.certificates import CertificateRow
+from pwsops.catalogue.server_certificates import Seen
+from pwsops.certificates.pair import facts_of_der
+from pwsops.operations.certificate_needs import Holds, Need, Needs
+from pwsops.operations.records import CertificateView, ServerCertificateView
+from pwsops.rules import certificates as rules
+from pwsops.rules.certificates import Purpose
+
+
+def certificate_views(
+    connection: Connection, needed: Needs, *, now: datetime, holds: Holds | None
+) -> list[CertificateView]:
+    """Give those of the store, those that servers have, and those that are needed and nowhere.
+
+    `holds` looks whether the files of copies are still there; None takes the catalogue's word.
+    """
+    rows = certificates.every(connection)
+    held = {row.thumbprint for row in rows}
+    return [
+        *(_in_store(row, needed.anywhere(row.thumbprint), now) for row in rows),
+        *_on_servers(connection, needed, held, now=now, holds=holds),
+        *_missing(connection, needed, held),
+    ]
+
+
+def _in_store(row: CertificateRow, need: Need, now: datetime) -> CertificateView:
+    facts = facts_of_der(row.certificate)
+    return CertificateView(
+        name=row.name,
+        thumbprint=row.thumbprint,
+        subject=facts.subject,
+        purpose=row.purpose,
+        facts=facts,
+        doubts=rules.doubts(facts, now),
+        near_expiry=rules.is_near_expiry(facts, now),
+        may_encrypt=not rules.why_not_encrypt(facts, now),
+        needed_by=need.told(),
+        added_at=row.added_at,
+        saved_at=row.saved_at,
+        exported_at=row.exported_at,
+    )
+
+
+def _on_servers(
+    connection: Connection, needed: Needs, held: Collection[str], *, now: datetime, holds: Holds | None
+) -> Iterator[ServerCertificateView]:
+    """Give what was seen on servers; `held` are the thumbprints in our store, `holds` looks for files."""
+    copies = [copy for copy in certificate_copies.every(connection) if holds is None or _is_there(copy, holds)]
+    for seen in server_certificates.every(connection):
+        thumbprint = seen.certificate.thumbprint
+        # A copy serves wherever it lies: the same certificate may be on several servers.
+        own = [copy for copy in copies if copy.thumbprint == thumbprint]
+        yield _on_server(seen, own, needed, now=now, in_store=thumbprint in held)
+
+
+def _is_there(copy: CopyRow, holds: Holds) -> bool:
+    return holds(copy.instance, copy.certificate_file) and holds(copy.instance, copy.key_file)
+
+
+def _on_server(
+    seen: Seen, copies: list[CopyRow], needed: Needs, *, now: datetime, in_store: bool
+) -> ServerCertificateView:
+    one = seen.certificate
+    need = needed.of(seen.instance, one.thumbprint)
+    return ServerCertificateView(
+        name=one.name,
+        thumbprint=one.thumbprint,
+        subject=one.subject,
+        needed_by=need.told(),
+        instance=seen.instance,
+        purpose=Purpose.DATABASE,
+        doubts=(f"expired on {one.not_after:%Y-%m-%d}",) if now > one.not_after else (),
+        near_expiry=now > one.not_after - rules.NEAR_EXPIRY,
+        saved_at=copies[0].saved_at if copies else None,
+        begins_at=one.not_before,
+        expires_at=one.not_after,
+        has_private_key=one.has_private_key,
+        encrypts_backups=bool(need.profiles),
+        in_store=in_store,
+        files=tuple(path for copy in copies for path in (copy.certificate_file, copy.key_file)),
+        seen_at=seen.seen_at,
+    )
+
+
+def _missing(connection: Connection, needed: Needs, held: Collection[str]) -> list[CertificateView]:
+    """Give those that are needed and nowhere: on a server that keeps its own, on that server; else in the store."""
+    seen = server_certificates.every(connection)
+    there = {(one.instance, one.certificate.thumbprint) for one in seen}
+    keepers = {one.instance for one in seen}
+    found: dict[tuple[str, str], Need] = {}
+    for instance, thumbprint in needed:
+        if thumbprint not in held and (instance, thumbprint) not in there:
+            place = instance if instance in keepers else ""
+            found.setdefault((place, thumbprint), Need()).add(needed.of(instance, thumbprint))
+    return [
+        CertificateView(
+            name="",
+            thumbprint=thumbprint,
+            subject=sets.certificate_subject(connection, thumbprint),
+            needed_by=need.told(),
+            instance=instance,
+        )
+        for (instance, thumbprint), need in sorted(found.items(), key=lambda item: item[0])
+    ]

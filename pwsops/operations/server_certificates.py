@@ -1,0 +1,66 @@
+"""The certificates that servers keep themselves: seen, and brought to a server that lacks one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pwsops.catalogue import instances
+from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
+from pwsops.errors import InvalidInput, PwsopsError
+from pwsops.operations.access import Context, Core
+from pwsops.operations.fan_out import ask_all
+
+LOOK_LIMIT_S = 20.0
+_SAVED = re.compile(r"(?P<name>.+)_[0-9A-F]{40}(?:_\d{8}T\d{6}Z_[0-9a-f]{8})?$")
+_ENDING = re.compile(r"\.\w{1,4}$")
+
+
+def look(core: Core, instance: str | None, *, limit_s: float) -> Mapping[str, PwsopsError | None]:
+    """Ask the servers that keep certificates, all at once, and remember what they have."""
+    with core.catalogue.read() as connection:
+        names = [row.name for row in instances.every(connection)] if instance is None else [instance]
+    asks: dict[str, Callable[[], None]] = {name: partial(_look, core, name) for name in names}
+    return ask_all(asks, limit_s=limit_s, clock=core.clock)
+
+
+def _look(core: Core, name: str) -> None:
+    engine = core.engine(name)
+    if isinstance(engine, KeepsCertificates):
+        core.escrow.of_servers.look(name, engine, now=core.clock.now())
+
+
+def take(
+    context: Context,
+    instance: str,
+    files: CertificateFiles,
+    password: str,
+    *,
+    name: str,
+    master_key_password: str | None,
+) -> ServerCertificate:
+    """Make a certificate on a server from two of its files, and note that."""
+    core = context.core
+    engine = core.engine(instance)
+    if not isinstance(engine, KeepsCertificates):
+        raise InvalidInput(
+            f"{instance} does not keep certificates itself: the store of this home has them.",
+            hint="`pwsops certificate import` takes them in.",
+        )
+    name = name or name_in(engine.split(files.certificate)[1])
+    taken = engine.take_certificate(name, files, password, master_key_password=master_key_password)
+    core.escrow.of_servers.look(instance, engine, now=core.clock.now())
+    with core.catalogue.write() as connection:
+        detail = f"thumbprint {taken.thumbprint}, from {files.certificate}"
+        if master_key_password is not None:
+            detail += "; made a master key"
+        context.note(connection, "import certificate to server", f"{instance}/{taken.name}", detail)
+    return taken
+
+
+def name_in(file: str) -> str:
+    """Give the name of a certificate that the name of its file has, where a run gave it."""
+    stem = _ENDING.sub("", file)
+    saved = _SAVED.fullmatch(stem)
+    return saved["name"] if saved else stem
