@@ -54,6 +54,14 @@ def test_the_focus_stays_whatever_comes_or_goes_above_it(page: Page, before: str
 
 
 @pytest.mark.browser
+def test_what_stands_in_a_focused_button_changes_with_it(page: Page) -> None:
+    page.evaluate(MOUNT, [SCRIPT, '<button data-action="go">Stop <i>now</i></button>'])
+    page.get_by_role("button").focus()
+    page.evaluate("show", '<button data-action="go"><b>Start</b> now</button>')
+    expect(page.get_by_role("button", name="Start now")).to_be_focused()
+
+
+@pytest.mark.browser
 def test_a_field_that_is_gone_lets_go_of_the_focus(page: Page) -> None:
     page.evaluate(MOUNT, [SCRIPT, BOXES])
     page.get_by_label("b", exact=True).focus()

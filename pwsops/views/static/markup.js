@@ -61,12 +61,12 @@ function selector({field, action, key}) {
 // What comes or goes above somebody's place would else make new elements of all that follows, and the focus be lost.
 function makeWay(before, fresh) {
   const active = before.getRootNode().activeElement
-  const wanted = active && before.contains(active) ? selector(active.dataset) : null
+  const stays = active ? [...before.childNodes].findIndex((node) => node.contains(active)) : -1
+  const wanted = stays < 0 ? null : selector(active.dataset)
   if (wanted === null) { return }
-  const stays = [...before.childNodes].findIndex((node) => node.contains(active))
   const place = fresh.findIndex((node) => node.nodeType === Node.ELEMENT_NODE
     && same(before.childNodes[stays], node) && (node.matches(wanted) || node.querySelector(wanted) !== null))
-  if (stays < 0 || place < 0) { return }
+  if (place < 0) { return }
   for (let at = stays; at > place; at -= 1) { before.firstChild.remove() }
   for (let at = stays; at < place; at += 1) { before.insertBefore(document.createTextNode(""), before.firstChild) }
 }
