@@ -39,7 +39,7 @@ SERVERS, DATABASES = 40, 5
 LIMIT_S = 2.0
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 # With one result for all messages, drivers and driver manager take a time that grows with the square of their number.
-SLOW_ROUNDS = 1
+SLOW_ROUNDS = 3
 DIRECTORY = "D:\\Backup"
 
 _numbers = count(1)
