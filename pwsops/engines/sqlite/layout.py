@@ -11,10 +11,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pwsops.engines.sqlite.cipher import Cipher
+from typing import Any, Protocol
 
 MAGIC = b"PWSOPS\x1a\x01"
 ENCRYPTED_MAGIC = b"PWSOPS\x1a\x02"
@@ -39,6 +36,16 @@ FRAME = struct.Struct("<4sIIIII32s")
 _FOOTER = struct.Struct("<8sQQ32s")
 FOOTER_BYTES = _FOOTER.size + DIGEST_BYTES
 BLOCK_OVERHEAD = len(MAGIC) + _LENGTH.size + DIGEST_BYTES
+
+
+class HeadCipher(Protocol):
+    """What seals and opens that part of a frame's head that tells of its pages."""
+
+    def seal_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
+        """Seal what stands behind the head's fixed part."""
+
+    def open_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
+        """Open it again; raises `ValueError` where it is not what was sealed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +251,7 @@ def unpack_footer(data: bytes) -> Footer:
 
 
 def pack_run_head(
-    sequence: int, first_page: int, blocks: bytes, hashes: bytes, payload: bytes, cipher: Cipher | None = None
+    sequence: int, first_page: int, blocks: bytes, hashes: bytes, payload: bytes, cipher: HeadCipher | None = None
 ) -> bytes:
     """Write the head of a frame of consecutive pages: fixed fields, block and page hashes, a checksum of all that."""
     pages = len(hashes) // DIGEST_BYTES
@@ -253,7 +260,7 @@ def pack_run_head(
 
 
 def pack_listed_head(
-    sequence: int, numbers: Sequence[int], hashes: bytes, payload: bytes, cipher: Cipher | None = None
+    sequence: int, numbers: Sequence[int], hashes: bytes, payload: bytes, cipher: HeadCipher | None = None
 ) -> bytes:
     """Write the head of a frame of scattered pages: fixed fields, page numbers and hashes, a checksum of all that."""
     # Which pages changed is nobody's business where the file is encrypted.
@@ -262,7 +269,7 @@ def pack_listed_head(
     return _pack_head(sequence, fixed, struct.pack(f"<{len(numbers)}I", *numbers) + hashes, cipher)
 
 
-def _pack_head(sequence: int, fixed: bytes, rest: bytes, cipher: Cipher | None) -> bytes:
+def _pack_head(sequence: int, fixed: bytes, rest: bytes, cipher: HeadCipher | None) -> bytes:
     body = fixed + (rest if cipher is None else cipher.seal_head(sequence, fixed, rest))
     return body + sha256(body)
 
@@ -284,7 +291,7 @@ def frame_head_bytes(fixed: bytes, *, sealed: bool = False) -> int:
     return FRAME.size + rest + (TAG_BYTES if sealed else 0) + DIGEST_BYTES
 
 
-def unpack_frame_head(data: bytes, cipher: Cipher | None = None) -> FrameHead:
+def unpack_frame_head(data: bytes, cipher: HeadCipher | None = None) -> FrameHead:
     """Read the head of a frame; `cipher` opens the one of an encrypted file."""
     fixed = data[: FRAME.size]
     whole = frame_head_bytes(fixed, sealed=cipher is not None) == len(data)
