@@ -65,6 +65,10 @@ class Certificates:
         """
         return servers.look(self._context.core, instance, limit_s=limit_s)
 
+    def keepers(self) -> Sequence[str]:
+        """Give the instances whose servers keep certificates themselves, by name."""
+        return servers.keepers(self._context.core)
+
     def import_to_server(
         self,
         instance: str,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pwsops.catalogue import instances
+from pwsops.engines.base import Instance
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
+from pwsops.engines.registry import open_engine
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context, Core
 from pwsops.operations.fan_out import ask_all
@@ -15,6 +17,17 @@ from pwsops.operations.fan_out import ask_all
 LOOK_LIMIT_S = 20.0
 _SAVED = re.compile(r"(?P<name>.+)_[0-9A-F]{40}(?:_\d{8}T\d{6}Z_[0-9a-f]{8})?$")
 _ENDING = re.compile(r"\.\w{1,4}$")
+
+
+def keepers(core: Core) -> Sequence[str]:
+    """Give the instances whose servers keep certificates, without reaching any."""
+    with core.catalogue.read() as connection:
+        rows = instances.every(connection)
+    keep = {
+        engine: open_engine(Instance(name="", engine=engine, address="")).capabilities.certificates
+        for engine in {row.engine for row in rows}
+    }
+    return [row.name for row in rows if keep[row.engine]]
 
 
 def look(core: Core, instance: str | None, *, limit_s: float) -> Mapping[str, PwsopsError | None]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from pwsops.rules.certificates import Purpose
 
-IMPORT, CREATE, EXPORT = "import", "create", "export"
-"""The parts of the page that are forms; the address names them."""
+IMPORT, CREATE, EXPORT, BRING = "import", "create", "export", "bring"
+"""The parts of the page that are forms; the address names them. The last brings a certificate to a server."""
 EVERY_ONE = "all"
 """What an export is of, where it is not of one certificate."""
 TOGETHER, APART = "one", "each"
@@ -21,7 +21,7 @@ PURPOSES = (
     (Purpose.DISCOVERY.value, "the discovery service"),
     (Purpose.PASSWORD_RESET.value, "the password reset"),
 )
-_PASSWORDS = ("password", "again")
+_PASSWORDS = ("password", "again", "master_password")
 
 
 class Chosen(NamedTuple):
@@ -37,7 +37,7 @@ class CertificateForm:
     Attributes
     ----------
     kind
-        Which; `about` names what an export is of.
+        Which; `about` names what an export is of, or the server that a certificate is brought to.
     text
         Every field by its name, as typed.
     files
@@ -56,6 +56,9 @@ class CertificateForm:
             "password": "",
             "again": "",
             "as": TOGETHER,
+            "certificate_file": "",
+            "key_file": "",
+            "master_password": "",
         }
         self.files: tuple[Chosen, ...] = ()
         self.pressed = False
@@ -92,7 +95,12 @@ class CertificateForm:
 
     def problems(self) -> Mapping[str, str]:
         """Give what is wrong, by field."""
-        look = {IMPORT: self._import_problems, CREATE: self._create_problems, EXPORT: self._export_problems}
+        look = {
+            IMPORT: self._import_problems,
+            CREATE: self._create_problems,
+            EXPORT: self._export_problems,
+            BRING: self._bring_problems,
+        }
         return look[self.kind]()
 
     def _import_problems(self) -> dict[str, str]:
@@ -116,6 +124,15 @@ class CertificateForm:
         if self.text["password"] != self.text["again"]:
             return {"again": "The two passwords differ."}
         return {}
+
+    def _bring_problems(self) -> dict[str, str]:
+        files = {"certificate_file": "the certificate (.cer)", "key_file": "its private key (.pvk)"}
+        found = {
+            field: f"Give the path of {what} on the server."
+            for field, what in files.items()
+            if not self.text[field].strip()
+        }
+        return found if self.text["password"] else found | {"password": "Give the password that the key is under."}
 
 
 def _chosen(told: str) -> tuple[Chosen, ...]:

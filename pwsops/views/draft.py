@@ -141,7 +141,7 @@ class Draft:
     @property
     def saves_certificates(self) -> bool:
         """Whether certificates are saved with its backups."""
-        return bool(self.text["save_certificates"]) and bool(self.encrypt_with)
+        return bool(self.text["save_certificates"]) and (self.able.certificates or bool(self.encrypt_with))
 
     @property
     def keeps_certificate_password(self) -> bool:

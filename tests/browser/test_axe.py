@@ -54,6 +54,8 @@ PAGES = {
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
     "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
     "certificates": Look(search="?page=certificates", shows="expires soon"),
+    "certificates of a server": Look(search="?page=certificates", shows="On office"),
+    "certificates, bringing one": Look(search="?page=certificates&view=bring&q=office", shows="new master key"),
     "certificates, importing": Look(search="?page=certificates&view=import", shows="Its password"),
     "certificates, making one": Look(search="?page=certificates&view=create", shows="Valid for years"),
     "certificates, exporting": Look(search="?page=certificates&view=export&q=all", shows="The same again"),

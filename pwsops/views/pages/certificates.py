@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import panel as pn
 
+from pwsops.errors import PwsopsError
 from pwsops.operations.records import CertificateView
 from pwsops.rules.certificates import Purpose
-from pwsops.views.certificate_form import APART, CREATE, EVERY_ONE, EXPORT, IMPORT, PURPOSES, CertificateForm
+from pwsops.views.certificate_form import (
+    APART,
+    BRING,
+    CREATE,
+    EVERY_ONE,
+    EXPORT,
+    IMPORT,
+    PURPOSES,
+    CertificateForm,
+)
+from pwsops.views.certificate_rows import parts, row
 from pwsops.views.download import Download
 from pwsops.views.markup import Markup
 from pwsops.views.nav import CERTIFICATES
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
-from pwsops.views.words import Mark, counted
+from pwsops.views.words import counted
 
 REQUIRED = "required"
 """The state that the address names where only what is needed is listed."""
-_FINE = Mark(tone="ok", icon="check", word="in the store")
-_MISSING = Mark(tone="orange", icon="warning", word="not here")
-_EXPIRED = Mark(tone="orange", icon="warning", word="expired")
-_SOON = Mark(tone="orange", icon="warning", word="expires soon")
-_DOUBTFUL = Mark(tone="orange", icon="warning", word="weak")
-_UNSAVED = Mark(tone="orange", icon="warning", word="saved nowhere else")
 
 
 class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -40,6 +45,9 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._form: CertificateForm | None = None
         self._asked: object = None
         self._views: Sequence[CertificateView] | None = None
+        self._keepers: Sequence[str] = ()
+        self._looked = False
+        self._unheard: Mapping[str, PwsopsError] = {}
         self._removing = ""
         self._busy = ""
         self._note = ""
@@ -59,19 +67,34 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         if version != self._asked:
             self._asked = version
             # Whether backups are still there is looked for in their directories, which may take its time.
-            self._session.ask("Listing the certificates", self._session.ops.certificates.list, self._listed)
+            self._session.ask("Listing the certificates", self._list, self._listed)
 
-    def _listed(self, answer: Sequence[CertificateView] | Trouble) -> None:
+    def _list(self) -> tuple[Sequence[CertificateView], Sequence[str]]:
+        certificates = self._session.ops.certificates
+        return certificates.list(), certificates.keepers()
+
+    def _listed(self, answer: tuple[Sequence[CertificateView], Sequence[str]] | Trouble) -> None:
         if isinstance(answer, Trouble):
             self._trouble = answer
         else:
-            self._views = answer
+            self._views, self._keepers = answer
         self._show()
+        if self._keepers and not self._looked:
+            self._looked = True
+            self._session.ask("Asking the servers", self._session.ops.certificates.look, self._seen)
+
+    def _seen(self, answer: Mapping[str, PwsopsError | None] | Trouble) -> None:
+        """Say which servers did not answer; what the others have is remembered, and so listed anew."""
+        if isinstance(answer, Trouble):
+            self._trouble = answer
+        else:
+            self._unheard = {name: error for name, error in answer.items() if error is not None}
+        self.refresh()
 
     def _drafted(self) -> CertificateForm | None:
         """Give the form that the address asks for, with what was typed into it so far."""
         nav, form = self._session.nav, self._form
-        if nav.view not in (IMPORT, CREATE, EXPORT):
+        if nav.view not in (IMPORT, CREATE, EXPORT, BRING):
             return None
         same = form is not None and (form.kind, form.about) == (nav.view, nav.q)
         return form if same else CertificateForm(nav.view, nav.q)
@@ -79,9 +102,11 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
     def _show(self) -> None:
         nav, form, views = self._session.nav, self._form, self._views or ()
         required = nav.status == REQUIRED
+        shown = [view for view in views if view.needed_by or not required]
         self._piece.show(
             "certificates.html",
-            rows=[self._row(view) for view in views if view.needed_by or not required],
+            rows=[row(view) for view in shown if not view.instance],
+            parts=parts(shown, self._keepers, self._unheard),
             waiting=self._views is None,
             required=required,
             any_held=any(view.held for view in views),
@@ -97,15 +122,12 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             now=self._session.snapshot.at,
         )
 
-    def _row(self, view: CertificateView) -> dict[str, Any]:
-        concerns = view.concerns if view.needed_by else view.doubts
-        purpose = dict(PURPOSES)[view.purpose.value] if view.purpose else ""
-        return {"view": view, "mark": mark(view), "concerns": concerns, "purpose": purpose}
-
     def _names(self, form: CertificateForm) -> str:
         held = [view for view in self._views or () if view.held]
         if form.about == EVERY_ONE:
             return counted(len(held), "certificate")
+        if form.kind == BRING:
+            return form.about
         return next((view.name for view in held if view.thumbprint == form.about), form.about)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
@@ -115,9 +137,12 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
 
     def _act(self, action: str, key: str) -> None:
         nav = self._session.nav
-        if action in ("import", "create", "export"):
+        if action in (IMPORT, CREATE, EXPORT, BRING):
             self._note, self._trouble = "", None
             nav.go(page=CERTIFICATES, view=action, q=key, status=nav.status)
+        elif action == "look":
+            self._looked, self._asked = False, None
+            self.refresh()
         elif action == "leave-form":
             self._leave()
         elif action == "do-form" and self._form is not None:
@@ -142,7 +167,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         if self._busy or form.problems():
             self._show()
             return
-        begin = {IMPORT: self._import, CREATE: self._create, EXPORT: self._export}[form.kind]
+        begin = {IMPORT: self._import, CREATE: self._create, EXPORT: self._export, BRING: self._bring}[form.kind]
         begin(form)
         form.forget_passwords()
         self._show()
@@ -170,6 +195,18 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             work,
             lambda made: f"{made.name} is made. Export it as well, and keep it where this home is not.",
         )
+
+    def _bring(self, form: CertificateForm) -> None:
+        work = partial(
+            self._session.ops.certificates.import_to_server,
+            form.about,
+            certificate_file=form.text["certificate_file"].strip(),
+            key_file=form.text["key_file"].strip(),
+            password=form.text["password"],
+            name=form.text["name"].strip(),
+            master_key_password=form.text["master_password"] or None,
+        )
+        self._do("Importing", work, lambda taken: f"{taken.name} is imported to {taken.instance}.")
 
     def _export(self, form: CertificateForm) -> None:
         held = [view for view in self._views or () if view.held and form.about in (EVERY_ONE, view.thumbprint)]
@@ -216,16 +253,3 @@ def _imported(views: Sequence[CertificateView]) -> str:
     doubts = [f"{view.name} {doubt}" for view in views for doubt in view.doubts]
     beware = f" Beware: {'; '.join(doubts)}. It opens old backups; none can be encrypted for it." if doubts else ""
     return f"{names} {'is' if len(views) == 1 else 'are'} imported.{beware}"
-
-
-def mark(view: CertificateView) -> Mark:
-    """Give a certificate's state as it is shown: the worst that can be said of it."""
-    if not view.held:
-        return _MISSING
-    if any(doubt.startswith("expired") for doubt in view.doubts):
-        return _EXPIRED
-    if view.doubts:
-        return _DOUBTFUL
-    if view.near_expiry:
-        return _SOON
-    return _UNSAVED if view.needed_by and view.concerns else _FINE
