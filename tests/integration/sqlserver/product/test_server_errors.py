@@ -9,8 +9,10 @@ import pytest
 
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import Message, RunStatus
-from tests.integration.sqlserver.product.cases import BACKUPS, RESTORES, Case
+from tests.integration.sqlserver.product.backup_cases import BACKUPS
 from tests.integration.sqlserver.product.home import ROWS, Product, Work
+from tests.integration.sqlserver.product.mishaps import Case
+from tests.integration.sqlserver.product.restore_cases import RESTORES
 from tests.standin.server.messages import TEXTS, said
 from tests.standin.wire import StandIn
 
