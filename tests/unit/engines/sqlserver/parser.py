@@ -8,10 +8,14 @@ from pathlib import Path
 
 from tests.needs import require
 
+PRINTED_DIFFERENTLY = b"round-trip verification failed"
+
 
 def parses(statement: str) -> bool:
     beside = Path(sys.executable).with_name("maxdop")
     parser = require("maxdop", beside if beside.exists() else None, "pip install maxdop")
     done = subprocess.run([parser], input=statement.encode(), capture_output=True, timeout=30, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode == 0
+    # It then prints what it has parsed, and trips over line ends of both kinds in one literal.
+    only_printing_failed = done.returncode == 2 and PRINTED_DIFFERENTLY in done.stderr
+    assert done.returncode in (0, 1) or only_printing_failed, done.stderr
+    return done.returncode != 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pwsops.engines.certificates import CertificateFiles
@@ -150,7 +150,19 @@ def test_the_tokenizer_reads_back_what_went_in_and_nothing_of_it_becomes_a_claus
         assert shape(statement) == shape(plain)
 
 
+MIXED = Given(
+    database="x",
+    certificate="x",
+    device="/x",
+    other_device="/x",
+    description="\r\n\n",
+    logical="x",
+    password="\r\n\n",
+)
+
+
 @given(given_texts)
+@example(MIXED)
 @settings(max_examples=40)
 def test_every_statement_parses_and_none_of_their_broken_twins_does(one: Given) -> None:
     made = [statement for statement, _ in statements(one)]
