@@ -75,9 +75,14 @@ def list_(
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pfx file, or PEM.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .pfx file, or PEM; or a .cer with --key.", show_default=False)
+    ],
     key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PEM: the private key, if it has its own file.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The private key, if it has its own file: PEM, or .pvk as SQL Server saves it."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it; default: its own name.")] = "",
     purpose: For = Purpose.DATABASE,

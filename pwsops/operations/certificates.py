@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pwsops.catalogue import Connection, certificates
 from pwsops.catalogue.certificates import CertificateRow
-from pwsops.certificates import archive, creation, reading
+from pwsops.certificates import archive, creation, pvk, reading
 from pwsops.certificates.pair import Pair, common_name, pair_from_der
 from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
@@ -168,7 +168,13 @@ class Certificates:
         purpose: Purpose = Purpose.DATABASE,
         source: str = "The file",
     ) -> Views:
-        """Take in a file of either kind, told apart by its content. See `import_pfx`."""
+        """Take in a file of any kind, told apart by its content. See `import_pfx`.
+
+        What a SQL Server saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
+        """
+        if pvk.holds_one(content):
+            self._context.allow(Role.ADMIN, "import a certificate")
+            return self._import([pvk.read(content, password, source=source)], name, purpose, source)
         take = self.import_pem if reading.is_pem(content) else self.import_pfx
         return take(content, password, name=name, purpose=purpose, source=source)
 

@@ -12,7 +12,8 @@ from pwsops.catalogue import sets
 from pwsops.certificates import archive
 from pwsops.engines import registry
 from pwsops.engines.certificates import CertificateFiles
-from pwsops.errors import CertificateNeeded, EngineError, InvalidInput, MediaError, Refused
+from pwsops.errors import CertificateNeeded, Denied, EngineError, InvalidInput, MediaError, Refused
+from pwsops.operations import Role
 from pwsops.operations.records import ServerCertificateView
 from pwsops.operations.saved_copies import say_where
 from pwsops.operations.server_certificates import name_in
@@ -20,7 +21,7 @@ from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from tests.clocks import NOON
 from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
-from tests.pairs import pair
+from tests.pairs import key_pem, openssl, pair
 
 SECRET = "pä55word"
 
@@ -269,3 +270,15 @@ def test_an_engine_without_servers_has_no_certificate_to_be_brought(home: Home, 
     home.ops.instances.add("own", engine="sqlite", address=str(tmp_path))
     with pytest.raises(InvalidInput, match="own does not keep certificates itself"):
         home.ops.certificates.import_to_server("own", certificate_file="/c", key_file="/k", password="p")
+
+
+def test_what_a_server_saved_goes_into_the_store(home: Home, keeper: Keeper, tmp_path: Any) -> None:
+    one, file = pair("one"), tmp_path / "key.pem"
+    file.write_bytes(key_pem(one))
+    legacy = ("-provider", "legacy", "-provider", "default")
+    key = openssl("rsa", "-in", file, "-outform", "PVK", "-pvk-strong", "-passout", "pass:S3cret", *legacy)
+    both = one.certificate_der() + b"\n" + key
+    with pytest.raises(Denied):
+        home.ops.acting_as("bob", Role.OPERATOR).certificates.import_file(both, "S3cret")
+    [taken] = home.ops.certificates.import_file(both, "S3cret", name="from the server")
+    assert (taken.name, taken.thumbprint) == ("from the server", one.facts().thumbprint)
