@@ -411,8 +411,8 @@ CAUSES: Mapping[int, Cause] = {
     33111: Cause(
         text="the server does not have the certificate that the backup, or the database in it, is encrypted for "
         "(thumbprint {thumbprint})",
-        step="Bring its two files to the server, then `pwsops certificate import-server {server} --certificate FILE "
-        "--key FILE --password-stdin`.",
+        step="Bring its two files to the server, then import them there: on the page Certificates, or by `pwsops "
+        "certificate import-server {server} --certificate FILE --key FILE --password-stdin`.",
         kind=CertificateNeeded,
     ),
     33117: Cause(
