@@ -39,7 +39,8 @@ class Visit:
     errors: list[str]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open, Playwright's event loop runs in this thread, and nobody else's can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:

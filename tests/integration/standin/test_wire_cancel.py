@@ -86,7 +86,8 @@ def test_a_waiting_statement_is_cancelled_from_another_thread(driver: Driver, sh
         connection = connect(driver, stand_in)
         cursor = connection.cursor()
         begun = time.monotonic()
-        with cancelling(cursor, held), pytest.raises(pyodbc.Error, match="HY008"):
+        # On a busy machine the cancel may come between two results, where Microsoft's driver says HY010 instead.
+        with cancelling(cursor, held), pytest.raises(pyodbc.Error, match=r"HY008|HY010"):
             drain(cursor, "HOLD")
         assert time.monotonic() - begun < HELD_S / 2
         assert held.cancelled.wait(HELD_S)
@@ -99,7 +100,6 @@ def test_a_streaming_statement_is_cancelled_from_another_thread(driver: Driver, 
     with StandIn(Scripted({"STREAM": streaming}), shape=shape) as stand_in:
         connection = connect(driver, stand_in)
         cursor = connection.cursor()
-        # Between two results Microsoft's driver may say HY010 instead.
         with cancelling(cursor, streaming), pytest.raises(pyodbc.Error, match=r"HY008|HY010"):
             drain(cursor, "STREAM")
         assert streaming.cancelled.wait(HELD_S)

@@ -115,6 +115,7 @@ def test_a_server_that_does_not_answer_is_told_and_its_certificates_are_as_last_
         line.done(
             *("instance", "add", "here", "--engine", "sqlserver", "--address", stand_in.address),
             *("--driver", str(driver.path), "--trust-server-certificate", "--login", LOGIN, "--password-stdin"),
+            *("--login-timeout", "2"),
             given=f"{PASSWORD}\n",
         )
         line.done("certificate", "list")
