@@ -19,13 +19,16 @@ from unittest import mock
 from sqlalchemy import Connection, insert
 
 from pwsops.catalogue import Catalogue, claims, profiles, service_state
+from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import profiles as table
 from pwsops.clock import SystemClock
 from pwsops.engines.base import Engine
+from pwsops.escrow import Escrow
 from pwsops.presence import Presence
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
 from pwsops.runner import Runner
+from pwsops.secrets import Vault
 from pwsops.service import Service
 
 AHEAD_S = 4.0
@@ -105,7 +108,8 @@ def _claim_all(catalogue: Catalogue, count: int, due: datetime) -> list[float]:
 
 def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     clock, presence = SystemClock(), Presence(catalogue.home)
-    runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine)
+    escrow = Escrow(catalogue, Vault(catalogue.home))
+    runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine, escrow=escrow)
     service = Service(catalogue, clock=clock, presence=presence, runner=runner, parallel_runs=2)
     service.attach()
     deadline = time.monotonic() + 120
@@ -115,5 +119,5 @@ def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     presence.close()
 
 
-def _no_engine(name: str) -> Engine:
-    raise AssertionError(f"no run should reach the instance {name}")
+def _no_engine(profile: ProfileRow) -> Engine:
+    raise AssertionError(f"no run of {profile.name} should reach its instance")
