@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,18 @@ LoginTimeout = Annotated[
 ]
 
 
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="Another option of the engine, such as stripes=4 or compress=false (sqlserver); may be repeated. "
+        "Without a value: the default again.",
+        show_default=False,
+    ),
+]
+
+
 def told_options(
     *,
     driver: str | None,
@@ -50,6 +63,7 @@ def told_options(
     trust_server_certificate: bool | None,
     server_certificate: str | None,
     login_timeout: float | None,
+    others: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Give the options of an instance that were told; an empty text takes one away."""
     told = {
@@ -59,7 +73,21 @@ def told_options(
         "server_certificate": _from_here(server_certificate, always=True),
         "login_timeout_s": login_timeout,
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in told.items() if value is not None} | dict(map(_other, others or ()))
+
+
+def _other(told: str) -> tuple[str, str | float | bool]:
+    """Read ``key=value``: a number, true or false, or a text."""
+    key, sign, value = (part.strip() for part in told.partition("="))
+    if not key or not sign:
+        raise typer.BadParameter(f"{told!r} is not KEY=VALUE.", param_hint="--option")
+    if value.lower() in ("true", "false"):
+        return key, value.lower() == "true"
+    try:
+        number = float(value)
+    except ValueError:
+        return key, value
+    return key, int(number) if number.is_integer() else number
 
 
 def _from_here(path: str | None, *, always: bool = False) -> str | None:

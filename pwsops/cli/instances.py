@@ -12,6 +12,7 @@ from pwsops.cli.instance_options import (
     Driver,
     Encrypt,
     LoginTimeout,
+    Others,
     ServerCertificate,
     TrustServerCertificate,
     told_options,
@@ -44,6 +45,7 @@ def add(
     trust_server_certificate: TrustServerCertificate = None,
     server_certificate: ServerCertificate = None,
     login_timeout: LoginTimeout = None,
+    option: Others = None,
 ) -> None:
     """Add an instance, after reaching it once. Without a login the service user of pwsops is who asks the server."""
     password = read_password(login, from_stdin=password_stdin)
@@ -53,6 +55,7 @@ def add(
         trust_server_certificate=trust_server_certificate,
         server_certificate=server_certificate,
         login_timeout=login_timeout,
+        others=option,
     )
     with opened(context) as operations:
         added = operations.instances.add(
@@ -79,6 +82,7 @@ def edit(
     trust_server_certificate: TrustServerCertificate = None,
     server_certificate: ServerCertificate = None,
     login_timeout: LoginTimeout = None,
+    option: Others = None,
 ) -> None:
     """Change an instance, after reaching it once as it will be; what is not told stays as it is.
 
@@ -91,6 +95,7 @@ def edit(
         trust_server_certificate=trust_server_certificate,
         server_certificate=server_certificate,
         login_timeout=login_timeout,
+        others=option,
     )
     if address is None and login is None and not options:
         raise typer.BadParameter("nothing is to be changed; give an option to change.", param_hint="NAME")

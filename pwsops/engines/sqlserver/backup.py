@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pwsops.engines.base import BackupRequest, BackupResult, ProgressCallback
 from pwsops.engines.sqlserver import (
@@ -63,6 +64,7 @@ def take(
     """Take one backup and verify it as written; see the protocol."""
     if cancel is not None and cancel.is_set():
         raise _cancelled(request, "nothing was written")
+    request = _as_told(request, link.instance.options)
     rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
     if request.encryption is not None:
@@ -86,6 +88,18 @@ def take(
         raise _with_what_is_left(work, error) from error
     replaced = _drop_older(work)
     return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced)
+
+
+def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:
+    """Give the request with what the instance was told of how its backups are written."""
+    size, buffers = options.get("max_transfer_size"), options.get("buffer_count")
+    return replace(
+        request,
+        compress=bool(options.get("compress", request.compress)),
+        stripes=int(options.get("stripes", request.stripes)),
+        max_transfer_size=request.max_transfer_size if size is None else int(size),
+        buffer_count=request.buffer_count if buffers is None else int(buffers),
+    )
 
 
 def _limits(

@@ -163,7 +163,7 @@ CAUSES: Mapping[int, Cause] = {
     ),
     1844: Cause(
         text="this edition of SQL Server cannot compress backups",
-        step="Switch compression off in the profile.",
+        step="Switch compression off: `pwsops instance edit NAME --option compress=false`.",
     ),
     3021: Cause(text="a backup cannot run inside a transaction", step="Report this: pwsops never opens one."),
     3023: _busy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwsops.engines.options import Option, OptionKind
+from pwsops.engines.sqlserver.tsql import DEVICES_LIMIT, TRANSFER_LIMIT_BYTES, TRANSFER_UNIT_BYTES
 
 OPTIONS: Sequence[Option] = (
     Option(
@@ -43,5 +44,38 @@ OPTIONS: Sequence[Option] = (
         kind=OptionKind.NUMBER,
         default=15,
         bounds=(1, 300),
+    ),
+    Option(
+        key="compress",
+        title="Compress backups",
+        meaning="Where the server's edition can.",
+        kind=OptionKind.TRUTH,
+        default=True,
+        asked=False,
+    ),
+    Option(
+        key="stripes",
+        title="Files of a backup",
+        meaning="So many files are written at once; all of them are needed to restore.",
+        kind=OptionKind.NUMBER,
+        default=1,
+        bounds=(1, DEVICES_LIMIT),
+        asked=False,
+    ),
+    Option(
+        key="max_transfer_size",
+        title="Transfer size in bytes",
+        meaning="MAXTRANSFERSIZE of a backup: a multiple of 65536; not given, the server chooses.",
+        kind=OptionKind.NUMBER,
+        bounds=(TRANSFER_UNIT_BYTES, TRANSFER_LIMIT_BYTES),
+        asked=False,
+    ),
+    Option(
+        key="buffer_count",
+        title="Buffers",
+        meaning="BUFFERCOUNT of a backup; not given, the server chooses.",
+        kind=OptionKind.NUMBER,
+        bounds=(1, 10_000),
+        asked=False,
     ),
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import Encryption, Progress
+from pwsops.engines.base import BackupRequest, Encryption, Progress
 from pwsops.engines.sqlserver import chain
+from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupKind, BackupSet
@@ -74,6 +75,19 @@ def test_what_was_asked_for_reaches_the_server(bench: Bench) -> None:
         assert clause in statement
     assert not bench.sent("RESTORE VERIFYONLY")
     assert bench.engine.differential_base("vault") is None
+
+
+def test_how_backups_are_written_may_be_told_to_the_instance(bench: Bench) -> None:
+    told = {"stripes": 2, "compress": False, "max_transfer_size": 131072, "buffer_count": 5}
+    engine = SqlServerEngine(replace(bench.engine.instance, options={**bench.engine.instance.options, **told}))
+    request = BackupRequest(
+        database="vault", kind=BackupKind.FULL, directory=bench.directory, file_name="one.bak", description="x"
+    )
+    taken = engine.backup(request).backup_set
+    statement = bench.sent("BACKUP")[0]
+    for clause in ("~1of2.bak", "~2of2.bak", "NO_COMPRESSION", "MAXTRANSFERSIZE = 131072", "BUFFERCOUNT = 5"):
+        assert clause in statement
+    assert len(taken.details["stripes"]) == 2
 
 
 def test_progress_ends_at_its_end_also_where_nothing_is_verified(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from pwsops.cli import credentials
 from pwsops.cli.app import app
 from pwsops.engines.base import MissingRight
 from pwsops.engines.sqlserver.options import OPTIONS
-from pwsops.errors import EngineError
+from pwsops.errors import EngineError, InvalidInput
 from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, BackupSet
 from tests.clocks import NOON
@@ -62,6 +62,27 @@ def test_an_instance_is_added_with_its_login_and_options(home: Home) -> None:
         "login_timeout_s": 5.0,
     }
     assert "encrypt=strict, trust_server_certificate=true" in done(home, "instance", "list")
+
+
+def test_how_backups_are_written_is_told_by_key_and_value(home: Home) -> None:
+    done(home, *ADD, "--option", "stripes=4", "--option", "compress=false", "--option", "buffer_count=20")
+    assert home.core.instance("sql").options == {"stripes": 4, "compress": False, "buffer_count": 20}
+    done(home, "instance", "edit", "sql", "--option", "stripes=")
+    assert home.core.instance("sql").options == {"compress": False, "buffer_count": 20}
+
+
+@pytest.mark.parametrize("told", ["stripes", "=4", ""])
+def test_an_option_that_is_no_key_and_value_is_a_usage_error(home: Home, told: str) -> None:
+    result = command(home, *ADD, "--option", told)
+    assert result.exit_code == 2
+    assert "KEY=VALUE" in result.output
+
+
+@pytest.mark.parametrize("told", ["stripes=65", "stripes=many", "compress=3", "colour=blue", "buffer_count=nan"])
+def test_an_option_that_the_engine_cannot_take_is_refused(home: Home, told: str) -> None:
+    result = command(home, *ADD, "--option", told)
+    assert isinstance(result.exception, InvalidInput)
+    assert result.exception.hint
 
 
 def test_a_file_is_kept_by_its_whole_path_and_no_encryption_is_warned_of(home: Home, tmp_path: Any) -> None:
