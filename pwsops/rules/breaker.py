@@ -21,11 +21,6 @@ def after_run(count: int, status: RunStatus, any_item_succeeded: bool) -> int:
     return count + 1 if status is RunStatus.FAILED else count
 
 
-def after_item(count: int, status: RunStatus) -> int:
-    """Count a single database's failures in a row on, by the same rule."""
-    return after_run(count, status, any_item_succeeded=False)
-
-
 def trips(count: int) -> bool:
     """Say whether so many failures in a row switch a profile off, or mark a database red."""
     return count >= LIMIT

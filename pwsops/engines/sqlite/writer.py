@@ -61,11 +61,6 @@ class MediaWriter:
         self._checker.start()
 
     @property
-    def written_bytes(self) -> int:
-        """Bytes so far."""
-        return self._offset
-
-    @property
     def frames(self) -> int:
         """Frames so far."""
         return self._frames

@@ -114,13 +114,12 @@ def _base_warning(base: Any) -> tuple[str, ...]:
     if base is None or (base.description or "").startswith(OURS):
         return ()
     if base.backup_set_id is None:
-        return (
-            "Its last full backup is not in the server's history. Incrementals build on that one: take a new full.",
-        )
+        unknown = "Its last full backup is not in the server's history, so nothing is built on it"
+        return (f"{unknown}: the next incremental of a profile is taken as a full.",)
     how = "as a snapshot " if base.is_snapshot else ""
     text = (
-        f"Somebody else ({base.user_name or 'unknown'}) took its last full backup {how}with another tool. Incrementals "
-        "build on that one: take a new full, or make sure that its file is kept."
+        f"Somebody else ({base.user_name or 'unknown'}) took its last full backup {how}with another tool, whose file "
+        "may go without notice. Nothing is built on it: the next incremental of a profile is taken as a full."
     )
     return (text,)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pwsops.rules.breaker import LIMIT, after_item, after_run, health, trips
+from pwsops.rules.breaker import LIMIT, after_run, health, trips
 from pwsops.rules.model import Health, ProfileState, RunStatus
 
 
@@ -24,13 +24,6 @@ def test_only_runs_that_did_something_or_nothing_move_the_count(
     status: RunStatus, any_item_succeeded: bool, expected: int
 ) -> None:
     assert after_run(3, status, any_item_succeeded) == expected
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"), [(RunStatus.SUCCEEDED, 0), (RunStatus.FAILED, 4), (RunStatus.CANCELLED, 3)]
-)
-def test_a_single_database_counts_by_the_same_rule(status: RunStatus, expected: int) -> None:
-    assert after_item(3, status) == expected
 
 
 def test_the_fifth_failure_in_a_row_trips() -> None:
