@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,7 +32,7 @@ class Session:
     store
         The process's own.
     doc
-        The browser's document; None in tests, where all happens at once.
+        The browser's document, which belongs to the running event loop; None in tests, where all happens at once.
     actor
         Who is signed in; empty takes the name that the operations have.
     on_change
@@ -49,17 +51,24 @@ class Session:
         """By field of the settings page: what was typed there and is not saved, and what was stored before."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
+        self._loop = asyncio.get_running_loop() if doc is not None else None
+        self._early: list[Callable[[], None]] | None = None if doc is None else []
+        """What came before the browser was there; None from then on."""
+        self._closed = False
         self._unsubscribe: Callable[[], None] = lambda: None
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
         self._actions = self._navigation() | self._operations()
 
     def open(self) -> None:
-        """Begin to follow what changes."""
+        """Begin to follow what changes: the browser shows the page as it was made."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._catch_up)
         self._unsubscribe = self.store.watcher.subscribe(self._told)
 
     def close(self) -> None:
         """Leave nothing behind."""
         self._unsubscribe()
+        self._closed = True
         self.on_change = lambda: None
 
     def changed(self) -> None:
@@ -106,10 +115,27 @@ class Session:
         self.changed()
 
     def _later(self, work: Callable[[], None]) -> None:
-        if self._doc is None:
+        if self._doc is None or self._loop is None:
             work()
+            return
+        # A document loses what another thread adds to it while it is held, so that is done in the loop's own.
+        with suppress(RuntimeError):  # the loop has ended, and the page with it
+            self._loop.call_soon_threadsafe(self._tell, work)
+
+    def _tell(self, work: Callable[[], None]) -> None:
+        """Do something to the page, in the thread of its loop."""
+        if self._closed or self._doc is None:
+            return
+        if self._early is not None:
+            # The toolkit forgets what changes after the browser has fetched the page and before it has drawn it.
+            self._early.append(work)
         else:
             self._doc.add_next_tick_callback(work)
+
+    def _catch_up(self) -> None:
+        early, self._early = self._early, None
+        for work in early or ():
+            self._tell(work)
 
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav

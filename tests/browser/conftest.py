@@ -12,11 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pwsops.operations import Operations, open_operations
 from tests.browser.serving import PATIENCE_S, SERVE, Served, free_port, make_profile, start, wait_for_answer
 
+expect.set_options(timeout=PATIENCE_S * 1000)
 FLAGS = [
     "--headless",
     "--no-sandbox",

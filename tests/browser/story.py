@@ -8,9 +8,8 @@ from typing import Protocol
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.serving import PATIENCE_S, Served
+from tests.browser.serving import Served
 
-expect.set_options(timeout=PATIENCE_S * 1000)
 PROFILE = "Vault"
 
 

@@ -17,14 +17,13 @@ from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
-from tests.browser.serving import PATIENCE_S, SERVE, Served, make_profile, start
+from tests.browser.serving import SERVE, Served, make_profile, start
 from tests.pairs import pair
 from tests.standin import demo, drivers
 from tests.standin.wire import StandIn
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-expect.set_options(timeout=PATIENCE_S * 1000)
 LOOKS = 12
 VAULT = "family-vault.sqlite3"
 PASSWORD = "a password of the tests"

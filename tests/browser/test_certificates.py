@@ -12,12 +12,11 @@ from playwright.sync_api import expect
 
 from pwsops.certificates import archive
 from pwsops.operations import Operations
-from tests.browser.serving import PATIENCE_S, Served
+from tests.browser.serving import Served
 from tests.pairs import certificate_pem, key_pem, openssl, pair
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-expect.set_options(timeout=PATIENCE_S * 1000)
 PASSWORD = "pä55 word"
 
 

@@ -19,7 +19,6 @@ HOSTILE = "<script>window.harmed=1</script><img src=x onerror=window.harmed=1>"
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 def row(page: Page, text: str) -> object:

@@ -12,11 +12,10 @@ import pytest
 from playwright.sync_api import expect
 
 from pwsops.operations import Operations
-from tests.browser.serving import PATIENCE_S, SERVE, Served, start
+from tests.browser.serving import SERVE, Served, start
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._download = Download()
         self._form: CertificateForm | None = None
         self._asked: object = None
+        self._asked_times = 0
+        self._answered = 0
         self._views: Sequence[CertificateView] | None = None
         self._keepers: Sequence[str] = ()
         self._looked = False
@@ -67,13 +69,17 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         if version != self._asked:
             self._asked = version
             # Whether backups are still there is looked for in their directories, which may take its time.
-            self._session.ask("Listing the certificates", self._list, self._listed)
+            self._asked_times += 1
+            self._session.ask("Listing the certificates", self._list, partial(self._listed, self._asked_times))
 
     def _list(self) -> tuple[Sequence[CertificateView], Sequence[str]]:
         certificates = self._session.ops.certificates
         return certificates.list(), certificates.keepers()
 
-    def _listed(self, answer: tuple[Sequence[CertificateView], Sequence[str]] | Trouble) -> None:
+    def _listed(self, number: int, answer: tuple[Sequence[CertificateView], Sequence[str]] | Trouble) -> None:
+        if number < self._answered:
+            return  # overtaken by the answer to a later question, which knows more
+        self._answered = number
         if isinstance(answer, Trouble):
             self._trouble = answer
         else:

@@ -29,12 +29,12 @@ class Held:
         self.cancelled = threading.Event()
 
     def __call__(self, cancelled: threading.Event) -> Iterator[Event]:
-        yield from self._first
-        self.waits.set()
-        if cancelled.wait(HELD_S):
-            self.cancelled.set()
-            yield ABORTED
-        yield Done(failed=True)
+        with _noticing(cancelled, self.cancelled):
+            yield from self._first
+            self.waits.set()
+            if cancelled.wait(HELD_S):
+                yield ABORTED
+            yield Done(failed=True)
 
 
 class Streaming:
@@ -45,12 +45,22 @@ class Streaming:
         self.cancelled = threading.Event()
 
     def __call__(self, cancelled: threading.Event) -> Iterator[Event]:
-        for number in itertools.count():
-            yield percent(number % 100)
-            self.waits.set()
-            if cancelled.wait(0.001):
-                self.cancelled.set()
-                return
+        with _noticing(cancelled, self.cancelled):
+            for number in itertools.count():
+                yield percent(number % 100)
+                self.waits.set()
+                if cancelled.wait(0.001):
+                    return
+
+
+@contextmanager
+def _noticing(cancelled: threading.Event, noticed: threading.Event) -> Iterator[None]:
+    """Tell of a cancel however it ends the statement: one that comes between two events closes the generator."""
+    try:
+        yield
+    finally:
+        if cancelled.is_set():
+            noticed.set()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, BinaryIO
 
@@ -75,6 +75,27 @@ def page(home: Home) -> Iterator[Page]:
     page = Page(home)
     yield page
     page.session.close()
+
+
+def test_a_list_that_comes_late_does_not_bring_back_what_was_removed(
+    home: Home, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Callable[[], None]] = []
+
+    def ask(_doing: str, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        answer = work()
+        answers.append(lambda: then(answer))
+
+    home.ops.certificates.create("one")
+    monkeypatch.setattr(page.session, "ask", ask)
+    page.session.changed()
+    home.ops.certificates.remove(home.ops.certificates.list()[0].thumbprint)
+    page.session.changed()
+    earlier, later = answers[:2]
+    later()
+    assert "CN=one" not in page.text()
+    earlier()
+    assert "CN=one" not in page.text()
 
 
 def test_an_empty_store_says_what_to_do(page: Page) -> None:

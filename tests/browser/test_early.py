@@ -1,0 +1,50 @@
+"""An answer that comes while the browser is still drawing the page reaches it all the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from pwsops.operations import Operations
+from tests.browser.conftest import Visit
+from tests.browser.serving import SERVE, Served, start
+
+# The list of certificates does not come before it is asked for on the standard input.
+HELD = """
+import threading
+from pwsops.operations.certificates import Certificates
+asked, listed = threading.Event(), Certificates.list
+Certificates.list = lambda self: asked.wait(60) and listed(self)
+""" + SERVE.replace('print("listening"', 'asked.set(); print("listening"')
+
+
+@pytest.fixture
+def held(home: Path, ops: Operations) -> Iterator[Served]:
+    ops.certificates.create("one")
+    server = start([sys.executable, "-c", HELD, str(home)], home)
+    try:
+        server.url = server.said("ready")
+        yield server
+    finally:
+        server.close()
+
+
+def test_an_answer_between_fetching_and_drawing_is_shown(held: Served, visit: Callable[..., Visit]) -> None:
+    visitor = visit("about:blank")
+    fetched: list[str] = []
+
+    def hear(frame: str | bytes) -> None:
+        if isinstance(frame, str) and "PULL-DOC-REPLY" in frame:
+            fetched.append(frame)
+            assert held.process.stdin is not None
+            held.process.stdin.write("now\n")
+            held.process.stdin.flush()
+
+    visitor.page.on("websocket", lambda socket: socket.on("framereceived", hear))
+    visitor.page.goto(f"{held.url}?page=certificates")
+    expect(visitor.page.get_by_role("row").filter(has_text="CN=one")).to_be_visible()
+    assert fetched
