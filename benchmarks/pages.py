@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.visitors import Visitors
 from pwsops.operations import open_operations
 from tests.browser.conftest import FLAGS
-from tests.browser.serving import SERVE, Served, start
+from tests.browser.serving import CHILD, Served, start
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 KEYS = int(os.environ.get("BENCH_KEYS", "24"))
@@ -106,7 +106,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="pwsops-bench-") as directory:
         home = Path(directory, "home")
         _fill(home)
-        with _serving([sys.executable, "-c", SERVE, str(home)], home) as ours:
+        with _serving([*CHILD, str(home)], home) as ours:
             with _serving([sys.executable, "-m", "benchmarks.bare"], home) as bare, _chromium() as browser:
                 rows = [
                     *first_paint(browser, ours.url, bare.url),

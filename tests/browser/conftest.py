@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pwsops.operations import Operations, open_operations
-from tests.browser.serving import PATIENCE_S, SERVE, Served, free_port, make_profile, start, wait_for_answer
+from tests.browser.serving import CHILD, PATIENCE_S, Served, free_port, make_profile, serving, start, wait_for_answer
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 FLAGS = [
@@ -96,35 +96,22 @@ def ops(home: Path) -> Iterator[Operations]:
 @pytest.fixture
 def fresh(home: Path) -> Iterator[Callable[[], Served]]:
     """Starts the real server on an empty home, and again on the same one."""
-    servers: list[Served] = []
-
-    def begin() -> Served:
-        server = start([sys.executable, "-c", SERVE, str(home)], home)
-        servers.append(server)
-        server.url = server.said("ready")
-        return server
-
-    yield begin
-    for server in servers:
-        server.close()
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(serving(home))
 
 
 @pytest.fixture
 def served(home: Path, ops: Operations) -> Iterator[Served]:
     """The real server on a home with the sample vaults and one daily profile, "Vaults"."""
     make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
-    server = start([sys.executable, "-c", SERVE, str(home)], home)
-    try:
-        server.url = server.said("ready")
+    with serving(home) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture
 def guarded(home: Path, ops: Operations) -> Iterator[Served]:
     """The real server with a password set up."""
-    server = start([sys.executable, "-c", SERVE, str(home)], home, PANEL_BASIC_AUTH="open sesame")
+    server = start([*CHILD, str(home)], home, PANEL_BASIC_AUTH="open sesame")
     try:
         server.url = server.said("ready")
         yield server

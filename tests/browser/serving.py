@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import subprocess
+import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
 from pwsops.operations import Operations
+from tests import unmeasured
+from tests.browser.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
-
-# Serves a home, says where, and answers "listening" on its standard input with the number of open pages it knows.
-SERVE = """
-import sys, threading
-from pathlib import Path
-from pwsops.operations import open_operations
-from pwsops.views import server, state
-
-def answer():
-    for _ in sys.stdin:
-        print("listening", state.store().watcher.listening, flush=True)
-
-ops = open_operations(Path(sys.argv[1]), actor="test")
-threading.Thread(target=answer, daemon=True).start()
-server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: print("ready", url, flush=True))
-ops.close()
-print("ended", flush=True)
-"""
+CHILD = [sys.executable, "-m", "tests.browser.child"]
+"""Starts a server from nothing; it wants its home."""
 
 
 @dataclass
 class Served:
     """A server process. `url` is where its page is."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     url: str = ""
     lines: queue.Queue[str] = field(default_factory=queue.Queue)
 
@@ -97,9 +84,20 @@ def start(command: list[str], home: Path, **environment: str) -> Served:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PWSOPS_HOME": str(home), **environment},
+            env=unmeasured.environment(PWSOPS_HOME=str(home), **environment),
         )
     )
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Served]:
+    """The real server on a home, soon."""
+    server = Served(Forked(home))
+    try:
+        server.url = server.said("ready")
+        yield server
+    finally:
+        server.close()
 
 
 def free_port() -> int:

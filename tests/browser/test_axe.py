@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
-from tests.browser.serving import SERVE, Served, make_profile, start
+from tests.browser.serving import Served, make_profile, serving
 from tests.pairs import pair
 from tests.standin import demo, drivers
 from tests.standin.wire import StandIn
@@ -99,13 +98,9 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
         add_server(ops, stand_in.address)
         failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
         assert {run.status for runs in failed.values() for run in runs} == {RunStatus.FAILED}
-        server = start([sys.executable, "-c", SERVE, str(root / "home")], root / "home")
-        try:
-            server.url = server.said("ready")
+        with serving(root / "home") as server:
             yield LivedIn(served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id)
-        finally:
-            server.close()
-            ops.close()
+        ops.close()
 
 
 def add_server(ops: Operations, address: str) -> None:
@@ -127,12 +122,8 @@ def add_server(ops: Operations, address: str) -> None:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The real server on a home in which nobody has done anything."""
     home: Path = tmp_path_factory.mktemp("axe-empty") / "home"
-    server = start([sys.executable, "-c", SERVE, str(home)], home)
-    try:
-        server.url = server.said("ready")
+    with serving(home) as server:
         yield server
-    finally:
-        server.close()
 
 
 def look(visit: Open, url: str, shows: str, **options: object) -> Page:

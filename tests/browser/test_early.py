@@ -11,15 +11,20 @@ from playwright.sync_api import expect
 
 from pwsops.operations import Operations
 from tests.browser.conftest import Visit
-from tests.browser.serving import SERVE, Served, start
+from tests.browser.serving import Served, start
 
-# The list of certificates does not come before it is asked for on the standard input.
+# The list of certificates does not come before the standard input has a line.
 HELD = """
-import threading
+import sys, threading
 from pwsops.operations.certificates import Certificates
-asked, listed = threading.Event(), Certificates.list
-Certificates.list = lambda self: asked.wait(60) and listed(self)
-""" + SERVE.replace('print("listening"', 'asked.set(); print("listening"')
+from tests.browser.child import serve
+
+read, go_on, list_them = sys.stdin, threading.Event(), Certificates.list
+sys.stdin = ()
+threading.Thread(target=lambda: read.readline() and go_on.set(), daemon=True).start()
+Certificates.list = lambda self: go_on.wait(60) and list_them(self)
+serve(sys.argv[1])
+"""
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pwsops.operations import Operations
-from tests.browser.serving import SERVE, Served, start
+from tests.browser.serving import Served, serving
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -21,12 +20,8 @@ Open = Callable[..., Any]
 @pytest.fixture
 def fresh(home: Path) -> Iterator[Served]:
     """The real server on a home in which nobody has done anything."""
-    server = start([sys.executable, "-c", SERVE, str(home)], home)
-    try:
-        server.url = server.said("ready")
+    with serving(home) as server:
         yield server
-    finally:
-        server.close()
 
 
 def test_a_newcomer_needs_nothing_but_the_browser(fresh: Served, visit: Open, ops: Operations) -> None:

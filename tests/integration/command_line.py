@@ -9,13 +9,17 @@ import sys
 import time
 from contextlib import contextmanager
 
+from tests import unmeasured
+
 PATIENCE_S = 60
 
 
 def environment(**changes):
     """Give an environment without this session's own home or looks."""
     left_out = ("PWSOPS_HOME", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
-    return {key: value for key, value in os.environ.items() if key not in left_out} | {"TZ": "UTC"} | changes
+    return (
+        {key: value for key, value in unmeasured.environment().items() if key not in left_out} | {"TZ": "UTC"} | changes
+    )
 
 
 class Driver:

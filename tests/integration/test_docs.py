@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
 COMMANDS = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -28,7 +30,7 @@ def test_the_commands_of_a_document_work_in_an_empty_home(document: Path, tmp_pa
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pwsops "$@"\n')
     program.chmod(0o755)
     environment = {
-        **os.environ,
+        **unmeasured.environment(),
         "HOME": str(tmp_path),
         "PATH": f"{directory}:{os.environ['PATH']}",
         "PWSOPS_HOME": str(tmp_path / "home"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import papermill
 import pytest
 
 from pwsops.operations import open_operations
+from tests import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -47,7 +47,9 @@ def test_there_are_five() -> None:
 
 def test_every_notebook_runs_on_a_fresh_home(hermetic: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--nbmake", "notebooks"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(
+        command, cwd=ROOT, env=unmeasured.environment(), capture_output=True, text=True, check=False, timeout=280
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(NOTEBOOKS)} passed" in done.stdout
     assert (hermetic / "sample-home").is_dir()

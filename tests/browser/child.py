@@ -1,0 +1,33 @@
+"""Serves a home, says where, and answers "listening" on its standard input with the number of open pages it knows."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from pwsops.operations import open_operations
+from pwsops.views import server, state
+
+
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def serve(home: str) -> None:
+    """Serve a home until somebody ends this process."""
+
+    def answer() -> None:
+        for _ in sys.stdin:
+            _say("listening", state.store().watcher.listening)
+
+    ops = open_operations(Path(home), actor="test")
+    threading.Thread(target=answer, daemon=True).start()
+    server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: _say("ready", url))
+    ops.close()
+    _say("ended")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
