@@ -73,7 +73,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         )
         self._view = _toolkit_page(
             # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
-            header=[self._service, Shell(width=0, height=0, margin=0)],
+            header=[self._service, Shell(width=0, height=0, margin=0), session.download],
             sidebar=[self._menu],
             main=[self._main],
             sidebar_width=190,

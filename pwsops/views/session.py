@@ -13,6 +13,7 @@ from bokeh.document import Document
 
 from pwsops.engines.base import Capabilities
 from pwsops.rules.model import BackupKind
+from pwsops.views.download import Download
 from pwsops.views.draft import Draft
 from pwsops.views.nav import RUN, RUNS, Nav
 from pwsops.views.store import Snapshot, Store, Trouble, trouble
@@ -49,13 +50,17 @@ class Session:
         self.drafts: dict[str, Draft] = {}
         self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
         """By field of the settings page: what was typed there and is not saved, and what was stored before."""
+        self.download = Download()
+        """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
         self._loop = asyncio.get_running_loop() if doc is not None else None
         self._early: list[Callable[[], None]] | None = None if doc is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
+        self._visits = 0
         self._unsubscribe: Callable[[], None] = lambda: None
+        self.nav.param.watch(self._moved, "page")
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
         self._actions = self._navigation() | self._operations()
 
@@ -69,6 +74,7 @@ class Session:
         """Leave nothing behind."""
         self._unsubscribe()
         self._closed = True
+        self.download.withdraw()
         self.on_change = lambda: None
 
     def changed(self) -> None:
@@ -106,6 +112,39 @@ class Session:
         thread.start()
         if self._doc is None:
             thread.join()
+
+    def ask_here(
+        self,
+        doing: str,
+        work: Callable[[], Answer],
+        then: Callable[[Answer | Trouble, bool], None],
+        *,
+        about: Callable[[], object],
+    ) -> None:
+        """Do as `ask` does, for a page that may be left, or turned to something else, before the answer comes.
+
+        Parameters
+        ----------
+        doing, work
+            As `ask` has them.
+        then
+            Is also told whether somebody is still where it was asked. Where not, a trouble is shown above whatever
+            page there is, and nothing there may be changed.
+        about
+            Gives what the page is about; it is compared with what it gives now.
+        """
+        before = self._visits, about()
+
+        def answered(answer: Answer | Trouble) -> None:
+            here = (self._visits, about()) == before
+            then(answer, here)
+            if isinstance(answer, Trouble) and not here:
+                self._notify(answer)
+
+        self.ask(doing, work, answered)
+
+    def _moved(self, *_: object) -> None:
+        self._visits += 1
 
     def _told(self, snapshot: Snapshot) -> None:
         self._later(partial(self._take, snapshot))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_the_runs_that_a_page_shows_are_exported_with_its_filters(
     assert visitor.errors == visitor.outside == []
 
 
-def test_an_export_larger_than_a_piece_arrives_whole(
+def test_an_export_larger_than_a_piece_arrives_whole_though_its_page_is_left(
     served: Served, ops: Operations, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
     ops.runs.run_here("Vaults")
@@ -56,6 +57,14 @@ def test_an_export_larger_than_a_piece_arrives_whole(
     visitor = visit(f"{served.url}?page=runs", accept_downloads=True)
     expect(visitor.page.get_by_role("group", name="Export 1 run")).to_be_visible()
     assert pd.read_csv(saved(visitor.page, "CSV", tmp_path)).summary[0] == summary
+
+    with visitor.page.expect_download() as found:
+        visitor.page.get_by_role("group", name="Export").get_by_role("button", name="CSV").click()
+        visitor.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Profiles").click()
+    path = tmp_path / "left.csv"
+    found.value.save_as(path)
+    assert pd.read_csv(path).summary[0] == summary
+    expect(visitor.page).not_to_have_url(re.compile("page=runs"))
 
 
 @pytest.mark.parametrize("form", [ReportFormat.HTML, ReportFormat.EVIDENCE])

@@ -23,7 +23,6 @@ from pwsops.views.certificate_form import (
     CertificateForm,
 )
 from pwsops.views.certificate_rows import parts, row
-from pwsops.views.download import Download
 from pwsops.views.markup import Markup
 from pwsops.views.nav import CERTIFICATES
 from pwsops.views.session import Session
@@ -41,7 +40,6 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._typed)
-        self._download = Download()
         self._form: CertificateForm | None = None
         self._asked: object = None
         self._asked_times = 0
@@ -57,7 +55,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self.refresh()
 
     def __panel__(self) -> Any:
-        return pn.Column(self._piece, self._download, sizing_mode="stretch_width", margin=0)
+        return self._piece
 
     def refresh(self) -> None:
         """Show the certificates; they are asked for anew when something has changed."""
@@ -232,7 +230,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
 
     def _offered(self, files: Sequence[tuple[str, bytes]]) -> str:
         for name, content in files:
-            self._download.offer(name, io.BytesIO(content))
+            self._session.download.offer(name, io.BytesIO(content))
         return f"{counted(len(files), 'file')} handed to the browser. Keep the password apart from it."
 
     def _do(self, doing: str, work: Callable[[], Any], told: Callable[[Any], str]) -> None:
@@ -241,17 +239,17 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             return
         self._busy, self._note, self._trouble = doing, "", None
 
-        def done(answer: Any) -> None:
+        def done(answer: Any, here: bool) -> None:
             self._busy = ""
-            if isinstance(answer, Trouble):
+            if not isinstance(answer, Trouble):
+                self._note = told(answer)
+                if here:
+                    self._leave()
+            elif here:
                 self._trouble = answer
-                self._show()
-                return
-            self._note = told(answer)
-            self._leave()
             self.refresh()
 
-        self._session.ask(doing, work, done)
+        self._session.ask_here(doing, work, done, about=lambda: self._form)
 
 
 def _imported(views: Sequence[CertificateView]) -> str:

@@ -15,7 +15,6 @@ from pwsops.operations.records import HistoryPage, RunView
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import RunStatus, Trigger
 from pwsops.views import export, restores_list, words
-from pwsops.views.download import Download
 from pwsops.views.markup import Markup
 from pwsops.views.nav import RUNS, Nav
 from pwsops.views.session import Session
@@ -61,7 +60,6 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._changed)
-        self._download = Download()
         self._exporting = False
         self._typed = ""
         self._asked: HistoryQuery | None = None
@@ -73,7 +71,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self.refresh()
 
     def __panel__(self) -> Any:
-        return pn.Column(self._piece, self._download, sizing_mode="stretch_width", margin=0)
+        return self._piece
 
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
@@ -172,7 +170,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if isinstance(answer, Trouble):
             self._session.notice = answer
         else:
-            self._download.offer(export.file_name(form, snapshot.at, snapshot.zone), answer)
+            self._session.download.offer(export.file_name(form, snapshot.at, snapshot.zone), answer)
         self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:

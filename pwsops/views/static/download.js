@@ -1,22 +1,22 @@
-// Gathers the pieces of a file and lets the browser save it. Each piece is asked for when the one before has come.
+// Gathers the pieces of files and lets the browser save them. Each piece is asked for when the one before has come.
 
 const KEPT_MS = 60_000
 
 export function render({model}) {
-  let number = 0
-  let pieces = []
-  model.on("msg:custom", (message) => {
-    if (message.number !== number) { [number, pieces] = [message.number, []] }
-    pieces.push(message.piece)
-    if (!message.last) {
+  const files = new Map()
+  model.on("msg:custom", ({number, name, piece, last}) => {
+    const pieces = files.get(number) ?? []
+    pieces.push(piece)
+    if (!last) {
+      files.set(number, pieces)
       model.send_msg({more: number})
       return
     }
+    files.delete(number)
     const address = URL.createObjectURL(new Blob(pieces))
-    pieces = []
     const link = document.createElement("a")
     link.href = address
-    link.download = message.name
+    link.download = name
     link.click()
     setTimeout(() => URL.revokeObjectURL(address), KEPT_MS)
   })

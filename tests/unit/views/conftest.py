@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
+from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -190,6 +192,14 @@ class FakeOperations:
             found.append(Occurrence(due_at=at, local=at, kind=kind))
             at += timedelta(hours=6)
         return found
+
+
+def hold(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Let what a page asks wait until it is called for: by position, what was asked."""
+    waiting: list[Callable[[], None]] = []
+    ask = session.ask
+    monkeypatch.setattr(session, "ask", lambda *question: waiting.append(partial(ask, *question)))
+    return waiting
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from pwsops.rules.certificates import Purpose
 from pwsops.views import safety
 from pwsops.views.app import Frame
 from pwsops.views.certificate_form import CREATE, EXPORT, IMPORT, CertificateForm
-from pwsops.views.download import Download
 from pwsops.views.markup import Markup
-from pwsops.views.nav import CERTIFICATES
+from pwsops.views.nav import CERTIFICATES, INSERT
 from pwsops.views.session import Session
 from pwsops.views.store import Store
 from tests.clocks import NOON
 from tests.homes import Home
 from tests.pairs import certificate_pem, key_pem, pair
+from tests.unit.views.conftest import hold
 
 PASSWORD = "pä55word"
 HOSTILE = "<script>alert(1)</script>"
@@ -41,8 +41,7 @@ class Page:
         self.frame = Frame(self.session)
         self.offered: list[tuple[str, bytes]] = []
         self.session.nav.go(page=CERTIFICATES, **where)
-        for download in self.frame._main.select(Download):
-            download.offer = self._offer
+        self.session.download.offer = self._offer  # type: ignore[method-assign]
 
     def _offer(self, name: str, file: BinaryIO) -> None:
         self.offered.append((name, file.read()))
@@ -188,6 +187,51 @@ def test_one_is_exported_under_a_password(page: Page, home: Home) -> None:
     assert name == f"one_{ONE}.pfx"
     assert [one.name for one in reading.read_pfx(content, PASSWORD, source="x")] == ["one"]
     assert "1 file handed to the browser." in page.text()
+
+
+def export_slowly(page: Page, home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Press Export, and give what lets the file be written."""
+    take_in(home, "one")
+    page.frame.refresh()
+    page.click("export", ONE)
+    page.type("password", PASSWORD)
+    page.type("again", PASSWORD)
+    with monkeypatch.context() as slow:
+        waiting = hold(page.session, slow)
+        page.click("do-form")
+    return waiting[0]
+
+
+def test_an_export_reaches_somebody_who_has_left_the_page_and_leaves_him_where_he_is(
+    page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = export_slowly(page, home, monkeypatch)
+    page.session.nav.go(page=INSERT, instance="srv", database="one")
+    written()
+    assert [name for name, _ in page.offered] == [f"one_{ONE}.pfx"]
+    assert (page.session.nav.page, page.session.nav.database) == (INSERT, "one")
+
+
+def test_an_export_that_ends_late_closes_no_other_form(page: Page, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = export_slowly(page, home, monkeypatch)
+    page.session.nav.go()
+    page.session.nav.go(page=CERTIFICATES)
+    page.click("export", ONE)
+    page.type("password", "half ty")
+    written()
+    assert page.session.nav.view == EXPORT
+    assert "Export one" in page.text()
+    assert page.frame._page._form.text["password"] == "half ty"
+
+
+def test_an_export_that_is_refused_late_says_so_where_somebody_is(
+    page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = export_slowly(page, home, monkeypatch)
+    home.ops.certificates.remove(ONE)
+    page.session.nav.go()
+    written()
+    assert "There is no certificate" in page.text()
 
 
 @pytest.mark.parametrize(("how", "files"), [("one", [2]), ("each", [1, 1])])

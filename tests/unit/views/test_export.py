@@ -15,11 +15,12 @@ from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.rules.model import RunStatus
 from pwsops.views import download, export
+from pwsops.views.app import Frame
 from pwsops.views.download import Download
 from pwsops.views.pages.history import History
 from pwsops.views.session import Session
 from pwsops.views.store import Store
-from tests.unit.views.conftest import NOW, FakeOperations
+from tests.unit.views.conftest import NOW, FakeOperations, hold
 
 
 class Asked:
@@ -108,8 +109,8 @@ def test_pieces_are_sent_one_by_one_as_they_are_asked_for(
     piece, file = Download(), io.BytesIO(b"abcd")
     piece.offer("a", file)
     assert [(one["piece"], one["last"]) for one in sent] == [(b"ab", False)]
-    for late in ({"more": 0}, {"more": 2}, "more", {}):
-        piece._handle_msg(late)
+    for amiss in ({"more": 0}, {"more": 2}, {"more": []}, "more", {}):
+        piece._handle_msg(amiss)
     assert len(sent) == 1
     piece._handle_msg({"more": 1})
     piece._handle_msg({"more": 1})
@@ -119,12 +120,41 @@ def test_pieces_are_sent_one_by_one_as_they_are_asked_for(
     assert len(sent) == 3
 
 
-def test_another_file_takes_the_place_of_one_that_was_not_fetched(
+def test_another_file_goes_beside_one_that_is_being_fetched(
     sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "PIECE_BYTES", 2)
-    piece, first = Download(), io.BytesIO(b"abcd")
-    piece.offer("a", first)
-    piece.offer("b", io.BytesIO(b"x"))
-    assert first.closed
-    assert [(one["number"], one["name"], one["piece"]) for one in sent] == [(1, "a", b"ab"), (2, "b", b"x")]
+    piece = Download()
+    piece.offer("a", io.BytesIO(b"abc"))
+    piece.offer("b", io.BytesIO(b"xy"))
+    piece._handle_msg({"more": 1})
+    piece._handle_msg({"more": 2})
+    assert [(one["number"], one["name"], one["piece"], one["last"]) for one in sent] == [
+        (1, "a", b"ab", False), (2, "b", b"xy", False), (1, "a", b"c", True), (2, "b", b"", True),
+    ]  # fmt: skip
+
+
+def test_what_nobody_fetched_is_closed_with_the_page(
+    page: History, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PIECE_BYTES", 2)
+    files = [io.BytesIO(b"abcd"), io.BytesIO(b"abcd")]
+    for file in files:
+        page._session.download.offer("a", file)
+    page._session.close()
+    assert all(file.closed for file in files)
+    page._session.download._handle_msg({"more": 1})
+    assert len(sent) == 2
+
+
+def test_an_export_reaches_the_browser_from_a_page_that_was_left(
+    page: History, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = Frame(page._session)
+    waiting = hold(page._session, monkeypatch)
+    frame._page._piece.take({"action": "export", "key": "csv"})
+    [answer] = waiting
+    page._session.nav.go()
+    answer()
+    assert [one["piece"] for one in sent] == [b"csv"]
+    assert page._session.download in list(frame._view.select(Download))
