@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import panel as pn
@@ -28,6 +29,14 @@ _LACKS = Mark(tone="orange", icon="warning", word="rights are missing")
 _SILENT = Mark(tone="orange", icon="warning", word="does not answer")
 
 
+@dataclass(kw_only=True)
+class _Asked:
+    """An instance as it was when it was asked how it is; what is asked anew is another of these."""
+
+    one: Instance
+    answer: Probe | Trouble | None = None
+
+
 class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Lists the instances with what each one says of itself; adds, edits and removes them."""
 
@@ -35,7 +44,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._typed)
-        self._answers: dict[str, tuple[Instance, Probe | Trouble | None]] = {}
+        self._asked: dict[str, _Asked] = {}
         self._removing = ""
         self._busy = ""
         self._trouble: Trouble | None = None
@@ -49,19 +58,19 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
     def refresh(self) -> None:
         """Show the instances that there are now; those that are new here are asked how they are."""
         listed = self._session.ops.instances.list()
-        self._answers = {
-            one.name: self._answers[one.name]
-            for one in listed
-            if one.name in self._answers and self._answers[one.name][0] == one
-        }
-        fresh = [one for one in listed if one.name not in self._answers]
-        self._answers |= {one.name: (one, None) for one in fresh}
-        if self._removing not in self._answers:
+        known = {one.name: one for one in listed}
+        self._asked = {name: asked for name, asked in self._asked.items() if known.get(name) == asked.one}
+        fresh = [_Asked(one=one) for one in listed if one.name not in self._asked]
+        self._asked |= {asked.one.name: asked for asked in fresh}
+        if self._removing not in self._asked:
             self._removing = ""
-        self._draft = self._drafted(listed)
+        draft = self._drafted(listed)
+        if draft is not self._draft:
+            # What was said of another form does not stay.
+            self._draft, self._trouble = draft, None
         self._show(listed)
-        for one in fresh:
-            self._probe(one)
+        for asked in fresh:
+            self._probe(asked)
 
     def _drafted(self, listed: Sequence[Instance]) -> InstanceDraft | None:
         """Give the form that the address asks for, with what was typed into it so far."""
@@ -95,7 +104,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         )
 
     def _row(self, one: Instance, used: int) -> dict[str, Any]:
-        answer, able = self._answers[one.name][1], self._session.ops.instances.offers(one.engine)
+        answer, able = self._asked[one.name].answer, self._session.ops.instances.offers(one.engine)
         row = {"one": one, "engine": _about(one.engine)[0], "used": used, "version": "", "missing": (), "facts": {}}
         row |= {"able": able, "held": (), "told": _told(one, able), "warnings": warnings(one.options, able.options)}
         if answer is None:
@@ -108,13 +117,14 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         said = {"version": answer.version, "missing": answer.missing_rights, "held": answer.held_rights, "facts": facts}
         return {**row, **said, "mark": mark, "trouble": None}
 
-    def _probe(self, one: Instance) -> None:
-        def answered(answer: Probe | Trouble) -> None:
-            if self._answers.get(one.name, (None, None))[0] == one:
-                self._answers[one.name] = (one, answer)
-                self._show(self._session.ops.instances.list())
+    def _probe(self, asked: _Asked) -> None:
+        name, probe = asked.one.name, self._session.ops.instances.probe
 
-        self._session.ask(f"Reaching {one.name}", lambda: self._session.ops.instances.probe(one.name), answered)
+        def answered(answer: Probe | Trouble) -> None:
+            asked.answer = answer
+            self.refresh()
+
+        self._session.ask(f"Reaching {name}", lambda: probe(name), answered)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         if self._draft is not None and self._draft.set(field, value):
@@ -130,7 +140,6 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._note = ""
             nav.go(page=SETTINGS, view=EDITING, instance=key)
         elif action == "leave-instance":
-            self._draft, self._trouble = None, None
             nav.go(page=SETTINGS)
         elif action == "save-instance" and self._draft is not None:
             self._save(self._draft)
@@ -147,7 +156,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             remove = self._session.ops.instances.remove
             self._do(f"Removing {key}", lambda: remove(key), f"{key} is removed. Its history and its backups stay.")
         elif action == "probe":
-            self._answers.pop(key, None)
+            self._asked.pop(key, None)
             self.refresh()
         else:
             self._session.act(action, key)
@@ -162,14 +171,15 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         name, engine = str(draft.text["name"]).strip(), str(draft.text["engine"])
         draft.forget_password()
 
-        def saved(answer: Trouble | None) -> None:
-            self._trouble = answer
-            if answer is None:
-                self._draft = None
+        def saved(trouble: Trouble | None, here: bool) -> None:
+            if trouble is None:
                 # A new password is part of no record that could differ, and the server may answer now.
-                self._answers.pop(name, None)
+                self._asked.pop(name, None)
                 self._session.store.ask_anew(name)
-                self._session.nav.go(page=SETTINGS)
+            if here:
+                self._trouble = trouble
+                if trouble is None:
+                    self._session.nav.go(page=SETTINGS)
 
         if before is None:
             self._do(
@@ -181,7 +191,11 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             )
 
     def _do(
-        self, doing: str, work: Callable[[], object], note: str, then: Callable[[Trouble | None], None] | None = None
+        self,
+        doing: str,
+        work: Callable[[], object],
+        note: str,
+        then: Callable[[Trouble | None, bool], None] | None = None,
     ) -> None:
         """Do one thing at a time; what it is refused for goes to `then`, or is shown at the top of the page."""
         if self._busy:
@@ -189,16 +203,16 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self._busy, self._note, self._session.notice = doing, "", None
         self._session.changed()
 
-        def done(answer: object) -> None:
+        def done(answer: object, here: bool) -> None:
             trouble = answer if isinstance(answer, Trouble) else None
             self._busy, self._note = "", "" if trouble else note
             if then is not None:
-                then(trouble)
-            else:
+                then(trouble, here)
+            elif trouble is not None:
                 self._session.notice = trouble
             self._session.changed()
 
-        self._session.ask(doing, work, done)
+        self._session.ask_here(doing, work, done, about=lambda: self._draft)
 
 
 def _told(one: Instance, able: Capabilities) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -19,6 +20,7 @@ from pwsops.views.session import Session
 from pwsops.views.store import Store
 from tests.fake_engine import FakeServer
 from tests.homes import Home
+from tests.unit.views.conftest import hold
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -241,6 +243,63 @@ def test_what_is_refused_while_adding_is_said_there_and_nothing_is_lost(page: Pa
     assert 'data-field="address"' not in page.html()
     page.click("add-instance")
     assert page.shown("name") == ""
+
+
+def add_slowly(page: Page, name: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Press Add, and give what lets the server answer."""
+    page.click("add-instance")
+    for field, value in {"name": name, "engine": "fake", "address": "there"}.items():
+        page.type(field, value)
+    with monkeypatch.context() as waits:
+        waiting = hold(page.session, waits)
+        page.click("save-instance")
+    return waiting[0]
+
+
+def test_an_instance_that_is_added_late_takes_nobody_off_another_page(
+    page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = add_slowly(page, "mine", monkeypatch)
+    page.session.nav.go(page="databases", instance="srv")
+    answered()
+    assert "mine" in [one.name for one in home.ops.instances.list()]
+    assert page.session.nav.search() == "?page=databases&instance=srv"
+
+
+def test_an_instance_that_is_added_late_closes_no_other_form(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = add_slowly(page, "mine", monkeypatch)
+    page.session.nav.go(page=SETTINGS, view="edit", instance="srv")
+    page.type("address", "half ty")
+    answered()
+    assert page.session.nav.view == "edit"
+    assert page.shown("address") == "half ty"
+
+
+@pytest.mark.parametrize("elsewhere", [{"page": "runs"}, {"page": SETTINGS, "view": "edit", "instance": "srv"}])
+def test_what_is_refused_late_is_said_above_whatever_is_shown(
+    page: Page, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, str]
+) -> None:
+    answered = add_slowly(page, "srv", monkeypatch)
+    page.session.nav.go(**elsewhere)
+    answered()
+    assert page.session.notice is not None
+    assert page.html().count("exists already") == 1
+    assert page.session.nav.page == elsewhere["page"]
+
+
+def test_of_two_questions_how_an_instance_is_the_later_answer_counts(
+    page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+    with monkeypatch.context() as waits:
+        waits.setattr(page.session, "ask", lambda _doing, work, then: waiting.append(partial(then, work())))
+        page.click("probe", "srv")
+        home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Insert")]
+        page.click("probe", "srv")
+    earlier, later = waiting
+    later()
+    earlier()
+    assert "rights are missing" in page.text()
 
 
 SECRET = "pa55 <wörd>"
