@@ -95,6 +95,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._source.ask_anew()
 
     def _start_anew(self) -> None:
+        self._stay = object()
         self._watched = 0
         self._confirmed = ""
         self._confirmable: BackupSet | None = None
@@ -280,12 +281,11 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _do(self, doing: str, work: Callable[[], object]) -> None:
         if self._busy:
             return
-        place = self._place
         self._busy, self._trouble = doing, None
         self._session.changed()
 
-        def then(answer: Any) -> None:
-            if place == self._place:
+        def then(answer: Any, here: bool) -> None:
+            if here:
                 self._busy, self._confirmed = "", ""
                 self._round += 1
                 self._trouble = answer if isinstance(answer, Trouble) else None
@@ -295,4 +295,4 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                     self._session.nav.opened = answer.id
             self._session.changed()
 
-        self._session.ask(doing, work, then)
+        self._session.ask_here(doing, work, then, about=lambda: self._stay)

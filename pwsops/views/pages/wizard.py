@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from pwsops.views.draft import STEP_FIELDS, Draft
 from pwsops.views.markup import Markup
 from pwsops.views.month import Month, tally
 from pwsops.views.nav import OVERVIEW, STEPS, WIZARD
+from pwsops.views.newest import Newest
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 from pwsops.views.wizard_words import Directories
@@ -41,8 +43,12 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._session = session
         self._form = Markup(self._act, self._typed)
         self._plan = Markup(session.act)
+        self._shown: Draft | None = None
         self._directory: tuple[object, DirectoryCheck | None] = (None, None)
+        self._checks: dict[str, Newest[DirectoryCheck]] = defaultdict(lambda: Newest(session, "Checking the directory"))
+        """By instance: nobody shall wait for another server than the one that is asked."""
         self._entries: Directories | None = None
+        self._listings = 0
         self._planned: tuple[object, plans.Days | None] = (None, None)
         self._trouble: Trouble | None = None
         self._saving = False
@@ -59,6 +65,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         draft = self._draft() if self._session.nav.page == WIZARD else None
         if draft is None:
             return
+        if draft is not self._shown:
+            # What was said of another profile, or of what was typed before, does not stay.
+            self._shown, self._trouble = draft, None
+            self._close_directory()
         instances = self._session.snapshot.instances
         if not draft.text["instance"] and "instance" not in draft.touched and len(instances) == 1:
             # Also where the only one was added a moment ago.
@@ -163,7 +173,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is not None:
             draft.set(field, key, value)
             if field == "instance":
-                self._entries = None
+                self._close_directory()
             self._trouble = None
             self.refresh()
 
@@ -182,7 +192,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._browse(draft, key)
         elif action == "use-directory":
             draft.set("directory", "", key)
-            self._entries = None
+            self._close_directory()
             self.refresh()
         elif action == "save":
             self._save(draft)
@@ -191,7 +201,6 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             nav.go(page=OVERVIEW, profile=nav.profile)
         elif action == "again":
             self._session.drafts.pop(nav.profile, None)
-            self._trouble = None
             self.refresh()
         else:
             self._session.act(action, key)
@@ -205,7 +214,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self.refresh()
 
     def _check_directory(self, draft: Draft) -> None:
-        asked = (draft.text["instance"], str(draft.text["directory"]).strip())
+        asked = (str(draft.text["instance"]), str(draft.text["directory"]).strip())
         if asked == self._directory[0] or not all(asked):
             return
         self._directory = (asked, None)
@@ -219,17 +228,26 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 self.refresh()
 
         check = self._session.ops.databases.check_directory
-        self._session.ask("Checking the directory", lambda: check(instance, path), answered)
+        self._checks[instance].ask(lambda: check(instance, path), answered)
+
+    def _close_directory(self) -> None:
+        """Show no directory's entries, nor those that are on their way."""
+        self._entries = None
+        self._listings += 1
 
     def _browse(self, draft: Draft, path: str) -> None:
         if self._entries is not None and not path:
-            self._entries = None
+            self._close_directory()
             self.refresh()
             return
         instance, ops = str(draft.text["instance"]), self._session.ops
         asked = path or str(draft.text["directory"]).strip()
+        self._listings += 1
+        number = self._listings
 
         def answered(answer: Directories | Trouble) -> None:
+            if number != self._listings:
+                return  # another was asked for in the meantime, or none any more
             if isinstance(answer, Trouble):
                 self._trouble = answer
             else:
@@ -263,14 +281,17 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 before.name, profile, note=note, seen=before, password=password, certificate_password=protection
             )
 
-        self._session.ask("Saving the profile", save, self._saved)
+        then = partial(self._saved, self._session.nav.profile, draft)
+        self._session.ask_here("Saving the profile", save, then, about=lambda: self._shown)
 
-    def _saved(self, answer: ProfileView | Trouble) -> None:
+    def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
         self._saving = False
-        nav = self._session.nav
-        if isinstance(answer, Trouble):
+        drafts = self._session.drafts
+        if not isinstance(answer, Trouble):
+            if drafts.get(name) is draft:
+                del drafts[name]
+            if here:
+                self._session.nav.go(page=OVERVIEW, profile=answer.name)
+        elif here:
             self._trouble = answer
-            self.refresh()
-            return
-        self._session.drafts.pop(nav.profile, None)
-        nav.go(page=OVERVIEW, profile=answer.name)
+        self._session.changed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -19,6 +19,7 @@ from pwsops.views.session import Session
 from pwsops.views.store import Store
 from tests.clocks import NOON, wait_until
 from tests.homes import Home
+from tests.unit.views.conftest import hold
 
 HOSTILE = "<script>alert(1)</script>"
 ONE = {"page": "insert", "instance": "srv", "database": "one"}
@@ -262,6 +263,45 @@ def test_a_database_that_is_gone_is_created_empty_in_a_step_of_its_own(
     shown = browser.click("create-now")
     assert home.server.created == ["one"]
     assert "Choose the backup" in shown
+
+
+def begin_slowly(browser: Browser, path: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Press Restore, and give what lets the restore begin."""
+    browser.go(file=path)
+    browser.type("confirmed", "one")
+    with monkeypatch.context() as waits:
+        waiting = hold(browser.session, waits)
+        browser.click("restore-now")
+    return waiting[0]
+
+
+@pytest.mark.parametrize("elsewhere", [{"page": "runs"}, {**ONE, "database": "two"}])
+def test_a_restore_that_is_refused_late_is_said_above_whatever_is_shown(
+    browser: Browser,
+    media: list[str],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: dict[str, object],
+) -> None:
+    begun = begin_slowly(browser, media[0], monkeypatch)
+    home.server.media[media[0]] = [lay(home, "/elsewhere")]
+    browser.session.nav.go(**elsewhere)
+    begun()
+    assert browser.session.notice is not None
+    assert "was overwritten since it was chosen" in browser.session.notice.message
+    assert "was overwritten" not in browser.html
+
+
+@pytest.mark.parametrize("elsewhere", [{"page": "runs"}, {**ONE, "database": "two"}])
+def test_a_restore_that_begins_late_unfolds_nothing_elsewhere(
+    browser: Browser, media: list[str], home: Home, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, object]
+) -> None:
+    begun = begin_slowly(browser, media[0], monkeypatch)
+    browser.session.nav.go(**elsewhere)
+    begun()
+    assert len(home.ops.restores.list()) == 1
+    assert browser.session.nav.opened == 0
+    assert browser.session.notice is None
 
 
 def test_a_name_that_cannot_be_created_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

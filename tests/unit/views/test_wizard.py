@@ -19,6 +19,7 @@ from pwsops.views.store import Store
 from tests.clocks import NOON
 from tests.homes import Home
 from tests.pairs import pair
+from tests.unit.views.conftest import hold
 
 Open = Callable[..., "Shown"]
 
@@ -190,6 +191,60 @@ def test_the_server_is_browsed_for_a_directory(home: Home, wizard: Open, monkeyp
     assert "Directories in" not in shown.form
 
 
+def test_a_listing_that_comes_late_replaces_none_that_was_asked_for_since(
+    home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add(name="a")
+    shown = wizard()
+    monkeypatch.setattr(
+        shown.session.ops.databases,
+        "browse",
+        lambda instance, path: [DirectoryEntry(name="x", path=f"{path}/x", is_directory=True)],
+    )
+    with monkeypatch.context() as waits:
+        waiting = hold(shown.session, waits)
+        for path in ("/one", "/two", "/three"):
+            shown.press("browse", path)
+    first, second, third = waiting
+    second()
+    assert "/two/x" not in shown.form
+    third()
+    first()
+    assert "/three/x" in shown.form
+    assert "/one/x" not in shown.form
+    with monkeypatch.context() as waits:
+        waiting = hold(shown.session, waits)
+        shown.press("browse", "/four")
+        shown.session.nav.go(page="wizard", profile="a")
+    waiting[0]()
+    assert "/x" not in shown.form
+
+
+def test_while_a_directory_is_checked_only_what_is_typed_last_is_checked_next(
+    home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = wizard()
+    checked: list[str] = []
+    check = shown.session.ops.databases.check_directory
+
+    def note(instance: str, path: str) -> DirectoryCheck:
+        checked.append(path)
+        return check(instance, path)
+
+    monkeypatch.setattr(shown.session.ops.databases, "check_directory", note)
+    waiting = hold(shown.session, monkeypatch)
+    for path in ("/m", "/me", "/med", "/media"):
+        shown.type(directory=path)
+    assert len(waiting) == 1
+    waiting[0]()
+    assert "The server can write there" not in shown.form
+    assert len(waiting) == 2
+    waiting[1]()
+    assert checked == ["/m", "/media"]
+    assert "The server can write there" in shown.form
+    assert len(waiting) == 2
+
+
 def test_a_directory_that_cannot_be_listed_is_a_message(wizard: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(instance: str, path: str) -> None:
         raise EngineError("/root cannot be listed.", hint="Choose another.")
@@ -216,6 +271,76 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(home: Home, wizar
     shown.press("save")
     saved = home.ops.profiles.get("p")
     assert (saved.every, saved.directory) == (6, "/mine")
+
+
+@pytest.fixture
+def slow(home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch) -> tuple[Shown, Callable[[], None]]:
+    """Profile a, edited, and what lets its save come to an end."""
+    home.add(name="a")
+    home.add(name="b")
+    shown = wizard(profile="a")
+    shown.type(directory="/new")
+    with monkeypatch.context() as waits:
+        waiting = hold(shown.session, waits)
+        shown.press("save")
+    return shown, waiting[0]
+
+
+def test_a_save_that_ends_late_takes_nobody_off_the_profile_that_is_edited_now(
+    home: Home, slow: tuple[Shown, Callable[[], None]]
+) -> None:
+    shown, saved = slow
+    shown.session.nav.go(page="wizard", profile="b")
+    shown.type(directory="/typed")
+    saved()
+    assert home.ops.profiles.get("a").directory == "/new"
+    assert list(shown.session.drafts) == ["b"]
+    assert 'value="/typed"' in shown.form
+    assert (shown.session.nav.page, shown.session.nav.profile) == ("wizard", "b")
+
+
+@pytest.mark.parametrize("elsewhere", [{"page": "wizard", "profile": "b"}, {"page": "runs"}])
+def test_a_save_that_is_refused_late_is_said_above_whatever_is_shown(
+    home: Home, slow: tuple[Shown, Callable[[], None]], elsewhere: dict[str, str]
+) -> None:
+    shown, saved = slow
+    theirs = home.ops.profiles.get("a")
+    theirs.every = 6
+    home.ops.profiles.save("a", theirs)
+    shown.session.nav.go(**elsewhere)
+    saved()
+    assert shown.session.notice is not None
+    assert "was saved by somebody else in the meantime" in shown.session.notice.message
+    assert "somebody else" not in shown.form
+    assert shown.session.nav.page == elsewhere["page"]
+    assert shown.session.drafts["a"].text["directory"] == "/new"
+
+
+def test_a_new_profile_begun_while_another_is_saved_is_kept(
+    home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = wizard()
+    shown.fill()
+    with monkeypatch.context() as waits:
+        waiting = hold(shown.session, waits)
+        shown.press("save")
+    shown.press("leave")
+    shown.session.nav.go(page="wizard")
+    shown.type(name="Next one")
+    waiting[0]()
+    assert names(home) == ["New one"]
+    assert shown.session.drafts[""].text["name"] == "Next one"
+
+
+def test_what_was_refused_of_one_profile_is_not_said_of_another(home: Home, wizard: Open) -> None:
+    home.add(name="a")
+    home.add(name="b")
+    shown = wizard(profile="a")
+    home.ops.profiles.delete("a")
+    shown.press("save")
+    assert "There is no profile" in shown.form
+    shown.session.nav.go(page="wizard", profile="b")
+    assert "There is no profile" not in shown.form
 
 
 def test_a_tripped_profile_opens_on_its_diagnosis_and_wants_something_amended(home: Home, wizard: Open) -> None:
