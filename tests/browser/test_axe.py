@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
-from tests.browser.serving import Served, make_profile, serving
+from tests.browser.serving import PATIENCE_S, Served, make_profile, serving
 from tests.pairs import pair
 from tests.standin import demo, drivers
 from tests.standin.wire import StandIn
@@ -126,8 +126,34 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield server
 
 
-def look(visit: Open, url: str, shows: str, **options: object) -> Page:
-    page: Page = visit(url, color_scheme="light", reduced_motion="reduce", **options).page
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all: what the toolkit consists of is fetched and compiled once."""
+    context = browser.new_context(color_scheme="light", reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_S * 1000)
+    context.add_init_script("localStorage.clear()")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext) -> Iterator[Open]:
+    pages: list[Page] = []
+
+    def open_page(url: str, width: int = 1440, height: int = 1000) -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(url)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+def look(visit: Open, url: str, shows: str, **options: int) -> Page:
+    page: Page = visit(url, **options)
     expect(page.locator("main").get_by_text(shows).filter(visible=True).first).to_be_visible()
     return page
 
@@ -160,13 +186,13 @@ def test_nothing_is_wrong_with_a_page(lived_in: LivedIn, visit: Open, name: str)
 
 @pytest.mark.parametrize("search", ["", "?page=settings", "?page=databases", "?page=runs", "?page=certificates"])
 def test_nothing_is_wrong_where_nothing_is_set_up(empty: Served, visit: Open, search: str) -> None:
-    page: Page = visit(empty.url + search, color_scheme="light", reduced_motion="reduce").page
+    page: Page = visit(empty.url + search)
     expect(page.locator("main").get_by_role("heading").first).to_be_visible()
     assert wrong_in_light_and_dark(page) == []
 
 
 def test_nothing_is_wrong_with_the_sidebar_over_a_narrow_page(lived_in: LivedIn, visit: Open) -> None:
-    page = look(visit, lived_in.served.url, "Broken failed", viewport={"width": 380, "height": 800})
+    page = look(visit, lived_in.served.url, "Broken failed", width=380, height=800)
     page.get_by_role("button", name="Open drawer").click()
     history = page.get_by_role("navigation", name="Pages").get_by_role("link", name="History")
     expect(history).to_be_visible()
