@@ -49,7 +49,7 @@ class ManualClock:
             self._now = instant.astimezone(UTC)
 
 
-def wait_until(condition: Callable[[], object], what: str = "a condition", limit_s: float = 20) -> None:
+def wait_until(condition: Callable[[], object], what: str = "a condition", limit_s: float = 60) -> None:
     """Wait for something that another thread or process brings about; fail, naming it, where it never comes."""
     deadline = time.monotonic() + limit_s
     while not condition():

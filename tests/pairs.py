@@ -18,6 +18,8 @@ from tests.clocks import NOON
 from tests.needs import require
 
 BEGUN = NOON - timedelta(days=400)
+FAR = NOON + timedelta(days=20 * 365)
+"""Not soon by the real clock either."""
 
 
 @cache
@@ -31,7 +33,7 @@ def pair(
     name: str = "backups",
     *,
     bits: int = 2048,
-    until: datetime = NOON + timedelta(days=400),
+    until: datetime = FAR,
     since: datetime = BEGUN,
     friendly: str = "",
 ) -> Pair:
@@ -44,7 +46,7 @@ def self_signed(
     private: PrivateKey,
     *,
     subject: x509.Name | None = None,
-    until: datetime = NOON + timedelta(days=400),
+    until: datetime = FAR,
     since: datetime = BEGUN,
     friendly: str = "",
 ) -> Pair:

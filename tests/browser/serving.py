@@ -10,15 +10,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
 from pwsops.operations import Operations
 from tests import unmeasured
 from tests.browser.forked import Forked
+from tests.clocks import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 CHILD = [sys.executable, "-m", "tests.browser.child"]
 """Starts a server from nothing; it wants its home."""
 
@@ -107,22 +109,23 @@ def free_port() -> int:
 
 def wait_for_answer(server: Served, port: int) -> None:
     """Wait until somebody answers on a port; nobody looks at a page by that."""
-    pause = threading.Event()
-    for _ in range(int(PATIENCE_S * 10)):
+
+    def answers() -> bool:
         try:
             with urlopen(f"http://127.0.0.1:{port}/favicon.ico", timeout=5):
-                return
+                return True
         except OSError:
             assert server.process.poll() is None, "panel serve has ended"
-            pause.wait(0.1)
-    raise AssertionError("panel serve does not answer")
+            return False
+
+    wait_until(answers, "panel serve to answer", PATIENCE_S)
 
 
 def make_profile(ops: Operations, name: str, directory: Path, databases: list[str], **fields: object) -> None:
     """A profile that its schedule leaves alone for the length of a test."""
     directory.mkdir(parents=True, exist_ok=True)
     profile = ops.profiles.new()
-    start = profile.start.replace(year=profile.start.year - 1)
+    start = profile.start - timedelta(days=365)
     profile.param.update(
         name=name, instance="samples", databases=databases, directory=str(directory), every=1, unit="w", start=start,
         **fields,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pwsops.engines.sqlserver import link
 from tests.contract.harness import Harness, SqliteHarness
 from tests.contract.sqlserver import REAL_SERVER, RealServerHarness, stand_in_harness
 
@@ -18,6 +19,12 @@ HARNESSES: Mapping[str, Open] = {
 }
 if os.environ.get(REAL_SERVER):
     HARNESSES = {**HARNESSES, "server": lambda root: RealServerHarness.open(os.environ[REAL_SERVER])}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_earlier_servers() -> None:
+    """Ports come again, and what is remembered of a server goes by its address."""
+    link._SERVERS.clear()
 
 
 @pytest.fixture(params=HARNESSES)

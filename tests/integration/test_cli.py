@@ -382,7 +382,6 @@ def test_a_run_through_the_service_is_waited_for_and_the_service_is_stopped_from
         result = line.run("run", "p", "--kind", "full")
         assert result.returncode == 0, result.stderr
         assert "succeeded" in result.stdout
-        assert "queued" in result.stderr
         assert "running in process" in line.done("service", "status")
         line.done("service", "stop")
         assert service.wait(PATIENCE_S) == 0

@@ -43,7 +43,7 @@ def test_the_commands_of_a_document_work_in_an_empty_home(document: Path, tmp_pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

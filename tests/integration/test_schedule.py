@@ -128,7 +128,7 @@ def test_what_is_changed_elsewhere_holds_at_the_very_next_instant(home):
     for name in (*names, "probe", "last"):
         home.profile(name)
     with home.leading():
-        due = soon(4)
+        due = soon(8)
         home.make_due(probe=soon(0), **dict.fromkeys(names, due))
         # When this one has its row, the service has seen when the others are due.
         wait_until(lambda: home.runs("probe"), "the first to be claimed")

@@ -72,6 +72,13 @@ engine.backup(
 """
 
 
+def has_ended(pid: int) -> bool:
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+
+
 def test_a_killed_parent_takes_its_worker_along_and_leaves_no_media(place: Place) -> None:
     slow(place)
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[2])}
@@ -82,7 +89,7 @@ def test_a_killed_parent_takes_its_worker_along_and_leaves_no_media(place: Place
     [worker] = workers(parent.pid)
     parent.kill()
     parent.communicate()
-    wait_until(lambda: not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text())
+    wait_until(lambda: has_ended(worker))
     assert place.left_in_media() == []
     settle = place.engine.find_backup
     assert settle(database="db.sqlite3", directory=str(place.media), description="pwsops run 1") is None

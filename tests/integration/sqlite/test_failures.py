@@ -17,9 +17,11 @@ import pytest
 
 from pwsops.engines.base import DatabaseState, Instance, RestoreRequest
 from pwsops.engines.registry import open_engine
+from pwsops.engines.sqlite import backup
+from pwsops.engines.sqlite.report import Report
 from pwsops.errors import BaseUnusable, Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError
 from pwsops.rules.model import BackupKind
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, query
+from tests.integration.sqlite.support import HOLD, Place, elsewhere, order, query
 
 
 def refused(place: Place, kind: type[PwsopsError], match: str, **more: Any) -> PwsopsError:
@@ -75,9 +77,10 @@ def test_a_database_that_is_not_there(place: Place) -> None:
 
 def test_a_database_that_vanishes_while_it_is_read(place: Place) -> None:
     path = place.vault(size_mb=24)
-    request = place.request()
+    # In this very process, so that it is gone before the reading goes on.
+    gone = Report(lambda values: path.unlink(missing_ok=True))
     with pytest.raises(EngineError, match=r"removed or replaced"):
-        place.engine.backup(request, on_progress=lambda progress: path.unlink(missing_ok=True))
+        backup.take(order(path, place.media, "one.bak"), gone)
     assert place.left_in_media() == []
 
 

@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from pwsops.engines.sqlserver import link
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_earlier_servers() -> None:
+    """Ports come again, and what is remembered of a server goes by its address."""
+    link._SERVERS.clear()
 
 
 @pytest.fixture(params=drivers.IDS)

