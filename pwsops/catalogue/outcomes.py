@@ -115,7 +115,7 @@ def _count(
         database_failures=_database_failures(profile, items),
     )
     if run["kind"] == BackupKind.FULL.value:
-        _plan_after_full(connection, profile, run["due_at"], succeeded=succeeded)
+        _plan_after_full(connection, profile, run, succeeded=succeeded)
     if profile.state is ProfileState.ACTIVE and breaker.trips(failures) and failures > profile.failures_in_a_row:
         _trip(connection, profile, failures, now=now)
 
@@ -130,13 +130,20 @@ def _database_failures(profile: ProfileRow, items: Sequence[RowMapping]) -> dict
     return {name: count for name, count in counts.items() if count and name in profile.fields["databases"]}
 
 
-def _plan_after_full(connection: Connection, profile: ProfileRow, due_at: datetime, *, succeeded: bool) -> None:
-    if succeeded and (profile.last_full_due_at is None or profile.last_full_due_at < due_at):
-        profiles.set_state(connection, profile.id, last_full_due_at=due_at)
+def _plan_after_full(connection: Connection, profile: ProfileRow, run: RowMapping, *, succeeded: bool) -> None:
+    if succeeded and _counts_as_last(profile, run):
+        profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
     profile = profiles.get(connection, profile.id)
     if profile.next_due_at is not None:
         kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at)
         profiles.schedule(connection, [(profile.id, profile.next_due_at, kind)])
+
+
+def _counts_as_last(profile: ProfileRow, run: RowMapping) -> bool:
+    if profile.last_full_due_at is None:
+        # An edit may have asked for a new chain while the run went on: what it took may lie where the profile was.
+        return bool(profile.amended_at <= run["started_at"])
+    return bool(profile.last_full_due_at < run["due_at"])
 
 
 def _trip(connection: Connection, profile: ProfileRow, failures: int, *, now: datetime) -> None:

@@ -24,6 +24,7 @@ _STATE = (
     "next_due_at",
     "next_kind",
     "version",
+    "amended_at",
     "deleted_at",
     "sealed_password",
     "sealed_certificate_password",
@@ -44,6 +45,7 @@ class ProfileRow:
     next_due_at: datetime | None
     next_kind: BackupKind | None
     version: int
+    amended_at: datetime
     deleted_at: datetime | None
     sealed_password: str | None = field(default=None, repr=False)
     sealed_certificate_password: str | None = field(default=None, repr=False)

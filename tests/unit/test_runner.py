@@ -410,6 +410,27 @@ def test_progress_that_cannot_be_written_fails_no_backup(home: Home, monkeypatch
     assert home.run() is RunStatus.SUCCEEDED
 
 
+def test_an_edit_that_ends_the_chain_is_not_undone_by_the_full_that_was_under_way(home: Home) -> None:
+    released = home.server.hold()
+    home.add()
+    thread, ended = in_background(home)
+    home.clock.advance(timedelta(seconds=1))
+    edited = home.ops.profiles.get("p")
+    edited.directory = "/elsewhere"
+    home.ops.profiles.save("p", edited)
+    released.set()
+    thread.join(20)
+    assert (ended[0].status, ended[0].kind) == (RunStatus.SUCCEEDED, FULL)
+    assert home.ops.profiles.view("p").next_kind is FULL
+    home.run()
+    home.run()
+    assert [(request.directory, request.kind) for request in home.server.requests] == [
+        ("/media", FULL),
+        ("/elsewhere", FULL),
+        ("/elsewhere", DIFFERENTIAL),
+    ]
+
+
 # Between claim and start
 
 
