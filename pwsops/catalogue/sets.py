@@ -79,8 +79,9 @@ def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
 
 
 class EncryptedSet(NamedTuple):
-    """What a set needs, and where it lies."""
+    """What a set needs, and where it lies. `id` is its row's: a later set in the same file is another."""
 
+    id: int
     thumbprint: str
     instance: str
     database: str
@@ -89,7 +90,9 @@ class EncryptedSet(NamedTuple):
 
 def encrypted(connection: Connection) -> list[EncryptedSet]:
     """Give the sets that were not replaced and need a certificate; one that needs two is given twice."""
-    found = union_all(*(select(*_place(column), backup_sets.c.path).where(*_needs(column)) for column in _NEEDED))
+    found = union_all(
+        *(select(backup_sets.c.id, *_place(column), backup_sets.c.path).where(*_needs(column)) for column in _NEEDED)
+    )
     return [EncryptedSet(*row) for row in connection.execute(found)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from pwsops.errors import PwsopsError
@@ -19,6 +20,11 @@ from pwsops.errors import PwsopsError
 FILE_NAME = "catalogue.sqlite3"
 HEAD = "0006"
 BUSY_TIMEOUT_S = 15.0
+CONNECTIONS = 40
+"""How many this process may have open at once; a few are kept open."""
+KEPT_OPEN = 8
+CROWD_TIMEOUT_S = 30.0
+"""How long to wait for one of them."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -47,7 +53,11 @@ class Catalogue:
                 hint="Give a directory you may write to, with --home or PWSOPS_HOME.",
             ) from None
         self._engine = create_engine(
-            f"sqlite:///{self.path}", connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=8, max_overflow=32
+            f"sqlite:///{self.path}",
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+            pool_size=KEPT_OPEN,
+            max_overflow=CONNECTIONS - KEPT_OPEN,
+            pool_timeout=CROWD_TIMEOUT_S,
         )
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
@@ -65,24 +75,29 @@ class Catalogue:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state; nothing it does is kept."""
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except DatabaseError as error:
-            if isinstance(error, IntegrityError):
-                raise
-            raise _unusable(self.path, error.orig) from None
+        with self._translated(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
+        with (
+            self._translated(),
+            self._engine.connect().execution_options(pwsops_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            with self._engine.connect().execution_options(pwsops_write=True) as connection, connection.begin():
-                yield connection
+            yield
+        except IntegrityError:
+            raise
         except DatabaseError as error:
-            if isinstance(error, IntegrityError):
-                raise
             raise _unusable(self.path, error.orig) from None
+        except CrowdedError:
+            raise _crowded(self.path) from None
 
     def version(self) -> int:
         """Give a number that changes whenever any process has committed something. Costs microseconds."""
@@ -171,4 +186,12 @@ def _unusable(path: Path, error: BaseException | None) -> PwsopsError:
         f"The catalogue {path} cannot be used: {cause}.",
         hint="Check that its disk has room and that this user may write there; `pwsops doctor` looks closer.",
         transient="locked" in cause,
+    )
+
+
+def _crowded(path: Path) -> PwsopsError:
+    return PwsopsError(
+        f"The catalogue {path} could not be used: all {CONNECTIONS} connections of this process to it were busy.",
+        hint="Try again in a moment; where it lasts, restart this process.",
+        transient=True,
     )

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pwsops.catalogue import Connection, profiles, server_certificates, sets
+from pwsops.catalogue import Connection, RowMapping, certificate_copies, profiles, runs, server_certificates, sets
+from pwsops.catalogue.certificate_copies import CopyRow
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.sets import EncryptedSet
 from pwsops.engines.base import Engine
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.databases import Shelf
+from pwsops.rules.model import RunStatus
 
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 
-Holds = Callable[[str, str], bool]
-"""Says whether a media file is still there, by its instance and path."""
+Gone = Collection[EncryptedSet | CopyRow]
+"""Sets and copies of certificates whose files are not there any more."""
 
 
 @dataclass(kw_only=True)
@@ -76,40 +80,85 @@ def recorded_needs(connection: Connection) -> Needs:
     return found
 
 
-def needs(connection: Connection, holds: Holds) -> Needs:
+def needs(connection: Connection, gone: Gone) -> Needs:
     """Give what is needed; a set whose file is gone needs nothing."""
     found = _present_needs(connection)
     for one in sets.encrypted(connection):
-        if holds(one.instance, one.path):
+        if one not in gone:
             found.of(one.instance, one.thumbprint).backups[f"{one.instance}/{one.database}"] += 1
     return found
 
 
+def run_in_need(connection: Connection, thumbprint: str) -> RowMapping | None:
+    """Give a run that goes on and encrypts for a certificate, or may: nobody knows what its profile was before an edit.
+
+    What it takes is not among the sets before it ends.
+    """
+    on_servers = _on_servers(connection)
+    for run in runs.open_runs(connection):
+        if run["status"] != RunStatus.RUNNING.value:
+            continue  # it begins by what its profile says then
+        profile = profiles.get(connection, run["profile_id"])
+        if profile.amended_at > run["started_at"] or _encrypts_for(profile, on_servers) == thumbprint:
+            return run
+    return None
+
+
 def _present_needs(connection: Connection) -> Needs:
     """Give what profiles will need, and databases do."""
-    found, on_servers = Needs(), {}
+    found, on_servers = Needs(), _on_servers(connection)
     for seen in server_certificates.every(connection):
-        on_servers[seen.instance, seen.certificate.name] = seen.certificate.thumbprint
         for database in seen.certificate.encrypts:
             found.of(seen.instance, seen.certificate.thumbprint).databases.append(f"{seen.instance}/{database}")
     for row in profiles.living(connection):
-        instance, name = row.fields["instance"], row.fields["encrypt_with"]
-        # A server's own certificates go by their names there.
-        thumbprint = on_servers.get((instance, name), name)
+        thumbprint = _encrypts_for(row, on_servers)
         if _THUMBPRINT.fullmatch(thumbprint):
-            found.of(instance, thumbprint).profiles.append(row.name)
+            found.of(row.fields["instance"], thumbprint).profiles.append(row.name)
     return found
 
 
-class Shelves:
-    """Looks whether media files are still there, each directory once. What nobody can tell counts as there."""
+def _on_servers(connection: Connection) -> Mapping[tuple[str, str], str]:
+    """Give the thumbprints of the certificates that servers keep, by instance and name."""
+    seen = server_certificates.every(connection)
+    return {(one.instance, one.certificate.name): one.certificate.thumbprint for one in seen}
+
+
+def _encrypts_for(row: ProfileRow, on_servers: Mapping[tuple[str, str], str]) -> str:
+    name = str(row.fields["encrypt_with"])
+    # A server's own certificates go by their names there.
+    return on_servers.get((row.fields["instance"], name), name)
+
+
+def gone_files(core: Core) -> Gone:
+    """Look which encrypted sets, and which copies of certificates, lie no more where they were written.
+
+    Servers and file systems are asked, which may take long: no connection to the catalogue is held meanwhile. What
+    nobody can tell counts as there.
+    """
+    with core.catalogue.read() as connection:
+        encrypted = sets.encrypted(connection)
+        copies = certificate_copies.every(connection)
+    shelves = _Shelves(core)
+    return frozenset[EncryptedSet | CopyRow](
+        [
+            *(one for one in encrypted if not shelves.has(one.instance, one.path)),
+            *(
+                copy
+                for copy in copies
+                if not (shelves.has(copy.instance, copy.certificate_file) and shelves.has(copy.instance, copy.key_file))
+            ),
+        ]
+    )
+
+
+class _Shelves:
+    """The shelves of all instances, each directory looked at once."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._shelves: dict[str, Shelf] = {}
 
-    def __call__(self, instance: str, path: str) -> bool:
-        """Say whether a media file of an instance is there."""
+    def has(self, instance: str, path: str) -> bool:
         if instance not in self._shelves:
             self._shelves[instance] = Shelf(self._engine(instance))
         return self._shelves[instance].has(path)

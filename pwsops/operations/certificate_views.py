@@ -10,24 +10,24 @@ from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.server_certificates import Seen
 from pwsops.certificates.pair import facts_of_der
-from pwsops.operations.certificate_needs import Holds, Need, Needs
+from pwsops.operations.certificate_needs import Gone, Need, Needs
 from pwsops.operations.records import CertificateView, ServerCertificateView
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Purpose
 
 
 def certificate_views(
-    connection: Connection, needed: Needs, *, now: datetime, holds: Holds | None
+    connection: Connection, needed: Needs, *, now: datetime, gone: Gone = ()
 ) -> list[CertificateView]:
     """Give those of the store, those that servers have, and those that are needed and nowhere.
 
-    `holds` looks whether the files of copies are still there; None takes the catalogue's word.
+    `gone` has the copies whose files are not there any more.
     """
     rows = certificates.every(connection)
     held = {row.thumbprint for row in rows}
     return [
         *(_in_store(row, needed.anywhere(row.thumbprint), now) for row in rows),
-        *_on_servers(connection, needed, held, now=now, holds=holds),
+        *_on_servers(connection, needed, held, now=now, gone=gone),
         *_missing(connection, needed, held),
     ]
 
@@ -51,19 +51,15 @@ def _in_store(row: CertificateRow, need: Need, now: datetime) -> CertificateView
 
 
 def _on_servers(
-    connection: Connection, needed: Needs, held: Collection[str], *, now: datetime, holds: Holds | None
+    connection: Connection, needed: Needs, held: Collection[str], *, now: datetime, gone: Gone
 ) -> Iterator[ServerCertificateView]:
-    """Give what was seen on servers; `held` are the thumbprints in our store, `holds` looks for files."""
-    copies = [copy for copy in certificate_copies.every(connection) if holds is None or _is_there(copy, holds)]
+    """Give what was seen on servers; `held` are the thumbprints in our store."""
+    copies = [copy for copy in certificate_copies.every(connection) if copy not in gone]
     for seen in server_certificates.every(connection):
         thumbprint = seen.certificate.thumbprint
         # A copy serves wherever it lies: the same certificate may be on several servers.
         own = [copy for copy in copies if copy.thumbprint == thumbprint]
         yield _on_server(seen, own, needed, now=now, in_store=thumbprint in held)
-
-
-def _is_there(copy: CopyRow, holds: Holds) -> bool:
-    return holds(copy.instance, copy.certificate_file) and holds(copy.instance, copy.key_file)
 
 
 def _on_server(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
 
-from pwsops.catalogue import Connection, certificates
+from pwsops.catalogue import Connection, RowMapping, certificates
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.certificates import archive, creation, pvk, reading
 from pwsops.certificates.pair import Pair, common_name, pair_from_der
@@ -13,7 +13,7 @@ from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import server_certificates as servers
 from pwsops.operations.access import Context, Role
-from pwsops.operations.certificate_needs import Holds, Shelves, needs, recorded_needs
+from pwsops.operations.certificate_needs import Gone, gone_files, needs, recorded_needs, run_in_need
 from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
@@ -42,7 +42,7 @@ class Certificates:
         instance
             Only those that this one keeps, or should.
         """
-        views = self._views(Shelves(self._context.core))
+        views = self._views(gone_files(self._context.core))
         wanted = [view for view in views if view.needed_by or not required]
         return wanted if instance is None else [view for view in wanted if view.instance == instance]
 
@@ -206,21 +206,20 @@ class Certificates:
         return content
 
     def remove(self, name: str) -> None:
-        """Forget a certificate and its key. Refused while a profile or a backup that is still there needs it."""
+        """Forget a certificate and its key. Refused while a profile, a run or a backup that is still there needs it."""
         self._context.allow(Role.ADMIN, "remove a certificate")
         core = self._context.core
-        holds = Shelves(core)
-        with core.catalogue.read() as connection:
-            needs(connection, holds)  # looks at every directory before the catalogue is locked; it looks once only
+        gone = gone_files(core)
         with core.catalogue.write() as connection:
             row = find_certificate(connection, name)
-            need = needs(connection, holds).anywhere(row.thumbprint)
+            need = needs(connection, gone).anywhere(row.thumbprint)
             if need.told():
                 raise Refused(
                     f"The certificate {row.name!r} cannot be removed: it is needed by {need.told()}.",
                     hint="Without its key those backups could never be read again. Export it if you want it elsewhere "
                     "as well.",
                 )
+            _refuse_during(run_in_need(connection, row.thumbprint), row)
             certificates.remove(connection, row.thumbprint)
             self._context.note(connection, "remove certificate", row.name, f"thumbprint {row.thumbprint}")
 
@@ -263,11 +262,21 @@ class Certificates:
         key = b64decode(self._context.core.vault.open(row.sealed_key))
         return pair_from_der(row.certificate, key, name=row.name)
 
-    def _views(self, holds: Holds | None = None) -> Views:
+    def _views(self, gone: Gone | None = None) -> Views:
+        """Give all; where nobody looked which files are gone, the catalogue's word is taken."""
         core = self._context.core
         with core.catalogue.read() as connection:
-            needed = recorded_needs(connection) if holds is None else needs(connection, holds)
-            return certificate_views(connection, needed, now=core.clock.now(), holds=holds)
+            needed = recorded_needs(connection) if gone is None else needs(connection, gone)
+            return certificate_views(connection, needed, now=core.clock.now(), gone=gone or ())
+
+
+def _refuse_during(run: RowMapping | None, row: CertificateRow) -> None:
+    if run is not None:
+        raise Refused(
+            f"The certificate {row.name!r} cannot be removed now: run {run['id']} of {run['profile']!r} goes on, and "
+            "its backup may be encrypted for it.",
+            hint="Wait for the end of that run, or cancel it; then try again.",
+        )
 
 
 def _already(known: Collection[CertificateRow]) -> Conflict:

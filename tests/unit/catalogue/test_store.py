@@ -121,6 +121,19 @@ def test_a_catalogue_locked_for_long_is_a_transient_error(tmp_path: Path, monkey
     assert caught.value.transient
 
 
+def test_a_process_whose_connections_are_all_busy_is_a_transient_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"KEPT_OPEN": 1, "CONNECTIONS": 1, "CROWD_TIMEOUT_S": 0.01}.items():
+        monkeypatch.setattr(store, name, value)
+    catalogue = Catalogue(tmp_path)
+    for asked in (catalogue.read, catalogue.write):
+        with catalogue.read(), pytest.raises(PwsopsError, match="all 1 connections of this process") as caught, asked():
+            pass
+        assert caught.value.transient
+    catalogue.close()
+
+
 def test_damage_in_the_middle_is_told_when_it_is_met(tmp_path: Path) -> None:
     catalogue = Catalogue(tmp_path)
     catalogue.close()

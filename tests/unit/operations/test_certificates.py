@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy.pool import QueuePool
 
+from pwsops.catalogue import runs
 from pwsops.certificates import archive, reading
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus
+from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, Refused
 from pwsops.operations import Operations, Role
 from pwsops.rules.certificates import Purpose
-from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus, Trigger
 from tests.clocks import NOON
+from tests.fake_engine import FakeEngine
 from tests.homes import Home
 from tests.pairs import certificate_pem, key_pem, pair, weakly_signed
 
@@ -33,12 +36,12 @@ def take_in(home: Home, *names: str) -> None:
     home.ops.certificates.import_pfx(archive.pack([pair(name) for name in names], PASSWORD), PASSWORD)
 
 
-def lay(home: Home, path: str = "/media/a.bak", thumbprint: str = ONE) -> BackupSet:
+def lay(home: Home, path: str = "/media/a.bak", thumbprint: str = ONE, set_id: str = "") -> BackupSet:
     """Let the home know an encrypted backup, whose file is there."""
     from pwsops.catalogue import sets
 
     laid = BackupSet(
-        set_id=path,
+        set_id=set_id or path,
         database="one",
         kind=BackupKind.FULL,
         path=path,
@@ -242,6 +245,81 @@ def test_what_a_backup_needs_stays_until_the_file_is_gone(home: Home) -> None:
     home.ops.certificates.remove(ONE)
     with pytest.raises(NotFound):
         home.ops.certificates.get(ONE)
+
+
+@pytest.mark.parametrize("what", ["edited", "deleted"])
+def test_what_a_run_encrypts_for_stays_until_it_has_ended(home: Home, what: str) -> None:
+    take_in(home, "one")
+    home.add(encrypt_with="one")
+
+    def meanwhile(_request: object) -> None:
+        home.clock.advance(timedelta(seconds=1))
+        if what == "deleted":
+            home.ops.profiles.delete("p")
+        else:
+            profile = home.ops.profiles.get("p")
+            profile.encrypt_with = ""
+            home.ops.profiles.save("p", profile)
+        with pytest.raises(Refused, match="run 1 of 'p' goes on") as caught:
+            home.ops.certificates.remove("one")
+        assert "Wait" in caught.value.hint
+
+    home.server.before_backup = meanwhile
+    assert home.run() is RunStatus.SUCCEEDED
+    home.ops.certificates.remove("one")  # the fake's sets do not say that they are encrypted
+
+
+def test_a_run_of_another_certificate_and_one_that_waits_keep_nothing(home: Home) -> None:
+    take_in(home, "one", "two")
+    home.add(encrypt_with="two")
+    home.server.before_backup = lambda _: home.ops.certificates.remove("one")
+    assert home.run() is RunStatus.SUCCEEDED
+    assert [view.name for view in home.ops.certificates.list()] == ["two"]
+    with home.core.catalogue.write() as connection:
+        runs.add(
+            connection,
+            profile_id=1,
+            profile="p",
+            due_at=NOON,
+            kind=BackupKind.FULL,
+            trigger=Trigger.MANUAL,
+            owner=None,
+        )
+    home.ops.profiles.delete("p")
+    home.ops.certificates.remove("two")
+
+
+@pytest.mark.parametrize("ask", ["list", "remove"])
+def test_no_connection_is_held_while_servers_are_asked_for_files(
+    home: Home, ask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(home, "one")
+    lay(home)
+    held: list[int] = []
+    pool = home.core.catalogue._engine.pool
+    assert isinstance(pool, QueuePool)
+
+    def browse(self: FakeEngine, path: str) -> list[DirectoryEntry]:
+        held.append(pool.checkedout())
+        return []
+
+    monkeypatch.setattr(FakeEngine, "browse", browse)
+    home.ops.certificates.list() if ask == "list" else home.ops.certificates.remove("one")
+    assert held == [0]
+
+
+def test_a_backup_that_came_while_files_were_looked_for_counts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in(home, "one")
+    lay(home)
+    home.server.media.clear()
+
+    def browse(self: FakeEngine, path: str) -> list[DirectoryEntry]:
+        lay(home, set_id="later")  # in the very same file
+        return []
+
+    monkeypatch.setattr(FakeEngine, "browse", browse)
+    with pytest.raises(Refused, match="needed by 1 backup"):
+        home.ops.certificates.remove("one")
 
 
 def test_backups_of_an_instance_that_is_forgotten_count_as_far_as_anybody_can_tell(home: Home) -> None:
