@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
@@ -26,6 +26,8 @@ from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
 
 Views = list[ProfileView]
+PREVIEWED = 100_000
+"""So many runs are previewed at most: more than two months of a profile that runs every minute."""
 
 
 class Profiles:
@@ -181,7 +183,7 @@ class Profiles:
         until: datetime | None = None,
         count: int | None = None,
     ) -> Sequence[Occurrence]:
-        """Give the runs to come; at least one of `until` and `count` should bound them, or the profile's own end.
+        """Give the runs to come, as far as `until`, `count` and the profile's own end let them.
 
         Parameters
         ----------
@@ -191,6 +193,8 @@ class Profiles:
             First instant, included; None is now. Naive: wall time in the profile's zone.
         until
             No occurrence at or after this instant; aware.
+
+        Raises `NotFound`, and `InvalidInput` for a profile that is not valid or for more than 100,000 runs.
         """
         if isinstance(profile, str):
             with self._context.core.catalogue.read() as connection:
@@ -211,15 +215,14 @@ class Profiles:
             start=start,
             first_is_full=_first_is_full(row, recurrence, now, start),
         )
-        bounded = islice(found, count)
-        if until is None:
-            return [*bounded]
-        result = []
-        for occurrence in bounded:
-            if occurrence.due_at >= until:
-                break
-            result.append(occurrence)
-        return result
+        bounded = takewhile(lambda one: until is None or one.due_at < until, islice(found, count))
+        runs_to_come = list(islice(bounded, PREVIEWED + 1))
+        if len(runs_to_come) > PREVIEWED:
+            raise InvalidInput(
+                f"The runs to come of {profile.name!r} cannot be shown at once: they are more than {PREVIEWED:,}.",
+                hint="Ask for fewer of them, or for a shorter time; a later start shows what comes after.",
+            )
+        return runs_to_come
 
     def _check_free(self, connection: Connection, name: str) -> None:
         if profiles.find(connection, name) is not None:

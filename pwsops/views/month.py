@@ -17,6 +17,8 @@ SHOWN = 7
 """So many marks fit into a day; more are counted."""
 TOLD = 12
 """How many runs are told one by one: of a day, and of the month."""
+AHEAD = 24
+"""So many months behind the present one are shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -155,10 +157,11 @@ class Month:
 
     @classmethod
     def read(cls, text: str, now: datetime) -> Month:
-        """Read ``2026-03``; nothing, or a month that is over, is the present one."""
+        """Read ``2026-03``; nothing, or a month that is over, is the present one, and one too far away the last."""
         today = now.date()
         year, month = map(int, text.split("-")) if text else (today.year, today.month)
-        return cls(first=max(date(year, month, 1), today.replace(day=1)), present=today)
+        asked = max(date(year, month, 1), today.replace(day=1))
+        return cls(first=min(asked, _last(today)), present=today)
 
     @property
     def title(self) -> str:
@@ -167,8 +170,8 @@ class Month:
 
     @property
     def later(self) -> str:
-        """The key of the month after."""
-        return f"{self.first + timedelta(days=32):%Y-%m}"
+        """The key of the month after; empty where that is too far away."""
+        return f"{self.first + timedelta(days=32):%Y-%m}" if self.first < _last(self.present) else ""
 
     @property
     def earlier(self) -> str:
@@ -180,6 +183,10 @@ class Month:
         """The Monday its first week begins with."""
         day = max(self.first, self.present)
         return day - timedelta(days=day.weekday())
+
+    def since(self, zone: tzinfo) -> datetime:
+        """Give the instant its first week begins with."""
+        return datetime.combine(self.begin, time(), zone)
 
     def end(self, zone: tzinfo) -> datetime:
         """Give the instant behind its last week."""
@@ -213,6 +220,12 @@ class Month:
         """Give the first runs from the month's beginning on, those of the shown days behind its end included."""
         days = sorted(day for day in runs if day >= self.first)
         return list(islice((run for day in days for run in runs[day].runs), most))
+
+
+def _last(present: date) -> date:
+    """Give the first day of the last month that is shown."""
+    years, month = divmod(present.month - 1 + AHEAD, 12)
+    return date(present.year + years, month + 1, 1)
 
 
 def told(inside: Tally | None, month: Month) -> str:

@@ -23,7 +23,7 @@ _KEPT = 2_000
 class Plans:
     """Plans by profile and month, kept until the profile changes or has run.
 
-    Always from a profile's next run on, since a run's kind may depend on the one before. Safe from several threads.
+    Only what is shown is worked out, however far away it is. Safe from several threads.
     """
 
     def __init__(self, ops: Operations) -> None:
@@ -50,7 +50,8 @@ class Plans:
             key = _key(profile, month, zone)
             if profile.next_due_at is None or key in self._plans:
                 continue
-            found = self._ops.profiles.preview(profile.name, start=profile.next_due_at, until=month.end(zone))
+            start = max(profile.next_due_at, month.since(zone))
+            found = self._ops.profiles.preview(profile.name, start=start, until=month.end(zone))
             with self._lock:
                 if len(self._plans) >= max(_KEPT, 2 * len(profiles)):
                     self._plans.clear()

@@ -155,7 +155,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if profile is not None:
             key = (profile.summary(), profile.start, month.begin, snapshot.at.replace(second=0, microsecond=0))
             if self._planned[0] != key:
-                self._planned = (key, self._preview(draft, profile, month.end(zone)))
+                self._planned = (key, self._preview(draft, profile, month, snapshot.at))
             runs = self._planned[1] or {}
         values = plans.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
         if profile is None:
@@ -163,10 +163,13 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         values["sentence"] = wizard_words.sentence(draft, profile)
         self._plan.show("wizard_plan.html", **values)
 
-    def _preview(self, draft: Draft, profile: BackupProfile, until: datetime) -> plans.Days:
+    def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> plans.Days:
         # What is stored goes on where it stands; what is changed is shown as if it began anew.
         asked = draft.original.name if draft.original is not None and not draft.changed else profile
-        return tally(self._session.ops.profiles.preview(asked, until=until), ZoneInfo(profile.timezone))
+        zone = ZoneInfo(profile.timezone)
+        since = month.since(zone)
+        found = self._session.ops.profiles.preview(asked, start=since if since > now else None, until=month.end(zone))
+        return tally(found, zone)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         draft = self._draft()

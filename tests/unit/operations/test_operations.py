@@ -15,6 +15,7 @@ from pwsops.errors import Conflict, Denied, EngineError, InvalidInput, MediaErro
 from pwsops.operations import Operations, Role, default_home
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations import service as service_module
+from pwsops.operations.profiles import PREVIEWED
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
 from tests.clocks import NOON
 from tests.homes import Home
@@ -298,6 +299,29 @@ def test_a_look_at_next_month_does_not_begin_with_the_first_full(home: Home) -> 
     later = home.ops.profiles.preview("p", start=NOON + timedelta(days=30), count=1)
     assert [one.kind for one in later] == [BackupKind.DIFFERENTIAL]
     assert home.ops.profiles.preview(home.profile(start=datetime(2027, 1, 1)), start=NOON, count=1)[0].kind == "full"
+
+
+@pytest.mark.parametrize("ran", [False, True])
+@pytest.mark.parametrize("renew_full", ["never", "weekly:sun", "monthly:31"])
+def test_a_preview_from_later_on_says_the_same_of_the_same_runs(home: Home, ran: bool, renew_full: str) -> None:
+    home.add(renew_full=renew_full, every=5)
+    if ran:
+        home.run()
+    until = NOON + timedelta(days=99)
+    for days in (20, 61, 62):
+        later = NOON.replace(hour=0) + timedelta(days=days)
+        from_now_on = [one for one in home.ops.profiles.preview("p", until=until) if one.due_at >= later]
+        assert home.ops.profiles.preview("p", start=later, until=until) == from_now_on
+
+
+def test_more_runs_than_anybody_looks_at_are_not_previewed(home: Home) -> None:
+    home.add()
+    far = NOON + timedelta(hours=PREVIEWED)
+    assert len(home.ops.profiles.preview("p", until=far)) == PREVIEWED
+    for too_many in ({"until": far + timedelta(hours=1)}, {"count": PREVIEWED + 1}):
+        with pytest.raises(InvalidInput, match="more than 100,000") as caught:
+            home.ops.profiles.preview("p", **too_many)
+        assert "a shorter time" in caught.value.hint
 
 
 def test_after_a_full_a_preview_goes_on_with_incrementals(home: Home) -> None:

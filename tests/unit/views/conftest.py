@@ -106,6 +106,8 @@ class FakeOperations:
     database_error: Exception | None = None
     done: list[tuple[Any, ...]] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
+    previewed: int = 0
+    """How many runs were given in previews."""
     queries: list[HistoryQuery] = field(default_factory=list)
     asked_databases: int = 0
     attached: int = 0
@@ -191,6 +193,7 @@ class FakeOperations:
             kind = BackupKind.FULL if at == start else BackupKind.DIFFERENTIAL
             found.append(Occurrence(due_at=at, local=at, kind=kind))
             at += timedelta(hours=6)
+        self.previewed += len(found)
         return found
 
 

@@ -43,6 +43,17 @@ def test_a_month_that_is_over_is_the_present_one() -> None:
     assert Month.read("2020-02", NOW).title == "November 2026"
 
 
+@pytest.mark.parametrize("asked", ["2028-11", "2028-12", "2999-12"])
+def test_no_month_is_shown_that_is_more_than_two_years_away(asked: str) -> None:
+    last = Month.read(asked, NOW)
+    assert (last.title, last.earlier, last.later) == ("November 2028", "2028-10", "")
+    assert Month.read(last.earlier, NOW).later == "2028-11"
+
+
+def test_its_six_weeks_begin_at_midnight_of_the_zone() -> None:
+    assert Month.read("2027-03", NOW).since(ZONE) == datetime(2027, 3, 1, tzinfo=ZONE)
+
+
 def test_its_six_weeks_end_at_midnight_of_the_zone_also_over_a_clock_change() -> None:
     assert Month.read("2027-03", NOW).end(ZONE) == datetime(2027, 4, 12, tzinfo=ZONE)
 

@@ -256,6 +256,14 @@ def test_the_month_goes_forward_and_back_but_not_before_the_present(frame: Frame
     assert "Only runs to come are shown." not in html(frame)
 
 
+def test_the_month_goes_forward_for_two_years(ops: FakeOperations, frame: Frame) -> None:
+    act(frame, "month", "2999-12")
+    assert "to come in November 2028" in html(frame)
+    assert "Runs are shown two years ahead." in html(frame)
+    act(frame, "month", "2028-10")
+    assert "Runs are shown two years ahead." not in html(frame)
+
+
 def test_the_sidebar_leads_to_pages_and_follows_the_address(frame: Frame) -> None:
     def here() -> tuple[str, str]:
         found = re.findall(r'data-key="([^"]*)" aria-current="([^"]*)"', frame._menu.html)

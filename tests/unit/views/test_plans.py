@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,6 +36,18 @@ def test_another_month_or_zone_is_another_plan(ops: FakeOperations, planner: Pla
     planner.work_out(profiles, MONTH, UTC)
     assert planner.known(profiles, Month.read("2027-01", NOW), UTC) is None
     assert planner.known(profiles, MONTH, ZoneInfo("Asia/Tokyo")) is None
+
+
+def test_of_a_month_to_come_nothing_before_it_is_worked_out(ops: FakeOperations, planner: Plans) -> None:
+    days = planner.work_out([make_profile()], Month.read("2028-11", NOW), UTC)
+    assert min(days) == date(2028, 10, 30)
+    assert ops.previewed == 6 * 7 * 4
+
+
+def test_a_profile_that_begins_within_a_month_is_worked_out_from_its_beginning(planner: Plans) -> None:
+    begins = NOW + timedelta(days=45)
+    days = planner.work_out([make_profile(next_due_at=begins)], Month.read("2027-01", NOW), UTC)
+    assert days[min(days)].first == begins
 
 
 def test_a_profile_that_is_off_has_no_plan(ops: FakeOperations, planner: Plans) -> None:

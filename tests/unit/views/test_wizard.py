@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html as escaping
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from pwsops.certificates import archive, reading
 from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import EngineError
-from pwsops.rules.model import ProfileState
+from pwsops.rules.model import Occurrence, ProfileState
 from pwsops.views.pages.wizard import Wizard
 from pwsops.views.session import Session
 from pwsops.views.store import Store
@@ -394,6 +395,24 @@ def test_an_unchanged_profile_shows_the_runs_as_they_really_come(home: Home, wiz
     assert "none of them full" in shown.plan
     shown.type(every="2")
     assert "1 of them full" in shown.plan
+
+
+def test_of_a_month_to_come_nothing_before_it_is_worked_out(
+    home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, preview = wizard(step=2), home.ops.profiles.preview
+    counts: list[int] = []
+
+    def counted(*profile: Any, **where: Any) -> Sequence[Occurrence]:
+        found = preview(*profile, **where)
+        counts.append(len(found))
+        return found
+
+    monkeypatch.setattr(home.ops.profiles, "preview", counted)
+    shown.type(renew="never")
+    shown.session.nav.month = "2999-12"
+    assert "to come in March 2028, none of them full" in shown.plan
+    assert counts[-1] == 6 * 7 * 24
 
 
 # Who takes the backup
