@@ -6,7 +6,7 @@ marked safe but our own icons.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,25 @@ _EARLY = 1_000
 """How many messages may have overtaken the one that is waited for."""
 
 
+class _Order:
+    """Puts the messages of one of the browser's models, numbered from 1 on, into the order they were sent in."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._early: dict[int, dict[str, Any]] = {}
+
+    def admit(self, message: Any) -> Iterator[dict[str, Any]]:
+        """Take a message, and give those whose turn it is now."""
+        number = message.get("number") if isinstance(message, dict) else None
+        if not isinstance(number, int) or not self.seen < number <= self.seen + _EARLY:
+            return
+        # The toolkit hands some messages over at once and others later; what was typed first must come first.
+        self._early[number] = message
+        while (due := self._early.pop(self.seen + 1, None)) is not None:
+            self.seen += 1
+            yield due
+
+
 class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Shows a filled template, and says what is done with it.
 
@@ -95,23 +114,27 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
         super().__init__(**{"stylesheets": [CSS], "sizing_mode": "stretch_width", "margin": 0, **params})
         self._on_action = on_action
         self._on_field = on_field
-        self._expected = 1
-        self._early: dict[int, dict[str, Any]] = {}
+        self._order = _Order()
 
     def show(self, template: str, **values: Any) -> None:
         """Fill a template and show it; nothing is sent where nothing differs."""
-        self.param.update(html=render(template, **values), seen=self._expected - 1)
+        self.param.update(html=render(template, **values), seen=self._order.seen)
+
+    def _get_model(self, *args: Any, **kwargs: Any) -> Any:
+        # A piece that is taken off a page and put back gets a new model in the browser, which counts anew.
+        self._order = _Order()
+        self.seen = 0
+        return super()._get_model(*args, **kwargs)
+
+    def _process_event(self, event: Any) -> None:
+        # What a former model sent must not count as the present one's.
+        if any(event.model is model for model, _ in self._models.values()):
+            super()._process_event(event)
 
     def _handle_msg(self, data: Any) -> None:
-        number = data.get("number") if isinstance(data, dict) else None
-        if not isinstance(number, int) or not self._expected <= number < self._expected + _EARLY:
-            return
-        # The toolkit hands some messages over at once and others later; what was typed first must come first.
-        self._early[number] = data
-        while (message := self._early.pop(self._expected, None)) is not None:
-            self._expected += 1
+        for message in self._order.admit(data):
             self.take(message)
-        self.seen = self._expected - 1
+        self.seen = self._order.seen
 
     def take(self, message: dict[str, Any]) -> None:
         """Do what one message of the browser says."""

@@ -47,6 +47,18 @@ def test_a_run_started_on_the_page_is_seen_to_end_there(served: Served, visit: O
     assert len(list((tmp_path / "backups").glob("*_FULL_*.bak"))) == 3
 
 
+def test_a_message_is_closed_with_one_click_each_time(served: Served, visit: Open) -> None:
+    visitor = visit(served.url)
+    for _ in range(3):
+        start = visitor.page.get_by_role("button", name="Start now: Vaults")
+        start.evaluate("node => { node.dataset.key = 'Nobody' }")
+        start.click()
+        message = visitor.page.get_by_text("There is no profile 'Nobody'.")
+        expect(message).to_be_visible()
+        visitor.page.get_by_role("button", name="Close this message").click()
+        expect(message).to_have_count(0)
+
+
 def test_the_page_says_what_comes_and_when(served: Served, visit: Open) -> None:
     page = visit(served.url).page
     # In the last week of a month nothing of a weekly profile may be left of it.

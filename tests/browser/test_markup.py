@@ -15,7 +15,8 @@ MOUNT = """
 async ([script, html]) => {
   const {render} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})))
   const heard = {}
-  window.model = {html, seen: 0, on: (name, call) => { heard[name] = call }, send_msg: () => {}}
+  window.sent = []
+  window.model = {html, seen: 0, on: (name, call) => { heard[name] = call }, send_msg: (told) => sent.push(told)}
   window.show = (html) => { window.model.html = html; heard.html() }
   document.body.replaceChildren(render({model: window.model, view: {model: {}}}))
 }
@@ -68,3 +69,12 @@ def test_a_field_that_is_gone_lets_go_of_the_focus(page: Page) -> None:
     page.evaluate("show", NOTE)
     expect(page.locator(".pw")).to_have_text("Asking the server …")
     expect(page.get_by_role("checkbox")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_after_a_lost_connection_messages_are_counted_on_from_where_the_server_stands(page: Page) -> None:
+    page.evaluate(MOUNT, [SCRIPT, '<button data-action="go">Go</button>'])
+    page.evaluate("model.seen = 7")
+    for _ in range(2):
+        page.get_by_role("button").click()
+    assert page.evaluate("sent.map((told) => told.number)") == [8, 9]

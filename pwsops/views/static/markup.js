@@ -107,9 +107,10 @@ export function render({model, view}) {
     fresh.innerHTML = model.html
     morph(root, fresh.content, held)
   }
-  // Numbered, because the server may be handed them in another order than they were sent in.
+  // Numbered, because the server may be handed them in another order than they were sent in. After a lost connection
+  // the browser has new models of what the server still knows, and goes on where that stands.
   const post = (message) => {
-    view.model.posted = (view.model.posted ?? 0) + 1
+    view.model.posted = (view.model.posted ?? model.seen) + 1
     model.send_msg({...message, number: view.model.posted})
   }
   const send = (target, action) => post({action, key: target.dataset.key ?? ""})

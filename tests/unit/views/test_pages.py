@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import panel as pn
 import pytest
+from panel.models.esm import DataEvent
 from structlog.testing import capture_logs
 
 from pwsops.engines.base import Progress
@@ -313,6 +314,30 @@ def test_messages_count_in_the_order_they_were_sent_in() -> None:
     for number in (2, 4, 1, 1, 3, 9, 5_000, -1, "6", True):
         piece._handle_msg({"action": "x", "key": str(number), "number": number})
     assert told == ["1", "2", "3", "4"]
+
+
+def test_a_piece_that_comes_back_is_heard_from_its_first_message_on() -> None:
+    told: list[str] = []
+    piece = Markup(lambda action, key: told.append(key))
+    column = pn.Column(piece)
+    root = column.get_root()
+
+    def post(key: str, number: int, model: object = None) -> None:
+        present, _ = piece._models[root.ref["id"]]
+        message = {"action": "x", "key": key, "number": number}
+        piece._process_event(DataEvent(model or present, message))
+
+    post("a", 1)
+    post("overtakes one that never comes", 3)
+    former, _ = piece._models[root.ref["id"]]
+    column.objects = []
+    column.objects = [piece]
+    assert piece.seen == 0
+    post("late", 2, former)
+    for number, key in enumerate("bcd", 1):
+        post(key, number)
+    assert told == ["a", "b", "c", "d"]
+    assert piece.seen == 3
 
 
 def test_a_missing_value_in_a_template_is_an_error_not_a_hole() -> None:
