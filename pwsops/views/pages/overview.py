@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -14,7 +17,7 @@ from pwsops.views.markup import Markup
 from pwsops.views.month import Month
 from pwsops.views.nav import WIZARD, Nav
 from pwsops.views.session import Session
-from pwsops.views.store import Snapshot
+from pwsops.views.store import Snapshot, Trouble
 
 STOPPED = "The backup service is stopped. Start it at the top of the page; then any profile can be started."
 NONE_SELECTED = "Select a profile first."
@@ -33,6 +36,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._session = session
         self._deleting = ""
         self._planning: object = None
+        self._unplanned: tuple[Snapshot, Trouble] | None = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -105,13 +109,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         runs = store.plans.known(profiles, month, zone)
         if runs is None and len(profiles) <= _AT_ONCE:
             runs = store.plans.work_out(profiles, month, zone)
-        elif runs is None and self._planning != (month, zone):
-            self._planning = (month, zone)
-            self._session.ask(
-                "Working out the runs to come",
-                lambda: store.plans.work_out(profiles, month, zone),
-                lambda _: self._planned(),
-            )
+        elif runs is None:
+            self._work_out(profiles, month, zone)
             runs = store.plans.known(profiles, month, zone)
         values = plans.picture(
             runs,
@@ -122,12 +121,30 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             several=chosen is not None and len(snapshot.profiles) > 1,
             named=chosen is None,
         )
+        if runs is None and self._unplanned is not None:
+            _, trouble = self._unplanned
+            values["summary"] = f"{trouble.message} {trouble.hint}"
         if chosen:
             values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
         self._plan.show("plan.html", **values)
 
-    def _planned(self) -> None:
-        self._planning = None
+    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> None:
+        asked = (month, zone)
+        # What failed would fail again at once; it is tried again when something has changed.
+        if self._unplanned is not None and self._unplanned[0] is not self._session.snapshot:
+            self._planning = None
+        if self._planning == asked:
+            return
+        self._planning, self._unplanned = asked, None
+        work = partial(self._session.store.plans.work_out, profiles, month, zone)
+        self._session.ask("Working out the runs to come", work, partial(self._planned, asked))
+
+    def _planned(self, asked: object, answer: plans.Days | Trouble) -> None:
+        if self._planning == asked:
+            if isinstance(answer, Trouble):
+                self._unplanned = (self._session.snapshot, answer)
+            else:
+                self._planning = None
         self._session.changed()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import panel as pn
 import pytest
@@ -248,6 +249,32 @@ def test_the_plan_of_many_profiles_is_worked_out_beside(ops: FakeOperations, fra
     frame._session._take(frame._session.store.snapshot())
     assert "to come in November 2026" in piece(frame, "_plan").html
     assert len(set(ops.previews) - {"Vaults"}) == 30
+
+
+def test_what_many_profiles_cannot_be_planned_for_is_said_and_tried_again_when_something_changed(
+    ops: FakeOperations, frame: Frame, refused: PwsopsError
+) -> None:
+    ops.profile_views = [make_profile(f"p{number:02}", id=number) for number in range(30)]
+    asked, preview = list[str](), ops.profiles.preview
+
+    def fail(name: str, **where: Any) -> Any:
+        asked.append(name)
+        if len(asked) > 9:
+            return preview(name, **where)  # or a page that asks without end would keep the test from failing
+        raise refused
+
+    ops.profiles.preview = fail
+    frame._session._take(frame._session.store.snapshot())
+    frame.refresh()
+    assert asked == ["p00"]
+    assert "Not &lt;b&gt;now&lt;/b&gt;. Try later." in piece(frame, "_plan").html
+    frame._session._take(frame._session.store.snapshot())
+    assert asked == ["p00", "p00"]
+    act(frame, "month", "2026-12")
+    assert asked == ["p00", "p00", "p00"]
+    ops.profiles.preview = preview
+    frame._session._take(frame._session.store.snapshot())
+    assert "to come in December 2026" in piece(frame, "_plan").html
 
 
 def test_the_month_goes_forward_and_back_but_not_before_the_present(frame: Frame) -> None:
