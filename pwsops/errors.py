@@ -101,5 +101,9 @@ class BaseUnusable(EngineError):
     """A differential is not possible on this base; a full is."""
 
 
+class EndUnknown(EngineError):
+    """It was broken off while it did what cannot be taken back: it may have been done, or not."""
+
+
 class Cancelled(PwsopsError):
     """Somebody stopped it on purpose; it counts as neither success nor failure."""

@@ -258,7 +258,7 @@ class RestoreView:
     error: str = ""
     hint: str = ""
     interrupted: bool = False
-    """Nobody carried it on, and what the database holds now was not looked at."""
+    """It was broken off, and what the database holds now was not looked at."""
     messages: Sequence[Message] = ()
     progress: Progress | None = None
     """Only while it goes on."""

@@ -12,7 +12,7 @@ import structlog
 from pwsops.catalogue import Catalogue, RowMapping, audit, outcomes, restores
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
-from pwsops.errors import Cancelled, Conflict, PwsopsError
+from pwsops.errors import Cancelled, Conflict, EndUnknown, PwsopsError
 from pwsops.operations.saved_copies import say_where
 from pwsops.presence import Presence
 from pwsops.rules.model import Message, RunStatus
@@ -192,6 +192,7 @@ class RestoreWork:
                 kept_damaged_as=None if result is None else result.kept_damaged_as,
                 error=message,
                 hint=hint,
+                interrupted=isinstance(error, EndUnknown),
                 messages=_messages(job),
             )
             audit.append(

@@ -158,6 +158,7 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
         writer.finish(
             (datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)).isoformat()
         )
+        report.finishing()
         files.publish(temp, order.final, overwrite=order.overwrite)
 
 

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from threading import Event
@@ -35,12 +36,12 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_files, directory, files, recovery_kit
+from pwsops.engines.sqlite import certificate_files, directory, files
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Conflict, InvalidInput, PwsopsError
+from pwsops.errors import BaseUnusable, Conflict, EndUnknown, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
 CONTENTS_LIMIT_S = 15.0
@@ -138,9 +139,10 @@ class SqliteEngine:
     ) -> BackupResult:
         """Take one backup in a process of its own; see the protocol."""
         messages: list[Message] = []
+        order = self._order(request)
         worker = Worker(
             "backup",
-            self._order(request),
+            order,
             limits=self.instance.options,
             directories=[request.directory],
             limit_s=request.time_limit_s,
@@ -148,10 +150,21 @@ class SqliteEngine:
             on_message=self._into(messages),
             cancel=cancel,
         )
-        taken = to_record(worker.run())
-        if why := recovery_kit.place(request.directory):
-            self._into(messages)(why)
+        try:
+            taken = to_record(worker.run())
+        except EndUnknown as error:
+            taken = self._settled(order, error)
         return BackupResult(backup_set=taken, messages=tuple(messages))
+
+    def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
+        """Give the set of a backup that was broken off in its last moment, where it was finished."""
+        found = None
+        with suppress(PwsopsError):  # then no more is known than before
+            wanted = {name: str(order[name]) for name in ("database", "directory", "description")}
+            found = self.find_backup(**wanted)
+        if found is None or found.set_id != order["set_id"]:
+            raise error
+        return found
 
     def _order(self, request: BackupRequest) -> dict[str, object]:
         path = directory.resolve(self._address, request.database)

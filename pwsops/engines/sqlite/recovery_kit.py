@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import suppress
 from pathlib import Path
+
+from pwsops.engines.sqlite import files
 
 NAME = "recover.py"
 SOURCE = Path(__file__).with_name(NAME)
 MARK = b"# pwsops recovery script"
 
 
-def place(directory: str) -> str:
+def place(directory: str, token: str) -> str:
     """Put the script there unless it is there already; give the reason where that was not possible, else nothing.
 
-    A file of that name that is not ours stays.
+    A file of that name that is not ours stays. `token` marks the temporary file.
     """
     wanted, target = SOURCE.read_bytes(), Path(directory) / NAME
-    temp = Path(directory) / f".pwsops-kit-{'0' * 16}-{uuid.uuid4().hex}.tmp"
+    temp = Path(directory) / files.temp_name("kit", files.key(NAME, "kit"), token)
     try:
         present = target.read_bytes() if target.exists() else None
         if present == wanted:

@@ -40,7 +40,7 @@ class RestoreOrder:
 
 
 def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
-    """Restore as ordered; until every checksum held, the target is not touched.
+    """Restore as ordered and give what was done; until every checksum held, the target is not touched.
 
     Raises
     ------
@@ -65,10 +65,9 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         try:
             _require_space(order.path, size)
             fd = stack.enter_context(files.temporary(order.temp))
-            kept = target.write_into(order.path, order.temp, fd, chain, order, report)
+            return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
             raise files.translate(error, f"Restore of {name}", directory) from error
-    return {"restored_bytes": size, "kept_damaged_as": kept}
 
 
 def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:

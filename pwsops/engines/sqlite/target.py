@@ -35,8 +35,10 @@ class Terms(Protocol):
         """UTC time for its new name."""
 
 
-def write_into(path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report) -> str | None:
-    """Write the database of a chain into the one at `path`; give the path of a damaged one moved aside.
+def write_into(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report
+) -> dict[str, object]:
+    """Write the database of a chain into the one at `path`; report, and give, what was done as soon as it is certain.
 
     `temp`, open as `temp_fd` and empty, is where it is put together; beside `path`.
     """
@@ -51,8 +53,7 @@ def write_into(path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms
             mode = _journal_mode(connection)
             keep = (FORMAT_OFFSET, _MODE_BYTES[mode == "wal"]) if os.path.getsize(path) else None
             with Assembly(temp_fd, chain, keep) as source:
-                _write(connection, temp, source, mode, report)
-        return None
+                return _write(connection, temp, source, mode, report)
     except sqlite3.Error as error:
         if not is_not_a_database(error):
             raise _translate(error, path, mode) from error
@@ -77,7 +78,7 @@ def _journal_mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: str, report: Report) -> None:
+def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: str, report: Report) -> dict[str, object]:
     same_size = source.page_size == connection.execute("PRAGMA page_size").fetchone()[0]
     switch = mode == "wal" and not same_size
     if switch:
@@ -88,12 +89,31 @@ def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: st
         _copy(connection, temp, source, report, window=same_size)
     finally:
         if switch:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _return_to_wal(connection, report)
+    done = _done(source, report)
     if mode == "wal":
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return done
+
+
+def _return_to_wal(connection: sqlite3.Connection, report: Report) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        # Whether the data was restored is another question.
+        report.say(f"The database could not be put back into WAL mode ({error}); PRAGMA journal_mode=WAL does that.")
+
+
+def _done(source: Assembly, report: Report, kept: str | None = None) -> dict[str, object]:
+    done: dict[str, object] = {"restored_bytes": source.page_size * source.page_count, "kept_damaged_as": kept}
+    report.result(done)
+    return done
 
 
 def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
+    # The first step waits for the lock, the last one commits and cannot be broken off: they are not to be the same.
+    step = min(STEP, max(1, source.page_count - 1))
+
     def progress(status: int, remaining: int, total: int) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             # The busy handler has waited its time already; without this, Python would try for ever.
@@ -101,14 +121,18 @@ def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: R
         report.progress("restoring", (total - remaining) * source.page_size, total * source.page_size)
         if window:
             source.give_up_before(total - remaining)
-        source.reach(total - remaining + STEP)
+        source.reach(total - remaining + step)
+        if remaining <= step:
+            report.finishing()
 
     connection.execute("PRAGMA cache_size=-4000")
-    source.reach(STEP)
+    source.reach(step)
+    if source.page_count <= step:
+        report.finishing()
     with closing(connect(temp, query="immutable=1")) as reader:
         reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
         try:
-            reader.backup(connection, pages=STEP, progress=progress, sleep=0.01)
+            reader.backup(connection, pages=step, progress=progress, sleep=0.01)
         except _Locked as locked:
             error = sqlite3.OperationalError("database is locked")
             error.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -129,7 +153,9 @@ def _keep(path: str, kept: str) -> None:
         os.rename(path, kept)
 
 
-def _replace(path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report) -> str:
+def _replace(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report
+) -> dict[str, object]:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
     kept = f"{path}.damaged-{stamp}"
@@ -141,6 +167,7 @@ def _replace(path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: 
         with suppress(PermissionError):
             os.fchown(temp_fd, facts.st_uid, facts.st_gid)
         os.fsync(temp_fd)
+        report.finishing()
         _keep(path, kept)
         for suffix in ("-wal", "-shm", "-journal"):
             # An old log beside the new file would be played into it.
@@ -153,4 +180,4 @@ def _replace(path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: 
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
     report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
-    return kept
+    return _done(source, report, kept)

@@ -1,8 +1,9 @@
 """The process that does the work on files. It reads one request and answers with lines of JSON.
 
-`{"progress": [phase, done, total]}` and `{"message": text}` any number of times, then `{"result": ...}` or
-`{"error": {...}}`. When its standard input ends, its parent is gone or has cancelled: it removes what it began and
-ends at once. Imports are few, because it starts for each backup.
+`{"progress": [phase, done, total]}` and `{"message": text}` any number of times, `{"finishing": true}` before a step
+that cannot be taken back, and once `{"result": ...}` or `{"error": {...}}`; then it tidies up. When its standard input
+ends, its parent is gone or has cancelled: it removes what it began and ends at once, unless it is finishing; then it
+ends when it has answered. Imports are few, because it starts for each backup.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pwsops.engines.sqlite import backup, contents, files, limits, listing, restore, verify
+from pwsops.engines.sqlite import (
+    backup,
+    contents,
+    files,
+    limits,
+    listing,
+    recovery_kit,
+    restore,
+    verify,
+)
 from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, PwsopsError
@@ -24,8 +34,20 @@ from pwsops.errors import EngineError, PwsopsError
 GIVE_UP_EXIT = 75
 
 Operation = Callable[[Mapping[str, Any], Report], object]
+
+
+def take_backup(given: Mapping[str, Any], report: Report) -> object:
+    """Take a backup, and then see that the recovery script lies beside it."""
+    order = backup.Order(**given)
+    taken = backup.take(order, report)
+    report.result(taken)
+    if why := recovery_kit.place(order.directory, order.token):
+        report.say(why)
+    return taken
+
+
 OPERATIONS: Mapping[str, Operation] = {
-    "backup": lambda given, report: backup.take(backup.Order(**given), report),
+    "backup": take_backup,
     "restore": lambda given, report: restore.restore(restore.RestoreOrder(**given), report),
     "verify": lambda given, report: verify.check(given["path"], given["set_id"], report, read_keys(given["keys"])),
     "read_media": lambda given, report: listing.read_media(given["path"]),
@@ -36,25 +58,26 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-def watch(stream: int, limit_s: float | None) -> None:
-    """End this process when `stream` ends, or after `limit_s`."""
+def watch(stream: int, limit_s: float | None, report: Report) -> None:
+    """End this process when `stream` ends, or after `limit_s`; not while it does what cannot be taken back."""
     ready, _, _ = select.select([stream], [], [], limit_s)
     while ready and os.read(stream, 4096):
         ready, _, _ = select.select([stream], [], [], limit_s)
-    files.discard_all()
-    os._exit(GIVE_UP_EXIT)
+    with report.may_end:
+        files.discard_all()
+        os._exit(GIVE_UP_EXIT)
 
 
-def answer(request: Mapping[str, Any], send: Callable[[Mapping[str, object]], None]) -> None:
-    """Do what one request asks and send everything there is to say about it."""
+def answer(request: Mapping[str, Any], report: Report) -> None:
+    """Do what one request asks and report everything there is to say about it."""
     try:
-        send({"result": OPERATIONS[request["operation"]](request["given"], Report(send))})
+        report.result(OPERATIONS[request["operation"]](request["given"], report))
     except PwsopsError as error:
-        send({"error": as_values(error)})
+        report.error(as_values(error))
     except (OSError, sqlite3.Error, MemoryError) as error:
         hint = "Look at the system's log (disk, memory); if it happens again, report it."
         unexpected = EngineError(f"{request['operation']} failed: {type(error).__name__}: {error}.", hint=hint)
-        send({"error": as_values(unexpected)})
+        report.error(as_values(unexpected))
 
 
 def as_values(error: PwsopsError) -> dict[str, object]:
@@ -72,14 +95,16 @@ def main() -> None:
     stream = sys.stdin.fileno()
     request = json.loads(read_line(stream))
     limits.apply(request["limits"])
-    threading.Thread(target=watch, args=(stream, request.get("limit_s")), daemon=True).start()
-
-    def send(values: Mapping[str, object]) -> None:
-        sys.stdout.write(json.dumps(values) + "\n")
-        sys.stdout.flush()
-
-    answer(request, send)
+    report = Report(send)
+    threading.Thread(target=watch, args=(stream, request.get("limit_s"), report), daemon=True).start()
+    answer(request, report)
     os._exit(0)  # the watching thread still waits, and nothing is left to tidy
+
+
+def send(values: Mapping[str, object]) -> None:
+    """Say something to the parent."""
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
 
 
 def read_line(stream: int) -> bytes:

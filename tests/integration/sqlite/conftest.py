@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pwsops.engines.sqlite import limits
-from tests.integration.sqlite.support import Place
+from pwsops.engines.sqlite import limits, process
+from tests.integration.sqlite.support import Place, Play
 
 
 @pytest.fixture
@@ -18,3 +19,16 @@ def place(tmp_path: Path) -> Place:
 def _limits_return() -> Iterator[None]:
     yield
     limits.apply({})
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    def play(*scripts: str) -> None:
+        left = list(scripts)
+
+        def command(module: str) -> list[str]:
+            return [sys.executable, "-P", "-c", left.pop(0) if len(left) > 1 else left[0]]
+
+        monkeypatch.setattr(process, "command", command)
+
+    return play

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from benchmarks import vault
-from pwsops.engines.base import BackupRequest, BackupResult, Instance
+from pwsops.engines.base import BackupRequest, BackupResult, Instance, Progress
 from pwsops.engines.sqlite import backup
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.report import Report
@@ -23,6 +24,8 @@ from pwsops.rules.model import BackupKind, BackupSet
 
 HERE = Path(__file__).parent
 SILENT = Report(lambda values: None)
+Play = Callable[..., None]
+"""Is given scripts that are run in place of the next workers; the last one also for those after them."""
 
 
 class Place:
@@ -84,6 +87,17 @@ def order(
         base_digest=base and base["details"]["digest"],
         **more,
     )
+
+
+def cancelling(phase: str = "playing") -> dict[str, Any]:
+    """Give what makes an operation be cancelled when its worker speaks of that phase."""
+    cancel = Event()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.phase == phase and progress.done_bytes >= progress.total_bytes:
+            cancel.set()
+
+    return {"on_progress": on_progress, "cancel": cancel}
 
 
 def query(path: Path, statement: str) -> list[Any]:

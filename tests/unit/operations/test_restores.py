@@ -12,7 +12,17 @@ from structlog.testing import capture_logs
 
 from pwsops.catalogue import restores as rows
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Progress
-from pwsops.errors import Cancelled, Conflict, Denied, EngineError, MediaError, NotFound, PwsopsError, Refused
+from pwsops.errors import (
+    Cancelled,
+    Conflict,
+    Denied,
+    EndUnknown,
+    EngineError,
+    MediaError,
+    NotFound,
+    PwsopsError,
+    Refused,
+)
 from pwsops.operations import Operations, Role, open_operations
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import INTERRUPTED
@@ -124,6 +134,13 @@ def test_a_failure_stays_with_its_next_step_also_after_a_restart(home: Home) -> 
     assert not view.interrupted
     with other_process(home) as other:
         assert other.restores.list() == [view]
+
+
+def test_of_a_restore_whose_end_nobody_knows_nothing_is_claimed(home: Home) -> None:
+    lay(home)
+    home.server.restore_error = EndUnknown("It was about to finish.", hint="Look.")
+    view = ended(home, home.ops.restores.begin("srv", "one", FILE).id)
+    assert (view.status, view.error, view.interrupted) == (RunStatus.FAILED, "It was about to finish.", True)
 
 
 def test_what_the_server_said_of_a_failure_stays_with_it(home: Home) -> None:

@@ -1,0 +1,189 @@
+"""Backups, restores and certificates that are stopped in their last steps, and what those steps are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pwsops.engines.base import RestoreRequest
+from pwsops.engines.sqlite import engine, limits, process, target
+from pwsops.engines.sqlite import restore as restoring
+from pwsops.engines.sqlite.report import Report
+from pwsops.errors import Cancelled, EndUnknown, MediaError
+from tests.integration.sqlite.support import Place, Play, cancelling, is_whole, query
+
+REAL = """
+import os, select, signal, threading
+from pwsops.engines.sqlite import backup, files, recovery_kit, target, worker
+def after(module, name, then):
+    original = getattr(module, name)
+    def both(*given, **more):
+        answer = original(*given, **more)
+        then()
+        return answer
+    setattr(module, name, both)
+def hold():
+    # Once the parent has hung up, give a process that would end now the time to do so.
+    worker.send({"progress": ["held", 1, 1]})
+    select.select([0], [], [])
+    threading.Event().wait(0.5)
+def hang(*_):
+    worker.send({"progress": ["held", 1, 1]})
+    threading.Event().wait()
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""The worker itself, to which something happens where a test wants it."""
+RUN = "worker.main()"
+
+
+def test_a_backup_cancelled_after_it_got_its_name_is_a_backup(play: Play, place: Place) -> None:
+    place.vault()
+    old = place.take().backup_set
+    play(REAL + "after(files, 'publish', hold);" + RUN)
+    taken = place.engine.backup(place.request(overwrite=True), **cancelling("held")).backup_set
+    assert taken.set_id != old.set_id
+    assert place.engine.read_media(taken.path) == [taken]
+    assert place.left_in_media() == ["one.bak"]
+
+
+def test_a_backup_cancelled_before_it_gets_its_name_is_none(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(backup.MediaWriter, 'finish', hold);" + RUN)
+    with pytest.raises(Cancelled):
+        place.engine.backup(place.request(), **cancelling("held"))
+    assert place.left_in_media() == []
+
+
+def test_a_backup_whose_worker_dies_after_it_got_its_name_is_found(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(files, 'publish', die);" + RUN, REAL + RUN)
+    taken = place.take().backup_set
+    assert place.engine.read_media(taken.path) == [taken]
+    assert place.left_in_media() == ["one.bak"]
+
+
+def test_a_backup_whose_worker_dies_before_it_gets_its_name_is_not_known_to_be_one(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(backup.Report, 'finishing', die);" + RUN, REAL + RUN)
+    with pytest.raises(EndUnknown, match=r"Backup of db.sqlite3.*by signal 9"):
+        place.take()
+    assert place.left_in_media() == []
+
+
+def test_what_the_search_for_a_backup_meets_leaves_its_end_unknown(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(files, 'publish', die);" + RUN, "raise SystemExit(3)")
+    with pytest.raises(EndUnknown, match=r"Backup of db.sqlite3.*by signal 9"):
+        place.take()
+
+
+def test_a_backup_that_is_done_does_not_wait_for_its_recovery_script(
+    play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    monkeypatch.setattr(process, "FINISH_S", 0.5)
+    monkeypatch.setattr(engine.SqliteEngine, "find_backup", None)  # nobody has to look for it
+    play(REAL + "recovery_kit.place = hang;" + RUN)
+    taken = place.engine.backup(place.request(), **cancelling("held")).backup_set
+    assert place.engine.read_media(taken.path) == [taken]
+
+
+@pytest.mark.parametrize("journal_mode", ["WAL", "DELETE"])
+def test_a_restore_cancelled_once_the_backup_is_in_the_database_succeeds(place: Place, journal_mode: str) -> None:
+    path = place.vault(size_mb=4, journal_mode=journal_mode)
+    query(path, "UPDATE ciphers SET user = 'from the backup'")
+    taken = place.take().backup_set
+    query(path, "UPDATE ciphers SET user = 'old'")
+    request = RestoreRequest(database="db.sqlite3", sets=[taken])
+    assert place.engine.restore(request, **cancelling("restoring")).restored_bytes
+    assert query(path, "SELECT DISTINCT user FROM ciphers") == [("from the backup",)]
+    is_whole(path)
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+def test_a_restore_is_done_before_its_log_is_written_back(
+    play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    monkeypatch.setattr(process, "FINISH_S", 0.5)
+    play(REAL + "after(target, '_done', hang);" + RUN)
+    assert place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken]), **cancelling("held"))
+    is_whole(place.path())
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+def test_a_restore_cancelled_before_its_last_step_leaves_the_old_data(play: Play, place: Place) -> None:
+    path = place.vault(size_mb=4)
+    query(path, "UPDATE ciphers SET user = 'from the backup'")
+    taken = place.take().backup_set
+    query(path, "UPDATE ciphers SET user = 'old'")
+    play(REAL + "after(target.Assembly, 'give_up_before', hold);" + RUN)
+    with pytest.raises(Cancelled):
+        place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken]), **cancelling("held"))
+    assert query(path, "SELECT DISTINCT user FROM ciphers") == [("old",)]
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+def test_a_damaged_target_replaced_before_the_cancel_is_said_to_be_replaced(play: Play, place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.write_bytes(b"no database at all " * 500)
+    play(REAL + "after(target.files, 'sync_directory', hold);" + RUN)
+    restored = place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken]), **cancelling("held"))
+    assert restored.kept_damaged_as is not None
+    assert Path(restored.kept_damaged_as).read_bytes().startswith(b"no database")
+    is_whole(path)
+
+
+def test_a_restore_of_a_few_pages_waits_for_a_lock_in_a_step_that_can_be_broken_off(place: Place) -> None:
+    path = place.path()
+    query(path, "CREATE TABLE t (x)")
+    taken = place.take().backup_set
+    said: list[Mapping[str, object]] = []
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    restoring.restore(order, Report(said.append))
+    steps = [values["progress"][1] for values in said if values.get("progress", [""])[0] == "restoring"]  # type: ignore[index]
+    assert steps == [4096, 8192]
+    assert said.index({"finishing": True}) == said.index({"progress": ["restoring", 4096, 8192]}) + 1
+
+
+def test_the_only_step_of_a_database_of_one_page_is_the_last(place: Place) -> None:
+    path = place.path()
+    query(path, "PRAGMA user_version=7")
+    taken = place.take().backup_set
+    query(path, "PRAGMA user_version=8")
+    said: list[Mapping[str, object]] = []
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    restoring.restore(order, Report(said.append))
+    assert said.index({"finishing": True}) < said.index({"progress": ["restoring", 4096, 4096]})
+    assert query(path, "PRAGMA user_version") == [(7,)]
+
+
+def test_a_target_that_could_not_return_to_wal_mode_does_not_hide_why_the_restore_failed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    path = place.path("target.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; CREATE TABLE t (x)")
+    limits.apply({"busy_s": 0.1})
+    said: list[Mapping[str, object]] = []
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+
+        def fail(*given: object, **more: object) -> None:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM t").fetchall()
+            raise MediaError("It is damaged.", hint="Choose another.")
+
+        monkeypatch.setattr(target, "_copy", fail)
+        with pytest.raises(MediaError, match="It is damaged"):
+            restoring.restore(order, Report(said.append))
+    assert "could not be put back into WAL mode (database is locked)" in str(said[-1]["message"])
