@@ -1,50 +1,51 @@
-"""Certificates that lie beside the media they open."""
+"""Certificates that lie beside the media they open, in a worker process."""
 
 from __future__ import annotations
 
 import os
-import uuid
+from base64 import b64decode, b64encode
 
-from pwsops.engines.base import CertificateCopy
 from pwsops.engines.sqlite import files
 
 SIZE_LIMIT = 1 << 20
 
 
-def place(directory: str, copy: CertificateCopy) -> None:
-    """Put a certificate into `directory` unless one that serves is there already.
+def read(path: str) -> str | None:
+    """Give what is there, in base64; None where nothing is.
+
+    Raises
+    ------
+    EngineError
+        Where it cannot be read, or could not be written either.
+    """
+    directory = os.path.dirname(path)
+    files.check_directory(directory)
+    try:
+        with open(path, "rb") as stream:
+            return b64encode(stream.read(SIZE_LIMIT)).decode()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.translate(error, f"Saving the certificate {path}", directory) from error
+
+
+def write(path: str, content: str, token: str) -> None:
+    """Put a certificate, given in base64, in the place of what is there. `token` marks the temporary file.
 
     Raises
     ------
     EngineError
         Where it cannot be written.
     """
-    target = os.path.join(directory, files.plain_name(copy.file_name))
-    files.check_directory(directory)
+    directory, name = os.path.split(path)
+    key = files.key(name, "certificate")
     try:
-        present = _present(target)
-        if present is None or not copy.serves(present):
-            _write(target, copy)
+        files.sweep(directory, key=key)  # what an interrupted run left
+        with files.temporary(temp := os.path.join(directory, files.temp_name("certificate", key, token))) as fd:
+            os.fchmod(fd, 0o600)
+            with os.fdopen(os.dup(fd), "wb") as stream:
+                stream.write(b64decode(content))
+            os.fsync(fd)
+            files.publish(temp, path, overwrite=True)
     except OSError as error:
-        raise files.translate(error, f"Saving the certificate {target}", directory) from error
-
-
-def _present(target: str) -> bytes | None:
-    try:
-        with open(target, "rb") as stream:
-            return stream.read(SIZE_LIMIT)
-    except FileNotFoundError:
-        return None
-
-
-def _write(target: str, copy: CertificateCopy) -> None:
-    directory, key = os.path.dirname(target), files.key(copy.file_name, "certificate")
-    content = copy.content()
-    files.sweep(directory, key=key)  # what an interrupted run left
-    temp = os.path.join(directory, files.temp_name("certificate", key, uuid.uuid4().hex))
-    with files.temporary(temp) as fd:
-        os.fchmod(fd, 0o600)
-        with os.fdopen(os.dup(fd), "wb") as stream:
-            stream.write(content)
-        os.fsync(fd)
-        files.publish(temp, target, overwrite=True)
+        raise files.translate(error, f"Saving the certificate {path}", directory) from error

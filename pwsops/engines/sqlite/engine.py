@@ -36,7 +36,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_files, directory, files
+from pwsops.engines.sqlite import certificate_saving, directory, files
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
@@ -46,6 +46,8 @@ from pwsops.rules.model import BackupKind, BackupSet, Message
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
+FIND_LIMIT_S = 60.0
+"""How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
 
 class SqliteEngine:
@@ -205,13 +207,12 @@ class SqliteEngine:
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
         """Put certificates beside the media; see the protocol."""
-        for copy in copies:
-            certificate_files.place(os.path.abspath(directory), copy)
+        certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
         given = {"database": database, "directory": os.path.abspath(directory), "description": description}
-        found = Worker("find", given).run()
+        found = Worker("find", given, limit_s=FIND_LIMIT_S).run()
         return None if found is None else to_record(found)
 
     def read_media(self, path: str) -> list[BackupSet]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pwsops.engines.sqlite import (
     backup,
+    certificate_files,
     contents,
     files,
     limits,
@@ -54,6 +55,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "contents": lambda given, report: contents.tables(given["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
+    "read_certificate": lambda given, report: certificate_files.read(given["path"]),
+    "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
     "delete": lambda given, report: listing.delete(given["paths"]),
 }
 

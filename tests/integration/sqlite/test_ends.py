@@ -10,13 +10,13 @@ from threading import Event
 
 import pytest
 
-from pwsops.engines.base import Progress
-from pwsops.engines.sqlite import process, worker
+from pwsops.engines.base import CertificateCopy, Progress
+from pwsops.engines.sqlite import certificate_saving, engine, process, worker
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, EndUnknown, EngineError
 from tests.clocks import wait_until
-from tests.integration.sqlite.support import Play, cancelling
+from tests.integration.sqlite.support import Place, Play, cancelling
 
 PLAYED = """
 import json, os, select, signal, sys
@@ -137,6 +137,23 @@ def test_a_worker_that_closed_its_mouth_and_cannot_be_ended_counts_as_killed(
     with pytest.raises(EngineError, match="by signal 9"):
         Worker("backup", {}, on_progress=lambda progress: pids.append(progress.done_bytes)).run()
     os.kill(pids[0], signal.SIGKILL)
+
+
+def test_settling_where_all_hangs_ends_after_a_while(play: Play, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "FIND_LIMIT_S", 0.2)
+    play(PLAYED + "hung_up()")
+    with pytest.raises(EngineError, match=r"Find of db.sqlite3 was stopped"):
+        place.engine.find_backup(database="db.sqlite3", directory=str(place.media), description="pwsops run 1")
+
+
+def test_saving_a_certificate_where_all_hangs_ends_after_a_while(
+    play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate_saving, "SAVE_LIMIT_S", 0.2)
+    play(PLAYED + "hung_up()")
+    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"", serves=lambda present: False)
+    with pytest.raises(EngineError, match=r"Read certificate of .*a.pfx was stopped"):
+        place.engine.save_certificates(str(place.media), [copy])
 
 
 # The worker ------------------------------------------------------------------------------------------------------

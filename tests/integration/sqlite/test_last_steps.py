@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.base import CertificateCopy, RestoreRequest
 from pwsops.engines.sqlite import engine, limits, process, target
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import Cancelled, EndUnknown, MediaError
+from pwsops.errors import Cancelled, EndUnknown, EngineError, MediaError
 from tests.integration.sqlite.support import Place, Play, cancelling, is_whole, query
 
 REAL = """
@@ -187,3 +188,28 @@ def test_a_target_that_could_not_return_to_wal_mode_does_not_hide_why_the_restor
         with pytest.raises(MediaError, match="It is damaged"):
             restoring.restore(order, Report(said.append))
     assert "could not be put back into WAL mode (database is locked)" in str(said[-1]["message"])
+
+
+def test_a_certificate_is_saved_once_and_again_where_it_does_not_serve(place: Place) -> None:
+    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: present == b"new")
+    place.engine.save_certificates(str(place.media), [copy])
+    saved = (place.media / "a.pfx").stat()
+    assert (saved.st_mode & 0o777, b64encode((place.media / "a.pfx").read_bytes())) == (0o600, b"bmV3")
+    place.engine.save_certificates(str(place.media), [copy])
+    assert (place.media / "a.pfx").stat().st_ino == saved.st_ino
+    (place.media / "a.pfx").write_bytes(b"old")
+    place.engine.save_certificates(str(place.media), [copy])
+    assert (place.media / "a.pfx").read_bytes() == b"new"
+    assert place.left_in_media() == ["a.pfx"]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_certificate_that_cannot_be_saved_is_a_clear_error(place: Place, missing: bool) -> None:
+    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: False)
+    if missing:
+        place.media.rmdir()
+    else:
+        (place.media / "a.pfx").mkdir()
+    with pytest.raises(EngineError, match=r"does not exist|Saving the certificate .*a.pfx failed in") as failed:
+        place.engine.save_certificates(str(place.media), [copy])
+    assert failed.value.hint
