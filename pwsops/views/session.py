@@ -45,7 +45,7 @@ class Session:
         self.ops: Operations = store.ops.acting_as(actor, store.ops.role) if actor else store.ops
         self.nav = Nav()
         self.notice: Trouble | None = None
-        self.switching = ""
+        self._doings: list[str] = []
         self.snapshot: Snapshot = store.snapshot()
         self.drafts: dict[str, Draft] = {}
         self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
@@ -64,16 +64,24 @@ class Session:
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
         self._actions = self._navigation() | self._operations()
 
+    @property
+    def switching(self) -> str:
+        """What was clicked last of all that is still being done; empty where nothing is."""
+        return self._doings[-1] if self._doings else ""
+
     def open(self) -> None:
         """Begin to follow what changes: the browser shows the page as it was made."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._catch_up)
         self._unsubscribe = self.store.watcher.subscribe(self._told)
+        if self._closed:
+            # Some have left before the browser has told that it shows the page.
+            self._unsubscribe()
 
     def close(self) -> None:
         """Leave nothing behind."""
-        self._unsubscribe()
         self._closed = True
+        self._unsubscribe()
         self.download.withdraw()
         self.on_change = lambda: None
 
@@ -150,7 +158,9 @@ class Session:
         self._later(partial(self._take, snapshot))
 
     def _take(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+        # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
+        if snapshot.number >= self.snapshot.number:
+            self.snapshot = snapshot
         self.changed()
 
     def _later(self, work: Callable[[], None]) -> None:
@@ -204,14 +214,16 @@ class Session:
 
     def _delete(self, name: str) -> None:
         self.ops.profiles.delete(name)
-        self._later(self._select_none)
+        self._later(partial(self._unselect, name))
 
-    def _select_none(self) -> None:
-        self.nav.profile = ""
+    def _unselect(self, name: str) -> None:
+        if self.nav.profile == name:
+            self.nav.profile = ""
 
     def _operate(self, doing: str, work: Action, key: str) -> None:
         # Not in the server's own thread: an operation may wait for another process, and every page would wait too.
-        self.notice, self.switching = None, doing
+        self.notice = None
+        self._doings.append(doing)
         self.changed()
         thread = threading.Thread(target=self._do, args=(doing, work, key), name="pwsops-action", daemon=True)
         thread.start()
@@ -219,17 +231,22 @@ class Session:
             thread.join()
 
     def _do(self, doing: str, work: Action, key: str) -> None:
-        notice = None
+        notice, snapshot = None, None
         try:
             work(key)
         except Exception as error:  # noqa: BLE001 - a click is answered with a message, never a traceback
             notice = trouble(error, doing)
-        snapshot = self.store.snapshot()
-        self._later(partial(self._done, notice, snapshot))
+        try:
+            snapshot = self.store.snapshot()
+        except Exception as error:  # noqa: BLE001 - likewise
+            notice = notice or trouble(error, "Reading what there is now")
+        self._later(partial(self._done, doing, notice, snapshot))
 
-    def _done(self, notice: Trouble | None, snapshot: Snapshot) -> None:
-        self.snapshot, self.switching = snapshot, ""
-        self._notify(notice)
+    def _done(self, doing: str, notice: Trouble | None, snapshot: Snapshot | None) -> None:
+        self._doings.remove(doing)
+        # Of several that were clicked, one may have been refused: that stays said when another succeeds.
+        self.notice = notice or self.notice
+        self._take(snapshot or self.snapshot)
 
     def _notify(self, notice: Trouble | None) -> None:
         self.notice = notice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -46,8 +47,9 @@ class Trouble:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything that the pages share, as of `at`."""
+    """Everything that the pages share, as of `at`; the higher `number` was begun later, and knows more."""
 
+    number: int = 0
     at: datetime
     zone: tzinfo
     zone_name: str
@@ -103,6 +105,7 @@ class Store:
         self.watcher: Watcher[Snapshot] = Watcher(version=self._version, read=self.snapshot, every_s=every_s)
         self.plans = Plans(ops)
         self._waits = waits
+        self._numbers = itertools.count(1)
         self._asking = Asking(ops)
 
     def _version(self) -> object:
@@ -113,6 +116,7 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """Read everything that pages share; what cannot be read is a trouble in it."""
+        number = next(self._numbers)
         ops, now = self.ops, self.clock.now()
         profiles = ops.profiles.list()
         runs = ops.runs.list(limit=LATEST)
@@ -120,6 +124,7 @@ class Store:
         instances = ops.instances.list()
         answers = self._answers(instances, profiles, now)
         return Snapshot(
+            number=number,
             at=now,
             zone=zone,
             zone_name=zone_name,

@@ -6,11 +6,16 @@ import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
+import pytest
 from bokeh.document import Document
+from structlog.testing import capture_logs
 
+from pwsops.errors import PwsopsError
 from pwsops.views.session import Session
-from pwsops.views.store import Store, Trouble
+from pwsops.views.store import Snapshot, Store, Trouble
+from tests.unit.views.conftest import FakeOperations
 
 
 class Noted(Document):
@@ -83,6 +88,103 @@ def test_a_closed_page_is_told_nothing_more(store: Store) -> None:
 
     asyncio.run(page())
     assert not heard
+
+
+def test_a_page_that_is_left_before_it_is_shown_follows_nothing(store: Store) -> None:
+    async def page() -> None:
+        session = Session(store, Noted())
+        session.close()
+        session.open()
+
+    asyncio.run(page())
+    assert store.watcher.listening == 0
+
+
+def test_an_action_whose_outcome_cannot_be_read_ends_with_a_message(
+    store: Store, monkeypatch: pytest.MonkeyPatch, refused: PwsopsError
+) -> None:
+    session = Session(store, None)
+    for work in ("done", "refused"):
+        with monkeypatch.context() as broken, capture_logs():
+            broken.setattr(store, "snapshot", Mock(side_effect=RuntimeError("secret")))
+            if work == "refused":
+                broken.setattr(store.ops, "refusal", refused)
+            session.act("start", "Vaults")
+        assert session.switching == ""
+        assert session.notice is not None
+        said = {"done": "Reading what there is now failed: RuntimeError.", "refused": refused.message}
+        assert session.notice.message == said[work]
+    session.act("start", "Vaults")
+    assert session.notice is None
+
+
+def test_of_two_actions_each_is_said_until_it_ends_and_a_refusal_stays(
+    store: Store, ops: FakeOperations, refused: PwsopsError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow one is refused first; the quick one, begun before it ended, succeeds."""
+    quick, slow = threading.Event(), threading.Event()
+
+    def start(_: str) -> None:
+        slow.wait(30)
+        raise refused
+
+    def stop() -> None:
+        quick.wait(30)
+
+    monkeypatch.setattr(ops.runs, "start", start)
+    monkeypatch.setattr(ops.service, "stop", stop)
+
+    async def page() -> None:
+        session = Session(store, Noted())
+        session.open()
+        session.act("start", "Vaults")
+        session.act("service-stop", "")
+        assert session.switching == "Stopping the service"
+        slow.set()
+        await _until(lambda: session.notice is not None)
+        assert session.switching == "Stopping the service"
+        quick.set()
+        await _until(lambda: not session.switching)
+        assert session.notice is not None
+        assert session.notice.message == refused.message
+        session.close()
+
+    asyncio.run(page())
+
+
+def test_an_older_snapshot_takes_the_place_of_no_newer_one(store: Store) -> None:
+    session = Session(store, None)
+    earlier, later = store.snapshot(), store.snapshot()
+    session._take(later)
+    session._take(earlier)
+    assert session.snapshot is later
+
+
+def test_of_two_snapshots_the_one_that_was_begun_later_is_the_newer(
+    store: Store, ops: FakeOperations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    within: list[Snapshot] = []
+
+    def meanwhile() -> list[object]:
+        monkeypatch.undo()
+        within.append(store.snapshot())
+        return []
+
+    monkeypatch.setattr(ops.instances, "list", meanwhile)
+    outer = store.snapshot()
+    assert within[0].number > outer.number
+
+
+def test_deleting_a_profile_leaves_another_selected_that_was_chosen_meanwhile(
+    store: Store, ops: FakeOperations
+) -> None:
+    session = Session(store, None)
+    session.nav.profile = "Vaults"
+    session.act("delete-now", "Vaults")
+    assert session.nav.profile == ""
+    session.nav.profile = "Other"
+    session.act("delete-now", "Vaults")
+    assert session.nav.profile == "Other"
 
 
 def test_an_answer_that_comes_after_the_server_has_ended_is_nobodys(store: Store) -> None:
