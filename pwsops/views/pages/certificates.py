@@ -25,12 +25,17 @@ from pwsops.views.certificate_form import (
 from pwsops.views.certificate_rows import parts, row
 from pwsops.views.markup import Markup
 from pwsops.views.nav import CERTIFICATES
+from pwsops.views.newest import Newest
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 from pwsops.views.words import counted
 
 REQUIRED = "required"
 """The state that the address names where only what is needed is listed."""
+
+
+_Listed = tuple[Sequence[CertificateView], Sequence[str]]
+_Looked = Mapping[str, PwsopsError | None]
 
 
 class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -42,8 +47,8 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._piece = Markup(self._act, self._typed)
         self._form: CertificateForm | None = None
         self._asked: object = None
-        self._asked_times = 0
-        self._answered = 0
+        self._listing: Newest[_Listed] = Newest(session, "Listing the certificates")
+        self._looking: Newest[_Looked] = Newest(session, "Asking the servers")
         self._views: Sequence[CertificateView] | None = None
         self._keepers: Sequence[str] = ()
         self._looked = False
@@ -52,6 +57,8 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._busy = ""
         self._note = ""
         self._trouble: Trouble | None = None
+        self._unlisted: Trouble | None = None
+        self._unseen: Trouble | None = None
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -67,31 +74,25 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         if version != self._asked:
             self._asked = version
             # Whether backups are still there is looked for in their directories, which may take its time.
-            self._asked_times += 1
-            self._session.ask("Listing the certificates", self._list, partial(self._listed, self._asked_times))
+            self._listing.ask(self._list, self._listed)
 
-    def _list(self) -> tuple[Sequence[CertificateView], Sequence[str]]:
+    def _list(self) -> _Listed:
         certificates = self._session.ops.certificates
         return certificates.list(), certificates.keepers()
 
-    def _listed(self, number: int, answer: tuple[Sequence[CertificateView], Sequence[str]] | Trouble) -> None:
-        if number < self._answered:
-            return  # overtaken by the answer to a later question, which knows more
-        self._answered = number
-        if isinstance(answer, Trouble):
-            self._trouble = answer
-        else:
+    def _listed(self, answer: _Listed | Trouble) -> None:
+        self._unlisted = answer if isinstance(answer, Trouble) else None
+        if not isinstance(answer, Trouble):
             self._views, self._keepers = answer
         self._show()
         if self._keepers and not self._looked:
             self._looked = True
-            self._session.ask("Asking the servers", self._session.ops.certificates.look, self._seen)
+            self._looking.ask(self._session.ops.certificates.look, self._seen)
 
-    def _seen(self, answer: Mapping[str, PwsopsError | None] | Trouble) -> None:
+    def _seen(self, answer: _Looked | Trouble) -> None:
         """Say which servers did not answer; what the others have is remembered, and so listed anew."""
-        if isinstance(answer, Trouble):
-            self._trouble = answer
-        else:
+        self._unseen = answer if isinstance(answer, Trouble) else None
+        if not isinstance(answer, Trouble):
             self._unheard = {name: error for name, error in answer.items() if error is not None}
         self.refresh()
 
@@ -121,7 +122,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             removing=self._removing,
             busy=self._busy,
             note=self._note,
-            trouble=self._trouble,
+            trouble=self._trouble or self._unlisted or self._unseen,
             zone=self._session.snapshot.zone,
             now=self._session.snapshot.at,
         )

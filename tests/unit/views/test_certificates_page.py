@@ -9,10 +9,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, BinaryIO
+from unittest.mock import Mock
 
 import pytest
 
 from pwsops.certificates import archive, reading
+from pwsops.errors import PwsopsError
 from pwsops.operations import Role
 from pwsops.rules.certificates import Purpose
 from pwsops.views import safety
@@ -76,25 +78,43 @@ def page(home: Home) -> Iterator[Page]:
     page.session.close()
 
 
-def test_a_list_that_comes_late_does_not_bring_back_what_was_removed(
+def test_while_the_list_is_awaited_it_is_asked_for_once_more_however_much_has_changed(
     home: Home, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = []
-
-    def ask(_doing: str, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        answer = work()
-        answers.append(lambda: then(answer))
-
-    home.ops.certificates.create("one")
-    monkeypatch.setattr(page.session, "ask", ask)
+    waiting = hold(page.session, monkeypatch)
+    for name in ("one", "two", "three"):
+        home.ops.certificates.create(name)
+        page.session.changed()
+    assert len(waiting) == 1
+    home.ops.certificates.remove("one")
     page.session.changed()
-    home.ops.certificates.remove(home.ops.certificates.list()[0].thumbprint)
+    waiting[0]()
+    assert len(waiting) == 2
+    waiting[1]()
     page.session.changed()
-    earlier, later = answers[:2]
-    later()
+    assert len(waiting) == 2
     assert "CN=one" not in page.text()
-    earlier()
-    assert "CN=one" not in page.text()
+    assert "CN=three" in page.text()
+
+
+def test_a_list_that_could_be_read_takes_back_that_it_could_not_but_no_refusal(
+    home: Home, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        gone = PwsopsError("The disk is gone.", hint="Mount it.")
+        broken.setattr(home.ops.certificates, "keepers", Mock(side_effect=gone))
+        home.ops.certificates.create("one")
+        page.session.changed()
+    assert "The disk is gone." in page.text()
+    page.click("import")
+    page.choose(mine=archive.pack([pair("one")], PASSWORD))
+    page.type("password", "wrong")
+    page.click("do-form")
+    home.ops.certificates.create("two")
+    page.session.changed()
+    assert "the password is wrong" in page.text()
+    page.click("leave-form")
+    assert "The disk is gone." not in page.text()
 
 
 def test_an_empty_store_says_what_to_do(page: Page) -> None:
