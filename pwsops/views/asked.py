@@ -27,6 +27,7 @@ class Asked(Generic[T]):
         self._session = session
         self._doing = doing
         self._key: object = None
+        self._number = 0
         self._answer: T | Trouble | None = None
         self._asking = False
 
@@ -34,14 +35,15 @@ class Asked(Generic[T]):
         """Give the answer to the question called `key`, or None while it is awaited."""
         if key != self._key:
             self._key, self._answer = key, None
+            self._number += 1
             self._asking = True
-            self._session.ask(self._doing, work, partial(self._take, key))
+            self._session.ask(self._doing, work, partial(self._take, self._number))
             self._asking = False
         return self._answer
 
-    def _take(self, key: object, answer: T | Trouble) -> None:
-        # Somebody may have gone elsewhere in the meantime.
-        if key == self._key:
+    def _take(self, number: int, answer: T | Trouble) -> None:
+        # Somebody may have gone elsewhere in the meantime, and have come back.
+        if number == self._number:
             self._answer = answer
             if not self._asking:
                 self._session.changed()

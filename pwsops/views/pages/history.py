@@ -63,6 +63,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._exporting = False
         self._typed = ""
         self._asked: HistoryQuery | None = None
+        self._questions = 0
         self._asked_of: object = None
         self._answered: HistoryQuery | None = None
         self._answer: _Found | Trouble | None = None
@@ -91,16 +92,17 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def _ask(self, query: HistoryQuery) -> None:
         ops, begun_s = self._session.ops, self._session.store.clock.monotonic()
         self._asked, self._asked_of, self._busy = query, self._session.snapshot, True
+        self._questions += 1
         self._session.ask(
             "Reading the history",
             lambda: (ops.history.page(query), ops.history.profiles()),
-            partial(self._take, query, begun_s),
+            partial(self._take, self._questions, begun_s),
         )
 
-    def _take(self, query: HistoryQuery, begun_s: float, answer: _Found | Trouble) -> None:
-        if query != self._asked:
-            return  # something else was asked for in the meantime
-        self._answered, self._answer, self._busy = query, answer, False
+    def _take(self, number: int, begun_s: float, answer: _Found | Trouble) -> None:
+        if number != self._questions:
+            return  # something else was asked for in the meantime, or the same once more
+        self._answered, self._answer, self._busy = self._asked, answer, False
         now_s = self._session.store.clock.monotonic()
         self._rest_until_s = now_s + PATIENCE * (now_s - begun_s)
         if self._session.nav.view != RESTORES:

@@ -31,7 +31,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._session = session
         self._head, self._plan, self._outcome = (Markup(self._act, self._typed) for _ in range(3))
         self._who = LoginPart(session, self._ask_anew)
-        self._source = Source(session, self._who)
+        self._source = Source(session, self._who, self._look_again)
         self._column = pn.Column(
             self._head,
             self._who.piece,
@@ -90,9 +90,13 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         return [self._who.piece] if self._who.show(self._instance) else []
 
     def _ask_anew(self) -> None:
-        """Ask everything anew: somebody else asks the server from now on."""
+        """Ask everything anew: somebody else asks the server from now on, or it may answer otherwise."""
         self._round += 1
         self._source.ask_anew()
+
+    def _look_again(self, _key: str) -> None:
+        self._ask_anew()
+        self._session.changed()
 
     def _start_anew(self) -> None:
         self._stay = object()
@@ -231,6 +235,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def _act(self, action: str, key: str) -> None:
         own = {
+            "look-again": self._look_again,
             "create": self._ask_to_create,
             "keep-gone": self._ask_to_create,
             "create-now": self._create,

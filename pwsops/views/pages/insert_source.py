@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pwsops.rules.model import BackupSet
@@ -28,11 +28,14 @@ class Source:
         Whose page it is.
     who
         Whom the server is asked as.
+    look_again
+        Called when the whole page is to be asked for anew.
     """
 
-    def __init__(self, session: Session, who: LoginPart) -> None:
+    def __init__(self, session: Session, who: LoginPart, look_again: Callable[[str], None]) -> None:
         self._session = session
         self._who = who
+        self._look_again = look_again
         self.piece = Markup(self._act, self._typed)
         self._known: Asked[Sequence[BackupSet]] = Asked(session, "Listing the backups")
         self._looked: Asked[Looked] = Asked(session, "Looking into the file")
@@ -141,6 +144,8 @@ class Source:
             instance, database = self._place
             self._session.nav.go(page=INSERT, instance=instance, database=database, view=FROM_FILE, file=path)
             self._session.changed()
+        elif action == "look-again":
+            self._look_again(key)
         elif action == "more-sources":
             self._limit += SOURCES
             self._session.changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -237,6 +238,21 @@ def test_while_it_is_looked_for_what_was_there_stays(page: History, monkeypatch:
     page._session.nav.go(page="runs", view="restores")
     answer(page._answer)
     assert "Nothing was restored yet." in shown(page)
+
+
+def test_of_two_answers_to_the_same_question_the_later_counts(
+    ops: FakeOperations, page: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Callable[[], None]] = []
+    with monkeypatch.context() as waits:
+        waits.setattr(page._session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        put(page, "status", "failed")
+        put(page, "status", "missed")
+        ops.run_views = [make_run(2), make_run(1)]
+        put(page, "status", "failed")
+    for answer in reversed(answers):
+        answer()
+    assert "2 runs" in shown(page)
 
 
 def test_a_history_that_cannot_be_read_is_a_message_and_recovers(

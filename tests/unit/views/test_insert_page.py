@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -458,11 +459,59 @@ def test_a_database_that_cannot_be_looked_into_can_still_be_restored(
 
 
 def test_an_old_answer_does_not_show_on_another_place(browser: Browser) -> None:
-    stale = browser.page._present
+    asked = browser.page._present
     browser.go(database="two")
-    kept = stale._answer
-    stale._take(("srv", "one", 0, 0), "something old")  # type: ignore[arg-type]
-    assert stale._answer is kept
+    kept = asked._answer
+    asked._take(1, "something old")  # type: ignore[arg-type]
+    assert asked._answer is kept
+
+
+def test_of_two_questions_about_one_place_the_later_answer_counts(
+    browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Callable[[], None]] = []
+    with monkeypatch.context() as waits:
+        waits.setattr(browser.session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        browser.go(database="two")
+        browser.go(database="one")
+        home.server.states["two"] = DatabaseState.EMPTY
+        browser.go(database="two")
+    for answer in reversed(answers):
+        answer()
+    assert "it is empty" in browser.look_again()
+
+
+def test_what_could_not_be_asked_is_asked_again_by_a_click_and_not_by_itself(
+    browser: Browser, media: list[str], home: Home
+) -> None:
+    away = EngineError("The server is away.", hint="Look at its cable.")
+    browser.go(database="two")
+    home.server.databases_error = away
+    browser.go()
+    home.server.databases_error = None
+    assert "The server is away." in browser.look_again()
+    browser.page._head.take({"action": "look-again", "key": ""})
+    assert "100 rows" in browser.html
+
+
+@pytest.mark.parametrize(("piece", "operation"), [("_plan", "plan"), ("_source", "sources")])
+def test_each_part_that_could_not_be_asked_offers_to_try_again(
+    browser: Browser, media: list[str], home: Home, monkeypatch: pytest.MonkeyPatch, piece: str, operation: str
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise EngineError("The server is away.", hint="Look at its cable.")
+
+    browser.go(database="two")
+    with monkeypatch.context() as broken:
+        broken.setattr(home.ops.restores, operation, away)
+        browser.go(file=media[2])
+    part = getattr(browser.page, piece)
+    part = part if isinstance(part, Markup) else part.piece
+    assert "The server is away." in part.html
+    assert "Try again" in part.html
+    part.take({"action": "look-again", "key": ""})
+    assert "The server is away." not in browser.html
+    assert "restore-now" in browser.html
 
 
 def test_elsewhere_the_page_asks_nothing(browser: Browser, home: Home) -> None:
