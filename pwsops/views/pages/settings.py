@@ -112,16 +112,16 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._pressed, self._note, self._trouble = values, "", None
         self._show_form()
 
-        def saved(answer: BackupSettings | Trouble) -> None:
+        def saved(answer: BackupSettings | Trouble, here: bool) -> None:
             self._pressed = {}
             if isinstance(answer, Trouble):
-                self._trouble = answer
+                self._trouble = answer if here else None
             else:
                 self._forget(edits)
                 self._note = f"Saved: {words.listed([_LABELS[key] for key in values], most=len(values))}."
-            self._show_form()
+            self._session.changed()
 
-        self._session.ask("Saving the settings", lambda: ops.settings.change(values), saved)
+        self._session.ask_here("Saving the settings", lambda: ops.settings.change(values), saved, about=lambda: None)
 
     def _forget(self, saved: Mapping[str, tuple[str | bool, str | bool]]) -> None:
         # What was typed on while it was being saved is still to be saved.

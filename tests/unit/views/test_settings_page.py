@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
@@ -170,6 +171,21 @@ def test_a_refusal_is_shown_and_keeps_what_was_typed(page: Page, home: Home, mon
     page.click("save-settings")
     assert "The disk is full. Make room." in page.text()
     assert page.shown("every") == "2"
+
+
+def test_settings_that_are_refused_late_say_so_where_somebody_is(
+    page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.type("every", "2")
+    with monkeypatch.context() as waits:
+        waiting = hold(page.session, waits)
+        page.click("save-settings")
+    page.session.nav.go()
+    refusal = EngineError("The catalogue is full.", hint="Make room.")
+    monkeypatch.setattr(home.ops.settings, "change", Mock(side_effect=refusal))
+    waiting[0]()
+    assert page.session.notice is not None
+    assert "The catalogue is full." in page.text()
 
 
 def test_a_default_instance_that_is_gone_is_said_to_be(page: Page, home: Home) -> None:
