@@ -73,7 +73,8 @@ class Databases:
         limit_s
             How long to wait, for all together.
         on_answer
-            Is given each answer as it comes, so that those that answer need not wait for those that do not.
+            Is given each answer as it comes, so that those that answer need not wait for those that do not. Who is
+            too late is told as `Unanswered`, and its answer afterwards, if one comes after all.
 
         Returns
         -------

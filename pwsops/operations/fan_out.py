@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -17,6 +17,10 @@ AT_ONCE = 64
 
 _log = structlog.get_logger()
 T = TypeVar("T")
+
+
+class Unanswered(EngineError):
+    """There was no answer in time. It is still waited for, by a thread that nobody can stop."""
 
 
 def ask_all(
@@ -37,43 +41,63 @@ def ask_all(
     clock
         Measures that.
     on_answer
-        Is given each answer as it comes, and the errors of those that were too late at the end.
+        Is given each answer as it comes, one at a time, from several threads. Who is too late is told as `Unanswered`,
+        and its answer afterwards, if one comes after all.
 
     Returns
     -------
     dict
         The answer; or the error that it came to, or a transient one where there was no answer in time.
     """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    answers: queue.SimpleQueue[tuple[str, T | PwsopsError]] = queue.SimpleQueue()
-    for name in asks:
-        waiting.put(name)
-
-    def work() -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            answers.put((name, _answer(name, asks[name])))
-
-    for _ in range(min(AT_ONCE, len(asks))):
-        threading.Thread(target=work, name="pwsops-ask", daemon=True).start()
-    tell = on_answer or _tell_nobody
-    found: dict[str, T | PwsopsError] = {}
-    deadline = clock.monotonic() + limit_s
-    while len(found) < len(asks):
+    asked = _Round(asks, on_answer or _tell_nobody)
+    for started in range(min(AT_ONCE, len(asks))):
         try:
-            name, answer = answers.get(timeout=max(0.0, deadline - clock.monotonic()))
-        except queue.Empty:
-            break
-        found[name] = answer
-        tell(name, answer)
-    for name in asks:
-        if name not in found:
-            found[name] = _too_late(name, limit_s)
-            tell(name, found[name])
-    return {name: found[name] for name in asks}
+            threading.Thread(target=asked.work, name="pwsops-ask", daemon=True).start()
+        except RuntimeError:
+            if not started:
+                raise
+            break  # this process may have no more threads; those that it has ask them all
+    return asked.wait(limit_s, clock)
+
+
+class _Round(Generic[T]):
+    """Who is still to be asked, and what was answered so far. Safe from several threads."""
+
+    def __init__(self, asks: Mapping[str, Callable[[], T]], tell: Callable[[str, T | PwsopsError], None]) -> None:
+        self._asks = asks
+        self._tell = tell
+        self._waiting = deque(asks)
+        self._found: dict[str, T | PwsopsError] = {}
+        self._news = threading.Condition()
+
+    def work(self) -> None:
+        """Ask one after the other, until nobody is left to be asked."""
+        while True:
+            with self._news:
+                if not self._waiting:
+                    return
+                name = self._waiting.popleft()
+            answer = _answer(name, self._asks[name])
+            with self._news:
+                self._take(name, answer)
+                self._news.notify()
+
+    def wait(self, limit_s: float, clock: Clock) -> dict[str, T | PwsopsError]:
+        """Wait for the answers, and ask nobody else when the time is over."""
+        deadline = clock.monotonic() + limit_s
+        with self._news:
+            while len(self._found) < len(self._asks):
+                if not self._news.wait(max(0.0, deadline - clock.monotonic())):
+                    break
+            for name in self._asks:
+                if name not in self._found:
+                    self._take(name, (_unasked if name in self._waiting else _too_late)(name, limit_s))
+            self._waiting.clear()
+            return {name: self._found[name] for name in self._asks}
+
+    def _take(self, name: str, answer: T | PwsopsError) -> None:
+        self._found[name] = answer
+        self._tell(name, answer)
 
 
 def _tell_nobody(name: str, answer: object) -> None:
@@ -94,8 +118,16 @@ def _answer(name: str, ask: Callable[[], T]) -> T | PwsopsError:
 
 
 def _too_late(name: str, limit_s: float) -> PwsopsError:
-    return EngineError(
+    return Unanswered(
         f"{name} did not answer within {limit_s:g} s.",
-        hint="Look whether its server is up and can be reached from here; it is asked again with the next look.",
+        hint="Look whether its server is up and can be reached from here.",
+        transient=True,
+    )
+
+
+def _unasked(name: str, limit_s: float) -> PwsopsError:
+    return EngineError(
+        f"{name} was not asked: {AT_ONCE} others were asked before it, and did not answer within {limit_s:g} s.",
+        hint="Look whether their servers are up and can be reached from here, and try again.",
         transient=True,
     )

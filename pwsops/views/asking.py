@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
+
 from pwsops.errors import PwsopsError
+from pwsops.operations.fan_out import Unanswered
 from pwsops.operations.records import DatabaseView
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
+_log = structlog.get_logger()
 Answer = Sequence[DatabaseView] | PwsopsError
 
 
@@ -28,7 +32,8 @@ class _Asked:
 class Asking:
     """Asks each instance anew when something may differ there, and remembers what it answered last.
 
-    An instance is asked once at a time: one that takes long is asked again when it has answered, and the others go on.
+    An instance is asked once at a time: one that takes long is asked again when it has answered, however late that is,
+    and the others go on.
     """
 
     def __init__(self, ops: Operations) -> None:
@@ -63,7 +68,7 @@ class Asking:
                 one.under_way = True
         if due:
             thread = self._ask(due, state)
-            if wait:
+            if wait and thread is not None:
                 thread.join()
         with self._lock:
             return {name: one.answer for name, one in self._asked.items()}
@@ -74,20 +79,36 @@ class Asking:
             self._asked.pop(instance, None)
             self._answers += 1
 
-    def _ask(self, due: Mapping[str, _Asked], state: object) -> threading.Thread:
+    def _ask(self, due: Mapping[str, _Asked], state: object) -> threading.Thread | None:
         def ask() -> None:
-            self._ops.databases.poll(
-                list(due), on_answer=lambda name, answer: self._take(name, due[name], answer, state)
-            )
+            try:
+                self._ops.databases.poll(
+                    list(due), on_answer=lambda name, answer: self._take(name, due[name], answer, state)
+                )
+            except Exception:  # noqa: BLE001 - they would never be asked again
+                self._let_go(due)
 
         thread = threading.Thread(target=ask, name="pwsops-asking", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # this process may have no more threads
+            self._let_go(due)
+            return None
         return thread
+
+    def _let_go(self, due: Mapping[str, _Asked]) -> None:
+        """Have those that could not be asked, asked with the next look."""
+        _log.exception("instances could not be asked", names=list(due))
+        with self._lock:
+            for one in due.values():
+                one.wanted, one.under_way = None, False
 
     def _take(self, name: str, one: _Asked, answer: Answer, asked_in: object) -> None:
         with self._lock:
             one.answer = answer
             self._answers += 1
+            if isinstance(answer, Unanswered):
+                return  # a server that hangs would cost one more thread each time it is asked
             again = one.wanted != asked_in and self._asked.get(name) is one
             one.under_way, state = again, one.wanted
         if again:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import queue
 import threading
+
+import pytest
 
 from pwsops.clock import SystemClock
 from pwsops.errors import EngineError, PwsopsError
-from pwsops.operations.fan_out import ask_all
+from pwsops.operations import fan_out
+from pwsops.operations.fan_out import Unanswered, ask_all
 
 
 def test_everybody_answers_in_the_order_they_were_named() -> None:
@@ -52,7 +56,49 @@ def test_each_answer_is_told_as_it_comes_and_who_is_too_late_at_the_end() -> Non
     )
     dead.set()
     assert list(told) == ["quick", "dead"]
-    assert isinstance(told["dead"], EngineError)
+    assert isinstance(told["dead"], Unanswered)
+
+
+def test_an_answer_that_comes_too_late_is_told_after_all() -> None:
+    go_on, told = threading.Event(), queue.SimpleQueue[object]()
+    ask_all({"slow": go_on.wait}, limit_s=0.01, clock=SystemClock(), on_answer=lambda name, answer: told.put(answer))
+    go_on.set()
+    assert isinstance(told.get(timeout=10), Unanswered)
+    assert told.get(timeout=10) is True
+
+
+def test_who_was_not_asked_in_time_is_never_asked_and_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "AT_ONCE", 1)
+    dead, asked, told = threading.Event(), list[str](), queue.SimpleQueue[str]()
+    asks = {"dead": dead.wait, "other": lambda: asked.append("other")}
+    found = ask_all(asks, limit_s=0.01, clock=SystemClock(), on_answer=lambda name, _: told.put(name))
+    assert isinstance(found["other"], EngineError)
+    assert not isinstance(found["other"], Unanswered)
+    assert "other was not asked" in found["other"].message
+    dead.set()
+    assert [told.get(timeout=10) for _ in range(3)] == ["dead", "other", "dead"]
+    assert asked == []
+
+
+@pytest.mark.parametrize("possible", [0, 1])
+def test_where_no_more_threads_can_be_had_those_there_are_ask_all(
+    monkeypatch: pytest.MonkeyPatch, possible: int
+) -> None:
+    left, start = [None] * possible, threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    asks = {"a": lambda: 1, "b": lambda: 2}
+    if possible:
+        assert ask_all(asks, limit_s=20, clock=SystemClock()) == {"a": 1, "b": 2}
+    else:
+        with pytest.raises(RuntimeError):
+            ask_all(asks, limit_s=20, clock=SystemClock())
 
 
 def test_an_unforeseen_error_is_named_without_its_insides() -> None:

@@ -9,13 +9,21 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from pwsops.errors import EngineError, PwsopsError
+from pwsops.operations.fan_out import Unanswered
 from pwsops.operations.records import DatabaseView
 from pwsops.views.asking import Asking
 from tests.unit.views.conftest import make_database
 
 PATIENCE_S = 10
+
+
+def no_more_threads(*_: object, **__: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 Answer = list[DatabaseView] | PwsopsError
 OnAnswer = Callable[[str, Answer], None]
 
@@ -27,6 +35,7 @@ class Servers:
         self.asked: queue.Queue[str] = queue.Queue()
         self.answers: dict[str, Answer] = {}
         self.held: dict[str, threading.Event] = {}
+        self.hung: dict[str, threading.Event] = {}
         self.told: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(0))
         self.databases = SimpleNamespace(poll=self._poll)
 
@@ -38,8 +47,17 @@ class Servers:
         self.asked.put(name)
         if name in self.held:
             assert self.held[name].wait(PATIENCE_S)
+        if name in self.hung:
+            on_answer(name, Unanswered("Too late.", hint="Wait.", transient=True))
+            self.told[name].release()
+            assert self.hung.pop(name).wait(PATIENCE_S)
         on_answer(name, self.answers.get(name, [make_database().view]))
         self.told[name].release()
+
+    def hang(self, name: str) -> threading.Event:
+        """Let a server be too late with its next answer, which comes when the event is set."""
+        self.hung[name] = threading.Event()
+        return self.hung[name]
 
     def wait_for_answer(self, name: str) -> None:
         assert self.told[name].acquire(timeout=PATIENCE_S)
@@ -98,6 +116,48 @@ def test_one_that_takes_long_is_asked_once_at_a_time_and_again_for_what_changed(
     servers.wait_for_answer("slow")
     servers.wait_for_answer("slow")
     assert servers.asked.qsize() == 1
+
+
+def test_one_that_does_not_answer_in_time_is_not_asked_again_before_it_has(servers: Servers, asking: Asking) -> None:
+    hung = servers.hang("a")
+    for state in range(5):
+        about = asking.about(["a"], state, wait=False)
+        if state == 0:
+            servers.wait_for_answer("a")
+    assert isinstance(about["a"], Unanswered)
+    assert servers.asked.qsize() == 1
+    hung.set()
+    servers.wait_for_answer("a")
+    servers.wait_for_answer("a")
+    assert servers.asked.qsize() == 2
+    assert asking.about(["a"], 4, wait=False) == {"a": [make_database().view]}
+
+
+def test_a_late_answer_is_shown_as_well(servers: Servers, asking: Asking) -> None:
+    hung = servers.hang("a")
+    asking.about(["a"], 1, wait=False)
+    servers.wait_for_answer("a")
+    version = asking.version
+    hung.set()
+    servers.wait_for_answer("a")
+    assert asking.about(["a"], 1, wait=False) == {"a": [make_database().view]}
+    assert asking.version > version
+    assert servers.asked.qsize() == 1
+
+
+def test_those_that_could_not_be_asked_are_asked_with_the_next_look(
+    servers: Servers, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(threading.Thread, "start", no_more_threads)
+        assert asking.about(["a"], 1, wait=True) == {"a": None}
+        patched.undo()
+        patched.setattr(servers.databases, "poll", no_more_threads)
+        assert asking.about(["a"], 1, wait=True) == {"a": None}
+    assert [entry["names"] for entry in logs] == [["a"], ["a"]]
+    asking.about(["a"], 1, wait=False)
+    servers.wait_for_answer("a")
+    assert asking.about(["a"], 1, wait=False) == {"a": [make_database().view]}
 
 
 def test_an_error_stands_until_the_next_answer(servers: Servers, asking: Asking) -> None:
