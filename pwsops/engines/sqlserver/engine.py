@@ -125,7 +125,11 @@ class SqlServerEngine:
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
         """Restore into an existing database; see the protocol."""
-        return restore.restore(self._link, request, on_progress, cancel)
+        try:
+            return restore.restore(self._link, request, on_progress, cancel)
+        finally:
+            # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
+            self._link.forget()
 
     def create_database(self, name: str) -> None:
         """Create an empty database in the server's default places."""

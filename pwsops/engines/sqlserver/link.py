@@ -142,6 +142,9 @@ class Link:
         if known is None or again or now - since > FACTS_LAST_S:
             known = self._look()
             with _SERVERS_LOCK:
+                # The keys hold passwords: none stays for longer than it is of use.
+                for key in [key for key, (asked_at, _) in _SERVERS.items() if now - asked_at > FACTS_LAST_S]:
+                    del _SERVERS[key]
                 _SERVERS[self._key] = (now, known)
         return known
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import Encryption, Progress, RestoreRequest, RestoreResult
-from pwsops.engines.sqlserver import running
+from pwsops.engines.sqlserver import link, running
 from pwsops.engines.sqlserver.errors import Scene
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Heard
@@ -54,6 +54,29 @@ def test_a_restore_replaces_first_and_recovers_last(bench: Bench) -> None:
     assert "REPLACE" not in second
     assert ", RECOVERY" in second
     assert all("CHECKSUM" in statement for statement in (first, second))
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_after_a_restore_nothing_stays_of_who_did_it(bench: Bench, succeeds: bool) -> None:
+    full, key = bench.full(), bench.engine._link._key
+    assert key in link._POOL.keys
+    assert key in link._SERVERS
+    if succeeds:
+        restore(bench, full)
+    else:
+        with pytest.raises(MediaError):
+            restore(bench, replace(full, path=full.path + " gone"))
+    assert key not in link._POOL.keys
+    assert key not in link._SERVERS
+
+
+def test_what_is_known_of_a_server_that_nobody_asks_any_more_is_forgotten(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = bench.engine._link.clock.monotonic() - link.FACTS_LAST_S - 1
+    monkeypatch.setitem(link._SERVERS, "PWD=secret", (long_ago, bench.engine._link.server()))
+    bench.engine._link.server(again=True)
+    assert "PWD=secret" not in link._SERVERS
 
 
 def test_progress_of_a_restore_ends_at_its_end(bench: Bench) -> None:

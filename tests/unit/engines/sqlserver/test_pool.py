@@ -54,6 +54,49 @@ def test_a_connection_that_waited_too_long_is_closed() -> None:
     assert first.closed
 
 
+def test_what_waited_too_long_is_closed_whoever_comes_next() -> None:
+    clock = ManualClock()
+    pool = Pool(clock)
+    with pool.borrow("a", Connection) as first:
+        pass
+    clock.advance(seconds=IDLE_LIMIT_S / 2)
+    with pool.borrow("b", Connection) as other:
+        pass
+    clock.advance(seconds=IDLE_LIMIT_S / 2 + 1)
+    with pool.borrow("c", Connection):
+        assert first.closed
+        assert not other.closed
+        assert pool.keys == {"b", "c"}
+
+
+def test_of_a_key_that_is_forgotten_nothing_stays_that_is_in_use_at_that_time_either() -> None:
+    pool = Pool()
+    with pool.borrow("a", Connection) as waits:
+        pass
+    with pool.borrow("a", Connection, fresh=True) as used:
+        pool.forget("a")
+        assert waits.closed
+        assert not used.closed
+        assert pool.keys == set()
+        with pool.borrow("a", Connection) as later:
+            pass
+    assert used.closed
+    assert not later.closed
+    assert pool.keys == {"a"}
+
+
+def test_a_key_without_connections_is_forgotten() -> None:
+    def refuse() -> Connection:
+        raise ValueError("refused")
+
+    pool = Pool()
+    with pytest.raises(ValueError, match="refused"), pool.borrow("a", refuse):
+        pass
+    with pool.borrow("b", Connection) as closed_by_its_user:
+        closed_by_its_user.close()
+    assert pool.keys == set()
+
+
 def test_no_more_wait_than_are_of_use() -> None:
     pool = Pool()
     borrowed = [pool.borrow("a", Connection) for _ in range(IDLE_LIMIT + 1)]
