@@ -61,14 +61,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def refresh(self) -> None:
         """Show the draft at the address's step."""
-        # An answer may come when somebody has gone elsewhere already.
-        draft = self._draft() if self._session.nav.page == WIZARD else None
-        if draft is None:
-            return
+        if self._session.nav.page != WIZARD:
+            return  # an answer may come when somebody has gone elsewhere already
+        draft = self._draft()
         if draft is not self._shown:
             # What was said of another profile, or of what was typed before, does not stay.
             self._shown, self._trouble = draft, None
             self._close_directory()
+        if draft is None:
+            return
         instances = self._session.snapshot.instances
         if not draft.text["instance"] and "instance" not in draft.touched and len(instances) == 1:
             # Also where the only one was added a moment ago.

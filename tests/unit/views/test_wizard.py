@@ -300,7 +300,9 @@ def test_a_save_that_ends_late_takes_nobody_off_the_profile_that_is_edited_now(
     assert (shown.session.nav.page, shown.session.nav.profile) == ("wizard", "b")
 
 
-@pytest.mark.parametrize("elsewhere", [{"page": "wizard", "profile": "b"}, {"page": "runs"}])
+@pytest.mark.parametrize(
+    "elsewhere", [{"page": "wizard", "profile": "b"}, {"page": "wizard", "profile": "gone"}, {"page": "runs"}]
+)
 def test_a_save_that_is_refused_late_is_said_above_whatever_is_shown(
     home: Home, slow: tuple[Shown, Callable[[], None]], elsewhere: dict[str, str]
 ) -> None:
