@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+)
 
-from pwsops.catalogue import Catalogue, RowMapping, outcomes, profiles, runs, sets
+from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
 from pwsops.errors import BaseUnusable, Cancelled, PwsopsError
 from pwsops.escrow import Escrow
+from pwsops.leftovers import Leftovers, OpenEngine, run_description
 from pwsops.presence import Presence
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
@@ -31,7 +40,7 @@ PROGRESS_EVERY_S = 0.5
 
 _log = structlog.get_logger()
 
-OpenEngine = Callable[[ProfileRow], Engine]
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -70,20 +79,31 @@ class Runner:
         self._presence = presence
         self._open_engine = open_engine
         self._cancels: dict[int, threading.Event] = {}
+        self._leftovers = Leftovers(
+            catalogue,
+            clock=clock,
+            presence=presence,
+            open_engine=open_engine,
+            goes_on=self._cancels.__contains__,
+        )
 
-    def execute(self, run_id: int) -> RunStatus:
-        """Do one queued run and give how it ended. Never raises for what a database or a server did."""
-        cancel = threading.Event()
+    def execute(self, run_id: int, cancel: threading.Event | None = None) -> RunStatus:
+        """Do one queued run and give how it ended. Never raises for what a database or a server did.
+
+        It is RUNNING still where another thread of this process is at it, and where the end of a database could not
+        be written down: that is left to `settle`. `cancel` stops it, from before its beginning on.
+        """
+        cancel = cancel or threading.Event()
         if self._cancels.setdefault(run_id, cancel) is not cancel:
-            return RunStatus.RUNNING  # another thread of this process is at it
+            return RunStatus.RUNNING
         try:
             job, items = self._start(run_id, cancel)
             if job is None:
                 return RunStatus.CANCELLED
-            for item_id, database in items:
-                self._do_item(job, item_id, database)
-            with self._catalogue.write() as connection:
-                return outcomes.run_finished(connection, run_id, now=self._clock.now())
+            written = [self._is_done_and_written(job, item_id, database) for item_id, database in items]
+            if not all(written):
+                return RunStatus.RUNNING
+            return self._write(lambda connection: outcomes.run_finished(connection, run_id, now=self._clock.now()))
         finally:
             self._cancels.pop(run_id, None)
 
@@ -104,45 +124,53 @@ class Runner:
                 if run["cancel_requested"]:
                     self.cancel(run["id"])
 
-    def cancel_all(self) -> None:
-        """Stop every run of this process."""
-        for cancel in list(self._cancels.values()):
-            cancel.set()
+    def put_back(self) -> bool:
+        """Put the queued runs of dead processes back; gives whether there is something for `settle`. Quick."""
+        return self._leftovers.put_back()
+
+    def settle(self, stop: threading.Event | None = None) -> None:
+        """End the runs that nobody carries on, as `Leftovers.settle` does. May take long."""
+        self._leftovers.settle(stop)
 
     def reconcile(self) -> None:
-        """Settle runs that nobody carries on: what the engine finished is finished here, the rest failed.
+        """Put back and settle, at once, all that nobody carries on."""
+        if self._leftovers.put_back():
+            self._leftovers.settle()
 
-        Those are the runs of processes that died, and of this one where the catalogue could not be written at the
-        end. A queued run of a dead process is simply put back into the queue: nothing of it was done.
-        """
-        with self._catalogue.read() as connection:
-            left = [run for run in runs.open_runs(connection) if self._is_left(run)]
-        for run in left:
-            try:
-                self._settle(run)
-            except Exception:  # noqa: BLE001 - one run that cannot be settled must not keep the service from leading
-                _log.exception("an interrupted run could not be settled", run_id=run["id"])
+    def _write(self, work: Callable[[Connection], _T]) -> _T:
+        """Do a short piece of work in one transaction, and again where the catalogue could not be written."""
 
-    def _is_left(self, run: RowMapping) -> bool:
-        if run["owner"] == self._presence.token:
-            return run["status"] == RunStatus.RUNNING.value and run["id"] not in self._cancels
-        return not self._presence.is_alive(run["owner"])
+        def once() -> _T:
+            with self._catalogue.write() as connection:
+                return work(connection)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(PwsopsError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=RETRY_FIRST_WAIT_S),
+            reraise=True,
+        )
+        return retrying(once)
 
     def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
+        return self._write(lambda connection: self._start_on(connection, run_id, cancel))
+
+    def _start_on(
+        self, connection: Connection, run_id: int, cancel: threading.Event
+    ) -> tuple[_Job | None, list[tuple[int, str]]]:
         now = self._clock.now()
-        with self._catalogue.write() as connection:
-            run = runs.get(connection, run_id)
-            if run is None or run["status"] != RunStatus.QUEUED.value:
-                return None, []
-            profile = profiles.get(connection, run["profile_id"])
-            reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
-                runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
-            )
-            if reason:
-                runs.change(connection, run_id, status=RunStatus.CANCELLED.value, finished_at=now, summary=reason)
-                return None, []
-            databases = profile.fields["databases"]
-            ids = runs.start(connection, run_id, owner=self._presence.token, databases=databases, now=now)
+        run = runs.get(connection, run_id)
+        if run is None or run["status"] != RunStatus.QUEUED.value:
+            return None, []
+        profile = profiles.get(connection, run["profile_id"])
+        reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
+            runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
+        )
+        if reason:
+            runs.change(connection, run_id, status=RunStatus.CANCELLED.value, finished_at=now, summary=reason)
+            return None, []
+        databases = profile.fields["databases"]
+        ids = runs.start(connection, run_id, owner=self._presence.token, databases=databases, now=now)
         limit_s = float(profile.fields["time_limit_h"]) * 3600
         job = _Job(
             run_id=run_id,
@@ -154,12 +182,19 @@ class Runner:
         )
         return job, list(zip(ids, databases, strict=True))
 
+    def _is_done_and_written(self, job: _Job, item_id: int, database: str) -> bool:
+        """Do one database; False where what became of it could not be written down."""
+        try:
+            self._do_item(job, item_id, database)
+        except Exception:  # noqa: BLE001 - the other databases still get their turn
+            _log.exception("the end of a backup could not be written down", run_id=job.run_id, database=database)
+            return False
+        return True
+
     def _do_item(self, job: _Job, item_id: int, database: str) -> None:
-        with self._catalogue.write() as connection:
-            now = self._clock.now()
-            runs.change_item(connection, item_id, status=RunStatus.RUNNING.value, started_at=now)
         told: list[Message] = []
         try:
+            self._write(lambda connection: runs.start_item(connection, item_id, now=self._clock.now()))
             if job.cancel.is_set():
                 raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
             if job.engine is None:
@@ -172,25 +207,32 @@ class Runner:
             _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
             self._failed(item_id, _unexpected(database, error), told)
         else:
-            with self._catalogue.write() as connection:
-                outcomes.item_succeeded(
-                    connection,
-                    job.profile,
-                    job.run_id,
-                    item_id,
-                    result.backup_set,
-                    reason=reason,
-                    told=[*told, *result.messages],
-                    replaced=result.replaced,
-                    now=self._clock.now(),
-                )
+            self._succeeded(job, item_id, result, reason=reason, told=[*told, *result.messages])
 
     def _teller(self, told: list[Message]) -> Callable[[str], None]:
         return lambda text: told.append(Message(text=text, at=self._clock.now()))
 
-    def _failed(self, item_id: int, error: PwsopsError, told: list[Message]) -> None:
-        with self._catalogue.write() as connection:
-            outcomes.item_failed(connection, item_id, error, told=told, now=self._clock.now())
+    def _succeeded(
+        self, job: _Job, item_id: int, result: BackupResult, *, reason: str, told: Sequence[Message]
+    ) -> None:
+        self._write(
+            lambda connection: outcomes.item_succeeded(
+                connection,
+                job.profile,
+                job.run_id,
+                item_id,
+                result.backup_set,
+                reason=reason,
+                told=told,
+                replaced=result.replaced,
+                now=self._clock.now(),
+            )
+        )
+
+    def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message]) -> None:
+        self._write(
+            lambda connection: outcomes.item_failed(connection, item_id, error, told=told, now=self._clock.now())
+        )
 
     def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
@@ -290,60 +332,6 @@ class Runner:
                 )
 
         return tell
-
-    def _settle(self, run: RowMapping) -> None:
-        if run["status"] == RunStatus.QUEUED.value:
-            with self._catalogue.write() as connection:
-                runs.put_back(connection, run["id"], owner=run["owner"])
-            return
-        with self._catalogue.read() as connection:
-            profile = profiles.get(connection, run["profile_id"])
-            items = runs.items(connection, [run["id"]])[run["id"]]
-        for item in items:
-            if not RunStatus(item["status"]).ended:
-                self._settle_item(profile, run, item)
-        with self._catalogue.write() as connection:
-            outcomes.run_finished(connection, run["id"], now=self._clock.now())
-
-    def _settle_item(self, profile: ProfileRow, run: RowMapping, item: RowMapping) -> None:
-        error = _interrupted()
-        try:
-            found = self._open_engine(profile).find_backup(
-                database=item["database"],
-                directory=profile.fields["directory"],
-                description=run_description(run["id"], run["owner"]),
-            )
-        except PwsopsError as cause:
-            found, error = None, _unknown_end(item["database"], cause)
-        now = self._clock.now()
-        with self._catalogue.write() as connection:
-            if runs.item_ended(connection, item["id"]):
-                return  # another process settled it in the meantime
-            if found is None:
-                outcomes.item_failed(connection, item["id"], error, told=[], now=now)
-                return
-            reason = "pwsops was interrupted; the backup was found finished and whole"
-            outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)
-
-
-def run_description(run_id: int, owner: str) -> str:
-    """Give what a set of this run carries as its description; the owner keeps two homes' runs apart."""
-    return f"pwsops run {run_id} ({owner})"
-
-
-def _interrupted() -> PwsopsError:
-    return PwsopsError(
-        "The backup did not finish: pwsops was interrupted (killed, or the machine went down).",
-        hint="Start it again, or wait for the next run; nothing half-written is ever offered.",
-    )
-
-
-def _unknown_end(database: str, cause: PwsopsError) -> PwsopsError:
-    return PwsopsError(
-        f"pwsops was interrupted during the backup of {database}, and whether it was finished could not be looked up: "
-        f"{cause.message}",
-        hint=cause.hint,
-    )
 
 
 def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:

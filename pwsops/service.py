@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,20 +21,31 @@ from apscheduler.executors.pool import ThreadPoolExecutor as JobExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 
-from pwsops.catalogue import Catalogue, claims, profiles, service_state
+from pwsops.catalogue import Catalogue, claims, profiles, runs, service_state
 from pwsops.clock import Clock
 from pwsops.errors import PwsopsError
 from pwsops.presence import Presence, is_held
+from pwsops.rules.model import RunStatus
 from pwsops.runner import Runner
 
 LOCK_FILE = "scheduler.lock"
 WATCH_EVERY_S = 0.2
-RECONCILE_EVERY_S = 5.0
+SETTLE_EVERY_S = 5.0
+SETTLE_FIRST_S = 5.0
+"""How long whoever begins to lead, or ends, waits for what dead processes left to be settled."""
 JUMP = timedelta(seconds=2)
 """A wall clock that moved this much further, or less far, than the steady one has been set."""
 
 _JOB = "due"
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Handed:
+    """A run that the pool was given, and what stops it, whether it has begun or not."""
+
+    future: Future[RunStatus]
+    cancel: threading.Event
 
 
 class Service:
@@ -55,7 +68,9 @@ class Service:
         self._runner = runner
         self._lock = FileLock(catalogue.home / LOCK_FILE, thread_local=False)
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
-        self._handed: set[int] = set()
+        self._handed: dict[int, _Handed] = {}
+        self._failed = threading.Event()
+        self._settling: threading.Thread | None = None
         self._scheduler: BackgroundScheduler | None = None
         self._alarm_at: datetime | None = None
         self._claiming = threading.Lock()
@@ -82,34 +97,38 @@ class Service:
                 self._thread.start()
 
     def detach(self) -> None:
-        """Stop being a candidate: cancel what runs here, let go of the lock, wait for the threads."""
+        """Stop being a candidate: let go of the lock, cancel what runs here, wait for the threads."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        self._silence()
-        # What waits goes first, lest it begins where a cancelled run made room.
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._runner.cancel_all()
-        self._pool.shutdown(wait=True)
+        # First, so that another process leads while the last runs of this one end: they are owned by its presence.
         self._step_down()
+        for handed in list(self._handed.values()):
+            handed.cancel.set()
+        self._pool.shutdown(wait=True)
+        if self._settling is not None:
+            self._settling.join(SETTLE_FIRST_S)
 
     def _watch(self) -> None:
         seen = -1
         wall, steady = self._clock.now(), self._clock.monotonic()
-        reconciled = steady
+        settled = steady
         while not self._stop.wait(WATCH_EVERY_S):
             try:
                 now, moment = self._clock.now(), self._clock.monotonic()
                 jumped = abs((now - wall) - timedelta(seconds=moment - steady)) > JUMP
                 version = self._catalogue.version()
+                if self._failed.is_set():
+                    self._failed.clear()
+                    seen = -1
                 # An alarm that was lost, whyever, costs a moment and not an occurrence.
                 overdue = self._alarm_at is not None and self._alarm_at <= now
                 self._lead_or_stand_by(changed=version != seen or overdue, jumped=jumped)
                 # Only now: what could not be dealt with is looked at again.
                 wall, steady, seen = now, moment, version
-                if self.leads and moment - reconciled > RECONCILE_EVERY_S:
-                    reconciled = moment
-                    self._runner.reconcile()
+                if self.leads and moment - settled > SETTLE_EVERY_S:
+                    settled = moment
+                    self._settle_leftovers()
             except Exception:  # noqa: BLE001 - a full disk today must not end the schedule for good
                 _log.exception("the scheduler thread met a problem and goes on")
 
@@ -152,7 +171,7 @@ class Service:
         with self._catalogue.write() as connection:
             service_state.lead(connection, pid=os.getpid(), since=now)
             claims.refresh(connection, now=now)
-        self._runner.reconcile()
+        self._settle_leftovers(wait_s=SETTLE_FIRST_S)
         # An alarm sets the next one before it ends; where that is due at once, it waits its turn and is not dropped.
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -163,13 +182,41 @@ class Service:
         _log.info("scheduling begins", home=str(self._catalogue.home), pid=os.getpid())
         self._claim()
 
+    def _settle_leftovers(self, wait_s: float = 0.0) -> None:
+        """Put back what waits, and settle what ran: in another thread, where a server that is down may take its time.
+
+        Until it is settled, a run counts as going on, and its profile begins no other.
+        """
+        if not self._runner.put_back():
+            return
+        if self._settling is None or not self._settling.is_alive():
+            self._settling = threading.Thread(target=self._settle, name="pwsops-settle", daemon=True)
+            self._settling.start()
+        self._settling.join(wait_s)
+
+    def _settle(self) -> None:
+        try:
+            self._runner.settle(self._stop)
+        except Exception:  # noqa: BLE001 - a thread has nobody to raise to; it is tried again
+            _log.exception("interrupted runs could not be settled")
+
     def _step_down(self) -> None:
         self._silence()
         if self._lock.is_locked:
             with suppress(PwsopsError), self._catalogue.write() as connection:
                 service_state.lead(connection, pid=None, since=None)
             _log.info("scheduling ends", home=str(self._catalogue.home), pid=os.getpid())
+        self._take_back()
         self._lock.release()
+
+    def _take_back(self) -> None:
+        """Leave what waits in the pool to whoever leads next; what has begun goes on."""
+        waiting = [run_id for run_id, handed in list(self._handed.items()) if handed.future.cancel()]
+        if waiting:
+            # Where it cannot be written, they are put back once this process has ended.
+            with suppress(PwsopsError), self._catalogue.write() as connection:
+                for run_id in waiting:
+                    runs.put_back(connection, run_id, owner=self._presence.token)
 
     def _silence(self) -> None:
         """Let no instant ring any more; one that is being claimed is claimed to its end."""
@@ -197,16 +244,18 @@ class Service:
     def _hand_over(self, run_ids: Iterable[int]) -> None:
         for run_id in run_ids:
             if run_id not in self._handed:
-                self._handed.add(run_id)
-                self._pool.submit(self._execute, run_id)
+                cancel = threading.Event()
+                future = self._pool.submit(self._runner.execute, run_id, cancel)
+                self._handed[run_id] = _Handed(future=future, cancel=cancel)
+                future.add_done_callback(partial(self._handed_back, run_id))
 
-    def _execute(self, run_id: int) -> None:
-        try:
-            self._runner.execute(run_id)
-        except Exception:  # noqa: BLE001 - a pool's thread has nobody to raise to
-            _log.exception("a run could not be carried out", run_id=run_id)
-        finally:
-            self._handed.discard(run_id)
+    def _handed_back(self, run_id: int, future: Future[RunStatus]) -> None:
+        del self._handed[run_id]
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            _log.error("a run could not be carried out", run_id=run_id, exc_info=error)
+            # It may wait still, and nothing else would tell the scheduler thread.
+            self._failed.set()
 
     def _set_alarm(self, scheduler: BackgroundScheduler) -> None:
         with self._catalogue.read() as connection:

@@ -73,6 +73,7 @@ class FakeServer:
     databases_error: Exception | None = None
     restore_error: Exception | None = None
     find_error: Exception | None = None
+    before_finding: Callable[[], object] = lambda: None
     facts: Mapping[str, str] = field(default_factory=dict)
     held_rights: Sequence[str] = ()
     missing_rights: Sequence[MissingRight] = ()
@@ -248,6 +249,7 @@ class FakeEngine:
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))
+        self._server.before_finding()
         if self._server.find_error is not None:
             raise self._server.find_error
         return self._server.finished.get(f"{database}: {description}")

@@ -92,6 +92,11 @@ def change_item(connection: Connection, item_id: int, **values: Any) -> None:
     connection.execute(update(run_items).where(run_items.c.id == item_id).values(values))
 
 
+def start_item(connection: Connection, item_id: int, *, now: datetime) -> None:
+    """Mark an item as running."""
+    change_item(connection, item_id, status=RunStatus.RUNNING.value, started_at=now)
+
+
 def put_back(connection: Connection, run_id: int, *, owner: str | None) -> None:
     """Let anybody take a queued run that this owner left."""
     left = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value) & (runs.c.owner == owner)

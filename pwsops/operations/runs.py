@@ -62,7 +62,8 @@ class Runs:
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
         core.runner.reconcile()
         run_id = self._queue(profile, kind, owner=core.presence.token)
-        work = threading.Thread(target=core.runner.execute, args=(run_id,), name="pwsops-run-here", daemon=True)
+        cancel = threading.Event()
+        work = threading.Thread(target=core.runner.execute, args=(run_id, cancel), name="pwsops-run-here", daemon=True)
         work.start()
         try:
             while work.is_alive():
@@ -71,9 +72,12 @@ class Runs:
                 if on_change is not None:
                     on_change(self.get(run_id))
         except BaseException:
+            cancel.set()
             core.runner.cancel(run_id)
             work.join()
             raise
+        # What became of it may not have been written down.
+        core.runner.reconcile()
         # The service of this very process may have been quicker to begin it.
         return self.wait(run_id, on_change)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -315,7 +317,7 @@ def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) 
 def in_background(home: Home, name: str = "p") -> tuple[threading.Thread, list[RunView]]:
     home.clock.advance(timedelta(seconds=1))
     ended: list[RunView] = []
-    thread = threading.Thread(target=lambda: ended.append(home.ops.runs.run_here(name)))
+    thread = threading.Thread(target=lambda: ended.append(home.ops.runs.run_here(name)), daemon=True)
     thread.start()
     assert home.server.started.wait(20)
     return thread, ended
@@ -354,7 +356,7 @@ def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home, monkeypatch: 
     home.add()
 
     def cancelled_as_it_fails(request: BackupRequest) -> None:
-        home.core.runner.cancel_all()
+        assert home.core.runner.cancel(latest(home).id)
         raise BUSY
 
     home.server.before_backup = cancelled_as_it_fails
@@ -604,7 +606,7 @@ def test_a_run_is_settled_once_though_two_processes_try(home: Home) -> None:
     with home.core.catalogue.read() as connection:
         left = runs.open_runs(connection)[0]
     home.core.runner.reconcile()
-    home.core.runner._settle(left)
+    home.core.runner._leftovers._settle(left, None)
     assert home.ops.profiles.view("p").failures_in_a_row == 1
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
@@ -617,7 +619,7 @@ def test_an_item_settled_by_another_process_in_the_meantime_is_left(home: Home) 
     home.core.runner.reconcile()
     with home.core.catalogue.read() as connection:
         profile = profiles.get(connection, left["profile_id"])
-    home.core.runner._settle_item(profile, left, item)
+    home.core.runner._leftovers._settle_item(profile, left, item)
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
 
@@ -650,22 +652,86 @@ def test_a_waiting_run_of_a_dead_process_goes_back_into_the_queue(home: Home) ->
     assert (row["status"], row["owner"]) == ("queued", None)
 
 
-def test_a_catalogue_that_failed_in_mid_run_does_not_block_the_profile(
+def failing(
+    monkeypatch: pytest.MonkeyPatch, where: Any, name: str, times: int, only: Callable[..., bool] = lambda *_: True
+) -> list[int]:
+    """Let a step of a transaction fail so many times; gives how often it was tried, at the calls that `only` means."""
+    original, tried = getattr(where, name), [0]
+
+    def step(*given: Any, **more: Any) -> Any:
+        if only(*given):
+            tried[0] += 1
+            if tried[0] <= times:
+                raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+        return original(*given, **more)
+
+    monkeypatch.setattr(where, name, step)
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(runs, "start"), (runs, "start_item"), (outcomes, "item_succeeded"), (outcomes, "run_finished")],
+)
+def test_what_could_not_be_written_at_first_is_written_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    home.add()
+    tried = failing(monkeypatch, where, name, ATTEMPTS - 1)
+    assert home.run() is RunStatus.SUCCEEDED
+    assert tried == [ATTEMPTS]
+    assert len(home.server.requests) == 1
+
+
+def test_a_failure_that_could_not_be_written_at_first_is_written_again(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = queue(home, home.add())
+    home.add()
+    home.server.fail("one", BROKEN)
+    failing(monkeypatch, outcomes, "item_failed", ATTEMPTS - 1)
+    assert home.run() is RunStatus.FAILED
+    assert latest(home).summary == BROKEN.message
 
-    def locked(*args: object, **kwargs: object) -> None:
-        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(outcomes, "item_succeeded", locked)
-        with pytest.raises(PwsopsError):
-            home.core.runner.execute(run_id)
-    assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
-    home.server.finished[f"one: {run_description(run_id, home.core.presence.token)}"] = finished_set(run_id)
+def test_a_catalogue_that_fails_for_one_database_leaves_the_others_their_turn(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = queue(home, home.add(databases=["one", "two", "three"]))
+    description = run_description(run_id, home.core.presence.token)
+    failing(monkeypatch, outcomes, "item_succeeded", ATTEMPTS, lambda *given: given[4].database == "two")
+    assert home.core.runner.execute(run_id) is RunStatus.RUNNING
+    assert [request.database for request in home.server.requests] == ["one", "two", "three"]
+    run = home.ops.runs.get(run_id)
+    assert [item.status.value for item in run.items] == ["succeeded", "running", "succeeded"]
+    assert run.status is RunStatus.RUNNING
+    home.server.finished[f"two: {description}"] = finished_set(run_id, "two")
     home.core.runner.reconcile()
     assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
+def test_a_run_here_whose_end_could_not_be_written_is_settled_before_it_is_given(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    failing(monkeypatch, outcomes, "item_succeeded", ATTEMPTS)
+    thread, ended = in_background(home)
+    thread.join(20)
+    assert [run.status for run in ended] == [RunStatus.FAILED]
+    assert "interrupted" in ended[0].summary
+
+
+def test_settling_stops_before_the_next_database_when_it_is_told_to(home: Home) -> None:
+    run_id = crashed(home, databases=["one", "two"])
+    stop = threading.Event()
+    home.server.before_finding = lambda: stop.set()
+    home.core.runner.settle(stop)
+    assert [database for database, _ in home.server.asked_for] == ["one"]
+    assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
+    home.core.runner.settle(stop)
+    assert len(home.server.asked_for) == 1
+    home.core.runner.settle()
+    assert [database for database, _ in home.server.asked_for] == ["one", "two"]
+    assert home.ops.runs.get(run_id).status is RunStatus.FAILED
 
 
 # The breaker
@@ -840,6 +906,28 @@ def test_a_run_here_whose_watcher_gives_up_is_cancelled(home: Home) -> None:
     assert latest(home).status is RunStatus.CANCELLED
 
 
+def test_a_run_here_that_is_given_up_before_it_has_begun_does_not_begin(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    start = home.core.runner._start
+
+    def late(run_id: int, cancel: threading.Event) -> Any:
+        assert cancel.wait(20)
+        return start(run_id, cancel)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(home.core.runner, "_start", late)
+    monkeypatch.setattr(home.core.runner, "cancel_requested", interrupt)
+    # As where the thread has not got as far as to be found by the run's number.
+    monkeypatch.setattr(home.core.runner, "cancel", lambda run_id: False)
+    with pytest.raises(KeyboardInterrupt):
+        home.ops.runs.run_here("p")
+    assert (latest(home).status, home.server.requests) == (RunStatus.CANCELLED, [])
+
+
 def test_a_killed_run_here_is_not_in_the_way_of_the_next(home: Home) -> None:
     run_id = crashed(home)
     assert home.run() is RunStatus.SUCCEEDED
@@ -853,7 +941,7 @@ def test_a_run_here_that_another_thread_of_this_process_began_is_waited_for(
     execute = home.core.runner.execute
     threads: list[threading.Thread] = []
 
-    def quicker(run_id: int) -> None:
+    def quicker(run_id: int, cancel: threading.Event) -> None:
         thread = threading.Thread(target=execute, args=(run_id,))
         threads.append(thread)
         thread.start()

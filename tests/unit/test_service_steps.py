@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from pwsops import service as service_module
-from pwsops.catalogue import claims, service_state
+from pwsops.catalogue import claims, profiles, runs, service_state
+from pwsops.engines.base import BackupRequest
 from pwsops.errors import PwsopsError
 from pwsops.operations import Operations, open_operations
-from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.model import BackupKind, RunStatus, Trigger
 from pwsops.service import Service, is_running
 from tests.clocks import NOON, wait_until
 from tests.homes import HOUR, Home
@@ -258,14 +259,14 @@ def test_the_thread_settles_what_the_dead_left_every_few_seconds(
     home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.attach()
-    reconciled = threading.Event()
-    monkeypatch.setattr(home.core.runner, "reconcile", reconciled.set)
+    looked = threading.Event()
+    monkeypatch.setattr(home.core.runner, "put_back", looked.set)
     steps = steps_of(service)
     for _ in range(3):
         assert steps.acquire(timeout=10)
-    assert not reconciled.is_set()
-    home.clock.advance(timedelta(seconds=service_module.RECONCILE_EVERY_S + 1))
-    assert reconciled.wait(10)
+    assert not looked.is_set()
+    home.clock.advance(timedelta(seconds=service_module.SETTLE_EVERY_S + 1))
+    assert looked.wait(10)
 
 
 def test_an_alarm_that_was_lost_costs_a_moment_and_no_occurrence(home: Home, service: Service) -> None:
@@ -289,3 +290,168 @@ def settled(service: Service) -> None:
 
     service._lead_or_stand_by = watched
     assert quiet.wait(10)
+
+
+def died_running(home: Home, other: Operations, name: str = "p") -> int:
+    """Let another process die in the middle of a run of a profile."""
+    token = other._core.presence.token
+    with home.core.catalogue.write() as connection:
+        row = profiles.find(connection, name)
+        assert row is not None
+        run_id = runs.add(
+            connection,
+            profile_id=row.id,
+            profile=name,
+            due_at=NOON,
+            kind=BackupKind.FULL,
+            trigger=Trigger.MANUAL,
+            owner=token,
+        )
+        runs.start(connection, run_id, owner=token, databases=["one"], now=NOON)
+    other._core.presence.close()
+    return run_id
+
+
+def test_a_server_that_does_not_answer_keeps_nobody_from_leading(
+    home: Home, service: Service, other: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "SETTLE_FIRST_S", 0.0)
+    answers = threading.Event()
+    home.server.before_finding = lambda: answers.wait(20)
+    home.add()
+    home.add(name="q")
+    died = died_running(home, other)
+    step(service)
+    assert service.leads
+    assert home.ops.runs.get(died).status is RunStatus.RUNNING
+    home.clock.advance(HOUR)
+    alarm(service).ring()
+    wait_until(lambda: home.ops.runs.list("q")[0].status is RunStatus.SUCCEEDED, "the run of the other profile")
+    assert home.ops.runs.list("p")[0].status is RunStatus.SKIPPED, "its run before is not known to have ended"
+    service._settle_leftovers()
+    answers.set()
+    wait_until(lambda: home.ops.runs.get(died).status is RunStatus.FAILED, "the run to be settled")
+    assert [database for database, _ in home.server.asked_for] == ["one"], "two were at it"
+
+
+def test_whoever_begins_to_lead_has_settled_what_takes_no_time(home: Home, service: Service, other: Operations) -> None:
+    home.add()
+    died = died_running(home, other)
+    step(service)
+    assert home.ops.runs.get(died).status is RunStatus.FAILED
+
+
+def test_runs_that_cannot_be_settled_are_tried_again(
+    home: Home, service: Service, other: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add()
+    died = died_running(home, other)
+    with monkeypatch.context() as broken:
+        broken.setattr(home.core.runner, "settle", lambda stop: 1 / 0)
+        step(service)
+    assert service.leads
+    assert home.ops.runs.get(died).status is RunStatus.RUNNING
+    service._settle_leftovers(wait_s=20)
+    assert home.ops.runs.get(died).status is RunStatus.FAILED
+
+
+def start_two(home: Home, service: Service) -> tuple[int, int]:
+    """Begin one run, and let another wait for its place in the pool."""
+    home.add(active=False)
+    home.add(name="q", active=False, directory="/elsewhere")
+    step(service)
+    first = home.ops.runs.start("p").id
+    step(service)
+    assert home.server.started.wait(10)
+    second = home.ops.runs.start("q").id
+    step(service)
+    assert second in service._handed
+    return first, second
+
+
+def test_what_waits_when_the_service_is_stopped_is_done_when_it_is_started_again(home: Home) -> None:
+    want(home, True)
+    service, released = make(home.ops, parallel_runs=1), home.server.hold()
+    first, second = start_two(home, service)
+    want(home, False)
+    step(service)
+    released.set()
+    wait_until(lambda: service.at_rest, "what has begun to end")
+    assert home.ops.runs.get(first).status is RunStatus.SUCCEEDED
+    assert home.ops.runs.get(second).status is RunStatus.QUEUED
+    want(home, True)
+    step(service)
+    wait_for_runs(home, service)
+    assert home.ops.runs.get(second).status is RunStatus.SUCCEEDED
+    service.detach()
+
+
+def test_another_process_leads_and_takes_what_waits_while_the_last_run_of_one_that_ends_goes_on(
+    home: Home, other: Operations
+) -> None:
+    want(home, True)
+    service, standby, released = make(home.ops, parallel_runs=1), make(other), threading.Event()
+
+    def held(request: BackupRequest) -> None:
+        home.server.started.set()
+        if request.directory == "/media":
+            assert released.wait(20)
+
+    home.server.before_backup = held
+    first, second = start_two(home, service)
+    ending = threading.Thread(target=service.detach, daemon=True)
+    ending.start()
+    wait_until(lambda: not is_running(home.path), "the lock to be let go")
+    step(standby)
+    assert standby.leads
+    wait_until(lambda: home.ops.runs.get(second).status is RunStatus.SUCCEEDED, "the run that waited")
+    assert home.ops.runs.get(first).status is RunStatus.RUNNING, "its process lives"
+    released.set()
+    ending.join(20)
+    assert home.ops.runs.get(first).status is RunStatus.CANCELLED
+    assert standby.leads
+    standby.detach()
+
+
+def test_a_run_that_is_about_to_begin_when_the_process_ends_is_cancelled(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want(home, True)
+    service, execute = make(home.ops), home.core.runner.execute
+    picked_up = threading.Event()
+
+    def late(run_id: int, cancel: threading.Event) -> RunStatus:
+        picked_up.set()
+        assert cancel.wait(20)
+        return execute(run_id, cancel)
+
+    monkeypatch.setattr(home.core.runner, "execute", late)
+    home.add(active=False)
+    step(service)
+    run = home.ops.runs.start("p")
+    step(service)
+    assert picked_up.wait(10)
+    service.detach()
+    assert (home.ops.runs.get(run.id).status, home.server.requests) == (RunStatus.CANCELLED, [])
+
+
+def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
+    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add(active=False)
+    service.attach()
+    start, picked_up, fails = home.core.runner._start, threading.Event(), threading.Event()
+
+    def once(run_id: int, cancel: threading.Event) -> Any:
+        if not picked_up.is_set():
+            picked_up.set()
+            assert fails.wait(20)
+            raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+        return start(run_id, cancel)
+
+    monkeypatch.setattr(home.core.runner, "_start", once)
+    run = home.ops.runs.start("p")
+    assert picked_up.wait(10)
+    settled(service)
+    fails.set()
+    wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED, "the run")
