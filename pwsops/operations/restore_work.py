@@ -104,8 +104,17 @@ class RestoreWork:
         except BaseException:
             self._jobs.pop(job.id, None)
             raise
-        for work in (self._work, self._watch):
-            threading.Thread(target=work, args=(job,), name=f"pwsops-restore-{job.id}", daemon=True).start()
+        try:
+            for work in (self._watch, self._work):
+                threading.Thread(target=work, args=(job,), name=f"pwsops-restore-{job.id}", daemon=True).start()
+        except RuntimeError as error:
+            job.error = PwsopsError(
+                f"The restore of {job.request.database} could not begin: the system lets this process start no more "
+                f"threads ({error}).",
+                hint="Nothing was written. Restart this process, or raise the limit of its user, and restore again.",
+            )
+            self._finish(job)
+            raise job.error from error
 
     def cancel(self, restore_id: int) -> None:
         """Stop a restore, if it is one of this process."""
@@ -165,6 +174,9 @@ class RestoreWork:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is written down and said
             _log.exception("a restore failed unexpectedly", restore_id=job.id, database=job.request.database)
             job.error = error
+        self._finish(job)
+
+    def _finish(self, job: Job) -> None:
         try:
             self._end(job)
         except Exception as error:  # noqa: BLE001 - the row stays open, and whoever looks next settles it

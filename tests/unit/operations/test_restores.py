@@ -94,6 +94,32 @@ def test_a_restore_goes_on_by_itself_and_says_how_it_ended(home: Home) -> None:
     assert actions(home) == [("ann", "restore begins"), ("ann", "restore succeeded")]
 
 
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_restore_that_gets_no_thread_has_failed_and_is_in_nobodys_way(
+    home: Home, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    lay(home)
+    start, begun = threading.Thread.start, []
+
+    def scarce(thread: threading.Thread) -> None:
+        begun.append(thread)
+        if len(begun) > refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", scarce)
+        with pytest.raises(PwsopsError, match="could not begin") as caught:
+            home.ops.restores.begin("srv", "one", FILE)
+    assert "Nothing was written" in caught.value.hint
+    [view] = home.ops.restores.list()
+    assert (view.status, view.error, home.server.restored) == (RunStatus.FAILED, caught.value.message, [])
+    for thread in begun[:refused]:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert ended(home, home.ops.restores.begin("srv", "one", FILE).id).status is RunStatus.SUCCEEDED
+
+
 def test_it_says_when_it_started_and_how_long_it_took(home: Home) -> None:
     lay(home)
     with held(home):
