@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit, instances
+from pwsops.catalogue import Catalogue, Connection, audit
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.errors import Denied, NotFound
+from pwsops.errors import Denied
 from pwsops.escrow import Escrow
 from pwsops.operations.logins import check_login
+from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
 from pwsops.presence import Presence
 from pwsops.runner import Runner
@@ -53,12 +54,7 @@ class Core:
     def instance_row(self, name: str) -> InstanceRow:
         """Give an instance as it is kept; raises `NotFound`."""
         with self.catalogue.read() as connection:
-            row = instances.find(connection, name)
-            known = [other.name for other in instances.every(connection)]
-        if row is None:
-            listed = f"Known: {', '.join(known)}." if known else "None is known yet: `pwsops instance add` adds one."
-            raise NotFound(f"There is no instance {name!r}.", hint=listed)
-        return row
+            return find_instance(connection, name)
 
     def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
         """Give an instance with its password open, or with another login's; raises `NotFound`."""

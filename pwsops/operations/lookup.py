@@ -1,16 +1,27 @@
-"""Find a profile or a database by its name, or a set by its position; or say which ones come near."""
+"""Find an instance, a profile or a database by its name, or a set by its position; or say which ones come near."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from pwsops.catalogue import Connection, certificates, profiles
+from pwsops.catalogue import Connection, certificates, instances, profiles
 from pwsops.catalogue.certificates import CertificateRow
+from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
 from pwsops.errors import InvalidInput, NotFound
 from pwsops.rules.model import BackupSet
+
+
+def find_instance(connection: Connection, name: str) -> InstanceRow:
+    """Give the instance of that name; raises `NotFound`."""
+    row = instances.find(connection, name)
+    if row is not None:
+        return row
+    known = [other.name for other in instances.every(connection)]
+    hint = f"Known: {', '.join(known)}." if known else "None is known yet: `pwsops instance add` adds one."
+    raise NotFound(f"There is no instance {name!r}.", hint=hint)
 
 
 def find_profile(connection: Connection, name: str) -> ProfileRow:

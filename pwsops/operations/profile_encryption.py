@@ -18,13 +18,18 @@ from pwsops.rules.certificates import why_not_encrypt
 
 def settle_encryption(
     core: Core, profile: BackupProfile, before: Mapping[str, Any] | None, *, sealed_password: str | None
-) -> None:
+) -> str | None:
     """Put the thumbprint of the certificate that a profile names in the place of its name.
 
     A server that keeps its own is asked whether it can encrypt with it, as the profile's login; the name stays.
 
     A certificate that the profile had before is left alone: one that expired meanwhile must not stand in the way of
     another change, and its backups go on.
+
+    Returns
+    -------
+    str | None
+        The certificate, where it is one of the store that must still be there when the profile is written.
 
     Raises
     ------
@@ -44,16 +49,17 @@ def settle_encryption(
         _require(has_one, profile, "it has no certificate that could be saved with its backups")
     unchanged = before is not None and before["encrypt_with"] == profile.encrypt_with
     if not profile.encrypt_with or unchanged:
-        return
+        return None
     if can.certificates:
         if isinstance(engine, KeepsCertificates):
             _settle_on_server(core, profile, engine)
-        return
+        return None
     with core.catalogue.read() as connection:
         row = find_certificate(connection, profile.encrypt_with)
     reasons = why_not_encrypt(facts_of_der(row.certificate), core.clock.now())
     _require(not reasons, profile, f"the certificate {row.name!r} {' and '.join(reasons)}")
     profile.encrypt_with = row.thumbprint
+    return row.thumbprint
 
 
 def _settle_on_server(core: Core, profile: BackupProfile, engine: KeepsCertificates) -> None:

@@ -16,7 +16,7 @@ from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
-from pwsops.operations.lookup import canonical, find_profile
+from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
 from pwsops.operations.profile_encryption import sealed_certificate_password, settle_encryption
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
@@ -79,11 +79,12 @@ class Profiles:
         core = self._context.core
         sealed = self._sealed(profile, before=None, password=password)
         self._check_databases(profile, sealed, already=())
-        settle_encryption(core, profile, None, sealed_password=sealed)
+        certificate = settle_encryption(core, profile, None, sealed_password=sealed)
         sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
+            self._check_there(connection, profile, certificate)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(
                 connection,
@@ -119,7 +120,9 @@ class Profiles:
         same_instance = profile.instance == before.fields["instance"]
         sealed = self._sealed(profile, before=before, password=password)
         self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
-        settle_encryption(self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed)
+        certificate = settle_encryption(
+            self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed
+        )
         protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
@@ -127,6 +130,7 @@ class Profiles:
             changes = [*_changes(row, profile), *(["password"] if password is not None and profile.login else [])]
             changes += ["password of saved certificates"] if protection and certificate_password else []
             self._check_amended(row, changes, note)
+            self._check_there(connection, profile, certificate)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
@@ -227,6 +231,12 @@ class Profiles:
     def _check_free(self, connection: Connection, name: str) -> None:
         if profiles.find(connection, name) is not None:
             raise Conflict(f"The profile {name!r} exists already.", hint="Choose another name, or edit that one.")
+
+    def _check_there(self, connection: Connection, profile: BackupProfile, certificate: str | None) -> None:
+        """Refuse what somebody removed while servers were asked about it."""
+        find_instance(connection, profile.instance)
+        if certificate is not None:
+            find_certificate(connection, certificate)
 
     def _sealed(self, profile: BackupProfile, *, before: ProfileRow | None, password: str | None) -> str | None:
         """Give the sealed password that a profile's login has from now on; None where it has no login of its own."""

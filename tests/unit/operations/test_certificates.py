@@ -16,6 +16,7 @@ from pwsops.certificates import archive, reading
 from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, Refused
 from pwsops.operations import Operations, Role
+from pwsops.operations import profiles as profiles_module
 from pwsops.rules.certificates import Purpose
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus, Trigger
 from tests.clocks import NOON
@@ -220,6 +221,26 @@ def test_the_required_ones_are_those_of_profiles_and_backups_also_where_they_are
     assert (found[2].thumbprint, found[2].subject) == ("FF" * 20, "CN=one")
     assert "is not in the store" in found[2].concerns[0]
     assert len(home.ops.certificates.list()) == 4
+
+
+@pytest.mark.parametrize("save", ["create", "save"])
+@pytest.mark.parametrize("gone", ["certificate", "instance"])
+def test_what_is_removed_while_a_profile_is_checked_is_missed_when_it_is_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch, save: str, gone: str
+) -> None:
+    take_in(home, "one")
+    home.ops.instances.add("new", engine="fake", address="nowhere")
+    profile = home.profile(name="q", instance="new", encrypt_with="one")
+    home.add()
+    remove = home.ops.certificates.remove if gone == "certificate" else home.ops.instances.remove
+
+    def meanwhile(*_given: object) -> None:
+        remove("one" if gone == "certificate" else "new")
+
+    monkeypatch.setattr(profiles_module, "sealed_certificate_password", meanwhile)
+    with pytest.raises(NotFound, match=gone):
+        home.ops.profiles.create(profile) if save == "create" else home.ops.profiles.save("p", profile)
+    assert [(view.name, view.instance) for view in home.ops.profiles.list()] == [("p", "srv")]
 
 
 def test_what_a_profile_needs_stays(home: Home) -> None:
