@@ -20,6 +20,7 @@ from pwsops.errors import PwsopsError
 from pwsops.messages import Message
 
 QUERY_TIMEOUT_S = 30
+ALIVE_TIMEOUT_S = 5
 FACTS_LAST_S = 600
 """Little changes while a server runs, but its clock may be put forward or back."""
 _POOL = Pool()
@@ -193,6 +194,8 @@ def scrubbed(text: str, secrets: Sequence[str]) -> str:
 
 def _is_alive(connection: Any) -> bool:
     try:
+        # Whatever its last user had: a connection that nobody answers must not be waited for without end.
+        connection.timeout = ALIVE_TIMEOUT_S
         return bool(_rows(connection, queries.SESSION, ()))
     except pyodbc().Error:
         return False

@@ -131,13 +131,15 @@ def run(
     cursor = connection.cursor()
     stopper = threading.Thread(target=_stop_in_time, args=(cursor, heard, ended, limits), name="pwsops-stop")
     poller = threading.Thread(target=_poll, args=(link, scene, heard, ended, meter), name="pwsops-poll", daemon=True)
-    stopper.start()
-    poller.start()
     try:
+        stopper.start()
+        with suppress(RuntimeError):  # where no more threads can be had, the messages have to do
+            poller.start()
         stream.run(cursor, statement, clock=link.clock, hear=heard.messages.append, hear_percent=meter.to)
     finally:
         ended.set()
-        stopper.join()  # a cursor must not be closed while another thread cancels it; nobody waits for a poll
+        if stopper.is_alive():
+            stopper.join()  # a cursor must not be closed while another thread cancels it; nobody waits for a poll
         meter.close()
     with suppress(pyodbc().Error):
         # A broken or interrupted connection must not be the next one's.

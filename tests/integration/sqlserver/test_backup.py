@@ -52,6 +52,26 @@ def test_a_backup_that_only_the_servers_history_misses_is_proven_by_its_file(
     assert any(message.number == 3009 for message in result.messages)
 
 
+@pytest.mark.parametrize(("refused", "works"), [("pwsops-poll", True), ("pwsops-stop", False)])
+def test_where_no_more_threads_can_be_had_none_stays_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, refused: str, works: bool
+) -> None:
+    start = threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        if thread.name == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    if works:
+        assert bench.full().kind is BackupKind.FULL
+    else:
+        with pytest.raises(RuntimeError, match="start new thread"):
+            bench.full()
+    assert not any(thread.name == "pwsops-stop" for thread in threading.enumerate())
+
+
 def test_a_backup_is_checksummed_compressed_named_and_verified(bench: Bench) -> None:
     bench.take()
     statement = bench.sent("BACKUP")[0]
