@@ -276,7 +276,8 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
         )
 
     sets = [(one.path, one.set_id) for one in (full, incremental)]
-    restore: dict[str, object] = {"path": str(yard.database), "sets": sets, "token": process.new_token()}
+    target = {"address": str(yard.database.parent), "database": yard.database.name}
+    restore: dict[str, object] = {**target, "sets": sets, "token": process.new_token()}
     peaks = {
         "full": _peak_kb("backup", order("memory-full.bak")),
         "incremental": _peak_kb("backup", order("memory-incremental.bak", full)),

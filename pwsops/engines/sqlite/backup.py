@@ -32,7 +32,6 @@ class Order:
     """
 
     path: str
-    database: str
     directory: str
     file_name: str
     description: str
@@ -45,6 +44,11 @@ class Order:
     base_digest: str | None = None
     recipient: Mapping[str, Any] | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def database(self) -> str:
+        """What it is called."""
+        return os.path.basename(self.path)
 
     @property
     def final(self) -> str:

@@ -36,7 +36,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, files
+from pwsops.engines.sqlite import certificate_saving, directory, files, names
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
@@ -90,8 +90,8 @@ class SqliteEngine:
 
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
-        path = directory.resolve(self._address, database)
-        found = Worker("contents", {"path": path}, limit_s=CONTENTS_LIMIT_S).run()
+        given = {"address": self._address, "database": database}
+        found = Worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
     def backup_directory(self) -> str:
@@ -169,10 +169,9 @@ class SqliteEngine:
         return found
 
     def _order(self, request: BackupRequest) -> dict[str, object]:
-        path = directory.resolve(self._address, request.database)
         order: dict[str, object] = {
-            "path": path,
-            "database": os.path.basename(path),
+            "address": self._address,
+            "database": request.database,
             "directory": os.path.abspath(request.directory),
             "file_name": request.file_name,
             "description": request.description,
@@ -211,7 +210,12 @@ class SqliteEngine:
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
-        given = {"database": database, "directory": os.path.abspath(directory), "description": description}
+        given = {
+            "address": self._address,
+            "database": database,
+            "directory": os.path.abspath(directory),
+            "description": description,
+        }
         found = Worker("find", given, limit_s=FIND_LIMIT_S).run()
         return None if found is None else to_record(found)
 
@@ -238,9 +242,9 @@ class SqliteEngine:
         """Write sets into an existing database; see the protocol."""
         began = self._clock.monotonic()
         messages: list[Message] = []
-        path = directory.resolve(self._address, request.database)
         given = {
-            "path": path,
+            "address": self._address,
+            "database": request.database,
             "sets": [(one.path, one.set_id) for one in request.sets],
             "keys": self._keys_of(request.sets),
             "token": new_token(),
@@ -258,7 +262,7 @@ class SqliteEngine:
             cancel=cancel,
         ).run()
         return RestoreResult(
-            database=os.path.basename(path),
+            database=answer["database"],
             restored_bytes=answer["restored_bytes"],
             duration_s=self._clock.monotonic() - began,
             kept_damaged_as=answer["kept_damaged_as"],
@@ -267,7 +271,7 @@ class SqliteEngine:
 
     def create_database(self, name: str) -> None:
         """Create an empty file: SQLite takes it for an empty database, of whatever shape is then restored into it."""
-        path = directory.new_database(self._address, name)
+        path = names.new_database(self._address, name)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
         except FileExistsError as error:

@@ -53,7 +53,7 @@ def write_into(
             mode = _journal_mode(connection)
             keep = (FORMAT_OFFSET, _MODE_BYTES[mode == "wal"]) if os.path.getsize(path) else None
             with Assembly(temp_fd, chain, keep) as source:
-                return _write(connection, temp, source, mode, report)
+                return _write(connection, path, temp, source, mode, report)
     except sqlite3.Error as error:
         if not is_not_a_database(error):
             raise _translate(error, path, mode) from error
@@ -78,7 +78,9 @@ def _journal_mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: str, report: Report) -> dict[str, object]:
+def _write(
+    connection: sqlite3.Connection, path: str, temp: str, source: Assembly, mode: str, report: Report
+) -> dict[str, object]:
     same_size = source.page_size == connection.execute("PRAGMA page_size").fetchone()[0]
     switch = mode == "wal" and not same_size
     if switch:
@@ -90,7 +92,7 @@ def _write(connection: sqlite3.Connection, temp: str, source: Assembly, mode: st
     finally:
         if switch:
             _return_to_wal(connection, report)
-    done = _done(source, report)
+    done = _done(path, source, report)
     if mode == "wal":
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     return done
@@ -104,8 +106,12 @@ def _return_to_wal(connection: sqlite3.Connection, report: Report) -> None:
         report.say(f"The database could not be put back into WAL mode ({error}); PRAGMA journal_mode=WAL does that.")
 
 
-def _done(source: Assembly, report: Report, kept: str | None = None) -> dict[str, object]:
-    done: dict[str, object] = {"restored_bytes": source.page_size * source.page_count, "kept_damaged_as": kept}
+def _done(path: str, source: Assembly, report: Report, kept: str | None = None) -> dict[str, object]:
+    done: dict[str, object] = {
+        "database": os.path.basename(path),
+        "restored_bytes": source.page_size * source.page_count,
+        "kept_damaged_as": kept,
+    }
     report.result(done)
     return done
 
@@ -180,4 +186,4 @@ def _replace(
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
     report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
-    return _done(source, report, kept)
+    return _done(path, source, report, kept)

@@ -24,6 +24,7 @@ from pwsops.engines.sqlite import (
     files,
     limits,
     listing,
+    names,
     recovery_kit,
     restore,
     verify,
@@ -39,7 +40,7 @@ Operation = Callable[[Mapping[str, Any], Report], object]
 
 def take_backup(given: Mapping[str, Any], report: Report) -> object:
     """Take a backup, and then see that the recovery script lies beside it."""
-    order = backup.Order(**given)
+    order = backup.Order(**located(given))
     taken = backup.take(order, report)
     report.result(taken)
     if why := recovery_kit.place(order.directory, order.token):
@@ -47,14 +48,26 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
     return taken
 
 
+def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the path of the database in the place of its name and its instance's address."""
+    rest = dict(given)
+    return {"path": names.resolve(rest.pop("address"), rest.pop("database")), **rest}
+
+
+def find(given: Mapping[str, Any]) -> object:
+    """Settle an interrupted backup."""
+    database = names.full_name(given["address"], given["database"])
+    return listing.find(database, given["directory"], given["description"])
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "backup": take_backup,
-    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**given), report),
+    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located(given)), report),
     "verify": lambda given, report: verify.check(given["path"], given["set_id"], report, read_keys(given["keys"])),
     "read_media": lambda given, report: listing.read_media(given["path"]),
-    "contents": lambda given, report: contents.tables(given["path"]),
+    "contents": lambda given, report: contents.tables(located(given)["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
-    "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
+    "find": lambda given, report: find(given),
     "read_certificate": lambda given, report: certificate_files.read(given["path"]),
     "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
     "delete": lambda given, report: listing.delete(given["paths"]),

@@ -75,7 +75,6 @@ def order(
     """An order for a backup in this very process."""
     return backup.Order(
         path=str(path),
-        database=path.name,
         directory=str(directory),
         file_name=name,
         description="pwsops run 1",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import signal
 import threading
 from collections.abc import Mapping
 from threading import Event
+from typing import Any
 
 import pytest
 
-from pwsops.engines.base import CertificateCopy, Progress
+from pwsops.engines.base import CertificateCopy, Progress, RestoreRequest
 from pwsops.engines.sqlite import certificate_saving, engine, process, worker
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.report import Report
@@ -137,6 +139,33 @@ def test_a_worker_that_closed_its_mouth_and_cannot_be_ended_counts_as_killed(
     with pytest.raises(EngineError, match="by signal 9"):
         Worker("backup", {}, on_progress=lambda progress: pids.append(progress.done_bytes)).run()
     os.kill(pids[0], signal.SIGKILL)
+
+
+def test_a_run_looks_at_no_file_in_its_own_thread(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.vault()
+    root = str(place.vaults.parent)
+
+    def guard(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def guarded(path: Any, *given: Any, **more: Any) -> Any:
+            assert not str(path).startswith(root), f"{name} of {path}"
+            return original(path, *given, **more)
+
+        monkeypatch.setattr(module, name, guarded)
+
+    for name in ("stat", "lstat", "open", "scandir", "unlink", "replace"):
+        guard(os, name)
+    guard(builtins, "open")
+    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: False)
+    place.engine.save_certificates(str(place.media), [copy])
+    taken = place.take(database="db").backup_set
+    assert place.take("two.bak", base=taken).backup_set.base_id == taken.set_id
+    restored = place.engine.restore(RestoreRequest(database="db", sets=[taken]))
+    assert (taken.database, restored.database) == ("db.sqlite3", "db.sqlite3")
+    found = place.engine.find_backup(database="db", directory=str(place.media), description="pwsops run 1")
+    assert found is not None
+    assert place.engine.contents("db").tables
 
 
 def test_settling_where_all_hangs_ends_after_a_while(play: Play, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,12 @@ def test_a_backup_whose_worker_dies_before_it_gets_its_name_is_not_known_to_be_o
     assert place.left_in_media() == []
 
 
+def test_a_backup_is_found_also_where_only_the_stem_of_its_database_was_given(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(files, 'publish', die);" + RUN, REAL + RUN)
+    assert place.take(database="db").backup_set.database == "db.sqlite3"
+
+
 def test_what_the_search_for_a_backup_meets_leaves_its_end_unknown(play: Play, place: Place) -> None:
     place.vault()
     play(REAL + "after(files, 'publish', die);" + RUN, "raise SystemExit(3)")
