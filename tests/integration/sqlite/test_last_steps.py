@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.engines.base import CertificateCopy, RestoreRequest
-from pwsops.engines.sqlite import engine, limits, process, target
+from pwsops.engines.sqlite import certificate_files, engine, limits, process, target
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, EndUnknown, EngineError, MediaError
@@ -219,3 +219,10 @@ def test_a_certificate_that_cannot_be_saved_is_a_clear_error(place: Place, missi
     with pytest.raises(EngineError, match=r"does not exist|Saving the certificate .*a.pfx failed in") as failed:
         place.engine.save_certificates(str(place.media), [copy])
     assert failed.value.hint
+
+
+def test_a_certificate_that_cannot_get_its_name_leaves_nothing_behind(place: Place) -> None:
+    (place.media / "a.pfx").mkdir()
+    with pytest.raises(EngineError, match=r"Saving the certificate .*a.pfx failed in"):
+        certificate_files.write(str(place.media / "a.pfx"), "bmV3", "0" * 32)
+    assert place.left_in_media() == ["a.pfx"]
