@@ -18,6 +18,14 @@ from tests.pairs import certificate_pem, key_pem, openssl, pair
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
 PASSWORD = "pä55 word"
+SLOW_TO_READ = """
+const read = Blob.prototype.arrayBuffer
+Blob.prototype.arrayBuffer = async function () {
+  await new Promise((done) => setTimeout(done, 500))
+  return read.call(this)
+}
+"""
+"""A file that is not read yet when somebody goes on."""
 
 
 def test_a_certificate_goes_in_and_comes_out_again(
@@ -67,7 +75,9 @@ def test_the_two_halves_of_pem_are_chosen_together(
 ) -> None:
     (tmp_path / "one.crt").write_bytes(certificate_pem(pair("one")))
     (tmp_path / "one.key").write_bytes(key_pem(pair("one")))
-    page = visit(f"{served.url}?page=certificates&view=import").page
+    page = visit("about:blank").page
+    page.add_init_script(SLOW_TO_READ)
+    page.goto(f"{served.url}?page=certificates&view=import")
     page.get_by_label("File", exact=True).set_input_files([tmp_path / "one.crt", tmp_path / "one.key"])
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("one is imported.")).to_be_visible()

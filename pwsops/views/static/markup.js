@@ -37,6 +37,11 @@ async function content(file) {
   return {name: file.name, content: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}
 }
 
+async function chosen({files}) {
+  // One that cannot be read any more is none: the server asks for another.
+  return JSON.stringify(await Promise.all([...files].map(content)).catch(() => []))
+}
+
 function attributes(before, after) {
   for (const {name} of [...before.attributes]) {
     if (!after.hasAttribute(name)) { before.removeAttribute(name) }
@@ -109,10 +114,8 @@ export function render({model, view}) {
   }
   // Numbered, because the server may be handed them in another order than they were sent in. After a lost connection
   // the browser has new models of what the server still knows, and goes on where that stands.
-  const post = (message) => {
-    view.model.posted = (view.model.posted ?? model.seen) + 1
-    model.send_msg({...message, number: view.model.posted})
-  }
+  const next = () => (view.model.posted = (view.model.posted ?? model.seen) + 1)
+  const post = (message, number = next()) => model.send_msg({...message, number})
   const send = (target, action) => post({action, key: target.dataset.key ?? ""})
   root.addEventListener("click", (event) => {
     const target = event.target.closest("[data-action]")
@@ -135,10 +138,11 @@ export function render({model, view}) {
     const {target} = event
     const {field, key} = target.dataset
     if (field === undefined) { return }
-    const chosen = target.type === "file" ? JSON.stringify(await Promise.all([...target.files].map(content))) : null
-    const value = chosen ?? (target.type === "checkbox" ? target.checked : target.value)
-    post({field, key: key ?? "", value})
-    told.set(name(target), view.model.posted)
+    // A file takes a while to read: what is done meanwhile comes after it, as it was done.
+    const number = next()
+    told.set(name(target), number)
+    const value = target.type === "file" ? await chosen(target) : target.type === "checkbox" ? target.checked : target.value
+    post({field, key: key ?? "", value}, number)
   }
   // Lists and boxes say that they changed; what is typed is told while it is typed.
   root.addEventListener("input", tell)

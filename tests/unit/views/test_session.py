@@ -54,15 +54,14 @@ def test_an_answer_reaches_the_document_in_the_thread_of_its_loop(store: Store) 
 
 
 def test_an_answer_waits_until_the_browser_shows_the_page(store: Store) -> None:
-    doc, heard, asked = Noted(), [], threading.Event()
+    doc, heard = Noted(), []
 
     async def page() -> None:
         session = Session(store, doc)
-        session.ask("Asking", asked.set, lambda _: heard.append("early"))
-        await _until(asked.is_set)
+        session.ask("Asking", lambda: None, lambda _: heard.append("early"))
+        await _until(lambda: bool(session._early))
         session.ask("Asking", lambda: None, lambda _: heard.append("late"))
-        for _ in range(20):
-            await asyncio.sleep(0.001)
+        await _until(lambda: len(session._early or ()) == 2)
         assert not doc.threads
         session.open()
         await _until(lambda: len(heard) == 2)
