@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -19,6 +19,8 @@ from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import PwsopsError
 from pwsops.messages import Message
 
+Guard = Callable[[Any], AbstractContextManager[object]]
+"""Is around what a cursor does, given the cursor."""
 QUERY_TIMEOUT_S = 30
 ALIVE_TIMEOUT_S = 5
 FACTS_LAST_S = 600
@@ -77,29 +79,38 @@ class Link:
         except pyodbc().Error as error:
             raise translate([stream.raised(error, self.clock)], scene) from error
 
-    def query(self, scene: Scene, text: str, *parameters: object, timeout_s: int = QUERY_TIMEOUT_S) -> list[Any]:
+    def query(
+        self,
+        scene: Scene,
+        text: str,
+        *parameters: object,
+        timeout_s: int = QUERY_TIMEOUT_S,
+        guard: Guard = nullcontext,
+    ) -> list[Any]:
         """Ask something, and give the rows of the first result; raises the translated error."""
         try:
-            return self._ask(scene, text, parameters, timeout_s)
+            return self._ask(scene, text, parameters, timeout_s, guard)
         except _Failed as failed:
             raise translate(self.graded([failed.message]), scene) from failed.__cause__
 
-    def _ask(self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int) -> list[Any]:
+    def _ask(
+        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, guard: Guard = nullcontext
+    ) -> list[Any]:
         try:
-            return self._ask_once(scene, text, parameters, timeout_s, fresh=False)
+            return self._ask_once(scene, text, parameters, timeout_s, guard, fresh=False)
         except _Failed as failed:
             if not is_stale(failed.message):
                 raise
         # It may only be that a connection which waited for its use was dropped meanwhile: a question can be repeated.
         self.forget()
-        return self._ask_once(scene, text, parameters, timeout_s, fresh=True)
+        return self._ask_once(scene, text, parameters, timeout_s, guard, fresh=True)
 
     def _ask_once(
-        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, *, fresh: bool
+        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, guard: Guard, *, fresh: bool
     ) -> list[Any]:
         try:
             with self.connection(scene, fresh=fresh, timeout_s=timeout_s) as connection:
-                return _rows(connection, text, parameters)
+                return _rows(connection, text, parameters, guard)
         except pyodbc().Error as error:
             raise _Failed(stream.raised(error, self.clock)) from error
 
@@ -201,15 +212,16 @@ def _is_alive(connection: Any) -> bool:
         return False
 
 
-def _rows(connection: Any, text: str, parameters: Sequence[object]) -> list[Any]:
+def _rows(connection: Any, text: str, parameters: Sequence[object], guard: Guard = nullcontext) -> list[Any]:
     cursor = connection.cursor()
     try:
-        cursor.execute(text, *parameters)
-        while cursor.description is None and cursor.nextset():
-            pass
-        rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
-        while cursor.nextset():
-            pass
+        with guard(cursor):
+            cursor.execute(text, *parameters)
+            while cursor.description is None and cursor.nextset():
+                pass
+            rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
+            while cursor.nextset():
+                pass
         return rows
     finally:
         cursor.close()

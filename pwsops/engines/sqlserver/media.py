@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from typing import Any
 
-from pwsops.engines.sqlserver import paths, queries, rights, tsql
+from pwsops.engines.sqlserver import paths, queries, rights, running, tsql
 from pwsops.engines.sqlserver.causes import WRAPPERS
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Guard, Link
+from pwsops.engines.sqlserver.running import Limits
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import MediaError, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet
@@ -22,8 +25,8 @@ LONG_S = 600
 """Reading the header of a file with many sets on a slow share takes its time."""
 
 
-def read(link: Link, path: str) -> list[BackupSet]:
-    """List the fulls and differentials of one file, by position, other tools' included.
+def read(link: Link, path: str, limits: Limits | None = None) -> list[BackupSet]:
+    """List the fulls and differentials of one file, by position, other tools' included; stops where `limits` say so.
 
     Raises
     ------
@@ -31,9 +34,12 @@ def read(link: Link, path: str) -> list[BackupSet]:
         Where the file is missing, or no backup, or unfinished.
     """
     scene = link.scene("Reading the backup file", path=path)
+    guard: Guard = nullcontext if limits is None else partial(running.stopping, limits=limits)
     try:
-        rows = link.query(scene, tsql.header(path), timeout_s=LONG_S)
+        rows = link.query(scene, tsql.header(path), timeout_s=LONG_S, guard=guard)
     except PwsopsError as error:
+        if limits is not None:
+            limits.require_going(f"Reading {path}")
         # FreeTDS shows the severest error, and a missing right is not that severe.
         if error.number == rights.DENIED or error.number in WRAPPERS:
             rights.require_reading(link, said=error.messages)
@@ -57,9 +63,9 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     return [row.physical_device_name for row in known] or siblings
 
 
-def read_one(link: Link, backup_set: BackupSet) -> BackupSet:
+def read_one(link: Link, backup_set: BackupSet, limits: Limits | None = None) -> BackupSet:
     """Read the one set again and make sure that it is still the same; raises `MediaError` otherwise."""
-    for found in read(link, backup_set.path):
+    for found in read(link, backup_set.path, limits):
         if found.position == backup_set.position and found.set_id == backup_set.set_id:
             return found
     raise MediaError(

@@ -13,8 +13,8 @@ from pwsops.engines.sqlserver import databases, media, plan, queries, rights, ru
 from pwsops.engines.sqlserver.errors import Scene, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.plan import Step
-from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
-from pwsops.errors import Cancelled, EngineError, PwsopsError
+from pwsops.engines.sqlserver.running import Heard, Limits, Meter
+from pwsops.errors import PwsopsError
 from pwsops.messages import Message
 
 PROOF = 3014
@@ -54,7 +54,7 @@ def restore(
         scene=link.scene(f"Restoring {info.name}", database=info.name),
         was_online=info.state is DatabaseState.ONLINE,
     )
-    sets = [media.read_one(link, each) for each in request.sets]
+    sets = [media.read_one(link, each, work.limits) for each in request.sets]
     plan.require_chain(sets)
     for each in sets:
         work.messages.extend(verify.prove(link, each, work.limits))
@@ -156,16 +156,8 @@ def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
         if expected is not None and _count(work) == expected:
             work.note("The connection ended before the server could say so, but its history has the restore.")
             return
-    if heard.stopped is Stop.CANCELLED:
-        raise Cancelled(
-            f"Restoring {work.database} was cancelled.", hint="Start it again any time.", messages=heard.messages
-        )
-    if heard.stopped is Stop.TIME_LIMIT:
-        raise EngineError(
-            f"Restoring {work.database} was stopped: the time limit is reached.",
-            hint="Raise the time limit.",
-            messages=heard.messages,
-        )
+    if heard.stopped is not None:
+        raise running.stopped(work.scene.operation, heard.stopped, heard.messages)
     if not heard.failed:
         raise unexplained(heard.messages, work.scene)
     raise rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)

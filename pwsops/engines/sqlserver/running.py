@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -14,7 +15,7 @@ from pwsops.engines.sqlserver import queries, stream
 from pwsops.engines.sqlserver.drivers import pyodbc
 from pwsops.engines.sqlserver.errors import Scene, is_lost
 from pwsops.engines.sqlserver.link import Link
-from pwsops.errors import PwsopsError
+from pwsops.errors import Cancelled, EngineError, PwsopsError
 from pwsops.messages import Message
 
 LOOK_EVERY_S = 0.1
@@ -51,11 +52,25 @@ class Limits:
             return Stop.TIME_LIMIT
         return None
 
+    def require_going(self, doing: str) -> None:
+        """Raise `Cancelled`, or `EngineError` for the time limit, where what is done is to be stopped."""
+        if (stop := self.reached()) is not None:
+            raise stopped(doing, stop)
+
     def done(self, phase: str, total_bytes: int) -> None:
         """Report that a phase has reached its end."""
         if self.on_progress is not None:
             total = total_bytes or PERCENT_ONLY
             self.on_progress(Progress(phase=phase, done_bytes=total, total_bytes=total))
+
+
+def stopped(doing: str, stop: Stop, messages: Sequence[Message] = ()) -> PwsopsError:
+    """Give the error that says that something was stopped."""
+    if stop is Stop.CANCELLED:
+        return Cancelled(f"{doing} was cancelled.", hint="Start it again any time.", messages=messages)
+    return EngineError(
+        f"{doing} was stopped: the time limit is reached.", hint="Raise the time limit.", messages=messages
+    )
 
 
 @dataclass
@@ -129,17 +144,15 @@ def run(
         return heard
     ended = threading.Event()
     cursor = connection.cursor()
-    stopper = threading.Thread(target=_stop_in_time, args=(cursor, heard, ended, limits), name="pwsops-stop")
     poller = threading.Thread(target=_poll, args=(link, scene, heard, ended, meter), name="pwsops-poll", daemon=True)
     try:
-        stopper.start()
-        with suppress(RuntimeError):  # where no more threads can be had, the messages have to do
-            poller.start()
-        stream.run(cursor, statement, clock=link.clock, hear=heard.messages.append, hear_percent=meter.to)
+        with stopping(cursor, limits) as watch:
+            with suppress(RuntimeError):  # where no more threads can be had, the messages have to do
+                poller.start()
+            stream.run(cursor, statement, clock=link.clock, hear=heard.messages.append, hear_percent=meter.to)
+        heard.stopped = watch.stopped
     finally:
-        ended.set()
-        if stopper.is_alive():
-            stopper.join()  # a cursor must not be closed while another thread cancels it; nobody waits for a poll
+        ended.set()  # nobody waits for a poll
         meter.close()
     with suppress(pyodbc().Error):
         # A broken or interrupted connection must not be the next one's.
@@ -148,11 +161,31 @@ def run(
     return heard
 
 
-def _stop_in_time(cursor: Any, heard: Heard, ended: threading.Event, limits: Limits) -> None:
+@dataclass
+class Watch:
+    """Whether what is watched was stopped, and why."""
+
+    stopped: Stop | None = None
+
+
+@contextmanager
+def stopping(cursor: Any, limits: Limits) -> Iterator[Watch]:
+    """Cancel what a cursor does when a limit is reached."""
+    watch, ended = Watch(), threading.Event()
+    stopper = threading.Thread(target=_stop_in_time, args=(cursor, watch, ended, limits), name="pwsops-stop")
+    stopper.start()
+    try:
+        yield watch
+    finally:
+        ended.set()
+        stopper.join()  # a cursor must not be closed while another thread cancels it
+
+
+def _stop_in_time(cursor: Any, watch: Watch, ended: threading.Event, limits: Limits) -> None:
     """Cancel when a limit is reached, again and again: between two results a cancel finds nothing to cancel."""
     while not ended.wait(LOOK_EVERY_S):
-        heard.stopped = heard.stopped or limits.reached()
-        if heard.stopped is not None:
+        watch.stopped = watch.stopped or limits.reached()
+        if watch.stopped is not None:
             with suppress(pyodbc().Error):
                 cursor.cancel()
 

@@ -8,8 +8,7 @@ from pwsops.engines.base import ProgressCallback, Verification
 from pwsops.engines.sqlserver import media, running, tsql
 from pwsops.engines.sqlserver.errors import translate, unexplained
 from pwsops.engines.sqlserver.link import Link
-from pwsops.engines.sqlserver.running import Limits, Meter, Stop
-from pwsops.errors import Cancelled, EngineError
+from pwsops.engines.sqlserver.running import Limits, Meter
 from pwsops.messages import Message
 from pwsops.rules.model import BackupSet
 
@@ -23,8 +22,9 @@ def verify(
 ) -> Verification:
     """Read a set from end to end; raises `MediaError` for any damage."""
     began = link.clock.monotonic()
-    found = media.read_one(link, backup_set)
-    prove(link, found, Limits(clock=link.clock, cancel=cancel, on_progress=on_progress))
+    limits = Limits(clock=link.clock, cancel=cancel, on_progress=on_progress)
+    found = media.read_one(link, backup_set, limits)
+    prove(link, found, limits)
     return Verification(backup_set=found, checked_bytes=found.size_bytes, duration_s=link.clock.monotonic() - began)
 
 
@@ -45,16 +45,8 @@ def prove(link: Link, backup_set: BackupSet, limits: Limits) -> list[Message]:
         if not heard.lost or heard.stopped is not None or attempt == ATTEMPTS:
             break
     scene = link.scene(f"Verifying {backup_set.path}", database=backup_set.database, path=backup_set.path)
-    if heard.stopped is Stop.CANCELLED:
-        raise Cancelled(
-            f"Verifying {backup_set.path} was cancelled.", hint="Start it again any time.", messages=heard.messages
-        )
-    if heard.stopped is Stop.TIME_LIMIT:
-        raise EngineError(
-            f"Verifying {backup_set.path} was stopped: the time limit is reached.",
-            hint="Raise the time limit.",
-            messages=heard.messages,
-        )
+    if heard.stopped is not None:
+        raise running.stopped(scene.operation, heard.stopped, heard.messages)
     raise translate(heard.messages, scene) if heard.failed else unexplained(heard.messages, scene)
 
 

@@ -279,6 +279,19 @@ def test_a_cancelled_restore_stops_and_says_what_it_left(bench: Bench) -> None:
     assert not bench.server.requests
 
 
+def test_reading_the_header_of_a_file_is_stopped_by_a_cancel(bench: Bench) -> None:
+    full, cancel = bench.full(), threading.Event()
+    fault = bench.server.faults.on("RESTORE HEADERONLY", hold=threading.Event(), times=None)
+    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
+    for read in (
+        lambda: bench.engine.restore(RestoreRequest(database="vault", sets=[full]), cancel=cancel),
+        lambda: bench.engine.verify(full, cancel=cancel),
+    ):
+        with pytest.raises(Cancelled, match=r"Reading .* was cancelled"):
+            read()
+    assert bench.server.databases["vault"].read_rows() == ROWS
+
+
 def test_a_cancel_before_the_restore_begins_touches_nothing(bench: Bench) -> None:
     full = bench.full()
     cancel = threading.Event()
