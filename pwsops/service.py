@@ -69,7 +69,7 @@ class Service:
         self._lock = FileLock(catalogue.home / LOCK_FILE, thread_local=False)
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
         self._handed: dict[int, _Handed] = {}
-        self._failed = threading.Event()
+        self._to_put_back: set[int] = set()
         self._settling: threading.Thread | None = None
         self._scheduler: BackgroundScheduler | None = None
         self._alarm_at: datetime | None = None
@@ -117,10 +117,8 @@ class Service:
             try:
                 now, moment = self._clock.now(), self._clock.monotonic()
                 jumped = abs((now - wall) - timedelta(seconds=moment - steady)) > JUMP
+                self._put_back()
                 version = self._catalogue.version()
-                if self._failed.is_set():
-                    self._failed.clear()
-                    seen = -1
                 # An alarm that was lost, whyever, costs a moment and not an occurrence.
                 overdue = self._alarm_at is not None and self._alarm_at <= now
                 self._lead_or_stand_by(changed=version != seen or overdue, jumped=jumped)
@@ -211,12 +209,18 @@ class Service:
 
     def _take_back(self) -> None:
         """Leave what waits in the pool to whoever leads next; what has begun goes on."""
-        waiting = [run_id for run_id, handed in list(self._handed.items()) if handed.future.cancel()]
-        if waiting:
-            # Where it cannot be written, they are put back once this process has ended.
-            with suppress(PwsopsError), self._catalogue.write() as connection:
-                for run_id in waiting:
+        self._to_put_back.update([run_id for run_id, handed in list(self._handed.items()) if handed.future.cancel()])
+        with suppress(PwsopsError):  # the scheduler thread tries again; else the end of this process does it
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """Put our queued runs that nobody is at back into the queue; that is a change, which whoever leads notices."""
+        run_ids = list(self._to_put_back)
+        if run_ids:
+            with self._catalogue.write() as connection:
+                for run_id in run_ids:
                     runs.put_back(connection, run_id, owner=self._presence.token)
+            self._to_put_back.difference_update(run_ids)
 
     def _silence(self) -> None:
         """Let no instant ring any more; one that is being claimed is claimed to its end."""
@@ -254,8 +258,7 @@ class Service:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             _log.error("a run could not be carried out", run_id=run_id, exc_info=error)
-            # It may wait still, and nothing else would tell the scheduler thread.
-            self._failed.set()
+            self._to_put_back.add(run_id)  # where its start could not be written, it waits still
 
     def _set_alarm(self, scheduler: BackgroundScheduler) -> None:
         with self._catalogue.read() as connection:

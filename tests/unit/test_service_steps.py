@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from pwsops import service as service_module
 from pwsops.catalogue import claims, profiles, runs, service_state
@@ -435,23 +437,83 @@ def test_a_run_that_is_about_to_begin_when_the_process_ends_is_cancelled(
     assert (home.ops.runs.get(run.id).status, home.server.requests) == (RunStatus.CANCELLED, [])
 
 
-def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
-    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home.add(active=False)
-    service.attach()
-    start, picked_up, fails = home.core.runner._start, threading.Event(), threading.Event()
+def owner(home: Home, run_id: int) -> str | None:
+    with home.core.catalogue.read() as connection:
+        row = runs.get(connection, run_id)
+    assert row is not None
+    found: str | None = row["owner"]
+    return found
+
+
+@dataclass(kw_only=True)
+class FailingStart:
+    """A start that cannot be written, the first time; it fails when the test says so."""
+
+    picked_up: threading.Event = field(default_factory=threading.Event)
+    fails: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def failing_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> FailingStart:
+    start, failing = home.core.runner._start, FailingStart()
 
     def once(run_id: int, cancel: threading.Event) -> Any:
-        if not picked_up.is_set():
-            picked_up.set()
-            assert fails.wait(20)
+        if not failing.picked_up.is_set():
+            failing.picked_up.set()
+            assert failing.fails.wait(20)
             raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
         return start(run_id, cancel)
 
     monkeypatch.setattr(home.core.runner, "_start", once)
+    return failing
+
+
+def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
+    home: Home, service: Service, failing_start: FailingStart
+) -> None:
+    home.add(active=False)
+    service.attach()
     run = home.ops.runs.start("p")
-    assert picked_up.wait(10)
+    assert failing_start.picked_up.wait(10)
     settled(service)
-    fails.set()
+    failing_start.fails.set()
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED, "the run")
+
+
+def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then(
+    home: Home, service: Service, other: Operations, failing_start: FailingStart
+) -> None:
+    home.add(active=False)
+    service.attach()
+    run = home.ops.runs.start("p")
+    assert failing_start.picked_up.wait(10)
+    want(home, False)
+    wait_until(lambda: not service.leads, "the stop")
+    with FileLock(home.path / service_module.LOCK_FILE, thread_local=False):
+        want(home, True)
+        failing_start.fails.set()
+        # Who leads is told by the lock, which here the test itself holds.
+        wait_until(lambda: owner(home, run.id) is None, "the run to be put back")
+        with other._core.catalogue.write() as connection:
+            assert claims.take_queued(connection, owner=other._core.presence.token) == [run.id]
+
+
+def test_what_could_not_be_put_back_is_put_back_later(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    want(home, True)
+    service, released = make(home.ops, parallel_runs=1), home.server.hold()
+    _, second = start_two(home, service)
+    want(home, False)
+
+    def locked(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(runs, "put_back", locked)
+        step(service)
+    assert not service.leads
+    assert owner(home, second) == home.core.presence.token
+    service._put_back()
+    assert home.ops.runs.get(second).status is RunStatus.QUEUED
+    assert owner(home, second) is None
+    released.set()
+    service.detach()
