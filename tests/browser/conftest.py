@@ -18,6 +18,7 @@ from pwsops.operations import Operations, open_operations
 from tests.browser.serving import CHILD, PATIENCE_S, Served, free_port, make_profile, serving, start, wait_for_answer
 
 expect.set_options(timeout=PATIENCE_S * 1000)
+FAILED = pytest.StashKey[bool]()
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -55,13 +56,22 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visit]]:
+    contexts: list[BrowserContext] = []
     with ExitStack() as stack:
 
         def open_page(url: str, **options: object) -> Visit:
             context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **options})  # type: ignore[arg-type]
             stack.callback(context.close)
+            contexts.append(context)
             context.set_default_timeout(PATIENCE_S * 1000)
             outside: list[str] = []
             errors: list[str] = []
@@ -73,6 +83,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             return Visit(page=page, context=context, outside=outside, errors=errors)
 
         yield open_page
+        if request.node.stash.get(FAILED, False):
+            for page in (page for context in contexts for page in context.pages):
+                sys.stderr.write(f"{page.url} showed:\n{page.locator('body').aria_snapshot()}\n")
 
 
 def _inside(url: str) -> bool:

@@ -20,7 +20,7 @@ from tests.browser.forked import Forked
 from tests.clocks import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 CHILD = [sys.executable, "-m", "tests.browser.child"]
 """Starts a server from nothing; it wants its home."""
 

@@ -108,6 +108,7 @@ def test_a_waiting_statement_is_cancelled_from_another_thread(driver: Driver, sh
         with cancelling(cursor, held):
             drain_until_cancelled(cursor, "HOLD", shape)
         assert held.cancelled.wait(HELD_S)
+        cursor.close()
         connection.execute("DO IT")
 
 
@@ -120,6 +121,7 @@ def test_a_streaming_statement_is_cancelled_from_another_thread(driver: Driver, 
         with cancelling(cursor, streaming):
             drain_until_cancelled(cursor, "STREAM", shape)
         assert streaming.cancelled.wait(HELD_S)
+        cursor.close()
         connection.execute("DO IT")
 
 
