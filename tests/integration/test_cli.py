@@ -417,6 +417,15 @@ def test_a_reader_that_never_listened_meets_no_traceback_either(pwsops):
     assert (result.returncode, result.stderr) == (1, b"")
 
 
+@pytest.fixture
+def interruptible():
+    """What is started in the background is told to ignore Ctrl-C, and would hand that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_exits_130(pwsops):
     read_end, write_end = os.pipe()
     command = pwsops.arguments("profile", "preview", "vaults", "--count", "50000", "--json")
