@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bokeh.document import Document
 
@@ -54,7 +54,7 @@ class Session:
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
-        self._loop = asyncio.get_running_loop() if doc is not None else None
+        self._loop = _loop_of(doc) if doc is not None else None
         self._early: list[Callable[[], None]] | None = None if doc is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
@@ -251,3 +251,13 @@ class Session:
     def _notify(self, notice: Trouble | None) -> None:
         self.notice = notice
         self.changed()
+
+
+def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:
+    """Give the event loop that serves a document; a newer Bokeh makes documents in other threads."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        loop: Any = doc.session_context.server_context.application_context.io_loop
+        found: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
+        return found
