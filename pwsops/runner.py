@@ -277,9 +277,15 @@ class Runner:
             file_name=name,
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
+            replaceable=() if dated else self._own_sets(job, database),
             base=base,
             encryption=encryption,
         )
+
+    def _own_sets(self, job: _Job, database: str) -> frozenset[str]:
+        with self._catalogue.read() as connection:
+            own = sets.of_database(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
+        return frozenset(each.set_id for each in own)
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:
         def note(state: RetryCallState) -> None:

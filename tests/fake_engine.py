@@ -35,7 +35,7 @@ from pwsops.engines.base import (
 )
 from pwsops.engines.options import Option
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
-from pwsops.rules.model import BackupKind, BackupSet, Message
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 
 @dataclass
@@ -253,6 +253,20 @@ class FakeEngine:
         if self._server.find_error is not None:
             raise self._server.find_error
         return self._server.finished.get(f"{database}: {description}")
+
+    def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        return {each.set_id: self._sighting(each) for each in sets}
+
+    def _sighting(self, backup_set: BackupSet) -> Sighting:
+        server = self._server
+        if posixpath.dirname(backup_set.path) in server.unlistable:
+            return Sighting(state=MediaState.UNKNOWN, reason="the test hides it")
+        if backup_set.path not in server.media:
+            return Sighting(state=MediaState.MISSING, reason=f"{backup_set.path} does not exist")
+        if backup_set.path in server.damaged:
+            return Sighting(state=MediaState.DAMAGED, reason=f"{backup_set.path} is damaged")
+        there = {each.set_id for each in server.media[backup_set.path]}
+        return Sighting(state=MediaState.PRESENT if backup_set.set_id in there else MediaState.OTHER)
 
     def read_media(self, path: str) -> list[BackupSet]:
         if path in self._server.damaged or path not in self._server.media:

@@ -7,7 +7,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pwsops.engines.options import Option
-from pwsops.rules.model import BackupKind, BackupSet, Message
+from pwsops.rules.model import BackupKind, BackupSet, Message, Sighting
 
 PrivateKeys = Callable[[str], bytes | None]
 """Gives a certificate's private key (PKCS #8, DER) by its thumbprint; None: it is not at hand."""
@@ -245,10 +245,13 @@ class BackupRequest:
     kind
         What to take. DIFFERENTIAL needs `base`.
     directory, file_name
-        Where, on the database server. An existing file of that name is replaced only when `overwrite` is set, and
-        then never through a moment without a valid backup.
+        Where, on the database server. An existing file of that name is replaced only when `overwrite` is set and
+        every set in it is one of `replaceable`, and then never through a moment without a valid backup. Any other file
+        stays, and the set is written under another name, which a message says.
     description
         Written into the set (`pwsops run <id>`).
+    replaceable
+        The `set_id` of each set that this profile is known to have taken of this database on this instance.
     base
         The full a differential refers to.
     encryption
@@ -273,6 +276,7 @@ class BackupRequest:
     file_name: str
     description: str
     overwrite: bool = False
+    replaceable: Collection[str] = ()
     base: BackupSet | None = None
     encryption: Encryption | None = None
     time_limit_s: float | None = None
@@ -401,6 +405,13 @@ class Engine(Protocol):
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup: give its finished set, or None after clearing what it left half-written."""
+
+    def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        """Return what is found where these sets were written, by `set_id`, one answer for each.
+
+        Quick: reads no contents. What could not be looked at is `UNKNOWN` with the reason, never `MISSING`; raises only
+        where the instance cannot be asked at all.
+        """
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the sets of one media file, by position, without reading their contents."""

@@ -163,6 +163,31 @@ class Occurrence(NamedTuple):
     shifted: bool = False
 
 
+class MediaState(StrEnum):
+    """What is found where a set was written.
+
+    `UNKNOWN` and `ELSEWHERE` prove nothing, in either direction: it could not be looked at, or it lies where this
+    product cannot look (a URL, another tool's device).
+    """
+
+    PRESENT = "present"
+    """Every file of the set is there, and what can be read quickly shows that it is this very set."""
+    MISSING = "missing"
+    OTHER = "other"
+    """The file is there and holds another set."""
+    DAMAGED = "damaged"
+    ELSEWHERE = "elsewhere"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """What was found of one set, with the reason where that is not `PRESENT`."""
+
+    state: MediaState
+    reason: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackupSet:
     """One backup of one database inside a media file.

@@ -9,7 +9,7 @@ import pytest
 
 from pwsops.engines.base import BackupRequest, BackupResult, DatabaseState, DirectoryStatus, Progress, RestoreRequest
 from pwsops.errors import Cancelled, Conflict, EngineError, MediaError, NotFound
-from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from tests.contract.harness import Harness
 
 ROWS = [(number, f"row {number} " * 20) for number in range(500)]
@@ -271,3 +271,15 @@ def test_history_exists_only_where_the_capability_says_so(harness: Harness, data
         assert list(harness.engine.history()) == []
     if not harness.engine.capabilities.shared_base:
         assert harness.engine.differential_base(database) is None
+
+
+def test_a_set_is_found_where_it_was_written_and_missed_once_it_is_deleted(harness: Harness, database: str) -> None:
+    directory = harness.new_directory()
+    kept = take(harness, database, directory, name="kept.bak").backup_set
+    gone = take(harness, database, directory, name="gone.bak").backup_set
+    assert [one.deleted for one in harness.engine.delete_media([gone.path])] == [True]
+    found = harness.engine.look_for([kept, gone])
+    assert {set_id: sighting.state for set_id, sighting in found.items()} == {
+        kept.set_id: MediaState.PRESENT,
+        gone.set_id: MediaState.MISSING,
+    }

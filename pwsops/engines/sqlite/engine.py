@@ -42,7 +42,7 @@ from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import BaseUnusable, Conflict, EndUnknown, InvalidInput, PwsopsError
-from pwsops.rules.model import BackupKind, BackupSet, Message
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
@@ -218,6 +218,12 @@ class SqliteEngine:
         }
         found = Worker("find", given, limit_s=FIND_LIMIT_S).run()
         return None if found is None else to_record(found)
+
+    def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        """Return what is found where these sets were written; see the protocol."""
+        given = {"sets": [(one.path, one.set_id) for one in sets]}
+        found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
+        return {set_id: Sighting(state=MediaState(state), reason=reason) for set_id, state, reason in found}
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the one set of a media file."""

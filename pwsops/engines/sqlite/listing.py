@@ -14,6 +14,7 @@ from pwsops.engines.sqlite import files, layout
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import EngineError, MediaError
+from pwsops.rules.model import MediaState
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
@@ -59,6 +60,28 @@ def read_media(path: str) -> list[dict[str, object]]:
     """List the sets of a media file (one) from its two ends."""
     with Media(path) as media:
         return [describe(media)]
+
+
+def look_for(sets: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Return (set id, `MediaState`, reason) for each (path, set id)."""
+    return [(set_id, *_sighting(path, set_id)) for path, set_id in sets]
+
+
+def _sighting(path: str, set_id: str) -> tuple[str, str]:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return MediaState.MISSING.value, f"{path} does not exist"
+    except OSError as error:
+        return MediaState.UNKNOWN.value, f"{path} cannot be looked at: {error.strerror}"
+    try:
+        with Media(path) as media:
+            found = media.header.set_id
+    except MediaError as error:
+        return MediaState.DAMAGED.value, error.message
+    if found != set_id:
+        return MediaState.OTHER.value, f"{path} holds another backup"
+    return MediaState.PRESENT.value, ""
 
 
 def find(database: str, directory: str, description: str) -> dict[str, object] | None:

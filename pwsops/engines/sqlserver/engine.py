@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from threading import Event
 
@@ -36,12 +36,13 @@ from pwsops.engines.sqlserver import (
     paths,
     probe,
     restore,
+    sighting,
     tsql,
     verify,
 )
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.options import OPTIONS
-from pwsops.rules.model import BackupSet
+from pwsops.rules.model import BackupSet, Sighting
 
 
 class SqlServerEngine:
@@ -110,6 +111,10 @@ class SqlServerEngine:
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup by the server's history; see the protocol."""
         return history.find_backup(self._link, database=database, directory=directory, description=description)
+
+    def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        """Return what the server sees where these sets were written; see the protocol."""
+        return sighting.look_for(self._link, sets)
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the fulls and differentials of a file, by position."""
