@@ -80,6 +80,7 @@ def profile(view: ProfileView) -> Record:
         "failures_in_a_row": view.failures_in_a_row,
         "tripped_at": iso(view.tripped_at),
         "red_databases": list(view.red_databases),
+        "broken": view.broken,
     }
 
 

@@ -59,8 +59,10 @@ def run_status(status: RunStatus) -> Text:
     return Text(*_RUN[status])
 
 
-def profile_state(state: ProfileState, health: Health) -> Text:
-    """Give a profile's state; orange where its last run was bad, red where it was switched off."""
+def profile_state(state: ProfileState, health: Health, broken: str = "") -> Text:
+    """Give a profile's state; orange where its last run was bad, red where it was switched off or cannot run."""
+    if broken:
+        return Text("✖ cannot run", "red")
     word, colour = _PROFILE[state]
     return Text(word, "dark_orange" if health is Health.ORANGE else colour)
 

@@ -14,16 +14,18 @@ from functools import partial
 
 import humanize
 
-from pwsops.catalogue import audit, instances, profiles, service_state
+from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
+from pwsops.profile import BackupSettings
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
+MOVE_AWAY = "x"
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
 
@@ -33,6 +35,9 @@ def examine(core: Core) -> list[Check]:
     looks: list[Callable[[Core], Iterator[Check]]] = [
         _program,
         _home,
+        _catalogue,
+        _settings,
+        _profiles,
         _audit,
         _service,
         _instances,
@@ -83,6 +88,47 @@ def _home(core: Core) -> Iterator[Check]:
             finding=f"{key} is private" if private else f"{key} can be read by others",
             next_step="" if private else f"chmod 600 {key}",
         )
+
+
+def _catalogue(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        damage = soundness.file_damage(connection)
+        amiss = [] if damage else list(soundness.bad_rows(connection))
+    if damage:
+        yield Check(name="Catalogue", ok=False, finding=f"damaged: {damage}", next_step=MOVE_AWAY)
+        return
+    yield Check(
+        name="Catalogue",
+        ok=not amiss,
+        finding="whole" if not amiss else f"{len(amiss)} rows that cannot be read: " + "; ".join(map(_row, amiss)),
+        next_step="" if not amiss else "Edit, or remove and add again, what they are about; the rest goes on without.",
+    )
+
+
+def _row(one: soundness.Amiss) -> str:
+    return f"{one.table} {one.row} ({one.reason})"
+
+
+def _settings(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        stored = settings.load(connection)
+    in_force = BackupSettings.of(stored).as_dict()
+    for key, value in stored.items():
+        if in_force.get(key) != value:
+            yield Check(
+                name=f"Setting {key}",
+                ok=False,
+                finding=f"is stored as {value!r}, which it cannot be; its default is in force",
+                next_step=f"pwsops settings set {key} VALUE",
+            )
+
+
+def _profiles(core: Core) -> Iterator[Check]:
+    """Name the profiles that no run can be made of."""
+    with core.catalogue.read() as connection:
+        broken = [row for row in profiles.living(connection) if row.broken]
+    for row in broken:
+        yield Check(name=f"Profile {row.name}", ok=False, finding=row.broken, next_step=profiles.BROKEN_HINT)
 
 
 def _audit(core: Core) -> Iterator[Check]:

@@ -106,6 +106,8 @@ class ProfileView:
     failures_in_a_row: int
     tripped_at: datetime | None = None
     red_databases: Sequence[str] = ()
+    broken: str = ""
+    """Why no run can be made of it, in a sentence; empty: one can."""
 
 
 @dataclass(frozen=True, kw_only=True)
