@@ -238,4 +238,6 @@ def audit_entry(entry: AuditEntry) -> Record:
 
 def check(one: Check) -> Record:
     """One finding of the doctor."""
-    return asdict(one)
+    values = asdict(one)
+    del values["unknown"]
+    return values | {"state": one.state.value}

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
+from pwsops.operations.records import CheckState
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 
 if TYPE_CHECKING:
@@ -72,10 +73,12 @@ def database_state(state: DatabaseState) -> Text:
     return Text(*_DATABASE[state])
 
 
-def yes_no(holds: bool, *, required: bool = True) -> Text:
+def check_state(state: CheckState, *, required: bool = True) -> Text:
     """Give a check's outcome."""
-    if holds:
+    if state is CheckState.OK:
         return Text("✔ fine", "green")
+    if state is CheckState.UNKNOWN:
+        return Text("? unknown", "dark_orange")
     return Text("✖ amiss", "dark_orange") if required else Text("○ optional")
 
 

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import humanize
 
 from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
@@ -25,7 +27,6 @@ from pwsops.profile import BackupSettings
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
-MOVE_AWAY = "x"
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
 
@@ -33,8 +34,6 @@ PROBE_LIMIT_S = 30.0
 def examine(core: Core) -> list[Check]:
     """Look at everything; one finding each."""
     looks: list[Callable[[Core], Iterator[Check]]] = [
-        _program,
-        _home,
         _catalogue,
         _settings,
         _profiles,
@@ -42,13 +41,26 @@ def examine(core: Core) -> list[Check]:
         _service,
         _instances,
         _directories,
-        _odbc,
     ]
-    return [check for look in looks for check in look(core)]
+    return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
 
 
-def _program(core: Core) -> Iterator[Check]:
-    del core
+def examine_closed(home: Path, error: PwsopsError) -> list[Check]:
+    """Look at what can be looked at where the home cannot be opened, and say why it cannot."""
+    cannot = Check(name="Catalogue", ok=False, finding=error.message, next_step=error.hint)
+    return [*_program(), *_home(home), cannot, *_odbc()]
+
+
+def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Check]:
+    """Take one look; where it is not possible, that is its finding, and the others are taken all the same."""
+    try:
+        yield from look(core)
+    except PwsopsError as error:
+        name = look.__name__.strip("_").capitalize()
+        yield Check(name=name, ok=False, finding=error.message, next_step=error.hint)
+
+
+def _program() -> Iterator[Check]:
     python = platform.python_version()
     yield Check(
         name="Python",
@@ -58,8 +70,8 @@ def _program(core: Core) -> Iterator[Check]:
     )
 
 
-def _home(core: Core) -> Iterator[Check]:
-    probe = core.home / ".writable"
+def _home(home: Path) -> Iterator[Check]:
+    probe = home / ".writable"
     try:
         probe.write_text("")
         probe.unlink()
@@ -67,19 +79,19 @@ def _home(core: Core) -> Iterator[Check]:
         yield Check(
             name="Home",
             ok=False,
-            finding=f"{core.home} cannot be written: {error.strerror}",
+            finding=f"{home} cannot be written: {error.strerror}",
             next_step="Give this user the right to write there, or choose another home with --home.",
         )
         return
-    free = shutil.disk_usage(core.home).free
+    free = shutil.disk_usage(home).free
     enough = free >= LOW_DISK_BYTES
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{core.home}, {humanize.naturalsize(free, binary=True)} free",
+        finding=f"{home}, {humanize.naturalsize(free, binary=True)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
-    key = core.home / KEY_FILE
+    key = home / KEY_FILE
     with suppress(FileNotFoundError):
         private = not key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         yield Check(
@@ -95,7 +107,7 @@ def _catalogue(core: Core) -> Iterator[Check]:
         damage = soundness.file_damage(connection)
         amiss = [] if damage else list(soundness.bad_rows(connection))
     if damage:
-        yield Check(name="Catalogue", ok=False, finding=f"damaged: {damage}", next_step=MOVE_AWAY)
+        yield Check(name="Catalogue", ok=False, finding=f"damaged: {damage}", next_step=move_away(core.catalogue.path))
         return
     yield Check(
         name="Catalogue",
@@ -209,17 +221,20 @@ def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
     free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
-    ok = found.status is not DirectoryStatus.MISSING
+    finding = found.reason or free or found.status.value
+    if found.status is DirectoryStatus.UNKNOWN:
+        step = "Look whether a run can write there: the runs of its profiles tell."
+        return Check(name=f"Directory {directory}", ok=False, unknown=True, finding=finding, next_step=step)
+    ok = found.status is DirectoryStatus.OK
     return Check(
         name=f"Directory {directory}",
         ok=ok,
-        finding=found.reason or free or found.status.value,
+        finding=finding,
         next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
     )
 
 
-def _odbc(core: Core) -> Iterator[Check]:
-    del core
+def _odbc() -> Iterator[Check]:
     try:
         pyodbc = importlib.import_module("pyodbc")
     except ImportError as error:
