@@ -85,6 +85,10 @@ class Denied(PwsopsError):
     """The signed-in person's role does not allow it."""
 
 
+class CatalogueDamaged(PwsopsError):
+    """The catalogue's file is no catalogue any more; moving it away and beginning anew helps."""
+
+
 class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
 

@@ -291,9 +291,21 @@ def test_an_older_full_that_ends_late_does_not_turn_back_the_plan(home: Home) ->
     profile_id = home.add()
     with home.core.catalogue.write() as connection:
         profiles.set_state(connection, profile_id, last_full_due_at=NOON + 5 * HOUR)
+    home.server.before_backup = lambda _request: home.clock.advance(6 * HOUR)
     home.run(kind=FULL)
     with home.core.catalogue.read() as connection:
         assert profiles.get(connection, profile_id).last_full_due_at == NOON + 5 * HOUR
+
+
+def test_a_full_takes_the_place_of_one_that_a_clock_dated_ahead(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        profiles.set_state(connection, profile_id, last_full_due_at=NOON + timedelta(days=365))
+    home.run(kind=FULL)
+    with home.core.catalogue.read() as connection:
+        row = profiles.get(connection, profile_id)
+    assert row.last_full_due_at == home.clock.now()
+    assert row.next_kind is BackupKind.DIFFERENTIAL
 
 
 def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) -> None:
