@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from pwsops.catalogue import Catalogue, store
 from pwsops.catalogue.schema import metadata, settings
 from pwsops.errors import PwsopsError
+from tests.clocks import joined
 
 
 @pytest.fixture
@@ -35,9 +36,10 @@ def test_opening_a_new_file_waits_while_another_process_prepares_it(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / store.FILE_NAME, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         release = threading.Timer(0.2, other.rollback)
+        release.daemon = True
         release.start()
         Catalogue(tmp_path).close()
-        release.join()
+        joined(release)
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
