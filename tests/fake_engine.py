@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ from pwsops.engines.base import (
 from pwsops.engines.options import Option
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
+
+HELD_AT_MOST_S = 240
+"""Longer than any test has reason to hold a backup, and shorter than the limit of a test."""
 
 
 @dataclass
@@ -131,9 +135,10 @@ class FakeServer:
             return waiting.pop(0) if waiting else None
 
     def wait_while_held(self, cancel: Event | None) -> None:
-        held = self._held
+        held, deadline = self._held, time.monotonic() + HELD_AT_MOST_S
         self.started.set()
         while held is not None and not held.wait(0.01):
+            assert time.monotonic() < deadline, f"nobody let go of what was held for {HELD_AT_MOST_S} s"
             if cancel is not None and cancel.is_set():
                 break
         if cancel is not None and cancel.is_set():

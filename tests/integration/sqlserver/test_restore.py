@@ -272,7 +272,7 @@ def test_a_cancelled_restore_stops_and_says_what_it_left(bench: Bench) -> None:
     full = bench.full()
     cancel = threading.Event()
     fault = bench.server.faults.on("RESTORE DATABASE", after_messages=3, hold=threading.Event())
-    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
+    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True).start()
     with pytest.raises(Cancelled, match="was cancelled") as stopped:
         bench.engine.restore(RestoreRequest(database="vault", sets=[full]), cancel=cancel)
     assert "waits for a restore" in stopped.value.hint
@@ -282,7 +282,7 @@ def test_a_cancelled_restore_stops_and_says_what_it_left(bench: Bench) -> None:
 def test_reading_the_header_of_a_file_is_stopped_by_a_cancel(bench: Bench) -> None:
     full, cancel = bench.full(), threading.Event()
     fault = bench.server.faults.on("RESTORE HEADERONLY", hold=threading.Event(), times=None)
-    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
+    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True).start()
     for read in (
         lambda: bench.engine.restore(RestoreRequest(database="vault", sets=[full]), cancel=cancel),
         lambda: bench.engine.verify(full, cancel=cancel),

@@ -109,7 +109,7 @@ def test_threads_that_claim_at_once_make_one_run_each(home: Home) -> None:
     for number in range(20):
         home.add(name=f"p{number}")
     home.clock.set_wall(ONE)
-    together = Barrier(6)
+    together = Barrier(6, timeout=60)
 
     def compete(number: int) -> None:
         together.wait()

@@ -16,6 +16,7 @@ from pwsops.catalogue import Catalogue, store
 from pwsops.catalogue.schema import metadata, settings
 from pwsops.errors import CatalogueDamaged, PwsopsError
 from pwsops.presence import Presence
+from tests.clocks import joined
 
 
 @pytest.fixture
@@ -36,9 +37,10 @@ def test_opening_a_new_file_waits_while_another_process_prepares_it(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / store.FILE_NAME, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         release = threading.Timer(0.2, other.rollback)
+        release.daemon = True
         release.start()
         Catalogue(tmp_path).close()
-        release.join()
+        joined(release)
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 

@@ -10,7 +10,7 @@ import pytest
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import ItemView
 from pwsops.rules.model import BackupKind, RunStatus
-from tests.clocks import wait_until
+from tests.clocks import joined, wait_until
 from tests.integration.sqlserver.product.home import ROWS, Work, opened
 from tests.standin.drivers import Driver
 
@@ -82,10 +82,10 @@ def test_the_verdict_waits_for_a_server_that_goes_on_alone(shaped_work: Work) ->
         wait_until(lambda: any("dm_exec_requests" in batch for batch in work.server.log[asked:]))
         finish.set()
 
-    helper = threading.Thread(target=let_it_finish)
+    helper = threading.Thread(target=let_it_finish, daemon=True)
     helper.start()
     item = work.item()
-    helper.join()
+    joined(helper)
     assert item.status is RunStatus.SUCCEEDED
     check_right(work, item)
 
