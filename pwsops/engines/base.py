@@ -235,6 +235,41 @@ class SavesCertificates(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessChange:
+    """Who may come into a database, which a restore changes for as long as it takes.
+
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    former_mode
+        What it was before, in the engine's own words (SQL Server: ``MULTI_USER``): what is given back.
+    changed_to
+        What it is meanwhile, in the same words.
+    """
+
+    database: str
+    former_mode: str
+    changed_to: str
+
+
+def remember_nothing(change: AccessChange) -> None:
+    """Let a change of access pass: for those who restore without a catalogue."""
+
+
+@runtime_checkable
+class GivesBackAccess(Protocol):
+    """An engine whose restores change who may come into a database."""
+
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        """Set a database's mode to what it was before a restore; returning means that it is that now.
+
+        Raises `NotFound` where the database is gone, and `EngineError` where the mode cannot be set now (it is in the
+        middle of a restore, somebody holds its one seat, the server is away): the caller tries again later.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupRequest:
     """One backup of one database.
 
@@ -318,6 +353,11 @@ class RestoreRequest:
 
     `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
     replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
+
+    An engine that `GivesBackAccess` calls `on_access_change` before it changes a mode, and changes none where that
+    raises; and `on_access_restored`, with the same record, once the former mode is back. `former_mode` is the mode that
+    an earlier restore of this database changed and has yet to give back: what the database shows now is that restore's
+    doing, and this one is to end in `former_mode`; None: what it shows now.
     """
 
     database: str
@@ -325,6 +365,9 @@ class RestoreRequest:
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None
+    former_mode: str | None = None
+    on_access_change: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
+    on_access_restored: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
