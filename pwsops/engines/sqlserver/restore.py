@@ -11,7 +11,7 @@ from functools import partial
 from pwsops.engines.base import DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import databases, media, plan, queries, rights, running, settle, tsql, verify
 from pwsops.engines.sqlserver.errors import Scene, translate, unexplained
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.plan import Step
 from pwsops.engines.sqlserver.running import Heard, Limits, Meter
 from pwsops.errors import PwsopsError
@@ -114,7 +114,8 @@ def _open(work: _Work) -> None:
 
 def _end_sessions(work: _Work) -> None:
     """End the sessions of those who slipped in, as far as this login may see and end them."""
-    for row in work.link.attempt(work.scene, queries.SESSIONS_IN, work.database) or ():
+    rows = work.link.attempt(work.scene, queries.SESSIONS_IN, work.database)
+    for row in [] if isinstance(rows, NotAsked) else rows:
         with suppress(PwsopsError):
             work.link.run(work.scene, tsql.kill(row.session_id))
 
@@ -165,4 +166,4 @@ def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
 
 def _count(work: _Work) -> int | None:
     rows = work.link.attempt(work.scene, queries.RESTORES, work.database)
-    return rows[0].restores if rows else None
+    return None if isinstance(rows, NotAsked) else int(rows[0].restores)
