@@ -123,6 +123,20 @@ def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
     )
 
 
+def require_restoring(link: Link, name: str) -> None:
+    """Refuse a login that could take a database offline, and not bring it online again if the restore then fails.
+
+    The one needs ALTER on the database, the other ALTER ANY DATABASE (Microsoft, ALTER DATABASE SET options).
+    """
+    if link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0].alter_any_database != 0:
+        return
+    login = link.server().login
+    raise EngineError(
+        f"The login {login} may not restore over {name} on {link.instance.name}: it could not bring it online again.",
+        hint=f"Give it the right: {_server_rights(identifier(login))[CREATOR].grant}",
+    )
+
+
 def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str) -> PwsopsError:
     """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
     rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else []

@@ -173,6 +173,7 @@ ASKED: dict[str, Callable[[Bench, Any], object]] = {
     "history": lambda bench, full: bench.engine.history(),
     "browse": lambda bench, full: bench.engine.browse(bench.directory),
     "certificates": lambda bench, full: bench.engine.certificates(),
+    "give back": lambda bench, full: bench.engine.give_back_access("vault", "MULTI_USER"),
     "restore": lambda bench, full: bench.engine.restore(RestoreRequest(database="vault", sets=[full])),
 }
 
