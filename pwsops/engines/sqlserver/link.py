@@ -61,6 +61,8 @@ class Link:
     def __init__(self, instance: Instance, clock: Clock) -> None:
         self.instance = instance
         self.clock = clock
+        self._refused: LoginRefused | None = None
+        """A login that was refused is not tried again by this link: each attempt counts towards locking the account."""
 
     @cached_property
     def driver(self) -> Driver:
@@ -190,7 +192,9 @@ class Link:
         return [replace(message, severity=_SEVERITIES.get(message.number or 0)) for message in messages]
 
     def server(self, *, again: bool = False) -> Server:
-        """Say what the server is."""
+        """Say what the server is; `again` asks anew, also after a refused login."""
+        if again:
+            self._refused = None
         now = self.clock.monotonic()
         since, known = _SERVERS.get(self._key, (now, None))
         if known is None or again or now - since > FACTS_LAST_S:
@@ -223,12 +227,15 @@ class Link:
         return connect.connection_string(self.instance, self.driver)
 
     def _connect(self, scene: Scene) -> Any:
+        if self._refused is not None:
+            raise self._refused
         try:
             return connect.connect(self.instance, self._key)
         except pyodbc().Error as error:
             self.forget()
-            message = stream.raised(error, self.clock)
-            raise translate([message], scene) from error
+            failure = translate([stream.raised(error, self.clock)], scene)
+            self._refused = failure if isinstance(failure, LoginRefused) else None
+            raise failure from error
 
 
 class _Failed(Exception):

@@ -49,6 +49,8 @@ class _Work:
     limits: Limits
     scene: Scene
     messages: list[Message] = field(default_factory=list)
+    sent: bool = False
+    """Whether the server was told to restore."""
     begun: bool = False
     """Whether the database is no longer what it was, or may not be: nothing is repeated then."""
 
@@ -127,10 +129,11 @@ def _prove(work: _Work, request: RestoreRequest, *, restricted: bool, is_new: bo
 def _replace(work: _Work, mode: Access, planned: Plan) -> None:
     """Take the database offline and restore over it; whatever comes of it, its former mode is given back."""
     mode.remember()
+    work.sent = False
     try:
         _apply(work, planned.steps, take_offline=mode.takes_offline)
     except PwsopsError as error:
-        work.begun = not _is_as_before(work)
+        work.begun = not _is_as_before(work, mode)
         error.hint = f"{error.hint} {mode.give_back()}".strip()
         raise
     except BaseException:
@@ -140,12 +143,15 @@ def _replace(work: _Work, mode: Access, planned: Plan) -> None:
         work.note(step, is_error=True)
 
 
-def _is_as_before(work: _Work) -> bool:
+def _is_as_before(work: _Work, mode: Access) -> bool:
     """Whether a restore that failed has not begun to write; where that cannot be asked, it may have."""
     try:
-        return databases.find(work.link, work.database).state is not DatabaseState.RESTORING
+        state = databases.find(work.link, work.database).state
     except PwsopsError:
         return False
+    # One that was taken offline and is online again without us was brought there by its restore.
+    is_through = work.sent and mode.takes_offline and state.is_in_use
+    return state is not DatabaseState.RESTORING and not is_through
 
 
 def _make(work: _Work, planned: Plan) -> None:
@@ -197,6 +203,7 @@ def _execute(work: _Work, step: Step, *, take_offline: bool) -> Heard:
             out = run(tsql.offline(work.database), meter=Meter("", 0, None))
             if out.failed or out.stopped is not None:
                 return out
+        work.sent = True
         return run(step.statement, meter=meter)
 
 

@@ -269,6 +269,38 @@ def test_what_passes_by_itself_is_waited_out_and_nothing_is_taken_away_meanwhile
     assert ledger.owed == []
 
 
+def test_each_attempt_is_judged_by_itself(bench: Bench, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first attempt that came as far as RESTORE does not make a second one, which did not, look begun."""
+    full = bench.full()
+    bench.fail("RESTORE DATABASE", DEADLOCK, ENDED)
+    pauses: list[float] = []
+
+    def fail_once_more(_limits: running.Limits, wait_s: float) -> None:
+        pauses.append(wait_s)
+        if len(pauses) == 1:
+            bench.fail("ALTER DATABASE", DEADLOCK, said(5069), containing="OFFLINE")
+
+    monkeypatch.setattr(running.Limits, "pause", fail_once_more)
+    bench.engine.restore(ledger.request(full))
+    assert len(pauses) == 2
+    assert bench.server.databases["vault"].read_rows() == ROWS
+
+
+def test_a_restore_that_came_to_its_end_unheard_is_not_done_again(
+    bench: Bench, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What people wrote since it was online would be lost."""
+    full = bench.full()
+    nothing_new = (
+        "SELECT COUNT(*) AS restores FROM msdb.dbo.restorehistory AS r WHERE r.destination_database_name = ? + N'x'"
+    )
+    monkeypatch.setattr("pwsops.engines.sqlserver.restore.queries.RESTORES", nothing_new)
+    bench.server.faults.on("RESTORE DATABASE", cut_after=3, finishes=True)
+    with pytest.raises(EngineError, match="cannot be reached"):
+        bench.engine.restore(ledger.request(full))
+    assert len(bench.sent("RESTORE DATABASE")) == 1
+
+
 def test_waiting_for_what_does_not_pass_takes_minutes_and_then_says_so(bench: Bench) -> None:
     full = bench.full()
     seen: list[str] = []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import DatabaseInfo, RestoreRequest
-from pwsops.engines.sqlserver import chain, link
+from pwsops.engines.sqlserver import chain, link, running
 from pwsops.engines.sqlserver.causes import CAUSES
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import NotAsked
@@ -208,6 +208,37 @@ def test_a_login_that_is_refused_after_its_connections_broke_is_one_attempt(
     with pytest.raises(LoginRefused):
         ask(bench, full)
     assert bench.server.connections.refused == 1
+
+
+def test_an_engine_does_not_try_a_refused_login_again_until_it_is_probed(bench: Bench) -> None:
+    bench.server.accounts["pwsops"].password = "changed"
+    for _ in range(3):
+        with pytest.raises(LoginRefused):
+            bench.engine.databases()
+    assert bench.server.connections.refused == 1
+    bench.server.accounts["pwsops"].password = PASSWORD
+    assert bench.engine.probe().reachable
+    assert bench.engine.databases()
+
+
+def test_a_password_that_changes_during_a_restore_is_one_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = bench.full()
+    run = running.run
+
+    def cut_and_change(at: link.Link, scene: Any, text: str, **options: Any) -> running.Heard:
+        if not text.startswith("RESTORE DATABASE"):
+            return run(at, scene, text, **options)
+        bench.server.faults.on("RESTORE DATABASE", cut_after=3, finishes=False)
+        heard = run(at, scene, text, **options)
+        bench.server.accounts["pwsops"].password = "changed"
+        at.forget()
+        return heard
+
+    monkeypatch.setattr(running, "run", cut_and_change)
+    with pytest.raises(EngineError) as failed:
+        bench.engine.restore(RestoreRequest(database="vault", sets=[full]))
+    assert bench.server.connections.refused == 1
+    assert "Let them in again" in failed.value.hint
 
 
 def test_a_database_that_cannot_be_opened_is_no_refused_login(bench: Bench) -> None:
