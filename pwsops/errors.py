@@ -93,6 +93,13 @@ class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
 
 
+class LoginRefused(EngineError):
+    """The server does not accept the login or its password.
+
+    Each attempt counts towards locking the account, so the same login is not tried again until it is changed.
+    """
+
+
 class MediaError(EngineError):
     """A media file is missing, damaged, incomplete or not one of ours."""
 

@@ -39,6 +39,8 @@ _DATABASE = {
     DatabaseState.OFFLINE: ("✖ offline", "dark_orange"),
     DatabaseState.RESTORING: ("✖ restoring", "dark_orange"),
     DatabaseState.SECONDARY: ("○ secondary", ""),
+    DatabaseState.SINGLE_USER: ("! single-user", "dark_orange"),
+    DatabaseState.RESTRICTED: ("! restricted", "dark_orange"),
     DatabaseState.GONE: ("✖ gone", "dark_orange"),
 }
 

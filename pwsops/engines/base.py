@@ -129,7 +129,16 @@ class DatabaseState(StrEnum):
     """A restore was begun and not ended: it takes no backup and lets nobody in."""
     SECONDARY = "secondary"
     """A copy in an availability group that takes no such backup; another server of the group does."""
+    SINGLE_USER = "single-user"
+    """It is read and written by one connection at a time; takes backups while nobody holds that one."""
+    RESTRICTED = "restricted"
+    """It is read and written by administrators only; takes backups."""
     GONE = "gone"
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody can read and write the database now."""
+        return self in (DatabaseState.ONLINE, DatabaseState.SINGLE_USER, DatabaseState.RESTRICTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,10 +367,14 @@ class RestoreRequest:
     raises; and `on_access_restored`, with the same record, once the former mode is back. `former_mode` is the mode that
     an earlier restore of this database changed and has yet to give back: what the database shows now is that restore's
     doing, and this one is to end in `former_mode`; None: what it shows now.
+
+    `create_if_missing`: where the instance has no such database, the restore makes it, after the media are proven; what
+    it made is removed again where the restore fails. Without it a missing database is `NotFound`.
     """
 
     database: str
     sets: Sequence[BackupSet]
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None
@@ -372,11 +385,15 @@ class RestoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one."""
+    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one.
+
+    `created`: the database was not there before.
+    """
 
     database: str
     restored_bytes: int
     duration_s: float
+    created: bool = False
     kept_damaged_as: str | None = None
     messages: Sequence[Message] = ()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.engines.sqlserver import paths, queries, tsql
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, PwsopsError
 
 MODERN_FUNCTIONS = 14
@@ -46,10 +46,12 @@ def exists(link: Link, path: str) -> bool | None:
 def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
     scene = link.scene("Looking for the path", path=path)
     modern = link.server().major >= MODERN_FUNCTIONS
-    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else None
-    if rows:
+    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else []
+    if rows and not isinstance(rows, NotAsked):
         return _truths(rows[0])
-    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path) or ()
+    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path)
+    if isinstance(answers, NotAsked):
+        return None
     # The procedure says no to everything for a login that may not look, instead of saying so.
     return next((_truths(row) for row in answers if any(row)), None)
 
@@ -63,7 +65,9 @@ def _free_bytes(link: Link, path: str) -> int | None:
     """Give the space left on a Windows drive; nothing else can be asked about without having a database there."""
     if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
         return None
-    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES) or []
+    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES)
+    if isinstance(drives, NotAsked):
+        return None
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
 
 
@@ -79,9 +83,9 @@ def browse(link: Link, path: str) -> list[DirectoryEntry]:
     path = path or default(link)
     scene = link.scene(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
-        rows = link.attempt(scene, queries.LISTING, path)
-        if rows is not None:
-            return _sorted(_entry(server.flavour, path, row) for row in rows)
+        listing = link.attempt(scene, queries.LISTING, path)
+        if not isinstance(listing, NotAsked):
+            return _sorted(_entry(server.flavour, path, row) for row in listing)
     rows = link.query(scene, queries.XP_LISTING, path)
     return _sorted(
         DirectoryEntry(name=row[0], path=paths.join(server.flavour, path, row[0]), is_directory=not row[2])

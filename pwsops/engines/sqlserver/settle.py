@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
 from pwsops.engines.sqlserver.errors import Scene
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.rules.model import BackupSet
 
@@ -46,7 +46,16 @@ def wait_for_backup(link: Link, scene: Scene, *, database: str, description: str
     """Wait until no session takes that backup any more, as far as this login may see it."""
     begins = tsql.backup_of(database)
     carries = tsql.literal(tsql.description_of(description))
-    _wait(link, scene, lambda: bool(link.attempt(scene, queries.BACKUPS_GOING_ON, begins, carries)))
+    _wait(link, scene, lambda: _backup_goes_on(link, scene, begins, carries))
+
+
+def _backup_goes_on(link: Link, scene: Scene, begins: str, carries: str) -> bool:
+    answer = link.attempt(scene, queries.BACKUPS_GOING_ON, begins, carries)
+    if not isinstance(answer, NotAsked):
+        return bool(answer)
+    if answer.is_denied:
+        return False  # this login sees no other sessions, and never will
+    raise answer.error
 
 
 def _wait(link: Link, scene: Scene, goes_on: Callable[[], bool]) -> None:

@@ -144,9 +144,11 @@ def test_whoever_was_thrown_out_is_let_in_again_whatever_is_cut(shaped_work: Wor
     item = work.succeeds()
     assert item.path is not None
     work.on_server.write_rows([(1, "changed meanwhile")])
-    work.server.faults.cut("ALTER DATABASE", after=0, finishes=finishes, containing="SINGLE_USER")
+    work.server.faults.cut("ALTER DATABASE", after=0, finishes=finishes, containing="OFFLINE", times=None)
     with pytest.raises(PwsopsError) as cut:
         work.product.restore(item.path, work.database)
-    assert cut.value.hint
+    assert "It was tried" in cut.value.hint
     work.assert_holds([(1, "changed meanwhile"), ROWS[1]])
+    work.server.faults.clear()
+    work.server.faults.cut("ALTER DATABASE", after=0, finishes=finishes, containing="OFFLINE")
     work.restores(item)
