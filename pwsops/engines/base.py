@@ -316,12 +316,28 @@ class BackupResult:
 class RestoreRequest:
     """Sets to apply, in order (a full, then at most one differential, then logs), into one database.
 
-    `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
-    replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    sets
+        Each as it was recorded. Before anything else is read, what lies at its `path` is compared with it: `set_id`,
+        `thumbprint` (a plain file never stands in for an encrypted set, nor the other way round), and what `details`
+        has of its contents (`digest`). Another set there is a `MediaError`.
+    create_if_missing
+        A target that the instance does not have is created by the restore, once the media are proven. Where the
+        restore then fails or is cancelled, it is removed again, unless somebody else has put something into it.
+        Without it, a target that is missing is `NotFound`.
+    may_replace_damaged
+        A target that cannot be opened as a database is kept beside under another name and replaced; without it that
+        is an error.
+    stop_at
+        Aware; ends the replay of logs at that instant.
     """
 
     database: str
     sets: Sequence[BackupSet]
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None
@@ -329,11 +345,16 @@ class RestoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one."""
+    """What a restore did.
+
+    `created`: the database was not there before. `kept_damaged_as` is the path that the damaged predecessor was moved
+    to, if there was one.
+    """
 
     database: str
     restored_bytes: int
     duration_s: float
+    created: bool = False
     kept_damaged_as: str | None = None
     messages: Sequence[Message] = ()
 
@@ -349,7 +370,10 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What became of one media file that was to be deleted; `reason` where it stayed."""
+    """What became of one media file that was to be deleted.
+
+    `reason`: why it stayed, or what was not as it should be although it went.
+    """
 
     path: str
     deleted: bool
@@ -438,8 +462,11 @@ class Engine(Protocol):
     def create_database(self, name: str) -> None:
         """Create an empty database, for one that is gone."""
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files and say what went, what stayed and why."""
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the media files of these sets; return one answer for each, in order.
+
+        A file goes only where what is inside is the very set. Any other file at that path stays, with the reason.
+        """
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.

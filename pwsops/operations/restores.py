@@ -66,7 +66,8 @@ class Restores:
         Parameters
         ----------
         create
-            Create the database, empty, when the instance does not have it; without it the restore fails.
+            Create the database when the instance does not have it, once the backups are proven; without it the restore
+            fails.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -172,13 +173,9 @@ class Restores:
         names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
         database = canonical(database, names)
-        if create and database not in names:
-            engine.create_database(database)
-            with core.catalogue.write() as connection:
-                self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
         job = Job(
             engine=engine,
-            request=RestoreRequest(database=database, sets=plan.sets),
+            request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
             instance=instance,
             actor=self._context.actor,
             tell=tell,

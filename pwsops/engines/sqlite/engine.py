@@ -37,6 +37,7 @@ from pwsops.engines.base import (
     Verification,
 )
 from pwsops.engines.sqlite import certificate_saving, directory, files, names
+from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
@@ -67,6 +68,8 @@ class SqliteEngine:
         self.instance = instance
         self._clock = clock or SystemClock()
         self._address = os.path.abspath(os.path.expanduser(instance.address))
+        self._unknown_ends: dict[tuple[str, str, str], list[str]] = {}
+        """The ids of sets of which it is not known whether they were finished, for the next attempt."""
 
     def probe(self) -> Probe:
         """Look at the directory and say what serves it."""
@@ -155,6 +158,7 @@ class SqliteEngine:
         try:
             taken = to_record(worker.run())
         except EndUnknown as error:
+            self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
             taken = self._settled(order, error)
         return BackupResult(backup_set=taken, messages=tuple(messages))
 
@@ -179,6 +183,8 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
+            "replaceable": sorted(request.replaceable),
+            "adopt": self._unknown_ends.get(_subject(request), []),
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
@@ -221,7 +227,7 @@ class SqliteEngine:
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what is found where these sets were written; see the protocol."""
-        given = {"sets": [(one.path, one.set_id) for one in sets]}
+        given = {"sets": [recorded(one) for one in sets]}
         found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
         return {set_id: Sighting(state=MediaState(state), reason=reason) for set_id, state, reason in found}
 
@@ -234,7 +240,7 @@ class SqliteEngine:
     ) -> Verification:
         """Check every checksum of a set."""
         began = self._clock.monotonic()
-        given = {"path": backup_set.path, "set_id": backup_set.set_id, "keys": self._keys_of([backup_set])}
+        given = {"path": backup_set.path, "set": recorded(backup_set), "keys": self._keys_of([backup_set])}
         answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
@@ -245,13 +251,14 @@ class SqliteEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        """Write sets into an existing database; see the protocol."""
+        """Write sets into a database; see the protocol."""
         began = self._clock.monotonic()
         messages: list[Message] = []
         given = {
             "address": self._address,
             "database": request.database,
-            "sets": [(one.path, one.set_id) for one in request.sets],
+            "sets": [recorded(one) for one in request.sets],
+            "create_if_missing": request.create_if_missing,
             "keys": self._keys_of(request.sets),
             "token": new_token(),
             "may_replace_damaged": request.may_replace_damaged,
@@ -271,6 +278,7 @@ class SqliteEngine:
             database=answer["database"],
             restored_bytes=answer["restored_bytes"],
             duration_s=self._clock.monotonic() - began,
+            created=answer["created"],
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
@@ -287,9 +295,9 @@ class SqliteEngine:
         except OSError as error:
             raise directory.unreachable(self._address, error) from error
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files of ours; anything else stays."""
-        answer = Worker("delete", {"paths": list(paths)}).run()
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the files that are these very sets; anything else stays."""
+        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
@@ -299,6 +307,10 @@ class SqliteEngine:
     def differential_base(self, database: str) -> str | None:
         """Give None: the base comes with the request."""
         return None
+
+
+def _subject(request: BackupRequest) -> tuple[str, str, str]:
+    return request.database, request.directory, request.description
 
 
 def _may_not_write(directory: str) -> MissingRight:
