@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from pwsops.catalogue.schema import restores
 from pwsops.rules.model import BackupSet, Message, RunStatus
+from pwsops.rules.replacing import Restored
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
@@ -116,6 +117,14 @@ def open_of(connection: Connection, instance: str, database: str) -> RowMapping 
     """Give the restore of a database that is under way."""
     there = (restores.c.instance == instance) & (restores.c.database == database) & restores.c.status.in_(OPEN)
     return connection.execute(select(restores).where(there)).mappings().first()
+
+
+def into(connection: Connection, instance: str, database: str) -> list[Restored]:
+    """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted."""
+    may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
+    there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
+    columns = restores.c.set_id, restores.c.data_at, restores.c.started_at
+    return [Restored(*row) for row in connection.execute(select(*columns).where(there))]
 
 
 def messages_of(row: RowMapping) -> list[Message]:

@@ -179,15 +179,21 @@ class DirectoryStatus(StrEnum):
 
     OK = "ok"
     MISSING = "missing"
+    UNUSABLE = "unusable"
+    """It is there, and a step that every backup needs did not work."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryCheck:
-    """What can be said of a directory on the server, and why."""
+    """What can be said of a directory on the server, and why.
+
+    `remarks`: what a backup does without there, each with what that means.
+    """
 
     status: DirectoryStatus
     reason: str = ""
+    remarks: Sequence[str] = ()
     free_bytes: int | None = None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
-import tempfile
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, files, names
+from pwsops.engines.sqlite import certificate_saving, directory, names
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
@@ -47,6 +46,8 @@ from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sight
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
+TRY_LIMIT_S = 30.0
+"""How long trying a directory may take."""
 FIND_LIMIT_S = 60.0
 """How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
@@ -113,23 +114,12 @@ class SqliteEngine:
         return sorted(listed, key=lambda entry: (not entry.is_directory, entry.name))
 
     def check_directory(self, path: str) -> DirectoryCheck:
-        """Say whether backups can be written there, by beginning to: rights alone can lie."""
+        """Return whether backups can be written there, by doing what one does: rights alone can lie."""
         if not os.path.isabs(path):
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
-        try:
-            os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
-        except OSError as error:
-            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=f"nobody can say: {error.strerror}")
-        if not os.path.isdir(path):
-            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is not a directory")
-        try:
-            with tempfile.TemporaryFile(dir=path):
-                return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=files.free_bytes(path))
-        except OSError as error:
-            reason = f"no file could be created there: {error.strerror}"
-            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=reason, free_bytes=files.free_bytes(path))
+        given = {"directory": path, "token": new_token()}
+        status, reason, remarks, free = Worker("try_directory", given, directories=[path], limit_s=TRY_LIMIT_S).run()
+        return DirectoryCheck(status=DirectoryStatus(status), reason=reason, remarks=remarks, free_bytes=free)
 
     def join(self, directory: str, name: str) -> str:
         """Build a path of this machine."""

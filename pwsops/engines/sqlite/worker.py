@@ -27,6 +27,7 @@ from pwsops.engines.sqlite import (
     names,
     recovery_kit,
     restore,
+    trial,
     verify,
 )
 from pwsops.engines.sqlite.identity import Recorded
@@ -85,6 +86,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "find": lambda given, report: find(given),
     "read_certificate": lambda given, report: certificate_files.read(given["path"]),
     "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
+    "try_directory": lambda given, report: trial.look(given["directory"], given["token"]),
     "delete": lambda given, report: listing.delete(given["sets"]),
 }
 

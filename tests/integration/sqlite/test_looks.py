@@ -55,9 +55,11 @@ def test_a_check_is_never_a_bare_no(place: Place) -> None:
     assert check("relative").status is DirectoryStatus.UNKNOWN
     assert check(str(place.path())).status is DirectoryStatus.MISSING
     assert check(str(place.path() / "below")).status is DirectoryStatus.MISSING
-    doubtful = check("/proc/self")
-    assert doubtful.status is DirectoryStatus.UNKNOWN
-    assert "no file could be created" in doubtful.reason
+    unusable = check("/proc/self")
+    assert unusable.status is DirectoryStatus.UNUSABLE
+    assert "no file could be created" in unusable.reason
+    good = check(str(place.media))
+    assert (good.status, good.reason, list(good.remarks)) == (DirectoryStatus.OK, "", [])
     assert list(place.media.iterdir()) == []
 
 
