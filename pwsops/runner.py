@@ -22,7 +22,7 @@ from tenacity import (
     wait_exponential,
 )
 
-from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, sets
+from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, restores, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
@@ -33,6 +33,7 @@ from pwsops.presence import Presence
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.naming import media_file_name
+from pwsops.rules.replacing import replaceable
 
 ATTEMPTS = 3
 RETRY_FIRST_WAIT_S = 1.0
@@ -298,15 +299,19 @@ class Runner:
             file_name=name,
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
-            replaceable=() if dated else self._own_sets(job, database),
+            replaceable=() if dated else self._replaceable(job, database),
             base=base,
             encryption=encryption,
         )
 
-    def _own_sets(self, job: _Job, database: str) -> frozenset[str]:
+    def _replaceable(self, job: _Job, database: str) -> frozenset[str]:
+        instance = job.profile.fields["instance"]
         with self._catalogue.read() as connection:
-            own = sets.of_database(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
-        return frozenset(each.set_id for each in own)
+            return replaceable(
+                sets.of_database(connection, instance, database, profile_id=job.profile.id),
+                of_database=sets.ids_of_database(connection, instance, database),
+                restored=restores.into(connection, instance, database),
+            )
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:
         def note(state: RetryCallState) -> None:

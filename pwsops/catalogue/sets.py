@@ -67,6 +67,23 @@ def of_database(
     return _sets(connection, where)
 
 
+def ids_of_database(connection: Connection, instance: str, database: str) -> set[str]:
+    """Return the ids of all sets of a database, those that were replaced as well."""
+    there = (backup_sets.c.instance == instance) & (backup_sets.c.database == database)
+    return set(connection.execute(select(backup_sets.c.set_id).where(there)).scalars())
+
+
+def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:
+    """Return the set that was written last at a place and was not replaced."""
+    where = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == path,
+        backup_sets.c.position == position,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    return next(iter(_sets(connection, where)), None)
+
+
 def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
     """Give the sets of an instance that were not replaced, the one taken last first, by database."""
     found: dict[str, list[BackupSet]] = {}

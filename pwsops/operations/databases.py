@@ -19,7 +19,7 @@ from pwsops.engines.base import (
     Engine,
 )
 from pwsops.errors import EngineError, LoginRefused, PwsopsError
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.exposure import exposure_s
@@ -31,7 +31,7 @@ POLL_LIMIT_S = 20.0
 
 
 class Databases:
-    """List databases, browse the server, create an empty database for one that is gone."""
+    """List databases, and browse the server."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -108,14 +108,6 @@ class Databases:
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
         return self._context.core.engine(instance).check_directory(path)
-
-    def create(self, instance: str, name: str, *, credentials: Credentials | None = None) -> None:
-        """Create an empty database, the confirmed step before restoring one that is gone."""
-        self._context.allow(Role.ADMIN, "create a database")
-        core = self._context.core
-        core.engine(instance, credentials).create_database(name)
-        with core.catalogue.write() as connection:
-            self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
 
     def _view(self, info: DatabaseInfo, known: Sequence[BackupSet], users: Sequence[str]) -> DatabaseView:
         def newest(kind: BackupKind) -> BackupSet | None:

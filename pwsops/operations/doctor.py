@@ -209,6 +209,14 @@ def _directories(core: Core) -> Iterator[Check]:
         yield _directory(directory, found)
 
 
+_DIRECTORY_STEPS = {
+    DirectoryStatus.OK: "",
+    DirectoryStatus.MISSING: "Make it (or mount its disk), or change the profiles that write there.",
+    DirectoryStatus.UNUSABLE: "Mend what failed there, or change the profiles that write there.",
+    DirectoryStatus.UNKNOWN: "It could not be checked. A run will show whether backups can be written there.",
+}
+
+
 def _asked(instance: str, directory: str, login: str) -> str:
     return f"{instance} (about {directory}{f', as {login}' if login else ''})"
 
@@ -221,16 +229,12 @@ def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
     free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
-    finding = found.reason or free or found.status.value
-    if found.status is DirectoryStatus.UNKNOWN:
-        step = "Look whether a run can write there: the runs of its profiles tell."
-        return Check(name=f"Directory {directory}", ok=False, unknown=True, finding=finding, next_step=step)
-    ok = found.status is DirectoryStatus.OK
     return Check(
         name=f"Directory {directory}",
-        ok=ok,
-        finding=finding,
-        next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
+        ok=found.status is DirectoryStatus.OK,
+        unknown=found.status is DirectoryStatus.UNKNOWN,
+        finding="; ".join(filter(None, (found.reason or free or found.status.value, *found.remarks))),
+        next_step=_DIRECTORY_STEPS[found.status],
     )
 
 

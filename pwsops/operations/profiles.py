@@ -13,7 +13,9 @@ from tzlocal import get_localzone_name
 from pwsops.catalogue import Connection, claims, instances, profiles, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.operations import clashes
 from pwsops.operations.access import Context, Role
+from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
@@ -72,7 +74,8 @@ class Profiles:
         `password` is that of the profile's login, where it has one of its own; `certificate_password` protects the
         certificates that it saves. Both are kept sealed.
 
-        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
+        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name, or another profile's files). The
+        directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
         self._context.allow(Role.ADMIN, "create a profile")
@@ -82,10 +85,12 @@ class Profiles:
         self._check_databases(profile, sealed, already=())
         certificate = settle_encryption(core, profile, None, sealed_password=sealed)
         sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
+        seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(
                 connection,
@@ -125,6 +130,7 @@ class Profiles:
             self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed
         )
         protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
+        seen_directories = clashes.look(self._context.core, profile)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
@@ -132,6 +138,7 @@ class Profiles:
             changes += ["password of saved certificates"] if protection and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
@@ -140,6 +147,11 @@ class Profiles:
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def in_the_way(self, profile: BackupProfile) -> Sequence[str]:
+        """Return a sentence for each file that lies under a name of its media and is not its own; asks the server."""
+        core = self._context.core
+        return list(in_the_way(core, core.engine(profile.instance), profile))
 
     def diagnose(self, name: str) -> Diagnosis:
         """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""

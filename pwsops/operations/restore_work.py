@@ -207,6 +207,11 @@ class RestoreWork:
                 interrupted=isinstance(error, EndUnknown),
                 messages=_messages(job),
             )
+            if result is not None and result.created:
+                detail = f"for a restore of {job.what}"
+                audit.append(
+                    connection, at=now, actor=job.actor, action="create database", subject=job.subject, detail=detail
+                )
             audit.append(
                 connection,
                 at=now,

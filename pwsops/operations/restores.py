@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets
 from pwsops.engines.base import Credentials, Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.databases import Shelf
-from pwsops.operations.lookup import canonical, set_at
+from pwsops.operations.lookup import as_recorded, canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
@@ -34,13 +35,17 @@ class Restores:
     ) -> RestorePlan:
         """Give the sets that a restore of this one needs, in order; touches nothing.
 
-        An incremental's full is looked for in the catalogue first, then beside the file. `credentials` say who to be
-        on the server; None is the instance's own login. Raises `MediaError` when the full is in neither place, or when
-        a file cannot be read.
+        An incremental's full is looked for in the catalogue first, then beside the file. A set that the catalogue knows
+        is given as it was recorded, so that the restore compares its file with that. `credentials` say who to be on the
+        server; None is the instance's own login. Raises `MediaError` when the full is in neither place, when a file
+        cannot be read, or where another set was recorded there.
         """
         engine = self._context.core.engine(instance, credentials)
         target = set_at(engine, path, position)
-        return plan_restore(target, list(self._candidates(engine, target)))
+        plan = plan_restore(target, list(self._candidates(engine, target)))
+        with self._context.core.catalogue.read() as connection:
+            recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
+        return replace(plan, sets=recorded)
 
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
         """Give the backups of a database that the catalogue knows and whose file is still there, newest first."""
@@ -66,7 +71,8 @@ class Restores:
         Parameters
         ----------
         create
-            Create the database, empty, when the instance does not have it; without it the restore fails.
+            Create the database when the instance does not have it, once the backups are proven; without it the restore
+            fails.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -172,13 +178,9 @@ class Restores:
         names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
         database = canonical(database, names)
-        if create and database not in names:
-            engine.create_database(database)
-            with core.catalogue.write() as connection:
-                self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
         job = Job(
             engine=engine,
-            request=RestoreRequest(database=database, sets=plan.sets),
+            request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
             instance=instance,
             actor=self._context.actor,
             tell=tell,

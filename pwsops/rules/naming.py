@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -10,6 +11,9 @@ from pwsops.rules.model import BackupKind
 
 # File systems take 255 bytes; an engine writes beside the name first, under a longer one.
 _LIMIT_BYTES = 220
+
+ALTERNATIVES = 9
+"""Under so many names a backup may be written where others are in the way."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 _MARKED = re.compile(r"~[0-9a-f]{8}$")
@@ -35,6 +39,18 @@ def media_file_name(database: str, kind: BackupKind, *, at: datetime | None, suf
     if at is not None:
         tail = f"_{_KIND[kind]}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
     return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+
+
+def alternatives(name: str) -> Iterator[str]:
+    """Yield the names under which a media file may be written: its own, then ``stem~2.bak`` to ``stem~9.bak``.
+
+    The next run asks in the same order, and so finds what it wrote. No more than nine, so that no pile grows unseen.
+    None of them is the name of any other backup: those end in the kind or in the date's suffix.
+    """
+    stem, dot, extension = name.rpartition(".")
+    yield name
+    for number in range(2, ALTERNATIVES + 1):
+        yield f"{stem}~{number}{dot}{extension}" if dot else f"{name}~{number}"
 
 
 def _safe(database: str, limit_bytes: int) -> str:

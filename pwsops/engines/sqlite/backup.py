@@ -6,21 +6,23 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pwsops import __version__
-from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, snapshot
+from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, place, snapshot
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
+from pwsops.engines.sqlite.place import Source, Wanted
 from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
 from pwsops.engines.sqlite.writer import MediaWriter
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
+from pwsops.rules.incarnation import HEADER_BYTES, traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,9 @@ class Order:
     started_at: str
     token: str
     overwrite: bool = False
+    replaceable: Sequence[str] = ()
+    adopt: Sequence[str] = ()
+    """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
@@ -51,9 +56,16 @@ class Order:
         return os.path.basename(self.path)
 
     @property
-    def final(self) -> str:
-        """Where the finished file goes."""
-        return os.path.join(self.directory, self.file_name)
+    def wanted(self) -> Wanted:
+        """Which name the finished file should get."""
+        return Wanted(
+            directory=self.directory,
+            file_name=files.plain_name(self.file_name),
+            key=files.key(self.database, self.description),
+            token=self.token,
+            overwrite=self.overwrite,
+            replaceable=self.replaceable,
+        )
 
     def temp(self, role: str) -> str:
         """Name a temporary file of this backup."""
@@ -72,20 +84,18 @@ def take(order: Order, report: Report) -> dict[str, object]:
         For everything else; nothing is left behind.
     """
     files.check_directory(order.directory)
-    _refuse_taken_name(order)
+    if (finished := _finished_before(order, report)) is not None:
+        return finished
     began = time.monotonic()
     with ExitStack() as stack:
         base = None if order.base_path is None else stack.enter_context(closing(_open_base(order)))
         for _ in range(snapshot.STARTS):
             try:
-                _attempt(order, base, report, began)
+                return _attempt(order, base, report, began)
             except Moved:
                 report.say(f"{order.database} was written to while its lock was let go; reading starts over.")
             except OSError as error:
                 raise files.translate(error, f"Backup of {order.database}", order.directory) from error
-            else:
-                with Media(order.final) as media:
-                    return describe(media)
     raise EngineError(
         f"Backup of {order.database}: writers changed it in each of {snapshot.STARTS} attempts, and no single "
         f"attempt may keep them waiting for more than {limits.slice_s():.0f} s.",
@@ -94,23 +104,20 @@ def take(order: Order, report: Report) -> dict[str, object]:
     )
 
 
-def _refuse_taken_name(order: Order) -> None:
-    files.plain_name(order.file_name)
-    if not os.path.lexists(order.final):
-        return
-    if not order.overwrite:
-        raise files.taken(order.final)
-    try:
-        Media(order.final).close()
-    except MediaError as error:
-        # A damaged backup of ours may be replaced; a stranger's file may not.
-        if not _begins_as_ours(order.final):
-            raise files.taken(order.final) from error
-
-
-def _begins_as_ours(path: str) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(len(layout.MAGIC)) in layout.MAGICS
+def _finished_before(order: Order, report: Report) -> dict[str, object] | None:
+    """Return the set that an earlier attempt of this run finished; refuse a name that is taken before any work."""
+    for path in order.wanted.paths():
+        if not os.path.lexists(path):
+            continue
+        if not order.overwrite and not order.adopt:
+            raise files.taken(path)
+        with suppress(MediaError), Media(path) as media:
+            if media.header.set_id in order.adopt:
+                report.say(f"An earlier attempt of this run had finished {path}; it was taken over.")
+                return describe(media)
+        if not order.overwrite:
+            raise files.taken(path)
+    return None
 
 
 def _unusable(order: Order, why: str) -> BaseUnusable:
@@ -146,12 +153,13 @@ def _unlock(base: Media) -> None:
         raise BaseUnusable(error.message, hint=error.hint) from error
 
 
-def _attempt(order: Order, base: Media | None, report: Report, began: float) -> None:
+def _attempt(order: Order, base: Media | None, report: Report, began: float) -> dict[str, object]:
     temp = order.temp("backup")
     with files.temporary(temp) as fd, ExitStack() as stack:
         with snapshot.hold(order.path, order.temp("copy"), report.say) as view:
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
+            source = _source(order, view)
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
@@ -162,8 +170,18 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
         writer.finish(
             (datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)).isoformat()
         )
+        with Media(temp) as finished:
+            taken = describe(finished)
         report.finishing()
-        files.publish(temp, order.final, overwrite=order.overwrite)
+        return taken | {"path": place.publish(temp, order.wanted, source, report.say)}
+
+
+def _source(order: Order, view: Snapshot) -> Source:
+    """Return what tells this database from another of its name."""
+    # A copy that SQLite made counts anew.
+    is_copy = not os.path.samestat(os.fstat(view.fd), os.stat(order.path))
+    found = None if is_copy else traces(os.pread(view.fd, HEADER_BYTES, 0))
+    return Source(path=order.path, traces=found, started_at=datetime.fromisoformat(order.started_at))
 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:

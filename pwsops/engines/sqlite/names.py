@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from pwsops.engines.sqlite.files import database_path, plain_name
 from pwsops.errors import InvalidInput, NotFound
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
+NAME_BYTES = 255
+"""As long as a name may be, nearly everywhere."""
 IGNORED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
 
 
@@ -49,6 +52,16 @@ def full_name(address: str, name: str) -> str:
         return os.path.basename(resolve(address, name))
     except (InvalidInput, NotFound):
         return name
+
+
+def damaged_name(name: str, stamp: str) -> str:
+    """Return the name under which a damaged database is kept; SQLite's own names beside it fit, too."""
+    tail = f".damaged-{stamp}"
+    room = NAME_BYTES - len(tail.encode()) - max(len(suffix) for suffix in IGNORED)
+    if len(os.fsencode(name)) > room:
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+        name = os.fsencode(name)[: room - len(digest) - 1].decode(errors="ignore") + "~" + digest
+    return name + tail
 
 
 def new_database(address: str, name: str) -> str:

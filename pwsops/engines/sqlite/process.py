@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from pwsops import errors
 from pwsops.engines.base import Progress, ProgressCallback
-from pwsops.engines.sqlite import files
+from pwsops.engines.sqlite import sweeping
 from pwsops.engines.sqlite.launch import command, environment
 from pwsops.errors import Cancelled, EndUnknown, EngineError, PwsopsError
 
@@ -193,7 +193,7 @@ class Worker:
     def _clear(self, process: subprocess.Popen[bytes]) -> None:
         if process.wait() != 0:
             for directory in self._directories:
-                files.sweep(directory, token=str(self._given.get("token")))
+                sweeping.sweep(directory, token=str(self._given.get("token")))
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:

@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import files, target, verify
+from pwsops.engines.sqlite import files, sweeping, target, verify
 from pwsops.engines.sqlite.connect import gone
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, MediaError
@@ -21,11 +22,12 @@ from pwsops.errors import EngineError, MediaError
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOrder:
-    """What the parent asks for. `sets` are (path, set id) pairs: a full, then at most one differential."""
+    """What the parent asks for. `sets`: a full, then at most one differential, each as it was recorded."""
 
     path: str
-    sets: Sequence[tuple[str, str]]
+    sets: Sequence[Recorded]
     token: str
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stamp: str = ""
     """UTC time for the name of a damaged predecessor."""
@@ -52,28 +54,32 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         Where there is no space, or the target stays locked.
     """
     directory, name = os.path.split(order.path)
-    if not os.path.isfile(order.path):
+    missing = order.create_if_missing and not os.path.lexists(order.path)
+    if not missing and not os.path.isfile(order.path):
         raise gone(order.path)
     with ExitStack() as stack:
         keys = read_keys(order.keys)
-        chain = [stack.enter_context(Media(path, keys)) for path, _ in order.sets]
-        check_chain(chain, [set_id for _, set_id in order.sets])
+        wanted = [Recorded(*each) for each in order.sets]
+        chain = [stack.enter_context(Media(each.path, keys)) for each in wanted]
+        check_chain(chain, wanted)
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
-        files.sweep(directory, key=files.key(name, "restore"))
+        sweeping.sweep(directory, key=files.key(name, "restore"))
         try:
             _require_space(order.path, size)
             fd = stack.enter_context(files.temporary(order.temp))
+            if missing:
+                return target.create(order.path, order.temp, fd, chain, report)
             return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
             raise files.translate(error, f"Restore of {name}", directory) from error
 
 
-def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
-    """Refuse sets that are not a full with at most one differential that refers to it."""
-    for media, set_id in zip(chain, set_ids, strict=True):
-        verify.expect(media, set_id)
+def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
+    """Refuse sets that are not what was recorded, or not a full with at most one differential that refers to it."""
+    for media, each in zip(chain, wanted, strict=True):
+        verify.expect(media, each)
     if not chain or chain[0].header.base is not None or len(chain) > 2:
         raise MediaError(
             "A restore needs one full backup, then at most one incremental.",
@@ -89,7 +95,7 @@ def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
 
 
 def _require_space(path: str, size: int) -> None:
-    directory, now = os.path.dirname(path), os.path.getsize(path)
+    directory, now = os.path.dirname(path), os.path.getsize(path) if os.path.lexists(path) else 0
     # The journal takes as much as the database, before or after, and the database may grow.
     needed = max(size, now) + max(0, size - now)
     free = files.free_bytes(directory)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Protocol
 
-from pwsops.engines.sqlite import files, listing
+from pwsops.engines.sqlite import files, listing, names, publishing
 from pwsops.engines.sqlite.assembly import Assembly
 from pwsops.engines.sqlite.connect import connect, gone, is_busy, is_not_a_database, not_a_database, translate
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError
+from pwsops.errors import Conflict, EngineError
 
 OPERATION = "Restore"
 STEP = 256
+SIDE_FILES = ("-wal", "-shm", "-journal")
 FORMAT_OFFSET = 18
 """Of the two bytes of a database's header that say rollback journal (1) or WAL (2)."""
 _MODE_BYTES = {False: b"\x01\x01", True: b"\x02\x02"}
@@ -43,7 +45,9 @@ def write_into(
     `temp`, open as `temp_fd` and empty, is where it is put together; beside `path`.
     """
     mode = ""
-    if os.path.getsize(path) and listing.look(path) != "":
+    if not os.path.getsize(path):
+        refuse_side_files(path)
+    elif listing.look(path) != "":
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
             raise not_a_database(OPERATION, path)
@@ -60,6 +64,44 @@ def write_into(
         if not terms.may_replace_damaged:
             raise translate(error, OPERATION, path) from error
     return _replace(path, temp, temp_fd, chain, terms.stamp, report)
+
+
+def create(path: str, temp: str, temp_fd: int, chain: Sequence[Media], report: Report) -> dict[str, object]:
+    """Put the database of a chain together and give it its name, which nobody has; until then there is nothing.
+
+    Raises
+    ------
+    Conflict
+        Where somebody has the name by now, or SQLite's own files of another database lie beside it.
+    """
+    directory = os.path.dirname(path)
+    refuse_side_files(path)
+    with Assembly(temp_fd, chain) as source:
+        source.complete()
+    try:
+        os.fsync(temp_fd)
+        report.finishing()
+        refuse_side_files(path)
+        publishing.new(temp, path, report.say)
+    except FileExistsError as error:
+        raise Conflict(
+            f"{OPERATION}: somebody created {path} meanwhile; it was left as it is.",
+            hint="Look at what it holds. Restore again to replace it.",
+        ) from error
+    except OSError as error:
+        raise files.translate(error, OPERATION, directory) from error
+    return _done(path, source, report, created=True)
+
+
+def refuse_side_files(path: str) -> None:
+    """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
+    left = [path + suffix for suffix in SIDE_FILES if os.path.lexists(path + suffix)]
+    if left:
+        raise Conflict(
+            f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
+            "play it into the restored one.",
+            hint="It may hold the last changes of the lost database. Move it to another directory, then restore again.",
+        )
 
 
 def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exception:
@@ -106,9 +148,12 @@ def _return_to_wal(connection: sqlite3.Connection, report: Report) -> None:
         report.say(f"The database could not be put back into WAL mode ({error}); PRAGMA journal_mode=WAL does that.")
 
 
-def _done(path: str, source: Assembly, report: Report, kept: str | None = None) -> dict[str, object]:
+def _done(
+    path: str, source: Assembly, report: Report, kept: str | None = None, *, created: bool = False
+) -> dict[str, object]:
     done: dict[str, object] = {
         "database": os.path.basename(path),
+        "created": created,
         "restored_bytes": source.page_size * source.page_count,
         "kept_damaged_as": kept,
     }
@@ -149,6 +194,54 @@ class _Locked(Exception):
     """The target stayed locked."""
 
 
+def _replace(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report
+) -> dict[str, object]:
+    """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
+    directory = os.path.dirname(path)
+    kept = os.path.join(directory, names.damaged_name(os.path.basename(path), stamp))
+    with Assembly(temp_fd, chain) as source:
+        source.complete()
+    try:
+        _take_over_owner(temp_fd, os.stat(path), path, report)
+        os.fsync(temp_fd)
+        report.finishing()
+        _swap(path, temp, kept)
+    except FileNotFoundError as error:
+        raise gone(path) from error
+    except OSError as error:
+        raise files.translate(error, OPERATION, directory) from error
+    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
+    if remark := files.sync_remark(directory):
+        report.say(f"{path} is restored, but {remark}")
+    return _done(path, source, report, kept)
+
+
+def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) -> None:
+    """Give the new file the mode and the owner of the old one, as far as the file system can do that."""
+    try:
+        os.fchmod(fd, facts.st_mode & 0o7777)
+    except OSError as error:
+        mode = stat.S_IMODE(facts.st_mode)
+        report.say(f"{path} could not get back its mode {mode:o}: {error.strerror}. `chmod {mode:o}` does that.")
+    with suppress(OSError):
+        os.fchown(fd, facts.st_uid, facts.st_gid)
+
+
+def _swap(path: str, temp: str, kept: str) -> None:
+    """Move the old file away and the new one in its place; where that fails, all lies again where it was."""
+    with ExitStack() as undo:
+        undo.callback(_put_back, kept, path)
+        _keep(path, kept)
+        for suffix in SIDE_FILES:
+            # An old log beside the new file would be played into it.
+            with suppress(FileNotFoundError):
+                os.rename(path + suffix, kept + suffix)
+                undo.callback(_put_back, kept + suffix, path + suffix)
+        os.replace(temp, path)
+        undo.pop_all()
+
+
 def _keep(path: str, kept: str) -> None:
     try:
         os.link(path, kept)
@@ -159,31 +252,9 @@ def _keep(path: str, kept: str) -> None:
         os.rename(path, kept)
 
 
-def _replace(
-    path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report
-) -> dict[str, object]:
-    """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
-    directory = os.path.dirname(path)
-    kept = f"{path}.damaged-{stamp}"
-    with Assembly(temp_fd, chain) as source:
-        source.complete()
-    try:
-        facts = os.stat(path)
-        os.fchmod(temp_fd, facts.st_mode & 0o7777)
-        with suppress(PermissionError):
-            os.fchown(temp_fd, facts.st_uid, facts.st_gid)
-        os.fsync(temp_fd)
-        report.finishing()
-        _keep(path, kept)
-        for suffix in ("-wal", "-shm", "-journal"):
-            # An old log beside the new file would be played into it.
-            with suppress(FileNotFoundError):
-                os.rename(path + suffix, kept + suffix)
-        os.replace(temp, path)
-        files.sync_directory(directory)
-    except FileNotFoundError as error:
-        raise gone(path) from error
-    except OSError as error:
-        raise files.translate(error, OPERATION, directory) from error
-    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
-    return _done(path, source, report, kept)
+def _put_back(kept: str, path: str) -> None:
+    with suppress(OSError):
+        if os.path.lexists(path):
+            os.unlink(kept)
+        else:
+            os.rename(kept, path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwsops.engines.sqlite import pages, pipeline
+from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.layout import FrameHead
 from pwsops.engines.sqlite.media import NO_KEYS, Keys, Media, damaged
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 
 
-def check(path: str, set_id: str | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
+def check(path: str, wanted: Recorded | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
     """Check every checksum of the file at `path`, the pages' own included.
 
     Raises
@@ -19,10 +20,11 @@ def check(path: str, set_id: str | None, report: Report, keys: Keys = NO_KEYS) -
     CertificateNeeded
         Where it is encrypted and `keys` lack what opens it.
     MediaError
-        For any damage, and where the file holds another set than `set_id`.
+        For any damage, and where the file is not the set that is `wanted`.
     """
     with Media(path, keys) as media:
-        expect(media, set_id)
+        if wanted is not None:
+            expect(media, wanted)
         check_all([media], report, thorough=True)
         return {"set": describe(media), "checked_bytes": media.size_bytes}
 
@@ -41,7 +43,7 @@ def check_all(chain: Sequence[Media], report: Report, *, thorough: bool = False)
                 report.progress("verifying", done, total)
 
 
-def expect(media: Media, set_id: str | None) -> None:
-    """Refuse a file that holds another set than the one that was meant."""
-    if set_id not in (None, media.header.set_id):
-        raise damaged(media.path, "it holds another backup than the one that was recorded under this name")
+def expect(media: Media, wanted: Recorded) -> None:
+    """Raise `MediaError` where a file is not the set that was recorded."""
+    if why := difference(media, wanted):
+        raise damaged(media.path, why)

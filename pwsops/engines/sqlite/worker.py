@@ -27,11 +27,13 @@ from pwsops.engines.sqlite import (
     names,
     recovery_kit,
     restore,
+    trial,
     verify,
 )
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.errors import EngineError, NotFound, PwsopsError
 
 GIVE_UP_EXIT = 75
 
@@ -54,6 +56,17 @@ def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"path": names.resolve(rest.pop("address"), rest.pop("database")), **rest}
 
 
+def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the same for a restore, which may create the database."""
+    try:
+        return located(given)
+    except NotFound:
+        if not given["create_if_missing"]:
+            raise
+    rest = dict(given)
+    return {"path": names.new_database(rest.pop("address"), rest.pop("database")), **rest}
+
+
 def find(given: Mapping[str, Any]) -> object:
     """Settle an interrupted backup."""
     database = names.full_name(given["address"], given["database"])
@@ -62,8 +75,10 @@ def find(given: Mapping[str, Any]) -> object:
 
 OPERATIONS: Mapping[str, Operation] = {
     "backup": take_backup,
-    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located(given)), report),
-    "verify": lambda given, report: verify.check(given["path"], given["set_id"], report, read_keys(given["keys"])),
+    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located_target(given)), report),
+    "verify": lambda given, report: verify.check(
+        given["path"], Recorded(*given["set"]), report, read_keys(given["keys"])
+    ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
@@ -71,7 +86,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "find": lambda given, report: find(given),
     "read_certificate": lambda given, report: certificate_files.read(given["path"]),
     "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
-    "delete": lambda given, report: listing.delete(given["paths"]),
+    "try_directory": lambda given, report: trial.look(given["directory"], given["token"]),
+    "delete": lambda given, report: listing.delete(given["sets"]),
 }
 
 
@@ -100,7 +116,7 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
 def as_values(error: PwsopsError) -> dict[str, object]:
     """Give an error as plain values."""
     return {
-        "type": type(error).__name__,
+        "type": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == PwsopsError.__module__),
         "message": error.message,
         "hint": error.hint,
         "transient": error.transient,

@@ -19,7 +19,7 @@ from tests.integration.sqlite.support import Place, Play, cancelling, is_whole, 
 
 REAL = """
 import os, select, signal, threading
-from pwsops.engines.sqlite import backup, files, recovery_kit, target, worker
+from pwsops.engines.sqlite import backup, files, place, recovery_kit, target, worker
 def after(module, name, then):
     original = getattr(module, name)
     def both(*given, **more):
@@ -45,8 +45,10 @@ RUN = "worker.main()"
 def test_a_backup_cancelled_after_it_got_its_name_is_a_backup(play: Play, place: Place) -> None:
     place.vault()
     old = place.take().backup_set
-    play(REAL + "after(files, 'publish', hold);" + RUN)
-    taken = place.engine.backup(place.request(overwrite=True), **cancelling("held")).backup_set
+    play(REAL + "after(place, 'publish', hold);" + RUN)
+    taken = place.engine.backup(
+        place.request(overwrite=True, replaceable=[old.set_id]), **cancelling("held")
+    ).backup_set
     assert taken.set_id != old.set_id
     assert place.engine.read_media(taken.path) == [taken]
     assert place.left_in_media() == ["one.bak"]
@@ -62,7 +64,7 @@ def test_a_backup_cancelled_before_it_gets_its_name_is_none(play: Play, place: P
 
 def test_a_backup_whose_worker_dies_after_it_got_its_name_is_found(play: Play, place: Place) -> None:
     place.vault()
-    play(REAL + "after(files, 'publish', die);" + RUN, REAL + RUN)
+    play(REAL + "after(place, 'publish', die);" + RUN, REAL + RUN)
     taken = place.take().backup_set
     assert place.engine.read_media(taken.path) == [taken]
     assert place.left_in_media() == ["one.bak"]
@@ -78,13 +80,13 @@ def test_a_backup_whose_worker_dies_before_it_gets_its_name_is_not_known_to_be_o
 
 def test_a_backup_is_found_also_where_only_the_stem_of_its_database_was_given(play: Play, place: Place) -> None:
     place.vault()
-    play(REAL + "after(files, 'publish', die);" + RUN, REAL + RUN)
+    play(REAL + "after(place, 'publish', die);" + RUN, REAL + RUN)
     assert place.take(database="db").backup_set.database == "db.sqlite3"
 
 
 def test_what_the_search_for_a_backup_meets_leaves_its_end_unknown(play: Play, place: Place) -> None:
     place.vault()
-    play(REAL + "after(files, 'publish', die);" + RUN, "raise SystemExit(3)")
+    play(REAL + "after(place, 'publish', die);" + RUN, "raise SystemExit(3)")
     with pytest.raises(EndUnknown, match=r"Backup of db.sqlite3.*by signal 9"):
         place.take()
 

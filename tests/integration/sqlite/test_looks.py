@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlite import directory, files, limits
 from pwsops.engines.sqlite.connect import translate
 from pwsops.errors import EngineError, InvalidInput, NotFound
+from pwsops.rules.model import MediaState
 from tests.integration.sqlite.support import Place, query
 
 
@@ -53,24 +55,33 @@ def test_a_check_is_never_a_bare_no(place: Place) -> None:
     assert check("relative").status is DirectoryStatus.UNKNOWN
     assert check(str(place.path())).status is DirectoryStatus.MISSING
     assert check(str(place.path() / "below")).status is DirectoryStatus.MISSING
-    doubtful = check("/proc/self")
-    assert doubtful.status is DirectoryStatus.UNKNOWN
-    assert "no file could be created" in doubtful.reason
+    unusable = check("/proc/self")
+    assert unusable.status is DirectoryStatus.UNUSABLE
+    assert "no file could be created" in unusable.reason
+    good = check(str(place.media))
+    assert (good.status, good.reason, list(good.remarks)) == (DirectoryStatus.OK, "", [])
     assert list(place.media.iterdir()) == []
 
 
-def test_only_media_of_ours_are_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_very_set_is_deleted(place: Place) -> None:
     path = place.vault()
-    ours = place.take().backup_set.path
+    ours = place.take().backup_set
+    other = place.take("other.bak").backup_set
     link = place.media / "link.bak"
-    link.symlink_to(ours)
-    deletions = place.engine.delete_media([str(path), str(place.media), str(link), "/not/there", f"{path}/x", ours])
+    link.symlink_to(ours.path)
+    os.mkfifo(place.media / "pipe.bak")
+    wanted = [str(path), str(place.media), str(link), "/not/there", f"{path}/x", f"{place.media}/pipe.bak", other.path]
+    changed = replace(ours, details={**ours.details, "digest": "0" * 64})
+    deletions = place.engine.delete_media([*(replace(ours, path=each) for each in wanted), changed, ours, ours])
     reasons = [one.reason for one in deletions]
-    assert reasons[0] == "it is not one of our backups"
-    assert reasons[1] == reasons[2] == "it is not a plain file"
-    assert reasons[3] == "it does not exist any more"
+    assert "is a SQLite database, not a backup" in reasons[0]
+    assert reasons[1] == reasons[2] == reasons[5] == "it is not a plain file"
+    assert reasons[3] == reasons[9] == "it does not exist any more"
     assert "the system refused" in reasons[4]
-    assert [one.deleted for one in deletions] == [False] * 5 + [True]
+    assert "it holds another backup" in reasons[6]
+    assert "contents are not the ones that were recorded" in reasons[7]
+    assert [one.deleted for one in deletions] == [False] * 8 + [True, False]
+    assert place.engine.look_for([other])[other.set_id].state is MediaState.PRESENT
 
 
 def test_a_listing_is_asked_for_changed_files_alone(place: Place) -> None:

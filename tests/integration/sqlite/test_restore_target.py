@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import assembly, files, target, verify
+from pwsops.engines.sqlite import assembly, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, MediaError
@@ -164,7 +164,7 @@ def test_a_damaged_target_stays_in_its_place_when_the_media_are_damaged_too(plac
 
 
 def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*names: str) -> None:
+    def no_links(*names: str, follow_symlinks: bool = True) -> None:
         raise PermissionError(1, "no hard links here")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -173,7 +173,7 @@ def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypat
     target._keep(str(old), str(old) + ".damaged")
     assert (place.media / "old.damaged").read_text() == "old"
     new.write_text("new")
-    files.publish(str(new), str(third), overwrite=False)
+    publishing.new(str(new), str(third), print)
     assert third.read_text() == "new"
     assert place.left_in_media() == ["old.damaged", "third"]
 

@@ -119,8 +119,8 @@ def test_a_database_made_for_a_restore_is_noted_as_such(home: Home) -> None:
     lay(home, "/media/a.bak", BackupKind.FULL, "f")
     home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
     home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
-    restore = ["restore begins", "restore succeeded"]
-    assert actions(home) == ["create database", *restore, *restore]
+    begins, succeeded = "restore begins", "restore succeeded"
+    assert actions(home) == [begins, "create database", succeeded, begins, succeeded]
     assert home.server.created == ["lost"]
 
 
