@@ -93,6 +93,10 @@ class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
 
 
+class LoginRefused(EngineError):
+    """The server does not accept the login or its password; each further try counts against the login there."""
+
+
 class MediaError(EngineError):
     """A media file is missing, damaged, incomplete or not one of ours."""
 
