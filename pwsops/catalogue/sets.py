@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
@@ -42,6 +42,18 @@ def add(
     values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
     values |= {"instance": instance, "profile_id": profile_id, "run_id": run_id}
     connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
+
+
+def is_overtaken(connection: Connection, backup_set: BackupSet, *, instance: str, run_id: int) -> bool:
+    """Whether a later run has written into the place of a set that was found late."""
+    later = exists().where(
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == backup_set.path,
+        backup_sets.c.position == backup_set.position,
+        backup_sets.c.set_id != backup_set.set_id,
+        backup_sets.c.run_id > run_id,
+    )
+    return bool(connection.execute(select(later)).scalar())
 
 
 def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str, now: datetime) -> None:
@@ -146,11 +158,11 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
-    """Give the sets, the one that was remembered last first: a clock may have been wrong when one was dated.
+    """Give the sets, the last claimed run's first: a clock may have been wrong when one was dated.
 
     A set whose row cannot be read is left out: nothing can be restored by what it says.
     """
-    statement = select(backup_sets).where(*where).order_by(backup_sets.c.id.desc())
+    statement = select(backup_sets).where(*where).order_by(backup_sets.c.run_id.desc(), backup_sets.c.id.desc())
     return list(filter(None, (_set(row) for row in rows.read(connection, backup_sets, statement))))
 
 

@@ -40,7 +40,8 @@ class Databases:
         """Give the databases of an instance by name; those of profiles that are gone from it too, as GONE."""
         core = self._context.core
         engine = core.engine(instance)
-        found = {info.name: info for info in engine.databases()}
+        with core.asking(instance):
+            found = {info.name: info for info in engine.databases()}
         users: dict[str, list[str]] = {}
         with core.catalogue.read() as connection:
             known = sets.of_instance(connection, instance)

@@ -195,7 +195,8 @@ def _reached(name: str, probe: Probe) -> Iterator[Check]:
 
 
 def _probe(core: Core, name: str) -> Probe:
-    return core.engine(name).probe()
+    with core.asking(name):
+        return core.engine(name).probe()
 
 
 def _directories(core: Core) -> Iterator[Check]:

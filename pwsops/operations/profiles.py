@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from pwsops.catalogue import Connection, claims, instances, profiles, runs, settings
+from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import clashes
@@ -257,22 +257,28 @@ class Profiles:
         if not profile.login and password is None:
             return None
         core = self._context.core
+        if password is not None:
+            # What the server said of the one before says nothing of this one.
+            with core.catalogue.write() as connection:
+                refused_logins.forget(connection, profile.instance, profile.login)
         same = before is not None and profile.login == before.fields["login"]
         kept = before.sealed_password if before is not None and same and password is None else None
         told = password if kept is None else core.vault.open(kept)
-        able = core.engine(profile.instance).capabilities
+        able = core.unchecked_engine(profile.instance).capabilities
         check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
         return kept if told is None or kept is not None else core.vault.seal(told)
 
     def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""
-        engine = self._context.core.engine_for(profile.instance, profile.login, sealed)
         known_before = set(already)
         added = [name for name in profile.databases if name not in known_before]
         if not added:
             return
+        core = self._context.core
         try:
-            names = [info.name for info in engine.databases()]
+            engine = core.engine_for(profile.instance, profile.login, sealed)
+            with core.asking(profile.instance, profile.login):
+                names = [info.name for info in engine.databases()]
         except PwsopsError as error:
             if error.transient:
                 return

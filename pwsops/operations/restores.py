@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets
@@ -169,7 +170,8 @@ class Restores:
         core = self._context.core
         core.restoring.settle()
         engine = core.engine(instance, credentials)
-        plan = self.plan(instance, database, path, position, credentials=credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            plan = self.plan(instance, database, path, position, credentials=credentials)
         if set_id not in (None, plan.sets[-1].set_id):
             raise Conflict(
                 f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",
