@@ -86,6 +86,8 @@ def restore(
     try:
         target, sets = _do(work, request)
     except PwsopsError as error:
+        # What passes by itself was waited out here, without reading the media again; what has begun is not repeated.
+        error.transient = False
         said = {id(message) for message in error.messages}
         error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
         raise
