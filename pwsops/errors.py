@@ -94,10 +94,7 @@ class EngineError(PwsopsError):
 
 
 class LoginRefused(EngineError):
-    """The server does not accept the login or its password.
-
-    Each attempt counts towards locking the account, so the same login is not tried again until it is changed.
-    """
+    """The server does not accept the login or its password; each further try counts against the login there."""
 
 
 class MediaError(EngineError):
