@@ -100,5 +100,5 @@ def test_two_instances_of_this_machine_meet_in_one_directory_by_whatever_name(ho
         home.ops.instances.add(name, engine="sqlite", address=str(tmp_path / name))
     shared = {"databases": ["db.sqlite3"]}
     home.ops.profiles.create(fixed(home, "first", instance="vw1", directory=str(tmp_path / "bk"), **shared))
-    with pytest.raises(Conflict, match="'first' writes the same file there .for db.sqlite3 on vw1"):
+    with pytest.raises(Conflict, match=r"'first' writes the same file there .for db.sqlite3 on vw1"):
         home.ops.profiles.create(fixed(home, "second", instance="vw2", directory=str(tmp_path / "link"), **shared))
