@@ -17,6 +17,11 @@ settings.register_profile("suite", deadline=None, max_examples=60, suppress_heal
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole campaign of failing calls be asked for; see docs/reliability.md."""
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests of the contract suite each engine passed; here, as workers' reports come to this process."""
     for line in tally(terminalreporter.stats):

@@ -13,10 +13,9 @@ from typing import Any
 
 from pwsops.engines.sqlite import files, layout, sweeping
 from pwsops.engines.sqlite.identity import Recorded, difference
-from pwsops.engines.sqlite.media import Media, Unreadable
+from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import EngineError, MediaError
-from pwsops.rules.model import MediaState
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
@@ -62,43 +61,6 @@ def read_media(path: str) -> list[dict[str, object]]:
     """List the sets of a media file (one) from its two ends."""
     with Media(path) as media:
         return [describe(media)]
-
-
-def look_for(sets: Iterable[Sequence[Any]]) -> list[tuple[str, str, str]]:
-    """Return (set id, `MediaState`, reason) for each set (`Recorded`)."""
-    return [(each[1], *_sighting(Recorded(*each))) for each in sets]
-
-
-def _sighting(wanted: Recorded) -> tuple[str, str]:
-    path = wanted.path
-    try:
-        facts = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return _missing(path)
-    except OSError as error:
-        return MediaState.UNKNOWN.value, f"{path} cannot be looked at: {error.strerror}"
-    if not stat.S_ISREG(facts.st_mode):
-        return MediaState.OTHER.value, f"{path} is not a plain file"
-    try:
-        with Media(path) as media:
-            why = difference(media, wanted)
-    except Unreadable as error:
-        return MediaState.UNKNOWN.value, error.message
-    except MediaError as error:
-        return MediaState.DAMAGED.value, error.message
-    return (MediaState.OTHER.value, f"{path}: {why}") if why else (MediaState.PRESENT.value, "")
-
-
-def _missing(path: str) -> tuple[str, str]:
-    """Return what it means that a file is not there.
-
-    Where its directory is not there either, nothing is proven: a disk that is not mounted looks like that, and its
-    backups are all still on it.
-    """
-    directory = os.path.dirname(path)
-    if not os.path.isdir(directory):
-        return MediaState.UNKNOWN.value, f"the directory {directory} is not there: it may not be mounted"
-    return MediaState.MISSING.value, f"{path} does not exist"
 
 
 def find(database: str, directory: str, description: str) -> dict[str, object] | None:

@@ -27,6 +27,7 @@ from pwsops.engines.sqlite import (
     names,
     recovery_kit,
     restore,
+    sighting,
     trial,
     verify,
 )
@@ -82,7 +83,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
-    "look_for": lambda given, report: listing.look_for(given["sets"]),
+    "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: find(given),
     "read_certificate": lambda given, report: certificate_files.read(given["path"]),
     "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
