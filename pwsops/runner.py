@@ -279,6 +279,7 @@ class Runner:
             overwrite=not dated,
             base=base,
             encryption=encryption,
+            check_structure=bool(job.profile.fields["check_structure"]),
         )
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:

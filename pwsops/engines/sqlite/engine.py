@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sqlite3
 import tempfile
 import uuid
 from base64 import b64encode
@@ -41,11 +39,14 @@ from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, Message
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
+SURVEY_LIMIT_S = 30.0
+"""How long the look at the rights in a directory may take."""
 FIND_LIMIT_S = 60.0
 """How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
@@ -69,16 +70,18 @@ class SqliteEngine:
         self._address = os.path.abspath(os.path.expanduser(instance.address))
 
     def probe(self) -> Probe:
-        """Look at the directory and say what serves it."""
+        """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        facts = {
-            "Directory": self._address,
-            "Databases": str(len(found)),
-            "SQLite": sqlite3.sqlite_version,
-        }
-        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [_may_not_write(self._address)]
-        version = f"SQLite {sqlite3.sqlite_version}"
-        return Probe(reachable=True, version=version, path_flavour="posix", facts=facts, missing_rights=missing)
+        survey = Worker("survey", {"address": self._address}, limit_s=SURVEY_LIMIT_S).run()
+        facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
+        missing = [MissingRight(**right) for right in survey["missing"]]
+        return Probe(
+            reachable=True,
+            version=survey["library"],
+            path_flavour="posix",
+            facts=facts,
+            missing_rights=missing,
+        )
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
@@ -156,6 +159,11 @@ class SqliteEngine:
             taken = to_record(worker.run())
         except EndUnknown as error:
             taken = self._settled(order, error)
+        except PwsopsError as error:
+            if messages:
+                last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
+                error.messages = (*messages, last)
+            raise
         return BackupResult(backup_set=taken, messages=tuple(messages))
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
@@ -179,6 +187,7 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
+            "check_structure": request.check_structure,
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
@@ -255,7 +264,7 @@ class SqliteEngine:
             "restore",
             given,
             limits=self.instance.options,
-            directories=[self._address],
+            beside_database=True,
             limit_s=request.time_limit_s,
             on_progress=on_progress,
             on_message=self._into(messages),
@@ -295,12 +304,6 @@ class SqliteEngine:
         return None
 
 
-def _may_not_write(directory: str) -> MissingRight:
-    return MissingRight(
-        right=f"write in {directory}", grant=f"chmod u+rwx {shlex.quote(directory)}", without="Insert (restoring)"
-    )
-
-
 def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
     if encryption.certificate is None:
         raise InvalidInput(
@@ -338,7 +341,7 @@ def _base(request: BackupRequest) -> dict[str, object]:
 
 
 def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:
-    listed = DirectoryEntry(name=entry.name, path=entry.path, is_directory=entry.is_dir())
+    listed = DirectoryEntry(name=readable(entry.name), path=readable(entry.path), is_directory=entry.is_dir())
     try:
         facts = entry.stat()
     except OSError:

@@ -92,7 +92,8 @@ def _visible_files(directory: str) -> list[str]:
 
 def _described(path: str) -> dict[str, object] | None:
     try:
-        return read_media(path)[0]
+        with Media(path) as media:
+            return None if media.trailer.damaged is not None else describe(media)
     except MediaError:
         return None
 

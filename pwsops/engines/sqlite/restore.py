@@ -21,8 +21,12 @@ from pwsops.errors import EngineError, MediaError
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOrder:
-    """What the parent asks for. `sets` are (path, set id) pairs: a full, then at most one differential."""
+    """What the parent asks for. `sets` are (path, set id) pairs: a full, then at most one differential.
 
+    `database` is what it is called; `path` is where its file really is, which is no symbolic link.
+    """
+
+    database: str
     path: str
     sets: Sequence[tuple[str, str]]
     token: str
@@ -35,8 +39,12 @@ class RestoreOrder:
     @property
     def temp(self) -> str:
         """Where the database is rebuilt: beside its target."""
-        directory, name = os.path.split(self.path)
-        return os.path.join(directory, files.temp_name("restore", files.key(name, "restore"), self.token))
+        return os.path.join(os.path.dirname(self.path), files.temp_name("restore", self.key, self.token))
+
+    @property
+    def key(self) -> str:
+        """What all restores of this file have in their temporary names."""
+        return files.key(os.path.basename(self.path), "restore")
 
 
 def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
@@ -51,7 +59,7 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
     EngineError
         Where there is no space, or the target stays locked.
     """
-    directory, name = os.path.split(order.path)
+    directory = os.path.dirname(order.path)
     if not os.path.isfile(order.path):
         raise gone(order.path)
     with ExitStack() as stack:
@@ -61,19 +69,24 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
-        files.sweep(directory, key=files.key(name, "restore"))
+        files.sweep(directory, key=order.key)
         try:
             _require_space(order.path, size)
             fd = stack.enter_context(files.temporary(order.temp))
             return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
-            raise files.translate(error, f"Restore of {name}", directory) from error
+            raise files.translate(error, f"Restore of {order.database}", directory) from error
 
 
 def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
     """Refuse sets that are not a full with at most one differential that refers to it."""
     for media, set_id in zip(chain, set_ids, strict=True):
         verify.expect(media, set_id)
+        if media.trailer.damaged is not None:
+            raise MediaError(
+                f"{media.path} was read from a database that was damaged already; it is no backup.",
+                hint="Choose a good backup. recover.py beside it writes it into a new file, for what can be rescued.",
+            )
     if not chain or chain[0].header.base is not None or len(chain) > 2:
         raise MediaError(
             "A restore needs one full backup, then at most one incremental.",

@@ -74,6 +74,7 @@ def order(
 ) -> backup.Order:
     """An order for a backup in this very process."""
     return backup.Order(
+        database=path.name,
         path=str(path),
         directory=str(directory),
         file_name=name,
