@@ -209,7 +209,7 @@ def _header(order: Order, base: Media | None, view: Snapshot, envelope: Envelope
         page_count=view.page_count,
         base=None if base is None else _reference(base),
         app=f"pwsops {__version__}",
-        sqlite=connect.library().removeprefix("SQLite "),
+        sqlite=connect.version(),
         encryption=envelope,
     )
 

@@ -18,6 +18,7 @@ from apsw import Connection, Error
 
 from pwsops.engines.sqlite import limits
 from pwsops.errors import EngineError, NotFound, PwsopsError
+from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
 __all__ = ["Connection", "Error"]
 
@@ -28,9 +29,15 @@ _FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READWRITE
 _BUSY = {apsw.SQLITE_BUSY, apsw.SQLITE_LOCKED}
 
 
+def version() -> str:
+    """Return the version of the SQLite that touches the databases."""
+    return str(apsw.sqlite_lib_version())
+
+
 def library() -> str:
-    """Return the name and version of the SQLite that touches the databases."""
-    return f"SQLite {apsw.sqlite_lib_version()}"
+    """Return the name and version of the SQLite that touches the databases, and whether it is to be trusted."""
+    known = version()
+    return f"SQLite {known}{' (it has the WAL-reset bug)' if has_wal_reset_bug(known) else ''}"
 
 
 class _AsNamed(apsw.VFS):
