@@ -45,6 +45,15 @@ def mark(path: str) -> str:
     return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
 
 
+def refuse(media: Media) -> None:
+    """Raise `MediaError` for a file that was read from a damaged database."""
+    if media.trailer.damaged is not None:
+        raise MediaError(
+            f"{media.path} was read from a database that was damaged already; it is no backup.",
+            hint="Choose a good backup. recover.py beside it writes it into a new file, for what can be rescued.",
+        )
+
+
 def keep(temp: str, directory: str, database: str, *, at: datetime, suffix: str) -> str:
     """Publish a finished file of a damaged database; return its path. It replaces the older ones of this database."""
     with Media(temp) as media:

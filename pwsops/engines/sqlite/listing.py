@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from pwsops.engines.sqlite import files, layout
+from pwsops.engines.sqlite import damage, files, layout
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import EngineError, MediaError
@@ -56,8 +56,9 @@ def _doubt(start: bytes, size: int) -> str:
 
 
 def read_media(path: str) -> list[dict[str, object]]:
-    """List the sets of a media file (one) from its two ends."""
+    """List the sets of a media file (one) from its two ends; one of a damaged database is refused."""
     with Media(path) as media:
+        damage.refuse(media)
         return [describe(media)]
 
 
@@ -92,8 +93,7 @@ def _visible_files(directory: str) -> list[str]:
 
 def _described(path: str) -> dict[str, object] | None:
     try:
-        with Media(path) as media:
-            return None if media.trailer.damaged is not None else describe(media)
+        return read_media(path)[0]
     except MediaError:
         return None
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import files, target, verify
+from pwsops.engines.sqlite import damage, files, target, verify
 from pwsops.engines.sqlite.connect import gone
 from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
@@ -82,11 +82,7 @@ def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
     """Refuse sets that are not a full with at most one differential that refers to it."""
     for media, set_id in zip(chain, set_ids, strict=True):
         verify.expect(media, set_id)
-        if media.trailer.damaged is not None:
-            raise MediaError(
-                f"{media.path} was read from a database that was damaged already; it is no backup.",
-                hint="Choose a good backup. recover.py beside it writes it into a new file, for what can be rescued.",
-            )
+        damage.refuse(media)
     if not chain or chain[0].header.base is not None or len(chain) > 2:
         raise MediaError(
             "A restore needs one full backup, then at most one incremental.",

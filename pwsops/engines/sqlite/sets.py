@@ -23,8 +23,6 @@ def describe(media: Media) -> dict[str, object]:
     }
     if header.base is not None:
         details["base_digest"] = header.base.digest
-    if trailer.damaged is not None:
-        details["damaged"] = True
     encryption = header.encryption
     if encryption is not None:
         details["certificate"] = encryption.subject
