@@ -308,6 +308,7 @@ class Runner:
             replaceable=() if dated else self._replaceable(job, database),
             base=base,
             encryption=encryption,
+            check_structure=bool(job.profile.fields["check_structure"]),
         )
 
     def _replaceable(self, job: _Job, database: str) -> frozenset[str]:

@@ -18,8 +18,15 @@ settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the whole campaign of failing calls be asked for; see docs/reliability.md."""
+    """Add what asks for the long campaigns; see docs/reliability.md."""
     parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
+    parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
+
+
+@pytest.fixture
+def stress_s(request: pytest.FixtureRequest) -> float:
+    """How long a stress test goes on."""
+    return float(request.config.getoption("--stress"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

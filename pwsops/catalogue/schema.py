@@ -140,6 +140,7 @@ profiles = Table(
     Column("encrypt_with", Text, nullable=False, server_default=text("''")),
     Column("save_certificates", Boolean, nullable=False, server_default=text("0")),
     Column("sealed_certificate_password", Text),
+    Column("check_structure", Boolean, nullable=False, server_default=text("1")),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),

@@ -104,6 +104,7 @@ def profile_fields(fields: BackupProfile) -> Record:
         "login": fields.login or None,
         "encrypt_with": fields.encrypt_with or None,
         "save_certificates": fields.save_certificates,
+        "check_structure": fields.check_structure,
     }
 
 

@@ -318,6 +318,9 @@ class BackupRequest:
         In bytes, and a number, for those who measure; None: as the server thinks best.
     verify
         Read it back from end to end; only for those who do so at another time.
+    check_structure
+        Check the structure of the very data that a full saves. What is found is raised as `DatabaseDamaged`; what was
+        read is then kept under another name, is no set, and replaces no backup.
     """
 
     database: str
@@ -336,6 +339,7 @@ class BackupRequest:
     max_transfer_size: int | None = None
     buffer_count: int | None = None
     verify: bool = True
+    check_structure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

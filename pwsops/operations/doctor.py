@@ -24,6 +24,7 @@ from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.profile import BackupSettings
+from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
@@ -65,9 +66,13 @@ def _program() -> Iterator[Check]:
     yield Check(
         name="Python",
         ok=sys.version_info >= (3, 11),
-        finding=f"{python}, SQLite {sqlite3.sqlite_version}",
+        finding=python,
         next_step="" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.",
     )
+    version = sqlite3.sqlite_version
+    care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
+    finding = f"kept with SQLite {version}{care if has_wal_reset_bug(version) else ''}"
+    yield Check(name="Catalogue", ok=True, finding=finding)
 
 
 def _home(home: Path) -> Iterator[Check]:

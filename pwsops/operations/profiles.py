@@ -278,15 +278,22 @@ class Profiles:
         try:
             engine = core.engine_for(profile.instance, profile.login, sealed)
             with core.asking(profile.instance, profile.login):
-                names = [info.name for info in engine.databases()]
+                found = engine.databases()
         except PwsopsError as error:
             if error.transient:
                 return
             raise
+        unusable = {info.name: info.reason for info in found if info.details.get("unusable_name")}
+        names = [info.name for info in found if info.name not in unusable]
         profile.databases = [canonical(name, names) for name in profile.databases]
         # Two spellings may turn out to mean one database.
         profile.check()
         for name in profile.databases:
+            if name in unusable:
+                raise InvalidInput(
+                    f"The database {name} of {profile.instance!r} cannot be chosen: {unusable[name]}.",
+                    hint="Rename its file to a name in UTF-8, where its program allows that, and choose it again.",
+                )
             if name not in names and name not in known_before:
                 near = get_close_matches(name, names, n=3) or names[:5]
                 raise InvalidInput(

@@ -53,6 +53,20 @@ def alternatives(name: str) -> Iterator[str]:
         yield f"{stem}~{number}{dot}{extension}" if dot else f"{name}~{number}"
 
 
+def damaged_file_name(database: str, *, at: datetime, suffix: str) -> str:
+    """Name the file that keeps what was read of a damaged database; never the name of a backup.
+
+    Parameters
+    ----------
+    database, suffix
+        As for `media_file_name`.
+    at
+        When it was read, aware.
+    """
+    tail = f"_DAMAGED_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
+    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+
+
 def _safe(database: str, limit_bytes: int) -> str:
     safe = _FORBIDDEN.sub("_", database).rstrip(". ")
     # A name that already ends like a digest gets one of its own, so that it cannot pose as another's replacement.

@@ -460,3 +460,8 @@ def test_an_unforeseen_failure_is_one_line_and_a_log(tmp_path):
     log = line.home / "logs" / "pwsops.log"
     assert str(log) in result.stderr
     assert "Traceback" in log.read_text()
+
+
+def test_an_argument_that_is_no_text_is_refused_in_words(tmp_path):
+    said = CommandLine(tmp_path / "home").refused("profile", "show", "caf\udce9")
+    assert "caf\\xe9 cannot be used: it is not UTF-8" in said

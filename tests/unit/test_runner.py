@@ -18,6 +18,7 @@ from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, 
 from pwsops.errors import (
     BaseUnusable,
     Cancelled,
+    DatabaseDamaged,
     EndUnknown,
     EngineError,
     LoginRefused,
@@ -578,6 +579,24 @@ def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) 
         replaced = connection.execute(select(backup_sets.c.replaced_at).where(backup_sets.c.set_id == first)).scalar()
     assert kept.set_id == latest(home).items[0].set_id
     assert replaced == home.clock.now()
+
+
+def test_a_profile_says_whether_the_structure_is_checked(home: Home) -> None:
+    home.add()
+    home.add(name="q", check_structure=False)
+    home.run()
+    home.run("q")
+    assert [request.check_structure for request in home.server.requests] == [True, False]
+
+
+def test_what_was_found_in_a_damaged_database_is_kept_with_the_run(home: Home) -> None:
+    home.add()
+    found = [Message(text="quick_check found: page 5", at=NOON), Message(text="It is damaged.", at=NOON, is_error=True)]
+    home.server.fail("one", DatabaseDamaged("It is damaged.", hint="Restore it.", messages=found))
+    assert home.run() is RunStatus.FAILED
+    (item,) = latest(home).items
+    assert (item.error, item.set_id) == ("It is damaged.", None)
+    assert [message.text for message in item.messages] == [one.text for one in found]
 
 
 # Cancel, progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -12,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pwsops import __version__
-from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, place, snapshot
+from pwsops.engines.sqlite import connect, damage, files, layout, limits, names, pages, pipeline, place, snapshot
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.place import Source, Wanted
@@ -29,10 +28,12 @@ from pwsops.rules.incarnation import HEADER_BYTES, traces
 class Order:
     """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files.
 
+    `database` is what it is called; `path` is where its file really is, which is no symbolic link.
     `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
     because what a differential compares with is encrypted as well.
     """
 
+    database: str
     path: str
     directory: str
     file_name: str
@@ -44,16 +45,12 @@ class Order:
     replaceable: Sequence[str] = ()
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
+    check_structure: bool = True
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
     recipient: Mapping[str, Any] | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def database(self) -> str:
-        """What it is called."""
-        return os.path.basename(self.path)
 
     @property
     def wanted(self) -> Wanted:
@@ -136,6 +133,8 @@ def _open_base(order: Order) -> Media:
         _unlock(base)
         if base.header.base is not None:
             raise _unusable(order, "it is an incremental itself")
+        if base.trailer.damaged is not None:
+            raise _unusable(order, "it was read from a damaged database")
         if base.header.database != order.database:
             raise _unusable(order, f"it is a backup of {base.header.database}")
         if base.header.set_id != order.base_id or order.base_digest not in (None, base.digest):
@@ -157,22 +156,21 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
     temp = order.temp("backup")
     with files.temporary(temp) as fd, ExitStack() as stack:
         with snapshot.hold(order.path, order.temp("copy"), report.say) as view:
+            _warn_of_links(order, view, report)
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
             source = _source(order, view)
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
-            if base is None:
-                _write_full(view, writer, report)
-            else:
-                _write_differential(base, view, writer, report)
-        writer.finish(
-            (datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)).isoformat()
-        )
+            findings = _write(order, base, view, writer, report)
+        finished_at = datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)
+        writer.finish(finished_at.isoformat(), damage.mark(order.path) if findings else None)
         with Media(temp) as finished:
             taken = describe(finished)
         report.finishing()
+        if findings:
+            raise damage.refusal(order, temp, findings, finished_at, report.say)
         return taken | {"path": place.publish(temp, order.wanted, source, report.say)}
 
 
@@ -181,7 +179,32 @@ def _source(order: Order, view: Snapshot) -> Source:
     # A copy that SQLite made counts anew.
     is_copy = not os.path.samestat(os.fstat(view.fd), os.stat(order.path))
     found = None if is_copy else traces(os.pread(view.fd, HEADER_BYTES, 0))
-    return Source(path=order.path, traces=found, started_at=datetime.fromisoformat(order.started_at))
+    started_at = datetime.fromisoformat(order.started_at)
+    return Source(database=order.database, path=order.path, traces=found, started_at=started_at)
+
+
+def _warn_of_links(order: Order, view: Snapshot, report: Report) -> None:
+    if os.fstat(view.fd).st_nlink > 1:
+        report.say(f"{order.database}: {names.HARD_LINKED}")
+
+
+def _write(order: Order, base: Media | None, view: Snapshot, writer: MediaWriter, report: Report) -> tuple[str, ...]:
+    """Write the pages, and return what a check of the structure found meanwhile."""
+    read = f"{order.database} was read with {connect.library()}"
+    if base is not None:
+        _write_differential(base, view, writer, report)
+        report.say(f"{read}; only a full checks the structure.")
+        return ()
+    if not order.check_structure:
+        _write_full(view, writer, report)
+        report.say(f"{read}; its structure was not checked, because the profile leaves that out.")
+        return ()
+    with view.checked() as check:
+        _write_full(view, writer, report)
+        view.await_check(check)
+    for line in check.report():
+        report.say(f"{read}; {line}.")
+    return check.findings
 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:
@@ -205,7 +228,7 @@ def _header(order: Order, base: Media | None, view: Snapshot, envelope: Envelope
         page_count=view.page_count,
         base=None if base is None else _reference(base),
         app=f"pwsops {__version__}",
-        sqlite=sqlite3.sqlite_version,
+        sqlite=connect.version(),
         encryption=envelope,
     )
 

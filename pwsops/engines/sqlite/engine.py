@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sqlite3
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,11 +39,14 @@ from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
+SURVEY_LIMIT_S = 30.0
+"""How long the look at the rights in a directory may take."""
 TRY_LIMIT_S = 30.0
 """How long trying a directory may take."""
 FIND_LIMIT_S = 60.0
@@ -73,16 +74,18 @@ class SqliteEngine:
         """The ids of sets of which it is not known whether they were finished, for the next attempt."""
 
     def probe(self) -> Probe:
-        """Look at the directory and say what serves it."""
+        """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        facts = {
-            "Directory": self._address,
-            "Databases": str(len(found)),
-            "SQLite": sqlite3.sqlite_version,
-        }
-        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [_may_not_write(self._address)]
-        version = f"SQLite {sqlite3.sqlite_version}"
-        return Probe(reachable=True, version=version, path_flavour="posix", facts=facts, missing_rights=missing)
+        survey = Worker("survey", {"address": self._address}, limit_s=SURVEY_LIMIT_S).run()
+        facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
+        missing = [MissingRight(**right) for right in survey["missing"]]
+        return Probe(
+            reachable=True,
+            version=survey["library"],
+            path_flavour="posix",
+            facts=facts,
+            missing_rights=missing,
+        )
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
@@ -150,6 +153,11 @@ class SqliteEngine:
         except EndUnknown as error:
             self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
             taken = self._settled(order, error)
+        except PwsopsError as error:
+            if messages:
+                last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
+                error.messages = (*messages, last)
+            raise
         return BackupResult(backup_set=taken, messages=tuple(messages))
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
@@ -175,6 +183,7 @@ class SqliteEngine:
             "overwrite": request.overwrite,
             "replaceable": sorted(request.replaceable),
             "adopt": self._unknown_ends.get(_subject(request), []),
+            "check_structure": request.check_structure,
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
@@ -258,7 +267,7 @@ class SqliteEngine:
             "restore",
             given,
             limits=self.instance.options,
-            directories=[self._address],
+            beside_database=True,
             limit_s=request.time_limit_s,
             on_progress=on_progress,
             on_message=self._into(messages),
@@ -303,12 +312,6 @@ def _subject(request: BackupRequest) -> tuple[str, str, str]:
     return request.database, request.directory, request.description
 
 
-def _may_not_write(directory: str) -> MissingRight:
-    return MissingRight(
-        right=f"write in {directory}", grant=f"chmod u+rwx {shlex.quote(directory)}", without="Insert (restoring)"
-    )
-
-
 def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
     if encryption.certificate is None:
         raise InvalidInput(
@@ -346,7 +349,7 @@ def _base(request: BackupRequest) -> dict[str, object]:
 
 
 def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:
-    listed = DirectoryEntry(name=entry.name, path=entry.path, is_directory=entry.is_dir())
+    listed = DirectoryEntry(name=readable(entry.name), path=readable(entry.path), is_directory=entry.is_dir())
     try:
         facts = entry.stat()
     except OSError:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pwsops.engines.sqlite import files, layout, sweeping
+from pwsops.engines.sqlite import damage, files, layout, sweeping
 from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.sets import describe
@@ -58,8 +58,9 @@ def _doubt(start: bytes, size: int) -> str:
 
 
 def read_media(path: str) -> list[dict[str, object]]:
-    """List the sets of a media file (one) from its two ends."""
+    """List the sets of a media file (one) from its two ends; one of a damaged database is refused."""
     with Media(path) as media:
+        damage.refuse(media)
         return [describe(media)]
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from itertools import count
 
 from pwsops.engines.sqlite.files import database_path, plain_name
 from pwsops.errors import InvalidInput, NotFound
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
-NAME_BYTES = 255
-"""As long as a name may be, nearly everywhere."""
-IGNORED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
+HARD_LINKED = (
+    "Its file has more than one name (a hard link). SQLite keeps the log beside the name that a program opens, so that "
+    "what is written under another name may be missing here; remove the other names, or use symbolic links."
+)
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite appends to a database's name for the files that belong to it."""
+LONGEST_NAME = 255
+"""In bytes, where the file system does not tell."""
+IGNORED = (*BESIDE, ".bak", ".tmp")
 
 
 def may_be(name: str) -> bool:
@@ -46,22 +52,45 @@ def resolve(address: str, name: str) -> str:
     )
 
 
+def locate(address: str, name: str) -> tuple[str, str]:
+    """Return what the database that `name` means is called, and the path of the file that it really is.
+
+    SQLite puts a log, a journal and their locks beside the file itself, never beside a symbolic link to it; so do we.
+    Raises what `resolve` raises.
+    """
+    path = resolve(address, name)
+    return os.path.basename(path), os.path.realpath(path)
+
+
+def beside(path: str, ending: str) -> str:
+    """Return a free path beside a database: its name with `ending`, cut so that SQLite's own endings still fit."""
+    directory, name = os.path.split(path)
+    longest = _longest_name(directory) - max(map(len, BESIDE))
+    for number in count(1):
+        tail = ending if number == 1 else f"{ending}-{number}"
+        free = os.path.join(directory, _cut(name, longest - len(os.fsencode(tail))) + tail)
+        if not any(os.path.lexists(free + suffix) for suffix in ("", *BESIDE)):
+            break
+    return free
+
+
+def _longest_name(directory: str) -> int:
+    try:
+        return os.pathconf(directory, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return LONGEST_NAME
+
+
+def _cut(name: str, size: int) -> str:
+    return os.fsencode(name)[:size].decode(errors="ignore")
+
+
 def full_name(address: str, name: str) -> str:
     """Give the file name of the database that `name` means; `name` itself where there is none any more."""
     try:
         return os.path.basename(resolve(address, name))
     except (InvalidInput, NotFound):
         return name
-
-
-def damaged_name(name: str, stamp: str) -> str:
-    """Return the name under which a damaged database is kept; SQLite's own names beside it fit, too."""
-    tail = f".damaged-{stamp}"
-    room = NAME_BYTES - len(tail.encode()) - max(len(suffix) for suffix in IGNORED)
-    if len(os.fsencode(name)) > room:
-        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
-        name = os.fsencode(name)[: room - len(digest) - 1].decode(errors="ignore") + "~" + digest
-    return name + tail
 
 
 def new_database(address: str, name: str) -> str:

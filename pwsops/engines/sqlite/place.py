@@ -30,8 +30,9 @@ _KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The database that was backed up: where it is, what its first page showed, and when the backup was begun."""
+    """The database that was backed up: its name and file, what its first page showed, and when the backup was begun."""
 
+    database: str
     path: str
     traces: Traces | None
     started_at: datetime
@@ -156,7 +157,7 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
         return "names with a date are never taken again"
     if media.header.set_id not in wanted.replaceable:
         return f"it holds {described(media)}, which this profile did not take of this database"
-    if media.header.database != os.path.basename(source.path):
+    if media.header.database != source.database:
         return f"it holds {described(media)}, of another database"
     former_at = datetime.fromisoformat(media.header.started_at)
     why = other_incarnation(

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import files, sweeping, target, verify
+from pwsops.engines.sqlite import damage, files, sweeping, target, verify
 from pwsops.engines.sqlite.connect import gone
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
@@ -22,8 +22,12 @@ from pwsops.errors import EngineError, MediaError
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOrder:
-    """What the parent asks for. `sets`: a full, then at most one differential, each as it was recorded."""
+    """What the parent asks for. `sets`: a full, then at most one differential, each as it was recorded.
 
+    `database` is what it is called; `path` is where its file really is, which is no symbolic link.
+    """
+
+    database: str
     path: str
     sets: Sequence[Recorded]
     token: str
@@ -37,8 +41,12 @@ class RestoreOrder:
     @property
     def temp(self) -> str:
         """Where the database is rebuilt: beside its target."""
-        directory, name = os.path.split(self.path)
-        return os.path.join(directory, files.temp_name("restore", files.key(name, "restore"), self.token))
+        return os.path.join(os.path.dirname(self.path), files.temp_name("restore", self.key, self.token))
+
+    @property
+    def key(self) -> str:
+        """What all restores of this file have in their temporary names."""
+        return files.key(os.path.basename(self.path), "restore")
 
 
 def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
@@ -53,7 +61,7 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
     EngineError
         Where there is no space, or the target stays locked.
     """
-    directory, name = os.path.split(order.path)
+    directory = os.path.dirname(order.path)
     missing = order.create_if_missing and not os.path.lexists(order.path)
     if not missing and not os.path.isfile(order.path):
         raise gone(order.path)
@@ -65,21 +73,22 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
-        sweeping.sweep(directory, key=files.key(name, "restore"))
+        sweeping.sweep(directory, key=order.key)
         try:
             _require_space(order.path, size)
             fd = stack.enter_context(files.temporary(order.temp))
             if missing:
-                return target.create(order.path, order.temp, fd, chain, report)
+                return target.create(order.path, order.temp, fd, chain, order, report)
             return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
-            raise files.translate(error, f"Restore of {name}", directory) from error
+            raise files.translate(error, f"Restore of {order.database}", directory) from error
 
 
 def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
     """Refuse sets that are not what was recorded, or not a full with at most one differential that refers to it."""
     for media, each in zip(chain, wanted, strict=True):
         verify.expect(media, each)
+        damage.refuse(media)
     if not chain or chain[0].header.base is not None or len(chain) > 2:
         raise MediaError(
             "A restore needs one full backup, then at most one incremental.",

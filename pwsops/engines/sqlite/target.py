@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
@@ -11,14 +10,25 @@ from typing import Protocol
 
 from pwsops.engines.sqlite import files, listing, names, publishing
 from pwsops.engines.sqlite.assembly import Assembly
-from pwsops.engines.sqlite.connect import connect, gone, is_busy, is_not_a_database, not_a_database, translate
+from pwsops.engines.sqlite.connect import (
+    Connection,
+    Error,
+    connect,
+    connect_immutable,
+    copy_database,
+    gone,
+    is_busy,
+    is_not_a_database,
+    not_a_database,
+    one,
+    translate,
+)
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Conflict, EngineError
 
 OPERATION = "Restore"
 STEP = 256
-SIDE_FILES = ("-wal", "-shm", "-journal")
 FORMAT_OFFSET = 18
 """Of the two bytes of a database's header that say rollback journal (1) or WAL (2)."""
 _MODE_BYTES = {False: b"\x01\x01", True: b"\x02\x02"}
@@ -27,6 +37,10 @@ _MODE_BYTES = {False: b"\x01\x01", True: b"\x02\x02"}
 
 class Terms(Protocol):
     """What the target module reads of an order."""
+
+    @property
+    def database(self) -> str:
+        """What it is called."""
 
     @property
     def may_replace_damaged(self) -> bool:
@@ -51,22 +65,24 @@ def write_into(
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
             raise not_a_database(OPERATION, path)
-        return _replace(path, temp, temp_fd, chain, terms.stamp, report)
+        return _replace(path, temp, temp_fd, chain, terms, report)
     try:
         with closing(connect(path)) as connection:
             mode = _journal_mode(connection)
             keep = (FORMAT_OFFSET, _MODE_BYTES[mode == "wal"]) if os.path.getsize(path) else None
             with Assembly(temp_fd, chain, keep) as source:
-                return _write(connection, path, temp, source, mode, report)
-    except sqlite3.Error as error:
+                return _write(connection, temp, source, mode, terms, report)
+    except Error as error:
         if not is_not_a_database(error):
             raise _translate(error, path, mode) from error
         if not terms.may_replace_damaged:
             raise translate(error, OPERATION, path) from error
-    return _replace(path, temp, temp_fd, chain, terms.stamp, report)
+    return _replace(path, temp, temp_fd, chain, terms, report)
 
 
-def create(path: str, temp: str, temp_fd: int, chain: Sequence[Media], report: Report) -> dict[str, object]:
+def create(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report
+) -> dict[str, object]:
     """Put the database of a chain together and give it its name, which nobody has; until then there is nothing.
 
     Raises
@@ -90,12 +106,12 @@ def create(path: str, temp: str, temp_fd: int, chain: Sequence[Media], report: R
         ) from error
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
-    return _done(path, source, report, created=True)
+    return _done(source, terms, report, created=True)
 
 
 def refuse_side_files(path: str) -> None:
     """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
-    left = [path + suffix for suffix in SIDE_FILES if os.path.lexists(path + suffix)]
+    left = [path + suffix for suffix in names.BESIDE if os.path.lexists(path + suffix)]
     if left:
         raise Conflict(
             f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
@@ -104,7 +120,7 @@ def refuse_side_files(path: str) -> None:
         )
 
 
-def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exception:
+def _translate(error: Error, path: str, mode: str) -> EngineError | Exception:
     if is_busy(error) and mode:
         return EngineError(
             f"{OPERATION}: the database {path} stayed locked by another process; it still holds its old data.",
@@ -114,16 +130,16 @@ def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exce
     return translate(error, OPERATION, path)
 
 
-def _journal_mode(connection: sqlite3.Connection) -> str:
-    connection.execute("PRAGMA schema_version").fetchone()
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+def _journal_mode(connection: Connection) -> str:
+    one(connection, "PRAGMA schema_version")
+    one(connection, "SELECT count(*) FROM sqlite_master")
+    return str(one(connection, "PRAGMA journal_mode"))
 
 
 def _write(
-    connection: sqlite3.Connection, path: str, temp: str, source: Assembly, mode: str, report: Report
+    connection: Connection, temp: str, source: Assembly, mode: str, terms: Terms, report: Report
 ) -> dict[str, object]:
-    same_size = source.page_size == connection.execute("PRAGMA page_size").fetchone()[0]
+    same_size = source.page_size == one(connection, "PRAGMA page_size")
     switch = mode == "wal" and not same_size
     if switch:
         # SQLite cannot change the page size of a database in WAL mode.
@@ -134,25 +150,25 @@ def _write(
     finally:
         if switch:
             _return_to_wal(connection, report)
-    done = _done(path, source, report)
+    done = _done(source, terms, report)
     if mode == "wal":
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     return done
 
 
-def _return_to_wal(connection: sqlite3.Connection, report: Report) -> None:
+def _return_to_wal(connection: Connection, report: Report) -> None:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
+    except Error as error:
         # Whether the data was restored is another question.
         report.say(f"The database could not be put back into WAL mode ({error}); PRAGMA journal_mode=WAL does that.")
 
 
 def _done(
-    path: str, source: Assembly, report: Report, kept: str | None = None, *, created: bool = False
+    source: Assembly, terms: Terms, report: Report, kept: str | None = None, *, created: bool = False
 ) -> dict[str, object]:
     done: dict[str, object] = {
-        "database": os.path.basename(path),
+        "database": terms.database,
         "created": created,
         "restored_bytes": source.page_size * source.page_count,
         "kept_damaged_as": kept,
@@ -161,14 +177,11 @@ def _done(
     return done
 
 
-def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
+def _copy(connection: Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
     # The first step waits for the lock, the last one commits and cannot be broken off: they are not to be the same.
     step = min(STEP, max(1, source.page_count - 1))
 
-    def progress(status: int, remaining: int, total: int) -> None:
-        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            # The busy handler has waited its time already; without this, Python would try for ever.
-            raise _Locked
+    def after(remaining: int, total: int) -> None:
         report.progress("restoring", (total - remaining) * source.page_size, total * source.page_size)
         if window:
             source.give_up_before(total - remaining)
@@ -180,26 +193,17 @@ def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: R
     source.reach(step)
     if source.page_count <= step:
         report.finishing()
-    with closing(connect(temp, query="immutable=1")) as reader:
+    with closing(connect_immutable(temp)) as reader:
         reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
-        try:
-            reader.backup(connection, pages=step, progress=progress, sleep=0.01)
-        except _Locked as locked:
-            error = sqlite3.OperationalError("database is locked")
-            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise error from locked
-
-
-class _Locked(Exception):
-    """The target stayed locked."""
+        copy_database(reader, connection, step=step, after=after)
 
 
 def _replace(
-    path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report
 ) -> dict[str, object]:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
-    kept = os.path.join(directory, names.damaged_name(os.path.basename(path), stamp))
+    kept = names.beside(path, f".damaged-{terms.stamp}")
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
@@ -214,7 +218,7 @@ def _replace(
     report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
     if remark := files.sync_remark(directory):
         report.say(f"{path} is restored, but {remark}")
-    return _done(path, source, report, kept)
+    return _done(source, terms, report, kept)
 
 
 def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) -> None:
@@ -233,7 +237,7 @@ def _swap(path: str, temp: str, kept: str) -> None:
     with ExitStack() as undo:
         undo.callback(_put_back, kept, path)
         _keep(path, kept)
-        for suffix in SIDE_FILES:
+        for suffix in names.BESIDE:
             # An old log beside the new file would be played into it.
             with suppress(FileNotFoundError):
                 os.rename(path + suffix, kept + suffix)

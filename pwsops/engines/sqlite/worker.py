@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import select
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pwsops.engines.sqlite import (
+    access,
     backup,
     certificate_files,
     contents,
@@ -31,6 +31,7 @@ from pwsops.engines.sqlite import (
     trial,
     verify,
 )
+from pwsops.engines.sqlite.connect import Error
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
@@ -52,9 +53,10 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
 
 
 def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the path of the database in the place of its name and its instance's address."""
+    """Return the same with the database's own path in the place of its instance's address."""
     rest = dict(given)
-    return {"path": names.resolve(rest.pop("address"), rest.pop("database")), **rest}
+    name, path = names.locate(rest.pop("address"), rest.pop("database"))
+    return {"database": name, "path": path, **rest}
 
 
 def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -82,6 +84,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
+    "survey": lambda given, report: access.survey(given["address"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: find(given),
@@ -108,7 +111,7 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
         report.result(OPERATIONS[request["operation"]](request["given"], report))
     except PwsopsError as error:
         report.error(as_values(error))
-    except (OSError, sqlite3.Error, MemoryError) as error:
+    except (OSError, Error, MemoryError) as error:
         hint = "Look at the system's log (disk, memory); if it happens again, report it."
         unexpected = EngineError(f"{request['operation']} failed: {type(error).__name__}: {error}.", hint=hint)
         report.error(as_values(unexpected))

@@ -84,15 +84,15 @@ class MediaWriter:
             view = view[done:]
         self._checks.put(_Written(start, len(data), digest))
 
-    def finish(self, finished_at: str) -> str:
-        """Write the end, sync, finish checking; give the set's digest.
+    def finish(self, finished_at: str, damaged: str | None = None) -> str:
+        """Write the end, sync, finish checking; give the set's digest. `damaged` as in `Trailer`.
 
         Raises
         ------
         MediaError
             Where what was read back is not what was written.
         """
-        trailer = layout.pack_trailer(self._trailer(finished_at))
+        trailer = layout.pack_trailer(self._trailer(finished_at, damaged))
         footer = layout.pack_footer(self._offset, self._header, trailer)
         self._write(trailer + footer, layout.sha256(trailer, footer))
         self.close()
@@ -101,13 +101,14 @@ class MediaWriter:
         os.fsync(self._fd)
         return layout.unpack_footer(footer).set_digest
 
-    def _trailer(self, finished_at: str) -> Trailer:
+    def _trailer(self, finished_at: str, damaged: str | None) -> Trailer:
         trailer = Trailer(
             finished_at=finished_at,
             frames=self._frames,
             stored_pages=self._stored_pages,
             frames_bytes=self._offset - len(self._header),
             heads_digest=self._chain.hexdigest(),
+            damaged=damaged,
         )
         if self.cipher is None:
             return trailer

@@ -13,6 +13,7 @@ import pytest
 from pwsops.engines.base import CertificateCopy, RestoreRequest
 from pwsops.engines.sqlite import certificate_files, engine, limits, process, target
 from pwsops.engines.sqlite import restore as restoring
+from pwsops.engines.sqlite.connect import connect, one
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, EndUnknown, EngineError, MediaError
 from tests.integration.sqlite.support import Place, Play, cancelling, is_whole, query
@@ -155,7 +156,9 @@ def test_a_restore_of_a_few_pages_waits_for_a_lock_in_a_step_that_can_be_broken_
     query(path, "CREATE TABLE t (x)")
     taken = place.take().backup_set
     said: list[Mapping[str, object]] = []
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     restoring.restore(order, Report(said.append))
     steps = [values["progress"][1] for values in said if values.get("progress", [""])[0] == "restoring"]  # type: ignore[index]
     assert steps == [4096, 8192]
@@ -168,7 +171,9 @@ def test_the_only_step_of_a_database_of_one_page_is_the_last(place: Place) -> No
     taken = place.take().backup_set
     query(path, "PRAGMA user_version=8")
     said: list[Mapping[str, object]] = []
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     restoring.restore(order, Report(said.append))
     assert said.index({"finishing": True}) < said.index({"progress": ["restoring", 4096, 4096]})
     assert query(path, "PRAGMA user_version") == [(7,)]
@@ -184,12 +189,14 @@ def test_a_target_that_could_not_return_to_wal_mode_does_not_hide_why_the_restor
         database.executescript("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; CREATE TABLE t (x)")
     limits.apply({"busy_s": 0.1})
     said: list[Mapping[str, object]] = []
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
+    with closing(connect(str(path))) as reader:  # of one library: two in one process do not see each other's locks
 
         def fail(*given: object, **more: object) -> None:
             reader.execute("BEGIN")
-            reader.execute("SELECT * FROM t").fetchall()
+            one(reader, "SELECT * FROM t")
             raise MediaError("It is damaged.", hint="Choose another.")
 
         monkeypatch.setattr(target, "_copy", fail)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from pwsops.engines.base import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.engines.sqlite import directory, files, limits
+from pwsops.engines.sqlite import access, directory, files, limits
 from pwsops.engines.sqlite.connect import translate
 from pwsops.errors import EngineError, InvalidInput, NotFound
 from pwsops.rules.model import MediaState
@@ -28,10 +28,11 @@ def test_an_engine_nobody_knows_is_refused_with_those_that_exist() -> None:
 def test_the_probe_counts_databases_and_names_a_missing_right(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.vault()
     assert place.engine.probe().facts["Databases"] == "1"
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    missing = place.engine.probe().missing_rights[0]
-    assert "write in" in missing.right
-    assert missing.grant.startswith("chmod")
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    [missing] = access.survey(str(place.vaults))["missing"]  # type: ignore[misc]
+    assert missing["right"] == f"write in {place.vaults}"
+    assert missing["grant"].startswith("chmod")
+    assert missing["without"] == "Insert (restoring)"
 
 
 def test_browsing_a_file_or_nothing_is_refused(place: Place) -> None:
@@ -116,18 +117,17 @@ def test_a_new_database_needs_a_name_that_will_be_listed(place: Place) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (sqlite3.SQLITE_FULL, "no space is left"),
-        (sqlite3.SQLITE_CORRUPT, "is damaged"),
-        (sqlite3.SQLITE_NOTADB, "not a SQLite database"),
-        (sqlite3.SQLITE_BUSY, "stayed locked"),
-        (sqlite3.SQLITE_IOERR, "SQLite cannot use"),
+        (apsw.SQLITE_FULL, "no space is left"),
+        (apsw.SQLITE_CORRUPT, "is damaged"),
+        (apsw.SQLITE_NOTADB, "not a SQLite database"),
+        (apsw.SQLITE_BUSY, "stayed locked"),
+        (apsw.SQLITE_IOERR, "SQLite cannot use"),
     ],
 )
 def test_each_kind_of_sqlite_error_has_its_words(place: Place, code: int, words: str) -> None:
     path = place.path()
     path.touch()
-    error = sqlite3.OperationalError("as SQLite says it")
-    error.sqlite_errorcode = code
+    error = apsw.exception_for(code)
     told = translate(error, "Backup", str(path))
     assert words in told.message
     assert told.hint

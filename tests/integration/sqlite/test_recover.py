@@ -224,7 +224,7 @@ def test_the_script_lies_beside_the_media_and_is_renewed(place: Place) -> None:
     script = place.media / "recover.py"
     assert script.read_bytes() == recovery_kit.SOURCE.read_bytes()
     script.write_bytes(b"# pwsops recovery script\nan older one\n")
-    assert place.take("two.bak").messages == ()
+    assert all("recover" not in message.text for message in place.take("two.bak").messages)
     assert script.read_bytes() == recovery_kit.SOURCE.read_bytes()
 
 
@@ -281,7 +281,7 @@ def test_a_long_name_is_recovered_to_and_one_taken_meanwhile_is_left(
 def test_a_strangers_file_of_that_name_stays(place: Place) -> None:
     place.vault()
     (place.media / "recover.py").write_text("mine")
-    [message] = place.take("one.bak").messages
+    message = place.take("one.bak").messages[-1]
     assert "not our recovery script" in message.text
     assert (place.media / "recover.py").read_text() == "mine"
 
@@ -289,7 +289,7 @@ def test_a_strangers_file_of_that_name_stays(place: Place) -> None:
 def test_a_directory_in_its_place_does_not_fail_the_backup(place: Place) -> None:
     place.vault()
     (place.media / "recover.py").mkdir()
-    [message] = place.take("one.bak").messages
+    message = place.take("one.bak").messages[-1]
     assert "not our recovery script" in message.text
 
 

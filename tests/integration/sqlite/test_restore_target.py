@@ -195,7 +195,9 @@ def test_a_restore_needs_no_room_for_a_second_copy(place: Place, monkeypatch: py
         used.append(os.fstat(self._fd).st_blocks * 512)
 
     monkeypatch.setattr(assembly.Assembly, "give_up_before", measured)
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     restoring.restore(order, Report(lambda _: None))
     assert len(used) > 20
     assert max(used) < path.stat().st_size / 2
@@ -218,7 +220,9 @@ def test_media_changed_after_they_were_checked_leave_the_target_as_it_was(
             stream.write(b"spoiled")
 
     monkeypatch.setattr(verify, "check_all", spoil)
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     with pytest.raises(MediaError, match="is damaged"):
         restoring.restore(order, Report(lambda _: None))
     assert query(path, "SELECT count(*) FROM ciphers") == [(0,)]
