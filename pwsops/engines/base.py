@@ -268,6 +268,8 @@ class BackupRequest:
         In bytes, and a number, for those who measure; None: as the server thinks best.
     verify
         Read it back from end to end; only for those who do so at another time.
+    check_structure
+        Look for damage in the database itself before the set counts.
     """
 
     database: str
@@ -286,6 +288,7 @@ class BackupRequest:
     max_transfer_size: int | None = None
     buffer_count: int | None = None
     verify: bool = True
+    check_structure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

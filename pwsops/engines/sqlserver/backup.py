@@ -14,6 +14,7 @@ from pwsops.engines.sqlserver import (
     databases,
     directory,
     media,
+    ownership,
     rights,
     running,
     settle,
@@ -23,6 +24,7 @@ from pwsops.engines.sqlserver import (
 )
 from pwsops.engines.sqlserver.errors import Scene, cause_of, lost, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.ownership import Owner
 from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
 from pwsops.engines.sqlserver.targets import Target
 from pwsops.errors import Cancelled, EngineError, PwsopsError
@@ -42,12 +44,15 @@ class _Work:
 
     link: Link
     request: BackupRequest
+    owner: Owner
     target: Target
     limits: Limits
     total_bytes: int
     messages: list[Message] = field(default_factory=list)
     undecided: bool = False
     """Whether the server may still be writing, so that nothing may be deleted."""
+    finished: bool = False
+    """Whether the set is whole in its file; that it can be read from end to end may still have to be proven."""
 
     @property
     def scene(self) -> Scene:
@@ -64,6 +69,7 @@ def take(
     """Take one backup and verify it as written; see the protocol."""
     if cancel is not None and cancel.is_set():
         raise _cancelled(request, "nothing was written")
+    link.server()  # refuses what is too old, or takes no backups
     request = _as_told(request, link.instance.options)
     rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
@@ -71,23 +77,35 @@ def take(
         certificates.require(link, request.encryption.name)
     if request.kind is BackupKind.DIFFERENTIAL:
         chain.require_base(link, request.database, request.base)
-    work = _Work(
-        link=link,
-        request=request,
-        target=targets.choose(link, request),
-        limits=_limits(link, request, on_progress, cancel),
-        total_bytes=info.size_bytes,
-    )
-    if work.target.note:
-        work.note(work.target.note)
+    work = _begun(link, request, _limits(link, request, on_progress, cancel), info.size_bytes)
     try:
-        taken = _proven(work, _write(work))
+        taken = _proven(work, _finished_before(work) or _write(work))
         if info.details["encrypted"]:
             taken = media.with_database_certificate(link, taken)
     except PwsopsError as error:
         raise _with_what_is_left(work, error) from error
     replaced = _drop_older(work)
     return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced)
+
+
+def _begun(link: Link, request: BackupRequest, limits: Limits, total_bytes: int) -> _Work:
+    """Choose where to write. An earlier attempt of this very backup that the server still works on is waited for."""
+    scene = link.scene(f"Backing up {request.database}", database=request.database)
+    settle.wait_for_backup(link, scene, description=request.description, limits=limits)
+    owner = ownership.of(link, request)
+    target = targets.choose(link, request, owner)
+    work = _Work(link=link, request=request, owner=owner, target=target, limits=limits, total_bytes=total_bytes)
+    for each in target.notes:
+        work.note(each)
+    return work
+
+
+def _finished_before(work: _Work) -> BackupSet | None:
+    """Return the set that an earlier attempt has finished, though nobody heard of it."""
+    found = work.target.finished
+    if found is not None:
+        work.note(f"An earlier attempt had finished this backup in {found.path}: it is taken as it is.")
+    return found
 
 
 def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:
@@ -110,8 +128,8 @@ def _limits(
     return Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress)
 
 
-def _write(work: _Work) -> str | None:
-    """Write the set; give its identity where only the history told that it is finished."""
+def _write(work: _Work) -> BackupSet | None:
+    """Write the set; return it where only its file or the history told that it is finished."""
     compress = work.request.compress
     if compress and work.link.server().edition.startswith(UNCOMPRESSED_EDITION):
         compress = False
@@ -132,6 +150,7 @@ def _execute(work: _Work, compress: bool) -> Heard:
         description=request.description,
         differential=request.kind is BackupKind.DIFFERENTIAL,
         copy_only=request.copy_only,
+        label=work.owner.label,
         fresh=work.target.fresh,
         compress=compress,
         encrypt_with=None if request.encryption is None else request.encryption.name,
@@ -143,26 +162,26 @@ def _execute(work: _Work, compress: bool) -> Heard:
         return running.run(work.link, work.scene, statement, connection=connection, limits=work.limits, meter=meter)
 
 
-def _settled(work: _Work, heard: Heard) -> str:
-    """Give the identity of the finished set where there was no proof, or raise what really happened."""
+def _settled(work: _Work, heard: Heard) -> BackupSet:
+    """Return the finished set where there was no proof, or raise what really happened."""
     if heard.failed and not heard.lost and heard.stopped is None:
         raise rights.backup_explained(
             work.link, translate(heard.messages, work.scene), work.scene, work.request.database
         )
     work.undecided = True
-    set_id = settle.outcome(
+    found = settle.outcome(
         work.link,
         work.scene,
         session_id=heard.session_id,
-        description=work.request.description,
-        database=work.request.database,
+        wanted=(work.request.description, work.request.kind),
         path=work.target.path,
+        limits=work.limits,
     )
     work.undecided = False
-    if set_id is None:
+    if found is None:
         raise _unfinished(work, heard)
-    work.note("The connection ended before the server could say so, but its history has the backup: it is finished.")
-    return set_id
+    work.note("The connection ended before the server could say so, but the backup is there: it is finished.")
+    return found
 
 
 def _unfinished(work: _Work, heard: Heard) -> PwsopsError:
@@ -185,17 +204,18 @@ def _cancelled(request: BackupRequest, how: str, messages: Sequence[Message] = (
     )
 
 
-def _proven(work: _Work, set_id: str | None) -> BackupSet:
+def _proven(work: _Work, told: BackupSet | None) -> BackupSet:
     """Find the set in its file, and read it from end to end."""
     wanted = tsql.description_of(work.request.description)
     found = [each for each in media.read(work.link, work.target.path) if each.description == wanted]
-    if not found or set_id not in (None, found[-1].set_id):
+    if not found or (told is not None and told.set_id != found[-1].set_id):
         raise EngineError(
             f"{work.scene.operation} on {work.scene.server}: the server says that it is finished, but "
             f"{work.target.path} does not hold it.",
             hint="Somebody else may write to this file: look at it on the server, and take the backup again.",
             messages=work.messages,
         )
+    work.finished = True
     if work.request.kind is BackupKind.DIFFERENTIAL:
         chain.require_built_on(found[-1], work.request.base)
     if work.request.verify:
@@ -208,30 +228,45 @@ def _proven(work: _Work, set_id: str | None) -> BackupSet:
 def _drop_older(work: _Work) -> tuple[str, ...]:
     """Delete what this backup replaces, now that it is proven good; where that fails, the next run overwrites it."""
     gone = []
-    for deletion in directory.delete(work.link, work.target.older):
-        if deletion.deleted:
-            gone.append(deletion.path)
+    for path in work.target.older:
+        reason = _dropped(work, path)
+        if reason:
+            work.note(f"The older backup {path} stays until it is overwritten: {reason}")
         else:
-            work.note(f"The older backup {deletion.path} stays until it is overwritten: {deletion.reason}")
+            gone.append(path)
     return tuple(gone)
+
+
+def _dropped(work: _Work, path: str) -> str:
+    """Delete an older backup that is still what it was; return why it stays, or nothing. Nothing is raised any more."""
+    try:
+        reason = targets.is_still_ours(work.link, path, work.owner)
+        return reason or directory.delete(work.link, [path])[0].reason
+    except PwsopsError as error:
+        return error.message
 
 
 def _with_what_is_left(work: _Work, error: PwsopsError) -> PwsopsError:
     """Delete what was begun, and say what is left of it on the server's disk."""
+    if work.finished and error.transient:
+        error.hint += f" The finished backup in {work.target.path} is kept: the next attempt takes it as it is."
+        return _with_messages(work, error)
     try:
         left = [] if work.undecided else _left(work)
     except PwsopsError:  # the server is gone: what went wrong before is what counts
         left = list(work.target.devices)
     if left:
         error.hint += f" Something unfinished may be left in {', '.join(left)} on the server: delete it there."
+    return _with_messages(work, error)
+
+
+def _with_messages(work: _Work, error: PwsopsError) -> PwsopsError:
     said = {id(message) for message in error.messages}
     error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
     return error
 
 
 def _left(work: _Work) -> list[str]:
-    if targets.holds_others(work.link, work.target, tsql.description_of(work.request.description)):
-        # A file that was to be started anew still holds what was in it: nothing was written.
-        return [] if work.target.fresh else list(work.target.devices)
-    there = [device for device in work.target.devices if directory.exists(work.link, device) is not False]
-    return [device for device in there if not work.target.ours or directory.delete_file(work.link, device)]
+    """Delete the files that hold nothing but what this backup began, and return those that may hold something of it."""
+    begun = [each for each in work.target.devices if targets.holds_only(work.link, each, work.owner)]
+    return [device for device in begun if directory.delete_file(work.link, device)]

@@ -14,7 +14,6 @@ from pwsops.errors import EngineError, PwsopsError
 MODERN_FUNCTIONS = 14
 """SQL Server 2017 has functions where there were only undocumented procedures."""
 MODERN_DELETE = 15
-MEDIA = ".bak"
 MIB = 1024 * 1024
 
 
@@ -111,8 +110,8 @@ def delete(link: Link, wanted: Sequence[str]) -> list[Deletion]:
 
 
 def _delete_media(link: Link, path: str) -> Deletion:
-    if not path.lower().endswith(MEDIA):
-        return Deletion(path=path, deleted=False, reason=f"its name does not end in {MEDIA}")
+    if not paths.is_media(path):
+        return Deletion(path=path, deleted=False, reason=f"its name does not end in {paths.MEDIA}")
     reasons = [reason for device in paths.siblings(path) if (reason := delete_file(link, device))]
     return Deletion(path=path, deleted=not reasons, reason="; ".join(reasons))
 

@@ -109,8 +109,8 @@ class SqlServerEngine:
         return backup.take(self._link, request, on_progress, cancel)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
-        """Settle an interrupted backup by the server's history; see the protocol."""
-        return history.find_backup(self._link, database=database, directory=directory, description=description)
+        """Settle an interrupted backup by the server's history, or by its file; see the protocol."""
+        return history.find_backup(self._link, database=database, where=directory, description=description)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what the server sees where these sets were written; see the protocol."""

@@ -98,6 +98,13 @@ LEFT JOIN sys.master_files AS f ON f.database_id = d.database_id AND f.file_id =
 WHERE d.name = ?
 """
 
+INCARNATION = """
+SELECT CAST(r.database_guid AS nvarchar(36)) AS database_guid, CAST(r.family_guid AS nvarchar(36)) AS family_guid,
+       CAST(r.recovery_fork_guid AS nvarchar(36)) AS recovery_fork_guid
+FROM sys.database_recovery_status AS r
+WHERE r.database_id = DB_ID(?)
+"""
+
 FILES = """
 SELECT f.name, f.type_desc, f.physical_name
 FROM sys.master_files AS f
@@ -113,7 +120,9 @@ SELECT b.backup_set_id, CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uu
        b.machine_name, b.server_name, b.recovery_model, CAST(b.first_lsn AS nvarchar(30)) AS first_lsn,
        CAST(b.last_lsn AS nvarchar(30)) AS last_lsn, CAST(b.checkpoint_lsn AS nvarchar(30)) AS checkpoint_lsn,
        CAST(b.database_backup_lsn AS nvarchar(30)) AS database_backup_lsn,
-       CAST(b.last_recovery_fork_guid AS nvarchar(36)) AS recovery_fork_guid, b.key_algorithm,
+       CAST(b.last_recovery_fork_guid AS nvarchar(36)) AS recovery_fork_guid,
+       CAST(b.database_guid AS nvarchar(36)) AS database_guid, CAST(b.family_guid AS nvarchar(36)) AS family_guid,
+       b.key_algorithm,
        b.encryptor_thumbprint, m.family_sequence_number, m.physical_device_name, m.device_type
 FROM msdb.dbo.backupset AS b
 JOIN msdb.dbo.backupmediafamily AS m ON m.media_set_id = b.media_set_id AND m.mirror = 0

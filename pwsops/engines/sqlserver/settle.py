@@ -1,81 +1,158 @@
-"""Whether a backup was finished, where the connection did not tell: the server's history knows."""
+"""How a backup ended, where the connection did not tell: its file says so, and so does the server's history."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from enum import Enum
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
-from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.errors import Scene, system_error
 from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.ownership import IN_USE
+from pwsops.engines.sqlserver.running import Limits
 from pwsops.errors import EngineError, PwsopsError
-from pwsops.rules.model import BackupSet
+from pwsops.rules.model import BackupKind, BackupSet
 
 LIMIT_S = 60.0
+"""How long to wait at least; a backup's own time limit may leave more."""
 UNSEEN_LIMIT_S = 10.0
 """How long to wait for a set, where this login may not see what other sessions do."""
 EVERY_S = 0.25
+MAY_NOT_SEE = (229, 262, 297, 300, 371)
+"""Refused for good. Any other refusal, such as 927 while some database is restored, is no answer: it is asked again."""
 
 
-def outcome(link: Link, scene: Scene, *, session_id: int, description: str, database: str, path: str) -> str | None:
-    """Wait until the server is done with the statement, then give the identity of the set it wrote; None: it did not.
+class Seen(Enum):
+    """Whether the server is at it."""
+
+    GOES_ON = "goes on"
+    ENDED = "ended"
+    HIDDEN = "hidden"
+    """This login may not see what other sessions do."""
+
+
+def outcome(
+    link: Link, scene: Scene, *, session_id: int, wanted: tuple[str, BackupKind], path: str, limits: Limits
+) -> BackupSet | None:
+    """Wait until the server is done with the statement, then return the set that it finished; None: it did not.
+
+    Parameters
+    ----------
+    session_id
+        Whose statement it was.
+    wanted
+        Description and kind of the set.
+    path
+        The file that it was written to, which is the proof. The history is asked where the file cannot be.
 
     Raises
     ------
     EngineError
         Where the server is not to be asked, or is not done in the time given. It is transient.
     """
-    wait(link, scene, session_id)
+    wait(link, scene, session_id, limits)
     patience_s = 0.0 if _sees_all(link, scene) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
-        found = finished(link, scene, database=database, description=description, path=path)
-        if found is not None:
-            return found.set_id
-        if link.clock.monotonic() - began >= patience_s:
-            return None
+        found = _in_file(link, path, wanted) or remembered(link, scene, wanted=wanted, path=path)
+        if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
+            return found
+        _require_patience(link, scene, began, limits)
         threading.Event().wait(EVERY_S)
 
 
-def wait(link: Link, scene: Scene, session_id: int) -> None:
+def wait(link: Link, scene: Scene, session_id: int, limits: Limits | None = None) -> None:
     """Wait until the server is done with what that session was running, as far as this login may see it."""
-    _wait(link, scene, lambda: _goes_on(link, scene, session_id))
+    _wait(link, scene, lambda: _session(link, scene, session_id), limits or Limits(clock=link.clock))
 
 
-def wait_for_backup(link: Link, scene: Scene, *, database: str, description: str) -> None:
-    """Wait until no session takes that backup any more, as far as this login may see it."""
-    begins = tsql.backup_of(database)
+def wait_for_backup(link: Link, scene: Scene, *, description: str, limits: Limits) -> bool:
+    """Wait until no session takes that backup any more, as far as this login may see it; return whether one did."""
+    begins = tsql.backup_of(scene.database)
     carries = tsql.literal(tsql.description_of(description))
-    _wait(link, scene, lambda: bool(link.attempt(scene, queries.BACKUPS_GOING_ON, begins, carries)))
+    return _wait(link, scene, lambda: _seen(link, scene, queries.BACKUPS_GOING_ON, begins, carries), limits)
 
 
-def _wait(link: Link, scene: Scene, goes_on: Callable[[], bool]) -> None:
-    began = link.clock.monotonic()
-    while goes_on():
-        if link.clock.monotonic() - began >= LIMIT_S:
-            raise EngineError(
-                f"{scene.operation} on {scene.server}: the server is still busy with it {LIMIT_S:.0f} s after it was "
-                "let go, so nobody can say how it ends.",
-                hint="Look at the running requests on the server; the history will show a backup that is finished.",
-                transient=True,
-            )
+def _wait(link: Link, scene: Scene, look: Callable[[], Seen | None], limits: Limits) -> bool:
+    began, went_on = link.clock.monotonic(), False
+    while (seen := look()) not in (Seen.ENDED, Seen.HIDDEN):
+        went_on = went_on or seen is Seen.GOES_ON
+        _require_patience(link, scene, began, limits)
         threading.Event().wait(EVERY_S)
+    return went_on
 
 
-def finished(link: Link, scene: Scene, *, database: str, description: str, path: str | None) -> BackupSet | None:
-    """Give the newest set in the history that was taken of the database with this description (to this file)."""
-    wanted = tsql.description_of(description)
-    rows = link.query(scene, queries.SETS_DESCRIBED, database, wanted)
-    server = link.server()
-    sets: Sequence[BackupSet] = [each for each in media.from_history(rows, server) if each.description == wanted]
+def _require_patience(link: Link, scene: Scene, began: float, limits: Limits) -> None:
+    now = link.clock.monotonic()
+    waited_s = now - began
+    if waited_s >= LIMIT_S and (limits.deadline is None or now >= limits.deadline):
+        raise EngineError(
+            f"{scene.operation} on {scene.server}: the server is still busy with it {waited_s:.0f} s after it was let "
+            "go, or does not say so, and nobody can say how it ends.",
+            hint="Look at the running requests on the server; a backup that is finished is found by the next look.",
+            transient=True,
+        )
+
+
+def _session(link: Link, scene: Scene, session_id: int) -> Seen | None:
+    try:
+        rows = link.query(scene, queries.REQUEST, session_id)
+    except PwsopsError as error:
+        return _refused(error)
+    goes_on = any(str(row.command).startswith(("BACKUP", "RESTORE")) for row in rows)
+    return Seen.GOES_ON if goes_on else Seen.ENDED
+
+
+def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen | None:
+    try:
+        return Seen.GOES_ON if link.query(scene, question, *parameters) else Seen.ENDED
+    except PwsopsError as error:
+        return _refused(error)
+
+
+def _refused(error: PwsopsError) -> Seen | None:
+    """Return what a refusal says: nothing, so that it is asked again. Raises where nobody is there to be asked."""
+    if error.number in MAY_NOT_SEE:
+        return Seen.HIDDEN
+    if error.number is None:
+        raise error
+    return None
+
+
+def _in_file(link: Link, path: str, wanted: tuple[str, BackupKind]) -> BackupSet | None:
+    """Return the set as its file has it; None where that has none, or no file can be read. Raises without a server."""
+    description, kind = wanted
+    try:
+        found = media.read(link, path)
+    except PwsopsError as error:
+        if error.number is None:
+            raise
+        return None
+    text = tsql.description_of(description)
+    return next((each for each in reversed(found) if each.description == text and each.kind is kind), None)
+
+
+def _is_open(link: Link, path: str) -> bool:
+    """Whether somebody has the file open now."""
+    try:
+        media.headers(link, path)
+    except PwsopsError as error:
+        return system_error(error.messages) == IN_USE
+    return False
+
+
+def remembered(
+    link: Link, scene: Scene, *, wanted: tuple[str, BackupKind | None], path: str | None
+) -> BackupSet | None:
+    """Return the newest such set of the history (in this file); None also where the history cannot be read."""
+    description, kind = wanted
+    text, server = tsql.description_of(description), link.server()
+    rows = link.attempt(scene, queries.SETS_DESCRIBED, scene.database, text) or ()
+    sets = [each for each in media.from_history(rows, server) if each.description == text and kind in (None, each.kind)]
     if path is not None:
         sets = [each for each in sets if paths.same(server.flavour, each.path, path)]
     return sets[-1] if sets else None
-
-
-def _goes_on(link: Link, scene: Scene, session_id: int) -> bool:
-    rows = link.query(scene, queries.REQUEST, session_id)
-    return any(str(row.command).startswith(("BACKUP", "RESTORE")) for row in rows)
 
 
 def _sees_all(link: Link, scene: Scene) -> bool:

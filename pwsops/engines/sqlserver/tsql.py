@@ -86,6 +86,7 @@ def backup(
     description: str,
     differential: bool = False,
     copy_only: bool = False,
+    label: str = "",
     fresh: bool = False,
     compress: bool = True,
     encrypt_with: str | None = None,
@@ -104,6 +105,8 @@ def backup(
         Kept as the set's description, and as its name as far as that holds it.
     differential, copy_only
         Not both: a differential is never a base, so there is nothing to keep it from being.
+    label
+        Kept as the description of files that are started anew: it tells whose they are where no set was finished.
     fresh
         Start the files anew, whatever is in them (FORMAT). Otherwise a file that exists is appended to.
     compress
@@ -126,6 +129,7 @@ def backup(
         *([_encryption(encrypt_with)] if encrypt_with is not None else []),
         f"NAME = {literal(_cut(description, NAME_LIMIT))}",
         f"DESCRIPTION = {literal(description_of(description))}",
+        *([f"MEDIADESCRIPTION = {literal(label)}"] if label else []),
         *_transfer(max_transfer_size, buffer_count),
         "STATS = 1",
     ]
