@@ -16,6 +16,7 @@ from pwsops.rules.model import BackupKind
 
 PAGE_BYTES = 8192
 LOG_SILENCE = timedelta(days=7)
+LOG_MEMORY = timedelta(days=62)
 NEVER = "tempdb"
 FULL_ONLY = "master"
 OURS = "pwsops run "
@@ -35,15 +36,16 @@ def listed(link: Link) -> list[DatabaseInfo]:
     rows = [row for row in link.query(scene, queries.DATABASES) if row.name != NEVER]
     sizes = _sizes(link)
     roles = _roles(link) if any(row.replica_id for row in rows) else {}
-    logs = {row.database_name: row.last_at for row in link.attempt(scene, queries.LOG_BACKUPS) or ()}
-    bases = {row.name: row for row in link.attempt(scene, queries.BASES) or ()}
     now = link.server().local(link.clock.now())
+    asked = link.attempt(scene, queries.LOG_BACKUPS, now - LOG_MEMORY)
+    logs = None if asked is None else {row.database_name: row.last_at for row in asked}
+    bases = {row.name: row for row in link.attempt(scene, queries.BASES) or ()}
     infos = [
         _info(
             row,
             sizes.get(row.database_id, {}),
             roles.get(row.name),
-            _log_warning(row, sizes.get(row.database_id, {}), logs.get(row.name), now),
+            _log_warning(row, sizes.get(row.database_id, {}), logs, now),
             _base_warning(bases.get(row.name)),
         )
         for row in rows
@@ -94,12 +96,17 @@ def _state(row: Any, role: Any) -> tuple[DatabaseState, str]:
     return DatabaseState.ONLINE, ""
 
 
-def _log_warning(row: Any, sizes: Mapping[str, int], last: datetime | None, now: datetime) -> tuple[str, ...]:
+def _log_warning(
+    row: Any, sizes: Mapping[str, int], logs: Mapping[str, datetime] | None, now: datetime
+) -> tuple[str, ...]:
     if row.recovery_model_desc == "SIMPLE" or row.name in ("master", "model", "msdb"):
         return ()
+    if logs is None:  # nobody could be asked, which is not to be told as "nobody has"
+        return ()
+    last = logs.get(row.name)
     if last is not None and now - last < LOG_SILENCE:
         return ()
-    since = f"since {last:%Y-%m-%d}" if last else "so far"
+    since = f"since {last:%Y-%m-%d}" if last else f"for {LOG_MEMORY.days} days, if ever"
     # Each server of an availability group remembers its own backups only, and any of them may take the log's.
     where = ", as far as this server of its availability group knows" if row.replica_id else ""
     text = (

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from pwsops.engines.sqlserver.tsql import identifier
 
+_LOCK_TIMEOUT_MS = 5000
+
+
+def _impatient(query: str) -> str:
+    """Let a question to msdb end soon where somebody else has its tables locked, such as a job that purges them.
+
+    The connection is used again, and a backup on it may have to wait for longer.
+    """
+    return f"SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS};{query.rstrip()};\nSET LOCK_TIMEOUT -1;\n"
+
+
 SERVER = """
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
        CAST(SERVERPROPERTY('ProductLevel') AS nvarchar(128)) AS level,
@@ -73,23 +84,23 @@ JOIN sys.availability_groups AS g ON g.group_id = s.group_id
 JOIN sys.dm_hadr_availability_group_states AS p ON p.group_id = s.group_id
 """
 
-BASES = """
+BASES = _impatient("""
 SELECT d.name, f.differential_base_guid, b.backup_set_id, b.user_name, b.description, b.is_snapshot
 FROM sys.databases AS d
 JOIN sys.master_files AS f ON f.database_id = d.database_id AND f.file_id = 1
 LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_uuid = f.differential_base_guid
 WHERE f.differential_base_guid IS NOT NULL
-"""
+""")
 
 _TAKEN_HERE = "b.server_name IN (@@SERVERNAME, CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)))"
 """A restore notes the set it read in msdb, one that was taken on another server too: that protects nothing here."""
 
-LOG_BACKUPS = f"""
+LOG_BACKUPS = _impatient(f"""
 SELECT b.database_name, MAX(b.backup_finish_date) AS last_at
 FROM msdb.dbo.backupset AS b
-WHERE b.type = 'L' AND {_TAKEN_HERE}
+WHERE b.backup_finish_date >= ? AND b.type = 'L' AND {_TAKEN_HERE}
 GROUP BY b.database_name
-"""
+""")
 
 BASE = """
 SELECT d.name, f.file_id, f.differential_base_guid
@@ -130,10 +141,15 @@ WHERE b.type IN ('D', 'I') AND """
 
 _IN_ORDER = " ORDER BY b.backup_set_id, m.family_sequence_number"
 
-HISTORY = _SETS + f"b.backup_finish_date >= ? AND {_TAKEN_HERE}" + _IN_ORDER
-HISTORY_OF_DATABASE = _SETS + f"b.backup_finish_date >= ? AND b.database_name = ? AND {_TAKEN_HERE}" + _IN_ORDER
-SETS_DESCRIBED = _SETS + "b.database_name = ? AND b.description = ?" + _IN_ORDER
-SET = _SETS + "b.backup_set_uuid = CAST(? AS uniqueidentifier)" + _IN_ORDER
+
+def _sets(which: str) -> str:
+    return _impatient(_SETS + which + _IN_ORDER)
+
+
+HISTORY = _sets(f"b.backup_finish_date >= ? AND {_TAKEN_HERE}")
+HISTORY_OF_DATABASE = _sets(f"b.backup_finish_date >= ? AND b.database_name = ? AND {_TAKEN_HERE}")
+SETS_DESCRIBED = _sets("b.backup_finish_date >= ? AND b.database_name = ? AND b.description = ?")
+SET = _sets("b.backup_set_uuid = CAST(? AS uniqueidentifier)")
 
 RESTORES = "SELECT COUNT(*) AS restores FROM msdb.dbo.restorehistory AS r WHERE r.destination_database_name = ?"
 
@@ -181,11 +197,11 @@ FROM sys.messages AS m
 WHERE m.language_id = 1033 AND m.message_id IN ({marks})
 """
 
-_ZONES = """
+_ZONES = _impatient("""
 SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid, b.time_zone
 FROM msdb.dbo.backupset AS b
 WHERE b.backup_set_uuid IN ({marks})
-"""
+""")
 
 CERTIFICATES = """
 SELECT c.name, c.subject, c.start_date, c.expiry_date, c.thumbprint, c.pvt_key_encryption_type_desc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from enum import Enum
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
@@ -19,6 +20,7 @@ LIMIT_S = 60.0
 UNSEEN_LIMIT_S = 10.0
 """How long to wait for a set, where this login may not see what other sessions do."""
 EVERY_S = 0.25
+REMEMBERED_FOR = timedelta(days=62)
 MAY_NOT_SEE = (229, 262, 297, 300, 371)
 """Refused for good. Any other refusal, such as 927 while some database is restored, is no answer: it is asked again."""
 
@@ -55,7 +57,7 @@ def outcome(
     patience_s = 0.0 if _sees_all(link, scene) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
-        found = _in_file(link, path, wanted) or remembered(link, scene, wanted=wanted, path=path)
+        found = _in_file(link, path, wanted) or remembered(link, scene, wanted=wanted, path=path)[0]
         if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
             return found
         _require_patience(link, scene, began, limits)
@@ -144,15 +146,17 @@ def _is_open(link: Link, path: str) -> bool:
 
 def remembered(
     link: Link, scene: Scene, *, wanted: tuple[str, BackupKind | None], path: str | None
-) -> BackupSet | None:
-    """Return the newest such set of the history (in this file); None also where the history cannot be read."""
+) -> tuple[BackupSet | None, bool]:
+    """Return the newest such set of the history (in this file), and whether the history could be read."""
     description, kind = wanted
     text, server = tsql.description_of(description), link.server()
-    rows = link.attempt(scene, queries.SETS_DESCRIBED, scene.database, text) or ()
-    sets = [each for each in media.from_history(rows, server) if each.description == text and kind in (None, each.kind)]
+    since = server.local(link.clock.now()) - REMEMBERED_FOR
+    rows = link.attempt(scene, queries.SETS_DESCRIBED, since, scene.database, text)
+    known = media.from_history(rows or (), server)
+    sets = [each for each in known if each.description == text and kind in (None, each.kind)]
     if path is not None:
         sets = [each for each in sets if paths.same(server.flavour, each.path, path)]
-    return sets[-1] if sets else None
+    return (sets[-1] if sets else None), rows is not None
 
 
 def _sees_all(link: Link, scene: Scene) -> bool:
