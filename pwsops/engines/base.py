@@ -184,7 +184,10 @@ class DirectoryStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryCheck:
-    """What can be said of a directory on the server, and why."""
+    """What can be said of a directory on the server, and why.
+
+    With `OK` the reason says what was checked, where that is less than that backups can be written there.
+    """
 
     status: DirectoryStatus
     reason: str = ""

@@ -12,6 +12,7 @@ from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, T
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind
 
 PAGE_BYTES = 8192
@@ -19,7 +20,6 @@ LOG_SILENCE = timedelta(days=7)
 LOG_MEMORY = timedelta(days=62)
 NEVER = "tempdb"
 FULL_ONLY = "master"
-OURS = "pwsops run "
 _STATES = {
     "OFFLINE": (DatabaseState.OFFLINE, "it is offline"),
     "RESTORING": (DatabaseState.RESTORING, "a restore was begun and not ended"),

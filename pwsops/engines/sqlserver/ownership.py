@@ -13,10 +13,9 @@ from pwsops.engines.sqlserver import media, queries, tsql
 from pwsops.engines.sqlserver.errors import system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import PwsopsError
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind, BackupSet
 
-OURS = "pwsops run "
-"""What the description of each of our sets begins with."""
 NOT_THERE = (2, 3)
 """What the operating system says of a file that is not there, and of a directory."""
 IN_USE = 32

@@ -57,6 +57,11 @@ def alternate(path: str, number: int) -> str:
     return _marked(path, f"~{number}")
 
 
+def damaged(name: str) -> str:
+    """Return the name under which what can be read of a damaged database is kept."""
+    return _marked(name, "~damaged")
+
+
 def stripes(path: str, count: int) -> list[str]:
     """Give the files of a backup that is written to several at once; the first stands for all of them."""
     if count == 1:

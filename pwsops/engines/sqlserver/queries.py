@@ -23,6 +23,7 @@ SERVER = """
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
        CAST(SERVERPROPERTY('ProductLevel') AS nvarchar(128)) AS level,
        CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,
+       CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition,
        CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS server_name,
        CAST(SERVERPROPERTY('InstanceDefaultBackupPath') AS nvarchar(4000)) AS backup_path,
        CAST(SERVERPROPERTY('InstanceDefaultDataPath') AS nvarchar(4000)) AS data_path,
@@ -151,6 +152,13 @@ HISTORY_OF_DATABASE = _sets(f"b.backup_finish_date >= ? AND b.database_name = ? 
 SETS_DESCRIBED = _sets("b.backup_finish_date >= ? AND b.database_name = ? AND b.description = ?")
 SET = _sets("b.backup_set_uuid = CAST(? AS uniqueidentifier)")
 
+SUSPECT_PAGES = _impatient("""
+SELECT p.file_id, p.page_id, p.event_type
+FROM msdb.dbo.suspect_pages AS p
+WHERE p.database_id = DB_ID(?) AND p.event_type IN (1, 2, 3)
+ORDER BY p.file_id, p.page_id
+""")
+
 RESTORES = "SELECT COUNT(*) AS restores FROM msdb.dbo.restorehistory AS r WHERE r.destination_database_name = ?"
 
 SESSION = "SELECT @@SPID AS session_id"
@@ -178,6 +186,11 @@ FILE_EXISTS = """
 SELECT e.file_exists, e.file_is_a_directory, e.parent_directory_exists
 FROM sys.dm_os_file_exists(?) AS e
 """
+
+XP_BACKUP_DIRECTORY = (
+    "EXEC master.dbo.xp_instance_regread N'HKEY_LOCAL_MACHINE', "
+    "N'Software\\Microsoft\\MSSQLServer\\MSSQLServer', N'BackupDirectory'"
+)
 
 XP_FILE_EXISTS = "EXEC master.dbo.xp_fileexist ?"
 

@@ -87,6 +87,7 @@ def backup(
     differential: bool = False,
     copy_only: bool = False,
     label: str = "",
+    of_damaged: bool = False,
     fresh: bool = False,
     compress: bool = True,
     encrypt_with: str | None = None,
@@ -107,6 +108,8 @@ def backup(
         Not both: a differential is never a base, so there is nothing to keep it from being.
     label
         Kept as the description of files that are started anew: it tells whose they are where no set was finished.
+    of_damaged
+        Go on where a page is damaged; the set says so of itself.
     fresh
         Start the files anew, whatever is in them (FORMAT). Otherwise a file that exists is appended to.
     compress
@@ -125,6 +128,7 @@ def backup(
         *(["COPY_ONLY"] if copy_only else []),
         "FORMAT" if fresh else "NOINIT",
         "CHECKSUM",
+        *(["CONTINUE_AFTER_ERROR"] if of_damaged else []),
         "COMPRESSION" if compress else "NO_COMPRESSION",
         *([_encryption(encrypt_with)] if encrypt_with is not None else []),
         f"NAME = {literal(_cut(description, NAME_LIMIT))}",

@@ -240,7 +240,7 @@ def test_tidying_up_never_hides_what_went_wrong(bench: Bench, monkeypatch: pytes
     def gone(*_: Any) -> bool:
         raise EngineError("The server is gone.", hint="Wait.")
 
-    monkeypatch.setattr("pwsops.engines.sqlserver.backup._left", gone)
+    monkeypatch.setattr("pwsops.engines.sqlserver.writing._left", gone)
     with pytest.raises(EngineError, match="is full") as failed:
         bench.take()
     assert bench.path("one.bak") in failed.value.hint

@@ -83,6 +83,8 @@ class Database:
     roll: Roll | None = None
     damaged_page: int | None = None
     """A page of the first file whose checksum fails when it is read."""
+    suspect_page: int | None = None
+    """A page of the first file that the server came upon earlier, and that msdb remembers."""
     busy: str = ""
     """The statement that has the database for itself now: BACKUP or RESTORE."""
     extra_pages: int = 0

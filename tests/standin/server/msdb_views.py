@@ -151,8 +151,8 @@ def _restores(context: Context, _: Database) -> Iterator[Record]:
 @view("msdb.dbo.suspect_pages", "database_id int, file_id int, page_id bigint, event_type int, error_count int")
 def _suspect_pages(context: Context, _: Database) -> Iterator[Record]:
     for one in context.server.databases.values():
-        if one.damaged_page is not None:
+        if one.suspect_page is not None:
             yield {
-                "database_id": one.database_id, "file_id": 1, "page_id": one.damaged_page, "event_type": 2,
+                "database_id": one.database_id, "file_id": 1, "page_id": one.suspect_page, "event_type": 2,
                 "error_count": 1,
             }  # fmt: skip

@@ -98,6 +98,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "NOSKIP": ("skip", False),
     "NORECOVERY": ("no_recovery", True),
     "NO_TRUNCATE": ("no_truncate", True),
+    "CONTINUE_AFTER_ERROR": ("continue_after_error", True),
 }
 TEXTS = {
     "NAME": "name",
