@@ -87,7 +87,7 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
         return ("", "")
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
-        return (f"The server can write there{free}.", "")
+        return (f"{found.reason or 'The server can write there'}{free}.", "")
     if found.status is DirectoryStatus.MISSING:
         return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
     return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")

@@ -27,7 +27,8 @@ def check(link: Link, path: str) -> DirectoryCheck:
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="the server does not tell this login")
     is_file, is_directory, has_parent = facts
     if is_directory:
-        return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=_free_bytes(link, path))
+        reason = "The server sees it; whether its service account may write there shows when it does"
+        return DirectoryCheck(status=DirectoryStatus.OK, reason=reason, free_bytes=_free_bytes(link, path))
     if is_file:
         return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is a file, not a directory")
     parent = "" if has_parent else ", and neither does the directory it would be in"
@@ -66,10 +67,18 @@ def _free_bytes(link: Link, path: str) -> int | None:
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
 
 
+def backup_directory(link: Link) -> str:
+    """Return where the server puts backups by itself; empty where it does not tell. Before 2019 the registry has it."""
+    if link.server().backup_path:
+        return str(link.server().backup_path)
+    rows = link.attempt(link.scene("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY) or ()
+    return next((str(row.Data) for row in rows if row.Data), "")
+
+
 def default(link: Link) -> str:
     """Give the server's default backup directory, or that of its data files where it tells none."""
     server = link.server()
-    return server.backup_path or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
+    return backup_directory(link) or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
 
 
 def browse(link: Link, path: str) -> list[DirectoryEntry]:
