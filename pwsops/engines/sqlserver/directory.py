@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.engines.sqlserver import paths, queries, tsql
@@ -22,16 +22,15 @@ def check(link: Link, path: str) -> DirectoryCheck:
     flavour = link.server().flavour
     if not paths.is_absolute(path, flavour):
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path of the server")
-    facts = _facts(link, path)
+    facts = existence(link, path)
     if facts is None:
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="the server does not tell this login")
-    is_file, is_directory, has_parent = facts
-    if is_directory:
+    if facts.is_directory:
         reason = "The server sees it; whether its service account may write there shows when it does"
         return DirectoryCheck(status=DirectoryStatus.OK, reason=reason, free_bytes=_free_bytes(link, path))
-    if is_file:
+    if facts.is_file:
         return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is a file, not a directory")
-    parent = "" if has_parent else ", and neither does the directory it would be in"
+    parent = "" if facts.has_parent else ", and neither does the directory it would be in"
     return DirectoryCheck(
         status=DirectoryStatus.MISSING, reason=f"the server does not see it: it does not exist there{parent}"
     )
@@ -39,11 +38,21 @@ def check(link: Link, path: str) -> DirectoryCheck:
 
 def exists(link: Link, path: str) -> bool | None:
     """Say whether a file is there; None where the server does not tell."""
-    facts = _facts(link, path)
-    return None if facts is None else facts[0]
+    facts = existence(link, path)
+    return None if facts is None else facts.is_file
 
 
-def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
+class Existence(NamedTuple):
+    """What stands at a path."""
+
+    is_file: bool
+    is_directory: bool
+    has_parent: bool
+    """Whether the directory that it would be in is seen."""
+
+
+def existence(link: Link, path: str) -> Existence | None:
+    """Return what the server sees at a path; None where it does not tell this login."""
     scene = link.scene("Looking for the path", path=path)
     modern = link.server().major >= MODERN_FUNCTIONS
     rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else None
@@ -54,9 +63,8 @@ def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
     return next((_truths(row) for row in answers if any(row)), None)
 
 
-def _truths(row: Any) -> tuple[bool, bool, bool]:
-    is_file, is_directory, has_parent = row
-    return bool(is_file), bool(is_directory), bool(has_parent)
+def _truths(row: Any) -> Existence:
+    return Existence(*(bool(each) for each in row))
 
 
 def _free_bytes(link: Link, path: str) -> int | None:
@@ -88,13 +96,26 @@ def browse(link: Link, path: str) -> list[DirectoryEntry]:
     scene = link.scene(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
         rows = link.attempt(scene, queries.LISTING, path)
-        if rows is not None:
+        if rows:
             return _sorted(_entry(server.flavour, path, row) for row in rows)
     rows = link.query(scene, queries.XP_LISTING, path)
+    if not rows:
+        _require_sight(link, path)
     return _sorted(
         DirectoryEntry(name=row[0], path=paths.join(server.flavour, path, row[0]), is_directory=not row[2])
         for row in rows
     )
+
+
+def _require_sight(link: Link, path: str) -> None:
+    """Refuse to tell a directory as empty that is not seen to be there: to whom may not look, all are empty."""
+    found = existence(link, path)
+    if found is None or not found.is_directory:
+        raise EngineError(
+            f"Listing the directory {path} on {link.instance.name} failed: the server shows this login nothing of it.",
+            hint="Check the path on the server. A login sees directories as a sysadmin, or on SQL Server 2017 and "
+            "newer with VIEW SERVER STATE; without, write the path by hand.",
+        )
 
 
 def _entry(flavour: str, directory: str, row: Any) -> DirectoryEntry:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from pwsops.engines.sqlserver import directory, media, paths, queries, settle, tsql
+from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import Scene
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits
@@ -84,7 +85,7 @@ def _sets_in(link: Link, path: str) -> list[BackupSet]:
     try:
         return media.read(link, path)
     except PwsopsError as error:
-        if error.number is None:
+        if not is_answer(error):
             raise
         return []
 

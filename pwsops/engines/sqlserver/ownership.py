@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pwsops.engines.base import BackupRequest
 from pwsops.engines.sqlserver import media, queries, tsql
+from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import PwsopsError
@@ -140,7 +141,7 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
     system = system_error(error.messages)
     if system in NOT_THERE:
         return Holding(standing=Standing.ABSENT)
-    if system in UNREACHABLE or error.number is None or error.transient:
+    if system in UNREACHABLE or not is_answer(error) or error.transient:
         raise error
     why = (error.message.partition(" failed: ")[2] or error.message).rstrip(".")
     if system == IN_USE:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import Enum
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
+from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import Scene, system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.ownership import IN_USE
@@ -117,7 +118,7 @@ def _refused(error: PwsopsError) -> Seen | None:
     """Return what a refusal says: nothing, so that it is asked again. Raises where nobody is there to be asked."""
     if error.number in MAY_NOT_SEE:
         return Seen.HIDDEN
-    if error.number is None:
+    if not is_answer(error):
         raise error
     return None
 
@@ -128,7 +129,7 @@ def _in_file(link: Link, path: str, wanted: tuple[str, BackupKind]) -> BackupSet
     try:
         found = media.read(link, path)
     except PwsopsError as error:
-        if error.number is None:
+        if not is_answer(error):
             raise
         return None
     text = tsql.description_of(description)
