@@ -85,8 +85,19 @@ class Denied(PwsopsError):
     """The signed-in person's role does not allow it."""
 
 
+class CatalogueDamaged(PwsopsError):
+    """The catalogue's file is no catalogue any more; moving it away and beginning anew helps."""
+
+
 class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
+
+
+class LoginRefused(EngineError):
+    """The server does not accept the login or its password.
+
+    Each attempt counts towards locking the account, so the same login is not tried again until it is changed.
+    """
 
 
 class MediaError(EngineError):

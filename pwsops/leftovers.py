@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RowMapping, outcomes, profiles, runs
+from pwsops.catalogue import Catalogue, RunRow, outcomes, profiles, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine
@@ -73,16 +73,16 @@ class Leftovers:
                 except Exception:  # noqa: BLE001 - one run that cannot be settled must not keep the others open
                     _log.exception("an interrupted run could not be settled", run_id=run["id"])
 
-    def _left(self) -> list[RowMapping]:
+    def _left(self) -> list[RunRow]:
         with self._catalogue.read() as connection:
             return [run for run in runs.open_runs(connection) if self._is_left(run)]
 
-    def _is_left(self, run: RowMapping) -> bool:
+    def _is_left(self, run: RunRow) -> bool:
         if run["owner"] == self._presence.token:
             return run["status"] == RunStatus.RUNNING.value and not self._goes_on(run["id"])
         return run["owner"] is not None and not self._presence.is_alive(run["owner"])
 
-    def _settle(self, run: RowMapping, stop: threading.Event | None) -> None:
+    def _settle(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:
             profile = profiles.get(connection, run["profile_id"])
             items = runs.items(connection, [run["id"]])[run["id"]]
@@ -94,7 +94,7 @@ class Leftovers:
         with self._catalogue.write() as connection:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
-    def _settle_item(self, profile: ProfileRow, run: RowMapping, item: RowMapping) -> None:
+    def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow) -> None:
         error = _interrupted()
         try:
             found = self._open_engine(profile).find_backup(

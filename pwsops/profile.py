@@ -7,6 +7,7 @@ What they mean in time is told by `pwsops.rules.recurrence`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -37,6 +38,16 @@ class BackupSettings(param.Parameterized):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> BackupSettings:
+        """Return the settings that were stored; what does not fit, or is no setting, is left at its default."""
+        made = cls()
+        for key, value in stored.items():
+            if key in setting_keys():
+                with suppress(ValueError, TypeError):
+                    setattr(made, key, value)
+        return made
 
     def as_dict(self) -> dict[str, Any]:
         """Give every setting by its key."""

@@ -26,7 +26,7 @@ from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, se
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
-from pwsops.errors import BaseUnusable, Cancelled, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, PwsopsError
 from pwsops.escrow import Escrow
 from pwsops.leftovers import Leftovers, OpenEngine, run_description
 from pwsops.presence import Presence
@@ -87,17 +87,25 @@ class Runner:
             goes_on=self._cancels.__contains__,
         )
 
-    def execute(self, run_id: int, cancel: threading.Event | None = None) -> RunStatus:
+    def execute(self, run_id: int, cancel: threading.Event | None = None, *, may_wait: bool = False) -> RunStatus:
         """Do one queued run and give how it ended. Never raises for what a database or a server did.
 
         It is RUNNING still where another thread of this process is at it, and where the end of a database could not
         be written down: that is left to `settle`. `cancel` stops it, from before its beginning on.
+
+        A run that cannot be started ends as failed, with the cause. With `may_wait` a cause that may pass by itself
+        (a catalogue that is locked) is raised instead, and the run stays queued.
         """
         cancel = cancel or threading.Event()
         if self._cancels.setdefault(run_id, cancel) is not cancel:
             return RunStatus.RUNNING
         try:
-            job, items = self._start(run_id, cancel)
+            try:
+                job, items = self._start(run_id, cancel)
+            except Exception as error:
+                if may_wait and isinstance(error, PwsopsError) and error.transient:
+                    raise
+                return self._could_not_start(run_id, error)
             if job is None:
                 return RunStatus.CANCELLED
             written = [self._is_done_and_written(job, item_id, database) for item_id, database in items]
@@ -152,6 +160,14 @@ class Runner:
         )
         return retrying(once)
 
+    def _could_not_start(self, run_id: int, error: Exception) -> RunStatus:
+        if isinstance(error, PwsopsError):
+            cause = error
+        else:
+            _log.error("a run could not be started", run_id=run_id, exc_info=error)
+            cause = _unexpected("The run could not be started", error)
+        return self._write(lambda connection: outcomes.run_unstarted(connection, run_id, cause, now=self._clock.now()))
+
     def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
         return self._write(lambda connection: self._start_on(connection, run_id, cancel))
 
@@ -163,6 +179,8 @@ class Runner:
         if run is None or run["status"] != RunStatus.QUEUED.value:
             return None, []
         profile = profiles.get(connection, run["profile_id"])
+        if profile.deleted_at is None:
+            profile.require_usable()
         reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
             runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
         )
@@ -197,6 +215,8 @@ class Runner:
             self._write(lambda connection: runs.start_item(connection, item_id, now=self._clock.now()))
             if job.cancel.is_set():
                 raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
+            if database in job.profile.unwritable:
+                raise _no_text(database)
             if job.engine is None:
                 job.engine = self._open_engine(job.profile)
                 self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
@@ -205,7 +225,7 @@ class Runner:
             self._failed(item_id, error, told)
         except Exception as error:  # noqa: BLE001 - whatever it was, the other databases still get their turn
             _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
-            self._failed(item_id, _unexpected(database, error), told)
+            self._failed(item_id, _unexpected(f"The backup of {database} failed", error), told)
         else:
             self._succeeded(job, item_id, result, reason=reason, told=[*told, *result.messages])
 
@@ -261,6 +281,7 @@ class Runner:
             shared_base=engine.capabilities.shared_base,
             server_base=server_base,
             outside=list(engine.history(database=database)) if foreign else (),
+            now=self._clock.now(),
         )
         return choice.base, choice.reason
 
@@ -348,8 +369,15 @@ def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
     return ""
 
 
-def _unexpected(database: str, error: Exception) -> PwsopsError:
+def _no_text(database: str) -> PwsopsError:
+    return InvalidInput(
+        f"{database} was not backed up: its name is no text (UTF-8), so it can be neither written down nor asked for.",
+        hint="Rename its file, and choose it in the profile under the new name.",
+    )
+
+
+def _unexpected(what: str, error: Exception) -> PwsopsError:
     return PwsopsError(
-        f"The backup of {database} failed in a way that was not foreseen: {type(error).__name__}: {error}",
+        f"{what} in a way that was not foreseen: {type(error).__name__}: {error}",
         hint="The log in the home's logs directory has the details; please report it.",
     )

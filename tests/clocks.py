@@ -56,3 +56,12 @@ def wait_until(condition: Callable[[], object], what: str = "a condition", limit
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {limit_s:g} s in vain for {what}")
         time.sleep(0.01)
+
+
+def joined(thread: threading.Thread, limit_s: float = 60) -> None:
+    """Wait for the end of a thread; fail, naming it, where it does not end.
+
+    Threads of tests are daemons: where a test fails before it lets one go on, the process still ends.
+    """
+    thread.join(limit_s)
+    assert not thread.is_alive(), f"{thread.name} did not end within {limit_s:g} s"

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
+pytest_plugins = ["tests.limits"]
+
 # The machine is shared and slow at times: what a property needs is examples, not speed.
 settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     column,
     func,
@@ -31,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
+from pwsops.catalogue.runs import RunRow, read
 from pwsops.catalogue.schema import messages, run_items, runs
 from pwsops.rules.model import RunStatus, Trigger
 
@@ -137,7 +137,7 @@ class Selection:
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
-    ) -> list[tuple[Key, RowMapping]]:
+    ) -> list[tuple[Key, RunRow]]:
         """Give up to `limit` runs with their keys, in order, that follow `after`; None begins at the beginning.
 
         `backwards`: those that precede it, the nearest first; None begins at the end.
@@ -145,7 +145,7 @@ class Selection:
         if sort not in _GROUPED:
             found = self._seek([], _NUMBERS[sort], after, descending is not backwards, limit)
             return [((row["sorted_by"], row["id"]), row) for row in found]
-        pairs: list[tuple[Key, RowMapping]] = []
+        pairs: list[tuple[Key, RunRow]] = []
         first = None if after is None else str(after[0])
         for group in self._groups(sort, first, descending is not backwards):
             rest = after[1:] if after is not None and group == first else None
@@ -172,14 +172,14 @@ class Selection:
         after: Sequence[str | int] | None,
         descending: bool,
         limit: int,
-    ) -> Sequence[RowMapping]:
+    ) -> Sequence[RunRow]:
         number = type_coerce(by, BigInteger)  # an instant as it is kept: keys are plain numbers
         statement: Select[Any] = select(runs, number.label("sorted_by")).where(*self.where, *also)
         if after is not None:
             place = tuple_(number, runs.c.id)
             statement = statement.where(place < tuple_(*after) if descending else place > tuple_(*after))
         order = [one.desc() if descending else one.asc() for one in (number, runs.c.id)]
-        return self.connection.execute(statement.order_by(*order).limit(limit)).mappings().all()
+        return read(self.connection, statement.order_by(*order).limit(limit))
 
 
 def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:

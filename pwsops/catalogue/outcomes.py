@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, select
 
 from pwsops.catalogue import audit, claims, profiles, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.runs import RunRow
+from pwsops.catalogue.schema import runs as run_table
 from pwsops.errors import Cancelled, PwsopsError
 from pwsops.rules import breaker
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
@@ -84,14 +86,39 @@ def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunSt
     return status
 
 
-def _status(items: Sequence[RowMapping]) -> RunStatus:
+def run_unstarted(connection: Connection, run_id: int, error: PwsopsError, *, now: datetime) -> RunStatus:
+    """End a queued run that cannot be started as failed, with the cause at each of its databases; gives its status.
+
+    It counts for the breaker as any failed run does. Asks nothing of the row but who it belongs to: the row itself may
+    be what cannot be read.
+    """
+    found = connection.execute(select(run_table.c.status, run_table.c.profile_id).where(run_table.c.id == run_id)).one()
+    if found.status != RunStatus.QUEUED.value:
+        return RunStatus(found.status)
+    profile = profiles.get(connection, found.profile_id)
+    runs.change(
+        connection,
+        run_id,
+        status=RunStatus.FAILED.value,
+        started_at=now,
+        finished_at=now,
+        summary=error.message if profile.fields["databases"] else f"{error.message} {error.hint}",
+    )
+    for item_id in runs.add_items(connection, run_id, profile.fields["databases"]):
+        item_failed(connection, item_id, error, told=[], now=now)
+    items = runs.items(connection, [run_id])[run_id]
+    _count_failures(connection, profile, RunStatus.FAILED, items, now=now)
+    return RunStatus.FAILED
+
+
+def _status(items: Sequence[RunRow]) -> RunStatus:
     found = {RunStatus(item["status"]) for item in items}
     if RunStatus.FAILED in found:
         return RunStatus.FAILED
     return RunStatus.CANCELLED if RunStatus.CANCELLED in found else RunStatus.SUCCEEDED
 
 
-def _summary(status: RunStatus, items: Sequence[RowMapping]) -> str:
+def _summary(status: RunStatus, items: Sequence[RunRow]) -> str:
     affected = [item for item in items if item["status"] == status.value]
     if status is RunStatus.SUCCEEDED:
         reasons = sorted({item["reason"] for item in items if item["reason"]})
@@ -102,10 +129,17 @@ def _summary(status: RunStatus, items: Sequence[RowMapping]) -> str:
     return f"{len(affected)} of {len(items)} {verb}: {affected[0]['error']}"
 
 
-def _count(
-    connection: Connection, run: RowMapping, status: RunStatus, items: Sequence[RowMapping], *, now: datetime
-) -> None:
+def _count(connection: Connection, run: RunRow, status: RunStatus, items: Sequence[RunRow], *, now: datetime) -> None:
     profile = profiles.get(connection, run["profile_id"])
+    if run["kind"] == BackupKind.FULL.value:
+        succeeded = any(item["status"] == RunStatus.SUCCEEDED.value for item in items)
+        _plan_after_full(connection, profile, run, succeeded=succeeded, now=now)
+    _count_failures(connection, profile, status, items, now=now)
+
+
+def _count_failures(
+    connection: Connection, profile: ProfileRow, status: RunStatus, items: Sequence[RunRow], *, now: datetime
+) -> None:
     succeeded = any(item["status"] == RunStatus.SUCCEEDED.value for item in items)
     failures = breaker.after_run(profile.failures_in_a_row, status, succeeded)
     profiles.set_state(
@@ -114,13 +148,11 @@ def _count(
         failures_in_a_row=failures,
         database_failures=_database_failures(profile, items),
     )
-    if run["kind"] == BackupKind.FULL.value:
-        _plan_after_full(connection, profile, run, succeeded=succeeded)
     if profile.state is ProfileState.ACTIVE and breaker.trips(failures) and failures > profile.failures_in_a_row:
         _trip(connection, profile, failures, now=now)
 
 
-def _database_failures(profile: ProfileRow, items: Sequence[RowMapping]) -> dict[str, int]:
+def _database_failures(profile: ProfileRow, items: Sequence[RunRow]) -> dict[str, int]:
     counts = {}
     for item in items:
         name = item["database"]
@@ -130,19 +162,24 @@ def _database_failures(profile: ProfileRow, items: Sequence[RowMapping]) -> dict
     return {name: count for name, count in counts.items() if count and name in profile.fields["databases"]}
 
 
-def _plan_after_full(connection: Connection, profile: ProfileRow, run: RowMapping, *, succeeded: bool) -> None:
-    if succeeded and _counts_as_last(profile, run):
+def _plan_after_full(
+    connection: Connection, profile: ProfileRow, run: RunRow, *, succeeded: bool, now: datetime
+) -> None:
+    if succeeded and _counts_as_last(profile, run, now):
         profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
     profile = profiles.get(connection, profile.id)
-    if profile.next_due_at is not None:
-        kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at)
+    if profile.next_due_at is not None and not profile.broken:
+        kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at, now=now)
         profiles.schedule(connection, [(profile.id, profile.next_due_at, kind)])
 
 
-def _counts_as_last(profile: ProfileRow, run: RowMapping) -> bool:
+def _counts_as_last(profile: ProfileRow, run: RunRow, now: datetime) -> bool:
     if profile.last_full_due_at is None:
         # An edit may have asked for a new chain while the run went on: what it took may lie where the profile was.
         return bool(profile.amended_at <= run["started_at"])
+    if profile.last_full_due_at > now:
+        # A clock that was ahead dated that one; whatever comes after it in the order of claims is newer.
+        return True
     return bool(profile.last_full_due_at < run["due_at"])
 
 

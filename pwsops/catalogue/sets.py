@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import BackupKind, BackupSet
 
@@ -54,7 +56,7 @@ def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str
 def of_database(
     connection: Connection, instance: str, database: str, *, profile_id: int | None = None
 ) -> list[BackupSet]:
-    """Give the sets of a database that were not replaced, newest first; only one profile's where that is given."""
+    """Give the sets of a database that were not replaced, the one taken last first; only one profile's if given."""
     where = [
         backup_sets.c.instance == instance,
         backup_sets.c.database == database,
@@ -66,7 +68,7 @@ def of_database(
 
 
 def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
-    """Give the sets of an instance that were not replaced, newest first, by database."""
+    """Give the sets of an instance that were not replaced, the one taken last first, by database."""
     found: dict[str, list[BackupSet]] = {}
     for backup_set in _sets(connection, [backup_sets.c.instance == instance, backup_sets.c.replaced_at.is_(None)]):
         found.setdefault(backup_set.database, []).append(backup_set)
@@ -127,10 +129,16 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
-    statement = select(backup_sets).where(*where).order_by(backup_sets.c.finished_at.desc(), backup_sets.c.id.desc())
-    return [_set(row) for row in connection.execute(statement).mappings()]
+    """Give the sets, the one that was remembered last first: a clock may have been wrong when one was dated.
+
+    A set whose row cannot be read is left out: nothing can be restored by what it says.
+    """
+    statement = select(backup_sets).where(*where).order_by(backup_sets.c.id.desc())
+    return list(filter(None, (_set(row) for row in rows.read(connection, backup_sets, statement))))
 
 
-def _set(row: RowMapping) -> BackupSet:
+def _set(row: RowMapping | Unreadable) -> BackupSet | None:
+    if isinstance(row, Unreadable) or row["kind"] not in list(BackupKind) or not isinstance(row["details"], dict):
+        return None
     values = {key: row[key] for key in _FIELDS}
     return BackupSet(**(values | {"kind": BackupKind(values["kind"])}))

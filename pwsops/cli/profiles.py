@@ -110,7 +110,9 @@ def _check_complete(profile: BackupProfile) -> None:
 def _tell_next(view: ProfileView) -> None:
     from pwsops.cli import words
 
-    if view.next_due_at is None:
+    if view.broken:
+        note(f"No run can be made of it: {view.broken}")
+    elif view.next_due_at is None:
         say("No run is due: the profile is not active, or its schedule has ended.")
     else:
         say(f"The next run is due {words.moment(view.next_due_at)}, {words.kind(view.next_kind)}.")
@@ -138,7 +140,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     rows = (
         (
             one.name,
-            words.profile_state(one.state, one.health),
+            words.profile_state(one.state, one.health, one.broken),
             one.schedule,
             ", ".join(one.databases),
             words.run_status(one.last_run.status) if one.last_run else words.NOTHING,
@@ -154,6 +156,9 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         wraps=("Profile", "Schedule", "Databases"),
         empty="There is no profile yet; `pwsops profile create` makes one.",
     )
+    for one in views:
+        if one.broken:
+            note(f"{one.name} cannot run: {one.broken}")
 
 
 @app.command()
@@ -167,7 +172,8 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         emit([{**records.profile(view), **records.profile_fields(fields)}])
         return
     rows: list[tuple[Any, ...]] = [
-        ("state", words.profile_state(view.state, view.health)),
+        ("state", words.profile_state(view.state, view.health, view.broken)),
+        ("cannot run", view.broken),
         ("schedule", view.schedule),
         ("instance", view.instance),
         ("databases", ", ".join(view.databases)),

@@ -80,6 +80,7 @@ def profile(view: ProfileView) -> Record:
         "failures_in_a_row": view.failures_in_a_row,
         "tripped_at": iso(view.tripped_at),
         "red_databases": list(view.red_databases),
+        "broken": view.broken,
     }
 
 
@@ -237,4 +238,6 @@ def audit_entry(entry: AuditEntry) -> Record:
 
 def check(one: Check) -> Record:
     """One finding of the doctor."""
-    return asdict(one)
+    values = asdict(one)
+    del values["unknown"]
+    return values | {"state": one.state.value}

@@ -129,7 +129,16 @@ class DatabaseState(StrEnum):
     """A restore was begun and not ended: it takes no backup and lets nobody in."""
     SECONDARY = "secondary"
     """A copy in an availability group that takes no such backup; another server of the group does."""
+    SINGLE_USER = "single-user"
+    """It is read and written by one connection at a time; takes backups while nobody holds that one."""
+    RESTRICTED = "restricted"
+    """It is read and written by administrators only; takes backups."""
     GONE = "gone"
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody can read and write the database now."""
+        return self in (DatabaseState.ONLINE, DatabaseState.SINGLE_USER, DatabaseState.RESTRICTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +247,41 @@ class SavesCertificates(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessChange:
+    """Who may come into a database, which a restore changes for as long as it takes.
+
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    former_mode
+        What it was before, in the engine's own words (SQL Server: ``MULTI_USER``): what is given back.
+    changed_to
+        What it is meanwhile, in the same words.
+    """
+
+    database: str
+    former_mode: str
+    changed_to: str
+
+
+def remember_nothing(change: AccessChange) -> None:
+    """Let a change of access pass: for those who restore without a catalogue."""
+
+
+@runtime_checkable
+class GivesBackAccess(Protocol):
+    """An engine whose restores change who may come into a database."""
+
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        """Set a database's mode to what it was before a restore; returning means that it is that now.
+
+        Raises `NotFound` where the database is gone, and `EngineError` where the mode cannot be set now (it is in the
+        middle of a restore, somebody holds its one seat, the server is away): the caller tries again later.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupRequest:
     """One backup of one database.
 
@@ -324,22 +368,38 @@ class RestoreRequest:
 
     `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
     replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
+
+    An engine that `GivesBackAccess` calls `on_access_change` before it changes a mode, and changes none where that
+    raises; and `on_access_restored`, with the same record, once the former mode is back. `former_mode` is the mode that
+    an earlier restore of this database changed and has yet to give back: what the database shows now is that restore's
+    doing, and this one is to end in `former_mode`; None: what it shows now.
+
+    `create_if_missing`: where the instance has no such database, the restore makes it, after the media are proven; what
+    it made is removed again where the restore fails. Without it a missing database is `NotFound`.
     """
 
     database: str
     sets: Sequence[BackupSet]
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None
+    former_mode: str | None = None
+    on_access_change: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
+    on_access_restored: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one."""
+    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one.
+
+    `created`: the database was not there before.
+    """
 
     database: str
     restored_bytes: int
     duration_s: float
+    created: bool = False
     kept_damaged_as: str | None = None
     messages: Sequence[Message] = ()
 

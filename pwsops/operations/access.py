@@ -12,7 +12,7 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.errors import Denied
+from pwsops.errors import Denied, InvalidInput
 from pwsops.escrow import Escrow
 from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import find_instance
@@ -59,6 +59,10 @@ class Core:
     def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
         """Give an instance with its password open, or with another login's; raises `NotFound`."""
         row = self.instance_row(name)
+        if row.broken:
+            raise InvalidInput(
+                row.broken, hint="Correct it with `pwsops instance edit`, or remove it and add it again."
+            )
         return Instance(
             name=row.name,
             engine=row.engine,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pwsops.catalogue import Connection, RowMapping, certificate_copies, profiles, runs, server_certificates, sets
+from pwsops.catalogue import Connection, RunRow, certificate_copies, profiles, runs, server_certificates, sets
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.sets import EncryptedSet
@@ -89,7 +89,7 @@ def needs(connection: Connection, gone: Gone) -> Needs:
     return found
 
 
-def run_in_need(connection: Connection, thumbprint: str) -> RowMapping | None:
+def run_in_need(connection: Connection, thumbprint: str) -> RunRow | None:
     """Give a run that goes on and encrypts for a certificate, or may: nobody knows what its profile was before an edit.
 
     What it takes is not among the sets before it ends.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from pwsops.catalogue import instances, profiles, sets
@@ -17,7 +18,7 @@ from pwsops.engines.base import (
     DirectoryStatus,
     Engine,
 )
-from pwsops.errors import PwsopsError
+from pwsops.errors import EngineError, LoginRefused, PwsopsError
 from pwsops.operations.access import Context, Role
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import DatabaseView
@@ -49,13 +50,13 @@ class Databases:
                         users.setdefault(database, []).append(row.name)
         for name in users:
             found.setdefault(name, _gone(name))
-        if engine.capabilities.external_history:
-            _add_outside(known, engine.history(core.clock.now() - LOOK_BACK))
+        beware = _add_outside(known, engine, core.clock.now() - LOOK_BACK)
         shelf = Shelf(engine)
-        return [
+        views = (
             self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
             for name in sorted(found, key=str.lower)
-        ]
+        )
+        return [replace(view, warnings=(*view.warnings, *beware)) for view in views]
 
     def poll(
         self,
@@ -135,8 +136,22 @@ class Databases:
         )
 
 
-def _add_outside(known: dict[str, list[BackupSet]], outside: Iterable[BackupSet]) -> None:
-    """Add what the server remembers and the catalogue does not; newest first, as the catalogue gives them."""
+def _add_outside(known: dict[str, list[BackupSet]], engine: Engine, since: datetime) -> Sequence[str]:
+    """Add what the server remembers and the catalogue does not, newest first, as the catalogue gives them.
+
+    Returns
+    -------
+    Sequence
+        What has to be said of each database, where the server cannot be asked.
+    """
+    if not engine.capabilities.external_history:
+        return ()
+    try:
+        outside = list(engine.history(since))
+    except LoginRefused:
+        raise
+    except EngineError as error:
+        return (f"What other tools backed up could not be looked up. {error.message} {error.hint}",)
     ours = {one.set_id for of_database in known.values() for one in of_database}
     for one in outside:
         # A snapshot lies on disks of the server that nobody here can read.
@@ -144,6 +159,7 @@ def _add_outside(known: dict[str, list[BackupSet]], outside: Iterable[BackupSet]
             known.setdefault(one.database, []).append(one)
     for of_database in known.values():
         of_database.sort(key=lambda one: one.finished_at, reverse=True)
+    return ()
 
 
 def _gone(name: str) -> DatabaseInfo:

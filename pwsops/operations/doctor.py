@@ -11,16 +11,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import humanize
 
-from pwsops.catalogue import audit, instances, profiles, service_state
+from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
+from pwsops.profile import BackupSettings
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
@@ -31,19 +34,33 @@ PROBE_LIMIT_S = 30.0
 def examine(core: Core) -> list[Check]:
     """Look at everything; one finding each."""
     looks: list[Callable[[Core], Iterator[Check]]] = [
-        _program,
-        _home,
+        _catalogue,
+        _settings,
+        _profiles,
         _audit,
         _service,
         _instances,
         _directories,
-        _odbc,
     ]
-    return [check for look in looks for check in look(core)]
+    return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
 
 
-def _program(core: Core) -> Iterator[Check]:
-    del core
+def examine_closed(home: Path, error: PwsopsError) -> list[Check]:
+    """Look at what can be looked at where the home cannot be opened, and say why it cannot."""
+    cannot = Check(name="Catalogue", ok=False, finding=error.message, next_step=error.hint)
+    return [*_program(), *_home(home), cannot, *_odbc()]
+
+
+def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Check]:
+    """Take one look; where it is not possible, that is its finding, and the others are taken all the same."""
+    try:
+        yield from look(core)
+    except PwsopsError as error:
+        name = look.__name__.strip("_").capitalize()
+        yield Check(name=name, ok=False, finding=error.message, next_step=error.hint)
+
+
+def _program() -> Iterator[Check]:
     python = platform.python_version()
     yield Check(
         name="Python",
@@ -53,8 +70,8 @@ def _program(core: Core) -> Iterator[Check]:
     )
 
 
-def _home(core: Core) -> Iterator[Check]:
-    probe = core.home / ".writable"
+def _home(home: Path) -> Iterator[Check]:
+    probe = home / ".writable"
     try:
         probe.write_text("")
         probe.unlink()
@@ -62,19 +79,19 @@ def _home(core: Core) -> Iterator[Check]:
         yield Check(
             name="Home",
             ok=False,
-            finding=f"{core.home} cannot be written: {error.strerror}",
+            finding=f"{home} cannot be written: {error.strerror}",
             next_step="Give this user the right to write there, or choose another home with --home.",
         )
         return
-    free = shutil.disk_usage(core.home).free
+    free = shutil.disk_usage(home).free
     enough = free >= LOW_DISK_BYTES
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{core.home}, {humanize.naturalsize(free, binary=True)} free",
+        finding=f"{home}, {humanize.naturalsize(free, binary=True)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
-    key = core.home / KEY_FILE
+    key = home / KEY_FILE
     with suppress(FileNotFoundError):
         private = not key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         yield Check(
@@ -83,6 +100,47 @@ def _home(core: Core) -> Iterator[Check]:
             finding=f"{key} is private" if private else f"{key} can be read by others",
             next_step="" if private else f"chmod 600 {key}",
         )
+
+
+def _catalogue(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        damage = soundness.file_damage(connection)
+        amiss = [] if damage else list(soundness.bad_rows(connection))
+    if damage:
+        yield Check(name="Catalogue", ok=False, finding=f"damaged: {damage}", next_step=move_away(core.catalogue.path))
+        return
+    yield Check(
+        name="Catalogue",
+        ok=not amiss,
+        finding="whole" if not amiss else f"{len(amiss)} rows that cannot be read: " + "; ".join(map(_row, amiss)),
+        next_step="" if not amiss else "Edit, or remove and add again, what they are about; the rest goes on without.",
+    )
+
+
+def _row(one: soundness.Amiss) -> str:
+    return f"{one.table} {one.row} ({one.reason})"
+
+
+def _settings(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        stored = settings.load(connection)
+    in_force = BackupSettings.of(stored).as_dict()
+    for key, value in stored.items():
+        if in_force.get(key) != value:
+            yield Check(
+                name=f"Setting {key}",
+                ok=False,
+                finding=f"is stored as {value!r}, which it cannot be; its default is in force",
+                next_step=f"pwsops settings set {key} VALUE",
+            )
+
+
+def _profiles(core: Core) -> Iterator[Check]:
+    """Name the profiles that no run can be made of."""
+    with core.catalogue.read() as connection:
+        broken = [row for row in profiles.living(connection) if row.broken]
+    for row in broken:
+        yield Check(name=f"Profile {row.name}", ok=False, finding=row.broken, next_step=profiles.BROKEN_HINT)
 
 
 def _audit(core: Core) -> Iterator[Check]:
@@ -163,17 +221,20 @@ def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
     free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
-    ok = found.status is not DirectoryStatus.MISSING
+    finding = found.reason or free or found.status.value
+    if found.status is DirectoryStatus.UNKNOWN:
+        step = "Look whether a run can write there: the runs of its profiles tell."
+        return Check(name=f"Directory {directory}", ok=False, unknown=True, finding=finding, next_step=step)
+    ok = found.status is DirectoryStatus.OK
     return Check(
         name=f"Directory {directory}",
         ok=ok,
-        finding=found.reason or free or found.status.value,
+        finding=finding,
         next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
     )
 
 
-def _odbc(core: Core) -> Iterator[Check]:
-    del core
+def _odbc() -> Iterator[Check]:
     try:
         pyodbc = importlib.import_module("pyodbc")
     except ImportError as error:

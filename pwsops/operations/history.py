@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 
-from pwsops.catalogue import RowMapping
+from pwsops.catalogue import RunRow
 from pwsops.catalogue.history import Filter, HistorySort, Key, Selection, key_types, profiles
 from pwsops.operations.access import Context
 from pwsops.operations.records import HistoryPage
@@ -105,7 +105,7 @@ def _fits(value: object, wanted: type) -> bool:
     return wanted is int and type(value) is int and -_LARGEST <= value < _LARGEST
 
 
-def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[list[tuple[Key, RowMapping]], str, str]:
+def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[list[tuple[Key, RunRow]], str, str]:
     """Give the runs at a place, and where the pages before and after them begin."""
     # One more than is shown tells whether there is more on that side.
     found = _at(selection, query, place, query.size + 1)
@@ -122,7 +122,7 @@ def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[lis
     return (here[::-1], onwards, back) if place.backwards else (here, back, onwards)
 
 
-def _at(selection: Selection, query: HistoryQuery, place: _Place, limit: int) -> list[tuple[Key, RowMapping]]:
+def _at(selection: Selection, query: HistoryQuery, place: _Place, limit: int) -> list[tuple[Key, RunRow]]:
     return selection.page(
         query.sort, descending=query.descending, after=place.key, backwards=place.backwards, limit=limit
     )

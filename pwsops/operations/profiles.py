@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from pwsops.catalogue import Connection, claims, profiles, runs, settings
+from pwsops.catalogue import Connection, claims, instances, profiles, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
@@ -24,6 +24,7 @@ from pwsops.profile import BackupProfile, BackupSettings
 from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
+from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
 PREVIEWED = 100_000
@@ -57,9 +58,9 @@ class Profiles:
     def new(self) -> BackupProfile:
         """Give a profile that starts from the settings and from this minute."""
         with self._context.core.catalogue.read() as connection:
-            defaults = BackupSettings(**settings.load(connection))
+            defaults = BackupSettings.of(settings.load(connection))
         shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
-        zone = defaults.timezone or _local_zone()
+        zone = defaults.timezone if is_zone(defaults.timezone) else _local_zone()
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
@@ -203,6 +204,7 @@ class Profiles:
         if isinstance(profile, str):
             with self._context.core.catalogue.read() as connection:
                 row = find_profile(connection, profile)
+            row.require_usable()
             profile = row.profile()
         else:
             row = None
@@ -315,7 +317,7 @@ class Profiles:
         row = profiles.get(connection, profile_id)
         due: tuple[int, datetime | None, BackupKind | None] = (profile_id, None, None)
         if row.state is ProfileState.ACTIVE:
-            due = claims.next_due(row, self._context.core.clock.now())
+            due = claims.next_due(row, now := self._context.core.clock.now(), now=now)
         profiles.schedule(connection, [due])
 
     def _views(self, connection: Connection, rows: Sequence[ProfileRow]) -> Views:
@@ -324,20 +326,27 @@ class Profiles:
         wanted = [ended[row.id] for row in rows if row.id in ended]
         wanted += [going[row.id] for row in rows if row.id in going]
         views = {view.id: view for view in run_views(connection, wanted)}
+        lacking = _lacking(connection)
         return [
             profile_view(
                 row,
                 last=views[ended[row.id]["id"]] if row.id in ended else None,
                 running=views[going[row.id]["id"]] if row.id in going else None,
+                without=lacking.get(row.fields["instance"], f"There is no instance {row.fields['instance']!r}."),
             )
             for row in rows
         ]
 
 
+def _lacking(connection: Connection) -> dict[str, str]:
+    """Say of each instance why nothing can be run on it; empty: something can."""
+    return {row.name: row.broken for row in instances.every(connection)}
+
+
 def _local_zone() -> str:
     """Give this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
     name = get_localzone_name()
-    return name if name and not name.startswith("Etc/") else "UTC"
+    return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
 
 
 def _first_is_full(row: ProfileRow | None, recurrence: Recurrence, now: datetime, start: datetime) -> bool:
@@ -347,7 +356,7 @@ def _first_is_full(row: ProfileRow | None, recurrence: Recurrence, now: datetime
         return start <= now or due is None or due >= start
     if due is None or not now <= start <= due:
         return False
-    return claims.plan_kind(row, due, row.last_full_due_at) is BackupKind.FULL
+    return claims.plan_kind(row, due, row.last_full_due_at, now=now) is BackupKind.FULL
 
 
 def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:

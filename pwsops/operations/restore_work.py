@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RowMapping, audit, outcomes, restores
+from pwsops.catalogue import Catalogue, RestoreRow, audit, outcomes, restores
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, EndUnknown, PwsopsError
@@ -138,12 +138,12 @@ class RestoreWork:
         for job in jobs:
             job.done.wait(CLOSING_S)
 
-    def _is_left(self, row: RowMapping) -> bool:
+    def _is_left(self, row: RestoreRow) -> bool:
         if row["owner"] == self._presence.token:
             return row["id"] not in self._jobs
         return not self._presence.is_alive(row["owner"])
 
-    def _settle(self, row: RowMapping) -> None:
+    def _settle(self, row: RestoreRow) -> None:
         now = self._clock.now()
         with self._catalogue.write() as connection:
             if restores.end(
@@ -253,7 +253,7 @@ class RestoreWork:
         return tell
 
 
-def _refuse_second(going: RowMapping | None) -> None:
+def _refuse_second(going: RestoreRow | None) -> None:
     if going is not None:
         raise Conflict(
             f"A restore of {going['database']} on {going['instance']} is under way already (restore {going['id']}, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 
-from pwsops.catalogue import RowMapping, restores, sets
+from pwsops.catalogue import RestoreRow, restores, sets
 from pwsops.engines.base import Credentials, Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
@@ -207,7 +207,7 @@ class Restores:
                     return
 
 
-def _view(row: RowMapping) -> RestoreView:
+def _view(row: RestoreRow) -> RestoreView:
     progress = None
     status = RunStatus(row["status"])
     if not status.ended and row["progress_phase"] is not None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
 
 OURS = "pwsops run "
 """What the description of each set begins with that this product took."""
+
+AHEAD = timedelta(minutes=5)
+"""A set dated after now by more than this was not dated by a clock that is merely another one's."""
+CLOCK_IN_DOUBT = "the last full backup is dated {at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is in doubt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +32,16 @@ def choose_base(
     shared_base: bool,
     server_base: str | None,
     outside: Sequence[BackupSet] = (),
+    now: datetime,
 ) -> BaseChoice:
     """Choose the base of the next differential of one database.
+
+    Nothing is built on a full that is dated after `now`: whether it is the newest cannot be known.
 
     Parameters
     ----------
     own
-        The sets this profile took of this database and that still exist.
+        The sets this profile took of this database and that still exist, in the order they were taken, newest first.
     all_sets
         Every set of this database that one of our profiles took and that was not replaced.
     shared_base
@@ -44,9 +51,19 @@ def choose_base(
     outside
         The sets that the server remembers and we do not: they say whose base it is where it is not ours.
     """
-    if shared_base:
-        return _server_choice(all_sets, server_base, outside)
-    newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
+    choice = _server_choice(all_sets, server_base, outside) if shared_base else _own_choice(own)
+    if choice.base is not None and is_ahead(choice.base.finished_at, now):
+        return BaseChoice(base=None, reason=CLOCK_IN_DOUBT.format(at=choice.base.finished_at))
+    return choice
+
+
+def is_ahead(dated: datetime, now: datetime) -> bool:
+    """Whether something that is over is dated after now: the clock that dated it, or that of now, was wrong."""
+    return dated > now + AHEAD
+
+
+def _own_choice(own: Sequence[BackupSet]) -> BaseChoice:
+    newest = next(iter(_bases(own)), None)
     return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
 
 
@@ -90,13 +107,16 @@ def planned_kind(
     recurrence: Recurrence,
     last_full_due: datetime | None,
     due_at: datetime,
+    now: datetime,
 ) -> BackupKind:
     """Plan what an occurrence takes.
 
     Full where the profile is not incremental, where no full came before (`last_full_due` None), or where a renewal
     lies after the last full and not after this occurrence. That also covers a catch-up after downtime: it is full
-    if a full was among the missed.
+    if a full was among the missed. Full as well where the last one is dated after `now`: a clock was wrong, and which
+    renewals lie between is not known.
     """
-    if not incremental or last_full_due is None or renewal_between(recurrence, renewal, last_full_due, due_at):
+    if not incremental or last_full_due is None or last_full_due > now:
         return BackupKind.FULL
-    return BackupKind.DIFFERENTIAL
+    renewed = renewal_between(recurrence, renewal, last_full_due, due_at)
+    return BackupKind.FULL if renewed else BackupKind.DIFFERENTIAL

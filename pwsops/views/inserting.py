@@ -27,7 +27,6 @@ ENTRIES = 200
 """How many entries of a directory are shown."""
 TABLES = 12
 """How many tables are named."""
-_WRITABLE = (DatabaseState.ONLINE, DatabaseState.EMPTY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ def address(**where: Any) -> str:
 def look_at_database(ops: Operations, instance: str, database: str) -> Present:
     """Look at a database and into it."""
     view = next((one for one in ops.databases.list(instance) if one.name == database), None)
-    if view is None or view.state not in _WRITABLE:
+    if view is None or not (view.state.is_in_use or view.state is DatabaseState.EMPTY):
         return Present(view=view, contents=None)
     try:
         return Present(view=view, contents=ops.databases.contents(instance, database))
@@ -143,7 +142,7 @@ def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, z
 def _lost(target: BackupSet, view: DatabaseView, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
     if view.state is DatabaseState.EMPTY:
         return ["The database is empty now, so nothing is lost."]
-    if view.state is not DatabaseState.ONLINE:
+    if not view.state.is_in_use:
         return []
     lost = [f"Everything written to it since then is replaced: up to {words.duration(behind_s)} of work."]
     if view.exposure_s is None:

@@ -19,7 +19,7 @@ from pwsops.operations.records import RunView
 from pwsops.presence import Presence
 from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.runner import ATTEMPTS, run_description
-from tests.clocks import NOON, wait_until
+from tests.clocks import NOON, joined, wait_until
 from tests.homes import HOUR, Home
 
 BROKEN = EngineError("two is not a database", hint="Look at it.", number=26, severity=16)
@@ -291,9 +291,21 @@ def test_an_older_full_that_ends_late_does_not_turn_back_the_plan(home: Home) ->
     profile_id = home.add()
     with home.core.catalogue.write() as connection:
         profiles.set_state(connection, profile_id, last_full_due_at=NOON + 5 * HOUR)
+    home.server.before_backup = lambda _request: home.clock.advance(6 * HOUR)
     home.run(kind=FULL)
     with home.core.catalogue.read() as connection:
         assert profiles.get(connection, profile_id).last_full_due_at == NOON + 5 * HOUR
+
+
+def test_a_full_takes_the_place_of_one_that_a_clock_dated_ahead(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        profiles.set_state(connection, profile_id, last_full_due_at=NOON + timedelta(days=365))
+    home.run(kind=FULL)
+    with home.core.catalogue.read() as connection:
+        row = profiles.get(connection, profile_id)
+    assert row.last_full_due_at == home.clock.now()
+    assert row.next_kind is BackupKind.DIFFERENTIAL
 
 
 def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) -> None:
@@ -517,7 +529,7 @@ def test_a_run_is_not_executed_twice(home: Home) -> None:
 def test_two_threads_do_not_execute_the_same_run(home: Home) -> None:
     released = home.server.hold()
     run_id = queue(home, home.add())
-    first = threading.Thread(target=home.core.runner.execute, args=(run_id,))
+    first = threading.Thread(target=home.core.runner.execute, args=(run_id,), daemon=True)
     first.start()
     assert home.server.started.wait(20)
     assert home.core.runner.execute(run_id) is RunStatus.RUNNING
@@ -940,18 +952,25 @@ def test_a_run_here_that_another_thread_of_this_process_began_is_waited_for(
     released = home.server.hold()
     execute = home.core.runner.execute
     threads: list[threading.Thread] = []
+    own = "pwsops-run-here"
 
     def quicker(run_id: int, cancel: threading.Event) -> None:
-        thread = threading.Thread(target=execute, args=(run_id,))
+        thread = threading.Thread(target=execute, args=(run_id,), daemon=True)
         threads.append(thread)
         thread.start()
-        assert home.server.started.wait(20)
+        assert home.server.started.wait(60)
+
+    def release(_: RunView) -> None:
+        if not any(thread.name == own for thread in threading.enumerate()):
+            released.set()
 
     monkeypatch.setattr(home.core.runner, "execute", quicker)
-    monkeypatch.setattr(home.core.runner, "cancel_requested", released.set)
     home.add()
-    assert home.ops.runs.run_here("p").status is RunStatus.SUCCEEDED
-    threads[0].join(20)
+    try:
+        assert home.ops.runs.run_here("p", on_change=release).status is RunStatus.SUCCEEDED
+    finally:
+        released.set()
+    joined(threads[0])
 
 
 def test_a_cancel_from_another_process_reaches_a_run_here(home: Home) -> None:

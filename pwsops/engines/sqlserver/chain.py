@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pwsops.engines.sqlserver import media, queries
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound, PwsopsError
 from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupSet
@@ -17,7 +17,7 @@ def server_base(link: Link, database: str) -> str | None:
     if not rows:
         raise NotFound(
             f"The database {database} does not exist on {link.instance.name}.",
-            hint="Check the name; to restore one that is gone, create it empty first.",
+            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
         )
     row = rows[0]
     if row.file_id is None:
@@ -73,6 +73,8 @@ def _unusable(database: str, why: str) -> BaseUnusable:
 
 def _whose(link: Link, set_id: str) -> str:
     rows = link.attempt(link.scene("Reading the history"), queries.SET, set_id)
+    if isinstance(rows, NotAsked):
+        return f"another full backup was taken since (whose could not be looked up, because {rows.why})"
     if not rows:
         return "another full backup was taken since, which the server's history does not hold"
     if (rows[0].description or "").startswith(OURS):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.engines.sqlserver import paths, queries, tsql
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, PwsopsError
 
 MODERN_FUNCTIONS = 14
@@ -55,10 +55,12 @@ def existence(link: Link, path: str) -> Existence | None:
     """Return what the server sees at a path; None where it does not tell this login."""
     scene = link.scene("Looking for the path", path=path)
     modern = link.server().major >= MODERN_FUNCTIONS
-    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else None
-    if rows:
+    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else []
+    if rows and not isinstance(rows, NotAsked):
         return _truths(rows[0])
-    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path) or ()
+    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path)
+    if isinstance(answers, NotAsked):
+        return None
     # The procedure says no to everything for a login that may not look, instead of saying so.
     return next((_truths(row) for row in answers if any(row)), None)
 
@@ -71,7 +73,9 @@ def _free_bytes(link: Link, path: str) -> int | None:
     """Give the space left on a Windows drive; nothing else can be asked about without having a database there."""
     if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
         return None
-    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES) or []
+    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES)
+    if isinstance(drives, NotAsked):
+        return None
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
 
 
@@ -79,8 +83,8 @@ def backup_directory(link: Link) -> str:
     """Return where the server puts backups by itself; empty where it does not tell. Before 2019 the registry has it."""
     if link.server().backup_path:
         return str(link.server().backup_path)
-    rows = link.attempt(link.scene("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY) or ()
-    return next((str(row.Data) for row in rows if row.Data), "")
+    rows = link.attempt(link.scene("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY)
+    return "" if isinstance(rows, NotAsked) else next((str(row.Data) for row in rows if row.Data), "")
 
 
 def default(link: Link) -> str:
@@ -95,9 +99,9 @@ def browse(link: Link, path: str) -> list[DirectoryEntry]:
     path = path or default(link)
     scene = link.scene(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
-        rows = link.attempt(scene, queries.LISTING, path)
-        if rows:
-            return _sorted(_entry(server.flavour, path, row) for row in rows)
+        listing = link.attempt(scene, queries.LISTING, path)
+        if listing and not isinstance(listing, NotAsked):
+            return _sorted(_entry(server.flavour, path, row) for row in listing)
     rows = link.query(scene, queries.XP_LISTING, path)
     if not rows:
         _require_sight(link, path)

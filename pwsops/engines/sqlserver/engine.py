@@ -25,6 +25,7 @@ from pwsops.engines.base import (
 )
 from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import (
+    access,
     backup,
     certificate_files,
     certificates,
@@ -129,12 +130,16 @@ class SqlServerEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        """Restore into an existing database; see the protocol."""
+        """Restore into a database, or make it; see the protocol."""
         try:
             return restore.restore(self._link, request, on_progress, cancel)
         finally:
             # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
             self._link.forget()
+
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""
+        access.give_back(self._link, database, former_mode)
 
     def create_database(self, name: str) -> None:
         """Create an empty database in the server's default places."""

@@ -36,7 +36,7 @@ from typing import Any
 
 from pwsops.engines.sqlserver import paths, queries, rights, running, tsql, zones
 from pwsops.engines.sqlserver.causes import WRAPPERS
-from pwsops.engines.sqlserver.link import Guard, Link
+from pwsops.engines.sqlserver.link import Guard, Link, NotAsked
 from pwsops.engines.sqlserver.running import Limits
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import MediaError, PwsopsError
@@ -97,8 +97,17 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     scene = link.scene("Reading the backup file", path=path)
     if link.query(scene, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
         return siblings
-    known = link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)) or ()
+    known = _of_history(link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)))
     return [row.physical_device_name for row in known] or siblings
+
+
+def _of_history(answer: list[Any] | NotAsked) -> list[Any]:
+    """Return what the history has; nothing for a login that may not read it. Raise why it could not be asked now."""
+    if not isinstance(answer, NotAsked):
+        return answer
+    if answer.is_denied:
+        return []
+    raise answer.error
 
 
 def read_one(link: Link, backup_set: BackupSet, limits: Limits | None = None) -> BackupSet:

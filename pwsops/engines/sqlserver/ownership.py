@@ -12,7 +12,7 @@ from pwsops.engines.base import BackupRequest
 from pwsops.engines.sqlserver import media, queries, tsql
 from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import system_error
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import PwsopsError
 from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind, BackupSet
@@ -107,7 +107,7 @@ def of(link: Link, request: BackupRequest) -> Owner:
     return Owner(
         server=server.name,
         database=request.database,
-        incarnation=_incarnation(rows[0]) if rows else None,
+        incarnation=_incarnation(rows[0]) if rows and not isinstance(rows, NotAsked) else None,
         set_ids={each.upper() for each in request.replaceable},
         description=tsql.description_of(request.description),
         kind=request.kind,
@@ -151,8 +151,8 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
 
 def _unfinished(link: Link, path: str, owner: Owner, *, why: str = "no backup in it was finished") -> Holding:
     """Tell an unfinished file of ours by its label."""
-    rows = link.attempt(link.scene("Reading the backup file", path=path), tsql.label(path)) or ()
-    ours = any(_is_labelled(row.MediaDescription, owner) for row in rows)
+    rows = link.attempt(link.scene("Reading the backup file", path=path), tsql.label(path))
+    ours = not isinstance(rows, NotAsked) and any(_is_labelled(row.MediaDescription, owner) for row in rows)
     return Holding(standing=Standing.UNFINISHED) if ours else Holding(standing=Standing.TAKEN, reason=why)
 
 

@@ -42,6 +42,7 @@ SELECT IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin,
                        HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER PERFORMANCE STATE'))
             THEN 1 ELSE 0 END AS view_server_state,
        HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION') AS view_any_definition,
+       HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY DATABASE') AS alter_any_database,
        CASE WHEN 1 IN (HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE'),
                        HAS_PERMS_BY_NAME(N'master', N'DATABASE', N'CREATE DATABASE'))
             THEN 1 ELSE 0 END AS create_any_database,
@@ -118,7 +119,7 @@ WHERE r.database_id = DB_ID(?)
 """
 
 FILES = """
-SELECT f.name, f.type_desc, f.physical_name
+SELECT f.name, f.type_desc, f.physical_name, CAST(f.size AS bigint) AS pages
 FROM sys.master_files AS f
 WHERE f.database_id = DB_ID(?)
 ORDER BY f.type, f.file_id
@@ -160,6 +161,12 @@ ORDER BY p.file_id, p.page_id
 """)
 
 RESTORES = "SELECT COUNT(*) AS restores FROM msdb.dbo.restorehistory AS r WHERE r.destination_database_name = ?"
+
+VOLUMES = """
+SELECT DISTINCT v.volume_mount_point, v.available_bytes
+FROM sys.master_files AS f
+CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v
+"""
 
 SESSION = "SELECT @@SPID AS session_id"
 

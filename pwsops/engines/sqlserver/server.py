@@ -42,6 +42,8 @@ class Server:
     data_path: str | None = None
     log_path: str | None = None
     account: str | None = None
+    account_unknown: str = ""
+    """Why the account could not be looked up, where it is not this login's rights."""
 
     @property
     def flavour(self) -> str:
@@ -74,7 +76,7 @@ class Server:
         return instant.astimezone(UTC).replace(tzinfo=None) + self.offset
 
 
-def from_row(row: Any, account: str | None) -> Server:
+def from_row(row: Any, account: str | None, *, unknown: str = "") -> Server:
     """Make the record from the answer to `queries.SERVER`.
 
     Raises
@@ -95,6 +97,7 @@ def from_row(row: Any, account: str | None) -> Server:
         data_path=row.data_path,
         log_path=row.log_path,
         account=account,
+        account_unknown=unknown,
     )
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from pwsops.engines.sqlserver import media, paths, queries, tsql
 from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import Scene, system_error
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import NO_RIGHT, Link, NotAsked
 from pwsops.engines.sqlserver.ownership import IN_USE
 from pwsops.engines.sqlserver.running import Limits
 from pwsops.errors import EngineError, PwsopsError
@@ -22,8 +22,6 @@ UNSEEN_LIMIT_S = 10.0
 """How long to wait for a set, where this login may not see what other sessions do."""
 EVERY_S = 0.25
 REMEMBERED_FOR = timedelta(days=62)
-MAY_NOT_SEE = (229, 262, 297, 300, 371)
-"""Refused for good. Any other refusal, such as 927 while some database is restored, is no answer: it is asked again."""
 
 
 class Seen(Enum):
@@ -115,8 +113,12 @@ def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen 
 
 
 def _refused(error: PwsopsError) -> Seen | None:
-    """Return what a refusal says: nothing, so that it is asked again. Raises where nobody is there to be asked."""
-    if error.number in MAY_NOT_SEE:
+    """Return what a refusal says; raises where nobody is there to be asked.
+
+    One that lacks the right says that it will never be answered. Any other, such as 927 while some database is
+    restored, says nothing: it is asked again.
+    """
+    if error.number in NO_RIGHT:
         return Seen.HIDDEN
     if not is_answer(error):
         raise error
@@ -153,11 +155,13 @@ def remembered(
     text, server = tsql.description_of(description), link.server()
     since = server.local(link.clock.now()) - REMEMBERED_FOR
     rows = link.attempt(scene, queries.SETS_DESCRIBED, since, scene.database, text)
-    known = media.from_history(rows or (), server)
+    if isinstance(rows, NotAsked):
+        return None, False
+    known = media.from_history(rows, server)
     sets = [each for each in known if each.description == text and kind in (None, each.kind)]
     if path is not None:
         sets = [each for each in sets if paths.same(server.flavour, each.path, path)]
-    return (sets[-1] if sets else None), rows is not None
+    return (sets[-1] if sets else None), True
 
 
 def _sees_all(link: Link, scene: Scene) -> bool:

@@ -182,7 +182,7 @@ def prove(work: Work, told: BackupSet | None) -> BackupSet:
     if work.request.kind is BackupKind.DIFFERENTIAL:
         chain.require_built_on(found[-1], work.request.base)
     if work.request.verify:
-        work.messages.extend(verify.prove(work.link, found[-1], work.limits))
+        work.messages.extend(verify.prove(work.link, found[-1], work.limits, is_new=True))
     else:
         work.limits.done("backing up", found[-1].size_bytes)
     return found[-1]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pwsops.engines.sqlserver import queries
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.server import QUARTER_HOUR, UNKNOWN_ZONE
 
 HISTORY, HEADER, SERVER = "history", "header", "server"
@@ -45,7 +45,9 @@ def _remembered(link: Link, ids: Sequence[str]) -> Mapping[str, Zone]:
     found: dict[str, Zone] = {}
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
-        rows = link.attempt(link.scene("Reading the history"), queries.zones(len(some)), *some) or ()
+        rows = link.attempt(link.scene("Reading the history"), queries.zones(len(some)), *some)
+        if isinstance(rows, NotAsked):  # which `zone_from` of the sets shows
+            break
         found |= {row.backup_set_uuid.upper(): Zone(row.time_zone, HISTORY) for row in rows if is_known(row.time_zone)}
     return found
 

@@ -21,6 +21,8 @@ MARKS = {
     DatabaseState.OFFLINE: Mark(tone="orange", icon="warning", word="offline"),
     DatabaseState.RESTORING: Mark(tone="orange", icon="warning", word="restoring"),
     DatabaseState.SECONDARY: Mark(tone="plain", icon="info", word="secondary"),
+    DatabaseState.SINGLE_USER: Mark(tone="orange", icon="warning", word="single-user"),
+    DatabaseState.RESTRICTED: Mark(tone="orange", icon="warning", word="restricted"),
     DatabaseState.GONE: Mark(tone="orange", icon="warning", word="gone"),
 }
 _BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE, DatabaseState.OFFLINE, DatabaseState.RESTORING)

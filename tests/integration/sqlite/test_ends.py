@@ -17,7 +17,7 @@ from pwsops.engines.sqlite import certificate_saving, engine, process, worker
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, EndUnknown, EngineError
-from tests.clocks import wait_until
+from tests.clocks import joined, wait_until
 from tests.integration.sqlite.support import Place, Play, cancelling
 
 PLAYED = """
@@ -195,13 +195,13 @@ def test_nobody_ends_a_worker_from_the_last_step_to_the_answer(monkeypatch: pyte
     monkeypatch.setattr(os, "_exit", lambda status: ends.append(list(said)))
     ended, parent = os.pipe()
     report.finishing()
-    watching = threading.Thread(target=worker.watch, args=(ended, None, report))
+    watching = threading.Thread(target=worker.watch, args=(ended, None, report), daemon=True)
     watching.start()
     os.close(parent)
     watching.join(0.2)
     assert ends == []
     report.result(7)
-    watching.join()
+    joined(watching)
     os.close(ended)
     assert ends == [[{"finishing": True}, {"result": 7}]]
 
@@ -214,7 +214,7 @@ def test_where_the_end_has_begun_no_last_step_is_taken() -> None:
         stepping.start()
         stepping.join(0.2)
         assert said == []
-    stepping.join()
+    joined(stepping)
     assert said == [{"finishing": True}]
 
 

@@ -13,6 +13,7 @@ from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupKind, BackupSet
+from tests.clocks import joined
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
 from tests.standin.events import Said
@@ -204,11 +205,11 @@ def test_a_cancelled_backup_stops_on_the_server_and_leaves_nothing(driver: drive
     with open_bench(driver, shape=shape) as bench:
         cancel = threading.Event()
         fault = bench.server.faults.on("BACKUP", after_messages=4, hold=threading.Event())
-        canceller = threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set())
+        canceller = threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True)
         canceller.start()
         with pytest.raises(Cancelled, match="vault was cancelled"):
             bench.engine.backup(bench.request(), cancel=cancel)
-        canceller.join()
+        joined(canceller)
         assert not bench.server.requests
         assert names(bench) == []
         assert list(bench.engine.history()) == []
@@ -228,7 +229,7 @@ def test_what_a_cancelled_backup_leaves_is_said_where_it_may_not_be_deleted(benc
     engine = bench.engine_with("VIEW SERVER STATE")
     cancel = threading.Event()
     fault = bench.server.faults.on("BACKUP", after_messages=4, hold=threading.Event())
-    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
+    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True).start()
     with pytest.raises(Cancelled) as stopped:
         engine.backup(bench.request(), cancel=cancel)
     assert bench.path("one.bak") in stopped.value.hint
@@ -529,7 +530,7 @@ def test_an_interrupted_backup_is_found_unless_its_file_is_gone(bench: Bench) ->
 def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     finish, settled = threading.Event(), threading.Event()
     fault = bench.server.faults.on("BACKUP", after_messages=5, hold=finish)
-    taking = threading.Thread(target=bench.take)
+    taking = threading.Thread(target=bench.take, daemon=True)
     taking.start()
     assert fault.reached.wait(WAIT_S)
     found: list[BackupSet | None] = []
@@ -542,11 +543,11 @@ def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, mo
         settled.set()
 
     assert find("pwsops run 2 (home)") is None
-    threading.Thread(target=settle).start()
+    threading.Thread(target=settle, daemon=True).start()
     assert not settled.wait(0.5)
     finish.set()
     assert settled.wait(WAIT_S)
-    taking.join()
+    joined(taking)
     assert found[0] is not None
     monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.0)
     assert find("pwsops run 1 (home)") == found[0]

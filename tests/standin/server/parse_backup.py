@@ -159,6 +159,7 @@ def _encryption(tokens: Tokens) -> Encryption:
 
 
 RESTORE_FLAGS: dict[str, tuple[str, object]] = {
+    "RESTRICTED_USER": ("restricted", True),
     "REPLACE": ("replace", True),
     "CHECKSUM": ("checksum", True),
     "NO_CHECKSUM": ("checksum", False),

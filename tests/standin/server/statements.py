@@ -70,6 +70,7 @@ class Restore:
     moves: tuple[tuple[Text, Text], ...] = ()
     recovery: str = "RECOVERY"
     replace: bool = False
+    restricted: bool = False
     checksum: bool | None = None
     continue_after_error: bool = False
     stats: int | None = None

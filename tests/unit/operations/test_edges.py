@@ -160,7 +160,7 @@ def test_stopping_a_foreground_service_lets_what_has_begun_end(home: Home) -> No
     home.clock.set_wall(NOON.replace(year=2099))  # the alarms go by the machine's clock, and must not ring
     home.add(active=False)
     released = home.server.hold()
-    service = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    service = threading.Thread(target=home.ops.service.run, args=(threading.Event(),), daemon=True)
     service.start()
     wait_until(lambda: home.ops.service.status().here, "the service")
     run = home.ops.runs.start("p")

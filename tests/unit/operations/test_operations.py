@@ -17,7 +17,7 @@ from pwsops.operations import doctor as doctor_module
 from pwsops.operations import service as service_module
 from pwsops.operations.profiles import PREVIEWED
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
-from tests.clocks import NOON
+from tests.clocks import NOON, wait_until
 from tests.homes import Home
 
 PLENTY = 1 << 40
@@ -522,10 +522,9 @@ def test_a_foreground_service_ends_when_told_and_when_the_service_is_stopped(hom
     stop = threading.Event()
     stop.set()
     home.ops.service.run(stop)
-    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),), daemon=True)
     thread.start()
-    while not home.ops.service.status().running:
-        thread.join(0.01)
+    wait_until(lambda: home.ops.service.status().running, "the service")
     home.ops.service.stop()
     thread.join(20)
     assert not thread.is_alive()

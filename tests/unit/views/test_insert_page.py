@@ -18,7 +18,7 @@ from pwsops.views.markup import Markup, render
 from pwsops.views.pages.insert import Insert
 from pwsops.views.session import Session
 from pwsops.views.store import Store
-from tests.clocks import NOON, wait_until
+from tests.clocks import NOON, joined, wait_until
 from tests.homes import Home
 from tests.unit.views.conftest import hold
 
@@ -435,7 +435,7 @@ def test_a_backup_under_way_is_said(browser: Browser, home: Home, held: None) ->
     assert home.server.started.wait(20)
     assert "The profile p is backing it up at this moment" in browser.look_again()
     home.ops.runs.cancel(home.ops.runs.list(limit=1)[0].id)
-    thread.join()
+    joined(thread)
 
 
 def test_an_instance_that_cannot_be_asked_is_a_message(browser: Browser, home: Home) -> None:
