@@ -29,7 +29,7 @@ def take(
     *,
     name: str = "one.bak",
     base: BackupSet | None = None,
-    overwrite: bool = False,
+    replaces: BackupSet | None = None,
     description: str = "pwsops run 1",
 ) -> BackupResult:
     request = BackupRequest(
@@ -39,7 +39,8 @@ def take(
         file_name=name,
         description=description,
         base=base,
-        overwrite=overwrite,
+        overwrite=replaces is not None,
+        replaceable=[] if replaces is None else [replaces.set_id],
     )
     return harness.engine.backup(request)
 
@@ -138,16 +139,16 @@ def test_a_taken_name_is_refused_and_the_older_backup_stays(harness: Harness, da
     directory = harness.new_directory()
     first = take(harness, database, directory).backup_set
     with pytest.raises(Conflict) as refused:
-        take(harness, database, directory)
+        take(harness, database, directory, description="pwsops run 2")
     assert refused.value.hint
     assert harness.engine.read_media(first.path) == [first]
 
 
 def test_overwriting_replaces_the_older_backup(harness: Harness, database: str) -> None:
     directory = harness.new_directory()
-    take(harness, database, directory)
+    older = take(harness, database, directory).backup_set
     harness.write_rows(database, [(1, "newer")])
-    newer = take(harness, database, directory, overwrite=True).backup_set
+    newer = take(harness, database, directory, replaces=older, description="pwsops run 2").backup_set
     assert [one.set_id for one in harness.engine.read_media(newer.path)][-1] == newer.set_id
     harness.write_rows(database, [(1, "newest")])
     harness.engine.restore(RestoreRequest(database=database, sets=[newer]))

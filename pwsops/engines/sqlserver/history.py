@@ -44,7 +44,20 @@ def find_backup(link: Link, *, database: str, where: str, description: str) -> B
     files of the database in the directory are looked into. An unfinished file stays.
     """
     scene = link.scene(f"Looking for a backup of {database}", database=database)
-    settle.wait_for_backup(link, scene, description=description, limits=Limits(clock=link.clock))
+    refusal: PwsopsError | None = None
+    try:
+        settle.wait_for_backup(link, scene, description=description, limits=Limits(clock=link.clock))
+    except PwsopsError as error:
+        if not is_answer(error):
+            raise
+        refusal = error
+    found = _finished(link, scene, where, description)
+    if found is None and refusal is not None:
+        raise refusal  # it may be going on still
+    return found
+
+
+def _finished(link: Link, scene: Scene, where: str, description: str) -> BackupSet | None:
     known, answered = settle.remembered(link, scene, wanted=(description, None), path=None)
     flavour = link.server().flavour
     if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):

@@ -20,6 +20,8 @@ LIMIT_S = 60.0
 """How long to wait at least; a backup's own time limit may leave more."""
 UNSEEN_LIMIT_S = 10.0
 """How long to wait for a set, where this login may not see what other sessions do."""
+REFUSED_LIMIT_S = 20.0
+"""How long a question is asked again that the server refuses each time."""
 EVERY_S = 0.25
 REMEMBERED_FOR = timedelta(days=62)
 
@@ -52,7 +54,14 @@ def outcome(
     EngineError
         Where the server is not to be asked, or is not done in the time given. It is transient.
     """
-    wait(link, scene, session_id, limits)
+
+    def look() -> Seen | PwsopsError:
+        seen = _session(link, scene, session_id)
+        # While one question is refused, another may be answered.
+        proven = isinstance(seen, PwsopsError) and _in_file(link, path, wanted) is not None
+        return Seen.ENDED if proven else seen
+
+    _wait(link, scene, look, limits)
     patience_s = 0.0 if _sees_all(link, scene) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
@@ -68,35 +77,49 @@ def wait(link: Link, scene: Scene, session_id: int, limits: Limits | None = None
     _wait(link, scene, lambda: _session(link, scene, session_id), limits or Limits(clock=link.clock))
 
 
-def wait_for_backup(link: Link, scene: Scene, *, description: str, limits: Limits) -> bool:
-    """Wait until no session takes that backup any more, as far as this login may see it; return whether one did."""
+def wait_for_backup(link: Link, scene: Scene, *, description: str, limits: Limits, insists: bool = True) -> bool:
+    """Wait until no session takes that backup any more, as far as this login may see it; return whether one did.
+
+    With `insists` a question that the server goes on refusing is raised; otherwise it tells nothing.
+    """
     begins = tsql.backup_of(scene.database)
     carries = tsql.literal(tsql.description_of(description))
-    return _wait(link, scene, lambda: _seen(link, scene, queries.BACKUPS_GOING_ON, begins, carries), limits)
+
+    def look() -> Seen | PwsopsError:
+        seen = _seen(link, scene, queries.BACKUPS_GOING_ON, begins, carries)
+        return Seen.HIDDEN if isinstance(seen, PwsopsError) and not insists else seen
+
+    return _wait(link, scene, look, limits)
 
 
-def _wait(link: Link, scene: Scene, look: Callable[[], Seen | None], limits: Limits) -> bool:
+def _wait(link: Link, scene: Scene, look: Callable[[], Seen | PwsopsError], limits: Limits) -> bool:
     began, went_on = link.clock.monotonic(), False
     while (seen := look()) not in (Seen.ENDED, Seen.HIDDEN):
         went_on = went_on or seen is Seen.GOES_ON
-        _require_patience(link, scene, began, limits)
+        refusal = seen if isinstance(seen, PwsopsError) else None
+        _require_patience(link, scene, began, limits, refusal)
         threading.Event().wait(EVERY_S)
     return went_on
 
 
-def _require_patience(link: Link, scene: Scene, began: float, limits: Limits) -> None:
+def _require_patience(
+    link: Link, scene: Scene, began: float, limits: Limits, refusal: PwsopsError | None = None
+) -> None:
     now = link.clock.monotonic()
     waited_s = now - began
-    if waited_s >= LIMIT_S and (limits.deadline is None or now >= limits.deadline):
+    out_of_time = limits.deadline is None or now >= limits.deadline
+    if refusal is not None and waited_s >= REFUSED_LIMIT_S and out_of_time:
+        raise refusal
+    if waited_s >= LIMIT_S and out_of_time:
         raise EngineError(
             f"{scene.operation} on {scene.server}: the server is still busy with it {waited_s:.0f} s after it was let "
-            "go, or does not say so, and nobody can say how it ends.",
+            "go, so nobody can say how it ends.",
             hint="Look at the running requests on the server; a backup that is finished is found by the next look.",
             transient=True,
         )
 
 
-def _session(link: Link, scene: Scene, session_id: int) -> Seen | None:
+def _session(link: Link, scene: Scene, session_id: int) -> Seen | PwsopsError:
     try:
         rows = link.query(scene, queries.REQUEST, session_id)
     except PwsopsError as error:
@@ -105,24 +128,24 @@ def _session(link: Link, scene: Scene, session_id: int) -> Seen | None:
     return Seen.GOES_ON if goes_on else Seen.ENDED
 
 
-def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen | None:
+def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen | PwsopsError:
     try:
         return Seen.GOES_ON if link.query(scene, question, *parameters) else Seen.ENDED
     except PwsopsError as error:
         return _refused(error)
 
 
-def _refused(error: PwsopsError) -> Seen | None:
+def _refused(error: PwsopsError) -> Seen | PwsopsError:
     """Return what a refusal says; raises where nobody is there to be asked.
 
     One that lacks the right says that it will never be answered. Any other, such as 927 while some database is
-    restored, says nothing: it is asked again.
+    restored, says nothing, and is returned: it is asked again.
     """
     if error.number in NO_RIGHT:
         return Seen.HIDDEN
     if not is_answer(error):
         raise error
-    return None
+    return error
 
 
 def _in_file(link: Link, path: str, wanted: tuple[str, BackupKind]) -> BackupSet | None:

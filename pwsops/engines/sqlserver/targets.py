@@ -66,6 +66,11 @@ class _Place:
         return all(each.standing in (Standing.OURS, Standing.UNFINISHED) for each in self.holdings)
 
     @property
+    def is_known(self) -> bool:
+        """Whether finished backups can be read in it."""
+        return any(each.written for each in self.holdings)
+
+    @property
     def reason(self) -> str:
         known = (each.reason for each in self.holdings if each.reason)
         return next(known, "some of its stripes are missing")
@@ -87,7 +92,12 @@ def choose(link: Link, request: BackupRequest, owner: Owner) -> Target:
     for place in _places(link, request, owner):
         if place.finished is not None:
             return Target(path=place.path, devices=place.devices, finished=place.finished)
-        fits = place.is_free or (place.is_ours and (request.overwrite or place.newest is None))
+        if not request.overwrite and place.is_known:
+            raise Conflict(
+                f"The backup file {place.path} exists already.",
+                hint="Choose another name, or switch the date in the file name on.",
+            )
+        fits = place.is_free or place.is_ours
         (usable if fits else taken).append(place)
         if len(usable) == (2 if request.overwrite else 1):
             break

@@ -64,7 +64,8 @@ class Work:
 def begin(link: Link, request: BackupRequest, limits: Limits, total_bytes: int, *, of_damaged: bool = False) -> Work:
     """Choose where to write. An earlier attempt of this very backup that the server still works on is waited for."""
     scene = link.scene(f"Backing up {request.database}", database=request.database)
-    settle.wait_for_backup(link, scene, description=request.description, limits=limits)
+    # Where some database is always being restored, that question is always refused: the files say the rest.
+    settle.wait_for_backup(link, scene, description=request.description, limits=limits, insists=False)
     owner = ownership.of(link, request)
     target = targets.choose(link, request, owner)
     work = Work(

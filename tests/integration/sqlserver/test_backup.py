@@ -385,7 +385,16 @@ def test_a_file_that_is_no_backup_keeps_its_name(bench: Bench) -> None:
     result = bench.take()
     assert result.backup_set.path == bench.path("one~2.bak")
     assert "is no backup, or was not finished" in result.messages[0].text
-    assert bench.take(description="pwsops run 2 (home)").backup_set.path == bench.path("one~3.bak")
+    with pytest.raises(Conflict, match=r"one~2.bak"):
+        bench.take(description="pwsops run 2 (home)")
+    assert len(bench.sent("BACKUP")) == 1
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_written(bench: Bench) -> None:
+    bench.take()
+    with pytest.raises(Conflict, match=r"one.bak"):
+        bench.take(description="pwsops run 2 (home)")
+    assert len(bench.sent("BACKUP")) == 1
 
 
 def test_where_every_name_is_taken_nothing_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

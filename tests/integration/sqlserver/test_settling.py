@@ -75,6 +75,20 @@ def test_a_refused_question_is_not_an_end(bench: Bench) -> None:
     assert bench.take().backup_set.description == RUN
 
 
+def test_where_some_database_is_always_being_restored_backups_are_taken_and_settled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pwsops.engines.sqlserver.settle.REFUSED_LIMIT_S", 0.3)
+    bench.server.faults.on("SELECT", containing="dm_exec_requests", raise_=[said(927, "standby")], times=None)
+    taken = bench.take().backup_set
+    assert find(bench) == taken
+    with pytest.raises(EngineError, match="in the middle of a restore"):
+        find(bench, "pwsops run 2 (home)")
+    bench.server.faults.cut(after=7, finishes=True)
+    second = bench.take(file_name="two.bak", description="pwsops run 2 (home)").backup_set
+    assert find(bench, "pwsops run 2 (home)") == second
+
+
 @pytest.mark.parametrize(
     "breaks", [lambda bench: refuse(bench, "b.description = "), lambda bench: bench.server.history.backups.clear()]
 )
