@@ -10,6 +10,7 @@ from typing import Any
 from humanize import naturalsize
 
 from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
+from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
@@ -43,6 +44,7 @@ class _Beside:
     roles: Mapping[str, Any] | NotAsked
     logs: Mapping[str, datetime] | NotAsked
     bases: Mapping[str, Any] | NotAsked
+    until: Mapping[str, datetime]
 
 
 def listed(link: Link) -> list[DatabaseInfo]:
@@ -56,6 +58,7 @@ def listed(link: Link) -> list[DatabaseInfo]:
         roles=_roles(link) if any(row.replica_id for row in rows) else {},
         logs=logs if isinstance(logs, NotAsked) else {row.database_name: row.last_at for row in logs},
         bases=bases if isinstance(bases, NotAsked) else {row.name: row for row in bases},
+        until=log_backups.backed_up_until(link),
     )
     return sorted((_with_warnings(row, beside, now) for row in rows), key=lambda info: info.name)
 
@@ -71,7 +74,10 @@ def _with_warnings(row: Any, beside: _Beside, now: datetime) -> DatabaseInfo:
         *of_base,
     )
     foreign = bool(of_base) and not isinstance(beside.bases, NotAsked)
-    return replace(info, warnings=warnings, details={**info.details, "foreign_base": foreign})
+    details: dict[str, Any] = {**info.details, "foreign_base": foreign}
+    if (until := beside.until.get(row.name)) is not None and row.recovery_model_desc != "SIMPLE":
+        details["log_backed_up_until"] = until.isoformat()
+    return replace(info, warnings=warnings, details=details)
 
 
 def _sizes(link: Link) -> Mapping[int, Mapping[str, int]] | NotAsked:

@@ -154,6 +154,10 @@ class SqlServerEngine:
         """Give the sets that msdb remembers, other tools' included, in the order they were taken."""
         return history.sets(self._link, since, database)
 
+    def remembered_set(self, set_id: str) -> BackupSet | None:
+        """Return a set as msdb remembers it; see `RemembersSets`."""
+        return history.remembered_set(self._link, set_id)
+
     def differential_base(self, database: str) -> str | None:
         """Give the identity of the full that the server would base a differential on."""
         return chain.server_base(self._link, database)

@@ -36,6 +36,12 @@ def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[B
     return (each for each in media.from_history(rows, link.server()) if each.finished_at >= earliest)
 
 
+def remembered_set(link: Link, set_id: str) -> BackupSet | None:
+    """Return the set of that identity; raises where msdb cannot be asked now, and not where it never may."""
+    rows = media.of_history(link.attempt(link.scene("Reading the history"), queries.SET, set_id))
+    return next(media.from_history(rows, link.server()), None)
+
+
 def find_backup(link: Link, *, database: str, where: str, description: str) -> BackupSet | None:
     """Give the finished set that carries a description, if its file holds it; None otherwise.
 

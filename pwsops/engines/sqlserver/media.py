@@ -97,11 +97,11 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     scene = link.scene("Reading the backup file", path=path)
     if link.query(scene, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
         return siblings
-    known = _of_history(link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)))
+    known = of_history(link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)))
     return [row.physical_device_name for row in known] or siblings
 
 
-def _of_history(answer: list[Any] | NotAsked) -> list[Any]:
+def of_history(answer: list[Any] | NotAsked) -> list[Any]:
     """Return what the history has; nothing for a login that may not read it. Raise why it could not be asked now."""
     if not isinstance(answer, NotAsked):
         return answer

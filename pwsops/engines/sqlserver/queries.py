@@ -104,6 +104,22 @@ WHERE b.backup_finish_date >= ? AND b.type = 'L' AND {_TAKEN_HERE}
 GROUP BY b.database_name
 """)
 
+NEWEST_FULLS = _impatient(f"""
+SELECT b.database_name, MAX(b.backup_finish_date) AS last_at
+FROM msdb.dbo.backupset AS b
+WHERE b.backup_finish_date >= ? AND b.type = 'D' AND {_TAKEN_HERE}
+GROUP BY b.database_name
+""")
+
+LOG_CHAINS = _impatient(f"""
+SELECT b.database_name, b.type, CAST(b.first_lsn AS nvarchar(30)) AS first_lsn,
+       CAST(b.last_lsn AS nvarchar(30)) AS last_lsn, b.backup_start_date, b.time_zone, b.is_snapshot, b.is_damaged,
+       CAST(b.last_recovery_fork_guid AS nvarchar(36)) AS recovery_fork_guid
+FROM msdb.dbo.backupset AS b
+WHERE b.backup_finish_date >= ? AND b.type IN ('D', 'L') AND {_TAKEN_HERE}
+ORDER BY b.backup_set_id
+""")
+
 BASE = """
 SELECT d.name, f.file_id, f.differential_base_guid
 FROM sys.databases AS d
