@@ -147,7 +147,9 @@ class DatabaseInfo:
 
     `reason` says why, where `state` is not ONLINE. `warnings` are what its keeper should know even where it is: each
     names the cause and the next step. `details` has `foreign_base`, true where incrementals would build on a full that
-    another tool took, or that cannot be used.
+    another tool took, or that cannot be used;
+    `log_backed_up_until` (ISO 8601, UTC), where log backups that anybody took since the newest full make a whole chain:
+    until then nothing is lost with the full at hand.
     """
 
     name: str
@@ -197,6 +199,7 @@ class DirectoryStatus(StrEnum):
 class DirectoryCheck:
     """What can be said of a directory on the server, and why.
 
+    With `OK` the reason says what was checked, where that is less than that backups can be written there.
     `remarks`: what a backup does without there, each with what that means.
     """
 
@@ -270,6 +273,14 @@ class AccessChange:
 
 def remember_nothing(change: AccessChange) -> None:
     """Let a change of access pass: for those who restore without a catalogue."""
+
+
+@runtime_checkable
+class RemembersSets(Protocol):
+    """An engine whose instances remember where each set was written, whoever took it."""
+
+    def remembered_set(self, set_id: str) -> BackupSet | None:
+        """Return the set as the instance remembers it; None where it does not. Its file may be gone."""
 
 
 @runtime_checkable

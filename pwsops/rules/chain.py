@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
 
+OURS = "pwsops run "
+"""What the description of each set begins with that this product took."""
+
 AHEAD = timedelta(minutes=5)
 """A set dated after now by more than this was not dated by a clock that is merely another one's."""
 CLOCK_IN_DOUBT = "the last full backup is dated {at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is in doubt"
@@ -83,6 +86,11 @@ def _whose(foreign: BackupSet) -> str:
     when = f"{foreign.finished_at:%Y-%m-%d %H:%M} UTC"
     who = foreign.details.get("taken_by")
     by = f" by {who}" if who else ""
+    if foreign.description.startswith(OURS):
+        return (
+            f"a full backup that pwsops took on {when} ({foreign.description}) became the base and does not count "
+            "here: its run failed, or another home took it"
+        )
     if foreign.details.get("is_snapshot"):
         return f"a snapshot of the server's disks took the place of the full backup on {when}{by}"
     return f"another tool took a full backup on {when}{by} ({foreign.path}), and nothing is built on a file of others"

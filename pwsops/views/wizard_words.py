@@ -87,7 +87,8 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
         return ("", "")
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
-        return (" ".join([f"The server can write there{free}.", *(f"But {one}." for one in found.remarks)]), "")
+        checked = f"{found.reason or 'The server can write there'}{free}."
+        return (" ".join([checked, *(f"But {one}." for one in found.remarks)]), "")
     if found.status is DirectoryStatus.MISSING:
         return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
     if found.status is DirectoryStatus.UNUSABLE:

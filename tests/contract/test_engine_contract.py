@@ -140,7 +140,7 @@ def test_a_taken_name_is_refused_and_the_older_backup_stays(harness: Harness, da
     directory = harness.new_directory()
     first = take(harness, database, directory).backup_set
     with pytest.raises(Conflict) as refused:
-        take(harness, database, directory)
+        take(harness, database, directory, description="pwsops run 2")
     assert refused.value.hint
     assert harness.engine.read_media(first.path) == [first]
 
@@ -149,7 +149,7 @@ def test_overwriting_replaces_the_older_backup(harness: Harness, database: str) 
     directory = harness.new_directory()
     older = take(harness, database, directory).backup_set
     harness.write_rows(database, [(1, "newer")])
-    newer = take(harness, database, directory, replaces=older).backup_set
+    newer = take(harness, database, directory, replaces=older, description="pwsops run 2").backup_set
     assert [one.set_id for one in harness.engine.read_media(newer.path)][-1] == newer.set_id
     harness.write_rows(database, [(1, "newest")])
     harness.engine.restore(RestoreRequest(database=database, sets=[newer]))

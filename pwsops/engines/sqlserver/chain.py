@@ -5,6 +5,7 @@ from __future__ import annotations
 from pwsops.engines.sqlserver import media, queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound, PwsopsError
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupSet
 
 TAKE_A_FULL = "Take a full backup."
@@ -76,6 +77,9 @@ def _whose(link: Link, set_id: str) -> str:
         return f"another full backup was taken since (whose could not be looked up, because {rows.why})"
     if not rows:
         return "another full backup was taken since, which the server's history does not hold"
+    if (rows[0].description or "").startswith(OURS):
+        failed = f"{rows[0].description}, whose set does not count here,"
+        return f"a full backup of ours ({failed} in {rows[0].physical_device_name}) has become the base since"
     how = "as a snapshot " if rows[0].is_snapshot else ""
     where = rows[0].physical_device_name or "a place that is no file"
     return f"{rows[0].user_name or 'somebody'} took another full backup since, {how}to {where}"

@@ -10,16 +10,18 @@ from typing import Any
 from humanize import naturalsize
 
 from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
+from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind
 
 PAGE_BYTES = 8192
 LOG_SILENCE = timedelta(days=7)
+LOG_MEMORY = timedelta(days=62)
 NEVER = "tempdb"
 FULL_ONLY = "master"
-OURS = "pwsops run "
 _STATES = {
     "OFFLINE": (DatabaseState.OFFLINE, "it is offline"),
     "RESTORING": (DatabaseState.RESTORING, "a restore was begun and not ended"),
@@ -42,20 +44,22 @@ class _Beside:
     roles: Mapping[str, Any] | NotAsked
     logs: Mapping[str, datetime] | NotAsked
     bases: Mapping[str, Any] | NotAsked
+    until: Mapping[str, datetime]
 
 
 def listed(link: Link) -> list[DatabaseInfo]:
     """List the databases with size, state and warnings. tempdb is left out: it is made anew at each start."""
     scene = link.scene("Listing the databases")
     rows = [row for row in link.query(scene, queries.DATABASES) if row.name != NEVER]
-    logs, bases = link.attempt(scene, queries.LOG_BACKUPS), link.attempt(scene, queries.BASES)
+    now = link.server().local(link.clock.now())
+    logs, bases = link.attempt(scene, queries.LOG_BACKUPS, now - LOG_MEMORY), link.attempt(scene, queries.BASES)
     beside = _Beside(
         sizes=_sizes(link),
         roles=_roles(link) if any(row.replica_id for row in rows) else {},
         logs=logs if isinstance(logs, NotAsked) else {row.database_name: row.last_at for row in logs},
         bases=bases if isinstance(bases, NotAsked) else {row.name: row for row in bases},
+        until=log_backups.backed_up_until(link),
     )
-    now = link.server().local(link.clock.now())
     return sorted((_with_warnings(row, beside, now) for row in rows), key=lambda info: info.name)
 
 
@@ -70,7 +74,10 @@ def _with_warnings(row: Any, beside: _Beside, now: datetime) -> DatabaseInfo:
         *of_base,
     )
     foreign = bool(of_base) and not isinstance(beside.bases, NotAsked)
-    return replace(info, warnings=warnings, details={**info.details, "foreign_base": foreign})
+    details: dict[str, Any] = {**info.details, "foreign_base": foreign}
+    if (until := beside.until.get(row.name)) is not None and row.recovery_model_desc != "SIMPLE":
+        details["log_backed_up_until"] = until.isoformat()
+    return replace(info, warnings=warnings, details=details)
 
 
 def _sizes(link: Link) -> Mapping[int, Mapping[str, int]] | NotAsked:
@@ -143,7 +150,7 @@ def _log_warning(
     last = logs.get(row.name)
     if last is not None and now - last < LOG_SILENCE:
         return ()
-    since = f"since {last:%Y-%m-%d}" if last else "so far"
+    since = f"since {last:%Y-%m-%d}" if last else f"for {LOG_MEMORY.days} days, if ever"
     # Each server of an availability group remembers its own backups only, and any of them may take the log's.
     where = ", as far as this server of its availability group knows" if row.replica_id else ""
     takes = "" if log_bytes is None else f"; it takes {naturalsize(log_bytes, binary=True)}"

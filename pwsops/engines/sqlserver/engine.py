@@ -110,8 +110,8 @@ class SqlServerEngine:
         return backup.take(self._link, request, on_progress, cancel)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
-        """Settle an interrupted backup by the server's history; see the protocol."""
-        return history.find_backup(self._link, database=database, directory=directory, description=description)
+        """Settle an interrupted backup by the server's history, or by its file; see the protocol."""
+        return history.find_backup(self._link, database=database, where=directory, description=description)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what the server sees where these sets were written; see the protocol."""
@@ -153,6 +153,10 @@ class SqlServerEngine:
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets that msdb remembers, other tools' included, in the order they were taken."""
         return history.sets(self._link, since, database)
+
+    def remembered_set(self, set_id: str) -> BackupSet | None:
+        """Return a set as msdb remembers it; see `RemembersSets`."""
+        return history.remembered_set(self._link, set_id)
 
     def differential_base(self, database: str) -> str | None:
         """Give the identity of the full that the server would base a differential on."""

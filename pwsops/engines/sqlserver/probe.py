@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pwsops.engines.base import Probe
-from pwsops.engines.sqlserver import rights
+from pwsops.engines.sqlserver import directory, rights
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.server import Server
 
-NAMES = {13: "2016", 14: "2017", 15: "2019", 16: "2022", 17: "2025"}
+NAMES = {12: "2014", 13: "2016", 14: "2017", 15: "2019", 16: "2022", 17: "2025"}
 
 
 def probe(link: Link) -> Probe:
@@ -25,7 +25,7 @@ def probe(link: Link) -> Probe:
         "Driver": link.driver.name,
         "Encrypted": _encryption(link),
         "Server": server.name,
-        "Default backup directory": server.backup_path or "",
+        "Default backup directory": directory.backup_directory(link),
     }
     return Probe(
         reachable=True,

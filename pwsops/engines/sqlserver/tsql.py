@@ -88,6 +88,8 @@ def backup(
     description: str,
     differential: bool = False,
     copy_only: bool = False,
+    label: str = "",
+    of_damaged: bool = False,
     fresh: bool = False,
     compress: bool = True,
     encrypt_with: str | None = None,
@@ -106,6 +108,10 @@ def backup(
         Kept as the set's description, and as its name as far as that holds it.
     differential, copy_only
         Not both: a differential is never a base, so there is nothing to keep it from being.
+    label
+        Kept as the description of files that are started anew: it tells whose they are where no set was finished.
+    of_damaged
+        Go on where a page is damaged; the set says so of itself.
     fresh
         Start the files anew, whatever is in them (FORMAT). Otherwise a file that exists is appended to.
     compress
@@ -124,10 +130,12 @@ def backup(
         *(["COPY_ONLY"] if copy_only else []),
         "FORMAT" if fresh else "NOINIT",
         "CHECKSUM",
+        *(["CONTINUE_AFTER_ERROR"] if of_damaged else []),
         "COMPRESSION" if compress else "NO_COMPRESSION",
         *([_encryption(encrypt_with)] if encrypt_with is not None else []),
         f"NAME = {literal(_cut(description, NAME_LIMIT))}",
         f"DESCRIPTION = {literal(description_of(description))}",
+        *([f"MEDIADESCRIPTION = {literal(label)}"] if label else []),
         *_transfer(max_transfer_size, buffer_count),
         "STATS = 1",
     ]

@@ -96,6 +96,14 @@ def test_a_base_of_another_tool_is_of_no_use_and_the_reason_says_whose_it_is() -
     assert "by CORP\\veeam (E:\\x.bak)" in choice.reason
 
 
+def test_a_failed_full_of_ours_that_became_the_base_is_not_told_as_another_tools() -> None:
+    choice = chosen_beside(replace(full("failed", hours=1), description="pwsops run 7 (home)"))
+    assert choice.base is None
+    assert "pwsops took" in choice.reason
+    assert "(pwsops run 7 (home))" in choice.reason
+    assert "another tool" not in choice.reason
+
+
 def test_a_snapshot_in_the_place_of_the_base_is_called_one() -> None:
     choice = chosen_beside(replace(full("vm", hours=1), details={"is_snapshot": True}))
     assert choice.base is None
