@@ -180,6 +180,10 @@ class MediaState(StrEnum):
     UNKNOWN = "unknown"
 
 
+LOST = frozenset({MediaState.MISSING, MediaState.OTHER, MediaState.DAMAGED})
+"""A set that was found so cannot be restored from there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """What was found of one set, with the reason where that is not `PRESENT`."""
