@@ -22,7 +22,7 @@ from tenacity import (
     wait_exponential,
 )
 
-from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, sets
+from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, sets, sightings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
@@ -253,6 +253,7 @@ class Runner:
         with self._catalogue.read() as connection:
             own = sets.of_database(connection, instance, database, profile_id=job.profile.id)
             all_sets = sets.of_database(connection, instance, database)
+            lost = sightings.lost(connection, instance, database)
         known = {one.set_id for one in all_sets}
         foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
         choice = choose_base(
@@ -261,6 +262,7 @@ class Runner:
             shared_base=engine.capabilities.shared_base,
             server_base=server_base,
             outside=list(engine.history(database=database)) if foreign else (),
+            lost=lost,
         )
         return choice.base, choice.reason
 

@@ -85,7 +85,7 @@ def _claim_late(connection: Connection, row: ProfileRow, *, now: datetime, owner
         first = row.next_due_at
     settled = settle(chain([first], due), now=now)
     if kind is not BackupKind.FULL:
-        kind = plan_kind(row, settled.due_at, row.last_full_due_at)
+        kind = plan_kind(row, settled.due_at, row.last_full_due_at, now=now)
     for values in _late_rows(row, settled, kind, owner=owner, now=now, busy=open_of(connection, row.id) is not None):
         connection.execute(insert(runs).values(values).on_conflict_do_nothing())
     seen_until = max(filter(None, (settled.missed_until, settled.due_at)))
@@ -100,7 +100,7 @@ def take_queued(connection: Connection, *, owner: str) -> list[int]:
     return list(connection.execute(statement.order_by(runs.c.due_at, runs.c.id)).scalars())
 
 
-def advance(connection: Connection, claimed: Iterable[Claimed]) -> None:
+def advance(connection: Connection, claimed: Iterable[Claimed], *, now: datetime) -> None:
     """Set the next instant of the profiles that were claimed, unless they were edited since."""
     by_id = {one.profile_id: one for one in claimed}
     rows = catalogue_profiles.by_ids(connection, sorted(by_id))
@@ -111,7 +111,7 @@ def advance(connection: Connection, claimed: Iterable[Claimed]) -> None:
     catalogue_profiles.schedule(
         connection,
         [
-            next_due(row, by_id[row.id].seen_until, assuming_full_at=fulls.get(row.id))
+            next_due(row, by_id[row.id].seen_until, now=now, assuming_full_at=fulls.get(row.id))
             for row in rows
             if row.next_due_at is not None and row.next_due_at <= by_id[row.id].seen_until
         ],
@@ -123,7 +123,7 @@ def refresh(connection: Connection, *, now: datetime) -> None:
     catalogue_profiles.schedule(
         connection,
         [
-            next_due(row, now)
+            next_due(row, now, now=now)
             for row in catalogue_profiles.active(connection)
             if row.next_due_at is None or row.next_due_at > now
         ],
@@ -131,25 +131,34 @@ def refresh(connection: Connection, *, now: datetime) -> None:
 
 
 def next_due(
-    row: ProfileRow, after: datetime, *, assuming_full_at: datetime | None = None
+    row: ProfileRow, after: datetime, *, now: datetime, assuming_full_at: datetime | None = None
 ) -> tuple[int, datetime | None, BackupKind | None]:
-    """Give a profile's id, its next instant after `after`, and the kind planned for it."""
+    """Return a profile's id, its next instant after `after`, and the kind planned for it, as it looks `now`."""
     recurrence = row.recurrence()
     due = rules.next_due(recurrence, after)
     if due is None:
         return row.id, None, None
-    last_full = max(filter(None, (row.last_full_due_at, assuming_full_at)), default=None)
-    return row.id, due, plan_kind(row, due, last_full)
+    # The one that is under way was claimed after the last one, whatever the clock said then.
+    return row.id, due, plan_kind(row, due, assuming_full_at or row.last_full_due_at, now=now)
 
 
-def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None) -> BackupKind:
-    """Give the kind planned for a profile's run at this instant."""
+def plan_anew(connection: Connection, profile_id: int, *, now: datetime) -> None:
+    """Work out again what a profile's next run takes, after something about its last full has changed."""
+    row = catalogue_profiles.get(connection, profile_id)
+    if row.next_due_at is not None:
+        kind = plan_kind(row, row.next_due_at, row.last_full_due_at, now=now)
+        catalogue_profiles.schedule(connection, [(row.id, row.next_due_at, kind)])
+
+
+def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None, *, now: datetime) -> BackupKind:
+    """Return the kind planned for a profile's run at this instant, as it looks `now`."""
     return planned_kind(
         incremental=row.fields["incremental"],
         renewal=row.renewal(),
         recurrence=row.recurrence(),
         last_full_due=last_full_due,
         due_at=due_at,
+        now=now,
     )
 
 

@@ -11,7 +11,7 @@ from pwsops.catalogue import audit, claims, profiles, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Cancelled, PwsopsError
 from pwsops.rules import breaker
-from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
+from pwsops.rules.model import SKEW, BackupKind, BackupSet, Message, ProfileState, RunStatus
 
 SERVICE = "backup service"
 
@@ -31,7 +31,7 @@ def item_succeeded(
     """Keep a set that was taken, and what was said on the way; `replaced` are the media that went for it."""
     instance = profile.fields["instance"]
     sets.mark_replaced(connection, replaced, instance=instance, now=now)
-    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now)
+    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now, proven=True)
     runs.change_item(
         connection,
         item_id,
@@ -115,7 +115,7 @@ def _count(
         database_failures=_database_failures(profile, items),
     )
     if run["kind"] == BackupKind.FULL.value:
-        _plan_after_full(connection, profile, run, succeeded=succeeded)
+        _plan_after_full(connection, profile, run, succeeded=succeeded, now=now)
     if profile.state is ProfileState.ACTIVE and breaker.trips(failures) and failures > profile.failures_in_a_row:
         _trip(connection, profile, failures, now=now)
 
@@ -130,19 +130,21 @@ def _database_failures(profile: ProfileRow, items: Sequence[RowMapping]) -> dict
     return {name: count for name, count in counts.items() if count and name in profile.fields["databases"]}
 
 
-def _plan_after_full(connection: Connection, profile: ProfileRow, run: RowMapping, *, succeeded: bool) -> None:
-    if succeeded and _counts_as_last(profile, run):
+def _plan_after_full(
+    connection: Connection, profile: ProfileRow, run: RowMapping, *, succeeded: bool, now: datetime
+) -> None:
+    if succeeded and _counts_as_last(profile, run, now):
         profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
-    profile = profiles.get(connection, profile.id)
-    if profile.next_due_at is not None:
-        kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at)
-        profiles.schedule(connection, [(profile.id, profile.next_due_at, kind)])
+    claims.plan_anew(connection, profile.id, now=now)
 
 
-def _counts_as_last(profile: ProfileRow, run: RowMapping) -> bool:
+def _counts_as_last(profile: ProfileRow, run: RowMapping, now: datetime) -> bool:
     if profile.last_full_due_at is None:
         # An edit may have asked for a new chain while the run went on: what it took may lie where the profile was.
         return bool(profile.amended_at <= run["started_at"])
+    if profile.last_full_due_at > now + SKEW:
+        # A clock that was ahead dated that one; whatever comes after it in the order of claims is newer.
+        return True
     return bool(profile.last_full_due_at < run["due_at"])
 
 

@@ -130,7 +130,7 @@ class Runs:
                     f"A run of {profile!r} is under way already (run {going['id']}, {going['status']}).",
                     hint="Wait for its end, or cancel it.",
                 )
-            planned = kind or claims.plan_kind(row, now, row.last_full_due_at)
+            planned = kind or claims.plan_kind(row, now, row.last_full_due_at, now=now)
             run_id = runs.add(
                 connection,
                 profile_id=row.id,

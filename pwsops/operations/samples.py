@@ -162,7 +162,7 @@ class Samples:
                 profile_id=row.id,
                 profile=row.name,
                 due_at=now,
-                kind=claims.plan_kind(row, now, None),
+                kind=claims.plan_kind(row, now, None, now=now),
                 trigger=Trigger.MANUAL,
                 owner=None,
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal
+from pwsops.rules.model import SKEW, BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
 
 
@@ -25,6 +25,7 @@ def choose_base(
     shared_base: bool,
     server_base: str | None,
     outside: Sequence[BackupSet] = (),
+    lost: Collection[str] = (),
 ) -> BaseChoice:
     """Choose the base of the next differential of one database.
 
@@ -40,11 +41,18 @@ def choose_base(
         With `shared_base`, the `set_id` of that base; None where the server has none.
     outside
         The sets that the server remembers and we do not: they say whose base it is where it is not ours.
+    lost
+        The `set_id` of each set that was looked for and not found, or was found bad: nothing is built on it.
     """
     if shared_base:
-        return _server_choice(all_sets, server_base, outside)
-    newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
-    return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
+        choice = _server_choice(all_sets, server_base, outside)
+    else:
+        newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
+        reason = "" if newest else "this profile has no full backup of the database yet"
+        choice = BaseChoice(base=newest, reason=reason)
+    if choice.base is not None and choice.base.set_id in lost:
+        return BaseChoice(base=None, reason=f"the full backup {choice.base.path} is gone or damaged")
+    return choice
 
 
 def _server_choice(all_sets: Sequence[BackupSet], server_base: str | None, outside: Sequence[BackupSet]) -> BaseChoice:
@@ -82,13 +90,16 @@ def planned_kind(
     recurrence: Recurrence,
     last_full_due: datetime | None,
     due_at: datetime,
+    now: datetime,
 ) -> BackupKind:
-    """Plan what an occurrence takes.
+    """Plan what an occurrence takes, as it looks `now`.
 
     Full where the profile is not incremental, where no full came before (`last_full_due` None), or where a renewal
     lies after the last full and not after this occurrence. That also covers a catch-up after downtime: it is full
-    if a full was among the missed.
+    if a full was among the missed. A last full dated after `now` is not known to be one: the clock was set since.
     """
-    if not incremental or last_full_due is None or renewal_between(recurrence, renewal, last_full_due, due_at):
+    if not incremental or last_full_due is None or last_full_due > now + SKEW:
+        return BackupKind.FULL
+    if renewal_between(recurrence, renewal, last_full_due, due_at):
         return BackupKind.FULL
     return BackupKind.DIFFERENTIAL

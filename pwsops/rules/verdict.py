@@ -13,14 +13,12 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from pwsops.rules.expected import expected
-from pwsops.rules.model import BackupKind, MediaState, ProfileState, RunStatus
+from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunStatus
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 
 SEEN_LATELY = timedelta(minutes=30)
 """A file counts as there for so long after it was seen. The service looks every five minutes, an open page every
 minute: several looks have to fail before this is over, and nobody is told for longer than this what is no more."""
-SKEW = timedelta(minutes=2)
-"""Two machines' clocks may differ by so much, before an instant counts as one of the future."""
 
 
 _SEEN = {

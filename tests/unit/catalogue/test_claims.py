@@ -27,7 +27,7 @@ def claim(home: Home, *, owner: str = "me", advance: bool = True) -> list[claims
         claimed = claims.claim(connection, now=home.clock.now(), owner=owner)
     if advance:
         with home.core.catalogue.write() as connection:
-            claims.advance(connection, claimed)
+            claims.advance(connection, claimed, now=home.clock.now())
     return claimed
 
 
@@ -274,7 +274,7 @@ def test_an_edit_between_claim_and_advance_is_not_overwritten(home: Home) -> Non
     edited.every = 5
     home.ops.profiles.save("p", edited)
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed)
+        claims.advance(connection, claimed, now=NOON)
     assert row(home, profile_id).next_due_at == datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
@@ -284,7 +284,7 @@ def test_a_switch_off_between_claim_and_advance_is_not_overwritten(home: Home) -
     claimed = claim(home, advance=False)
     home.ops.profiles.deactivate("p")
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed)
+        claims.advance(connection, claimed, now=NOON)
     assert row(home, profile_id).next_due_at is None
 
 
@@ -301,7 +301,7 @@ def test_a_full_that_failed_before_the_advance_is_planned_full_again(home: Home)
     claimed = claim(home, advance=False)
     end_runs(home, RunStatus.FAILED)
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed)
+        claims.advance(connection, claimed, now=NOON)
     assert row(home, profile_id).next_kind is BackupKind.FULL
 
 

@@ -86,6 +86,22 @@ def test_a_run_is_full_where_no_chain_goes_on(
     incremental: bool, last_full_due: datetime | None, due_at: datetime, expected: BackupKind
 ) -> None:
     planned = planned_kind(
-        incremental=incremental, renewal=SUNDAYS, recurrence=HOURLY, last_full_due=last_full_due, due_at=due_at
+        incremental=incremental,
+        renewal=SUNDAYS,
+        recurrence=HOURLY,
+        last_full_due=last_full_due,
+        due_at=due_at,
+        now=due_at,
     )
     assert planned is expected
+
+
+def test_a_last_full_dated_after_now_is_not_known_to_be_one() -> None:
+    ahead = {"incremental": True, "renewal": SUNDAYS, "recurrence": HOURLY, "last_full_due": NOON, "due_at": NOON}
+    assert planned_kind(**ahead, now=NOON - timedelta(minutes=1)) is BackupKind.DIFFERENTIAL, "clocks differ a little"
+    assert planned_kind(**ahead, now=NOON - timedelta(hours=1)) is BackupKind.FULL
+
+
+def test_nothing_is_built_on_a_full_that_is_lost() -> None:
+    found = choose_base(own=[full("a")], all_sets=[], shared_base=False, server_base=None, lost={"a"})
+    assert found == BaseChoice(base=None, reason="the full backup /backups/a.bak is gone or damaged")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pwsops.rules import verdict_words
 from pwsops.rules.expected import expected
-from pwsops.rules.model import BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
+from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
-from pwsops.rules.verdict import SEEN_LATELY, SKEW, judge
+from pwsops.rules.verdict import SEEN_LATELY, judge
 from tests.unit.rules.sets import NOON
 from tests.unit.rules.strategies import cases
 
