@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from pwsops.catalogue.schema import instances
+from pwsops.catalogue.schema import instance_looks, instances, seen_databases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ def amend(connection: Connection, row: InstanceRow) -> None:
 def remove(connection: Connection, name: str) -> None:
     """Forget an instance. Its history stays."""
     connection.execute(delete(instances).where(instances.c.name == name))
+    connection.execute(delete(instance_looks).where(instance_looks.c.instance == name))
+    connection.execute(delete(seen_databases).where(seen_databases.c.instance == name))
 
 
 def find(connection: Connection, name: str) -> InstanceRow | None:

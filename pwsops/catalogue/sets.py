@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, unio
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue.schema import backup_sets
-from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.model import BackupKind, BackupSet, MediaState
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
 _NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
@@ -26,8 +26,12 @@ def add(
     profile_id: int | None,
     run_id: int | None,
     now: datetime,
+    proven: bool = False,
 ) -> None:
-    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced."""
+    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced.
+
+    `proven` tells that it was just verified as it was written, and so lies there.
+    """
     same_place = (
         (backup_sets.c.instance == instance)
         & (backup_sets.c.path == backup_set.path)
@@ -39,6 +43,9 @@ def add(
     values = {key: getattr(backup_set, key) for key in _FIELDS}
     values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
     values |= {"instance": instance, "profile_id": profile_id, "run_id": run_id}
+    if proven:
+        present = MediaState.PRESENT.value
+        values |= {"proven_at": now, "seen_state": present, "state_since": now, "seen_at": now}
     connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
 
 
@@ -128,9 +135,10 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
     statement = select(backup_sets).where(*where).order_by(backup_sets.c.finished_at.desc(), backup_sets.c.id.desc())
-    return [_set(row) for row in connection.execute(statement).mappings()]
+    return [from_row(row) for row in connection.execute(statement).mappings()]
 
 
-def _set(row: RowMapping) -> BackupSet:
+def from_row(row: RowMapping) -> BackupSet:
+    """Return the set that a row keeps."""
     values = {key: row[key] for key in _FIELDS}
     return BackupSet(**(values | {"kind": BackupKind(values["kind"])}))

@@ -130,6 +130,8 @@ class DatabaseState(StrEnum):
     SECONDARY = "secondary"
     """A copy in an availability group that takes no such backup; another server of the group does."""
     GONE = "gone"
+    UNKNOWN = "unknown"
+    """Its instance has not told of it yet. No engine says this."""
 
 
 @dataclass(frozen=True, kw_only=True)
