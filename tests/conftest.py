@@ -15,6 +15,11 @@ settings.register_profile("suite", deadline=None, max_examples=60, suppress_heal
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let more be tried than the suite has time for."""
+    parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests of the contract suite each engine passed; here, as workers' reports come to this process."""
     for line in tally(terminalreporter.stats):
