@@ -163,7 +163,9 @@ def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
     if newest.kind is BackupKind.FULL:
         return _Point(set=newest, findings=tuple(_of_set(newest, now)), seen_at=newest.seen_at)
     base = next((each for each in sets if each.kind is BackupKind.FULL and each.set_id == newest.base_id), None)
-    findings = [*_of_set(newest, now), *_of_base(newest, base, now)]
+    findings = list(_of_set(newest, now))
+    if not any(each.cause in LOST for each in findings):
+        findings += _of_base(newest, base, now)  # what is lost itself needs no base any more
     seen = [each.seen_at if each else None for each in (newest, base)]
     return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
 

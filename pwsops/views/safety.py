@@ -120,6 +120,10 @@ def _of_one(verdict: Verdict, snapshot: Snapshot) -> str:
 
 
 def _of_several(verdicts: Sequence[Verdict]) -> str:
+    if len({one.protection for one in verdicts}) == 1:
+        every = words.listed([one.database for one in verdicts])
+        whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
+        return f"{whole} {verdicts[0].protection.value}: {every}."
     told = []
     for protection in list(Protection)[:-1]:
         names = [one.database for one in verdicts if one.protection is protection]

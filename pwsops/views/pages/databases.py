@@ -90,13 +90,19 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
     def when(instant: datetime) -> str:
         return short_time(instant, snapshot.at, snapshot.zone)
 
+    # That the instance is away stands above all of its databases.
+    away = instance in snapshot.troubles
+    told = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
+    told = told if verdict.covered else []
     mark = safety.mark(verdict) if verdict.covered else NO_PROFILE
     return {
         "view": view,
         "mark": MARKS[view.state],
         "verdict": mark,
-        "why": verdict_words.reasons(verdict, when) if verdict.covered else "",
-        "next_step": verdict_words.step(verdict) if verdict.covered else "",
+        "since": verdict.since if verdict.covered else None,
+        "why": " ".join(verdict_words.why(each, when) for each in told),
+        "next_step": verdict_words.next_step(told[0]) if told else "",
+        "stale": any(each.cause is Cause.INSTANCE_UNREACHED for each in verdict.findings),
         "tone": mark.tone if mark.tone in ("red", "orange") else "orange" if view.state in _BROKEN else "",
         "lost": _lost(view),
         "query": inserting.address(instance=instance, database=view.name),

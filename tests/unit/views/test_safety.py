@@ -88,7 +88,7 @@ def test_what_is_not_protected_is_never_green(causes: tuple[Cause, ...], tone: s
 def test_one_cause_of_many_databases_is_told_once() -> None:
     databases = [make_database(name, 60, Cause.SERVICE_STOPPED) for name in "abcdef"]
     found = answer(make_snapshot(profiles=[make_profile()], databases=databases))
-    assert found.headline == "Of 6 databases, 6 are at risk (a, b, c and 3 more)."
+    assert found.headline == "All 6 databases are at risk: a, b, c and 3 more."
     assert [finding.what for finding in found.findings] == ["a, b, c and 3 more: service stopped."]
     assert "button at the top of the page" in found.findings[0].next_step
 
