@@ -17,7 +17,17 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from pwsops.attempts import Attempts, may_have_finished, next_look
-from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, refused_logins, restores, runs, sets
+from pwsops.catalogue import (
+    Catalogue,
+    Connection,
+    outcomes,
+    profiles,
+    refused_logins,
+    restores,
+    runs,
+    sets,
+    sightings,
+)
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
@@ -280,6 +290,7 @@ class Runner:
         with self._catalogue.read() as connection:
             own = sets.of_database(connection, instance, database, profile_id=job.profile.id)
             all_sets = sets.of_database(connection, instance, database)
+            lost = sightings.lost(connection, instance, database)
         known = {one.set_id for one in all_sets}
         foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
         choice = choose_base(
@@ -289,6 +300,7 @@ class Runner:
             server_base=server_base,
             outside=list(engine.history(database=database)) if foreign else (),
             now=self._clock.now(),
+            lost=lost,
         )
         return choice.base, choice.reason
 

@@ -13,6 +13,7 @@ from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import runs as run_table
 from pwsops.errors import Cancelled, PwsopsError
 from pwsops.rules import breaker
+from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
 
 SERVICE = "backup service"
@@ -33,7 +34,7 @@ def item_succeeded(
     """Keep a set that was taken, and what was said on the way; `replaced` are the media that went for it."""
     instance = profile.fields["instance"]
     sets.mark_replaced(connection, replaced, instance=instance, now=now)
-    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now)
+    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now, proven=True)
     runs.change_item(
         connection,
         item_id,
@@ -246,17 +247,14 @@ def _plan_after_full(
 ) -> None:
     if succeeded and _counts_as_last(profile, run, now):
         profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
-    profile = profiles.get(connection, profile.id)
-    if profile.next_due_at is not None and not profile.broken:
-        kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at, now=now)
-        profiles.schedule(connection, [(profile.id, profile.next_due_at, kind)])
+    claims.plan_anew(connection, profile.id, now=now)
 
 
 def _counts_as_last(profile: ProfileRow, run: RunRow, now: datetime) -> bool:
     if profile.last_full_due_at is None:
         # An edit may have asked for a new chain while the run went on: what it took may lie where the profile was.
         return bool(profile.amended_at <= run["started_at"])
-    if profile.last_full_due_at > now:
+    if is_ahead(profile.last_full_due_at, now):
         # A clock that was ahead dated that one; whatever comes after it in the order of claims is newer.
         return True
     return bool(profile.last_full_due_at < run["due_at"])

@@ -253,7 +253,18 @@ backup_sets = Table(
     Column("run_id", ForeignKey("runs.id")),
     # Set when a later backup took the file's place; the row stays, as history.
     Column("replaced_at", Instant),
+    # When it was last read as a whole and found good, or found bad: a finding stays until it is proven again.
+    Column("proven_at", Instant),
+    Column("disproven_at", Instant),
+    Column("disproven_reason", Text, nullable=False, server_default=text("''")),
+    # What the last look at its files found, since when that has been found, and when they were last seen there.
+    Column("seen_state", Text),
+    Column("seen_reason", Text, nullable=False, server_default=text("''")),
+    Column("state_since", Instant),
+    Column("seen_at", Instant),
     UniqueConstraint("instance", "set_id"),
+    # The newest of a database are found in the order in which they were recorded, whatever the clock said then.
+    Index("ix_backup_sets_there", "instance", "database", sqlite_where=text("replaced_at IS NULL")),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
     # Holds all that is needed to count, since every page asks which certificates are needed.
     Index(
@@ -395,6 +406,35 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("digest", Text, nullable=False),
+)
+
+# When each instance last answered, and since when it has not: what it said stays known, with its age.
+instance_looks = Table(
+    "instance_looks",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("answered_at", Instant),
+    Column("unreached_since", Instant),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+)
+
+# What it said of its databases then.
+seen_databases = Table(
+    "seen_databases",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state_since", Instant, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("foreign_base", Boolean, nullable=False),
+    # The newest backups that other tools took, as the server remembers them, each with what a look found.
+    Column("outside", JSON, nullable=False),
+    UniqueConstraint("instance", "database"),
 )
 
 service = Table(

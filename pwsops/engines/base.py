@@ -134,6 +134,8 @@ class DatabaseState(StrEnum):
     RESTRICTED = "restricted"
     """It is read and written by administrators only; takes backups."""
     GONE = "gone"
+    UNKNOWN = "unknown"
+    """Its instance has not told of it yet. No engine says this."""
 
     @property
     def is_in_use(self) -> bool:

@@ -17,6 +17,7 @@ from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, InvalidInput, LoginRefused
 from pwsops.escrow import Escrow
 from pwsops.operations.logins import check_login
+from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
 from pwsops.presence import Presence
@@ -51,6 +52,7 @@ class Core:
         )
         self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
         self.restoring.settle()
+        self.looker = Looker(self)
         self.service: Service | None = None
 
     def instance_row(self, name: str) -> InstanceRow:

@@ -15,7 +15,7 @@ from pwsops.engines.base import Engine
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.access import Core
-from pwsops.operations.databases import Shelf
+from pwsops.operations.shelf import Shelf
 from pwsops.rules.model import RunStatus
 
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}")

@@ -8,15 +8,15 @@ import shutil
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import humanize
-
 from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.protection import covered
 from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
@@ -24,12 +24,17 @@ from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.profile import BackupSettings
+from pwsops.rules import sizes, verdict_words
+from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
+from pwsops.rules.verdict import judge
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
+MOST_TOLD = 20
+"""So many databases are told of one by one."""
 
 
 def examine(core: Core) -> list[Check]:
@@ -42,6 +47,7 @@ def examine(core: Core) -> list[Check]:
         _service,
         _instances,
         _directories,
+        _databases,
     ]
     return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
 
@@ -93,7 +99,7 @@ def _home(home: Path) -> Iterator[Check]:
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{home}, {humanize.naturalsize(free, binary=True)} free",
+        finding=f"{home}, {sizes.told(free)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
     key = home / KEY_FILE
@@ -234,13 +240,47 @@ def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
-    free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
+    free = "" if found.free_bytes is None else f"{sizes.told(found.free_bytes)} free"
     return Check(
         name=f"Directory {directory}",
         ok=found.status is DirectoryStatus.OK,
         unknown=found.status is DirectoryStatus.UNKNOWN,
         finding="; ".join(filter(None, (found.reason or free or found.status.value, *found.remarks))),
         next_step=_DIRECTORY_STEPS[found.status],
+    )
+
+
+def _databases(core: Core) -> Iterator[Check]:
+    """Look at the backups of all databases that profiles name, and tell of each that is not protected."""
+    core.looker.all(threading.Event())
+    now = core.clock.now()
+    with core.catalogue.read() as connection:
+        running = is_running(core.home) and service_state.load(connection).wanted
+        facts = [one.facts for one in covered(connection, now=now, service_running=running)]
+    verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
+    unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
+    yield from map(_unsafe, unsafe[:MOST_TOLD])
+    if len(unsafe) > MOST_TOLD:
+        names = verdict_words.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
+        yield Check(
+            name="Other databases",
+            ok=False,
+            finding=f"{len(unsafe) - MOST_TOLD} more are not protected: {names}",
+            next_step="`pwsops databases INSTANCE` tells of each.",
+            required=False,
+        )
+    if verdicts and not unsafe:
+        yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
+
+
+def _unsafe(verdict: Verdict) -> Check:
+    return Check(
+        name=f"Database {verdict.database} on {verdict.instance}",
+        ok=False,
+        finding=f"{verdict.protection.value}: {verdict_words.reasons(verdict, verdict_words.utc)}",
+        next_step=verdict_words.step(verdict),
+        # The first backup of a new profile is to come: that is no fault of this machine.
+        required=verdict.urgent and verdict.findings[0].cause is not Cause.NEVER_BACKED_UP,
     )
 
 

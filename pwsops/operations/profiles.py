@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
@@ -25,7 +25,8 @@ from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
 from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
-from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
+from pwsops.rules.model import BackupKind, Occurrence, ProfileState
+from pwsops.rules.planner import upcoming
 from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
@@ -196,6 +197,7 @@ class Profiles:
         self,
         profile: BackupProfile | str,
         *,
+        edits: str | None = None,
         start: datetime | None = None,
         until: datetime | None = None,
         count: int | None = None,
@@ -205,33 +207,35 @@ class Profiles:
         Parameters
         ----------
         profile
-            A profile being edited (as if nothing had run yet), or the name of a stored one.
+            A profile being edited, or the name of a stored one.
+        edits
+            The stored profile that the one being edited is to replace: what it saves goes on from where that one
+            stands. None: nothing has run yet.
         start
-            First instant, included; None is now. Naive: wall time in the profile's zone.
+            First instant, included; None is right after now. Naive: wall time in the profile's zone.
         until
             No occurrence at or after this instant; aware.
 
         Raises `NotFound`, and `InvalidInput` for a profile that is not valid or for more than 100,000 runs.
         """
+        stored = profile if isinstance(profile, str) else edits
+        row = None if stored is None else self._row(stored)
         if isinstance(profile, str):
-            with self._context.core.catalogue.read() as connection:
-                row = find_profile(connection, profile)
-            row.require_usable()
-            profile = row.profile()
-        else:
-            row = None
+            profile = self._row(profile).profile()
         recurrence, renewal = profile.recurrence(), profile.renewal()
         rules.validate(recurrence, renewal)
         now = self._context.core.clock.now()
-        start = start or now
+        # What is due this very instant is not to come any more: the service plans from the next one on.
+        start = start or now + timedelta(microseconds=1)
         if start.tzinfo is None:
             start = start.replace(tzinfo=ZoneInfo(profile.timezone))
-        found = rules.occurrences(
+        found = upcoming(
             recurrence,
             incremental=profile.incremental,
             renewal=renewal,
+            last_full_due=None if row is None else _last_full(row, profile),
             start=start,
-            first_is_full=_first_is_full(row, recurrence, now, start),
+            now=now,
         )
         bounded = takewhile(lambda one: until is None or one.due_at < until, islice(found, count))
         runs_to_come = list(islice(bounded, PREVIEWED + 1))
@@ -241,6 +245,10 @@ class Profiles:
                 hint="Ask for fewer of them, or for a shorter time; a later start shows what comes after.",
             )
         return runs_to_come
+
+    def _row(self, name: str) -> ProfileRow:
+        with self._context.core.catalogue.read() as connection:
+            return find_profile(connection, name)
 
     def _check_free(self, connection: Connection, name: str) -> None:
         if profiles.find(connection, name) is not None:
@@ -327,8 +335,7 @@ class Profiles:
             profiles.set_state(connection, row.id, **values, failures_in_a_row=0, database_failures={}, tripped_at=None)
         else:
             profiles.set_state(connection, row.id, **values)
-        if any(row.fields[key] != getattr(profile, key) for key in ("instance", "directory", "encrypt_with")):
-            # A chain is not continued across places or certificates: the next run takes a full.
+        if _begins_anew(row, profile):
             profiles.set_state(connection, row.id, last_full_due_at=None)
         self._plan(connection, row.id)
 
@@ -342,7 +349,8 @@ class Profiles:
         row = profiles.get(connection, profile_id)
         due: tuple[int, datetime | None, BackupKind | None] = (profile_id, None, None)
         if row.state is ProfileState.ACTIVE:
-            due = claims.next_due(row, now := self._context.core.clock.now(), now=now)
+            now = self._context.core.clock.now()
+            due = claims.next_due(row, now, now=now)
         profiles.schedule(connection, [due])
 
     def _views(self, connection: Connection, rows: Sequence[ProfileRow]) -> Views:
@@ -374,14 +382,14 @@ def _local_zone() -> str:
     return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
 
 
-def _first_is_full(row: ProfileRow | None, recurrence: Recurrence, now: datetime, start: datetime) -> bool:
-    """Say whether a look ahead begins with a full, other than by renewal: the first ever, or one that failed."""
-    due = rules.next_due(recurrence, now)
-    if row is None or row.last_full_due_at is None:
-        return start <= now or due is None or due >= start
-    if due is None or not now <= start <= due:
-        return False
-    return claims.plan_kind(row, due, row.last_full_due_at, now=now) is BackupKind.FULL
+def _last_full(row: ProfileRow, profile: BackupProfile) -> datetime | None:
+    """Return when the full was due that a profile's incrementals would build on, once it is saved as it is now."""
+    return None if _begins_anew(row, profile) else row.last_full_due_at
+
+
+def _begins_anew(row: ProfileRow, profile: BackupProfile) -> bool:
+    """Whether an edit begins a new chain: none is continued across places or certificates."""
+    return any(row.fields[key] != getattr(profile, key) for key in ("instance", "directory", "encrypt_with"))
 
 
 def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RestoreRow, audit, outcomes, restores
+from pwsops.catalogue import Catalogue, RestoreRow, audit, outcomes, restores, sightings
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
-from pwsops.errors import Cancelled, Conflict, EndUnknown, PwsopsError
+from pwsops.errors import Cancelled, Conflict, EndUnknown, MediaError, PwsopsError
+from pwsops.operations.looking import note_bad
 from pwsops.operations.saved_copies import say_where
 from pwsops.presence import Presence
 from pwsops.rules.model import Message, RunStatus
@@ -169,12 +170,22 @@ class RestoreWork:
             job.result = job.engine.restore(job.request, self._report(job), job.cancel)
         except PwsopsError as error:
             job.error = error
+            if isinstance(error, MediaError):
+                self._note_bad(job, error)
             with suppress(PwsopsError):  # a restore that failed is told all the same
                 say_where(self._catalogue, error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is written down and said
             _log.exception("a restore failed unexpectedly", restore_id=job.id, database=job.request.database)
             job.error = error
         self._finish(job)
+
+    def _note_bad(self, job: Job, error: MediaError) -> None:
+        """Let the verdict know which of the sets could not be read: the one that is named, or the only one."""
+        named = [one for one in job.request.sets if one.path in error.message] or job.request.sets
+        if len(named) == 1:
+            with suppress(PwsopsError):  # the restore is told as failed all the same
+                now = self._clock.now()
+                note_bad(self._catalogue, job.engine, job.instance, named[0], error.message, now=now)
 
     def _finish(self, job: Job) -> None:
         try:
@@ -195,6 +206,8 @@ class RestoreWork:
             status = RunStatus.CANCELLED if isinstance(error, Cancelled) else RunStatus.FAILED
         message, hint = _said(job, error)
         with self._catalogue.write() as connection:
+            if result is not None:
+                sightings.prove(connection, job.instance, job.request.sets, now=now)
             restores.end(
                 connection,
                 job.id,

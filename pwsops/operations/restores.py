@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 
-from pwsops.catalogue import RestoreRow, restores, sets
+from pwsops.catalogue import RestoreRow, restores, sets, sightings
 from pwsops.engines.base import (
     Credentials,
     Engine,
@@ -19,11 +19,11 @@ from pwsops.engines.base import (
 )
 from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
-from pwsops.operations.databases import Shelf
+from pwsops.operations.looking import look_for
 from pwsops.operations.lookup import as_recorded, canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
-from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 
 FILES_LOOKED_INTO = 40
@@ -60,12 +60,18 @@ class Restores:
         return replace(plan, sets=recorded)
 
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
-        """Give the backups of a database that the catalogue knows and whose file is still there, newest first."""
+        """Return the backups of a database that the catalogue knows and that are not known to be lost, newest first.
+
+        Each is looked for. One that could not be looked at is offered: it may be there.
+        """
         core = self._context.core
-        shelf = Shelf(core.engine(instance, credentials))
+        engine = core.engine(instance, credentials)
         with core.catalogue.read() as connection:
             known = sets.of_database(connection, instance, database)
-        return [one for one in known if shelf.holds(one)]
+        seen = look_for(engine, known)
+        with core.catalogue.write() as connection:
+            sightings.record(connection, instance, seen, now=core.clock.now())
+        return [one for one in known if seen[one.set_id].state not in LOST]
 
     def begin(
         self,

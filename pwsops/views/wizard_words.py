@@ -50,10 +50,12 @@ def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
 def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
     """Give why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
     name = draft.text["instance"]
-    if not name or name in snapshot.awaited or any(row.instance == name for row in snapshot.databases):
+    if not name:
         return None
     if name in snapshot.troubles:
-        return snapshot.troubles[name]
+        return snapshot.troubles[name]  # what is listed beside it is what was last known
+    if name in snapshot.awaited or any(row.instance == name for row in snapshot.databases):
+        return None
     return Trouble(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
 
 

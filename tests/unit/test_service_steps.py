@@ -576,3 +576,46 @@ def test_what_was_missed_before_the_start_is_laid_to_no_service(home: Home, serv
     wait_for_runs(home, service)
     (missed,) = home.ops.runs.list(status=RunStatus.MISSED)
     assert missed.summary == "5 runs were missed: the backup service was not running"
+
+
+def test_whoever_leads_looks_at_the_instances_by_itself_and_a_look_that_fails_stops_nothing(home: Home) -> None:
+    looks: list[bool] = []
+
+    def look(stop: threading.Event) -> None:
+        looks.append(stop.is_set())
+        raise RuntimeError("the look failed")
+
+    want(home, True)
+    core = home.core
+    service = Service(
+        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+    )
+    try:
+        service.attach()
+        wait_until(lambda: len(looks) == 1, "the first look")
+        home.clock.advance(seconds=service_module.LOOK_EVERY_S + 1)
+        wait_until(lambda: len(looks) == 2, "the look after it")
+        assert service.leads
+    finally:
+        service.detach()
+
+
+def test_a_look_that_takes_long_is_not_begun_again_beside_itself(home: Home) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def look(_stop: threading.Event) -> None:
+        begun.release()
+        assert go_on.wait(60)
+
+    core = home.core
+    service = Service(
+        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+    )
+    service._begin_to_look()
+    assert begun.acquire(timeout=60)
+    service._begin_to_look()
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    assert service._looking is not None
+    service._looking.join(60)
+    service.detach()

@@ -18,6 +18,7 @@ from pwsops.operations import doctor as doctor_module
 from pwsops.operations import service as service_module
 from pwsops.operations.profiles import PREVIEWED
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
+from pwsops.rules.protection import Cause, Protection
 from tests.clocks import NOON, wait_until
 from tests.homes import Home
 
@@ -161,13 +162,16 @@ def test_a_backup_whose_file_is_gone_protects_nobody(home: Home) -> None:
     assert home.ops.databases.list("srv")[0].exposure_s is None
 
 
-def test_a_directory_that_cannot_be_read_proves_nothing_but_a_missing_one_does(home: Home) -> None:
+def test_a_directory_that_cannot_be_read_makes_a_backup_unchecked_and_not_lost(home: Home) -> None:
     home.add()
     home.run()
+    taken_at = home.clock.now()
     home.server.unlistable.add("/media")
-    assert home.ops.databases.list("srv")[0].exposure_s == 0.0
-    home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING)
-    assert home.ops.databases.list("srv")[0].exposure_s is None
+    home.clock.advance(timedelta(minutes=5))
+    one = home.ops.databases.list("srv")[0]
+    assert (one.exposure_s, one.last_full_at) == (300.0, taken_at)
+    unseen = next(each for each in one.verdict.findings if each.cause is Cause.PLACE_UNKNOWN)
+    assert (unseen.cause.protection, unseen.since) == (Protection.NOT_CHECKED, taken_at)
 
 
 def test_a_database_that_a_profile_names_and_the_server_lost_is_listed_as_gone(home: Home) -> None:
@@ -289,7 +293,8 @@ def test_a_preview_takes_wall_time_and_past_moments_and_stops_where_told(home: H
     first, second = home.ops.profiles.preview("p", start=datetime(2026, 3, 1, 10), count=2)
     assert first.local.hour == 10
     assert (first.kind, second.kind) == (BackupKind.FULL, BackupKind.DIFFERENTIAL)
-    assert len(home.ops.profiles.preview("p", until=NOON + timedelta(hours=3))) == 3
+    after_now = home.ops.profiles.preview("p", until=NOON + timedelta(hours=3))
+    assert [one.due_at for one in after_now] == [NOON + timedelta(hours=1), NOON + timedelta(hours=2)]
 
 
 def test_a_look_at_next_month_does_not_begin_with_the_first_full(home: Home) -> None:
@@ -314,7 +319,7 @@ def test_a_preview_from_later_on_says_the_same_of_the_same_runs(home: Home, ran:
 
 def test_more_runs_than_anybody_looks_at_are_not_previewed(home: Home) -> None:
     home.add()
-    far = NOON + timedelta(hours=PREVIEWED)
+    far = NOON + timedelta(hours=PREVIEWED + 1)
     assert len(home.ops.profiles.preview("p", until=far)) == PREVIEWED
     for too_many in ({"until": far + timedelta(hours=1)}, {"count": PREVIEWED + 1}):
         with pytest.raises(InvalidInput, match="more than 100,000") as caught:

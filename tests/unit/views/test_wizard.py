@@ -399,7 +399,9 @@ def test_an_unchanged_profile_shows_the_runs_as_they_really_come(home: Home, wiz
     shown = wizard(profile="p", step=2)
     assert "none of them full" in shown.plan
     shown.type(every="2")
-    assert "1 of them full" in shown.plan
+    assert "none of them full" in shown.plan, "it goes on from the full that is there"
+    shown.type(directory="/elsewhere")
+    assert "1 of them full" in shown.plan, "no chain is continued in another place"
 
 
 def test_of_a_month_to_come_nothing_before_it_is_worked_out(
