@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from pwsops.catalogue import instances, profiles, sets
+from pwsops.catalogue import access, instances, profiles, sets
+from pwsops.catalogue.access import ChangedAccess
 from pwsops.engines.base import (
     Credentials,
     DatabaseContents,
@@ -44,6 +46,7 @@ class Databases:
         users: dict[str, list[str]] = {}
         with core.catalogue.read() as connection:
             known = sets.of_instance(connection, instance)
+            owed = {one.database: one for one in access.open_changes(connection) if one.instance == instance}
             for row in profiles.living(connection):
                 if row.fields["instance"] == instance:
                     for database in row.fields["databases"]:
@@ -54,7 +57,11 @@ class Databases:
             _add_outside(known, engine.history(core.clock.now() - LOOK_BACK))
         shelf = Shelf(engine)
         return [
-            self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
+            self._view(
+                _with_owed(found[name], owed.get(name)),
+                [one for one in known.get(name, []) if shelf.holds(one)],
+                users.get(name, []),
+            )
             for name in sorted(found, key=str.lower)
         ]
 
@@ -88,6 +95,14 @@ class Databases:
                 names = [row.name for row in instances.every(connection)]
         asks: dict[str, Callable[[], Sequence[DatabaseView]]] = {name: partial(self.list, name) for name in names}
         return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=on_answer)
+
+    def owed_access(self, instance: str | None = None) -> Sequence[ChangedAccess]:
+        """Give the databases that a restore closed to those who use them and that are not open again as before.
+
+        The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
+        """
+        with self._context.core.catalogue.read() as connection:
+            return [one for one in access.open_changes(connection) if instance in (None, one.instance)]
 
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
@@ -145,6 +160,16 @@ def _add_outside(known: dict[str, list[BackupSet]], outside: Iterable[BackupSet]
             known.setdefault(one.database, []).append(one)
     for of_database in known.values():
         of_database.sort(key=lambda one: one.finished_at, reverse=True)
+
+
+def _with_owed(info: DatabaseInfo, owed: ChangedAccess | None) -> DatabaseInfo:
+    if owed is None:
+        return info
+    said = (
+        f"It is {owed.changed_to} since restore {owed.restore_id}, and was {owed.former_mode} before: the backup "
+        "service gives that back as soon as it can."
+    )
+    return replace(info, warnings=(said, *info.warnings))
 
 
 def _gone(name: str) -> DatabaseInfo:
