@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from pwsops.catalogue import access, instances, profiles, sets
 from pwsops.catalogue.access import ChangedAccess
@@ -23,12 +25,15 @@ from pwsops.errors import PwsopsError
 from pwsops.operations.access import Context, Role
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import DatabaseView
+from pwsops.rules.chain import is_ahead
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
 
 LOOK_BACK = timedelta(days=62)
 """How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
 POLL_LIMIT_S = 20.0
+
+T = TypeVar("T")
 
 
 class Databases:
@@ -41,8 +46,7 @@ class Databases:
         """Give the databases of an instance by name; those of profiles that are gone from it too, as GONE."""
         core = self._context.core
         engine = core.engine(instance)
-        with core.asking(instance):
-            found = {info.name: info for info in engine.databases()}
+        found = {info.name: info for info in self._ask(instance, None, lambda engine: engine.databases())}
         users: dict[str, list[str]] = {}
         with core.catalogue.read() as connection:
             known = sets.of_instance(connection, instance)
@@ -106,23 +110,23 @@ class Databases:
 
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
-        return self._context.core.engine(instance).contents(database)
+        return self._ask(instance, None, lambda engine: engine.contents(database))
 
     def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
         """Say where on the database server to begin to look for a directory."""
-        return self._context.core.engine(instance, credentials).backup_directory()
+        return self._ask(instance, credentials, lambda engine: engine.backup_directory())
 
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
-        return self._context.core.engine(instance, credentials).split(path)[0]
+        return self._ask(instance, credentials, lambda engine: engine.split(path)[0])
 
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
-        return self._context.core.engine(instance, credentials).browse(path)
+        return self._ask(instance, credentials, lambda engine: engine.browse(path))
 
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
-        return self._context.core.engine(instance).check_directory(path)
+        return self._ask(instance, None, lambda engine: engine.check_directory(path))
 
     def create(self, instance: str, name: str, *, credentials: Credentials | None = None) -> None:
         """Create an empty database, the confirmed step before restoring one that is gone."""
@@ -131,6 +135,13 @@ class Databases:
         core.engine(instance, credentials).create_database(name)
         with core.catalogue.write() as connection:
             self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
+
+    def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
+        """Ask an instance something; a login of its own that it refuses is not used again."""
+        core = self._context.core
+        engine = core.engine(instance, credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            return question(engine)
 
     def _view(self, info: DatabaseInfo, known: Sequence[BackupSet], users: Sequence[str]) -> DatabaseView:
         def newest(kind: BackupKind) -> BackupSet | None:
@@ -146,7 +157,7 @@ class Databases:
             last_incremental_at=incremental.finished_at if incremental else None,
             exposure_s=exposure_s(known, self._context.core.clock.now()),
             profiles=users,
-            warnings=tuple(info.warnings),
+            warnings=(*info.warnings, *_clock_doubts(known, self._context.core.clock.now())),
             foreign_base=bool(info.details.get("foreign_base")),
         )
 
@@ -160,6 +171,15 @@ def _add_outside(known: dict[str, list[BackupSet]], outside: Iterable[BackupSet]
             known.setdefault(one.database, []).append(one)
     for of_database in known.values():
         of_database.sort(key=lambda one: one.finished_at, reverse=True)
+
+
+def _clock_doubts(known: Sequence[BackupSet], now: datetime) -> Iterator[str]:
+    ahead = [one.finished_at for one in known if is_ahead(one.finished_at, now)]
+    if ahead:
+        yield (
+            f"A backup of it is dated {max(ahead):%Y-%m-%d %H:%M} UTC, which is still to come: a clock was wrong. It "
+            "counts for nothing, and the next run takes a full. Look at the clocks of this machine and of the server."
+        )
 
 
 def _with_owed(info: DatabaseInfo, owed: ChangedAccess | None) -> DatabaseInfo:

@@ -253,7 +253,8 @@ def _asked(instance: str, directory: str, login: str) -> str:
 
 
 def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
-    return core.engine_of(profile).check_directory(profile.fields["directory"])
+    with core.asking(profile.fields["instance"], profile.fields["login"]):
+        return core.engine_of(profile).check_directory(profile.fields["directory"])
 
 
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:

@@ -347,6 +347,24 @@ def test_a_probe_that_is_refused_again_keeps_it_so(home: Home) -> None:
     assert list(home.ops.instances.refused_logins()) == []
 
 
+def test_a_page_that_looks_at_directories_asks_no_more_once_the_login_is_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(_engine: FakeEngine, path: str) -> None:
+        asked.append(path)
+        raise REFUSED
+
+    monkeypatch.setattr(FakeEngine, "browse", refuse)
+    for _ in range(3):
+        with pytest.raises(LoginRefused):
+            home.ops.databases.browse("srv", "/media")
+    assert asked == ["/media"]
+    finding = next(check for check in home.ops.doctor() if check.name.startswith("Login"))
+    assert "try-again" in finding.next_step
+
+
 def test_an_edit_of_the_instance_lets_it_be_tried_again(home: Home) -> None:
     home.server.databases_error = REFUSED
     with pytest.raises(LoginRefused):
