@@ -34,6 +34,7 @@ from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine,
 from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError
 from pwsops.escrow import Escrow
 from pwsops.leftovers import Leftovers, OpenEngine, run_description
+from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
@@ -76,11 +77,21 @@ class Runner:
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
     escrow
         The certificates that backups are encrypted for.
+    owed_access
+        What restores still owe; settled with all else that nobody carries on.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine, escrow: Escrow
+        self,
+        catalogue: Catalogue,
+        *,
+        clock: Clock,
+        presence: Presence,
+        open_engine: OpenEngine,
+        escrow: Escrow,
+        owed_access: OwedAccess,
     ) -> None:
+        self._owed_access = owed_access
         self._catalogue = catalogue
         self._escrow = escrow
         self._clock = clock
@@ -142,16 +153,18 @@ class Runner:
 
     def put_back(self) -> bool:
         """Put the queued runs of dead processes back; gives whether there is something for `settle`. Quick."""
-        return self._leftovers.put_back()
+        left = self._leftovers.put_back()
+        return left or bool(self._owed_access.due())
 
     def settle(self, stop: threading.Event | None = None) -> None:
-        """End the runs that nobody carries on, as `Leftovers.settle` does. May take long."""
+        """End the runs that nobody carries on, and give back what restores owe. May take long."""
+        self._owed_access.give_back(stop)
         self._leftovers.settle(stop)
 
     def reconcile(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""
-        if self._leftovers.put_back():
-            self._leftovers.settle()
+        if self.put_back():
+            self.settle()
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         """Do a short piece of work in one transaction, and again where the catalogue could not be written."""

@@ -264,7 +264,7 @@ class Service:
                 for run_id in run_ids:
                     runs.put_back(connection, run_id, owner=self._presence.token)
             for run_id in run_ids:
-                del self._to_put_back[run_id]
+                self._to_put_back.pop(run_id, None)
 
     def _silence(self) -> None:
         """Let no instant ring any more; one that is being claimed is claimed to its end."""

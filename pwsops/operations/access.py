@@ -20,6 +20,7 @@ from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
+from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
 from pwsops.runner import Runner
 from pwsops.secrets import Vault
@@ -47,8 +48,14 @@ class Core:
         self.vault = Vault(home)
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
+        owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
         self.runner = Runner(
-            self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine_of, escrow=self.escrow
+            self.catalogue,
+            clock=clock,
+            presence=self.presence,
+            open_engine=self.engine_of,
+            escrow=self.escrow,
+            owed_access=owed,
         )
         self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
         self.restoring.settle()

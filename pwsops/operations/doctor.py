@@ -14,7 +14,16 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
+from pwsops.catalogue import (
+    access,
+    audit,
+    instances,
+    profiles,
+    refused_logins,
+    service_state,
+    settings,
+    soundness,
+)
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.protection import covered
 from pwsops.catalogue.store import move_away
@@ -45,6 +54,8 @@ def examine(core: Core) -> list[Check]:
         _profiles,
         _audit,
         _service,
+        _owed_access,
+        _refused_logins,
         _instances,
         _directories,
         _databases,
@@ -178,6 +189,33 @@ def _service(core: Core) -> Iterator[Check]:
     )
 
 
+def _owed_access(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        owed = access.open_changes(connection)
+    for one in owed:
+        why = f"; the last try said: {one.last_error}" if one.last_error else ""
+        yield Check(
+            name=f"Access to {one.instance}/{one.database}",
+            ok=False,
+            finding=f"{one.changed_to} since restore {one.restore_id} at {one.at:%Y-%m-%d %H:%M} UTC, was "
+            f"{one.former_mode}{why}",
+            next_step=f"The backup service, while it runs, gives it back, next at {one.next_try_at:%H:%M:%S} UTC; or "
+            f"set {one.database} to {one.former_mode} on its server.",
+        )
+
+
+def _refused_logins(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        refused = refused_logins.every(connection)
+    for one in refused:
+        yield Check(
+            name=f"Login {one.login or 'of the service user'} on {one.instance}",
+            ok=False,
+            finding=f"refused since {one.since:%Y-%m-%d %H:%M} UTC and not tried any more: {one.message}",
+            next_step=f"{one.hint} `pwsops instance try-again {one.instance}` lets it be used again.",
+        )
+
+
 def _instances(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
         names = [row.name for row in instances.every(connection)]
@@ -234,7 +272,8 @@ def _asked(instance: str, directory: str, login: str) -> str:
 
 
 def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
-    return core.engine_of(profile).check_directory(profile.fields["directory"])
+    with core.asking(profile.fields["instance"], profile.fields["login"]):
+        return core.engine_of(profile).check_directory(profile.fields["directory"])
 
 
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:

@@ -348,6 +348,24 @@ def test_a_probe_that_is_refused_again_keeps_it_so(home: Home) -> None:
     assert list(home.ops.instances.refused_logins()) == []
 
 
+def test_a_page_that_looks_at_directories_asks_no_more_once_the_login_is_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(_engine: FakeEngine, path: str) -> None:
+        asked.append(path)
+        raise REFUSED
+
+    monkeypatch.setattr(FakeEngine, "browse", refuse)
+    for _ in range(3):
+        with pytest.raises(LoginRefused):
+            home.ops.databases.browse("srv", "/media")
+    assert asked == ["/media"]
+    finding = next(check for check in home.ops.doctor() if check.name.startswith("Login"))
+    assert "try-again" in finding.next_step
+
+
 def test_an_edit_of_the_instance_lets_it_be_tried_again(home: Home) -> None:
     home.server.databases_error = REFUSED
     with pytest.raises(LoginRefused):
@@ -1264,3 +1282,35 @@ def test_a_directory_that_is_gone_is_the_engines_to_tell(home: Home) -> None:
     home.add()
     home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING)
     assert home.run() is RunStatus.SUCCEEDED
+
+
+def test_a_run_here_that_can_neither_begin_nor_be_ended_says_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+
+    home.add()
+    monkeypatch.setattr(home.core.runner, "_start", locked)
+    monkeypatch.setattr(outcomes, "run_unstarted", locked)
+    with pytest.raises(PwsopsError, match="locked"):
+        home.ops.runs.run_here("p")
+
+
+def test_what_nobody_foresaw_at_the_start_ends_the_run_with_its_cause(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def oops(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    home.add()
+    monkeypatch.setattr(home.core.runner, "_start", oops)
+    assert home.run() is RunStatus.FAILED
+    run = latest(home)
+    assert "could not be started in a way that was not foreseen: ZeroDivisionError: oops" in run.summary
+    assert "log" in run.items[0].hint
+
+
+def test_a_run_that_ended_meanwhile_is_not_ended_again(home: Home) -> None:
+    home.add()
+    home.run()
+    with home.core.catalogue.write() as connection:
+        assert outcomes.run_unstarted(connection, 1, BROKEN, now=NOON) is RunStatus.SUCCEEDED

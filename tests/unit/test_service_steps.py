@@ -477,7 +477,7 @@ def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
     assert failing_start.picked_up.wait(10)
     settled(service)
     failing_start.fails.set()
-    wait_until(lambda: not service._handed, "the failed start")
+    wait_until(lambda: run.id in service._to_put_back, "the failed start")
     assert home.ops.runs.get(run.id).status is RunStatus.QUEUED
     home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED, "the run")
@@ -497,7 +497,7 @@ def test_a_start_that_never_can_be_written_is_tried_ever_more_seldom_and_then_fa
     service.attach()
     run = home.ops.runs.start("p")
     for number, wait_s in enumerate(service_module.TRY_AGAIN_S, start=1):
-        wait_until(lambda number=number: len(tries) == number and not service._handed, f"try {number}")
+        wait_until(lambda number=number: len(tries) == number and run.id in service._to_put_back, f"try {number}")
         home.clock.advance(seconds=wait_s)
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.FAILED, "the end")
     view = home.ops.runs.get(run.id)
@@ -517,7 +517,7 @@ def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then
     with FileLock(home.path / service_module.LOCK_FILE, thread_local=False):
         want(home, True)
         failing_start.fails.set()
-        wait_until(lambda: not service._handed, "the failed start")
+        wait_until(lambda: run.id in service._to_put_back, "the failed start")
         home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
         # Who leads is told by the lock, which here the test itself holds.
         wait_until(lambda: owner(home, run.id) is None, "the run to be put back")
