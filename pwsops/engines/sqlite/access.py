@@ -13,8 +13,8 @@ from pwsops.engines.sqlite.connect import Error, connect, library, one
 SHOWN = 5
 """How many databases one finding names."""
 BUSY_S = 1.0
-_WAL = 2
-"""At this offset of a database's header stands by which way it may be read; 2: only as a WAL."""
+_WAL = b"\x02"
+"""What a database's header has at this offset where it may be read with its WAL only."""
 _READ_VERSION_OFFSET = 19
 _RESTORING = "Insert (restoring)"
 
@@ -60,8 +60,11 @@ def _is_database(path: str) -> bool:
 
 
 def _is_wal(path: str) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(listing.HEADER_BYTES)[_READ_VERSION_OFFSET] == _WAL
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(listing.HEADER_BYTES)[_READ_VERSION_OFFSET:].startswith(_WAL)
+    except OSError:
+        return False  # it vanished
 
 
 def _may_open(path: str) -> bool:

@@ -12,12 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from benchmarks import vault
-from pwsops.engines.sqlite import access
+from pwsops.engines.sqlite import access, backup, directory, snapshot
+from pwsops.engines.sqlite.connect import Connection
 from pwsops.engines.sqlite.launch import environment
-from tests.integration.sqlite.support import HOLD, Place, elsewhere
+from pwsops.engines.sqlite.report import Report
+from pwsops.errors import EngineError
+from tests.integration.sqlite.support import HOLD, Place, elsewhere, order
 
 ASK = """
 import json, os, sys, uuid
@@ -171,3 +175,60 @@ def test_a_directory_that_gives_every_right_lacks_none(place: Place) -> None:
     assert probe.missing_rights == []
     assert probe.version.startswith("SQLite 3.")
     assert place.left_in_vaults() == ["b.db", "db.sqlite3", "dir.db", "notes.txt"]
+
+
+def test_the_rights_to_enter_and_to_read_are_named_with_what_needs_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault("a.db")
+    (place.vaults / "notes.txt").write_text("no database")
+    monkeypatch.setattr(os, "access", lambda asked, mode: not mode & os.X_OK)
+    [entering] = access._missing(str(place.vaults))
+    assert (entering["right"], entering["without"]) == (
+        f"search in {place.vaults}",
+        "any backup, and Insert (restoring)",
+    )
+    monkeypatch.setattr(os, "access", lambda asked, mode: not (mode & os.R_OK and str(asked).startswith(str(path))))
+    [reading] = access._missing(str(place.vaults))
+    assert (reading["right"], reading["grant"]) == (f"read {path}", f"chmod u+r {path}")
+
+
+def test_a_file_that_cannot_be_looked_at_is_listed_and_one_that_vanished_is_not() -> None:
+    class Entry:
+        name = "a.db"
+        path = "/dbs/a.db"
+
+        def __init__(self, error: OSError) -> None:
+            self._error = error
+
+        def is_file(self) -> bool:
+            raise self._error
+
+    hidden = directory._candidate(Entry(PermissionError(13, "Permission denied")))  # type: ignore[arg-type]
+    assert hidden is not None
+    listed = directory._info(hidden, None)
+    assert listed is not None
+    assert (listed.state.value, listed.reason) == ("unreadable", "it cannot be looked at: Permission denied")
+    assert directory._candidate(Entry(FileNotFoundError(2, "gone"))) is None  # type: ignore[arg-type]
+
+
+def test_a_log_that_may_only_be_read_makes_a_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    real, result = snapshot.one, [apsw.SQLITE_READONLY]
+
+    def read_only(connection: Connection, statement: str) -> Any:
+        if "wal_checkpoint" in statement:
+            raise apsw.exception_for(result[0])
+        return real(connection, statement)
+
+    monkeypatch.setattr(snapshot, "one", read_only)
+    said: list[object] = []
+    backup.take(order(path, place.media, "one.bak"), Report(said.append))
+    assert "may only be read here; a copy was made" in str(said)
+    result[0] = apsw.SQLITE_IOERR
+    with pytest.raises(EngineError, match="SQLite cannot use"):
+        backup.take(order(path, place.media, "two.bak"), Report(said.append))
+
+
+def test_a_database_that_vanishes_meanwhile_lacks_no_right(place: Place) -> None:
+    assert not access._is_wal(str(place.path("gone.db")))
