@@ -44,7 +44,8 @@ def _user_tables(context: Context, database: Database) -> Iterator[Record]:
     "authentication_type_desc nvarchar(60)",
 )
 def _users(context: Context, database: Database) -> Iterator[Record]:
-    for number, (name, login) in enumerate(database.users.items(), start=5):
+    named = ((number, name, login) for number, (name, login) in enumerate(database.users.items(), start=5))
+    for number, name, login in ((1, "dbo", database.owner), *named):
         yield {
             "name": name, "principal_id": number, "type": "S", "type_desc": "SQL_USER", "sid": sid_of(login),
             "authentication_type_desc": "INSTANCE",
