@@ -547,7 +547,9 @@ class Engine(Protocol):
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.
 
-        Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`.
+        Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`, `is_damaged` (the database
+        was, when it was taken), `has_checksums`. Sets of runs that failed are among them, told by their description: an
+        item may fail after its set was written, because that cannot be read, or the database is damaged.
         """
 
     def differential_base(self, database: str) -> str | None:

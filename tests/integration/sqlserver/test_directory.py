@@ -18,6 +18,7 @@ def test_a_directory_is_there_or_missing_with_the_reason(bench: Bench) -> None:
     check = bench.engine.check_directory
     assert check(bench.directory).status is DirectoryStatus.OK
     assert (check(bench.directory).free_bytes or 0) > 0
+    assert "whether its service account may write there shows when it does" in check(bench.directory).reason
     for path, reason in (
         (bench.path("not-there"), "does not exist there"),
         (bench.path("not\\there"), "neither does the directory"),

@@ -154,6 +154,11 @@ def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Ope
     shown = wizard()
     shown.fill(directory="/media")
     assert "The server can write there" in shown.form
+    seen = DirectoryCheck(status=DirectoryStatus.OK, reason="The server sees it")
+    home.server.directories["/seen"] = seen
+    shown.type(directory="/seen")
+    assert "The server sees it" in shown.form
+    assert "can write there" not in shown.form
     shown.type(directory="/gone")
     assert "no such directory: it does not exist" in shown.form
     shown.type(directory="/full")

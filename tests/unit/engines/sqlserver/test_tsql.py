@@ -32,6 +32,11 @@ STATEMENTS = {
         "NO_COMPRESSION",
         "UN_COMPRESSION",
     ),
+    "labelled": (
+        tsql.backup("vault", ["/b/v.bak"], description="d", label="pwsops run 7 of it's", of_damaged=True),
+        "MEDIADESCRIPTION = N'pwsops",
+        "MEDIADESCRIPTION N'pwsops",
+    ),
     "encrypted": (
         tsql.backup("vault", ["/b/v.bak"], description="d", encrypt_with=ODD),
         "ALGORITHM = AES_256",
