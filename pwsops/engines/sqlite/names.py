@@ -7,10 +7,9 @@ import os
 
 from pwsops.engines.sqlite.files import database_path, plain_name
 from pwsops.errors import InvalidInput, NotFound
+from pwsops.rules.naming import NAME_BYTES
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
-NAME_BYTES = 255
-"""As long as a name may be, nearly everywhere."""
 IGNORED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
 
 
