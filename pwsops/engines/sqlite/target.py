@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
+from itertools import count
 from typing import Protocol
 
 from pwsops.engines.sqlite import files, listing, names, publishing
@@ -199,7 +200,7 @@ def _replace(
 ) -> dict[str, object]:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
-    kept = os.path.join(directory, names.damaged_name(os.path.basename(path), stamp))
+    kept = _free_name(directory, os.path.basename(path), stamp)
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
@@ -231,8 +232,8 @@ def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) 
 def _swap(path: str, temp: str, kept: str) -> None:
     """Move the old file away and the new one in its place; where that fails, all lies again where it was."""
     with ExitStack() as undo:
-        undo.callback(_put_back, kept, path)
         _keep(path, kept)
+        undo.callback(_put_back, kept, path)
         for suffix in SIDE_FILES:
             # An old log beside the new file would be played into it.
             with suppress(FileNotFoundError):
@@ -242,10 +243,17 @@ def _swap(path: str, temp: str, kept: str) -> None:
         undo.pop_all()
 
 
+def _free_name(directory: str, name: str, stamp: str) -> str:
+    """Return where a damaged database is kept; what another restore kept in the same second stays."""
+    stamps = (stamp if number == 1 else f"{stamp}-{number}" for number in count(1))
+    possible = (os.path.join(directory, names.damaged_name(name, each)) for each in stamps)
+    return next(kept for kept in possible if not os.path.lexists(kept))
+
+
 def _keep(path: str, kept: str) -> None:
     try:
         os.link(path, kept)
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         raise
     except OSError:
         # No hard links on this file system: for a moment there is no file of that name.
