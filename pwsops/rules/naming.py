@@ -9,7 +9,9 @@ from hashlib import sha256
 
 from pwsops.rules.model import BackupKind
 
-# File systems take 255 bytes; an engine writes beside the name first, under a longer one.
+NAME_BYTES = 255
+"""As long as a name may be, nearly everywhere."""
+# An engine writes beside the name first, under a longer one.
 _LIMIT_BYTES = 220
 
 ALTERNATIVES = 9
@@ -50,7 +52,8 @@ def alternatives(name: str) -> Iterator[str]:
     stem, dot, extension = name.rpartition(".")
     yield name
     for number in range(2, ALTERNATIVES + 1):
-        yield f"{stem}~{number}{dot}{extension}" if dot else f"{name}~{number}"
+        tail = f"~{number}{dot}{extension}" if dot else f"~{number}"
+        yield _cut(stem if dot else name, NAME_BYTES - len(tail.encode())) + tail
 
 
 def damaged_file_name(database: str, *, at: datetime, suffix: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import itertools
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from pwsops.engines.sqlite import process
 from tests.faults.scenes import SCENES, Scene, play
 from tests.faults.shim import CALLS, ERRORS, Fault, build, counted
+from tests.faults.zygote import Zygote
 
 UNSUPPORTED = {
     "flock": errno.ENOSYS,
@@ -26,19 +27,18 @@ UNSUPPORTED = {
 
 
 @pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("shim"))
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    made = Zygote(build(tmp_path_factory.mktemp("shim")))
+    yield made
+    made.close()
 
 
 class Stage:
-    """A scene whose worker processes load the shim."""
+    """A scene whose worker processes have the shim."""
 
-    def __init__(self, scene: Scene, shim: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.scene, self._root, self._shim = scene, root, shim
+    def __init__(self, scene: Scene, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scene, self._zygote, self._monkeypatch = scene, zygote, monkeypatch
         self.log = scene.scratch / "calls"
-        self._faulty: dict[str, str] = {}
-        plain = process.environment
-        monkeypatch.setattr(process, "environment", lambda: {**plain(), **self._faulty})
 
     def calls(self) -> Counter[str]:
         """Return how often each call is made where none fails."""
@@ -51,8 +51,9 @@ class Stage:
         """Do it once, with that fault; return whether it was told to have succeeded."""
         self.scene.reset()
         self.log.unlink(missing_ok=True)
-        self._faulty = {"LD_PRELOAD": str(self._shim), "FAULT_UNDER": str(self._root), "FAULT_LOG": str(self.log)}
-        self._faulty |= fault.environment() if fault else {}
+        variables = {"FAULT_UNDER": str(self.scene.media.parent), "FAULT_LOG": str(self.log)}
+        variables |= fault.environment() if fault else {}
+        self._monkeypatch.setattr(process, "subprocess", self._zygote.in_place_of(variables))
         try:
             return play(self.scene)
         except Exception as error:
@@ -66,8 +67,8 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def stage(scene: Scene, shim: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    return Stage(scene, shim, scene.media.parent, monkeypatch)
+def stage(scene: Scene, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(scene, zygote, monkeypatch)
 
 
 def test_every_call_is_seen_and_without_a_fault_all_succeeds(stage: Stage) -> None:

@@ -1314,3 +1314,32 @@ def test_a_run_that_ended_meanwhile_is_not_ended_again(home: Home) -> None:
     home.run()
     with home.core.catalogue.write() as connection:
         assert outcomes.run_unstarted(connection, 1, BROKEN, now=NOON) is RunStatus.SUCCEEDED
+
+
+def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_and_nothing_else(home: Home) -> None:
+    home.add(timestamp=False, incremental=False, databases=["one", "two"])
+    home.add(name="dated", databases=["one"], directory="/dated")
+    home.run("dated")
+    home.run()
+    home.run()
+    one, two = (home.server.media[f"/media/{name}_FULL.bak"][0].set_id for name in ("one", "two"))
+    assert one not in home.server.requests[1].replaceable
+    home.run()
+    assert [set(request.replaceable) for request in home.server.requests[-2:]] == [{one}, {two}]
+    home.run("dated")
+    assert home.server.requests[-1].replaceable == ()
+
+
+def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.add(name="dated", directory="/dated")
+    home.run("dated")
+    older = next(iter(home.server.media))
+    home.run()
+    newer = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.clock.advance(HOUR)
+    home.ops.restores.restore("srv", "one", older)
+    home.run()
+    assert newer not in home.server.requests[-1].replaceable
+    home.run()
+    assert newer not in home.server.requests[-1].replaceable

@@ -235,8 +235,8 @@ def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) 
 def _swap(path: str, temp: str, kept: str) -> None:
     """Move the old file away and the new one in its place; where that fails, all lies again where it was."""
     with ExitStack() as undo:
-        undo.callback(_put_back, kept, path)
         _keep(path, kept)
+        undo.callback(_put_back, kept, path)
         for suffix in names.BESIDE:
             # An old log beside the new file would be played into it.
             with suppress(FileNotFoundError):
@@ -249,7 +249,7 @@ def _swap(path: str, temp: str, kept: str) -> None:
 def _keep(path: str, kept: str) -> None:
     try:
         os.link(path, kept)
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         raise
     except OSError:
         # No hard links on this file system: for a moment there is no file of that name.

@@ -92,6 +92,17 @@ def test_what_the_search_for_a_backup_meets_leaves_its_end_unknown(play: Play, p
         place.take()
 
 
+def test_the_next_attempt_takes_over_what_one_of_unknown_end_had_finished(play: Play, place: Place) -> None:
+    place.vault()
+    play(REAL + "after(place, 'publish', die);" + RUN, "raise SystemExit(3)", REAL + RUN)
+    with pytest.raises(EndUnknown):
+        place.take()
+    taken = place.take()
+    assert any("An earlier attempt of this run had finished" in message.text for message in taken.messages)
+    assert place.left_in_media() == ["one.bak"]
+    assert place.engine.read_media(taken.backup_set.path) == [taken.backup_set]
+
+
 def test_a_backup_that_is_done_does_not_wait_for_its_recovery_script(
     play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

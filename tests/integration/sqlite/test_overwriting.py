@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pwsops.engines.base import BackupResult, RestoreRequest
-from pwsops.engines.sqlite import files, publishing, renaming, sweeping
+from pwsops.engines.sqlite import birth, files, publishing, renaming, sweeping
 from pwsops.engines.sqlite import place as placing
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.publishing import Changed, Lock
@@ -321,3 +324,96 @@ def test_a_file_that_is_restored_from_is_compared_with_the_record(place: Place) 
         with pytest.raises(MediaError, match=why):
             place.engine.verify(forged)
     assert query(path, "SELECT count(*) FROM ciphers") == [(0,)]
+
+
+# Ends that are true ------------------------------------------------------------------------------------------------
+
+
+def test_what_fails_after_a_file_has_its_name_is_said_and_no_failure(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temp, final, *_ = three(place)
+    os.unlink(final)
+    said: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", no_swap)
+        patched.setattr(files, "sync_directory", no_swap)
+        publishing.new(temp, final, said.append)
+    assert Path(final).read_text() == temp
+    assert [any(word in text for text in said) for word in ("could not be removed", "could not be synced")] == [
+        True
+    ] * 2
+
+
+def test_an_answer_that_was_lost_on_the_way_is_found_by_looking(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, exchange = os.link, renaming.exchange
+
+    def done_and_then(call: Callable[..., object]) -> Callable[..., None]:
+        def failing(*given: object, **more: object) -> None:
+            call(*given, **more)
+            raise OSError(errno.EIO, "the answer was lost")
+
+        return failing
+
+    monkeypatch.setattr(os, "link", done_and_then(link))
+    monkeypatch.setattr(renaming, "exchange", done_and_then(exchange))
+    temp, final, aside, other = three(place)
+    os.unlink(final)
+    publishing.new(temp, final, print)
+    publishing.replace(other, final, os.lstat(final), aside, Lock.HELD, print)
+    assert Path(final).read_text() == other
+    assert sorted(os.listdir(place.media)) == ["final"]
+
+
+def test_a_swap_that_fails_for_another_reason_leaves_both_where_they_were(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: str) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(renaming, "exchange", broken)
+    temp, final, aside, _ = three(place)
+    with pytest.raises(OSError, match="broken"):
+        publishing.replace(temp, final, os.lstat(final), aside, Lock.HELD, print)
+    assert (Path(temp).read_text(), Path(final).read_text()) == (temp, final)
+    monkeypatch.setattr(renaming, "exchange", no_swap)
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="broken"):
+        publishing.replace(temp, final, os.lstat(final), aside, Lock.HELD, print)
+    assert (Path(temp).read_text(), Path(final).read_text()) == (temp, final)
+    assert sorted(os.listdir(place.media)) == ["final", "other", "temp"]
+
+
+def test_where_locks_do_not_work_a_file_that_was_written_to_lately_is_alive(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", no_swap)
+    path = place.media / files.temp_name("backup", "0" * 16, "1" * 32)
+    path.touch()
+    assert sweeping.sweep(str(place.media), key="0" * 16) == [str(path)]
+    os.utime(path, (1, 1))
+    assert sweeping.sweep(str(place.media), key="0" * 16) == []
+    assert names(place) == []
+    assert not sweeping._is_alive(str(path))
+    with publishing.locked(str(place.media)) as lock:
+        assert lock is Lock.NONE
+    assert names(place) == []
+
+
+def test_a_system_without_these_calls_says_so(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+    temp, final, *_ = three(place)
+    with pytest.raises(FileExistsError):
+        renaming.rename_new(temp, final)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *given, **more: object())
+    with pytest.raises(OSError, match="not implemented"):
+        renaming.exchange(temp, final)
+    assert birth.born_at(temp) is None
+
+
+def test_a_file_tells_when_it_came_into_being(place: Place) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    path = place.vault()
+    born = birth.born_at(str(path))
+    os.utime(path, (1, 1))
+    assert birth.born_at(str(path)) == born
+    assert born is None or before <= born <= datetime.now(UTC)

@@ -14,7 +14,7 @@ from pwsops.engines.base import RestoreRequest
 from pwsops.engines.sqlite import assembly, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError, MediaError
+from pwsops.errors import Conflict, EngineError, MediaError
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
 
@@ -141,6 +141,79 @@ def test_a_target_that_is_no_database_is_kept_beside_and_replaced(place: Place, 
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
     is_whole(path)
     assert [info.name for info in place.engine.databases()] == ["db.sqlite3"]
+
+
+def test_two_damaged_ones_of_the_same_second_are_both_kept(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for content in (b"the first " * 500, b"the second " * 500):
+        path.write_bytes(content)
+        order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+        restoring.restore(order, Report(lambda _: None))
+    kept = [path.with_name(f"db.sqlite3.damaged-{stamp}").read_bytes() for stamp in ("now", "now-2")]
+    assert kept == [b"the first " * 500, b"the second " * 500]
+    is_whole(path)
+
+
+def test_a_target_whose_place_cannot_be_taken_stays_with_all_that_lies_beside_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    path.write_bytes(b"no database " * 1000)
+    Path(f"{path}-wal").write_bytes(b"its log")
+
+    def refuse(*given: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(os, "link", refuse)
+        with pytest.raises(EngineError, match="reports an error"):
+            restoring.restore(order, Report(lambda _: None))
+        assert place.left_in_vaults() == ["db.sqlite3", "db.sqlite3-wal"]
+        assert path.read_bytes() == b"no database " * 1000
+
+
+def test_a_mode_that_cannot_be_set_is_said_and_no_failure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.write_bytes(b"no database " * 1000)
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    said: list[dict[str, object]] = []
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    restoring.restore(order, Report(lambda values: said.append(dict(values))))
+    assert any("could not get back its mode" in str(values.get("message")) for values in said)
+    is_whole(path)
+
+
+def test_somebody_who_creates_the_database_meanwhile_keeps_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    complete = assembly.Assembly.complete
+
+    def meanwhile(self: assembly.Assembly) -> None:
+        complete(self)
+        path.write_text("theirs")
+
+    monkeypatch.setattr(assembly.Assembly, "complete", meanwhile)
+    order = restoring.RestoreOrder(
+        path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, create_if_missing=True
+    )
+    with pytest.raises(Conflict, match="somebody created"):
+        restoring.restore(order, Report(lambda _: None))
+    assert path.read_text() == "theirs"
+    assert place.left_in_vaults() == ["db.sqlite3"]
 
 
 def test_a_target_that_is_no_database_stays_where_replacing_is_not_allowed(place: Place) -> None:
