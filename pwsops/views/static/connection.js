@@ -146,6 +146,10 @@ function keep_clicks_off(refuse) {
   return () => kinds.forEach((kind) => window.removeEventListener(kind, block, true))
 }
 
+function recent_loads() {
+  return stored(LOADS, []).filter((one) => Date.now() - one < OFTEN_MS)
+}
+
 function deepest_focus() {
   let active = document.activeElement
   while (active?.shadowRoot?.activeElement) { active = active.shadowRoot.activeElement }
@@ -180,7 +184,8 @@ function watch_connection(model, view, shell) {
 
   function beat() {
     window.clearTimeout(beating)
-    if (cut?.lost || document.hidden) { return }
+    // Nobody looks at a hidden page; but one that is cut off has to know when it no longer is.
+    if (cut === null ? document.hidden : cut.lost) { return }
     number += 1
     model.send_msg({beat: number})
     window.clearTimeout(silence)
@@ -201,7 +206,9 @@ function watch_connection(model, view, shell) {
       return
     }
     const notice = notice_cut_off(shell, at(heard))
-    cut = {lost, since: heard, notice, reached: 0, open: keep_clicks_off(notice.refuse), title: document.title}
+    const loads = recent_loads().length
+    const pause = loads < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** loads)
+    cut = {lost, since: heard, not_before: Date.now() + pause, notice, reached: 0, open: keep_clicks_off(notice.refuse), title: document.title}
     document.title = `Cut off · ${cut.title}`
     keep()
     reach()
@@ -224,7 +231,7 @@ function watch_connection(model, view, shell) {
     const reached = await fetch(window.location.href, asked).then(({status}) => status < 500, () => false)
     if (cut === null) { return }
     cut.reached = reached ? cut.reached + 1 : 0
-    if (reached && (cut.lost || cut.reached >= DEAD_AFTER)) {
+    if (reached && (cut.lost || cut.reached >= DEAD_AFTER) && Date.now() >= cut.not_before) {
       again()
     } else {
       reaching = window.setTimeout(reach, AGAIN_MS)
@@ -232,14 +239,9 @@ function watch_connection(model, view, shell) {
   }
 
   function again() {
-    const now = Date.now()
-    const recent = stored(LOADS, []).filter((one) => now - one < OFTEN_MS)
-    const pause = recent.length < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** recent.length)
-    window.setTimeout(() => {
-      store(LOADS, [...recent, Date.now()])
-      store(BACK, {from: at(cut.since), to: at(Date.now()), typed: keep(), unheard: unheard()})
-      window.location.reload()
-    }, pause)
+    store(LOADS, [...recent_loads(), Date.now()])
+    store(BACK, {from: at(cut.since), to: at(Date.now()), typed: keep(), unheard: unheard()})
+    window.location.reload()
   }
 
   const seen = () => { if (!document.hidden) { beat() } }
