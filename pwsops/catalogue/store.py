@@ -18,7 +18,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from pwsops.errors import PwsopsError
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0006"
+HEAD = "0010"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
