@@ -137,6 +137,9 @@ def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: R
         report.finishing()
     with closing(connect(temp, query="immutable=1")) as reader:
         reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
+        if window:
+            # Where it was put together it is read in place: a copy and a call of the system less for each page.
+            reader.execute(f"PRAGMA mmap_size={source.page_size * source.page_count}")
         try:
             reader.backup(connection, pages=step, progress=progress, sleep=0.01)
         except _Locked as locked:
