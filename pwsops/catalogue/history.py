@@ -15,17 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    RowMapping,
-    func,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, select
 from sqlalchemy import text as sql
 
 from pwsops.catalogue import tally
-from pwsops.catalogue.ordering import GROUPED, STATUSES, HistorySort, Key, Order
+from pwsops.catalogue.ordering import GROUPED, STATUSES, HistorySort, Key, Order, unled
 from pwsops.catalogue.schema import runs
 from pwsops.catalogue.search import FOUND, Search
 from pwsops.catalogue.tally import Columns, Tally
@@ -98,9 +92,10 @@ class Selection:
         """Count the runs; see `is_counted`."""
         if self._search is None and self.wanted.since is None and self.wanted.until is None:
             return self._counts[self._tally.columns]
-        found = [] if self._search is None else [_is_found()]
-        counted = select(func.count()).select_from(runs).where(*self._conditions, *found)
-        return int(self.connection.execute(_by_id(counted) if found else counted).scalar_one())
+        where = self._conditions
+        if self._search is not None:
+            where = [*_conditions(self.wanted, frozenset()), _is_found()]
+        return int(self.connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
@@ -142,12 +137,18 @@ class Selection:
 
     def _sorted(self, order: Order, after: Key | None, limit: int, fewest: Columns | None) -> list[Key]:
         """Read the runs that were found, or that an index leads to, and sort them."""
-        group = [GROUPED[order.sort]] if order.is_grouped else []
-        statement = select(*group, order.number.label("sorted_by"), runs.c.id).where(*self._conditions)
-        found = _by_id(statement.where(_is_found())) if fewest is None else _by_index(statement, fewest, "due_at")
+        key: list[Any] = [GROUPED[order.sort]] if order.is_grouped else []
+        key += [order.number.label("sorted_by"), runs.c.id]
+        found = select(*key)
+        found = found.where(*_conditions(self.wanted, fewest or frozenset()))
+        if fewest is None:
+            found = found.where(_is_found())
         if after is not None:
             found = found.where(order.all_behind(after))
-        return [tuple(row) for row in self.connection.execute(found.order_by(*order.clauses()).limit(limit))]
+        return self._read(found.order_by(*order.clauses(along=False)).limit(limit))
+
+    def _read(self, statement: Select[Any]) -> list[Key]:
+        return [tuple(row) for row in self.connection.execute(statement)]
 
     def _along(self, order: Order, after: Key | None, limit: int) -> list[Key]:
         """Read along an index that has the order."""
@@ -172,16 +173,13 @@ class Selection:
 
     def _seek(self, order: Order, group: str | None, after: Sequence[str | int] | None, limit: int) -> list[Key]:
         columns = self._tally.columns if group is None else self._tally.columns | {GROUPED[order.sort].name}
-        statement = select(order.number.label("sorted_by"), runs.c.id).where(*self._conditions)
+        led = self._index(columns, order.name)
+        statement = select(order.number.label("sorted_by"), runs.c.id).where(*_conditions(self.wanted, led))
         if group is not None:
-            statement = statement.where(GROUPED[order.sort] == group)
+            statement = statement.where(_led(GROUPED[order.sort], led) == group)
         if after is not None:
             statement = statement.where(order.behind(after))
-        statement = _by_index(statement, self._index(columns, order.name), order.name)
-        return [
-            tuple(row)
-            for row in self.connection.execute(statement.order_by(*order.clauses(within_group=True)).limit(limit))
-        ]
+        return self._read(statement.order_by(*order.clauses(within_group=True)).limit(limit))
 
     def _index(self, columns: Columns, by: str) -> Columns:
         """Return by which columns to go to the runs, in the order of `by`."""
@@ -205,31 +203,26 @@ def _has_order(columns: Columns, order: Order) -> bool:
     return len(columns) == 1 or (columns == {"profile", "status"} and order.name == "due_at")
 
 
-def _by_id(statement: Any) -> Any:
-    # Not along an index that has the order: few are wanted, and may stand anywhere in it.
-    return statement.with_hint(runs, "NOT INDEXED", "sqlite")
-
-
-def _by_index(statement: Any, columns: Columns, by: str) -> Any:
-    name = "_".join(["ix_runs", *sorted(columns), by])
-    return statement.with_hint(runs, f"INDEXED BY {name}", "sqlite")
-
-
 def _is_found() -> ColumnElement[bool]:
     return runs.c.id.in_(select(FOUND.c.id))
 
 
-def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Filter, led: Columns | None = None) -> Iterator[ColumnElement[bool]]:
+    """Return what holds of the runs; given by which columns an index is to lead to them, it is led by no others."""
     if wanted.since is not None:
         yield runs.c.due_at >= wanted.since
     if wanted.until is not None:
         yield runs.c.due_at < wanted.until
     if wanted.status is not None:
-        yield runs.c.status == wanted.status.value
+        yield _led(runs.c.status, led) == wanted.status.value
     if wanted.profile is not None:
-        yield runs.c.profile == wanted.profile
+        yield _led(runs.c.profile, led) == wanted.profile
     if wanted.trigger is not None:
-        yield runs.c.trigger == wanted.trigger.value
-        if wanted.trigger is not Trigger.SCHEDULE:
+        yield _led(runs.c.trigger, led) == wanted.trigger.value
+        if wanted.trigger is not Trigger.SCHEDULE and (led is None or "trigger" in led):
             # Its index holds these alone, and is taken where a statement says so in the index's own words.
             yield sql("runs.trigger <> 'schedule'")  # type: ignore[misc]  # a text is a condition too
+
+
+def _led(column: Column[Any], led: Columns | None) -> ColumnElement[Any]:
+    return column if led is None or column.name in led else unled(column)
