@@ -189,8 +189,16 @@ runs = Table(
     Index("ix_runs_status_due_at", "status", "due_at"),
     Index("ix_runs_duration_us", "duration_us"),
     Index("ix_runs_size_bytes", "size_bytes"),
+    # What the history is filtered by, in each of its orders.
+    Index("ix_runs_profile_duration_us", "profile", "duration_us"),
+    Index("ix_runs_profile_size_bytes", "profile", "size_bytes"),
+    Index("ix_runs_profile_status_due_at", "profile", "status", "due_at"),
+    Index("ix_runs_status_duration_us", "status", "duration_us"),
+    Index("ix_runs_status_size_bytes", "status", "size_bytes"),
     # By hand and caught up: few among many, and found without reading all of them.
     Index("ix_runs_trigger_due_at", "trigger", "due_at", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_duration_us", "trigger", "duration_us", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_size_bytes", "trigger", "size_bytes", sqlite_where=text("trigger <> 'schedule'")),
     Index("ix_runs_open", "status", sqlite_where=text("status IN ('queued', 'running')")),
 )
 
@@ -227,6 +235,30 @@ messages = Table(
     Column("state", Integer),
     Column("text", Text, nullable=False),
     Column("is_error", Boolean, nullable=False),
+)
+
+# How many runs there are of each kind, kept by triggers: counting a million would take longer than showing fifty.
+run_counts = Table(
+    "run_counts",
+    metadata,
+    Column("profile_id", Integer, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What runs, their items and messages say, each text once, and the runs that say it; both kept by triggers, as are the
+# virtual tables: `text_grams`, in which a text is found by each three characters that follow each other in it, and
+# `text_vocabulary`, which lists these. Profiles' names are not among the texts: they are few, and change.
+texts = Table("texts", metadata, _id(), Column("text", Text, nullable=False, unique=True))
+
+said = Table(
+    "said",
+    metadata,
+    Column("text_id", Integer, primary_key=True),
+    Column("run_id", Integer, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 backup_sets = Table(

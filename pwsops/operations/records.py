@@ -84,7 +84,8 @@ class HistoryPage:
     """Position of the page before this one; empty: this is the first."""
     after: str
     total: int
-    """So many runs fit the query, on all pages."""
+    """So many runs fit the query, on all pages; at least so many where they are not counted to the end."""
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Restoring, in the worker process: check everything, then put the database together beside its target and write it in.
 
-Everything is read twice: first to check it, then to write it. The second time every payload has to be the one that was
-checked, by its checksum; a file that was changed in between ends the transaction, which leaves the target as it was.
+Everything is read twice: first every byte is checked against its checksum, and only then the target is touched. The
+second time every page is proven by its hash while it is written; one that is not what it was, as in a file that was
+changed in between, ends the transaction, which leaves the target as it was.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class RestoreOrder:
 
 
 def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
-    """Restore as ordered and give what was done; until every checksum held, the target is not touched.
+    """Restore as ordered and give what was done; until every byte's checksum held, the target is not touched.
 
     Raises
     ------

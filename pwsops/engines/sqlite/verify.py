@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pwsops.engines.sqlite import pages, pipeline
 from pwsops.engines.sqlite.identity import Recorded, difference
@@ -25,17 +25,26 @@ def check(path: str, wanted: Recorded | None, report: Report, keys: Keys = NO_KE
     with Media(path, keys) as media:
         if wanted is not None:
             expect(media, wanted)
-        check_all([media], report, thorough=True)
+        _read_all([media], report, lambda *frame: len(pages.decode(*frame)))
         return {"set": describe(media), "checked_bytes": media.size_bytes}
 
 
-def check_all(chain: Sequence[Media], report: Report, *, thorough: bool = False) -> None:
-    """Check every checksum of these files; `thorough` as in `pages.decode`."""
+def check_all(chain: Sequence[Media], report: Report) -> None:
+    """Check every byte of these files against its checksum; what they decompress to, `pages.unpack` proves."""
+
+    def work(media: Media, offset: int, head: FrameHead) -> int:
+        media.payload(offset, head)
+        return head.pages * media.header.page_size
+
+    _read_all(chain, report, work)
+
+
+def _read_all(chain: Sequence[Media], report: Report, read: Callable[[Media, int, FrameHead], int]) -> None:
     done, total = 0, sum(media.trailer.stored_pages * media.header.page_size for media in chain)
     for media in chain:
 
         def work(item: tuple[int, FrameHead], media: Media = media) -> int:
-            return len(pages.decode(media, *item, thorough=thorough))
+            return read(media, *item)
 
         with pipeline.pool() as pool:
             for size in pipeline.ordered(pool, work, media.frames()):

@@ -17,11 +17,11 @@ import pytest
 
 from pwsops.engines.base import DatabaseState, Instance, RestoreRequest
 from pwsops.engines.registry import open_engine
-from pwsops.engines.sqlite import backup
+from pwsops.engines.sqlite import backup, writer
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, MediaError, NotFound, PwsopsError
 from pwsops.rules.model import BackupKind
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, order, query
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, order, query
 
 
 def refused(place: Place, kind: type[PwsopsError], match: str, **more: Any) -> PwsopsError:
@@ -287,6 +287,24 @@ def test_an_incremental_without_its_base_is_not_asked_for(place: Place) -> None:
     place.vault()
     with pytest.raises(InvalidInput, match="needs the full"):
         place.take(kind=BackupKind.DIFFERENTIAL)
+
+
+@pytest.mark.parametrize("held_bytes", [writer.HELD_BYTES, 0])
+def test_a_disk_that_keeps_other_bytes_than_it_was_given_is_found_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch, held_bytes: int
+) -> None:
+    path, read = place.vault(size_mb=5), os.pread
+    monkeypatch.setattr(writer, "HELD_BYTES", held_bytes)
+    backup.take(order(path, place.media, "good.bak"), SILENT)
+
+    def worn(fd: int, count: int, offset: int) -> bytes:
+        found = read(fd, count, offset)
+        return found[:-1] + bytes([found[-1] ^ 1]) if offset > 1 << 20 else found
+
+    monkeypatch.setattr(os, "pread", worn)
+    with pytest.raises(MediaError, match="is not what was written"):
+        backup.take(order(path, place.media, "bad.bak"), SILENT)
+    assert place.left_in_media() == ["good.bak"]
 
 
 def test_an_instance_whose_directory_is_gone(place: Place) -> None:

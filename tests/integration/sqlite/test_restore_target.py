@@ -7,16 +7,17 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import assembly, publishing, target, verify
+from pwsops.engines.sqlite import assembly, backup, layout, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Conflict, EngineError, MediaError
 from pwsops.rules.model import BackupSet
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order, query
 
 
 def restore(
@@ -276,6 +277,28 @@ def test_a_restore_needs_no_room_for_a_second_copy(place: Place, monkeypatch: py
     assert max(used) < path.stat().st_size / 2
     is_whole(path)
     assert query(path, "SELECT count(*), min(length(x)) FROM bulk") == [(48, 1 << 20)]
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_page_that_is_not_the_one_that_was_backed_up_leaves_the_target_as_it_was(
+    place: Place, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    path = place.vault(size_mb=5, journal_mode=mode)
+    pack = layout.pack_run_head
+
+    def packed(sequence: int, first_page: int, blocks: bytes, *rest: Any) -> bytes:
+        return pack(sequence, first_page, bytes(len(blocks)) if sequence == 2 else blocks, *rest)
+
+    monkeypatch.setattr(layout, "pack_run_head", packed)
+    taken: Any = backup.take(order(path, place.media, "one.bak"), SILENT)
+    query(path, "DELETE FROM ciphers WHERE id > 7")
+    before = query(path, "SELECT * FROM ciphers")
+    wanted = restoring.RestoreOrder(path=str(path), sets=[(taken["path"], taken["set_id"])], token="0" * 32)
+    with pytest.raises(MediaError, match="frame 2 holds other pages than it lists"):
+        restoring.restore(wanted, SILENT)
+    assert query(path, "SELECT * FROM ciphers") == before
+    assert query(path, "PRAGMA journal_mode") == [(mode,)]
+    is_whole(path)
 
 
 def test_media_changed_after_they_were_checked_leave_the_target_as_it_was(
