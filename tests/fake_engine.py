@@ -61,6 +61,7 @@ class FakeServer:
     states: dict[str, DatabaseState] = field(default_factory=dict)
     warnings: dict[str, Sequence[str]] = field(default_factory=dict)
     foreign_bases: set[str] = field(default_factory=set)
+    logs_until: dict[str, datetime] = field(default_factory=dict)
     shared_base: bool = False
     atomic_restore: bool = True
     base_of: dict[str, str] = field(default_factory=dict)
@@ -188,13 +189,16 @@ class FakeEngine:
     def _info(self, name: str, size: int) -> DatabaseInfo:
         state = self._server.states.get(name, DatabaseState.ONLINE)
         reason = "" if state is DatabaseState.ONLINE else f"it is {state.value}, says the test"
+        details: dict[str, object] = {"foreign_base": name in self._server.foreign_bases}
+        if name in self._server.logs_until:
+            details["log_backed_up_until"] = self._server.logs_until[name].isoformat()
         return DatabaseInfo(
             name=name,
             size_bytes=size,
             state=state,
             reason=reason,
             warnings=self._server.warnings.get(name, ()),
-            details={"foreign_base": name in self._server.foreign_bases},
+            details=details,
         )
 
     def contents(self, database: str) -> DatabaseContents:

@@ -464,6 +464,8 @@ seen_databases = Table(
     Column("state_since", Instant, nullable=False),
     Column("warnings", JSON, nullable=False),
     Column("foreign_base", Boolean, nullable=False),
+    # Up to when a whole chain of anybody's log backups gives everything back.
+    Column("logs_until", Instant),
     # The newest backups that other tools took, as the server remembers them, each with what a look found.
     Column("outside", JSON, nullable=False),
     UniqueConstraint("instance", "database"),

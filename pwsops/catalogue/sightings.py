@@ -29,7 +29,11 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class SeenDatabase:
-    """A database as its instance last told of it. `outside` are other tools' backups, with what a look found."""
+    """A database as its instance last told of it.
+
+    `outside` are other tools' backups, with what a look found. `logs_until`: up to when a whole chain of log backups
+    gives everything back; None: there is none.
+    """
 
     instance: str
     database: str
@@ -39,6 +43,7 @@ class SeenDatabase:
     state_since: datetime
     warnings: Sequence[str] = ()
     foreign_base: bool = False
+    logs_until: datetime | None = None
     outside: Sequence[Known] = ()
 
 

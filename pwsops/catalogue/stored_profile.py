@@ -37,6 +37,7 @@ _TYPES: Mapping[str, _Types] = {
     "login": (str,),
     "encrypt_with": (str,),
     "save_certificates": (bool,),
+    "check_structure": (bool,),
 }
 _ITEMS: Mapping[str, type] = {"databases": str, "weekdays": int}
 

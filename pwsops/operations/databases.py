@@ -162,12 +162,21 @@ class Databases:
             reason=seen.reason if seen else "its instance has not told of it yet",
             last_full_at=_newest(restorable, BackupKind.FULL),
             last_incremental_at=_newest(restorable, BackupKind.DIFFERENTIAL),
-            exposure_s=exposure_s(restorable, now),
+            exposure_s=exposure_s(restorable, now, logs_until=_logs_until(one, verdict)),
             profiles=[profile.name for profile in one.facts.profiles],
             warnings=tuple(seen.warnings) if seen else (),
             foreign_base=bool(seen and seen.foreign_base),
             verdict=verdict,
         )
+
+
+def _logs_until(one: Covered, verdict: Verdict) -> datetime | None:
+    """Return up to when log backups reach; the full that they follow has to be one that can be restored."""
+    fulls = [each for each in one.facts.sets if each.kind is BackupKind.FULL]
+    newest = max(fulls, key=lambda each: each.finished_at, default=None)
+    if one.seen is None or newest is None or newest.set_id not in verdict.restorable:
+        return None
+    return one.seen.logs_until
 
 
 def _newest(sets: Sequence[BackupSet], kind: BackupKind) -> datetime | None:

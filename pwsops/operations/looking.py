@@ -214,6 +214,7 @@ def _named(connection: Connection, instance: str) -> set[str]:
 def _seen(
     instance: str, info: DatabaseInfo, outside: Sequence[Known], beware: Sequence[str], now: datetime
 ) -> SeenDatabase:
+    logs_until = info.details.get("log_backed_up_until")
     return SeenDatabase(
         instance=instance,
         database=info.name,
@@ -223,6 +224,7 @@ def _seen(
         state_since=now,
         warnings=(*info.warnings, *beware),
         foreign_base=bool(info.details.get("foreign_base")),
+        logs_until=None if logs_until is None else datetime.fromisoformat(logs_until),
         outside=tuple(outside),
     )
 

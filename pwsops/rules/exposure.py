@@ -13,19 +13,26 @@ from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet
 
 
-def exposure_s(sets: Sequence[BackupSet], now: datetime) -> float | None:
+def exposure_s(sets: Sequence[BackupSet], now: datetime, *, logs_until: datetime | None = None) -> float | None:
     """Give the seconds of work that no backup of a database holds; None where nothing can be restored.
 
     Counted from the start of the newest set that can be restored, because what was written while it was taken may
     not be in it. A differential counts only where its full is among the sets. A set that is dated after now counts
     for nothing: the clock that dated it was wrong, and how old its data is cannot be known.
+
+    `logs_until`: the instant up to which a whole chain of log backups on the newest full gives everything back; None:
+    there is no such chain.
     """
     sets = [each for each in sets if not is_ahead(each.finished_at, now)]
     fulls = {each.set_id for each in sets if each.kind is BackupKind.FULL}
     usable = [each for each in sets if each.kind is BackupKind.FULL or each.base_id in fulls]
     newest = max((each.started_at or each.finished_at for each in usable), default=None)
+    if newest is None:
+        return None
+    if logs_until is not None and not is_ahead(logs_until, now):
+        newest = max(newest, logs_until)
     # A clock that was set back must not show a negative loss.
-    return None if newest is None else max(0.0, (now - newest).total_seconds())
+    return max(0.0, (now - newest).total_seconds())
 
 
 @dataclass(frozen=True, kw_only=True)

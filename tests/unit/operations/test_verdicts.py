@@ -397,3 +397,20 @@ def test_runs_that_were_missed_count_as_often_as_they_were_due(home: Home) -> No
     assert sum(count for _, _, count in found) == 13
     assert found[:2] == [(0, RunStatus.MISSED, 2), (1, RunStatus.MISSED, 2)]
     assert datetime.fromtimestamp(0, NOON.tzinfo) < NOON
+
+
+def test_log_backups_of_others_count_while_the_full_that_they_follow_can_be_restored(home: Home) -> None:
+    def exposure_s() -> float | None:
+        return next(one.exposure_s for one in home.ops.databases.list("srv") if one.name == "one")
+
+    home.add(timestamp=True, incremental=False)
+    home.run()
+    home.clock.advance(timedelta(hours=1))
+    home.run()
+    home.server.logs_until["one"] = home.clock.advance(timedelta(hours=1))
+    home.clock.advance(timedelta(minutes=10))
+    assert exposure_s() == 600.0
+    del home.server.media[list(home.server.media)[-1]]
+    whole = exposure_s()
+    assert whole is not None
+    assert whole > 7200.0, "the logs follow a full that is gone"

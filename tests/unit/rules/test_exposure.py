@@ -33,7 +33,15 @@ def test_with_nothing_to_restore_there_is_no_number() -> None:
 
 
 def test_a_clock_that_is_a_little_behind_shows_no_negative_loss() -> None:
-    assert exposure_s([full("a", hours=10.05)], LATER) == 0.0
+    assert exposure_s([full("a", hours=10.02)], LATER) == 0.0
+
+
+def test_log_backups_count_where_there_is_something_that_they_follow() -> None:
+    logs_until = LATER - timedelta(minutes=5)
+    assert exposure_s([full("a")], LATER, logs_until=logs_until) == 300.0
+    assert exposure_s([full("a", hours=10)], LATER, logs_until=logs_until) == 0.0
+    assert exposure_s([], LATER, logs_until=logs_until) is None
+    assert exposure_s([full("a")], LATER, logs_until=LATER + timedelta(days=1)) == 10 * HOUR_S
 
 
 def test_a_set_of_the_future_says_nothing_of_what_would_be_lost() -> None:

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("state_since", sa.BigInteger(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("foreign_base", sa.Boolean(), nullable=False),
+        sa.Column("logs_until", sa.BigInteger(), nullable=True),
         sa.Column("outside", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seen_databases")),
         sa.UniqueConstraint("instance", "database", name=op.f("uq_seen_databases_instance_database")),
