@@ -19,6 +19,7 @@ from pwsops.engines.sqlite.connect import (
     gone,
     is_busy,
     is_not_a_database,
+    library,
     not_a_database,
     one,
     translate,
@@ -150,6 +151,7 @@ def _write(
     finally:
         if switch:
             _return_to_wal(connection, report)
+    report.say(f"{terms.database} was written with {library()}.")
     done = _done(source, terms, report)
     if mode == "wal":
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

@@ -46,8 +46,9 @@ def test_a_damaged_database_behind_a_link_is_replaced_where_it_is_and_the_link_s
 def test_a_restore_behind_a_link_works_beside_the_real_file(place: Place, linked: Path) -> None:
     taken = place.take().backup_set
     query(linked, "DELETE FROM ciphers")
-    place.engine.restore(RestoreRequest(database="db", sets=[taken]))
+    restored = place.engine.restore(RestoreRequest(database="db", sets=[taken]))
     is_whole(linked)
+    assert [message.text.rsplit(" ", 1)[0] for message in restored.messages] == ["db.sqlite3 was written with SQLite"]
     assert query(linked, "SELECT count(*) FROM ciphers") != [(0,)]
     assert place.left_in_vaults() == ["db.sqlite3"]
 
