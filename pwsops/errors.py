@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pwsops.messages import Message
+from pwsops.messages import Message, readable
 
 
 class PwsopsError(Exception):
@@ -39,8 +39,9 @@ class PwsopsError(Exception):
         severity: int | None = None,
         messages: Sequence[Message] = (),
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        # A path of the system's may hold what is no text; everybody stores and shows errors.
+        self.message = readable(message)
+        super().__init__(self.message)
         self.hint = hint
         self.transient = transient
         self.number = number
@@ -94,10 +95,11 @@ class EngineError(PwsopsError):
 
 
 class LoginRefused(EngineError):
-    """The server does not accept the login or its password.
+    """The server does not accept the login or its password; each further try counts against the login there."""
 
-    Each attempt counts towards locking the account, so the same login is not tried again until it is changed.
-    """
+
+class DatabaseDamaged(EngineError):
+    """The database itself was found damaged while it was backed up; what was read is no backup."""
 
 
 class MediaError(EngineError):

@@ -15,6 +15,7 @@ from typing import Any
 import param
 
 from pwsops.errors import InvalidInput
+from pwsops.messages import is_text, readable
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import Recurrence, Renewal, RenewalPeriod, Unit, WeekdayOfMonth
 
@@ -82,6 +83,7 @@ class BackupProfile(param.Parameterized):
     login = param.String(default="", doc="Login on the database server; empty: that of the instance.")
     encrypt_with = param.String(default="", doc="Certificate to encrypt for, by name or thumbprint; empty: none.")
     save_certificates = param.Boolean(default=False, doc="Save the certificates that a restore needs with each run.")
+    check_structure = param.Boolean(default=True, doc="Check the structure of the very data that each full saves.")
     active = param.Boolean(default=True, doc="Run by schedule.")
     time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
 
@@ -103,6 +105,8 @@ class BackupProfile(param.Parameterized):
 
     def check(self) -> None:
         """Raise `InvalidInput` for the first thing that cannot be right, without asking any server."""
+        for text in (self.name, self.directory, self.login, *self.databases):
+            _require(is_text(text), f"holds a name that is not UTF-8 ({readable(text)})", "Rename what it stands for.")
         _require(bool(self.name.strip()), "has no name", "Give it a name that tells what it protects.")
         _require(self.name == self.name.strip(), "has a name that begins or ends with a space", "Remove the space.")
         _require(len(self.name) <= 128, "has a name of more than 128 characters", "Choose a shorter name.")

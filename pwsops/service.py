@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +36,8 @@ SETTLE_FIRST_S = 5.0
 """How long whoever begins to lead, or ends, waits for what dead processes left to be settled."""
 TRY_AGAIN_S = (1.0, 5.0, 15.0, 60.0, 120.0)
 """How long a run waits that the catalogue would not let begin; after the last of these it fails."""
+LOOK_EVERY_S = 300.0
+"""So often whoever leads has instances looked at: what is shown is true without a page that asks."""
 JUMP = timedelta(seconds=2)
 """A wall clock that moved this much further, or less far, than the steady one has been set."""
 
@@ -63,10 +65,20 @@ class Service:
         What it works with.
     parallel_runs
         How many runs go on at once.
+    look
+        Looks at all instances and the files of their backups; returns within about a minute, and at once when the
+        event that it is given is set.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, clock: Clock, presence: Presence, runner: Runner, parallel_runs: int
+        self,
+        catalogue: Catalogue,
+        *,
+        clock: Clock,
+        presence: Presence,
+        runner: Runner,
+        parallel_runs: int,
+        look: Callable[[threading.Event], None] = lambda stop: None,
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
@@ -79,6 +91,9 @@ class Service:
         """Queued runs of ours, and the steady moment from which on anybody may take them again."""
         self._failed_starts: dict[int, int] = {}
         self._settling: threading.Thread | None = None
+        self._look = look
+        self._looking: threading.Thread | None = None
+        self._looked_at = float("-inf")
         self._scheduler: BackgroundScheduler | None = None
         self._alarm_at: datetime | None = None
         self._looked: tuple[datetime, float] | None = None
@@ -137,6 +152,9 @@ class Service:
                 if self.leads and moment - settled > SETTLE_EVERY_S:
                     settled = moment
                     self._settle_leftovers()
+                if self.leads and moment - self._looked_at > LOOK_EVERY_S:
+                    self._looked_at = moment
+                    self._begin_to_look()
             except Exception:  # noqa: BLE001 - a full disk today must not end the schedule for good
                 _log.exception("the scheduler thread met a problem and goes on")
 
@@ -208,6 +226,18 @@ class Service:
         except Exception:  # noqa: BLE001 - a thread has nobody to raise to; it is tried again
             _log.exception("interrupted runs could not be settled")
 
+    def _begin_to_look(self) -> None:
+        """Look at what the verdicts rest on, in a thread of its own: a server that is down must not hold up a run."""
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=self._look_around, name="pwsops-look", daemon=True)
+            self._looking.start()
+
+    def _look_around(self) -> None:
+        try:
+            self._look(self._stop)
+        except Exception:  # noqa: BLE001 - a thread has nobody to raise to; it is tried again
+            _log.exception("the instances could not be looked at")
+
     def _step_down(self) -> None:
         self._silence()
         if self._lock.is_locked:
@@ -234,7 +264,7 @@ class Service:
                 for run_id in run_ids:
                     runs.put_back(connection, run_id, owner=self._presence.token)
             for run_id in run_ids:
-                del self._to_put_back[run_id]
+                self._to_put_back.pop(run_id, None)
 
     def _silence(self) -> None:
         """Let no instant ring any more; one that is being claimed is claimed to its end."""

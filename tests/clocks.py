@@ -43,6 +43,12 @@ class ManualClock:
             self._steady_s += step.total_seconds()
             return self._now
 
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let the time pass at once, unless the event is set."""
+        if not event.is_set():
+            self.advance(seconds=seconds)
+        return event.is_set()
+
     def set_wall(self, instant: datetime) -> None:
         """Set the wall clock, as somebody might by hand: no time passes meanwhile."""
         with self._lock:

@@ -17,6 +17,19 @@ settings.register_profile("suite", deadline=None, max_examples=60, suppress_heal
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what asks for the long campaigns; see docs/reliability.md."""
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
+    parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
+    parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
+
+
+@pytest.fixture
+def stress_s(request: pytest.FixtureRequest) -> float:
+    """How long a stress test goes on."""
+    return float(request.config.getoption("--stress"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests of the contract suite each engine passed; here, as workers' reports come to this process."""
     for line in tally(terminalreporter.stats):

@@ -293,7 +293,8 @@ class FakeEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        if request.database not in self._server.sizes:
+        missing = request.database not in self._server.sizes
+        if missing and not request.create_if_missing:
             raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
         with self._alone(request):
             error = self._server.restore_error or self._server.next_failure(request.database)
@@ -304,7 +305,15 @@ class FakeEngine:
                 on_progress(progress)
             self._server.wait_while_held(cancel)
             self._server.restored.append(request)
-        return RestoreResult(database=request.database, restored_bytes=10, duration_s=0.0, messages=self._server.told)
+        if missing:
+            self.create_database(request.database)
+        return RestoreResult(
+            database=request.database,
+            restored_bytes=10,
+            duration_s=0.0,
+            created=missing,
+            messages=self._server.told,
+        )
 
     @contextmanager
     def _alone(self, request: RestoreRequest) -> Iterator[None]:
@@ -336,8 +345,8 @@ class FakeEngine:
         self._server.created.append(name)
         self._server.sizes[name] = 0
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        return [Deletion(path=path, deleted=self._server.media.pop(path, None) is not None) for path in paths]
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        return [Deletion(path=each.path, deleted=self._server.media.pop(each.path, None) is not None) for each in sets]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         return iter(one for one in self._server.outside if database in (None, one.database))

@@ -31,7 +31,7 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
 
 def newest(connection: Connection, *, limit: int) -> list[AuditRow]:
     """Give the newest rows, newest first."""
-    return _read(connection, select(audit).order_by(audit.c.id.desc()).limit(limit))
+    return read(connection, select(audit).order_by(audit.c.id.desc()).limit(limit))
 
 
 def about(
@@ -41,7 +41,7 @@ def about(
     found = select(audit).where(audit.c.subject == subject, audit.c.action.in_(actions))
     if since is not None:
         found = found.where(audit.c.at >= since)
-    return _read(connection, found.order_by(audit.c.id.desc()).limit(limit))
+    return read(connection, found.order_by(audit.c.id.desc()).limit(limit))
 
 
 def head(connection: Connection) -> tuple[int, str]:
@@ -64,7 +64,8 @@ def first_broken(connection: Connection) -> int | None:
     return None
 
 
-def _read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
+def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
+    """Give the entries that a statement selects; one that cannot be read with what can be, its detail saying so."""
     return [_sound(row) for row in rows.read(connection, audit, statement)]
 
 

@@ -199,8 +199,16 @@ def next_due(
     return row.id, due, plan_kind(row, due, assuming_full_at or row.last_full_due_at, now=now)
 
 
+def plan_anew(connection: Connection, profile_id: int, *, now: datetime) -> None:
+    """Work out again what a profile's next run takes, after something about its last full has changed."""
+    row = catalogue_profiles.get(connection, profile_id)
+    if row.next_due_at is not None and not row.broken:
+        kind = plan_kind(row, row.next_due_at, row.last_full_due_at, now=now)
+        catalogue_profiles.schedule(connection, [(row.id, row.next_due_at, kind)])
+
+
 def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None, *, now: datetime) -> BackupKind:
-    """Give the kind planned for a profile's run at this instant, as it looks `now`."""
+    """Return the kind planned for a profile's run at this instant, as it looks `now`."""
     return planned_kind(
         incremental=row.fields["incremental"],
         renewal=row.renewal(),

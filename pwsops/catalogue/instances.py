@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, u
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import instances
+from pwsops.catalogue.schema import instance_looks, instances, seen_databases
 from pwsops.engines import registry
 
 _COLUMNS = ("name", "engine", "address", "options", "login", "sealed_password")
@@ -42,6 +42,8 @@ def amend(connection: Connection, row: InstanceRow) -> None:
 def remove(connection: Connection, name: str) -> None:
     """Forget an instance. Its history stays."""
     connection.execute(delete(instances).where(instances.c.name == name))
+    connection.execute(delete(instance_looks).where(instance_looks.c.instance == name))
+    connection.execute(delete(seen_databases).where(seen_databases.c.instance == name))
 
 
 def find(connection: Connection, name: str) -> InstanceRow | None:

@@ -13,6 +13,7 @@ from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import runs as run_table
 from pwsops.errors import Cancelled, PwsopsError
 from pwsops.rules import breaker
+from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
 
 SERVICE = "backup service"
@@ -33,7 +34,7 @@ def item_succeeded(
     """Keep a set that was taken, and what was said on the way; `replaced` are the media that went for it."""
     instance = profile.fields["instance"]
     sets.mark_replaced(connection, replaced, instance=instance, now=now)
-    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now)
+    sets.add(connection, backup_set, instance=instance, profile_id=profile.id, run_id=run_id, now=now, proven=True)
     runs.change_item(
         connection,
         item_id,
@@ -49,12 +50,29 @@ def item_succeeded(
 
 
 def item_failed(
-    connection: Connection, item_id: int, error: PwsopsError, *, told: Sequence[Message], now: datetime
+    connection: Connection,
+    item_id: int,
+    error: PwsopsError,
+    *,
+    told: Sequence[Message],
+    now: datetime,
+    look_again_at: datetime | None = None,
 ) -> None:
-    """Keep what went wrong with an item, or that somebody stopped it."""
+    """Keep what went wrong with an item, or that somebody stopped it.
+
+    `look_again_at`: when to look whether its backup was finished all the same; None: it is known that it was not.
+    """
     cancelled = isinstance(error, Cancelled)
     status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
-    runs.change_item(connection, item_id, status=status.value, finished_at=now, error=error.message, hint=error.hint)
+    runs.change_item(
+        connection,
+        item_id,
+        status=status.value,
+        finished_at=now,
+        error=error.message,
+        hint=error.hint,
+        look_again_at=look_again_at,
+    )
     runs.add_messages(connection, item_id, [*told, *(error.messages or [_as_message(error, cancelled, now)])])
 
 
@@ -84,6 +102,68 @@ def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunSt
     )
     _count(connection, run, status, items, now=now)
     return status
+
+
+def item_found(
+    connection: Connection, profile: ProfileRow, run: RunRow, item: RunRow, found: BackupSet, *, now: datetime
+) -> None:
+    """Correct what an item that failed came to: its backup was finished after all, and what follows from that.
+
+    The run's end, the breaker's counts and the plan are what they would have been; a profile that only this failure
+    switched off is active again.
+    """
+    when = f"{found.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+    reason = f"found finished at {when}; the run had failed, because its end was not known"
+    said = [Message(text=f"What was told before: {item['error']}", at=now)]
+    item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=said, now=now)
+    runs.change_item(connection, item["id"], error="", hint="", look_again_at=None)
+    items = runs.items(connection, [run["id"]])[run["id"]]
+    status = _status(items)
+    size = sum(one["size_bytes"] or 0 for one in items)
+    runs.change(connection, run["id"], status=status.value, summary=_summary(status, items), size_bytes=size)
+    audit.append(
+        connection,
+        at=now,
+        actor=SERVICE,
+        action="backup found",
+        subject=f"{profile.fields['instance']}/{item['database']}",
+        detail=f"run {run['id']}: {reason}",
+    )
+    if run["kind"] == BackupKind.FULL.value:
+        _plan_after_full(connection, profile, run, succeeded=True, now=now)
+    _recount(connection, profile, run["id"], item["database"], now=now)
+
+
+def _recount(connection: Connection, profile: ProfileRow, run_id: int, database: str, *, now: datetime) -> None:
+    """Count the failures in a row from a run on in which something succeeded after all."""
+    failures = min(profile.failures_in_a_row, runs.failed_after(connection, profile.id, run_id))
+    since = min(
+        profile.database_failures.get(database, 0), runs.failed_items_after(connection, profile.id, run_id, database)
+    )
+    counts = dict(profile.database_failures) | {database: since}
+    profiles.set_state(
+        connection,
+        profile.id,
+        failures_in_a_row=failures,
+        database_failures={name: count for name, count in counts.items() if count},
+    )
+    if profile.state is ProfileState.TRIPPED and not breaker.trips(failures):
+        _arm(connection, profile.id, run_id, now=now)
+
+
+def _arm(connection: Connection, profile_id: int, run_id: int, *, now: datetime) -> None:
+    profiles.set_state(connection, profile_id, state=ProfileState.ACTIVE.value, tripped_at=None)
+    profile = profiles.get(connection, profile_id)
+    if not profile.broken:
+        profiles.schedule(connection, [claims.next_due(profile, now, now=now)])
+    audit.append(
+        connection,
+        at=now,
+        actor=SERVICE,
+        action="activate profile",
+        subject=profile.name,
+        detail=f"it was switched off for failures of which one, run {run_id}, was found finished",
+    )
 
 
 def run_unstarted(connection: Connection, run_id: int, error: PwsopsError, *, now: datetime) -> RunStatus:
@@ -167,17 +247,14 @@ def _plan_after_full(
 ) -> None:
     if succeeded and _counts_as_last(profile, run, now):
         profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
-    profile = profiles.get(connection, profile.id)
-    if profile.next_due_at is not None and not profile.broken:
-        kind = claims.plan_kind(profile, profile.next_due_at, profile.last_full_due_at, now=now)
-        profiles.schedule(connection, [(profile.id, profile.next_due_at, kind)])
+    claims.plan_anew(connection, profile.id, now=now)
 
 
 def _counts_as_last(profile: ProfileRow, run: RunRow, now: datetime) -> bool:
     if profile.last_full_due_at is None:
         # An edit may have asked for a new chain while the run went on: what it took may lie where the profile was.
         return bool(profile.amended_at <= run["started_at"])
-    if profile.last_full_due_at > now:
+    if is_ahead(profile.last_full_due_at, now):
         # A clock that was ahead dated that one; whatever comes after it in the order of claims is newer.
         return True
     return bool(profile.last_full_due_at < run["due_at"])

@@ -12,6 +12,7 @@ from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, restores
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
+from pwsops.rules.replacing import Restored
 
 RestoreRow = RowMapping | Mapping[str, Any]
 """A restore as it was read, or what stands for one that cannot be."""
@@ -121,6 +122,14 @@ def open_of(connection: Connection, instance: str, database: str) -> RestoreRow 
     """Give the restore of a database that is under way."""
     there = (restores.c.instance == instance) & (restores.c.database == database) & restores.c.status.in_(OPEN)
     return next(iter(_read(connection, select(restores).where(there))), None)
+
+
+def into(connection: Connection, instance: str, database: str) -> list[Restored]:
+    """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted."""
+    may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
+    there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
+    columns = restores.c.set_id, restores.c.data_at, restores.c.started_at
+    return [Restored(*row) for row in connection.execute(select(*columns).where(there))]
 
 
 def messages_of(row: RestoreRow) -> list[Message]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, select, update
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
@@ -131,6 +131,28 @@ def item_ended(connection: Connection, item_id: int) -> bool:
     """Say whether nothing more will happen to an item."""
     status = connection.execute(select(run_items.c.status).where(run_items.c.id == item_id)).scalar_one()
     return RunStatus(status).ended
+
+
+def to_look_at_again(connection: Connection, now: datetime) -> list[RunRow]:
+    """Give the items of which it is time to look whether their backup was finished after all, oldest first."""
+    where = (run_items.c.look_again_at <= now) & (run_items.c.status == RunStatus.FAILED.value)
+    return list(connection.execute(select(run_items).where(where).order_by(run_items.c.id)).mappings())
+
+
+def failed_after(connection: Connection, profile_id: int, run_id: int) -> int:
+    """Count the runs of a profile that were claimed after a run and in which nothing succeeded."""
+    succeeded = exists().where(run_items.c.run_id == runs.c.id, run_items.c.status == RunStatus.SUCCEEDED.value)
+    where = [runs.c.profile_id == profile_id, runs.c.id > run_id, runs.c.status == RunStatus.FAILED.value, ~succeeded]
+    return int(connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
+
+
+def failed_items_after(connection: Connection, profile_id: int, run_id: int, database: str) -> int:
+    """Count how often a database of a profile failed in runs that were claimed after a run."""
+    failed = (run_items.c.database == database) & (run_items.c.status == RunStatus.FAILED.value)
+    statement = select(func.count()).select_from(run_items.join(runs, runs.c.id == run_items.c.run_id))
+    return int(
+        connection.execute(statement.where(failed, runs.c.profile_id == profile_id, runs.c.id > run_id)).scalar_one()
+    )
 
 
 def add_messages(connection: Connection, item_id: int, told: Sequence[Message]) -> None:

@@ -140,6 +140,7 @@ profiles = Table(
     Column("encrypt_with", Text, nullable=False, server_default=text("''")),
     Column("save_certificates", Boolean, nullable=False, server_default=text("0")),
     Column("sealed_certificate_password", Text),
+    Column("check_structure", Boolean, nullable=False, server_default=text("1")),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),
@@ -188,8 +189,16 @@ runs = Table(
     Index("ix_runs_status_due_at", "status", "due_at"),
     Index("ix_runs_duration_us", "duration_us"),
     Index("ix_runs_size_bytes", "size_bytes"),
+    # What the history is filtered by, in each of its orders.
+    Index("ix_runs_profile_duration_us", "profile", "duration_us"),
+    Index("ix_runs_profile_size_bytes", "profile", "size_bytes"),
+    Index("ix_runs_profile_status_due_at", "profile", "status", "due_at"),
+    Index("ix_runs_status_duration_us", "status", "duration_us"),
+    Index("ix_runs_status_size_bytes", "status", "size_bytes"),
     # By hand and caught up: few among many, and found without reading all of them.
     Index("ix_runs_trigger_due_at", "trigger", "due_at", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_duration_us", "trigger", "duration_us", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_size_bytes", "trigger", "size_bytes", sqlite_where=text("trigger <> 'schedule'")),
     Index("ix_runs_open", "status", sqlite_where=text("status IN ('queued', 'running')")),
 )
 
@@ -228,6 +237,30 @@ messages = Table(
     Column("is_error", Boolean, nullable=False),
 )
 
+# How many runs there are of each kind, kept by triggers: counting a million would take longer than showing fifty.
+run_counts = Table(
+    "run_counts",
+    metadata,
+    Column("profile_id", Integer, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What runs, their items and messages say, each text once, and the runs that say it; both kept by triggers, as are the
+# virtual tables: `text_grams`, in which a text is found by each three characters that follow each other in it, and
+# `text_vocabulary`, which lists these. Profiles' names are not among the texts: they are few, and change.
+texts = Table("texts", metadata, _id(), Column("text", Text, nullable=False, unique=True))
+
+said = Table(
+    "said",
+    metadata,
+    Column("text_id", Integer, primary_key=True),
+    Column("run_id", Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 backup_sets = Table(
     "backup_sets",
     metadata,
@@ -252,7 +285,18 @@ backup_sets = Table(
     Column("run_id", ForeignKey("runs.id")),
     # Set when a later backup took the file's place; the row stays, as history.
     Column("replaced_at", Instant),
+    # When it was last read as a whole and found good, or found bad: a finding stays until it is proven again.
+    Column("proven_at", Instant),
+    Column("disproven_at", Instant),
+    Column("disproven_reason", Text, nullable=False, server_default=text("''")),
+    # What the last look at its files found, since when that has been found, and when they were last seen there.
+    Column("seen_state", Text),
+    Column("seen_reason", Text, nullable=False, server_default=text("''")),
+    Column("state_since", Instant),
+    Column("seen_at", Instant),
     UniqueConstraint("instance", "set_id"),
+    # The newest of a database are found in the order in which they were recorded, whatever the clock said then.
+    Index("ix_backup_sets_there", "instance", "database", sqlite_where=text("replaced_at IS NULL")),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
     # Holds all that is needed to count, since every page asks which certificates are needed.
     Index(
@@ -394,6 +438,35 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("digest", Text, nullable=False),
+)
+
+# When each instance last answered, and since when it has not: what it said stays known, with its age.
+instance_looks = Table(
+    "instance_looks",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("answered_at", Instant),
+    Column("unreached_since", Instant),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+)
+
+# What it said of its databases then.
+seen_databases = Table(
+    "seen_databases",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state_since", Instant, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("foreign_base", Boolean, nullable=False),
+    # The newest backups that other tools took, as the server remembers them, each with what a look found.
+    Column("outside", JSON, nullable=False),
+    UniqueConstraint("instance", "database"),
 )
 
 service = Table(

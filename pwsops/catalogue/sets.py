@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets
-from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.model import BackupKind, BackupSet, MediaState
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
 _NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
@@ -28,8 +28,12 @@ def add(
     profile_id: int | None,
     run_id: int | None,
     now: datetime,
+    proven: bool = False,
 ) -> None:
-    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced."""
+    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced.
+
+    `proven` tells that it was just verified as it was written, and so lies there.
+    """
     same_place = (
         (backup_sets.c.instance == instance)
         & (backup_sets.c.path == backup_set.path)
@@ -41,7 +45,22 @@ def add(
     values = {key: getattr(backup_set, key) for key in _FIELDS}
     values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
     values |= {"instance": instance, "profile_id": profile_id, "run_id": run_id}
+    if proven:
+        present = MediaState.PRESENT.value
+        values |= {"proven_at": now, "seen_state": present, "state_since": now, "seen_at": now}
     connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
+
+
+def is_overtaken(connection: Connection, backup_set: BackupSet, *, instance: str, run_id: int) -> bool:
+    """Whether a later run has written into the place of a set that was found late."""
+    later = exists().where(
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == backup_set.path,
+        backup_sets.c.position == backup_set.position,
+        backup_sets.c.set_id != backup_set.set_id,
+        backup_sets.c.run_id > run_id,
+    )
+    return bool(connection.execute(select(later)).scalar())
 
 
 def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str, now: datetime) -> None:
@@ -65,6 +84,23 @@ def of_database(
     if profile_id is not None:
         where.append(backup_sets.c.profile_id == profile_id)
     return _sets(connection, where)
+
+
+def ids_of_database(connection: Connection, instance: str, database: str) -> set[str]:
+    """Return the ids of all sets of a database, those that were replaced as well."""
+    there = (backup_sets.c.instance == instance) & (backup_sets.c.database == database)
+    return set(connection.execute(select(backup_sets.c.set_id).where(there)).scalars())
+
+
+def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:
+    """Return the set that was written last at a place and was not replaced."""
+    where = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == path,
+        backup_sets.c.position == position,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    return next(iter(_sets(connection, where)), None)
 
 
 def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
@@ -129,16 +165,21 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
-    """Give the sets, the one that was remembered last first: a clock may have been wrong when one was dated.
-
-    A set whose row cannot be read is left out: nothing can be restored by what it says.
-    """
-    statement = select(backup_sets).where(*where).order_by(backup_sets.c.id.desc())
-    return list(filter(None, (_set(row) for row in rows.read(connection, backup_sets, statement))))
+    """Give the sets, the last claimed run's first: a clock may have been wrong when one was dated."""
+    statement = select(backup_sets).where(*where).order_by(backup_sets.c.run_id.desc(), backup_sets.c.id.desc())
+    return [from_row(row) for row in sound(connection, statement)]
 
 
-def _set(row: RowMapping | Unreadable) -> BackupSet | None:
-    if isinstance(row, Unreadable) or row["kind"] not in list(BackupKind) or not isinstance(row["details"], dict):
-        return None
+def sound(connection: Connection, statement: Select[Any]) -> list[RowMapping]:
+    """Return the rows of a statement on the sets that can be read: nothing can be restored by what the others say."""
+    return [
+        row
+        for row in rows.read(connection, backup_sets, statement)
+        if not isinstance(row, Unreadable) and row["kind"] in list(BackupKind) and isinstance(row["details"], dict)
+    ]
+
+
+def from_row(row: RowMapping) -> BackupSet:
+    """Return the set that a row keeps."""
     values = {key: row[key] for key in _FIELDS}
     return BackupSet(**(values | {"kind": BackupKind(values["kind"])}))

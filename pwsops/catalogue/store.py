@@ -15,11 +15,12 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
+from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
 from pwsops.errors import CatalogueDamaged, PwsopsError
 from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0008"
+HEAD = "0010"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
@@ -75,6 +76,7 @@ class Catalogue:
         )
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
+        self._checkpoints = Checkpoints(self.path, wait_s=BUSY_TIMEOUT_S)
         self._watch_lock = threading.Lock()
         self._watch: sqlite3.Connection | None = None
         try:
@@ -101,6 +103,7 @@ class Catalogue:
             connection.begin(),
         ):
             yield connection
+        self._checkpoints.after_commit()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -119,6 +122,7 @@ class Catalogue:
             try:
                 if self._watch is None:
                     self._watch = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+                    leave_to_us(self._watch)
                 (number,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise _unusable(self.path, error) from None
@@ -170,6 +174,7 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     # Transactions are begun by `_begin`, not by the driver's guess at what a statement does.
     connection.isolation_level = None
     _use_wal(connection)
+    leave_to_us(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 

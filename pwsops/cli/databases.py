@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pwsops.cli.output import AsJson, emit, table
 from pwsops.cli.session import opened, server_path
+from pwsops.errors import PwsopsError
+
+if TYPE_CHECKING:
+    from pwsops.operations.records import DatabaseView
 
 InstanceName = Annotated[str, typer.Argument(metavar="INSTANCE", help="The instance's name.", show_default=False)]
 
 
 def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = False) -> None:
-    """List the databases of an instance, with what would be lost if one vanished now."""
+    """List the databases of an instance: whether each is protected, why not, and what would be lost now.
+
+    An instance that cannot be reached is an error; what was last known of it is listed all the same.
+    """
     with opened(context) as operations:
-        views = operations.databases.list(instance)
+        try:
+            views = operations.databases.list(instance)
+        except PwsopsError:
+            views = operations.databases.known(instance)
+            if views:
+                _list(instance, views, as_json=as_json)
+            raise
+    _list(instance, views, as_json=as_json)
+
+
+def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> None:
     from pwsops.cli import records, words
 
     if as_json:
@@ -24,16 +42,17 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
     rows = (
         (
             one.name,
+            words.verdict(one.verdict),
             words.database_state(one.state),
             words.size(one.size_bytes),
             words.moment(one.last_full_at),
             words.moment(one.last_incremental_at),
             "everything" if one.exposure_s is None else words.duration(one.exposure_s),
-            " ".join(filter(None, (one.reason, *one.warnings))),
+            " ".join(filter(None, (_why(one), one.reason, *one.warnings))),
         )
         for one in views
     )
-    headings = ("Database", "State", "Size", "Last full", "Last incremental", "Would be lost", "Why")
+    headings = ("Database", "Protection", "State", "Size", "Last full", "Last incremental", "Would be lost", "Why")
     table(
         headings,
         rows,
@@ -41,6 +60,15 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
         wraps=("Database", "Why"),
         empty=f"The instance {instance} has no databases.",
     )
+
+
+def _why(view: DatabaseView) -> str:
+    from pwsops.cli import words
+    from pwsops.rules import verdict_words
+
+    if not view.verdict.covered or not view.verdict.findings:
+        return ""
+    return f"{verdict_words.reasons(view.verdict, words.moment)} {verdict_words.step(view.verdict)}"
 
 
 def browse(

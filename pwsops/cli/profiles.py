@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.passwords import file_password
 from pwsops.cli.profile_options import apply_options, read_options, with_profile_options
 from pwsops.cli.session import confirmed, opened, server_path
+from pwsops.errors import PwsopsError
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -125,6 +127,12 @@ def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
     found = operations.databases.check_directory(profile.instance, profile.directory)
     if found.status is not DirectoryStatus.OK:
         note(f"Beware of the directory {profile.directory}: {found.reason or found.status.value}")
+    for remark in found.remarks:
+        note(f"About the directory {profile.directory}: {remark}.")
+    if found.status is DirectoryStatus.OK:
+        with suppress(PwsopsError):  # a warning that nobody can give stands in nobody's way
+            for sentence in operations.profiles.in_the_way(profile):
+                note(sentence)
 
 
 @app.command("list")

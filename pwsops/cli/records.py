@@ -20,6 +20,7 @@ from pwsops.operations.records import (
     ServerCertificateView,
     ServiceView,
 )
+from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def profile_fields(fields: BackupProfile) -> Record:
         "login": fields.login or None,
         "encrypt_with": fields.encrypt_with or None,
         "save_certificates": fields.save_certificates,
+        "check_structure": fields.check_structure,
     }
 
 
@@ -175,9 +177,17 @@ def _on_server(view: CertificateView) -> Record:
 
 
 def database(view: DatabaseView) -> Record:
-    """One database with what would be lost now."""
+    """One database: whether it is protected, and what would be lost now."""
+    verdict = view.verdict
     return {
         "name": view.name,
+        "verdict": verdict.protection.value,
+        "covered": verdict.covered,
+        "since": iso(verdict.since),
+        "causes": [finding.cause.value for finding in verdict.findings],
+        "why": verdict_words.reasons(verdict, verdict_words.utc),
+        "next_step": verdict_words.step(verdict),
+        "checked_at": iso(verdict.checked_at),
         "size_bytes": view.size_bytes,
         "last_full_at": iso(view.last_full_at),
         "last_incremental_at": iso(view.last_incremental_at),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import humanize
 from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
 from pwsops.operations.records import CheckState
+from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
     from pwsops.operations.records import CertificateView
@@ -33,7 +34,7 @@ _PROFILE = {
     ProfileState.TRIPPED: ("✖ switched off", "red"),
 }
 _DATABASE = {
-    DatabaseState.ONLINE: ("● online", "green"),
+    DatabaseState.ONLINE: ("● online", ""),
     DatabaseState.EMPTY: ("○ empty", ""),
     DatabaseState.UNREADABLE: ("✖ unreadable", "dark_orange"),
     DatabaseState.OFFLINE: ("✖ offline", "dark_orange"),
@@ -42,6 +43,15 @@ _DATABASE = {
     DatabaseState.SINGLE_USER: ("! single-user", "dark_orange"),
     DatabaseState.RESTRICTED: ("! restricted", "dark_orange"),
     DatabaseState.GONE: ("✖ gone", "dark_orange"),
+    DatabaseState.UNKNOWN: ("○ unknown", ""),
+}
+
+
+_PROTECTION = {
+    Protection.PROTECTED: ("✔", "green"),
+    Protection.NOT_CHECKED: ("○", ""),
+    Protection.AT_RISK: ("⚠", "dark_orange"),
+    Protection.UNPROTECTED: ("✖", "red"),
 }
 
 
@@ -73,6 +83,14 @@ def profile_state(state: ProfileState, health: Health, broken: str = "") -> Text
 def database_state(state: DatabaseState) -> Text:
     """Give a database's state."""
     return Text(*_DATABASE[state])
+
+
+def verdict(one: Verdict) -> Text:
+    """Return a verdict: green for what is protected alone."""
+    if not one.covered:
+        return Text("○ in no profile")
+    icon, colour = _PROTECTION[one.protection]
+    return Text(f"{icon} {one.protection.value}", "red" if one.urgent else colour)
 
 
 def check_state(state: CheckState, *, required: bool = True) -> Text:
@@ -110,8 +128,8 @@ def iso(instant: datetime | None) -> str | None:
 
 
 def size(size_bytes: int | None) -> str:
-    """Give a size in binary units."""
-    return NOTHING if size_bytes is None else humanize.naturalsize(size_bytes, binary=True)
+    """Return a size in decimal units, as on the pages."""
+    return NOTHING if size_bytes is None else sizes.told(size_bytes)
 
 
 def duration(seconds: float | None) -> str:

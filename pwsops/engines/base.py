@@ -134,6 +134,8 @@ class DatabaseState(StrEnum):
     RESTRICTED = "restricted"
     """It is read and written by administrators only; takes backups."""
     GONE = "gone"
+    UNKNOWN = "unknown"
+    """Its instance has not told of it yet. No engine says this."""
 
     @property
     def is_in_use(self) -> bool:
@@ -190,6 +192,8 @@ class DirectoryStatus(StrEnum):
 
     OK = "ok"
     MISSING = "missing"
+    UNUSABLE = "unusable"
+    """It is there, and a step that every backup needs did not work."""
     UNKNOWN = "unknown"
 
 
@@ -198,10 +202,12 @@ class DirectoryCheck:
     """What can be said of a directory on the server, and why.
 
     With `OK` the reason says what was checked, where that is less than that backups can be written there.
+    `remarks`: what a backup does without there, each with what that means.
     """
 
     status: DirectoryStatus
     reason: str = ""
+    remarks: Sequence[str] = ()
     free_bytes: int | None = None
 
 
@@ -326,7 +332,8 @@ class BackupRequest:
     verify
         Read it back from end to end; only for those who do so at another time.
     check_structure
-        Look for damage in the database itself before the set counts.
+        Check the structure of the very data that a full saves. What is found is raised as `DatabaseDamaged`; what was
+        read is then kept under another name, is no set, and replaces no backup.
     """
 
     database: str
@@ -376,16 +383,29 @@ class BackupResult:
 class RestoreRequest:
     """Sets to apply, in order (a full, then at most one differential, then logs), into one database.
 
-    `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
-    replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
-
-    An engine that `GivesBackAccess` calls `on_access_change` before it changes a mode, and changes none where that
-    raises; and `on_access_restored`, with the same record, once the former mode is back. `former_mode` is the mode that
-    an earlier restore of this database changed and has yet to give back: what the database shows now is that restore's
-    doing, and this one is to end in `former_mode`; None: what it shows now.
-
-    `create_if_missing`: where the instance has no such database, the restore makes it, after the media are proven; what
-    it made is removed again where the restore fails. Without it a missing database is `NotFound`.
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    sets
+        Each as it was recorded. Before anything else is read, what lies at its `path` is compared with it: `set_id`,
+        `thumbprint` (a plain file never stands in for an encrypted set, nor the other way round), and what `details`
+        has of its contents (`digest`). Another set there is a `MediaError`.
+    create_if_missing
+        A target that the instance does not have is created by the restore, once the media are proven. Where the
+        restore then fails or is cancelled, it is removed again, unless somebody else has put something into it.
+        Without it, a target that is missing is `NotFound`.
+    may_replace_damaged
+        A target that cannot be opened as a database is kept beside under another name and replaced; without it that
+        is an error.
+    stop_at
+        Aware; ends the replay of logs at that instant.
+    former_mode
+        The mode that an earlier restore of this database changed and has yet to give back: what the database shows now
+        is that restore's doing, and this one is to end in `former_mode`. None: what it shows now.
+    on_access_change, on_access_restored
+        An engine that `GivesBackAccess` calls the first before it changes a mode, and changes none where that raises;
+        the second, with the same record, once the former mode is back.
     """
 
     database: str
@@ -401,9 +421,10 @@ class RestoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one.
+    """What a restore did.
 
-    `created`: the database was not there before.
+    `created`: the database was not there before. `kept_damaged_as` is the path that the damaged predecessor was moved
+    to, if there was one.
     """
 
     database: str
@@ -425,7 +446,10 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What became of one media file that was to be deleted; `reason` where it stayed."""
+    """What became of one media file that was to be deleted.
+
+    `reason`: why it stayed, or what was not as it should be although it went.
+    """
 
     path: str
     deleted: bool
@@ -514,8 +538,11 @@ class Engine(Protocol):
     def create_database(self, name: str) -> None:
         """Create an empty database, for one that is gone."""
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files and say what went, what stayed and why."""
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the media files of these sets; return one answer for each, in order.
+
+        A file goes only where what is inside is the very set. Any other file at that path stays, with the reason.
+        """
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.

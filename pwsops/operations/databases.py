@@ -1,62 +1,75 @@
-"""The databases of an instance, with what would be lost if one vanished now; and the server's directories."""
+"""The databases of an instance with the verdict on each; and the server's directories."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from contextlib import nullcontext
+from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
-from pwsops.catalogue import instances, profiles, sets
+from pwsops.catalogue import access, instances, service_state
+from pwsops.catalogue.access import ChangedAccess
+from pwsops.catalogue.protection import Covered, covered
 from pwsops.engines.base import (
     Credentials,
     DatabaseContents,
-    DatabaseInfo,
     DatabaseState,
     DirectoryCheck,
     DirectoryEntry,
-    DirectoryStatus,
     Engine,
 )
-from pwsops.errors import EngineError, LoginRefused, PwsopsError
-from pwsops.operations.access import Context, Role
-from pwsops.operations.fan_out import ask_all
+from pwsops.errors import PwsopsError
+from pwsops.operations.access import Context
+from pwsops.operations.fan_out import Unanswered, ask_all
+from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.protection import Verdict
+from pwsops.rules.verdict import judge
+from pwsops.service import is_running
 
-LOOK_BACK = timedelta(days=62)
-"""How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
 POLL_LIMIT_S = 20.0
+
+T = TypeVar("T")
 
 
 class Databases:
-    """List databases, browse the server, create an empty database for one that is gone."""
+    """List databases, and browse the server."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, instance: str) -> list[DatabaseView]:
-        """Give the databases of an instance by name; those of profiles that are gone from it too, as GONE."""
-        core = self._context.core
-        engine = core.engine(instance)
-        found = {info.name: info for info in engine.databases()}
-        users: dict[str, list[str]] = {}
-        with core.catalogue.read() as connection:
-            known = sets.of_instance(connection, instance)
-            for row in profiles.living(connection):
-                if row.fields["instance"] == instance:
-                    for database in row.fields["databases"]:
-                        users.setdefault(database, []).append(row.name)
-        for name in users:
-            found.setdefault(name, _gone(name))
-        beware = _add_outside(known, engine, core.clock.now() - LOOK_BACK)
-        shelf = Shelf(engine)
-        views = (
-            self._view(found[name], [one for one in known.get(name, []) if shelf.holds(one)], users.get(name, []))
-            for name in sorted(found, key=str.lower)
-        )
-        return [replace(view, warnings=(*view.warnings, *beware)) for view in views]
+    def list(self, instance: str) -> Sequence[DatabaseView]:
+        """Ask an instance for its databases and the files of their backups; return them by name, with the verdicts.
+
+        Those of profiles that are gone from it are given too, as GONE. What was found is kept: `known` and `verdicts`
+        tell it without asking. Raises whatever kept the instance from answering.
+        """
+        look(self._context.core, instance)
+        return self.known(instance)
+
+    def known(self, instance: str) -> Sequence[DatabaseView]:
+        """Return the databases of an instance as they were when it last answered, with the verdicts as of now."""
+        return [self._view(one) for one in self._covered(instance)]
+
+    def everything(self) -> Mapping[str, Sequence[DatabaseView]]:
+        """Return the databases of all instances, by instance, as `known` does."""
+        found: dict[str, deque[DatabaseView]] = {}
+        for one in self._covered(None):
+            found.setdefault(one.facts.instance, deque()).append(self._view(one))
+        return found
+
+    def verdicts(self, instance: str | None = None) -> Sequence[Verdict]:
+        """Return the verdict on each database that a profile names or an instance told of, the worst first.
+
+        It is worked out from what is known; nobody is asked. What nobody has looked at lately is "not checked".
+        """
+        now = self._context.core.clock.now()
+        found = [judge(one.facts, now) for one in self._covered(instance)]
+        return sorted(found, key=lambda one: one.protection.rank)
 
     def poll(
         self,
@@ -87,122 +100,75 @@ class Databases:
             with core.catalogue.read() as connection:
                 names = [row.name for row in instances.every(connection)]
         asks: dict[str, Callable[[], Sequence[DatabaseView]]] = {name: partial(self.list, name) for name in names}
-        return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=on_answer)
+
+        def answered(name: str, answer: Sequence[DatabaseView] | PwsopsError) -> None:
+            if isinstance(answer, Unanswered):
+                unreached(core, name, answer)
+            if on_answer is not None:
+                on_answer(name, answer)
+
+        return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=answered)
+
+    def owed_access(self, instance: str | None = None) -> Sequence[ChangedAccess]:
+        """Give the databases that a restore closed to those who use them and that are not open again as before.
+
+        The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
+        """
+        with self._context.core.catalogue.read() as connection:
+            return [one for one in access.open_changes(connection) if instance in (None, one.instance)]
 
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
-        return self._context.core.engine(instance).contents(database)
+        return self._ask(instance, None, lambda engine: engine.contents(database))
 
     def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
         """Say where on the database server to begin to look for a directory."""
-        return self._context.core.engine(instance, credentials).backup_directory()
+        return self._ask(instance, credentials, lambda engine: engine.backup_directory())
 
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
-        return self._context.core.engine(instance, credentials).split(path)[0]
+        return self._ask(instance, credentials, lambda engine: engine.split(path)[0])
 
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
-        return self._context.core.engine(instance, credentials).browse(path)
+        return self._ask(instance, credentials, lambda engine: engine.browse(path))
 
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
-        return self._context.core.engine(instance).check_directory(path)
+        return self._ask(instance, None, lambda engine: engine.check_directory(path))
 
-    def create(self, instance: str, name: str, *, credentials: Credentials | None = None) -> None:
-        """Create an empty database, the confirmed step before restoring one that is gone."""
-        self._context.allow(Role.ADMIN, "create a database")
+    def _covered(self, instance: str | None) -> Sequence[Covered]:
         core = self._context.core
-        core.engine(instance, credentials).create_database(name)
-        with core.catalogue.write() as connection:
-            self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
+        with core.catalogue.read() as connection:
+            running = is_running(core.home) and service_state.load(connection).wanted
+            return covered(connection, now=core.clock.now(), service_running=running, instance=instance)
 
-    def _view(self, info: DatabaseInfo, known: Sequence[BackupSet], users: Sequence[str]) -> DatabaseView:
-        def newest(kind: BackupKind) -> BackupSet | None:
-            return next((one for one in known if one.kind is kind), None)
+    def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
+        """Ask an instance something; a login of its own that it refuses is not used again."""
+        core = self._context.core
+        engine = core.engine(instance, credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            return question(engine)
 
-        full, incremental = newest(BackupKind.FULL), newest(BackupKind.DIFFERENTIAL)
+    def _view(self, one: Covered) -> DatabaseView:
+        now = self._context.core.clock.now()
+        verdict = judge(one.facts, now)
+        restorable = [one.sets[set_id] for set_id in verdict.restorable]
+        seen = one.seen
         return DatabaseView(
-            name=info.name,
-            size_bytes=info.size_bytes,
-            state=info.state,
-            reason=info.reason,
-            last_full_at=full.finished_at if full else None,
-            last_incremental_at=incremental.finished_at if incremental else None,
-            exposure_s=exposure_s(known, self._context.core.clock.now()),
-            profiles=users,
-            warnings=tuple(info.warnings),
-            foreign_base=bool(info.details.get("foreign_base")),
+            name=one.facts.database,
+            size_bytes=seen.size_bytes if seen else 0,
+            state=DatabaseState(seen.state) if seen else DatabaseState.UNKNOWN,
+            reason=seen.reason if seen else "its instance has not told of it yet",
+            last_full_at=_newest(restorable, BackupKind.FULL),
+            last_incremental_at=_newest(restorable, BackupKind.DIFFERENTIAL),
+            exposure_s=exposure_s(restorable, now),
+            profiles=[profile.name for profile in one.facts.profiles],
+            warnings=tuple(seen.warnings) if seen else (),
+            foreign_base=bool(seen and seen.foreign_base),
+            verdict=verdict,
         )
 
 
-def _add_outside(known: dict[str, list[BackupSet]], engine: Engine, since: datetime) -> Sequence[str]:
-    """Add what the server remembers and the catalogue does not, newest first, as the catalogue gives them.
-
-    Returns
-    -------
-    Sequence
-        What has to be said of each database, where the server cannot be asked.
-    """
-    if not engine.capabilities.external_history:
-        return ()
-    try:
-        outside = list(engine.history(since))
-    except LoginRefused:
-        raise
-    except EngineError as error:
-        return (f"What other tools backed up could not be looked up. {error.message} {error.hint}",)
-    ours = {one.set_id for of_database in known.values() for one in of_database}
-    for one in outside:
-        # A snapshot lies on disks of the server that nobody here can read.
-        if one.set_id not in ours and not one.details.get("is_snapshot"):
-            known.setdefault(one.database, []).append(one)
-    for of_database in known.values():
-        of_database.sort(key=lambda one: one.finished_at, reverse=True)
-    return ()
-
-
-def _gone(name: str) -> DatabaseInfo:
-    return DatabaseInfo(
-        name=name, size_bytes=0, state=DatabaseState.GONE, reason="a profile names it, and the instance has it no more"
-    )
-
-
-class Shelf:
-    """Tells whether a set's file still lies where it was written. A directory that cannot be read proves nothing."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._files: dict[str, set[str] | None] = {}
-        self._silent = False
-
-    def holds(self, backup_set: BackupSet) -> bool:
-        """Say whether a set's file is there, as far as anybody can tell."""
-        return self.has(backup_set.path)
-
-    def has(self, path: str) -> bool:
-        """Say whether a file is there, as far as anybody can tell.
-
-        Each directory is listed once, and of a server that does not answer none after the first.
-        """
-        files = None if self._silent else self._beside(path)
-        return files is None or path in files
-
-    def _beside(self, path: str) -> set[str] | None:
-        try:
-            directory, _ = self._engine.split(path)
-            if directory not in self._files:
-                self._files[directory] = self._listed(directory)
-            return self._files[directory]
-        except PwsopsError:
-            self._silent = True
-            return None
-
-    def _listed(self, directory: str) -> set[str] | None:
-        try:
-            return {entry.path for entry in self._engine.browse(directory)}
-        except PwsopsError as error:
-            if error.transient:
-                raise
-            missing = self._engine.check_directory(directory).status is DirectoryStatus.MISSING
-            return set() if missing else None
+def _newest(sets: Sequence[BackupSet], kind: BackupKind) -> datetime | None:
+    return max((one.finished_at for one in sets if one.kind is kind), default=None)

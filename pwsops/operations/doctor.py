@@ -8,15 +8,24 @@ import shutil
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import humanize
-
-from pwsops.catalogue import audit, instances, profiles, service_state, settings, soundness
+from pwsops.catalogue import (
+    access,
+    audit,
+    instances,
+    profiles,
+    refused_logins,
+    service_state,
+    settings,
+    soundness,
+)
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.protection import covered
 from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
@@ -24,11 +33,17 @@ from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.profile import BackupSettings
+from pwsops.rules import sizes, verdict_words
+from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.rules.sqlite_versions import has_wal_reset_bug
+from pwsops.rules.verdict import judge
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
+MOST_TOLD = 20
+"""So many databases are told of one by one."""
 
 
 def examine(core: Core) -> list[Check]:
@@ -39,8 +54,11 @@ def examine(core: Core) -> list[Check]:
         _profiles,
         _audit,
         _service,
+        _owed_access,
+        _refused_logins,
         _instances,
         _directories,
+        _databases,
     ]
     return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
 
@@ -65,9 +83,13 @@ def _program() -> Iterator[Check]:
     yield Check(
         name="Python",
         ok=sys.version_info >= (3, 11),
-        finding=f"{python}, SQLite {sqlite3.sqlite_version}",
+        finding=python,
         next_step="" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.",
     )
+    version = sqlite3.sqlite_version
+    care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
+    finding = f"kept with SQLite {version}{care if has_wal_reset_bug(version) else ''}"
+    yield Check(name="Catalogue", ok=True, finding=finding)
 
 
 def _home(home: Path) -> Iterator[Check]:
@@ -88,7 +110,7 @@ def _home(home: Path) -> Iterator[Check]:
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{home}, {humanize.naturalsize(free, binary=True)} free",
+        finding=f"{home}, {sizes.told(free)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
     key = home / KEY_FILE
@@ -167,6 +189,33 @@ def _service(core: Core) -> Iterator[Check]:
     )
 
 
+def _owed_access(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        owed = access.open_changes(connection)
+    for one in owed:
+        why = f"; the last try said: {one.last_error}" if one.last_error else ""
+        yield Check(
+            name=f"Access to {one.instance}/{one.database}",
+            ok=False,
+            finding=f"{one.changed_to} since restore {one.restore_id} at {one.at:%Y-%m-%d %H:%M} UTC, was "
+            f"{one.former_mode}{why}",
+            next_step=f"The backup service, while it runs, gives it back, next at {one.next_try_at:%H:%M:%S} UTC; or "
+            f"set {one.database} to {one.former_mode} on its server.",
+        )
+
+
+def _refused_logins(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        refused = refused_logins.every(connection)
+    for one in refused:
+        yield Check(
+            name=f"Login {one.login or 'of the service user'} on {one.instance}",
+            ok=False,
+            finding=f"refused since {one.since:%Y-%m-%d %H:%M} UTC and not tried any more: {one.message}",
+            next_step=f"{one.hint} `pwsops instance try-again {one.instance}` lets it be used again.",
+        )
+
+
 def _instances(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
         names = [row.name for row in instances.every(connection)]
@@ -195,7 +244,8 @@ def _reached(name: str, probe: Probe) -> Iterator[Check]:
 
 
 def _probe(core: Core, name: str) -> Probe:
-    return core.engine(name).probe()
+    with core.asking(name):
+        return core.engine(name).probe()
 
 
 def _directories(core: Core) -> Iterator[Check]:
@@ -209,28 +259,67 @@ def _directories(core: Core) -> Iterator[Check]:
         yield _directory(directory, found)
 
 
+_DIRECTORY_STEPS = {
+    DirectoryStatus.OK: "",
+    DirectoryStatus.MISSING: "Make it (or mount its disk), or change the profiles that write there.",
+    DirectoryStatus.UNUSABLE: "Mend what failed there, or change the profiles that write there.",
+    DirectoryStatus.UNKNOWN: "It could not be checked. A run will show whether backups can be written there.",
+}
+
+
 def _asked(instance: str, directory: str, login: str) -> str:
     return f"{instance} (about {directory}{f', as {login}' if login else ''})"
 
 
 def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
-    return core.engine_of(profile).check_directory(profile.fields["directory"])
+    with core.asking(profile.fields["instance"], profile.fields["login"]):
+        return core.engine_of(profile).check_directory(profile.fields["directory"])
 
 
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
-    free = "" if found.free_bytes is None else f"{humanize.naturalsize(found.free_bytes, binary=True)} free"
-    finding = found.reason or free or found.status.value
-    if found.status is DirectoryStatus.UNKNOWN:
-        step = "Look whether a run can write there: the runs of its profiles tell."
-        return Check(name=f"Directory {directory}", ok=False, unknown=True, finding=finding, next_step=step)
-    ok = found.status is DirectoryStatus.OK
+    free = "" if found.free_bytes is None else f"{sizes.told(found.free_bytes)} free"
     return Check(
         name=f"Directory {directory}",
-        ok=ok,
-        finding=finding,
-        next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
+        ok=found.status is DirectoryStatus.OK,
+        unknown=found.status is DirectoryStatus.UNKNOWN,
+        finding="; ".join(filter(None, (found.reason or free or found.status.value, *found.remarks))),
+        next_step=_DIRECTORY_STEPS[found.status],
+    )
+
+
+def _databases(core: Core) -> Iterator[Check]:
+    """Look at the backups of all databases that profiles name, and tell of each that is not protected."""
+    core.looker.all(threading.Event())
+    now = core.clock.now()
+    with core.catalogue.read() as connection:
+        running = is_running(core.home) and service_state.load(connection).wanted
+        facts = [one.facts for one in covered(connection, now=now, service_running=running)]
+    verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
+    unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
+    yield from map(_unsafe, unsafe[:MOST_TOLD])
+    if len(unsafe) > MOST_TOLD:
+        names = verdict_words.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
+        yield Check(
+            name="Other databases",
+            ok=False,
+            finding=f"{len(unsafe) - MOST_TOLD} more are not protected: {names}",
+            next_step="`pwsops databases INSTANCE` tells of each.",
+            required=False,
+        )
+    if verdicts and not unsafe:
+        yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
+
+
+def _unsafe(verdict: Verdict) -> Check:
+    return Check(
+        name=f"Database {verdict.database} on {verdict.instance}",
+        ok=False,
+        finding=f"{verdict.protection.value}: {verdict_words.reasons(verdict, verdict_words.utc)}",
+        next_step=verdict_words.step(verdict),
+        # The first backup of a new profile is to come: that is no fault of this machine.
+        required=verdict.urgent and verdict.findings[0].cause is not Cause.NEVER_BACKED_UP,
     )
 
 

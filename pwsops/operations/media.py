@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pwsops.catalogue import sightings
 from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
 from pwsops.engines.registry import embedded_engine
+from pwsops.errors import MediaError
 from pwsops.operations.access import Context
+from pwsops.operations.looking import note_bad
 from pwsops.operations.lookup import set_at
 from pwsops.rules.model import BackupSet
 
@@ -42,8 +45,23 @@ class Media:
         instance: str | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> Verification:
-        """Read a set from end to end and check every checksum; damage is raised as `MediaError`."""
-        return self._engine(instance).verify(self.find(path, position, instance), on_progress)
+        """Read a set from end to end and check every checksum; damage is raised as `MediaError`.
+
+        What is found counts in the verdict on its database, where the catalogue knows the set.
+        """
+        core = self._context.core
+        engine = self._engine(instance)
+        try:
+            found = engine.verify(self.find(path, position, instance), on_progress)
+        except MediaError as error:
+            with core.catalogue.read() as connection:
+                known = sightings.at(connection, path, position, instance)
+            for where, one in known:
+                note_bad(core.catalogue, engine, where, one, error.message, now=core.clock.now())
+            raise
+        with core.catalogue.write() as connection:
+            sightings.prove(connection, instance, [found.backup_set], now=core.clock.now())
+        return found
 
     def _engine(self, instance: str | None, credentials: Credentials | None = None) -> Engine:
         core = self._context.core

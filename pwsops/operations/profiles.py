@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from pwsops.catalogue import Connection, claims, instances, profiles, runs, settings
+from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.operations import clashes
 from pwsops.operations.access import Context, Role
+from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
@@ -23,7 +25,8 @@ from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
 from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
-from pwsops.rules.model import BackupKind, Occurrence, ProfileState, Recurrence
+from pwsops.rules.model import BackupKind, Occurrence, ProfileState
+from pwsops.rules.planner import upcoming
 from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
@@ -72,7 +75,8 @@ class Profiles:
         `password` is that of the profile's login, where it has one of its own; `certificate_password` protects the
         certificates that it saves. Both are kept sealed.
 
-        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
+        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name, or another profile's files). The
+        directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
         self._context.allow(Role.ADMIN, "create a profile")
@@ -82,10 +86,12 @@ class Profiles:
         self._check_databases(profile, sealed, already=())
         certificate = settle_encryption(core, profile, None, sealed_password=sealed)
         sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
+        seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(
                 connection,
@@ -125,6 +131,7 @@ class Profiles:
             self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed
         )
         protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
+        seen_directories = clashes.look(self._context.core, profile)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
@@ -132,6 +139,7 @@ class Profiles:
             changes += ["password of saved certificates"] if protection and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
@@ -140,6 +148,11 @@ class Profiles:
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def in_the_way(self, profile: BackupProfile) -> Sequence[str]:
+        """Return a sentence for each file that lies under a name of its media and is not its own; asks the server."""
+        core = self._context.core
+        return list(in_the_way(core, core.engine(profile.instance), profile))
 
     def diagnose(self, name: str) -> Diagnosis:
         """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
@@ -184,6 +197,7 @@ class Profiles:
         self,
         profile: BackupProfile | str,
         *,
+        edits: str | None = None,
         start: datetime | None = None,
         until: datetime | None = None,
         count: int | None = None,
@@ -193,33 +207,35 @@ class Profiles:
         Parameters
         ----------
         profile
-            A profile being edited (as if nothing had run yet), or the name of a stored one.
+            A profile being edited, or the name of a stored one.
+        edits
+            The stored profile that the one being edited is to replace: what it saves goes on from where that one
+            stands. None: nothing has run yet.
         start
-            First instant, included; None is now. Naive: wall time in the profile's zone.
+            First instant, included; None is right after now. Naive: wall time in the profile's zone.
         until
             No occurrence at or after this instant; aware.
 
         Raises `NotFound`, and `InvalidInput` for a profile that is not valid or for more than 100,000 runs.
         """
+        stored = profile if isinstance(profile, str) else edits
+        row = None if stored is None else self._row(stored)
         if isinstance(profile, str):
-            with self._context.core.catalogue.read() as connection:
-                row = find_profile(connection, profile)
-            row.require_usable()
-            profile = row.profile()
-        else:
-            row = None
+            profile = self._row(profile).profile()
         recurrence, renewal = profile.recurrence(), profile.renewal()
         rules.validate(recurrence, renewal)
         now = self._context.core.clock.now()
-        start = start or now
+        # What is due this very instant is not to come any more: the service plans from the next one on.
+        start = start or now + timedelta(microseconds=1)
         if start.tzinfo is None:
             start = start.replace(tzinfo=ZoneInfo(profile.timezone))
-        found = rules.occurrences(
+        found = upcoming(
             recurrence,
             incremental=profile.incremental,
             renewal=renewal,
+            last_full_due=None if row is None else _last_full(row, profile),
             start=start,
-            first_is_full=_first_is_full(row, recurrence, now, start),
+            now=now,
         )
         bounded = takewhile(lambda one: until is None or one.due_at < until, islice(found, count))
         runs_to_come = list(islice(bounded, PREVIEWED + 1))
@@ -229,6 +245,10 @@ class Profiles:
                 hint="Ask for fewer of them, or for a shorter time; a later start shows what comes after.",
             )
         return runs_to_come
+
+    def _row(self, name: str) -> ProfileRow:
+        with self._context.core.catalogue.read() as connection:
+            return find_profile(connection, name)
 
     def _check_free(self, connection: Connection, name: str) -> None:
         if profiles.find(connection, name) is not None:
@@ -245,30 +265,43 @@ class Profiles:
         if not profile.login and password is None:
             return None
         core = self._context.core
+        if password is not None:
+            # What the server said of the one before says nothing of this one.
+            with core.catalogue.write() as connection:
+                refused_logins.forget(connection, profile.instance, profile.login)
         same = before is not None and profile.login == before.fields["login"]
         kept = before.sealed_password if before is not None and same and password is None else None
         told = password if kept is None else core.vault.open(kept)
-        able = core.engine(profile.instance).capabilities
+        able = core.unchecked_engine(profile.instance).capabilities
         check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
         return kept if told is None or kept is not None else core.vault.seal(told)
 
     def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""
-        engine = self._context.core.engine_for(profile.instance, profile.login, sealed)
         known_before = set(already)
         added = [name for name in profile.databases if name not in known_before]
         if not added:
             return
+        core = self._context.core
         try:
-            names = [info.name for info in engine.databases()]
+            engine = core.engine_for(profile.instance, profile.login, sealed)
+            with core.asking(profile.instance, profile.login):
+                found = engine.databases()
         except PwsopsError as error:
             if error.transient:
                 return
             raise
+        unusable = {info.name: info.reason for info in found if info.details.get("unusable_name")}
+        names = [info.name for info in found if info.name not in unusable]
         profile.databases = [canonical(name, names) for name in profile.databases]
         # Two spellings may turn out to mean one database.
         profile.check()
         for name in profile.databases:
+            if name in unusable:
+                raise InvalidInput(
+                    f"The database {name} of {profile.instance!r} cannot be chosen: {unusable[name]}.",
+                    hint="Rename its file to a name in UTF-8, where its program allows that, and choose it again.",
+                )
             if name not in names and name not in known_before:
                 near = get_close_matches(name, names, n=3) or names[:5]
                 raise InvalidInput(
@@ -302,8 +335,7 @@ class Profiles:
             profiles.set_state(connection, row.id, **values, failures_in_a_row=0, database_failures={}, tripped_at=None)
         else:
             profiles.set_state(connection, row.id, **values)
-        if any(row.fields[key] != getattr(profile, key) for key in ("instance", "directory", "encrypt_with")):
-            # A chain is not continued across places or certificates: the next run takes a full.
+        if _begins_anew(row, profile):
             profiles.set_state(connection, row.id, last_full_due_at=None)
         self._plan(connection, row.id)
 
@@ -317,7 +349,8 @@ class Profiles:
         row = profiles.get(connection, profile_id)
         due: tuple[int, datetime | None, BackupKind | None] = (profile_id, None, None)
         if row.state is ProfileState.ACTIVE:
-            due = claims.next_due(row, now := self._context.core.clock.now(), now=now)
+            now = self._context.core.clock.now()
+            due = claims.next_due(row, now, now=now)
         profiles.schedule(connection, [due])
 
     def _views(self, connection: Connection, rows: Sequence[ProfileRow]) -> Views:
@@ -349,14 +382,14 @@ def _local_zone() -> str:
     return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
 
 
-def _first_is_full(row: ProfileRow | None, recurrence: Recurrence, now: datetime, start: datetime) -> bool:
-    """Say whether a look ahead begins with a full, other than by renewal: the first ever, or one that failed."""
-    due = rules.next_due(recurrence, now)
-    if row is None or row.last_full_due_at is None:
-        return start <= now or due is None or due >= start
-    if due is None or not now <= start <= due:
-        return False
-    return claims.plan_kind(row, due, row.last_full_due_at, now=now) is BackupKind.FULL
+def _last_full(row: ProfileRow, profile: BackupProfile) -> datetime | None:
+    """Return when the full was due that a profile's incrementals would build on, once it is saved as it is now."""
+    return None if _begins_anew(row, profile) else row.last_full_due_at
+
+
+def _begins_anew(row: ProfileRow, profile: BackupProfile) -> bool:
+    """Whether an edit begins a new chain: none is continued across places or certificates."""
+    return any(row.fields[key] != getattr(profile, key) for key in ("instance", "directory", "encrypt_with"))
 
 
 def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:

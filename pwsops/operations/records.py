@@ -11,6 +11,7 @@ from pwsops.engines.base import DatabaseState, Progress
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.protection import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,8 @@ class HistoryPage:
     """Position of the page before this one; empty: this is the first."""
     after: str
     total: int
-    """So many runs fit the query, on all pages."""
+    """So many runs fit the query, on all pages; at least so many where they are not counted to the end."""
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ class ProfileView:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseView:
-    """One database of an instance with its exposure: what would be lost if it vanished now."""
+    """One database of an instance with the verdict on it, and what would be lost if it vanished now."""
 
     name: str
     size_bytes: int
@@ -128,6 +130,8 @@ class DatabaseView:
     """What its keeper should know, each with its cause and the next step."""
     foreign_base: bool = False
     """Its incrementals would build on a full that another tool took, or that cannot be used."""
+    verdict: Verdict
+    """Whether it is protected; the facts beside it are as of when its instance last answered."""
 
 
 @dataclass(frozen=True, kw_only=True)

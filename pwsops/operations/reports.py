@@ -17,9 +17,11 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
 from pwsops.errors import InvalidInput
 from pwsops.operations.access import Context
+from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
 from pwsops.reports.formats import ReportFormat
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.protection import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,15 +130,17 @@ class Reports:
 
         if form is ReportFormat.EVIDENCE:
             query = _whole(query)
+        verdicts = Databases(self._context).verdicts() if form is ReportFormat.EVIDENCE else ()
         with self._selected(query) as selection, new_file(path, replace=replace) as file:
-            self._write(form, file, selection)
+            self._write(form, file, selection, verdicts)
             return selection.count()
 
-    def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection) -> None:
+    def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection, verdicts: Sequence[Verdict]) -> None:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
-        document.write(form, file, selection, now=now, actor=actor, home=self._context.core.home)
+        home = self._context.core.home
+        document.write(form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts)
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame

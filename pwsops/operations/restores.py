@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 
-from pwsops.catalogue import RestoreRow, restores, sets
+from pwsops.catalogue import RestoreRow, restores, sets, sightings
 from pwsops.engines.base import (
     Credentials,
     Engine,
@@ -17,11 +19,11 @@ from pwsops.engines.base import (
 )
 from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
-from pwsops.operations.databases import Shelf
-from pwsops.operations.lookup import canonical, set_at
+from pwsops.operations.looking import look_for
+from pwsops.operations.lookup import as_recorded, canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
-from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 
 FILES_LOOKED_INTO = 40
@@ -46,21 +48,30 @@ class Restores:
         """Give the sets that a restore of this one needs, in order; touches nothing.
 
         An incremental's full is looked for in the catalogue first, then where the instance remembers it, then beside
-        the file. `credentials` say who to be
-        on the server; None is the instance's own login. Raises `MediaError` when the full is in neither place, or when
-        a file cannot be read.
+        the file. A set that the catalogue knows is given as it was recorded, so that the restore compares its file with
+        that. `credentials` say who to be on the server; None is the instance's own login. Raises `MediaError` when the
+        full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
         engine = self._context.core.engine(instance, credentials)
         target = set_at(engine, path, position)
-        return plan_restore(target, list(self._candidates(engine, target)))
+        plan = plan_restore(target, list(self._candidates(engine, target)))
+        with self._context.core.catalogue.read() as connection:
+            recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
+        return replace(plan, sets=recorded)
 
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
-        """Give the backups of a database that the catalogue knows and whose file is still there, newest first."""
+        """Return the backups of a database that the catalogue knows and that are not known to be lost, newest first.
+
+        Each is looked for. One that could not be looked at is offered: it may be there.
+        """
         core = self._context.core
-        shelf = Shelf(core.engine(instance, credentials))
+        engine = core.engine(instance, credentials)
         with core.catalogue.read() as connection:
             known = sets.of_database(connection, instance, database)
-        return [one for one in known if shelf.holds(one)]
+        seen = look_for(engine, known)
+        with core.catalogue.write() as connection:
+            sightings.record(connection, instance, seen, now=core.clock.now())
+        return [one for one in known if seen[one.set_id].state not in LOST]
 
     def begin(
         self,
@@ -78,7 +89,8 @@ class Restores:
         Parameters
         ----------
         create
-            Create the database, empty, when the instance does not have it; without it the restore fails.
+            Create the database when the instance does not have it, once the backups are proven; without it the restore
+            fails.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -175,7 +187,8 @@ class Restores:
         core = self._context.core
         core.restoring.settle()
         engine = core.engine(instance, credentials)
-        plan = self.plan(instance, database, path, position, credentials=credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            plan = self.plan(instance, database, path, position, credentials=credentials)
         if set_id not in (None, plan.sets[-1].set_id):
             raise Conflict(
                 f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",
@@ -184,13 +197,9 @@ class Restores:
         names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
         database = canonical(database, names)
-        if create and database not in names:
-            engine.create_database(database)
-            with core.catalogue.write() as connection:
-                self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
         job = Job(
             engine=engine,
-            request=RestoreRequest(database=database, sets=plan.sets),
+            request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
             instance=instance,
             actor=self._context.actor,
             tell=tell,

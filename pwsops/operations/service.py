@@ -53,6 +53,7 @@ class ServiceControl:
                 presence=core.presence,
                 runner=core.runner,
                 parallel_runs=parallel,
+                look=core.looker.all,
             )
         self._want(True)
         core.service.attach()

@@ -12,10 +12,12 @@ from pwsops.catalogue import Connection, profiles, reporting
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.reporting import Outcome
 from pwsops.rules.exposure import Shelved, Stretch, Worst, stretches, worst
-from pwsops.rules.model import BackupKind
+from pwsops.rules.model import LOST, BackupKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+_LOST = {state.value for state in LOST}
 
 Pair = tuple[str, str]
 """An instance and a database on it."""
@@ -125,8 +127,15 @@ def _shelved(row: Any) -> Shelved:
         base_id=row["base_id"] if row["kind"] == BackupKind.DIFFERENTIAL.value else None,
         data_at=row["started_at"] or row["finished_at"],
         since=row["finished_at"],
-        until=row["replaced_at"],
+        until=min(filter(None, (row["replaced_at"], _lost_at(row))), default=None),
     )
+
+
+def _lost_at(row: Any) -> datetime | None:
+    """Return when a set was found gone or bad; None: it was not, as far as anybody looked."""
+    if row["disproven_at"] is None and row["seen_state"] in _LOST:
+        return row["state_since"]  # type: ignore[no-any-return]
+    return row["disproven_at"]  # type: ignore[no-any-return]
 
 
 def _newest(sets: Sequence[Any], kind: BackupKind) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -15,12 +15,22 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
 from pwsops.reports.formats import ReportFormat
 from pwsops.reports.tables import RUNS
+from pwsops.rules.protection import Verdict
 
 _READS_A_BATCH = 10
 
 
-def write(form: ReportFormat, file: BinaryIO, selection: Selection, *, now: datetime, actor: str, home: Path) -> None:
-    """Write a report in its form."""
+def write(
+    form: ReportFormat,
+    file: BinaryIO,
+    selection: Selection,
+    *,
+    now: datetime,
+    actor: str,
+    home: Path,
+    verdicts: Sequence[Verdict] = (),
+) -> None:
+    """Write a report in its form; `verdicts` are those on the databases as of now, which evidence has."""
     since, until = period(selection, now)
     about = [*_asked(selection, since, until), _made(now, actor, home)]
     match form:
@@ -46,7 +56,7 @@ def write(form: ReportFormat, file: BinaryIO, selection: Selection, *, now: date
             from pwsops.reports import html
             from pwsops.reports.evidence import gather
 
-            found = gather(selection, since, until)
+            found = gather(selection, since, until, verdicts=verdicts, now=now)
             html.write_evidence(file, found, title="Evidence of backups", about=about)
 
 

@@ -13,6 +13,7 @@ from pwsops.catalogue.reporting import Failure
 from pwsops.reports.coverage import Covered, covered
 from pwsops.reports.figures import Figures, figures
 from pwsops.rules.model import RunStatus
+from pwsops.rules.protection import Protection, Verdict
 
 _CURES = {
     RunStatus.MISSED: "Keep the backup service running; what is missed is caught up once when it starts again.",
@@ -33,6 +34,8 @@ class Evidence:
         What was missed and skipped, and the newest of the backups that failed, of which there are so many.
     changes, change_count
         The newest entries of the audit log in the period, of which there are so many.
+    verdicts, now
+        Whether each database that a profile names is protected, the worst first, and the instant that this holds for.
     head, first_broken
         The newest digest of the audit log, and the first entry that does not follow from the one before; None: whole.
     """
@@ -49,6 +52,13 @@ class Evidence:
     head: str
     entries: int
     first_broken: int | None
+    verdicts: Sequence[Verdict]
+    now: datetime
+
+    @property
+    def unsafe(self) -> Sequence[Verdict]:
+        """The databases that are not protected now."""
+        return [one for one in self.verdicts if one.protection is not Protection.PROTECTED]
 
     @property
     def failures_left_out(self) -> int:
@@ -72,17 +82,22 @@ class Evidence:
         return [one for one in self.databases if one.worst.unprotected_s > 0]
 
 
-def gather(selection: Selection, since: datetime, until: datetime) -> Evidence:
+def gather(
+    selection: Selection, since: datetime, until: datetime, *, verdicts: Sequence[Verdict], now: datetime
+) -> Evidence:
     """Read the evidence of a period."""
     failure_count, failures = reporting.failures(selection, MOST_FAILURES)
     change_count, changes = reporting.latest_notes(selection, MOST_CHANGES)
     entries, head = audit.head(selection.connection)
+    databases = covered(selection, since, until)
+    # Of one profile: only its databases.
+    named = {(one.instance, one.database) for one in databases if one.profiles}
     return Evidence(
         since=since,
         until=until,
         profile=selection.wanted.profile,
         figures=figures(selection),
-        databases=covered(selection, since, until),
+        databases=databases,
         failures=[*_never_begun(selection), *failures],
         failure_count=failure_count,
         changes=changes,
@@ -90,6 +105,8 @@ def gather(selection: Selection, since: datetime, until: datetime) -> Evidence:
         head=head,
         entries=entries,
         first_broken=audit.first_broken(selection.connection),
+        verdicts=[one for one in verdicts if one.covered and (one.instance, one.database) in named],
+        now=now,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-import humanize
+from pwsops.rules import sizes, verdict_words
+from pwsops.rules.protection import Verdict
 
 NOTHING = "–"
 
@@ -25,6 +26,16 @@ def kind(value: str) -> str:
     return "incremental" if value == "differential" else value
 
 
+def reasons(verdict: Verdict) -> str:
+    """Return why a database is not protected; empty where it is."""
+    return verdict_words.reasons(verdict, verdict_words.utc)
+
+
+def step(verdict: Verdict) -> str:
+    """Return what to do first about it; empty where all is well."""
+    return verdict_words.step(verdict)
+
+
 def share(value: float | None) -> str:
     """Give a share in percent, rounded down: what is not all must not read as 100%."""
     return NOTHING if value is None else f"{math.floor(value * 10_000) / 100:g}%"
@@ -32,7 +43,7 @@ def share(value: float | None) -> str:
 
 def size(size_bytes: int | None) -> str:
     """Give a size in decimal units."""
-    return NOTHING if size_bytes is None else str(humanize.naturalsize(size_bytes, format="%.1f"))
+    return NOTHING if size_bytes is None else sizes.told(size_bytes)
 
 
 def duration(seconds: float | None) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from pwsops.rules.model import BackupKind, BackupSet, Recurrence, Renewal
+from pwsops.rules.model import SKEW, BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
 
 OURS = "pwsops run "
 """What the description of each set begins with that this product took."""
 
-AHEAD = timedelta(minutes=5)
-"""A set dated after now by more than this was not dated by a clock that is merely another one's."""
 CLOCK_IN_DOUBT = "the last full backup is dated {at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is in doubt"
 
 
@@ -32,6 +30,7 @@ def choose_base(
     shared_base: bool,
     server_base: str | None,
     outside: Sequence[BackupSet] = (),
+    lost: Collection[str] = (),
     now: datetime,
 ) -> BaseChoice:
     """Choose the base of the next differential of one database.
@@ -50,16 +49,23 @@ def choose_base(
         With `shared_base`, the `set_id` of that base; None where the server has none.
     outside
         The sets that the server remembers and we do not: they say whose base it is where it is not ours.
+    lost
+        The `set_id` of each set that was looked for and not found, or was found bad: nothing is built on it.
     """
     choice = _server_choice(all_sets, server_base, outside) if shared_base else _own_choice(own)
-    if choice.base is not None and is_ahead(choice.base.finished_at, now):
-        return BaseChoice(base=None, reason=CLOCK_IN_DOUBT.format(at=choice.base.finished_at))
+    base = choice.base
+    if base is None:
+        return choice
+    if base.set_id in lost:
+        return BaseChoice(base=None, reason=f"the full backup {base.path} is gone or damaged")
+    if is_ahead(base.finished_at, now):
+        return BaseChoice(base=None, reason=CLOCK_IN_DOUBT.format(at=base.finished_at))
     return choice
 
 
 def is_ahead(dated: datetime, now: datetime) -> bool:
     """Whether something that is over is dated after now: the clock that dated it, or that of now, was wrong."""
-    return dated > now + AHEAD
+    return dated > now + SKEW
 
 
 def _own_choice(own: Sequence[BackupSet]) -> BaseChoice:
@@ -109,14 +115,14 @@ def planned_kind(
     due_at: datetime,
     now: datetime,
 ) -> BackupKind:
-    """Plan what an occurrence takes.
+    """Plan what an occurrence takes, as it looks `now`.
 
     Full where the profile is not incremental, where no full came before (`last_full_due` None), or where a renewal
     lies after the last full and not after this occurrence. That also covers a catch-up after downtime: it is full
     if a full was among the missed. Full as well where the last one is dated after `now`: a clock was wrong, and which
     renewals lie between is not known.
     """
-    if not incremental or last_full_due is None or last_full_due > now:
+    if not incremental or last_full_due is None or is_ahead(last_full_due, now):
         return BackupKind.FULL
     renewed = renewal_between(recurrence, renewal, last_full_due, due_at)
     return BackupKind.FULL if renewed else BackupKind.DIFFERENTIAL

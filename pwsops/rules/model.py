@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 # Defined on the lowest floor, because errors carry them.
 from pwsops.messages import Message as Message
+
+SKEW = timedelta(minutes=2)
+"""Two machines' clocks may differ by so much, before an instant counts as one of the future."""
 
 
 class BackupKind(StrEnum):
@@ -178,6 +181,10 @@ class MediaState(StrEnum):
     DAMAGED = "damaged"
     ELSEWHERE = "elsewhere"
     UNKNOWN = "unknown"
+
+
+LOST = frozenset({MediaState.MISSING, MediaState.OTHER, MediaState.DAMAGED})
+"""A set that was found so cannot be restored from there."""
 
 
 @dataclass(frozen=True, kw_only=True)

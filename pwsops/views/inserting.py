@@ -123,7 +123,7 @@ def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
     }
 
 
-def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, zone: tzinfo) -> dict[str, Any]:
+def story(plan: RestorePlan, database: str, present: Present, now: datetime, zone: tzinfo) -> dict[str, Any]:
     """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
     target = plan.sets[-1]
     behind_s = max(0.0, (now - target.finished_at).total_seconds())
@@ -132,33 +132,33 @@ def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, z
         "as_of": words.short_time(target.finished_at, now, zone),
         "as_of_full": words.full_time(target.finished_at, zone),
         "age": words.duration(behind_s),
-        "lost": _lost(target, view, behind_s, now, zone),
+        "lost": _lost(target, present.view, behind_s, now, zone) if present.is_there else [],
+        "created": not present.is_there,
         "foreign": target.database if target.database != database else "",
-        "damaged": view.state is DatabaseState.UNREADABLE,
-        "reason": view.reason,
+        "damaged": present.view is not None and present.view.state is DatabaseState.UNREADABLE,
     }
 
 
-def _lost(target: BackupSet, view: DatabaseView, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+    assert view is not None
     if view.state is DatabaseState.EMPTY:
         return ["The database is empty now, so nothing is lost."]
     if not view.state.is_in_use:
         return []
     lost = [f"Everything written to it since then is replaced: up to {words.duration(behind_s)} of work."]
-    if view.exposure_s is None:
+    newest = view.verdict.point
+    if newest is None:
         return [*lost, "What it holds now is in no backup that pwsops knows."]
-    if behind_s - view.exposure_s > 1 and target.database == view.name:
-        newest = words.short_time(_newest(view), now, zone)
-        lost.append(f"There is a newer backup ({newest}), which keeps what was written until then.")
+    if newest.set_id != target.set_id and newest.finished_at > target.finished_at and target.database == view.name:
+        at = words.short_time(newest.finished_at, now, zone)
+        lost.append(f"There is a newer backup ({at}), which keeps what was written until then.")
+    # Counted anew with each look at the page: ages that stand still while it is open are not true for long.
+    uncovered_s = max(0.0, (now - newest.data_at).total_seconds())
     lost.append(
-        f"What was written in the last {words.duration(view.exposure_s)} is in no backup. If it may still be needed, "
+        f"What was written in the last {words.duration(uncovered_s)} is in no backup. If it may still be needed, "
         "take a backup first: Start now, on the Profiles page."
     )
     return lost
-
-
-def _newest(view: DatabaseView) -> datetime | None:
-    return max(filter(None, (view.last_full_at, view.last_incremental_at)), default=None)
 
 
 def restore_mark(restore: RestoreView) -> words.Mark:

@@ -1,4 +1,7 @@
-"""Am I safe? The sentence at the top of the first page, and what is wrong below it, worst first. Pure."""
+"""How the verdicts are told at the top of the first page: the sentence, and what is wrong below it, worst first. Pure.
+
+Nothing is judged here: whether a database is protected is for `rules.verdict` alone to say.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,41 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pwsops.operations.records import ItemView, ProfileView, RunView
+from pwsops.rules import verdict_words
 from pwsops.rules.model import Health, RunStatus
+from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.rules.protection import Finding as Reason
 from pwsops.views import words
 from pwsops.views.nav import CERTIFICATES
 from pwsops.views.store import DatabaseRow, Snapshot
 
 MOST_WARNED = 3
 """So many databases are spoken of one by one."""
+_TONES = {
+    Protection.UNPROTECTED: "red",
+    Protection.AT_RISK: "orange",
+    Protection.NOT_CHECKED: "plain",
+    Protection.PROTECTED: "ok",
+}
+_ICONS = {"red": "cross", "orange": "warning", "plain": "info", "ok": "check"}
+_OF_PROFILE = (Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
+"""Causes of which the profile's own finding tells more."""
+_FIXED_IN_PROFILE = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_ENDED)
+_BRIEFLY = {
+    Cause.PROFILE_BROKEN: "its profile cannot be read",
+    Cause.PROFILE_INACTIVE: "its profile is switched off",
+    Cause.PROFILE_TRIPPED: "its profile was switched off after five failures",
+    Cause.PROFILE_ENDED: "its profile is past its last day",
+    Cause.SERVICE_STOPPED: "the backup service is stopped",
+    Cause.RUN_FAILED: "its last run failed",
+    Cause.RUN_MISSED: "its last run was missed",
+    Cause.OVERDUE: "its next backup is overdue",
+    Cause.FILES_GONE: "the newest file is gone",
+    Cause.ACCESS_OWED: "a restore has left it shut",
+    Cause.DATABASE_GONE: "it is gone from its instance",
+    Cause.CLOCK_IN_DOUBT: "the clock is in doubt",
+}
+"""What comes after "and" in the sentence at the top; other causes stand below it only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +64,8 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The answer: a sentence with its tone and icon, and the findings."""
+class Answer:
+    """The answer to "am I safe": a sentence with its tone and icon, and the findings."""
 
     tone: str
     icon: str
@@ -43,72 +74,96 @@ class Verdict:
     findings: Sequence[Finding] = ()
 
 
-def judge(snapshot: Snapshot) -> Verdict:
+def answer(snapshot: Snapshot) -> Answer:
     """Answer from what the pages know."""
-    findings = tuple(
-        sorted(
-            (
-                *_profile_findings(snapshot),
-                *_service_findings(snapshot),
-                *_certificate_findings(snapshot),
-                *_other_findings(snapshot),
-            ),
-            key=lambda finding: ("red", "orange", "plain").index(finding.tone),
-        )
+    verdicts = [row.view.verdict for row in snapshot.databases if row.view.verdict.covered]
+    found = (
+        *_reasons(snapshot, verdicts),
+        *_profile_findings(snapshot),
+        *_certificate_findings(snapshot),
+        *_other_findings(snapshot),
     )
-    tone = findings[0].tone if findings else "ok"
-    headline, complete = _headline(snapshot)
-    if tone == "ok" and not complete:
-        tone = "plain"
-    headline += _but(snapshot)
-    icon = {"red": "cross", "orange": "warning", "plain": "info", "ok": "check"}[tone]
-    return Verdict(tone=tone, icon=icon, headline=headline, detail=_coming(snapshot), findings=findings)
+    findings = tuple(sorted(found, key=lambda finding: list(_ICONS).index(finding.tone)))
+    tones = [mark(one).tone for one in verdicts] or ["plain"]
+    tone = min([*tones, *(finding.tone for finding in findings)], key=list(_ICONS).index)
+    headline = _headline(snapshot, verdicts)
+    return Answer(tone=tone, icon=_ICONS[tone], headline=headline, detail=_coming(snapshot), findings=findings)
 
 
-def _headline(snapshot: Snapshot) -> tuple[str, bool]:
-    """Say how many of the databases that profiles name have a backup, and how old the oldest of those is."""
-    covered = [row for row in snapshot.databases if _profiles_of(snapshot, row)]
-    ages = [row.view.exposure_s for row in covered if row.view.exposure_s is not None]
-    if not covered and snapshot.awaited:
-        return ("Looking what is safe …", False)
-    if not covered:
-        return ("No database is backed up yet." if not snapshot.troubles else "It is not known what is safe.", False)
-    if not ages:
-        return (f"{_of_them(len(covered))} no backup yet.", False)
-    age = words.age(max(ages))
-    if len(ages) < len(covered):
-        without = words.listed([row.view.name for row in covered if row.view.exposure_s is None])
-        some, others = _have(len(ages)), _have(len(covered) - len(ages))
-        of = f"{len(ages)} of {words.counted(len(covered), 'database')}"
-        return (f"{of} {some} a backup not older than {age}; {without} {others} none yet.", False)
-    return (f"{_of_them(len(covered))} a backup not older than {age}.", True)
+def mark(verdict: Verdict) -> words.Mark:
+    """Return a verdict as it is shown. Green, and a tick, is for what is protected alone."""
+    tone = "red" if verdict.urgent else _TONES[verdict.protection]
+    return words.Mark(tone=tone, icon=_ICONS[tone], word=str(verdict.protection.value))
 
 
-def _have(number: int) -> str:
-    return "has" if number == 1 else "have"
+def _headline(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> str:
+    if snapshot.awaited and all(one.protection.rank >= Protection.NOT_CHECKED.rank for one in verdicts):
+        return "Looking what is safe …"
+    if not verdicts:
+        return "No database is backed up yet." if not snapshot.troubles else "It is not known what is safe."
+    if len(verdicts) == 1:
+        return _of_one(verdicts[0], snapshot)
+    if all(one.protection is Protection.PROTECTED for one in verdicts):
+        oldest = min(one.point.data_at for one in verdicts if one.point is not None)
+        age = verdict_words.ago(snapshot.at - oldest).removesuffix(" ago").removeprefix("less than ")
+        whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
+        return f"{whole} protected: each was backed up within the last {age.removeprefix('a ').removeprefix('1 ')}."
+    return _of_several(verdicts)
 
 
-def _but(snapshot: Snapshot) -> str:
-    """Say what keeps the sentence before from being all; empty where nothing does."""
-    broken = sum(bool(profile.broken) for profile in snapshot.profiles)
-    off = sum(profile.health is Health.RED and not profile.broken for profile in snapshot.profiles)
-    bad = sum(profile.health is Health.ORANGE for profile in snapshot.profiles)
-    said = []
-    if off:
-        said.append(f"{words.counted(off, 'profile')} {'is' if off == 1 else 'are'} switched off")
-    if broken:
-        said.append(f"{words.counted(broken, 'profile')} cannot run")
-    if bad:
-        said.append(f"the last run of {words.counted(bad, 'profile')} went wrong")
-    if not snapshot.service.running and snapshot.profiles:
-        said.append("the service is stopped")
-    if not said:
-        return ""
-    return f" But {', '.join(said[:-1])}{' and ' if said[1:] else ''}{said[-1]}."
+def _of_one(verdict: Verdict, snapshot: Snapshot) -> str:
+    said = f"{verdict.database} {verdict_words.backed_up(verdict, snapshot.at, _when(snapshot))}"
+    if verdict.protection is Protection.PROTECTED:
+        return f"{verdict.database} is protected: it{said.removeprefix(verdict.database)}."
+    brief = next((_BRIEFLY[each.cause] for each in verdict.findings if each.cause in _BRIEFLY), "")
+    return f"{said}, and {brief}." if brief else f"{said}."
 
 
-def _of_them(number: int) -> str:
-    return {1: "The one database has", 2: "Both databases have"}.get(number, f"All {number} databases have")
+def _of_several(verdicts: Sequence[Verdict]) -> str:
+    if len({one.protection for one in verdicts}) == 1:
+        every = words.listed([one.database for one in verdicts])
+        whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
+        return f"{whole} {verdicts[0].protection.value}: {every}."
+    told = []
+    for protection in list(Protection)[:-1]:
+        names = [one.database for one in verdicts if one.protection is protection]
+        if names:
+            told.append(f"{len(names)} {_are(len(names))} {protection.value} ({words.listed(names)})")
+    return f"Of {len(verdicts)} databases, {', '.join(told)}."
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _when(snapshot: Snapshot) -> verdict_words.When:
+    return lambda instant: words.short_time(instant, snapshot.at, snapshot.zone)
+
+
+def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+    """Yield each cause once, with the databases that it concerns."""
+    told = {profile.name for profile in snapshot.profiles if profile.health in (Health.RED, Health.ORANGE)}
+    groups: dict[tuple[Cause, str], list[tuple[Verdict, Reason]]] = {}
+    for verdict in verdicts:
+        for reason in verdict.findings:
+            if reason.cause in _OF_PROFILE and reason.subject in told:
+                continue
+            about = reason.subject if reason.cause in _FIXED_IN_PROFILE or len(verdicts) <= MOST_WARNED else ""
+            groups.setdefault((reason.cause, about), []).append((verdict, reason))
+    for (cause, _), concerned in groups.items():
+        _, reason = concerned[0]
+        names = words.listed(list(dict.fromkeys(verdict.database for verdict, _ in concerned)))
+        others = (
+            f" ({len(concerned) - 1} more of this kind.)" if len({each.subject for _, each in concerned}) > 1 else ""
+        )
+        tone = "red" if cause is Cause.ACCESS_OWED else _TONES[cause.protection]
+        yield Finding(
+            tone=tone,
+            what=f"{names}: {cause.value}.",
+            why=verdict_words.why(reason, _when(snapshot)) + others,
+            next_step=verdict_words.next_step(reason),
+            amend=reason.subject if cause in _FIXED_IN_PROFILE else "",
+        )
 
 
 def _coming(snapshot: Snapshot) -> str:
@@ -183,11 +238,11 @@ def _retry(profile: ProfileView, snapshot: Snapshot) -> str:
     if profile.next_due_at is None:
         return "It has no run to come: start it by hand once the cause is gone."
     at = words.short_time(profile.next_due_at, snapshot.at, snapshot.zone)
-    return f"It tries again by schedule at {at}; Start now does not wait."
+    return f"Next try: {at}, or start it now."
 
 
 def _cause(run: RunView | None) -> str:
-    """Give the first failed item's error. What to do about each stands below the list of profiles."""
+    """Return the first failed item's error. What to do about each stands below the list of profiles."""
     failed: list[ItemView] = [] if run is None else [item for item in run.items if item.status is RunStatus.FAILED]
     if not failed:
         return "" if run is None else run.summary
@@ -205,17 +260,6 @@ def _red_databases(profile: ProfileView, run: RunView | None) -> Finding:
     )
 
 
-def _service_findings(snapshot: Snapshot) -> Iterator[Finding]:
-    if snapshot.service.running or not snapshot.profiles:
-        return
-    yield Finding(
-        tone="plain",
-        what="Nothing runs by schedule.",
-        why=snapshot.service.why_not,
-        next_step="Start it with the button at the top of this page.",
-    )
-
-
 def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
     for view in snapshot.certificates:
         yield Finding(
@@ -228,9 +272,11 @@ def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:
-    for trouble in snapshot.troubles.values():
-        yield Finding(tone="plain", what=trouble.message, next_step=trouble.hint)
-    warned = [row.view for row in snapshot.databases if row.view.warnings and _profiles_of(snapshot, row)]
+    told = {row.instance for row in snapshot.databases if row.view.verdict.covered}
+    for instance, trouble in snapshot.troubles.items():
+        if instance not in told:
+            yield Finding(tone="plain", what=trouble.message, next_step=trouble.hint)
+    warned = [row.view for row in snapshot.databases if row.view.warnings and row.view.verdict.covered]
     if len(warned) > MOST_WARNED:
         yield Finding(
             tone="plain",
@@ -240,14 +286,19 @@ def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:
     else:
         for view in warned:
             yield Finding(tone="plain", what=f"About {view.name}:", why=" ".join(view.warnings))
-    loose = [row.view.name for row in snapshot.databases if not _profiles_of(snapshot, row)]
+    yield from _loose(snapshot)
+
+
+def _loose(snapshot: Snapshot) -> Iterator[Finding]:
+    loose = [row for row in snapshot.databases if _is_loose(row)]
     if loose and snapshot.profiles:
         yield Finding(
             tone="plain",
-            what=f"{words.counted(len(loose), 'database')} in no profile: {words.listed(loose)}.",
+            what=f"{words.counted(len(loose), 'database')} in no profile: "
+            f"{words.listed([row.view.name for row in loose])}.",
             next_step="Add what matters to a profile.",
         )
 
 
-def _profiles_of(snapshot: Snapshot, row: DatabaseRow) -> list[str]:
-    return [p.name for p in snapshot.profiles if p.instance == row.instance and row.view.name in p.databases]
+def _is_loose(row: DatabaseRow) -> bool:
+    return not row.view.verdict.covered

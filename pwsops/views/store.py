@@ -134,9 +134,9 @@ class Store:
             runs=runs,
             databases=[
                 DatabaseRow(instance=name, view=view)
-                for name, answer in answers.items()
-                if answer is not None and not isinstance(answer, PwsopsError)
-                for view in answer
+                for name, views in ops.databases.everything().items()
+                if name in answers
+                for view in views
             ],
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),

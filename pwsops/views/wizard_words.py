@@ -50,10 +50,12 @@ def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
 def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
     """Give why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
     name = draft.text["instance"]
-    if not name or name in snapshot.awaited or any(row.instance == name for row in snapshot.databases):
+    if not name:
         return None
     if name in snapshot.troubles:
-        return snapshot.troubles[name]
+        return snapshot.troubles[name]  # what is listed beside it is what was last known
+    if name in snapshot.awaited or any(row.instance == name for row in snapshot.databases):
+        return None
     return Trouble(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
 
 
@@ -87,9 +89,12 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
         return ("", "")
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
-        return (f"{found.reason or 'The server can write there'}{free}.", "")
+        checked = f"{found.reason or 'The server can write there'}{free}."
+        return (" ".join([checked, *(f"But {one}." for one in found.remarks)]), "")
     if found.status is DirectoryStatus.MISSING:
         return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
+    if found.status is DirectoryStatus.UNUSABLE:
+        return ("", f"Backups cannot be written there: {found.reason}. It can be saved all the same.")
     return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
 
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-import humanize
-
 from pwsops.operations.records import ProfileView, RestoreView, RunView
+from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus, Trigger
 
 DASH = "\N{EN DASH}"
@@ -129,7 +128,7 @@ def age(seconds: float) -> str:
 
 def size(size_bytes: int | None) -> str:
     """Say a size in decimal units."""
-    return "" if size_bytes is None else str(humanize.naturalsize(size_bytes, format="%.1f")).replace("Byte", "byte")
+    return "" if size_bytes is None else sizes.told(size_bytes)
 
 
 def counted(number: int, noun: str) -> str:

@@ -43,7 +43,9 @@ def test_a_run_started_on_the_page_is_seen_to_end_there(served: Served, visit: O
     expect(page.get_by_role("heading", name="All 3 databases have no backup yet.")).to_be_visible()
     start_now(page, "Vaults")
     expect(row(page, "by hand")).to_contain_text("succeeded")
-    expect(page.get_by_role("heading", name="All 3 databases have a backup not older than 1 minute.")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="All 3 databases are protected: each was backed up within the last minute.")
+    ).to_be_visible()
     assert len(list((tmp_path / "backups").glob("*_FULL_*.bak"))) == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -259,7 +260,7 @@ def test_deleting_media_says_what_went_and_what_stayed(harness: Harness, databas
     directory = harness.new_directory()
     taken = take(harness, database, directory).backup_set
     never = harness.engine.join(directory, "never.bak")
-    gone, stayed = harness.engine.delete_media([taken.path, never])
+    gone, stayed = harness.engine.delete_media([taken, replace(taken, path=never)])
     assert (gone.path, gone.deleted, gone.reason) == (taken.path, True, "")
     assert not stayed.deleted
     assert stayed.reason
@@ -278,7 +279,7 @@ def test_a_set_is_found_where_it_was_written_and_missed_once_it_is_deleted(harne
     directory = harness.new_directory()
     kept = take(harness, database, directory, name="kept.bak").backup_set
     gone = take(harness, database, directory, name="gone.bak").backup_set
-    assert [one.deleted for one in harness.engine.delete_media([gone.path])] == [True]
+    assert [one.deleted for one in harness.engine.delete_media([gone])] == [True]
     found = harness.engine.look_for([kept, gone])
     assert {set_id: sighting.state for set_id, sighting in found.items()} == {
         kept.set_id: MediaState.PRESENT,

@@ -477,7 +477,7 @@ def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
     assert failing_start.picked_up.wait(10)
     settled(service)
     failing_start.fails.set()
-    wait_until(lambda: not service._handed, "the failed start")
+    wait_until(lambda: run.id in service._to_put_back, "the failed start")
     assert home.ops.runs.get(run.id).status is RunStatus.QUEUED
     home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED, "the run")
@@ -497,7 +497,7 @@ def test_a_start_that_never_can_be_written_is_tried_ever_more_seldom_and_then_fa
     service.attach()
     run = home.ops.runs.start("p")
     for number, wait_s in enumerate(service_module.TRY_AGAIN_S, start=1):
-        wait_until(lambda number=number: len(tries) == number and not service._handed, f"try {number}")
+        wait_until(lambda number=number: len(tries) == number and run.id in service._to_put_back, f"try {number}")
         home.clock.advance(seconds=wait_s)
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.FAILED, "the end")
     view = home.ops.runs.get(run.id)
@@ -517,7 +517,7 @@ def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then
     with FileLock(home.path / service_module.LOCK_FILE, thread_local=False):
         want(home, True)
         failing_start.fails.set()
-        wait_until(lambda: not service._handed, "the failed start")
+        wait_until(lambda: run.id in service._to_put_back, "the failed start")
         home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
         # Who leads is told by the lock, which here the test itself holds.
         wait_until(lambda: owner(home, run.id) is None, "the run to be put back")
@@ -576,3 +576,46 @@ def test_what_was_missed_before_the_start_is_laid_to_no_service(home: Home, serv
     wait_for_runs(home, service)
     (missed,) = home.ops.runs.list(status=RunStatus.MISSED)
     assert missed.summary == "5 runs were missed: the backup service was not running"
+
+
+def test_whoever_leads_looks_at_the_instances_by_itself_and_a_look_that_fails_stops_nothing(home: Home) -> None:
+    looks: list[bool] = []
+
+    def look(stop: threading.Event) -> None:
+        looks.append(stop.is_set())
+        raise RuntimeError("the look failed")
+
+    want(home, True)
+    core = home.core
+    service = Service(
+        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+    )
+    try:
+        service.attach()
+        wait_until(lambda: len(looks) == 1, "the first look")
+        home.clock.advance(seconds=service_module.LOOK_EVERY_S + 1)
+        wait_until(lambda: len(looks) == 2, "the look after it")
+        assert service.leads
+    finally:
+        service.detach()
+
+
+def test_a_look_that_takes_long_is_not_begun_again_beside_itself(home: Home) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def look(_stop: threading.Event) -> None:
+        begun.release()
+        assert go_on.wait(60)
+
+    core = home.core
+    service = Service(
+        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+    )
+    service._begin_to_look()
+    assert begun.acquire(timeout=60)
+    service._begin_to_look()
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    assert service._looking is not None
+    service._looking.join(60)
+    service.detach()

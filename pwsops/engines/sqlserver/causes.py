@@ -49,6 +49,7 @@ def _busy(text: str, step: str) -> Cause:
 
 
 _NEW_LOGIN = "Then `pwsops instance edit NAME --login NAME --password-stdin` (a profile's own: `pwsops profile edit`)."
+_THEN_PROBE = "Then `pwsops instance probe NAME` lets it be used again."
 _FULL_DISK = Cause(text="the disk of {path} is full", step="Free space there, or choose another directory.")
 _MAY_NOT_WRITE = "Give that account the right to write in the directory, or choose a directory where it has it."
 
@@ -477,10 +478,12 @@ CAUSES: Mapping[int, Cause] = {
         kind=LoginRefused,
     ),
     18461: Cause(text="the server is in single-user mode", step="Wait until its maintenance is over."),
-    18470: Cause(text="{login} is disabled", step="ALTER LOGIN … ENABLE, or use another login.", kind=LoginRefused),
+    18470: Cause(
+        text="{login} is disabled", step="ALTER LOGIN … ENABLE, or use another login. " + _THEN_PROBE, kind=LoginRefused
+    ),
     18486: Cause(
         text="{login} is locked: the password was wrong too often",
-        step="ALTER LOGIN … UNLOCK, then check it.",
+        step="ALTER LOGIN … UNLOCK, then check it. " + _THEN_PROBE,
         kind=LoginRefused,
     ),
     18487: Cause(text="the password of {login} has expired", step="Set a new one. " + _NEW_LOGIN, kind=LoginRefused),

@@ -146,9 +146,9 @@ class SqlServerEngine:
         scene = self._link.scene(f"Creating {name}", database=name)
         self._link.run(scene, tsql.create_database(name))
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files and say what went, what stayed and why."""
-        return directory.delete(self._link, paths)
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the media files of these sets and say what went, what stayed and why."""
+        return directory.delete(self._link, [each.path for each in sets])
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets that msdb remembers, other tools' included, in the order they were taken."""

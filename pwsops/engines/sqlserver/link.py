@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -228,7 +229,7 @@ class Link:
 
     def _connect(self, scene: Scene) -> Any:
         if self._refused is not None:
-            raise self._refused
+            raise copy(self._refused)
         try:
             return connect.connect(self.instance, self._key)
         except pyodbc().Error as error:

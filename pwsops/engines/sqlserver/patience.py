@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from pwsops.engines.base import Progress
 from pwsops.engines.sqlserver import running
+from pwsops.engines.sqlserver.errors import reason
 from pwsops.engines.sqlserver.running import Limits, Stop
 from pwsops.errors import PwsopsError
 
 WAITS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0, 60.0, 60.0)
 """What lies between the attempts: four minutes in all."""
-PHASE = "waiting to try again"
 T = TypeVar("T")
 
 
@@ -49,14 +49,16 @@ def insist(
             if wait_s is None:
                 _add_attempts(error, number, limits.clock.monotonic() - began)
                 raise
-            note(f"Attempt {number} failed: {error.message} The next one follows in {wait_s:g} s.")
-            _wait(error, wait_s, doing=doing, limits=limits)
+            of_all = f"{number + 1} of {len(WAITS_S) + 1}"
+            note(f"Attempt {number} failed: {error.message} Attempt {of_all} follows in {wait_s:g} s.")
+            phase = f"waiting {wait_s:g} s for attempt {of_all}, because {reason(error)}"
+            _wait(error, wait_s, doing=doing, phase=phase, limits=limits)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _wait(error: PwsopsError, wait_s: float, *, doing: str, limits: Limits) -> None:
+def _wait(error: PwsopsError, wait_s: float, *, doing: str, phase: str, limits: Limits) -> None:
     if limits.on_progress is not None:
-        limits.on_progress(Progress(phase=PHASE, done_bytes=0, total_bytes=0))
+        limits.on_progress(Progress(phase=phase, done_bytes=0, total_bytes=0))
     stop = limits.pause(wait_s)
     if stop is Stop.TIME_LIMIT:
         error.hint = f"{error.hint} The time limit left no time for another attempt."

@@ -261,6 +261,25 @@ ORDER BY d.name
 """
 
 
+SETTINGS = """
+SELECT SUSER_SNAME(d.owner_sid) AS owner, d.is_trustworthy_on, d.is_broker_enabled, d.is_db_chaining_on,
+       d.is_cdc_enabled, d.is_published, d.is_merge_published, d.is_subscribed
+FROM sys.databases AS d
+WHERE d.name = ?
+"""
+
+
+def orphans(database: str) -> str:
+    """Build the query for the users of a database whose login is not on the server."""
+    return f"""
+SELECT p.name
+FROM {identifier(database)}.sys.database_principals AS p
+LEFT JOIN sys.server_principals AS l ON l.sid = p.sid
+WHERE p.type = 'S' AND p.authentication_type_desc = N'INSTANCE' AND p.principal_id > 4 AND l.sid IS NULL
+ORDER BY p.name
+"""
+
+
 def severities(numbers: int) -> str:
     """Build the query for the severities of so many message numbers."""
     return _SEVERITIES.format(marks=", ".join("?" * numbers))

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pwsops.engines.base import DatabaseInfo, DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import (
     access,
+    aftermath,
     databases,
     fresh,
     media,
@@ -85,6 +86,8 @@ def restore(
     try:
         target, sets = _do(work, request)
     except PwsopsError as error:
+        # What passes by itself was waited out here, without reading the media again; what has begun is not repeated.
+        error.transient = False
         said = {id(message) for message in error.messages}
         error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
         raise
@@ -99,17 +102,32 @@ def restore(
 
 
 def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequence[BackupSet]]:
+    before: aftermath.Settings = {}
     find = partial(plan.find_target, work.link, request.database, may_be_missing=request.create_if_missing)
     target = work.insist(find)
     if target is None:
         sets, planned = _prove(work, request, restricted=False, is_new=True)
         work.insist(partial(_make, work, planned))
+        _compare(work, before)
         return target, sets
     work.database = target.name
+    before = aftermath.look(work.link, target.name)
     mode = Access(work.link, request, target)
     sets, planned = _prove(work, request, restricted=mode.is_restricted, is_new=False)
     work.insist(partial(_replace, work, mode, planned))
+    _compare(work, before)
     return target, sets
+
+
+def _compare(work: _Work, before: aftermath.Settings) -> None:
+    """Say what is not as before. The restore is through: nothing that goes wrong here makes it a failure."""
+    try:
+        for change in aftermath.changes(work.database, before, aftermath.look(work.link, work.database)):
+            work.note(change)
+        for orphan in aftermath.orphans(work.link, work.database):
+            work.note(orphan)
+    except PwsopsError as error:
+        work.note(f"Whether {work.database} is as before could not be looked up, because {reason(error)}.")
 
 
 def _prove(work: _Work, request: RestoreRequest, *, restricted: bool, is_new: bool) -> tuple[Sequence[BackupSet], Plan]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import panel as pn
 
 from pwsops.engines.base import DatabaseState
 from pwsops.operations.records import DatabaseView
-from pwsops.views import inserting
+from pwsops.rules import verdict_words
+from pwsops.rules.protection import Cause, Protection
+from pwsops.views import inserting, safety
 from pwsops.views.markup import Markup
 from pwsops.views.nav import DATABASES, Nav
 from pwsops.views.session import Session
-from pwsops.views.words import Mark, age
+from pwsops.views.store import Snapshot
+from pwsops.views.words import Mark, age, short_time
 
 MARKS = {
-    DatabaseState.ONLINE: Mark(tone="ok", icon="check", word="online"),
+    DatabaseState.ONLINE: Mark(tone="plain", icon="info", word="online"),
     DatabaseState.EMPTY: Mark(tone="plain", icon="info", word="empty"),
     DatabaseState.UNREADABLE: Mark(tone="orange", icon="warning", word="unreadable"),
     DatabaseState.OFFLINE: Mark(tone="orange", icon="warning", word="offline"),
@@ -24,7 +28,9 @@ MARKS = {
     DatabaseState.SINGLE_USER: Mark(tone="orange", icon="warning", word="single-user"),
     DatabaseState.RESTRICTED: Mark(tone="orange", icon="warning", word="restricted"),
     DatabaseState.GONE: Mark(tone="orange", icon="warning", word="gone"),
+    DatabaseState.UNKNOWN: Mark(tone="plain", icon="info", word="not known"),
 }
+NO_PROFILE = Mark(tone="plain", icon="info", word="in no profile")
 _BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE, DatabaseState.OFFLINE, DatabaseState.RESTORING)
 
 
@@ -56,7 +62,7 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
             awaited=chosen in snapshot.awaited,
             trouble=snapshot.troubles.get(chosen),
-            rows=[_row(chosen, view) for view in sorted(views, key=_urgency)],
+            rows=[_row(chosen, view, snapshot) for view in sorted(views, key=_urgency)],
             other=self._other,
             stopped="" if snapshot.service.running else snapshot.service.why_not,
             now=snapshot.at,
@@ -74,15 +80,39 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         self.refresh()
 
 
-def _urgency(view: DatabaseView) -> tuple[bool, str]:
-    return view.state not in _BROKEN, view.name.lower()
+def _urgency(view: DatabaseView) -> tuple[bool, int, str]:
+    # What no profile names is nobody's concern, unless it is broken.
+    worth = view.verdict.protection.rank if view.verdict.covered else len(Protection)
+    return view.state not in _BROKEN and not (view.verdict.covered and view.verdict.urgent), worth, view.name.lower()
 
 
-def _row(instance: str, view: DatabaseView) -> dict[str, Any]:
+def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any]:
+    verdict = view.verdict
+
+    def when(instant: datetime) -> str:
+        return short_time(instant, snapshot.at, snapshot.zone)
+
+    # That the instance is away stands above all of its databases.
+    away = instance in snapshot.troubles
+    told = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
+    told = told if verdict.covered else []
+    mark = safety.mark(verdict) if verdict.covered else NO_PROFILE
     return {
         "view": view,
         "mark": MARKS[view.state],
-        "broken": view.state in _BROKEN,
-        "lost": "all of it: never backed up" if view.exposure_s is None else age(view.exposure_s),
+        "verdict": mark,
+        "since": verdict.since if verdict.covered else None,
+        "why": " ".join(verdict_words.why(each, when) for each in told),
+        "next_step": verdict_words.next_step(told[0]) if told else "",
+        "stale": any(each.cause is Cause.INSTANCE_UNREACHED for each in verdict.findings),
+        "tone": mark.tone if mark.tone in ("red", "orange") else "orange" if view.state in _BROKEN else "",
+        "lost": _lost(view),
         "query": inserting.address(instance=instance, database=view.name),
     }
+
+
+def _lost(view: DatabaseView) -> str:
+    if view.exposure_s is not None:
+        return age(view.exposure_s)
+    never = any(each.cause is Cause.NEVER_BACKED_UP for each in view.verdict.findings)
+    return "all of it: never backed up" if never else "all of it: no backup that can be restored"

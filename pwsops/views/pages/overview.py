@@ -51,7 +51,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
-        self._verdict.show("verdict.html", verdict=safety.judge(snapshot))
+        self._verdict.show("verdict.html", verdict=safety.answer(snapshot))
         if snapshot.profiles:
             parts = [self._verdict, self._profiles, self._plan, self._runs]
             self._show_profiles(snapshot)

@@ -154,7 +154,9 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         month = Month.read(nav.month, snapshot.at.astimezone(zone))
         runs: plans.Days = {}
         if profile is not None:
-            key = (profile.summary(), profile.start, month.begin, snapshot.at.replace(second=0, microsecond=0))
+            minute = snapshot.at.replace(second=0, microsecond=0)
+            place = (draft.text["instance"], draft.text["directory"], draft.encrypt_with)
+            key = (profile.summary(), profile.start, place, month.begin, minute)
             if self._planned[0] != key:
                 self._planned = (key, self._preview(draft, profile, month, snapshot.at))
             runs = self._planned[1] or {}
@@ -165,11 +167,20 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._plan.show("wizard_plan.html", **values)
 
     def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> plans.Days:
-        # What is stored goes on where it stands; what is changed is shown as if it began anew.
-        asked = draft.original.name if draft.original is not None and not draft.changed else profile
+        # Where it is to write decides whether it goes on from where the stored one stands.
+        profile.param.update(
+            instance=str(draft.text["instance"]),
+            directory=str(draft.text["directory"]).strip(),
+            encrypt_with=draft.encrypt_with,
+        )
         zone = ZoneInfo(profile.timezone)
         since = month.since(zone)
-        found = self._session.ops.profiles.preview(asked, start=since if since > now else None, until=month.end(zone))
+        found = self._session.ops.profiles.preview(
+            profile,
+            edits=None if draft.original is None else draft.original.name,
+            start=since if since > now else None,
+            until=month.end(zone),
+        )
         return tally(found, zone)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:

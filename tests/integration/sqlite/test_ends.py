@@ -99,7 +99,7 @@ def test_a_worker_that_does_not_listen_is_killed_and_cancelled(play: Play, monke
 def test_nobody_waits_for_a_clearing_up_that_hangs(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     returned, ends = Event(), []
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    monkeypatch.setattr(process.files, "sweep", lambda directory, token: ends.append(returned.wait(20)))
+    monkeypatch.setattr(process.sweeping, "sweep", lambda directory, token: ends.append(returned.wait(20)))
     play(PLAYED + "sys.exit(3)")
     with pytest.raises(EngineError, match="with status 3"):
         Worker("backup", {"token": "0" * 32}, directories=["/hangs"]).run()
@@ -114,7 +114,7 @@ def test_nobody_waits_for_a_worker_that_cannot_be_ended_and_it_is_cleared_up_lat
     pids: list[int] = []
     cancel = Event()
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    monkeypatch.setattr(process.files, "sweep", lambda directory, token: swept.append(f"{directory} {token}"))
+    monkeypatch.setattr(process.sweeping, "sweep", lambda directory, token: swept.append(f"{directory} {token}"))
     monkeypatch.setattr(process.subprocess.Popen, "kill", lambda self: None)
 
     def on_progress(progress: Progress) -> None:

@@ -318,7 +318,7 @@ def test_stripes_are_one_backup_that_is_read_verified_and_deleted_together(bench
     assert bench.engine.read_media(stripes[1]) == [taken]
     assert bench.engine.verify(taken).backup_set == taken
     assert next(iter(bench.engine.history())).details["stripes"] == stripes
-    assert bench.engine.delete_media([taken.path])[0].deleted
+    assert bench.engine.delete_media([taken])[0].deleted
     assert names(bench) == []
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pwsops.engines.base import DirectoryStatus, Encryption
@@ -76,7 +78,7 @@ def test_a_directory_that_cannot_be_listed_is_an_error_or_empty(bench: Bench) ->
 def test_a_deleted_file_is_seen_to_be_gone(driver: drivers.Driver, version: str) -> None:
     with open_bench(driver, version=version) as bench:
         taken = bench.full()
-        assert bench.engine.delete_media([taken.path])[0].deleted
+        assert bench.engine.delete_media([taken])[0].deleted
         assert taken.path not in bench.server.files
 
 
@@ -93,7 +95,7 @@ def test_what_may_not_or_cannot_be_deleted_stays_with_the_reason(driver: drivers
             bench.path("*.bak"): "wildcards",
             bench.path("none.bak"): "does not see it",
         }
-        for deletion in bench.engine.delete_media(list(stayed)):
+        for deletion in bench.engine.delete_media([replace(encrypted, path=path) for path in stayed]):
             assert not deletion.deleted
             assert stayed[deletion.path] in deletion.reason
         assert encrypted.path in bench.server.files
@@ -101,7 +103,7 @@ def test_what_may_not_or_cannot_be_deleted_stays_with_the_reason(driver: drivers
 
 def test_a_login_without_the_right_leaves_the_file_and_says_so(bench: Bench) -> None:
     taken = bench.full()
-    (deletion,) = bench.engine_with("VIEW SERVER STATE").delete_media([taken.path])
+    (deletion,) = bench.engine_with("VIEW SERVER STATE").delete_media([taken])
     assert not deletion.deleted
     assert "may not" in deletion.reason
     assert taken.path in bench.server.files

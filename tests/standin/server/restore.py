@@ -172,6 +172,7 @@ class _Job:
         database.content = content.copy()
         database.recovery_model = stored.recovery_model
         database.family = stored.family
+        database.switched_on = set()
         database.created_at = stored.database_created_at
         database.compatibility_level = stored.compatibility_level
         database.tde_thumbprint = stored.tde_thumbprint

@@ -28,8 +28,13 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
 
 def test_a_migrated_file_has_the_tables_of_the_schema(catalogue: Catalogue) -> None:
     with catalogue.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        opts = {"compare_type": True, "render_as_batch": True, "include_name": _is_no_part_of_a_virtual_table}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
+
+
+def _is_no_part_of_a_virtual_table(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not str(name).startswith(("text_grams", "text_vocabulary"))
 
 
 def test_opening_a_new_file_waits_while_another_process_prepares_it(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_end_tells_what_was_really_taken_and_why(capsys):
     )
     runs._tell_end(ended(RunStatus.SUCCEEDED, item))
     printed = capsys.readouterr()
-    assert printed.out == ("Run 7 of vaults: succeeded in 2.0 s.\na.db: full (its base is gone), 2.0 KiB, /b/a.bak\n")
+    assert printed.out == ("Run 7 of vaults: succeeded in 2.0 s.\na.db: full (its base is gone), 2.0 kB, /b/a.bak\n")
     assert printed.err == ""
 
 

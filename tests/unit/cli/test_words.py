@@ -91,8 +91,8 @@ def test_a_duration_shows_its_two_largest_units(seconds, told):
     assert words.duration(seconds) == told
 
 
-def test_a_size_is_in_binary_units():
-    assert words.size(1536) == "1.5 KiB"
+def test_a_size_is_in_the_units_of_the_pages():
+    assert words.size(1536) == "1.5 kB"
     assert words.size(None) == words.NOTHING
 
 

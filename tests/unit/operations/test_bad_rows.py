@@ -13,6 +13,7 @@ import pytest
 from pwsops.catalogue import claims, profiles, soundness, store
 from pwsops.errors import InvalidInput
 from pwsops.operations.history import HistoryQuery
+from pwsops.operations.reports import ReportFormat
 from pwsops.rules.breaker import LIMIT
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from tests.clocks import NOON
@@ -269,3 +270,27 @@ def test_the_doctor_names_rows_of_a_table_too_long_to_be_read(home: Home, monkey
     found = next(check for check in home.ops.doctor() if check.name == "Catalogue")
     assert not found.ok
     assert "runs 1" in found.finding
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(f"UPDATE runs SET {change} WHERE id = 1" for change in BAD_RUNS.values() if "summary" not in change),
+        "UPDATE run_items SET finished_at = 'noon' WHERE run_id = 1",
+        "UPDATE backup_sets SET details = '{' WHERE run_id = 1",
+        "UPDATE profiles SET timezone = 'US/Pacific-New' WHERE name = 'other'",
+        "UPDATE audit SET at = 'noon'",
+    ],
+)
+def test_the_exports_and_the_evidence_go_on_beside_a_bad_row(home: Home, tmp_path: Path, statement: str) -> None:
+    home.add()
+    home.add(name="other")
+    home.run()
+    home.run()
+    damage(home, statement)
+    for form in (ReportFormat.CSV, ReportFormat.HTML, ReportFormat.EVIDENCE):
+        home.ops.reports.write(form, tmp_path / form.value)
+        assert (tmp_path / form.value).stat().st_size > 0
+    assert 2 in list(home.ops.reports.runs()["run_id"])
+    for frame in ("items", "messages", "sets", "databases", "exposure", "audit_log"):
+        getattr(home.ops.reports, frame)()

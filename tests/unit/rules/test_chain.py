@@ -135,7 +135,12 @@ def test_a_run_is_full_where_no_chain_goes_on(
     assert planned is expected
 
 
-def test_a_run_is_full_while_the_last_full_is_dated_after_now() -> None:
-    shared = {"incremental": True, "renewal": Renewal(), "recurrence": HOURLY, "due_at": NOON + timedelta(hours=1)}
-    assert planned_kind(**shared, last_full_due=NOON + timedelta(days=365), now=NOON) is BackupKind.FULL
-    assert planned_kind(**shared, last_full_due=NOON, now=NOON) is BackupKind.DIFFERENTIAL
+def test_a_last_full_dated_after_now_is_not_known_to_be_one() -> None:
+    ahead = {"incremental": True, "renewal": SUNDAYS, "recurrence": HOURLY, "last_full_due": NOON, "due_at": NOON}
+    assert planned_kind(**ahead, now=NOON - timedelta(minutes=1)) is BackupKind.DIFFERENTIAL, "clocks differ a little"
+    assert planned_kind(**ahead, now=NOON - timedelta(hours=1)) is BackupKind.FULL
+
+
+def test_nothing_is_built_on_a_full_that_is_lost() -> None:
+    found = choose_base(own=[full("a")], all_sets=[], shared_base=False, server_base=None, lost={"a"}, now=NOON)
+    assert found == BaseChoice(base=None, reason="the full backup /backups/a.bak is gone or damaged")

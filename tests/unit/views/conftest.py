@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
+from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
 from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
@@ -32,6 +34,9 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self.at.timestamp()
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        return event.is_set()
 
 
 def make_run(number: int = 1, status: RunStatus = RunStatus.SUCCEEDED, **fields: Any) -> RunView:
@@ -63,7 +68,25 @@ def make_profile(name: str = "Vaults", **fields: Any) -> ProfileView:
     return ProfileView(name=name, **{**values, **fields})
 
 
-def make_database(name: str = "a.db", exposure_s: float | None = 60.0) -> DatabaseRow:
+def make_verdict(
+    name: str = "a.db", exposure_s: float | None = 60.0, *causes: Cause, covered: bool = True, **fields: Any
+) -> Verdict:
+    """A verdict: protected, with a backup of so many seconds ago, unless causes are given or there is none."""
+    if exposure_s is None:
+        causes = (Cause.NEVER_BACKED_UP, *causes)
+    point = None
+    if exposure_s is not None:
+        data_at = NOW - timedelta(seconds=exposure_s)
+        point = SetFacts(set_id="s", kind=BackupKind.FULL, path="/s.bak", data_at=data_at, finished_at=data_at, order=1)
+    findings = tuple(Finding(cause=cause, since=NOW, subject="Vaults", detail="so it is") for cause in causes)
+    worst = min((cause.protection for cause in causes), key=lambda one: one.rank, default=Protection.PROTECTED)
+    values = {"protection": worst, "covered": covered, "findings": findings, "point": point}
+    return Verdict(instance="vaults", database=name, **values | fields)
+
+
+def make_database(
+    name: str = "a.db", exposure_s: float | None = 60.0, *causes: Cause, covered: bool = True
+) -> DatabaseRow:
     view = DatabaseView(
         name=name,
         size_bytes=1,
@@ -72,6 +95,7 @@ def make_database(name: str = "a.db", exposure_s: float | None = 60.0) -> Databa
         last_full_at=None,
         last_incremental_at=None,
         exposure_s=exposure_s,
+        verdict=make_verdict(name, exposure_s, *causes, covered=covered),
     )
     return DatabaseRow(instance="vaults", view=view)
 
@@ -132,7 +156,7 @@ class FakeOperations:
             cancel=self._does("cancel"),
         )
         self.instances = SimpleNamespace(list=lambda: [SimpleNamespace(name=name) for name in self.instance_names])
-        self.databases = SimpleNamespace(poll=self._poll)
+        self.databases = SimpleNamespace(poll=self._poll, everything=self._everything)
         self.restores = SimpleNamespace(list=lambda limit: [])
         self.history = SimpleNamespace(
             page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
@@ -185,6 +209,9 @@ class FakeOperations:
         self.asked_databases += 1
         for name in names:
             on_answer(name, self.database_error or self.database_views)
+
+    def _everything(self) -> dict[str, list[DatabaseView]]:
+        return dict.fromkeys(self.instance_names, self.database_views)
 
     def _preview(self, name: str, start: datetime, until: datetime) -> list[Occurrence]:
         self.previews.append(name)

@@ -320,7 +320,7 @@ def test_what_is_needed_and_not_here_is_listed_and_told_on_the_first_page(page: 
         certificates.remove(connection, ONE)
     page.frame.refresh()
     assert "not here" in page.text()
-    verdict = safety.judge(page.session.store.snapshot())
+    verdict = safety.answer(page.session.store.snapshot())
     [finding] = [one for one in verdict.findings if one.page]
     assert (finding.tone, finding.page) == ("orange", CERTIFICATES)
     assert f"The certificate {ONE} is not in the store" in finding.what

@@ -48,7 +48,7 @@ def act(frame: Frame, action: str, key: str = "") -> None:
 
 def test_the_first_page_answers_first_and_shows_profiles_and_runs(frame: Frame) -> None:
     shown = html(frame)
-    answer, profiles, runs = (shown.index(text) for text in ("not older than", "Start now: Vaults", "Latest runs"))
+    answer, profiles, runs = (shown.index(text) for text in ("it was backed up", "Start now: Vaults", "Latest runs"))
     assert answer < profiles < runs
 
 
@@ -382,7 +382,7 @@ def test_a_closed_session_is_told_no_more(session: Session) -> None:
 def test_building_gives_a_page_over_the_process_s_store(ops: FakeOperations) -> None:
     try:
         page = app.build(ops)  # type: ignore[arg-type]
-        assert "not older than" in "".join(piece.html for piece in page.main[0].select(Markup))
+        assert "it was backed up" in "".join(piece.html for piece in page.main[0].select(Markup))
         assert ops.attached == 1
     finally:
         session_store = state.store()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pwsops.rules.model import Health, ProfileState, RunStatus
-from pwsops.views.safety import judge
+from pwsops.rules.protection import Cause
+from pwsops.views.safety import answer, mark
 from pwsops.views.store import DatabaseRow, Trouble
 from tests.unit.views.conftest import (
     NOW,
@@ -13,8 +14,8 @@ from tests.unit.views.conftest import (
     make_item,
     make_profile,
     make_run,
-    make_service,
     make_snapshot,
+    make_verdict,
 )
 
 FAILED = make_run(
@@ -25,46 +26,121 @@ FAILED = make_run(
 
 def test_all_is_well_says_how_old_the_oldest_backup_is() -> None:
     databases = [make_database("a.db", 60), make_database("b.db", 7000)]
-    verdict = judge(make_snapshot(profiles=[make_profile(databases=("a.db", "b.db"))], databases=databases))
-    assert verdict.headline == "Both databases have a backup not older than 2 hours."
-    assert (verdict.tone, verdict.findings) == ("ok", ())
-    assert verdict.detail == "Next: Vaults, incremental, 12:30."
+    found = answer(make_snapshot(profiles=[make_profile(databases=("a.db", "b.db"))], databases=databases))
+    assert found.headline == "Both databases are protected: each was backed up within the last 117 minutes."
+    assert (found.tone, found.icon, found.findings) == ("ok", "check", ())
+    assert found.detail == "Next: Vaults, incremental, 12:30."
+
+
+@pytest.mark.parametrize(
+    ("age_s", "said"),
+    [
+        (10, "within the last minute"),
+        (60, "within the last minute"),
+        (130, "within the last 3 minutes"),
+        (3 * 86400, "within the last 3 days"),
+    ],
+)
+def test_the_age_of_the_oldest_backup_is_never_too_little(age_s: float, said: str) -> None:
+    databases = [make_database(name, age_s) for name in ("a", "b", "c")]
+    found = answer(make_snapshot(profiles=[make_profile()], databases=databases))
+    assert found.headline == f"All 3 databases are protected: each was backed up {said}."
+
+
+def test_the_one_database_is_named() -> None:
+    found = answer(make_snapshot(profiles=[make_profile()], databases=[make_database("my-vault", 20)]))
+    assert (found.headline, found.tone) == ("my-vault is protected: it was backed up less than a minute ago.", "ok")
 
 
 def test_a_database_without_any_backup_is_named_and_nothing_is_called_safe() -> None:
     databases = [make_database("a.db", 60), make_database("b.db", None)]
-    verdict = judge(make_snapshot(profiles=[make_profile(databases=("a.db", "b.db"))], databases=databases))
-    assert verdict.headline == "1 of 2 databases has a backup not older than 1 minute; b.db has none yet."
-    assert verdict.tone == "plain"
+    found = answer(make_snapshot(profiles=[make_profile(databases=("a.db", "b.db"))], databases=databases))
+    assert (found.headline, found.tone) == ("Of 2 databases, 1 is unprotected (b.db).", "red")
+    assert found.findings[0].what == "b.db: never backed up."
 
 
-def test_no_backup_at_all_is_said() -> None:
-    verdict = judge(make_snapshot(profiles=[make_profile()], databases=[make_database("a.db", None)]))
-    assert (verdict.headline, verdict.tone) == ("The one database has no backup yet.", "plain")
-    assert judge(make_snapshot()).headline == "No database is backed up yet."
+def test_no_backup_at_all_is_said_with_what_keeps_the_next_from_being_taken() -> None:
+    off = make_database("my-vault", None, Cause.PROFILE_INACTIVE)
+    found = answer(make_snapshot(profiles=[make_profile()], databases=[off]))
+    assert (found.headline, found.tone) == ("my-vault has no backup, and its profile is switched off.", "red")
+    assert [finding.amend for finding in found.findings] == ["", "Vaults"]
+    assert answer(make_snapshot()).headline == "No database is backed up yet."
+
+
+@pytest.mark.parametrize(
+    ("causes", "tone", "headline"),
+    [
+        ((Cause.PROFILE_INACTIVE,), "orange", "a.db was backed up 1 minute ago, and its profile is switched off."),
+        ((Cause.SERVICE_STOPPED,), "orange", "a.db was backed up 1 minute ago, and the backup service is stopped."),
+        ((Cause.PLACE_UNKNOWN,), "plain", "a.db was backed up 1 minute ago; not checked since 12:00:00."),
+        ((Cause.ACCESS_OWED,), "red", "a.db was backed up 1 minute ago, and a restore has left it shut."),
+        ((Cause.KEY_MISSING,), "red", "a.db was backed up 1 minute ago."),
+    ],
+)
+def test_what_is_not_protected_is_never_green(causes: tuple[Cause, ...], tone: str, headline: str) -> None:
+    found = answer(make_snapshot(profiles=[make_profile()], databases=[make_database("a.db", 60, *causes)]))
+    assert (found.tone, found.headline) == (tone, headline)
+    assert (found.findings[0].tone, bool(found.findings[0].next_step)) == (tone, True)
+    mark_shown = mark(make_verdict("a.db", 60, *causes))
+    assert (mark_shown.tone, mark_shown.icon == "check") == (tone, False)
+
+
+def test_one_cause_of_many_databases_is_told_once() -> None:
+    databases = [make_database(name, 60, Cause.SERVICE_STOPPED) for name in "abcdef"]
+    found = answer(make_snapshot(profiles=[make_profile()], databases=databases))
+    assert found.headline == "All 6 databases are at risk: a, b, c and 3 more."
+    assert [finding.what for finding in found.findings] == ["a, b, c and 3 more: service stopped."]
+    assert "button at the top of the page" in found.findings[0].next_step
+
+
+def test_files_of_several_databases_are_counted() -> None:
+    databases = []
+    for name in "abcd":
+        row = make_database(name, 60, Cause.FILES_GONE)
+        lost = tuple(replace(each, subject=f"/{name}.bak") for each in row.view.verdict.findings)
+        databases.append(replace(row, view=replace(row.view, verdict=replace(row.view.verdict, findings=lost))))
+    found = answer(make_snapshot(profiles=[make_profile()], databases=databases))
+    assert found.findings[0].why == "The file of its newest backup is gone: /a.bak: so it is. (3 more of this kind.)"
+
+
+def test_what_a_profile_tells_itself_is_not_told_twice() -> None:
+    profile = make_profile(health=Health.ORANGE, last_run=FAILED)
+    databases = [make_database("a.db", 60, Cause.RUN_FAILED)]
+    found = answer(make_snapshot(profiles=[profile], databases=databases, broken={7: FAILED}))
+    assert [finding.run for finding in found.findings] == [7]
+    assert found.headline == "a.db was backed up 1 minute ago, and its last run failed."
 
 
 def test_what_cannot_be_asked_is_not_called_safe() -> None:
     no_answer = Trouble(message="No answer.", hint="Look.")
-    verdict = judge(make_snapshot(profiles=[make_profile()], troubles={"vaults": no_answer}))
-    assert (verdict.headline, verdict.tone) == ("It is not known what is safe.", "plain")
-    assert (verdict.findings[0].what, verdict.findings[0].next_step) == ("No answer.", "Look.")
+    found = answer(make_snapshot(profiles=[make_profile()], troubles={"vaults": no_answer}))
+    assert (found.headline, found.tone) == ("It is not known what is safe.", "plain")
+    assert (found.findings[0].what, found.findings[0].next_step) == ("No answer.", "Look.")
+
+
+def test_an_instance_that_is_away_is_told_by_its_databases() -> None:
+    no_answer = Trouble(message="No answer.", hint="Look.")
+    databases = [make_database("a.db", 60, Cause.INSTANCE_UNREACHED)]
+    found = answer(make_snapshot(profiles=[make_profile()], databases=databases, troubles={"vaults": no_answer}))
+    assert [finding.what for finding in found.findings] == ["a.db: instance not reached."]
 
 
 def test_before_anybody_answered_nothing_is_called_safe_or_lost() -> None:
-    verdict = judge(make_snapshot(profiles=[make_profile()], awaited=["vaults"]))
-    assert (verdict.headline, verdict.tone) == ("Looking what is safe …", "plain")
+    found = answer(make_snapshot(profiles=[make_profile()], awaited=["vaults"]))
+    assert (found.headline, found.tone) == ("Looking what is safe …", "plain")
+    unseen = [make_database("a.db", 60, Cause.NOT_LOOKED_AT)]
+    found = answer(make_snapshot(profiles=[make_profile()], awaited=["vaults"], databases=unseen))
+    assert (found.headline, found.tone) == ("Looking what is safe …", "plain")
 
 
 def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:
     profile = make_profile(health=Health.ORANGE, last_run=FAILED)
-    verdict = judge(make_snapshot(profiles=[profile], databases=[make_database()], broken={7: FAILED}))
+    verdict = answer(make_snapshot(profiles=[profile], databases=[make_database()], broken={7: FAILED}))
     finding = verdict.findings[0]
     assert (verdict.tone, finding.tone, finding.run) == ("orange", "orange", 7)
     assert finding.what == "Vaults failed at 12:00:00 (2 of 2 databases)."
     assert finding.why == "The disk is full. (1 more failed.)"
-    assert finding.next_step == "It tries again by schedule at 12:30; Start now does not wait."
-    assert verdict.headline.endswith("But the last run of 1 profile went wrong.")
+    assert finding.next_step == "Next try: 12:30, or start it now."
 
 
 def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
@@ -72,11 +148,10 @@ def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
     red = make_profile(
         "It's mine", health=Health.RED, state=ProfileState.TRIPPED, last_run=FAILED, failures_in_a_row=5, tripped_at=NOW
     )
-    verdict = judge(make_snapshot(profiles=[orange, red], broken={7: FAILED}))
+    verdict = answer(make_snapshot(profiles=[orange, red], broken={7: FAILED}))
     assert [finding.tone for finding in verdict.findings] == ["red", "orange"]
     assert verdict.findings[0].what == "It's mine was switched off (12:00:00) after 5 failed runs in a row."
     assert (verdict.findings[0].amend, verdict.findings[1].amend) == ("It's mine", "")
-    assert verdict.headline.endswith("But 1 profile is switched off and the last run of 1 profile went wrong.")
 
 
 @pytest.mark.parametrize(
@@ -88,60 +163,43 @@ def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
 )
 def test_runs_that_never_started_are_orange_too(run: object, what: str) -> None:
     profile = make_profile(health=Health.ORANGE, last_run=run, next_due_at=None)
-    finding = judge(make_snapshot(profiles=[profile])).findings[0]
+    finding = answer(make_snapshot(profiles=[profile])).findings[0]
     assert (finding.tone, finding.what) == ("orange", what)
     assert finding.next_step == "It has no run to come: start it by hand once the cause is gone."
 
 
 def test_a_failed_run_without_failed_items_gives_its_summary_as_the_cause() -> None:
     run = make_run(9, RunStatus.FAILED, summary="it took too long")
-    finding = judge(make_snapshot(profiles=[make_profile(health=Health.ORANGE, last_run=run)])).findings[0]
+    finding = answer(make_snapshot(profiles=[make_profile(health=Health.ORANGE, last_run=run)])).findings[0]
     assert (finding.what, finding.why) == ("Vaults failed at 12:00:00.", "it took too long")
 
 
 def test_a_red_database_is_named_while_its_profile_goes_on() -> None:
     profile = make_profile(red_databases=("a.db",), databases=("a.db", "b.db"))
-    finding = judge(make_snapshot(profiles=[profile])).findings[0]
+    finding = answer(make_snapshot(profiles=[profile])).findings[0]
     assert finding.what == "a.db failed five times in a row in Vaults; its other databases are backed up."
 
 
-def test_a_stopped_service_is_said_without_a_failure_s_colour() -> None:
-    verdict = judge(make_snapshot(profiles=[make_profile()], databases=[make_database()], service=make_service(False)))
-    assert (verdict.tone, verdict.findings[0].tone) == ("plain", "plain")
-    assert verdict.headline.endswith("But the service is stopped.")
-    assert verdict.detail == ""
-
-
 def test_databases_in_no_profile_are_counted() -> None:
-    databases = [make_database(), make_database("loose.db")]
-    verdict = judge(make_snapshot(profiles=[make_profile()], databases=databases))
+    databases = [make_database(), make_database("loose.db", None, covered=False)]
+    verdict = answer(make_snapshot(profiles=[make_profile()], databases=databases))
     assert verdict.findings[0].what == "1 database in no profile: loose.db."
-    assert verdict.headline == "The one database has a backup not older than 1 minute."
+    assert verdict.headline == "a.db is protected: it was backed up 1 minute ago."
 
 
 def test_what_runs_now_is_named() -> None:
     profile = make_profile(running=make_run(status=RunStatus.RUNNING))
-    assert judge(make_snapshot(profiles=[profile])).detail == "Running now: Vaults."
+    assert answer(make_snapshot(profiles=[profile])).detail == "Running now: Vaults."
 
 
-def test_all_that_is_wrong_is_said_in_one_sentence() -> None:
-    red = make_profile("A", health=Health.RED, state=ProfileState.TRIPPED, last_run=FAILED)
-    orange = make_profile("B", health=Health.ORANGE, last_run=FAILED)
-    verdict = judge(make_snapshot(profiles=[red, orange], databases=[make_database()], service=make_service(False)))
-    assert verdict.headline == (
-        "The one database has a backup not older than 1 minute. But 1 profile is switched off, "
-        "the last run of 1 profile went wrong and the service is stopped."
-    )
-
-
-def warned(name: str) -> DatabaseRow:
-    row = make_database(name)
+def warned(name: str, *, covered: bool = True) -> DatabaseRow:
+    row = make_database(name, covered=covered)
     return replace(row, view=replace(row.view, warnings=("Its log is not backed up.", "Take a new full.")))
 
 
 def test_what_the_keeper_of_a_database_should_know_is_said_on_the_first_page() -> None:
     profile = make_profile(databases=("a.db",))
-    verdict = judge(make_snapshot(profiles=[profile], databases=[warned("a.db")]))
+    verdict = answer(make_snapshot(profiles=[profile], databases=[warned("a.db")]))
     assert (verdict.tone, verdict.findings[0].tone) == ("plain", "plain")
     assert verdict.findings[0].what == "About a.db:"
     assert verdict.findings[0].why == "Its log is not backed up. Take a new full."
@@ -150,10 +208,10 @@ def test_what_the_keeper_of_a_database_should_know_is_said_on_the_first_page() -
 def test_many_databases_with_something_to_know_are_told_in_one_line() -> None:
     names = ("a", "b", "c", "d")
     profile = make_profile(databases=names)
-    verdict = judge(make_snapshot(profiles=[profile], databases=[warned(name) for name in names]))
+    verdict = answer(make_snapshot(profiles=[profile], databases=[warned(name) for name in names]))
     assert [finding.what for finding in verdict.findings] == ["4 databases want a look: a, b, c and 1 more."]
 
 
 def test_databases_in_no_profile_are_not_spoken_of_twice() -> None:
-    verdict = judge(make_snapshot(profiles=[make_profile(databases=())], databases=[warned("a.db")]))
+    verdict = answer(make_snapshot(profiles=[make_profile(databases=())], databases=[warned("a.db", covered=False)]))
     assert [finding.what for finding in verdict.findings] == ["1 database in no profile: a.db."]

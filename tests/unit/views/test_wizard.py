@@ -149,6 +149,7 @@ def test_what_was_typed_waits_until_it_is_saved_or_left(home: Home, wizard: Open
 
 def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Open) -> None:
     home.server.directories["/gone"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+    home.server.directories["/full"] = DirectoryCheck(status=DirectoryStatus.UNUSABLE, reason="a file fails")
     home.server.directories["/dark"] = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="no rights to look")
     shown = wizard()
     shown.fill(directory="/media")
@@ -160,6 +161,8 @@ def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Ope
     assert "can write there" not in shown.form
     shown.type(directory="/gone")
     assert "no such directory: it does not exist" in shown.form
+    shown.type(directory="/full")
+    assert "Backups cannot be written there: a file fails" in shown.form
     shown.type(directory="/dark")
     assert "is not known: no rights to look" in shown.form
     shown.press("step", "3")
@@ -401,7 +404,9 @@ def test_an_unchanged_profile_shows_the_runs_as_they_really_come(home: Home, wiz
     shown = wizard(profile="p", step=2)
     assert "none of them full" in shown.plan
     shown.type(every="2")
-    assert "1 of them full" in shown.plan
+    assert "none of them full" in shown.plan, "it goes on from the full that is there"
+    shown.type(directory="/elsewhere")
+    assert "1 of them full" in shown.plan, "no chain is continued in another place"
 
 
 def test_of_a_month_to_come_nothing_before_it_is_worked_out(

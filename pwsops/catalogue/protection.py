@@ -1,0 +1,185 @@
+"""The facts of every database, out of the catalogue alone: what `rules.verdict` judges by. No server is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from pwsops.catalogue import access, certificates, profiles, runs, server_certificates, sightings
+from pwsops.catalogue.access import ChangedAccess
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.runs import RunRow
+from pwsops.catalogue.schema import profiles as profile_table
+from pwsops.catalogue.schema import runs as run_table
+from pwsops.catalogue.sightings import Known, Place, SeenDatabase
+from pwsops.errors import PwsopsError
+from pwsops.rules.model import BackupSet, Recurrence, RunStatus
+from pwsops.rules.protection import Condition, Facts, ProfileFacts
+from pwsops.rules.recurrence import next_due
+
+_CONDITIONS = {
+    "gone": Condition.GONE,
+    "offline": Condition.OFFLINE,
+    "restoring": Condition.OFFLINE,
+    "unreadable": Condition.UNREADABLE,
+}
+"""What the engines' words for the state of a database mean for a backup of it; all others do not hinder one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covered:
+    """One database: the facts for its verdict, the backups they are about, and how its instance last told of it."""
+
+    facts: Facts
+    sets: Mapping[str, BackupSet]
+    seen: SeenDatabase | None
+
+
+def covered(
+    connection: Connection,
+    *,
+    now: datetime,
+    service_running: bool,
+    instance: str | None = None,
+) -> list[Covered]:
+    """Return every database that a profile names or an instance has told of, by instance and name.
+
+    Parameters
+    ----------
+    service_running
+        Whether the schedules are in force now.
+    instance
+        Only this one's; None: all.
+    """
+    rows = [row for row in profiles.living(connection) if instance in (None, row.fields["instance"])]
+    known = {(one.instance, one.database): one for one in sightings.databases(connection, instance)}
+    users: dict[Place, list[ProfileRow]] = {}
+    for row in rows:
+        for database in row.fields["databases"]:
+            users.setdefault((row.fields["instance"], database), []).append(row)
+    shared = _Shared(connection, rows, now=now, service_running=service_running)
+    places = sorted({*known, *users}, key=lambda place: (place[0], place[1].lower(), place[1]))
+    return [shared.covered(place, users.get(place, []), known.get(place)) for place in places]
+
+
+class _Shared:
+    """What is read once for all databases."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        rows: Iterable[ProfileRow],
+        *,
+        now: datetime,
+        service_running: bool,
+    ) -> None:
+        self._connection = connection
+        self._now = now
+        self._service_running = service_running
+        self._owed = {(one.instance, one.database): one for one in access.open_changes(connection)}
+        self._looks = sightings.looks(connection)
+        self._last = runs.last_ended(connection)
+        self._items = runs.items(connection, [row["id"] for row in self._last.values()])
+        self._usual_s = _usual_s(connection)
+        self._recurrences = {row.id: _recurrence(row, now) for row in rows}
+        self._at_hand = {row.thumbprint for row in certificates.every(connection)}
+        servers = server_certificates.every(connection)
+        self._on_servers = {
+            (one.instance, one.certificate.thumbprint) for one in servers if one.certificate.has_private_key
+        }
+
+    def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
+        instance, database = place
+        known = sightings.candidates(self._connection, instance, database)
+        known = [self._with_key(instance, one) for one in [*known, *(seen.outside if seen else ())]]
+        facts = Facts(
+            instance=instance,
+            database=database,
+            profiles=tuple(self._profile(row, database) for row in users),
+            sets=tuple(one.facts for one in known),
+            service_running=self._service_running,
+        )
+        facts = self._as_told(facts, seen)
+        return Covered(facts=facts, sets={one.backup_set.set_id: one.backup_set for one in known}, seen=seen)
+
+    def _as_told(self, facts: Facts, seen: SeenDatabase | None) -> Facts:
+        if seen is not None:
+            condition = _CONDITIONS.get(seen.state, Condition.FINE)
+            facts = replace(facts, condition=condition, condition_reason=seen.reason, condition_since=seen.state_since)
+        look = self._looks.get(facts.instance)
+        if look is not None:
+            facts = replace(
+                facts,
+                answered_at=look.answered_at,
+                unreached_since=look.unreached_since,
+                unreached_why=look.error,
+            )
+        owed = self._owed.get((facts.instance, facts.database))
+        return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
+
+    def _with_key(self, instance: str, known: Known) -> Known:
+        for thumbprint in known.backup_set.thumbprints:
+            if thumbprint not in self._at_hand and (instance, thumbprint) not in self._on_servers:
+                return known._replace(facts=replace(known.facts, missing_key=thumbprint))
+        return known
+
+    def _profile(self, row: ProfileRow, database: str) -> ProfileFacts:
+        recurrence, broken = self._recurrences[row.id]
+        facts = ProfileFacts(
+            name=row.name,
+            state=row.state,
+            amended_at=row.amended_at,
+            recurrence=recurrence,
+            broken=broken,
+            next_due_at=row.next_due_at,
+            tripped_at=row.tripped_at,
+            usual_s=self._usual_s.get(row.id, 0.0),
+        )
+        run = self._last.get(row.id)
+        return facts if run is None else replace(facts, **self._last_of(run, database))
+
+    def _last_of(self, run: RunRow, database: str) -> dict[str, Any]:
+        """Return how a run ended for one database: a run fails where any of its databases does."""
+        item = next((one for one in self._items[run["id"]] if one["database"] == database), None)
+        if item is None:
+            return {"last_status": RunStatus(run["status"]), "last_at": run["due_at"], "last_error": run["summary"]}
+        status = RunStatus(item["status"])
+        return {"last_status": status, "last_at": item["finished_at"] or run["due_at"], "last_error": item["error"]}
+
+
+def _owed(one: ChangedAccess) -> str:
+    failed = f" Trying to change it back failed: {one.last_error}" if one.last_error else ""
+    return f"it is {one.changed_to} and was {one.former_mode} (restore {one.restore_id}).{failed}"
+
+
+def _recurrence(row: ProfileRow, now: datetime) -> tuple[Recurrence | None, str]:
+    """Return a profile's schedule; None with the reason where it means nothing on this machine."""
+    try:
+        recurrence = row.recurrence()
+        next_due(recurrence, now)
+    except (PwsopsError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return None, str(error.args[0]) if error.args else type(error).__name__
+    return recurrence, ""
+
+
+def _usual_s(connection: Connection) -> dict[int, float]:
+    """Return how long the last run of each profile that succeeded took, in seconds."""
+    newest = (
+        select(run_table.c.id)
+        .where(run_table.c.profile_id == profile_table.c.id, run_table.c.status == RunStatus.SUCCEEDED.value)
+        .order_by(run_table.c.due_at.desc())
+        .limit(1)
+        .correlate(profile_table)
+        .scalar_subquery()
+    )
+    ids = select(newest).where(profile_table.c.deleted_at.is_(None))
+    columns = (run_table.c.profile_id, run_table.c.started_at, run_table.c.finished_at)
+    return {
+        row.profile_id: max(0.0, (row.finished_at - row.started_at).total_seconds())
+        for row in connection.execute(select(*columns).where(run_table.c.id.in_(ids)))
+        if row.started_at is not None and row.finished_at is not None
+    }

@@ -1,0 +1,302 @@
+"""What was proven of backups and seen of them, and what instances last said: facts that a verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from pwsops.catalogue import sets
+from pwsops.catalogue.schema import backup_sets, instance_looks, run_items, seen_databases
+from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
+from pwsops.rules.protection import SetFacts
+
+NEWEST = 6
+"""So many of a database's newest backups are known to a verdict, whatever is known of them."""
+OLDER = 4
+"""Where none of those is there, so many more that may be."""
+
+AT_ONCE = 10_000
+"""So many ids fit into one statement."""
+
+Place = tuple[str, str]
+"""An instance and a database on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenDatabase:
+    """A database as its instance last told of it. `outside` are other tools' backups, with what a look found."""
+
+    instance: str
+    database: str
+    size_bytes: int
+    state: str
+    reason: str
+    state_since: datetime
+    warnings: Sequence[str] = ()
+    foreign_base: bool = False
+    outside: Sequence[Known] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """When an instance last answered, and since when it has not; None: it answered the last time it was asked."""
+
+    instance: str
+    answered_at: datetime | None
+    unreached_since: datetime | None
+    error: str
+    hint: str
+
+
+class Known(NamedTuple):
+    """A backup, and what is known of it."""
+
+    backup_set: BackupSet
+    facts: SetFacts
+
+
+def candidates(connection: Connection, instance: str, database: str) -> list[Known]:
+    """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick."""
+    here = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.database == database,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    found = _rows(connection, select(backup_sets).where(*here), NEWEST)
+    if len(found) == NEWEST and not any(_is_there(row) for row in found):
+        oldest = found[-1]["id"]
+        found += _rows(connection, select(backup_sets).where(*here, _may_be_there(), backup_sets.c.id < oldest), OLDER)
+    known = {row["set_id"] for row in found}
+    needed = {row["base_id"] for row in found if row["base_id"] is not None} - known
+    if needed:
+        found += _rows(connection, select(backup_sets).where(*here, backup_sets.c.set_id.in_(needed)), len(needed))
+    return [_known(row) for row in found]
+
+
+def lost(connection: Connection, instance: str, database: str) -> frozenset[str]:
+    """Return the `set_id` of each set of a database that was looked for and is gone, or was found bad."""
+    where = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.database == database,
+        backup_sets.c.replaced_at.is_(None),
+        ~_may_be_there(),
+    ]
+    return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
+
+
+def record(connection: Connection, instance: str, seen: Mapping[str, Sighting], *, now: datetime) -> None:
+    """Keep what a look at sets found, by `set_id`. What could not be looked at was still seen when it was seen last."""
+    here = backup_sets.c.instance == instance
+    rows = []
+    for ids in _portions(list(seen)):
+        columns = (backup_sets.c.set_id, backup_sets.c.seen_state, backup_sets.c.state_since)
+        for row in connection.execute(select(*columns).where(here, backup_sets.c.set_id.in_(ids))):
+            state, reason = seen[row.set_id].state.value, seen[row.set_id].reason
+            since = row.state_since if row.seen_state == state else now
+            rows.append({"which": row.set_id, "state": state, "reason": reason, "since": since})
+    values: dict[str, Any] = {
+        "seen_state": bindparam("state"),
+        "seen_reason": bindparam("reason"),
+        "state_since": bindparam("since"),
+    }
+    one = update(backup_sets).where(here, backup_sets.c.set_id == bindparam("which"))
+    there = [row for row in rows if row["state"] == MediaState.PRESENT.value]
+    others = [row for row in rows if row["state"] != MediaState.PRESENT.value]
+    if there:
+        connection.execute(one.values(values | {"seen_at": now}), there)
+    if others:
+        connection.execute(one.values(values), others)
+
+
+def prove(connection: Connection, instance: str | None, found: Iterable[BackupSet], *, now: datetime) -> None:
+    """Note that these sets were read as a whole where they lie, and are good; on any instance where none is given."""
+    values: dict[str, Any] = {"proven_at": now, "disproven_at": None, "disproven_reason": "", "seen_reason": ""}
+    values |= {"seen_state": MediaState.PRESENT.value, "state_since": now, "seen_at": now}
+    for one in found:
+        connection.execute(update(backup_sets).where(*_this(instance, one)).values(values))
+
+
+def disprove(connection: Connection, instance: str, one: BackupSet, reason: str, *, now: datetime) -> None:
+    """Note that a set was read where it lies and cannot be restored; it stays so until it is proven again."""
+    values = {"disproven_at": now, "disproven_reason": reason}
+    connection.execute(update(backup_sets).where(*_this(instance, one)).values(values))
+
+
+def at(connection: Connection, path: str, position: int, instance: str | None = None) -> list[tuple[str, BackupSet]]:
+    """Return what the catalogue knows at a place in a file, each with its instance; of one only where that is given."""
+    where = [
+        backup_sets.c.path == path,
+        backup_sets.c.position == position,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    if instance is not None:
+        where.append(backup_sets.c.instance == instance)
+    rows = connection.execute(select(backup_sets).where(*where)).mappings()
+    return [(row["instance"], sets.from_row(row)) for row in rows]
+
+
+def answered(connection: Connection, instance: str, found: Sequence[SeenDatabase], *, now: datetime) -> None:
+    """Keep what an instance says of its databases now, in place of what it said before."""
+    before = {one.database: one for one in databases(connection, instance)}
+    connection.execute(delete(seen_databases).where(seen_databases.c.instance == instance))
+    rows = []
+    for one in found:
+        was = before.get(one.database)
+        since = was.state_since if was is not None and was.state == one.state else now
+        rows.append(
+            vars(one)
+            | {"state_since": since, "warnings": list(one.warnings), "outside": [_plain(each) for each in one.outside]}
+        )
+    if rows:
+        connection.execute(insert(seen_databases), rows)
+    told = {"instance": instance, "answered_at": now, "unreached_since": None, "error": "", "hint": ""}
+    statement = insert(instance_looks).values(told)
+    connection.execute(statement.on_conflict_do_update(index_elements=["instance"], set_=told))
+
+
+def unanswered(connection: Connection, instance: str, error: str, hint: str, *, now: datetime) -> None:
+    """Note that an instance could not be asked. What it said before stays known, with its age."""
+    told = {"instance": instance, "answered_at": None, "unreached_since": now, "error": error, "hint": hint}
+    statement = insert(instance_looks).values(told)
+    since = func.coalesce(instance_looks.c.unreached_since, statement.excluded.unreached_since)
+    kept = {"unreached_since": since, "error": error, "hint": hint}
+    connection.execute(statement.on_conflict_do_update(index_elements=["instance"], set_=kept))
+
+
+def looks(connection: Connection) -> dict[str, Look]:
+    """Return when each instance was last asked, and whether it answered."""
+    rows = connection.execute(select(instance_looks)).mappings()
+    return {row["instance"]: Look(**row) for row in rows}
+
+
+def databases(connection: Connection, instance: str | None = None) -> list[SeenDatabase]:
+    """Return the databases that instances last told of, by instance and name."""
+    statement = select(seen_databases).order_by(seen_databases.c.instance, seen_databases.c.database)
+    if instance is not None:
+        statement = statement.where(seen_databases.c.instance == instance)
+    return [_database(row) for row in connection.execute(statement).mappings()]
+
+
+def known_ids(connection: Connection, instance: str, set_ids: Sequence[str]) -> set[str]:
+    """Return which of these sets the catalogue has a row of, replaced ones too."""
+    found: set[str] = set()
+    for ids in _portions(set_ids):
+        where = (backup_sets.c.instance == instance, backup_sets.c.set_id.in_(ids))
+        found.update(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
+    return found
+
+
+def failed_runs(connection: Connection, run_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """Return which of these runs failed for which database."""
+    where = (run_items.c.run_id.in_(list(run_ids)), run_items.c.status == RunStatus.FAILED.value)
+    return {(row.run_id, row.database) for row in connection.execute(select(run_items).where(*where))}
+
+
+def of_outside(backup_set: BackupSet, sighting: Sighting, *, of_failed_item: bool, now: datetime) -> Known:
+    """Return what is known of a backup that the catalogue has no row of: nobody here proved it."""
+    facts = SetFacts(
+        **_shared(vars(backup_set)),
+        order=0,
+        seen_state=sighting.state,
+        seen_reason=sighting.reason,
+        state_since=now,
+        seen_at=now if sighting.state is MediaState.PRESENT else None,
+        of_failed_item=of_failed_item,
+        foreign=True,
+    )
+    return Known(backup_set, facts)
+
+
+def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), AT_ONCE):
+        yield ids[start : start + AT_ONCE]
+
+
+def _this(instance: str | None, one: BackupSet) -> list[ColumnElement[bool]]:
+    # A copy of it elsewhere says nothing of the file that the catalogue knows.
+    where = [backup_sets.c.set_id == one.set_id, backup_sets.c.path == one.path]
+    return where if instance is None else [*where, backup_sets.c.instance == instance]
+
+
+def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping]:
+    return sets.sound(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
+
+
+def _is_there(row: RowMapping) -> bool:
+    return row["seen_state"] == MediaState.PRESENT.value and row["disproven_at"] is None
+
+
+def _may_be_there() -> ColumnElement[bool]:
+    lost = [state.value for state in LOST]
+    unknown = backup_sets.c.seen_state.is_(None) | backup_sets.c.seen_state.not_in(lost)
+    return unknown & backup_sets.c.disproven_at.is_(None)
+
+
+def _known(row: RowMapping) -> Known:
+    state = row["seen_state"]
+    facts = SetFacts(
+        **_shared(row),
+        order=row["id"],
+        proven_at=row["proven_at"],
+        disproven_at=row["disproven_at"],
+        disproven_reason=row["disproven_reason"],
+        seen_state=None if state is None else MediaState(state),
+        seen_reason=row["seen_reason"],
+        state_since=row["state_since"],
+        seen_at=row["seen_at"],
+    )
+    return Known(sets.from_row(row), facts)
+
+
+def _shared(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+    details = values["details"]
+    return {
+        "set_id": values["set_id"],
+        "kind": BackupKind(values["kind"]),
+        "path": values["path"],
+        "data_at": values["started_at"] or values["finished_at"],
+        "finished_at": values["finished_at"],
+        "base_id": values["base_id"],
+        "stripes": max(1, len(details.get("stripes", ()))),
+        "is_damaged": bool(details.get("is_damaged")),
+    }
+
+
+_OF_SET = tuple(BackupSet.__dataclass_fields__)
+
+
+def _plain(known: Known) -> dict[str, Any]:
+    values = {key: _json(getattr(known.backup_set, key)) for key in _OF_SET}
+    facts = known.facts
+    return values | {
+        "sighting": [str(facts.seen_state), facts.seen_reason],
+        "of_failed_item": facts.of_failed_item,
+        "looked_at": _json(facts.state_since),
+    }
+
+
+def _json(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _database(row: RowMapping) -> SeenDatabase:
+    values = {key: row[key] for key in SeenDatabase.__dataclass_fields__}
+    return SeenDatabase(**values | {"outside": tuple(_from_plain(each) for each in row["outside"])})
+
+
+def _from_plain(values: Mapping[str, Any]) -> Known:
+    told = {key: values[key] for key in _OF_SET}
+    for key in ("started_at", "finished_at"):
+        told[key] = told[key] and datetime.fromisoformat(told[key])
+    state, reason = values["sighting"]
+    return of_outside(
+        BackupSet(**told | {"kind": BackupKind(told["kind"])}),
+        Sighting(state=MediaState(state), reason=reason),
+        of_failed_item=values["of_failed_item"],
+        now=datetime.fromisoformat(values["looked_at"]),
+    )

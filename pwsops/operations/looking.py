@@ -1,0 +1,237 @@
+"""Look at what a verdict rests on: ask instances for their databases and for the files of the backups that matter.
+
+What is found is kept in the catalogue, where every face reads it. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sightings
+from pwsops.catalogue.sightings import Known, SeenDatabase
+from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
+from pwsops.errors import PwsopsError
+from pwsops.operations.fan_out import ask_all
+from pwsops.rules.model import BackupSet, MediaState, Sighting
+
+if TYPE_CHECKING:
+    from pwsops.operations.access import Core
+
+LOOK_BACK = timedelta(days=62)
+"""How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
+LOOK_LIMIT_S = 60.0
+OUTSIDE = 3
+"""So many backups of other tools are kept in mind for each database."""
+ROUNDS = 3
+"""First the newest backup of each database is looked for; older ones only where that is not there."""
+
+_OURS = re.compile(r"pwsops run (\d+) ")
+_log = structlog.get_logger()
+
+
+class Looker:
+    """Looks at instances, one look at a time at each. Safe from several threads."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+
+    def all(self, stop: threading.Event) -> None:
+        """Look at every instance at once; who does not answer holds up nobody, and is not asked again meanwhile."""
+        if stop.is_set():
+            return
+        with self._core.catalogue.read() as connection:
+            names = [row.name for row in instances.every(connection)]
+        with self._lock:
+            free = [name for name in names if name not in self._busy]
+            self._busy.update(free)
+        asks: dict[str, Callable[[], None]] = {name: partial(self._busily, name) for name in free}
+        ask_all(asks, limit_s=LOOK_LIMIT_S, clock=self._core.clock, on_answer=self._answered)
+
+    def _busily(self, instance: str) -> None:
+        try:
+            look(self._core, instance)
+        finally:
+            with self._lock:
+                self._busy.discard(instance)
+
+    def _answered(self, instance: str, answer: PwsopsError | None) -> None:
+        if answer is not None:
+            unreached(self._core, instance, answer)
+
+
+def unreached(core: Core, instance: str, error: PwsopsError) -> None:
+    """Note that an instance did not answer; what it said before stays known."""
+    with core.catalogue.write() as connection:
+        if instances.find(connection, instance) is not None:
+            sightings.unanswered(connection, instance, error.message, error.hint, now=core.clock.now())
+
+
+def look(core: Core, instance: str) -> None:
+    """Ask an instance for its databases and the files of their newest backups, and keep what it says.
+
+    Raises `NotFound` for an instance that is not known, and whatever kept it from answering; that is kept as well.
+    """
+    core.instance_row(instance)
+    try:
+        engine = core.engine(instance)
+        with core.asking(instance):
+            found = {info.name: info for info in engine.databases()}
+    except PwsopsError as error:
+        unreached(core, instance, error)
+        raise
+    outside, beware = _outside(core, engine, instance)
+    with core.catalogue.read() as connection:
+        named = _named(connection, instance)
+    for name in named - found.keys():
+        found[name] = _gone(name)
+    _look_for_files(core, engine, instance, list(found))
+    now = core.clock.now()
+    seen = [_seen(instance, info, outside.get(name, ()), beware, now) for name, info in found.items()]
+    with core.catalogue.write() as connection:
+        if instances.find(connection, instance) is None:
+            return  # removed in the meantime
+        sightings.answered(connection, instance, seen, now=now)
+        planning.replan_without_base(connection, instance, foreign=_foreign(seen), now=now)
+
+
+def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+    """Return what is found where sets were written; where nobody can be asked, that it is not known."""
+    if not sets:
+        return {}
+    try:
+        return engine.look_for(sets)
+    except PwsopsError as error:
+        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in sets}
+
+
+def note_bad(
+    catalogue: Catalogue, engine: Engine, instance: str, backup_set: BackupSet, reason: str, *, now: datetime
+) -> None:
+    """Keep that reading a set came to a bad end: that it is damaged, unless its file is not there to be read."""
+    seen = look_for(engine, [backup_set])
+    with catalogue.write() as connection:
+        sightings.record(connection, instance, seen, now=now)
+        if seen[backup_set.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
+            sightings.disprove(connection, instance, backup_set, reason, now=now)
+        planning.replan_without_base(connection, instance, now=now)
+
+
+def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterable[str]) -> None:
+    """Look for the newest chain of each database, and for more of those whose newest is not there."""
+    looked: set[str] = set()
+    wanting = list(databases)
+    for number in range(ROUNDS):
+        with core.catalogue.read() as connection:
+            known = {name: sightings.candidates(connection, instance, name) for name in wanting}
+        asked = [
+            one.backup_set
+            for of_database in known.values()
+            for one in (_newest_chain(of_database) if number == 0 else of_database)
+            if one.backup_set.set_id not in looked
+        ]
+        if not asked:
+            return
+        seen = look_for(engine, asked)
+        looked.update(one.set_id for one in asked)
+        with core.catalogue.write() as connection:
+            sightings.record(connection, instance, seen, now=core.clock.now())
+        missing = {set_id for set_id, sighting in seen.items() if sighting.state is not MediaState.PRESENT}
+        wanting = [
+            name for name, of_database in known.items() if any(one.backup_set.set_id in missing for one in of_database)
+        ]
+
+
+def _newest_chain(known: Sequence[Known]) -> list[Known]:
+    newest = max(known, key=lambda one: one.facts.order, default=None)
+    if newest is None:
+        return []
+    return [newest, *(one for one in known if one.facts.set_id == newest.facts.base_id)]
+
+
+def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[Known]], Sequence[str]]:
+    """Return the newest backups that the server remembers and the catalogue does not, by database; and a warning.
+
+    The warning belongs to each database, and says that the server's memory could not be read.
+    """
+    if not engine.capabilities.external_history:
+        return {}, ()
+    now = core.clock.now()
+    try:
+        told = [one for one in engine.history(now - LOOK_BACK) if not one.details.get("is_snapshot")]
+    except PwsopsError as error:
+        # The databases themselves are known; that the server's memory could not be read hides none of our backups.
+        beware = f"What other tools backed up could not be looked up. {error.message} {error.hint}"
+        return _as_before(core, instance), (beware,)
+    with core.catalogue.read() as connection:
+        ours = sightings.known_ids(connection, instance, [one.set_id for one in told])
+        foreign = [one for one in told if one.set_id not in ours]
+        failed = sightings.failed_runs(connection, _run_ids(foreign))
+    newest: dict[str, list[BackupSet]] = {}
+    for one in sorted(foreign, key=lambda one: one.finished_at, reverse=True):
+        newest.setdefault(one.database, []).append(one)
+    kept = {name: of_database[:OUTSIDE] for name, of_database in newest.items()}
+    seen = look_for(engine, [one for of_database in kept.values() for one in of_database])
+    outside = {
+        name: [
+            sightings.of_outside(one, seen[one.set_id], of_failed_item=not failed.isdisjoint(_run_of(one)), now=now)
+            for one in of_database
+            if one.set_id in seen
+        ]
+        for name, of_database in kept.items()
+    }
+    return outside, ()
+
+
+def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
+    with core.catalogue.read() as connection:
+        return {one.database: list(one.outside) for one in sightings.databases(connection, instance)}
+
+
+def _run_of(one: BackupSet) -> set[tuple[int, str]]:
+    """Return the run of ours that a set names, with its database; empty: another tool took it."""
+    named = _OURS.match(one.description)
+    return {(int(named.group(1)), one.database)} if named else set()
+
+
+def _run_ids(sets: Iterable[BackupSet]) -> list[int]:
+    return [run_id for one in sets for run_id, _ in _run_of(one)]
+
+
+def _named(connection: Connection, instance: str) -> set[str]:
+    rows = [row for row in profiles.living(connection) if row.fields["instance"] == instance]
+    return {name for row in rows for name in row.fields["databases"]}
+
+
+def _seen(
+    instance: str, info: DatabaseInfo, outside: Sequence[Known], beware: Sequence[str], now: datetime
+) -> SeenDatabase:
+    return SeenDatabase(
+        instance=instance,
+        database=info.name,
+        size_bytes=info.size_bytes,
+        state=info.state.value,
+        reason=info.reason,
+        state_since=now,
+        warnings=(*info.warnings, *beware),
+        foreign_base=bool(info.details.get("foreign_base")),
+        outside=tuple(outside),
+    )
+
+
+def _foreign(seen: Iterable[SeenDatabase]) -> set[str]:
+    return {one.database for one in seen if one.foreign_base}
+
+
+def _gone(name: str) -> DatabaseInfo:
+    return DatabaseInfo(
+        name=name, size_bytes=0, state=DatabaseState.GONE, reason="a profile names it, and the instance has it no more"
+    )

@@ -1,0 +1,238 @@
+"""Whether a database is protected, and if not, why and since when: the one judgement that every face shows. Pure.
+
+Protected needs all of: an active profile with a run to come, and a service that does it; a newest restorable point
+whose whole chain was proven and seen lately, of an instant that has passed, not older than the schedule allows; a
+database and an instance that can be asked. Each need that is not met is a finding with a cause of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+
+from pwsops.rules.expected import expected
+from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunStatus
+from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
+
+SEEN_LATELY = timedelta(minutes=30)
+"""A file counts as there for so long after it was seen. The service looks every five minutes, an open page every
+minute: several looks have to fail before this is over, and nobody is told for longer than this what is no more."""
+
+
+_SEEN = {
+    MediaState.MISSING: Cause.FILES_GONE,
+    MediaState.OTHER: Cause.OTHER_SET,
+    MediaState.DAMAGED: Cause.FILE_DAMAGED,
+    MediaState.ELSEWHERE: Cause.ELSEWHERE,
+    MediaState.UNKNOWN: Cause.PLACE_UNKNOWN,
+}
+_CONDITIONS = {
+    Condition.GONE: Cause.DATABASE_GONE,
+    Condition.OFFLINE: Cause.DATABASE_OFFLINE,
+    Condition.UNREADABLE: Cause.DATABASE_UNREADABLE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Point:
+    """A backup that might be restored, and what stands against that."""
+
+    set: SetFacts
+    findings: Sequence[Finding]
+    seen_at: datetime | None
+
+    @property
+    def protection(self) -> Protection:
+        return _worst(self.findings)
+
+    @property
+    def restorable(self) -> bool:
+        return not any(each.cause in LOST or each.cause is Cause.CLOCK_IN_DOUBT for each in self.findings)
+
+    @property
+    def newness(self) -> tuple[datetime, int]:
+        return self.set.data_at, self.set.order
+
+
+def judge(facts: Facts, now: datetime) -> Verdict:
+    """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
+    points = [_point(each, facts.sets, now) for each in facts.sets]
+    profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
+    chains: Sequence[_Point | None] = points or [None]
+    ways = [_way(profile, point, now) for profile, point in product(profiles, chains)]
+    way = min(ways, key=lambda each: each.rank)
+    against = [*_shared(facts), *way.findings]
+    protection = _worst(against)
+    if protection is not Protection.PROTECTED:
+        against += _lost_since(points, way.point)
+    restorable = way.point is not None and way.point.protection is not Protection.UNPROTECTED
+    point = way.point if restorable else None
+    return Verdict(
+        instance=facts.instance,
+        database=facts.database,
+        protection=protection,
+        covered=bool(facts.profiles),
+        findings=tuple(_in_order(against)),
+        point=point.set if point else None,
+        restorable=frozenset(each.set.set_id for each in points if each.restorable),
+        checked_at=point.seen_at if point else None,
+        profile=way.profile.name if way.profile else "",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """One profile with one backup, and what stands against their protecting the database."""
+
+    profile: ProfileFacts | None
+    point: _Point | None
+    findings: Sequence[Finding]
+
+    @property
+    def rank(self) -> tuple[int, int, float, int]:
+        """The best way is the least."""
+        if self.point is None:
+            return -_worst(self.findings).rank, 0, 0.0, 0
+        newness = (-self.point.set.data_at.timestamp(), -self.point.set.order)
+        return -_worst(self.findings).rank, -self.point.protection.rank, *newness
+
+
+def _way(profile: ProfileFacts | None, point: _Point | None, now: datetime) -> _Way:
+    of_profile = [Finding(cause=Cause.NO_PROFILE)] if profile is None else list(_of_profile(profile))
+    if point is None:
+        since = None if profile is None else profile.amended_at
+        return _Way(
+            profile=profile, point=None, findings=(Finding(cause=Cause.NEVER_BACKED_UP, since=since), *of_profile)
+        )
+    if profile is not None and not any(each.cause in _SCHEDULE_OVER for each in of_profile):
+        of_profile += _of_age(profile, point.set, now)
+    return _Way(profile=profile, point=point, findings=(*point.findings, *of_profile))
+
+
+_SCHEDULE_OVER = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_TRIPPED)
+
+
+def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
+    if profile.recurrence is None:
+        yield Finding(cause=Cause.PROFILE_BROKEN, subject=profile.name, detail=profile.broken)
+    elif profile.state is ProfileState.TRIPPED:
+        yield Finding(
+            cause=Cause.PROFILE_TRIPPED, since=profile.tripped_at, subject=profile.name, detail=profile.last_error
+        )
+    elif profile.state is ProfileState.INACTIVE:
+        yield Finding(cause=Cause.PROFILE_INACTIVE, subject=profile.name)
+    elif profile.next_due_at is None:
+        yield Finding(cause=Cause.PROFILE_ENDED, subject=profile.name)
+    elif profile.last_status is RunStatus.FAILED:
+        yield Finding(cause=Cause.RUN_FAILED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
+    elif profile.last_status is RunStatus.MISSED:
+        yield Finding(cause=Cause.RUN_MISSED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
+
+
+def _of_age(profile: ProfileFacts, newest: SetFacts, now: datetime) -> Iterator[Finding]:
+    due = None if profile.recurrence is None else expected(profile.recurrence, now, usual_s=profile.usual_s)
+    if due is None or newest.data_at >= due.due_at - SKEW:
+        return
+    # What was due by a schedule that came later was never to be run; then the age alone counts.
+    if due.due_at <= profile.amended_at and now - newest.data_at <= due.allowed:
+        return
+    yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
+
+
+def _shared(facts: Facts) -> Iterator[Finding]:
+    """Yield what stands against any way."""
+    if facts.access_owed_since is not None:
+        yield Finding(cause=Cause.ACCESS_OWED, since=facts.access_owed_since, detail=facts.access_owed_why)
+    if facts.condition in _CONDITIONS:
+        yield Finding(cause=_CONDITIONS[facts.condition], since=facts.condition_since, detail=facts.condition_reason)
+    if not facts.service_running:
+        yield Finding(cause=Cause.SERVICE_STOPPED)
+    if facts.unreached_since is not None:
+        # What was known before stays known; only that nothing newer is.
+        yield Finding(
+            cause=Cause.INSTANCE_UNREACHED,
+            since=facts.answered_at or facts.unreached_since,
+            subject=facts.instance,
+            detail=facts.unreached_why,
+        )
+
+
+def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
+    if newest.kind is BackupKind.FULL:
+        return _Point(set=newest, findings=tuple(_of_set(newest, now)), seen_at=newest.seen_at)
+    base = next((each for each in sets if each.kind is BackupKind.FULL and each.set_id == newest.base_id), None)
+    findings = list(_of_set(newest, now))
+    if not any(each.cause in LOST for each in findings):
+        findings += _of_base(newest, base, now)  # what is lost itself needs no base any more
+    seen = [each.seen_at if each else None for each in (newest, base)]
+    return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
+
+
+def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime) -> Iterator[Finding]:
+    if base is None:
+        yield Finding(cause=Cause.BASE_MISSING, subject=newest.path)
+        return
+    if base.foreign:
+        yield Finding(cause=Cause.FOREIGN_BASE, since=base.finished_at, subject=base.path)
+    for each in _of_set(base, now):
+        if each.cause in LOST:
+            yield Finding(
+                cause=Cause.BASE_MISSING, since=each.since, subject=newest.path, detail=each.detail or base.path
+            )
+        else:
+            yield each
+
+
+def _of_set(one: SetFacts, now: datetime) -> Iterator[Finding]:
+    """Yield what stands against restoring one set, its base aside."""
+    if one.of_failed_item:
+        yield Finding(cause=Cause.FAILED_ITEM, since=one.finished_at, subject=one.path)
+    if one.is_damaged:
+        yield Finding(cause=Cause.SET_DAMAGED, since=one.finished_at, subject=one.path)
+    if one.disproven_at is not None:
+        yield Finding(cause=Cause.DISPROVEN, since=one.disproven_at, subject=one.path, detail=one.disproven_reason)
+    if one.missing_key:
+        yield Finding(cause=Cause.KEY_MISSING, subject=one.path, detail=one.missing_key)
+    if max(one.data_at, one.finished_at) > now + SKEW:
+        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, detail=one.finished_at.isoformat())
+    if one.proven_at is None:
+        yield Finding(cause=Cause.NOT_PROVEN, since=one.finished_at, subject=one.path)
+    yield from _of_look(one, now)
+
+
+def _of_look(one: SetFacts, now: datetime) -> Iterator[Finding]:
+    if one.seen_state in _SEEN:
+        cause = _SEEN[one.seen_state]
+        if cause is Cause.FILES_GONE and one.stripes > 1:
+            cause = Cause.STRIPE_MISSING
+        # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
+        since = one.state_since if cause in LOST else one.seen_at or one.state_since
+        yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
+    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY:
+        yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
+
+
+def _lost_since(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:
+    """Return why newer backups than the chosen one do not count, each cause once, the newest first."""
+    if chosen is None:
+        return []
+    newer = [each for each in points if each.newness > chosen.newness and each.protection is Protection.UNPROTECTED]
+    found: dict[Cause, Finding] = {}
+    for point in sorted(newer, key=lambda each: each.newness, reverse=True):
+        for finding in point.findings:
+            if finding.cause in LOST:
+                found.setdefault(finding.cause, finding)
+    return list(found.values())
+
+
+def _worst(findings: Sequence[Finding]) -> Protection:
+    return min((each.cause.protection for each in findings), key=lambda each: each.rank, default=Protection.PROTECTED)
+
+
+def _in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Return each finding once, the worst first."""
+    once = {(each.cause, each.subject): each for each in reversed(findings)}
+    order = list(Cause)
+    return sorted(once.values(), key=lambda each: (each.cause.protection.rank, order.index(each.cause)))

@@ -1,0 +1,399 @@
+"""The verdict over real homes: what was recorded is what every face says, and nobody is asked for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from pwsops.catalogue import service_state, sightings
+from pwsops.engines.base import DatabaseState, Verification
+from pwsops.errors import EngineError, MediaError, NotFound
+from pwsops.operations import databases as databases_module
+from pwsops.operations import doctor as doctor_module
+from pwsops.operations.doctor import MOST_TOLD
+from pwsops.operations.looking import look_for
+from pwsops.operations.reports import ReportFormat
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, RunStatus, Sighting
+from pwsops.rules.protection import Cause, Protection, Verdict
+from tests.clocks import NOON
+from tests.fake_engine import FakeEngine
+from tests.homes import Home
+
+AWAY = EngineError("No route.", hint="Look at the cable.")
+
+
+@pytest.fixture(autouse=True)
+def running(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service counts as running."""
+    with home.core.catalogue.write() as connection:
+        service_state.want(connection, True)
+    for module in (databases_module, doctor_module):
+        monkeypatch.setattr(module, "is_running", lambda home: True)
+
+
+@pytest.fixture
+def backed_up(home: Home) -> Home:
+    home.add(timestamp=True)
+    home.run()
+    home.ops.databases.list("srv")
+    return home
+
+
+def verdict(home: Home, database: str = "one") -> Verdict:
+    return next(one for one in home.ops.databases.verdicts() if one.database == database)
+
+
+def causes(home: Home, database: str = "one") -> Sequence[Cause]:
+    return [each.cause for each in verdict(home, database).findings]
+
+
+def test_a_backup_that_was_taken_and_seen_protects(backed_up: Home) -> None:
+    found = verdict(backed_up)
+    assert (found.protection, found.findings, found.profile) == (Protection.PROTECTED, (), "p")
+    assert found.checked_at == backed_up.clock.now()
+
+
+def test_an_inactive_profile_protects_nobody_however_young_its_backup(backed_up: Home) -> None:
+    backed_up.ops.profiles.deactivate("p")
+    assert causes(backed_up) == [Cause.PROFILE_INACTIVE]
+    backed_up.ops.profiles.activate("p")
+    assert causes(backed_up) == []
+
+
+def test_a_profile_past_its_last_day_protects_nobody(backed_up: Home) -> None:
+    profile = backed_up.ops.profiles.get("p")
+    profile.until = NOON.date() - timedelta(days=1)
+    backed_up.ops.profiles.save("p", profile)
+    assert causes(backed_up) == [Cause.PROFILE_ENDED]
+
+
+def test_a_stopped_service_makes_databases_at_risk(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases_module, "is_running", lambda home: False)
+    assert (causes(backed_up), verdict(backed_up).protection) == ([Cause.SERVICE_STOPPED], Protection.AT_RISK)
+
+
+def test_a_schedule_that_brings_nothing_is_noticed_without_a_failure(backed_up: Home) -> None:
+    backed_up.clock.advance(hours=3)
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == [Cause.OVERDUE]
+
+
+def test_files_that_were_deleted_are_seen_to_be_gone(backed_up: Home) -> None:
+    backed_up.server.media.clear()
+    backed_up.clock.advance(minutes=1)
+    backed_up.ops.databases.list("srv")
+    found = verdict(backed_up)
+    assert (causes(backed_up), found.protection, found.since) == (
+        [Cause.FILES_GONE],
+        Protection.UNPROTECTED,
+        backed_up.clock.now(),
+    )
+
+
+def test_what_nobody_has_looked_at_is_not_checked_since_it_was(backed_up: Home) -> None:
+    seen_at = backed_up.clock.now()
+    backed_up.clock.advance(minutes=45)
+    found = verdict(backed_up)
+    assert (causes(backed_up), found.protection, found.since) == (
+        [Cause.NOT_LOOKED_AT],
+        Protection.NOT_CHECKED,
+        seen_at,
+    )
+
+
+def test_an_instance_that_does_not_answer_leaves_what_was_known_with_its_age(backed_up: Home) -> None:
+    answered_at = backed_up.clock.now()
+    backed_up.server.databases_error = AWAY
+    for _ in range(2):
+        backed_up.clock.advance(minutes=2)
+        with pytest.raises(EngineError, match=r"No route\."):
+            backed_up.ops.databases.list("srv")
+    found = verdict(backed_up)
+    assert (causes(backed_up), found.protection, found.since) == (
+        [Cause.INSTANCE_UNREACHED],
+        Protection.NOT_CHECKED,
+        answered_at,
+    )
+    view = backed_up.ops.databases.known("srv")[0]
+    assert (view.name, view.state, view.exposure_s) == ("one", DatabaseState.ONLINE, 240.0)
+    backed_up.server.databases_error = None
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == []
+
+
+def test_a_database_whose_instance_never_answered_is_listed_as_unknown(home: Home) -> None:
+    home.add()
+    home.server.databases_error = AWAY
+    with pytest.raises(EngineError):
+        home.ops.databases.list("srv")
+    assert [(one.name, one.state) for one in home.ops.databases.known("srv")] == [("one", DatabaseState.UNKNOWN)]
+    assert causes(home) == [Cause.NEVER_BACKED_UP, Cause.INSTANCE_UNREACHED]
+
+
+def test_an_instance_that_is_not_there_is_no_server_that_is_away(home: Home) -> None:
+    with pytest.raises(NotFound):
+        home.ops.databases.list("nowhere")
+    with home.core.catalogue.read() as connection:
+        assert sightings.looks(connection) == {}
+
+
+def test_a_failed_run_is_held_against_the_databases_that_failed_alone(home: Home) -> None:
+    home.add(databases=["one", "two"])
+    home.run()
+    home.server.fail("two", EngineError("It fails.", hint="Mend it."))
+    home.run()
+    home.ops.databases.list("srv")
+    assert (causes(home, "one"), causes(home, "two")) == ([], [Cause.RUN_FAILED])
+
+
+def test_older_backups_are_looked_for_where_the_newest_is_gone(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    for _ in range(9):
+        home.run()
+    oldest, *newer = sorted(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
+    for path in newer:
+        del home.server.media[path]
+    home.ops.databases.list("srv")
+    found = verdict(home)
+    assert (found.protection, found.point and found.point.path) == (Protection.PROTECTED, oldest)
+
+
+def test_a_verification_that_fails_counts_until_another_holds(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = backed_up.server.media
+
+    def damaged(engine: FakeEngine, backup_set: BackupSet, *_: object) -> Verification:
+        raise MediaError(f"{path} is damaged at byte 7.", hint="Choose another.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeEngine, "verify", damaged)
+        with pytest.raises(MediaError):
+            backed_up.ops.media.verify(path, 1, "srv")
+    backed_up.ops.databases.list("srv")
+    assert (causes(backed_up), verdict(backed_up).protection) == ([Cause.DISPROVEN], Protection.UNPROTECTED)
+    assert backed_up.ops.profiles.view("p").next_kind is BackupKind.FULL, "nothing is built on it"
+    backed_up.ops.media.verify(path, 1, "srv")
+    assert causes(backed_up) == []
+
+
+def test_a_verification_of_a_file_that_is_gone_says_that_it_is_gone(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    kept = backed_up.server.media.pop(path)
+    with pytest.raises(MediaError):
+        backed_up.ops.media.verify(path, 1, "srv")
+    assert causes(backed_up) == [Cause.FILES_GONE]
+    backed_up.server.media[path] = kept
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == []
+
+
+def test_a_restore_proves_what_it_read_and_disproves_what_it_could_not(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    backed_up.server.restore_error = MediaError(f"{path} is damaged.", hint="Choose another.")
+    with pytest.raises(MediaError):
+        backed_up.ops.restores.restore("srv", "one", path)
+    assert causes(backed_up) == [Cause.DISPROVEN]
+    backed_up.server.restore_error = None
+    backed_up.ops.restores.restore("srv", "one", path)
+    assert causes(backed_up) == []
+
+
+def test_a_copy_that_was_verified_says_nothing_of_the_file_that_is_known(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    copy = replace(backed_up.server.media.pop(path)[0], path="/usb/copy.bak")
+    backed_up.server.put(copy)
+    backed_up.ops.media.verify("/usb/copy.bak", 1, "srv")
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == [Cause.FILES_GONE]
+
+
+def foreign(set_id: str, **fields: object) -> BackupSet:
+    values = {"database": "one", "kind": BackupKind.FULL, "path": f"/dba/{set_id}.bak", "finished_at": NOON}
+    return BackupSet(set_id=set_id, **values | fields)  # type: ignore[arg-type]
+
+
+def test_another_tool_s_backup_is_told_and_protects_nobody(home: Home) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.server.outside = [home.server.put(foreign("theirs")), foreign("snapshot", details={"is_snapshot": True})]
+    view = home.ops.databases.list("srv")[0]
+    assert (view.last_full_at, view.exposure_s) == (NOON, 0.0)
+    assert (causes(home), view.verdict.protection) == ([Cause.NOT_PROVEN], Protection.NOT_CHECKED)
+
+
+def test_a_backup_that_lies_elsewhere_is_no_backup_that_was_never_taken(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.server.outside = [foreign("cloud", path="https://blob/one.bak")]
+    elsewhere = {"cloud": Sighting(state=MediaState.ELSEWHERE, reason="it is a URL")}
+    monkeypatch.setattr(FakeEngine, "look_for", lambda engine, sets: elsewhere)
+    home.ops.databases.list("srv")
+    assert (causes(home)[-1], verdict(home).protection) == (Cause.ELSEWHERE, Protection.NOT_CHECKED)
+
+
+def test_what_a_failed_run_left_in_the_server_s_memory_protects_nobody(home: Home) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.server.fail("one", EngineError("VERIFYONLY found it damaged.", hint="Mend the disk."))
+    home.run()
+    (run,) = home.ops.runs.list()
+    left = foreign("left", description=f"pwsops run {run.id} (token)")
+    home.server.outside = [home.server.put(left)]
+    view = home.ops.databases.list("srv")[0]
+    assert (view.last_full_at, view.exposure_s) == (None, None)
+    assert Cause.FAILED_ITEM in causes(home)
+
+
+def test_a_history_that_cannot_be_read_hides_no_database(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.server.outside = [home.server.put(foreign("theirs"))]
+    home.ops.databases.list("srv")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise EngineError("msdb is closed to you.", hint="Grant the right.")
+
+    monkeypatch.setattr(FakeEngine, "history", refuse)
+    view = home.ops.databases.list("srv")[0]
+    assert (view.name, view.last_full_at) == ("one", NOON), "what was known stays known"
+
+
+def test_a_set_that_the_server_marked_as_damaged_protects_nobody(home: Home) -> None:
+    home.server.shared_base = True
+    home.add()
+    home.server.outside = [home.server.put(foreign("bad", details={"is_damaged": True}))]
+    home.ops.databases.list("srv")
+    assert Cause.SET_DAMAGED in causes(home)
+    assert verdict(home).point is None
+
+
+def test_a_backup_whose_private_key_is_not_at_hand_cannot_be_restored(backed_up: Home) -> None:
+    with backed_up.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = 'AB12'")
+    assert (causes(backed_up), verdict(backed_up).protection) == ([Cause.KEY_MISSING], Protection.UNPROTECTED)
+
+
+def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(home: Home) -> None:
+    home.add()
+    home.add(name="other", databases=["two"])
+    home.run("other")
+    home.ops.databases.list("srv")
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE profiles SET timezone = 'Moon/Base' WHERE name = 'p'")
+    found = verdict(home)
+    assert Cause.PROFILE_BROKEN in causes(home)
+    assert any("Moon/Base" in each.detail for each in found.findings)
+    assert causes(home, "two") == []
+
+
+def test_an_engine_that_cannot_look_makes_sets_unknown_and_not_missing(
+    backed_up: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(FakeEngine, "look_for", refuse)
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == [Cause.PLACE_UNKNOWN]
+    assert look_for(backed_up.core.engine("srv"), []) == {}
+    assert len(backed_up.ops.restores.sources("srv", "one")) == 1
+
+
+# Who looks
+
+
+def test_the_service_looks_at_all_instances_and_notes_who_did_not_answer(backed_up: Home) -> None:
+    backed_up.server.media.clear()
+    backed_up.core.looker.all(threading.Event())
+    assert causes(backed_up) == [Cause.FILES_GONE]
+    backed_up.server.databases_error = AWAY
+    backed_up.core.looker.all(threading.Event())
+    assert causes(backed_up) == [Cause.FILES_GONE, Cause.INSTANCE_UNREACHED]
+
+
+def test_a_service_that_stops_looks_no_more(backed_up: Home) -> None:
+    stop = threading.Event()
+    stop.set()
+    backed_up.server.media.clear()
+    backed_up.core.looker.all(stop)
+    assert causes(backed_up) == []
+
+
+def test_an_instance_that_was_removed_while_it_was_asked_leaves_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = FakeEngine.databases
+
+    def removed(engine: FakeEngine) -> object:
+        home.ops.instances.remove("srv")
+        return found(engine)
+
+    monkeypatch.setattr(FakeEngine, "databases", removed)
+    home.ops.databases.list("srv")
+    with home.core.catalogue.read() as connection:
+        assert (sightings.looks(connection), sightings.databases(connection)) == ({}, [])
+
+
+def test_everything_is_told_by_instance(backed_up: Home) -> None:
+    assert [one.name for one in backed_up.ops.databases.everything()["srv"]] == ["one", "three", "two"]
+
+
+# Who tells
+
+
+def test_the_doctor_tells_of_each_database_that_is_not_protected(backed_up: Home) -> None:
+    assert "1 in profiles, all protected" in [check.finding for check in backed_up.ops.doctor()]
+    backed_up.server.media.clear()
+    found = {check.name: check for check in backed_up.ops.doctor()}["Database one on srv"]
+    assert (found.ok, found.required, bool(found.next_step)) == (False, True, True)
+    assert found.finding.startswith("unprotected: The file of its newest backup is gone")
+
+
+def test_the_doctor_sums_up_what_is_too_much_to_tell(home: Home) -> None:
+    names = [f"db{number:02}" for number in range(MOST_TOLD + 3)]
+    home.server.sizes = dict.fromkeys(names, 1)
+    home.add(databases=names)
+    found = {check.name: check for check in home.ops.doctor()}
+    assert found["Other databases"].finding == "3 more are not protected: srv/db20, srv/db21, srv/db22"
+
+
+def test_the_evidence_tells_the_same_verdict(backed_up: Home) -> None:
+    backed_up.ops.profiles.deactivate("p")
+    path = backed_up.path / "evidence.html"
+    backed_up.ops.reports.write(ReportFormat.EVIDENCE, path)
+    said = path.read_text()
+    assert "The profile p is inactive." in said
+    assert "<strong>0 of 1</strong>databases are protected now" in said
+
+
+def test_from_when_on_a_file_is_gone_its_backup_counts_no_more_in_the_exposure(backed_up: Home) -> None:
+    backed_up.clock.advance(minutes=10)
+    backed_up.server.media.clear()
+    backed_up.ops.databases.list("srv")
+    backed_up.clock.advance(minutes=10)
+    stretches = backed_up.ops.reports.exposure()
+    assert stretches.data_at.isna().tolist() == [False, True]
+    assert stretches.until.iloc[0] == NOON + timedelta(minutes=10, seconds=1)
+
+
+def test_runs_that_were_missed_count_as_often_as_they_were_due(home: Home) -> None:
+    from pwsops.catalogue import reporting
+    from pwsops.catalogue.history import Filter, Selection
+
+    home.add()
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO runs (profile_id, profile, due_at, status, kind, trigger, claimed_at, summary, missed_count,"
+            " missed_until, cancel_requested) SELECT id, 'p', 0, 'missed', 'full', 'schedule', 0, '', 13,"
+            " 43200000000 * 12, 0 FROM profiles"
+        )
+    with home.core.catalogue.read() as connection:
+        found = reporting.days(Selection(connection, Filter()))
+    assert sum(count for _, _, count in found) == 13
+    assert found[:2] == [(0, RunStatus.MISSED, 2), (1, RunStatus.MISSED, 2)]
+    assert datetime.fromtimestamp(0, NOON.tzinfo) < NOON

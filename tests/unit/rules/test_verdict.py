@@ -1,0 +1,419 @@
+"""What holds for every verdict: what protects, what each fact that is missing costs, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pwsops.rules import verdict_words
+from pwsops.rules.expected import expected
+from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
+from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
+from pwsops.rules.verdict import SEEN_LATELY, judge
+from tests.unit.rules.sets import NOON
+from tests.unit.rules.strategies import cases
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+HOURLY = Recurrence(every=1, unit=Unit.HOUR, start=datetime(2026, 1, 1), timezone="UTC")
+NOW = NOON + 5 * MINUTE
+thorough = settings(max_examples=150, deadline=None)
+
+
+def a_set(set_id: str = "full", **fields: Any) -> SetFacts:
+    """A full of an hour ago that was proven and has just been seen."""
+    given_ones = {
+        "kind": BackupKind.FULL,
+        "path": f"/media/{set_id}.bak",
+        "data_at": NOON,
+        "finished_at": NOON + MINUTE,
+        "order": 1,
+        "proven_at": NOON,
+        "seen_state": MediaState.PRESENT,
+        "state_since": NOON,
+        "seen_at": NOW,
+    }
+    return SetFacts(set_id=set_id, **given_ones | fields)
+
+
+def an_increment(base: SetFacts, **fields: Any) -> SetFacts:
+    return a_set(
+        **{"set_id": "incremental", "kind": BackupKind.DIFFERENTIAL, "base_id": base.set_id, "order": 2} | fields
+    )
+
+
+def a_profile(name: str = "hourly", **fields: Any) -> ProfileFacts:
+    given_ones = {
+        "state": ProfileState.ACTIVE,
+        "amended_at": NOON - 100 * HOUR,
+        "recurrence": HOURLY,
+        "next_due_at": NOON + HOUR,
+        "last_status": RunStatus.SUCCEEDED,
+        "last_at": NOON,
+    }
+    return ProfileFacts(name=name, **given_ones | fields)
+
+
+def some_facts(**fields: Any) -> Facts:
+    given_ones = {"profiles": (a_profile(),), "sets": (a_set(),), "answered_at": NOW}
+    return Facts(instance="srv", database="db", **given_ones | fields)
+
+
+def causes(facts: Facts, now: datetime = NOW) -> list[Cause]:
+    return [each.cause for each in judge(facts, now).findings]
+
+
+def with_set(**fields: Any) -> Facts:
+    return some_facts(sets=(a_set(**fields),))
+
+
+def with_profile(**fields: Any) -> Facts:
+    return some_facts(profiles=(a_profile(**fields),))
+
+
+def test_a_database_is_protected_where_nothing_stands_against_it() -> None:
+    found = judge(some_facts(), NOW)
+    assert (found.protection, found.findings, found.since, found.urgent) == (Protection.PROTECTED, (), None, False)
+    assert (found.point, found.profile, found.covered, found.checked_at) == (a_set(), "hourly", True, NOW)
+
+
+BASE = a_set(order=1, data_at=NOON - 9 * HOUR)
+
+# Each cause with facts that differ from those of a protected database in this alone.
+REACHED: Sequence[tuple[Cause, Facts]] = (
+    (Cause.NEVER_BACKED_UP, some_facts(sets=())),
+    (Cause.FILES_GONE, with_set(seen_state=MediaState.MISSING)),
+    (Cause.STRIPE_MISSING, with_set(seen_state=MediaState.MISSING, stripes=2)),
+    (Cause.OTHER_SET, with_set(seen_state=MediaState.OTHER)),
+    (Cause.FILE_DAMAGED, with_set(seen_state=MediaState.DAMAGED)),
+    (Cause.DISPROVEN, with_set(disproven_at=NOON)),
+    (Cause.SET_DAMAGED, with_set(is_damaged=True)),
+    (Cause.FAILED_ITEM, with_set(of_failed_item=True)),
+    (Cause.BASE_MISSING, some_facts(sets=(an_increment(BASE),))),
+    (Cause.BASE_MISSING, some_facts(sets=(an_increment(BASE), replace(BASE, seen_state=MediaState.MISSING)))),
+    (Cause.KEY_MISSING, with_set(missing_key="AB12")),
+    (Cause.NO_PROFILE, some_facts(profiles=())),
+    (Cause.PROFILE_BROKEN, with_profile(recurrence=None, broken="no such zone")),
+    (Cause.PROFILE_INACTIVE, with_profile(state=ProfileState.INACTIVE)),
+    (Cause.PROFILE_ENDED, with_profile(next_due_at=None)),
+    (Cause.PROFILE_TRIPPED, with_profile(state=ProfileState.TRIPPED)),
+    (Cause.SERVICE_STOPPED, some_facts(service_running=False)),
+    (Cause.RUN_FAILED, with_profile(last_status=RunStatus.FAILED)),
+    (Cause.RUN_MISSED, with_profile(last_status=RunStatus.MISSED)),
+    (Cause.OVERDUE, with_set(data_at=NOON - 3 * HOUR)),
+    (Cause.CLOCK_IN_DOUBT, with_set(data_at=NOON + HOUR, finished_at=NOON + HOUR)),
+    (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
+    (Cause.DATABASE_OFFLINE, some_facts(condition=Condition.OFFLINE)),
+    (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
+    (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
+    (Cause.NOT_PROVEN, with_set(proven_at=None)),
+    (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
+    (Cause.PLACE_UNKNOWN, with_set(seen_state=MediaState.UNKNOWN)),
+    (Cause.ELSEWHERE, with_set(seen_state=MediaState.ELSEWHERE)),
+    (Cause.FOREIGN_BASE, some_facts(sets=(an_increment(BASE), replace(BASE, foreign=True)))),
+    (Cause.INSTANCE_UNREACHED, some_facts(unreached_since=NOON)),
+)
+
+
+@pytest.mark.parametrize(("cause", "facts"), REACHED, ids=lambda value: value.name if isinstance(value, Cause) else "")
+def test_each_need_that_is_not_met_has_its_own_cause(cause: Cause, facts: Facts) -> None:
+    found = judge(facts, NOW)
+    assert [each.cause for each in found.findings] == [cause]
+    assert found.protection is cause.protection is not Protection.PROTECTED
+
+
+def test_every_cause_can_be_reached_and_says_what_is_wrong_and_what_to_do() -> None:
+    assert {cause for cause, _ in REACHED} == set(Cause)
+    for cause in Cause:
+        finding = Finding(cause=cause, since=NOON, subject="/x", detail="so it is")
+        said = verdict_words.why(finding, verdict_words.utc)
+        assert said.endswith(".")
+        assert "{" not in said
+        assert ".." not in said
+        assert verdict_words.next_step(finding)
+
+
+WORSE: Sequence[Callable[[Facts], Facts]] = (
+    lambda facts: replace(facts, service_running=False),
+    lambda facts: replace(facts, profiles=()),
+    lambda facts: replace(facts, profiles=facts.profiles[1:]),
+    lambda facts: replace(facts, sets=()),
+    lambda facts: replace(facts, sets=facts.sets[1:]),
+    lambda facts: replace(facts, condition=Condition.UNREADABLE),
+    lambda facts: replace(facts, unreached_since=NOON),
+    lambda facts: replace(facts, access_owed_since=NOON),
+    *(
+        lambda facts, change=change: replace(facts, profiles=[replace(each, **change) for each in facts.profiles])
+        for change in (
+            {"state": ProfileState.INACTIVE},
+            {"state": ProfileState.TRIPPED},
+            {"next_due_at": None},
+            {"recurrence": None},
+            {"last_status": RunStatus.FAILED},
+            {"last_status": RunStatus.MISSED},
+        )
+    ),
+    *(
+        lambda facts, change=change: replace(facts, sets=[replace(each, **change) for each in facts.sets])
+        for change in (
+            {"seen_state": MediaState.MISSING},
+            {"seen_state": MediaState.OTHER},
+            {"seen_state": MediaState.DAMAGED},
+            {"disproven_at": NOON},
+            {"is_damaged": True},
+            {"of_failed_item": True},
+            {"missing_key": "AB"},
+        )
+    ),
+    *(
+        lambda facts, change=change: replace(
+            facts,
+            sets=[
+                replace(each, **change) if each.seen_state in (None, MediaState.PRESENT) else each
+                for each in facts.sets
+            ],
+        )
+        for change in (
+            {"proven_at": None},
+            {"seen_at": None},
+            {"seen_state": MediaState.UNKNOWN},
+            {"seen_state": MediaState.ELSEWHERE},
+        )
+    ),
+)
+moments = st.integers(-400, 120).map(lambda minutes: NOW + minutes * MINUTE)
+past = st.integers(-400, 0).map(lambda minutes: NOW + minutes * MINUTE)
+
+
+@st.composite
+def random_sets(draw: st.DrawFn) -> list[SetFacts]:
+    found: list[SetFacts] = []
+    for order in range(draw(st.integers(0, 5))):
+        fulls = [each.set_id for each in found if each.kind is BackupKind.FULL]
+        incremental = draw(st.booleans()) and order > 0
+        data_at = draw(moments)
+        found.append(
+            a_set(
+                f"set{order}",
+                order=order,
+                kind=BackupKind.DIFFERENTIAL if incremental else BackupKind.FULL,
+                base_id=draw(st.sampled_from([*fulls, "lost"])) if incremental else None,
+                data_at=data_at,
+                finished_at=data_at + MINUTE,
+                proven_at=draw(st.none() | past),
+                disproven_at=draw(st.none() | st.none() | past),
+                seen_state=draw(st.none() | st.sampled_from([MediaState.PRESENT] * 4 + list(MediaState))),
+                seen_at=draw(st.none() | st.just(NOW) | past),
+                is_damaged=draw(st.integers(0, 9)) == 0,
+            )
+        )
+    return found
+
+
+profiles_at_random = st.builds(
+    a_profile,
+    name=st.sampled_from(["a", "b", "c"]),
+    state=st.sampled_from([ProfileState.ACTIVE] * 3 + list(ProfileState)),
+    amended_at=past,
+    recurrence=st.sampled_from([HOURLY, HOURLY, replace(HOURLY, every=1, unit=Unit.DAY), None]),
+    next_due_at=st.just(NOON + HOUR) | st.none(),
+    last_status=st.sampled_from([RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.MISSED, None]),
+)
+any_facts = st.builds(
+    some_facts,
+    sets=random_sets(),
+    profiles=st.lists(profiles_at_random, max_size=3),
+    service_running=st.sampled_from([True, True, False]),
+    condition=st.sampled_from([Condition.FINE, Condition.FINE, *Condition]),
+    unreached_since=st.none() | st.none() | past,
+    access_owed_since=st.none() | st.none() | past,
+)
+
+
+@thorough
+@given(any_facts, st.sampled_from(WORSE))
+def test_no_fact_that_gets_worse_makes_the_verdict_better(facts: Facts, worsen: Callable[[Facts], Facts]) -> None:
+    assert judge(worsen(facts), NOW).protection.rank <= judge(facts, NOW).protection.rank
+
+
+def is_sound(one: SetFacts) -> bool:
+    """Said a second way: what a set needs that it may be relied on."""
+    return (
+        one.seen_state is MediaState.PRESENT
+        and one.seen_at is not None
+        and NOW - SEEN_LATELY <= one.seen_at <= NOW + SKEW
+        and one.proven_at is not None
+        and one.disproven_at is None
+        and not one.is_damaged
+        and max(one.data_at, one.finished_at) <= NOW + SKEW
+    )
+
+
+@thorough
+@given(any_facts)
+def test_nothing_is_protected_without_each_of_its_needs(facts: Facts) -> None:
+    found = judge(facts, NOW)
+    if found.protection is not Protection.PROTECTED:
+        assert found.findings
+        return
+    assert found.findings == ()
+    assert facts.service_running
+    assert facts.condition is Condition.FINE
+    assert (facts.unreached_since, facts.access_owed_since) == (None, None)
+    assert found.point is not None
+    chain = [found.point]
+    if found.point.kind is BackupKind.DIFFERENTIAL:
+        chain += [each for each in facts.sets if each.set_id == found.point.base_id]
+        assert len(chain) == 2
+    assert all(map(is_sound, chain))
+    assert any(
+        each.state is ProfileState.ACTIVE
+        and each.next_due_at is not None
+        and each.recurrence is not None
+        and each.last_status not in (RunStatus.FAILED, RunStatus.MISSED)
+        and NOW - found.point.data_at <= timedelta(days=1, hours=7)
+        for each in facts.profiles
+    )
+
+
+@thorough
+@given(any_facts)
+def test_the_verdict_is_as_bad_as_its_worst_cause_and_the_causes_stand_in_order(facts: Facts) -> None:
+    found = judge(facts, NOW)
+    ranks = [each.cause.protection.rank for each in found.findings]
+    assert ranks == sorted(ranks)
+    held = [each for each in found.findings if each.cause.protection is found.protection]
+    assert bool(held) is (found.protection is not Protection.PROTECTED)
+    if found.point is not None:
+        assert found.protection is not Protection.UNPROTECTED
+    assert verdict_words.backed_up(found, NOW, verdict_words.utc)
+
+
+def test_of_several_profiles_the_best_that_is_sound_counts() -> None:
+    off, failing = a_profile("off", state=ProfileState.INACTIVE), a_profile("failing", last_status=RunStatus.FAILED)
+    assert judge(some_facts(profiles=(off, failing, a_profile())), NOW).profile == "hourly"
+    assert causes(some_facts(profiles=(off, failing)))[0] in (Cause.PROFILE_INACTIVE, Cause.RUN_FAILED)
+
+
+def test_an_older_backup_protects_where_it_is_within_the_schedule_and_the_newest_is_gone() -> None:
+    gone = a_set("newest", order=2, data_at=NOON + 2 * MINUTE, seen_state=MediaState.MISSING)
+    found = judge(some_facts(sets=(gone, a_set())), NOW)
+    assert (found.protection, found.point) == (Protection.PROTECTED, a_set())
+
+
+def test_an_older_backup_that_is_too_old_tells_what_became_of_the_newest() -> None:
+    gone = a_set("newest", order=2, seen_state=MediaState.MISSING)
+    found = judge(some_facts(sets=(gone, a_set(data_at=NOON - 9 * HOUR))), NOW)
+    assert found.protection is Protection.AT_RISK
+    assert [each.cause for each in found.findings] == [Cause.FILES_GONE, Cause.OVERDUE]
+    assert found.restorable == {"full"}
+
+
+def test_where_a_directory_is_away_it_is_said_since_when_and_nothing_is_called_lost() -> None:
+    away = a_set(seen_state=MediaState.UNKNOWN, seen_reason="/media is not there", seen_at=NOON + MINUTE)
+    found = judge(some_facts(sets=(away,)), NOW)
+    assert (found.protection, found.since, found.point) == (Protection.NOT_CHECKED, NOON + MINUTE, away)
+    assert found.restorable == {"full"}
+    said = verdict_words.backed_up(found, NOW, verdict_words.utc)
+    assert said == "was backed up 5 minutes ago; not checked since 2026-05-06 12:01 UTC"
+
+
+def test_a_backup_of_the_future_does_not_hide_that_the_next_ones_are_missing() -> None:
+    ahead = a_set("ahead", order=1, data_at=NOON + 9000 * HOUR, finished_at=NOON + 9000 * HOUR)
+    assert causes(some_facts(sets=(ahead,))) == [Cause.CLOCK_IN_DOUBT]
+    assert judge(some_facts(sets=(ahead,)), NOW).restorable == frozenset()
+    old = a_set("old", order=0, data_at=NOON - 9 * HOUR)
+    assert judge(some_facts(sets=(ahead, old)), NOW).protection is Protection.AT_RISK
+    assert judge(some_facts(sets=(ahead, a_set("right", order=2))), NOW).protection is Protection.PROTECTED
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(seconds=20), "less than a minute ago"),
+        (timedelta(minutes=2), "2 minutes ago"),
+        (timedelta(minutes=119, seconds=1), "120 minutes ago"),
+        (timedelta(hours=2, minutes=1), "3 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+    ],
+)
+def test_ages_are_rounded_up(age: timedelta, said: str) -> None:
+    assert verdict_words.ago(age) == said
+
+
+def test_what_was_never_backed_up_is_told_from_what_cannot_be_restored() -> None:
+    never, lost = judge(some_facts(sets=()), NOW), judge(with_set(is_damaged=True), NOW)
+    assert verdict_words.backed_up(never, NOW, verdict_words.utc) == "has no backup"
+    assert verdict_words.backed_up(lost, NOW, verdict_words.utc) == "has no backup that can be restored"
+    assert never.urgent
+    assert never.point is lost.point is None
+
+
+def test_a_restore_that_owes_a_database_its_mode_shows_red_though_it_has_a_backup() -> None:
+    found = judge(some_facts(access_owed_since=NOON, access_owed_why="it is SINGLE_USER"), NOW)
+    assert (found.protection, found.urgent) == (Protection.AT_RISK, True)
+
+
+def test_a_verdict_without_causes_has_nothing_to_say() -> None:
+    one = Verdict(instance="srv", database="db", protection=Protection.PROTECTED, covered=True)
+    assert (verdict_words.reasons(one, verdict_words.utc), verdict_words.step(one)) == ("", "")
+    assert Cause.NEVER_BACKED_UP in LOST
+    assert verdict_words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
+
+
+# How old a backup may be
+
+
+def due(text: str, **fields: Any) -> datetime | None:
+    found = expected(replace(HOURLY, **fields), datetime.fromisoformat(f"2026-05-{text}+00:00"))
+    return None if found is None else found.due_at
+
+
+def test_a_backup_is_due_some_minutes_after_its_occurrence() -> None:
+    assert due("06T12:05") == NOON - HOUR
+    assert due("06T12:15") == NOON
+
+
+def test_a_weekend_without_runs_makes_nothing_overdue_and_the_monday_after_it_does() -> None:
+    office = {"weekdays": (0, 1, 2, 3, 4), "between": (datetime(2026, 1, 1, 9).time(), datetime(2026, 1, 1, 17).time())}
+    friday = datetime.fromisoformat("2026-05-08T17:00+00:00")
+    assert due("10T12:00", **office) == due("11T09:05", **office) == friday
+    assert due("11T09:15", **office) == friday + timedelta(days=2, hours=16)
+
+
+def test_runs_that_take_long_are_waited_for() -> None:
+    nightly = replace(HOURLY, unit=Unit.DAY, at=datetime(2026, 1, 1, 1).time())
+    now = NOON.replace(hour=3)
+    assert expected(nightly, now).due_at == NOON.replace(hour=1)  # type: ignore[union-attr]
+    assert expected(nightly, now, usual_s=2 * 3600).due_at == NOON.replace(day=5, hour=1)  # type: ignore[union-attr]
+
+
+def test_before_the_first_occurrence_nothing_is_due() -> None:
+    assert expected(replace(HOURLY, start=datetime(2027, 1, 1)), NOON) is None
+
+
+def test_a_schedule_that_was_changed_is_not_held_against_the_time_before() -> None:
+    noon_daily = replace(HOURLY, unit=Unit.DAY, at=NOON.time())
+    amended = a_profile(recurrence=noon_daily, amended_at=NOON + 2 * HOUR)
+    facts = some_facts(profiles=(amended,), sets=(a_set(data_at=NOON - 10 * HOUR, seen_at=NOON + 3 * HOUR),))
+    assert causes(facts, NOON + 3 * HOUR) == []
+    before = replace(facts, profiles=(replace(amended, amended_at=NOON - 2 * HOUR),))
+    assert causes(before, NOON + 3 * HOUR) == [Cause.OVERDUE]
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.floats(0, 90_000))
+def test_what_is_due_is_an_occurrence_whose_tolerance_is_over(
+    case: tuple[Recurrence, datetime], usual_s: float
+) -> None:
+    recurrence, now = case
+    found = expected(recurrence, now, usual_s=usual_s)
+    if found is not None:
+        assert found.due_at < found.overdue_at <= now
+        assert found.overdue_at - found.due_at >= max(10 * MINUTE, timedelta(seconds=2 * usual_s) - MINUTE)
+        assert found.allowed >= found.overdue_at - found.due_at
