@@ -65,9 +65,9 @@ def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInf
 def _set_aside(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> str:
     """Keep what can be read of a damaged database under a name of its own; return what came of it, in a sentence."""
     aside = damage.aside(request)
-    there = damage.kept_before(link, aside)
+    there = damage.taken_before(link, aside)
     if there:
-        return f"What could be read before is kept in {there}."
+        return f"Nothing was written: {there} is there already."
     try:
         _, taken = _taken(link, aside, limits, info, of_damaged=True)
     except PwsopsError as error:

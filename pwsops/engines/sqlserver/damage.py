@@ -15,6 +15,7 @@ from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.naming import media_file_name
 
 PAGE_CHECKSUM = 3043
 PAGES_NAMED = 5
@@ -60,13 +61,16 @@ def error(
 
 
 def aside(request: BackupRequest) -> BackupRequest:
-    """Return what keeps as much of a damaged database as can be read: nobody's base, and in nobody's place."""
-    name = paths.damaged(request.file_name)
+    """Return what keeps as much of a damaged database as can be read: nobody's base, and in nobody's place.
+
+    The name has no date, so that not every run writes another.
+    """
+    name = paths.damaged(media_file_name(request.database, request.kind, at=None, suffix=""))
     return replace(request, file_name=name, overwrite=False, replaceable=(), copy_only=True, verify=False)
 
 
-def kept_before(link: Link, request: BackupRequest) -> str:
-    """Return the path that an earlier run wrote, so that not every run writes another; empty: there is none."""
+def taken_before(link: Link, request: BackupRequest) -> str:
+    """Return the path where that is taken, as by an earlier run; empty: it is free."""
     path = paths.join(link.server().flavour, request.directory, request.file_name)
     first = paths.stripes(path, request.stripes)[0]
     return first if directory.exists(link, first) else ""

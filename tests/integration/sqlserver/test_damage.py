@@ -29,11 +29,11 @@ def test_a_page_that_the_server_came_upon_fails_the_backup_and_replaces_none(ben
     bench.server.databases["vault"].suspect_page = 77
     error = refused(bench)
     assert "page 77 of file 1: its checksum is wrong" in error.message
-    assert bench.path("v~damaged.bak") in error.message
+    assert bench.path("vault_FULL~damaged.bak") in error.message
     assert bench.engine.verify(good).backup_set == good
     assert bench.engine.differential_base("vault") == good.set_id
     refused(bench, 3)
-    assert on_disk(bench) == {"v.bak", "v~damaged.bak"}
+    assert on_disk(bench) == {"v.bak", "vault_FULL~damaged.bak"}
 
 
 def test_what_was_written_of_a_damaged_database_says_whose_run_it_was(bench: Bench) -> None:
@@ -49,8 +49,8 @@ def test_a_page_whose_checksum_fails_ends_the_backup_and_what_can_be_read_is_kep
     bench.server.databases["vault"].damaged_page = 78
     error = refused(bench)
     assert error.number == 3043
-    assert on_disk(bench) == {"v.bak", "v~damaged.bak"}
-    (kept,) = bench.engine.read_media(bench.path("v~damaged.bak"))
+    assert on_disk(bench) == {"v.bak", "vault_FULL~damaged.bak"}
+    (kept,) = bench.engine.read_media(bench.path("vault_FULL~damaged.bak"))
     assert kept.details["is_damaged"]
     assert bench.engine.verify(good).backup_set == good
 

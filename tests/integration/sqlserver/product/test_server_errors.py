@@ -44,7 +44,8 @@ def test_a_backup_that_the_server_refuses_is_failed_with_the_cause_and_the_next_
     assert (run.status, item.status) == (RunStatus.FAILED, RunStatus.FAILED)
     check_told(work, case, item.error, item.hint, item.messages)
     assert (item.path, item.set_id) == (None, None)
-    assert work.media() == [], "what was begun is cleared away"
+    left = [name for name in work.media() if not name.endswith("~damaged.bak")]
+    assert left == [], "what was begun is cleared away, but for what can be read of a damaged database"
     assert work.product.ops.profiles.view(work.name).failures_in_a_row == 1
 
     taken = work.succeeds()
