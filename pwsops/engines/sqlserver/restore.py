@@ -14,7 +14,7 @@ from pwsops.engines.sqlserver.errors import Scene, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.plan import Step
 from pwsops.engines.sqlserver.running import Heard, Limits, Meter
-from pwsops.errors import PwsopsError
+from pwsops.errors import EndUnknown, PwsopsError
 from pwsops.messages import Message
 
 PROOF = 3014
@@ -160,7 +160,11 @@ def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
         raise running.stopped(work.scene.operation, heard.stopped, heard.messages)
     if not heard.failed:
         raise unexplained(heard.messages, work.scene)
-    raise rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
+    error = rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
+    if heard.lost:
+        # Something may have been taken away already: this is never tried again as if nothing had been.
+        raise EndUnknown(error.message, hint=error.hint, number=error.number, messages=error.messages)
+    raise error
 
 
 def _count(work: _Work) -> int | None:
