@@ -240,7 +240,11 @@ def _settle(work: _Work, heard: Heard, done_before: int | NotAsked, number: int)
         raise running.stopped(work.scene.operation, heard.stopped, heard.messages)
     if not heard.failed:
         raise unexplained(heard.messages, work.scene)
-    raise rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
+    error = rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
+    if heard.lost:
+        # Something may have been taken away already: this is never tried again as if nothing had been.
+        raise EndUnknown(error.message, hint=error.hint, number=error.number, messages=error.messages)
+    raise error
 
 
 def _ended(work: _Work, session_id: int) -> str:

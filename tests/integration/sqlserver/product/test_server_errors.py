@@ -40,6 +40,7 @@ def test_a_backup_that_the_server_refuses_is_failed_with_the_cause_and_the_next_
         run = work.run()
     finally:
         case.mended(work)
+    use_login_again(work, case)
     [item] = run.items
     assert (run.status, item.status) == (RunStatus.FAILED, RunStatus.FAILED)
     check_told(work, case, item.error, item.hint, item.messages)
@@ -66,6 +67,7 @@ def test_a_restore_that_the_server_refuses_tells_the_cause_and_the_next_is_right
             work.product.restore(taken.path, work.database)
     finally:
         case.mended(work)
+    use_login_again(work, case)
     check_told(work, case, refused.value.message, refused.value.hint, refused.value.messages)
     if case.untouched:
         assert (work.on_server.state, work.on_server.user_access) == ("ONLINE", "MULTI_USER")
@@ -73,6 +75,14 @@ def test_a_restore_that_the_server_refuses_tells_the_cause_and_the_next_is_right
         assert work.on_server.state == "RESTORING"
     work.product.restore(taken.path, work.database)
     work.assert_holds(ROWS)
+
+
+def use_login_again(work: Work, case: Case) -> None:
+    """Somebody mended the login on the server and says so: until then it is not tried again."""
+    refused = [one.instance for one in work.product.ops.instances.refused_logins()]
+    assert refused == (["srv"] if case.number in AT_THE_DOOR else [])
+    for instance in refused:
+        work.product.ops.instances.try_again(instance)
 
 
 def check_told(work: Work, case: Case, error: str, hint: str, messages: Sequence[Message]) -> None:
