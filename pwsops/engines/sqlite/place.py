@@ -126,7 +126,7 @@ def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say:
     aside = os.path.join(wanted.directory, files.former_name(wanted.key, wanted.token, there.set_id))
     try:
         publishing.replace(temp, path, there.facts, aside, lock, say)
-    except Changed:
+    except (Changed, FileExistsError):
         return "another run put its backup there at this moment"
     return ""
 

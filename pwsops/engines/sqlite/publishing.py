@@ -149,6 +149,11 @@ def replace(temp: str, final: str, former: os.stat_result, aside: str, lock: Loc
     """
     try:
         _exchange(temp, final, former, aside)
+    except FileNotFoundError:
+        if os.path.lexists(final) or not os.path.lexists(temp):
+            raise
+        new(temp, final, say)  # somebody removed the older one since the look
+        return
     except OSError as error:
         if error.errno not in UNSUPPORTED | {errno.EPERM, errno.EACCES}:
             raise

@@ -191,6 +191,53 @@ def test_an_encrypted_or_copied_backup_shows_less_and_is_judged_by_what_it_shows
         assert placing._first_page(media) is None
 
 
+def test_a_name_that_is_taken_between_the_look_and_the_step_is_left_for_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault()
+    former = over(place).backup_set
+    source = placing.Source(path=str(path), traces=None, started_at=former.finished_at)
+    monkeypatch.setattr(placing, "look", lambda path, wanted, source: None)
+    temp = place.media / "temp"
+    temp.write_text("ours")
+    said: list[str] = []
+    found = placing.publish(str(temp), wanted_name(place, former), source, said.append)
+    assert found == str(place.media / "one~2.bak")
+    assert "another program put a file there at this moment" in said[-1]
+    temp.write_text("ours again")
+    with pytest.raises(Conflict, match="exists already"):
+        placing.publish(str(temp), wanted_name(place, former, overwrite=False), source, said.append)
+    stale = placing.Occupant(facts=os.lstat(temp), set_id=former.set_id)
+    monkeypatch.setattr(placing, "look", lambda path, wanted, source: stale)
+    # Another file has each of the two names; what had the third one was removed since.
+    found = placing.publish(str(temp), wanted_name(place, former), source, said.append)
+    assert found == str(place.media / "one~3.bak")
+    assert said[-1].count("another run put its backup there at this moment") == 2
+    assert place.engine.read_media(former.path) == [former]
+
+
+def test_a_look_at_a_file_that_changes_or_cannot_be_read_keeps_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault()
+    former = over(place).backup_set
+    source = placing.Source(path=str(path.with_name("gone")), traces=None, started_at=former.finished_at)
+
+    def kept(wanted: placing.Wanted) -> str:
+        found = placing.look(former.path, wanted, source)
+        assert found is not None
+        return found.why_kept
+
+    assert "names with a date" in kept(wanted_name(place, former, overwrite=False))
+    assert "of another database" in kept(wanted_name(place, former))
+    assert placing._born_at(source.path) is None
+    with monkeypatch.context() as patched:
+        patched.setattr(Media, "is_at", lambda self, path: False)
+        assert "replaced while it was looked at" in kept(wanted_name(place, former))
+        patched.setattr(Media, "is_at", no_swap)
+        assert "cannot be looked at" in kept(wanted_name(place, former))
+
+
 # At the same instant -----------------------------------------------------------------------------------------------
 
 

@@ -261,7 +261,7 @@ def test_a_long_name_is_recovered_to_and_one_taken_meanwhile_is_left(
 ) -> None:
     place.vault()
     taken = place.take().backup_set
-    new = place.vaults / ("n" * 252 + ".db")
+    new = place.vaults / ("n" * 240 + ".db")
     recovery.main([taken.path, str(new)])
     is_whole(new)
     other = place.vaults / "other.db"
