@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("preview", "lateness", "engine", "encryption", "sqlserver", "reports", "pages")
+PARTS = ("preview", "lateness", "engine", "encryption", "sqlserver", "reports", "history", "pages")
 RESULTS = Path(__file__).with_name("results.md")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,6 +17,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Give seconds that never jump, for durations and to notice that `now` did."""
 
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass, at most so long, until an event is set; gives whether it is."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -25,3 +29,6 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pwsops.messages import Message
+from pwsops.messages import Message, readable
 
 
 class PwsopsError(Exception):
@@ -39,8 +39,9 @@ class PwsopsError(Exception):
         severity: int | None = None,
         messages: Sequence[Message] = (),
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        # A path of the system's may hold what is no text; everybody stores and shows errors.
+        self.message = readable(message)
+        super().__init__(self.message)
         self.hint = hint
         self.transient = transient
         self.number = number
@@ -85,8 +86,20 @@ class Denied(PwsopsError):
     """The signed-in person's role does not allow it."""
 
 
+class CatalogueDamaged(PwsopsError):
+    """The catalogue's file is no catalogue any more; moving it away and beginning anew helps."""
+
+
 class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
+
+
+class LoginRefused(EngineError):
+    """The server does not accept the login or its password; each further try counts against the login there."""
+
+
+class DatabaseDamaged(EngineError):
+    """The database itself was found damaged while it was backed up; what was read is no backup."""
 
 
 class MediaError(EngineError):

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RowMapping, outcomes, profiles, runs
+from pwsops.attempts import next_look
+from pwsops.catalogue import Catalogue, RunRow, outcomes, profiles, refused_logins, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine
-from pwsops.errors import PwsopsError
+from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.presence import Presence
-from pwsops.rules.model import RunStatus
+from pwsops.rules.model import BackupSet, RunStatus
 
 _log = structlog.get_logger()
 
@@ -52,14 +54,16 @@ class Leftovers:
         self._goes_on = goes_on
 
     def put_back(self) -> bool:
-        """Put queued ones back into the queue; asks no server. Gives whether running ones are left to `settle`."""
+        """Put queued ones back into the queue; asks no server. Gives whether anything is left to `settle`."""
+        with self._catalogue.read() as connection:
+            to_look_at = bool(runs.to_look_at_again(connection, self._clock.now()))
         left = self._left()
         waiting = [run for run in left if run["status"] == RunStatus.QUEUED.value]
         if waiting:
             with self._catalogue.write() as connection:
                 for run in waiting:
                     runs.put_back(connection, run["id"], owner=run["owner"])
-        return len(waiting) < len(left)
+        return to_look_at or len(waiting) < len(left)
 
     def settle(self, stop: threading.Event | None = None) -> None:
         """End the running ones: what the engine finished is finished here, the rest failed.
@@ -72,17 +76,68 @@ class Leftovers:
                     self._settle(run, stop)
                 except Exception:  # noqa: BLE001 - one run that cannot be settled must not keep the others open
                     _log.exception("an interrupted run could not be settled", run_id=run["id"])
+        self._look_again(stop)
 
-    def _left(self) -> list[RowMapping]:
+    def _look_again(self, stop: threading.Event | None) -> None:
+        """Look for the backups whose end was not known, each time after a longer while."""
+        with self._catalogue.read() as connection:
+            items = runs.to_look_at_again(connection, self._clock.now())
+        for item in items:
+            if _is_set(stop):
+                return
+            try:
+                self._look_again_at(item, stop)
+            except Exception:  # noqa: BLE001 - one that cannot be looked at must not keep the others from it
+                _log.exception("a backup could not be looked for again", run_id=item["run_id"])
+
+    def _look_again_at(self, item: RunRow, stop: threading.Event | None) -> None:
+        with self._catalogue.read() as connection:
+            run = runs.get(connection, item["run_id"])
+            profile = None if run is None else profiles.get(connection, run["profile_id"])
+        if run is None or profile is None:
+            return
+        found = None
+        with suppress(PwsopsError):  # it is looked again, or it is not whole
+            engine = self._open_engine(profile)
+            seen = self._find(engine, profile, run, item)
+            if seen is not None:
+                engine.verify(seen, None, stop)
+                found = seen
+        now = self._clock.now()
+        with self._catalogue.write() as connection:
+            if item["id"] not in {one["id"] for one in runs.to_look_at_again(connection, now)}:
+                return  # another process was quicker
+            if found is not None and not sets.is_overtaken(
+                connection, found, instance=profile.fields["instance"], run_id=run["id"]
+            ):
+                profile = profiles.get(connection, profile.id)
+                outcomes.item_found(connection, profile, run, item, found, now=now)
+                return
+            looks = item["looks"] + 1
+            runs.change_item(connection, item["id"], looks=looks, look_again_at=next_look(looks, now))
+
+    def _find(self, engine: Engine, profile: ProfileRow, run: RunRow, item: RunRow) -> BackupSet | None:
+        try:
+            return engine.find_backup(
+                database=item["database"],
+                directory=profile.fields["directory"],
+                description=run_description(run["id"], run["owner"]),
+            )
+        except LoginRefused as error:
+            with self._catalogue.write() as connection:
+                refused_logins.note(connection, profile, error, now=self._clock.now())
+            raise
+
+    def _left(self) -> list[RunRow]:
         with self._catalogue.read() as connection:
             return [run for run in runs.open_runs(connection) if self._is_left(run)]
 
-    def _is_left(self, run: RowMapping) -> bool:
+    def _is_left(self, run: RunRow) -> bool:
         if run["owner"] == self._presence.token:
             return run["status"] == RunStatus.RUNNING.value and not self._goes_on(run["id"])
         return run["owner"] is not None and not self._presence.is_alive(run["owner"])
 
-    def _settle(self, run: RowMapping, stop: threading.Event | None) -> None:
+    def _settle(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:
             profile = profiles.get(connection, run["profile_id"])
             items = runs.items(connection, [run["id"]])[run["id"]]
@@ -94,22 +149,19 @@ class Leftovers:
         with self._catalogue.write() as connection:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
-    def _settle_item(self, profile: ProfileRow, run: RowMapping, item: RowMapping) -> None:
-        error = _interrupted()
+    def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow) -> None:
+        error, look_again_at = _interrupted(), None
         try:
-            found = self._open_engine(profile).find_backup(
-                database=item["database"],
-                directory=profile.fields["directory"],
-                description=run_description(run["id"], run["owner"]),
-            )
+            found = self._find(self._open_engine(profile), profile, run, item)
         except PwsopsError as cause:
             found, error = None, _unknown_end(item["database"], cause)
+            look_again_at = next_look(0, self._clock.now())
         now = self._clock.now()
         with self._catalogue.write() as connection:
             if runs.item_ended(connection, item["id"]):
                 return  # another process settled it in the meantime
             if found is None:
-                outcomes.item_failed(connection, item["id"], error, told=[], now=now)
+                outcomes.item_failed(connection, item["id"], error, told=[], now=now, look_again_at=look_again_at)
                 return
             reason = "pwsops was interrupted; the backup was found finished and whole"
             outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)

@@ -28,3 +28,20 @@ class Message:
     severity: int | None = None
     state: int | None = None
     is_error: bool = False
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down; one that came from the system may hold bytes that are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def readable(name: str) -> str:
+    r"""Return a name with those bytes written as ``\xe9``, for people only."""
+    try:
+        return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:
+        return name.encode(errors="backslashreplace").decode()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-_DIRECTORY = "processes"
+DIRECTORY = "processes"
+"""In the home; made once its catalogue is."""
 
 
 class Presence:
@@ -24,7 +25,7 @@ class Presence:
 
     def __init__(self, home: Path) -> None:
         self.token = uuid.uuid4().hex
-        self._directory = home / _DIRECTORY
+        self._directory = home / DIRECTORY
         self._directory.mkdir(exist_ok=True)
         self._lock = FileLock(self._directory / f"{self.token}.lock", thread_local=False)
         self._lock.acquire(blocking=False)

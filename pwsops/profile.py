@@ -7,6 +7,7 @@ What they mean in time is told by `pwsops.rules.recurrence`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import param
 
 from pwsops.errors import InvalidInput
+from pwsops.messages import is_text, readable
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import Recurrence, Renewal, RenewalPeriod, Unit, WeekdayOfMonth
 
@@ -37,6 +39,16 @@ class BackupSettings(param.Parameterized):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> BackupSettings:
+        """Return the settings that were stored; what does not fit, or is no setting, is left at its default."""
+        made = cls()
+        for key, value in stored.items():
+            if key in setting_keys():
+                with suppress(ValueError, TypeError):
+                    setattr(made, key, value)
+        return made
 
     def as_dict(self) -> dict[str, Any]:
         """Give every setting by its key."""
@@ -71,6 +83,7 @@ class BackupProfile(param.Parameterized):
     login = param.String(default="", doc="Login on the database server; empty: that of the instance.")
     encrypt_with = param.String(default="", doc="Certificate to encrypt for, by name or thumbprint; empty: none.")
     save_certificates = param.Boolean(default=False, doc="Save the certificates that a restore needs with each run.")
+    check_structure = param.Boolean(default=True, doc="Check the structure of the very data that each full saves.")
     active = param.Boolean(default=True, doc="Run by schedule.")
     time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
 
@@ -92,6 +105,8 @@ class BackupProfile(param.Parameterized):
 
     def check(self) -> None:
         """Raise `InvalidInput` for the first thing that cannot be right, without asking any server."""
+        for text in (self.name, self.directory, self.login, *self.databases):
+            _require(is_text(text), f"holds a name that is not UTF-8 ({readable(text)})", "Rename what it stands for.")
         _require(bool(self.name.strip()), "has no name", "Give it a name that tells what it protects.")
         _require(self.name == self.name.strip(), "has a name that begins or ends with a space", "Remove the space.")
         _require(len(self.name) <= 128, "has a name of more than 128 characters", "Choose a shorter name.")

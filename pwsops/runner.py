@@ -9,30 +9,37 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential,
-)
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from pwsops.catalogue import Catalogue, Connection, outcomes, profiles, runs, sets, sightings
+from pwsops.attempts import Attempts, may_have_finished, next_look
+from pwsops.catalogue import (
+    Catalogue,
+    Connection,
+    outcomes,
+    profiles,
+    refused_logins,
+    restores,
+    runs,
+    sets,
+    sightings,
+)
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
-from pwsops.errors import BaseUnusable, Cancelled, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError
 from pwsops.escrow import Escrow
 from pwsops.leftovers import Leftovers, OpenEngine, run_description
+from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.naming import media_file_name
+from pwsops.rules.replacing import replaceable
 
 ATTEMPTS = 3
 RETRY_FIRST_WAIT_S = 1.0
@@ -53,6 +60,8 @@ class _Job:
     engine: Engine | None
     cancel: threading.Event
     deadline: float
+    asked: set[str] = field(default_factory=set)
+    """The databases of which a backup was begun, as far as anybody knows."""
 
 
 class Runner:
@@ -68,11 +77,21 @@ class Runner:
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
     escrow
         The certificates that backups are encrypted for.
+    owed_access
+        What restores still owe; settled with all else that nobody carries on.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_engine: OpenEngine, escrow: Escrow
+        self,
+        catalogue: Catalogue,
+        *,
+        clock: Clock,
+        presence: Presence,
+        open_engine: OpenEngine,
+        escrow: Escrow,
+        owed_access: OwedAccess,
     ) -> None:
+        self._owed_access = owed_access
         self._catalogue = catalogue
         self._escrow = escrow
         self._clock = clock
@@ -87,17 +106,25 @@ class Runner:
             goes_on=self._cancels.__contains__,
         )
 
-    def execute(self, run_id: int, cancel: threading.Event | None = None) -> RunStatus:
+    def execute(self, run_id: int, cancel: threading.Event | None = None, *, may_wait: bool = False) -> RunStatus:
         """Do one queued run and give how it ended. Never raises for what a database or a server did.
 
         It is RUNNING still where another thread of this process is at it, and where the end of a database could not
         be written down: that is left to `settle`. `cancel` stops it, from before its beginning on.
+
+        A run that cannot be started ends as failed, with the cause. With `may_wait` a cause that may pass by itself
+        (a catalogue that is locked) is raised instead, and the run stays queued.
         """
         cancel = cancel or threading.Event()
         if self._cancels.setdefault(run_id, cancel) is not cancel:
             return RunStatus.RUNNING
         try:
-            job, items = self._start(run_id, cancel)
+            try:
+                job, items = self._start(run_id, cancel)
+            except Exception as error:
+                if may_wait and isinstance(error, PwsopsError) and error.transient:
+                    raise
+                return self._could_not_start(run_id, error)
             if job is None:
                 return RunStatus.CANCELLED
             written = [self._is_done_and_written(job, item_id, database) for item_id, database in items]
@@ -126,16 +153,18 @@ class Runner:
 
     def put_back(self) -> bool:
         """Put the queued runs of dead processes back; gives whether there is something for `settle`. Quick."""
-        return self._leftovers.put_back()
+        left = self._leftovers.put_back()
+        return left or bool(self._owed_access.due())
 
     def settle(self, stop: threading.Event | None = None) -> None:
-        """End the runs that nobody carries on, as `Leftovers.settle` does. May take long."""
+        """End the runs that nobody carries on, and give back what restores owe. May take long."""
+        self._owed_access.give_back(stop)
         self._leftovers.settle(stop)
 
     def reconcile(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""
-        if self._leftovers.put_back():
-            self._leftovers.settle()
+        if self.put_back():
+            self.settle()
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         """Do a short piece of work in one transaction, and again where the catalogue could not be written."""
@@ -152,6 +181,14 @@ class Runner:
         )
         return retrying(once)
 
+    def _could_not_start(self, run_id: int, error: Exception) -> RunStatus:
+        if isinstance(error, PwsopsError):
+            cause = error
+        else:
+            _log.error("a run could not be started", run_id=run_id, exc_info=error)
+            cause = _unexpected("The run could not be started", error)
+        return self._write(lambda connection: outcomes.run_unstarted(connection, run_id, cause, now=self._clock.now()))
+
     def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
         return self._write(lambda connection: self._start_on(connection, run_id, cancel))
 
@@ -163,6 +200,8 @@ class Runner:
         if run is None or run["status"] != RunStatus.QUEUED.value:
             return None, []
         profile = profiles.get(connection, run["profile_id"])
+        if profile.deleted_at is None:
+            profile.require_usable()
         reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
             runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
         )
@@ -197,15 +236,22 @@ class Runner:
             self._write(lambda connection: runs.start_item(connection, item_id, now=self._clock.now()))
             if job.cancel.is_set():
                 raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
+            if database in job.profile.unwritable:
+                raise _no_text(database)
             if job.engine is None:
                 job.engine = self._open_engine(job.profile)
                 self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
             result, reason = self._back_up(job, job.engine, database, told)
         except PwsopsError as error:
-            self._failed(item_id, error, told)
+            if isinstance(error, LoginRefused) and job.engine is not None:
+                # From now on it is refused from the record, without another try: for this run's other databases too.
+                self._write(partial(refused_logins.note, profile=job.profile, error=error, now=self._clock.now()))
+                job.engine = None
+            unknown = database in job.asked and may_have_finished(error)
+            self._failed(item_id, error, told, end_unknown=unknown)
         except Exception as error:  # noqa: BLE001 - whatever it was, the other databases still get their turn
             _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
-            self._failed(item_id, _unexpected(database, error), told)
+            self._failed(item_id, _unexpected(f"The backup of {database} failed", error), told)
         else:
             self._succeeded(job, item_id, result, reason=reason, told=[*told, *result.messages])
 
@@ -229,14 +275,18 @@ class Runner:
             )
         )
 
-    def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message]) -> None:
+    def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message], *, end_unknown: bool = False) -> None:
+        now = self._clock.now()
+        look = next_look(0, now) if end_unknown else None
         self._write(
-            lambda connection: outcomes.item_failed(connection, item_id, error, told=told, now=self._clock.now())
+            lambda connection: outcomes.item_failed(connection, item_id, error, told=told, now=now, look_again_at=look)
         )
 
     def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
-        base, reason = self._base(job, engine, database)
+        base, reason = self._attempts(job, told).do(
+            lambda: self._base(job, engine, database), finished=lambda _error: None
+        )
         encryption = self._escrow.encryption(job.profile, engine, now=self._clock.now(), tell=self._teller(told))
         if base is not None:
             try:
@@ -262,6 +312,7 @@ class Runner:
             shared_base=engine.capabilities.shared_base,
             server_base=server_base,
             outside=list(engine.history(database=database)) if foreign else (),
+            now=self._clock.now(),
             lost=lost,
         )
         return choice.base, choice.reason
@@ -279,38 +330,55 @@ class Runner:
             file_name=name,
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
-            replaceable=() if dated else self._own_sets(job, database),
+            replaceable=() if dated else self._replaceable(job, database),
             base=base,
             encryption=encryption,
+            check_structure=bool(job.profile.fields["check_structure"]),
         )
 
-    def _own_sets(self, job: _Job, database: str) -> frozenset[str]:
+    def _replaceable(self, job: _Job, database: str) -> frozenset[str]:
+        instance = job.profile.fields["instance"]
         with self._catalogue.read() as connection:
-            own = sets.of_database(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
-        return frozenset(each.set_id for each in own)
+            return replaceable(
+                sets.of_database(connection, instance, database, profile_id=job.profile.id),
+                of_database=sets.ids_of_database(connection, instance, database),
+                restored=restores.into(connection, instance, database),
+            )
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:
-        def note(state: RetryCallState) -> None:
-            error = state.outcome and state.outcome.exception()
-            text = f"Attempt {state.attempt_number} of {ATTEMPTS} failed and is tried again: {error}"
-            told.append(Message(text=text, at=self._clock.now()))
-
-        def pause(seconds: float) -> None:
-            job.cancel.wait(seconds)
-
-        retrying = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, PwsopsError) and error.transient),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential(multiplier=RETRY_FIRST_WAIT_S),
-            sleep=pause,
-            before_sleep=note,
-            reraise=True,
+        return self._attempts(job, told).do(
+            lambda: self._attempt(job, engine, request),
+            finished=lambda error: self._finished(job, engine, request, error),
         )
-        return retrying(self._attempt, job, engine, request)
+
+    def _attempts(self, job: _Job, told: list[Message]) -> Attempts:
+        return Attempts(
+            clock=self._clock,
+            cancel=job.cancel,
+            deadline=job.deadline,
+            tell=self._teller(told),
+            waiting=lambda text: self._progressed(job.run_id, text),
+        )
+
+    def _finished(self, job: _Job, engine: Engine, request: BackupRequest, error: PwsopsError) -> BackupResult | None:
+        """Give what an attempt that failed has finished after all: the set that carries this run's name, and is whole.
+
+        A further attempt would meet that very file. None also where it cannot be looked for now.
+        """
+        if not may_have_finished(error):
+            return None
+        where = {"database": request.database, "directory": request.directory, "description": request.description}
+        try:
+            found = engine.find_backup(**where)
+        except PwsopsError:
+            return None
+        if found is None:
+            return None
+        engine.verify(found, self._report(job.run_id), job.cancel)
+        text = f"It was found finished and whole, though its end was not heard: {error}"
+        return BackupResult(backup_set=found, messages=[*error.messages, Message(text=text, at=self._clock.now())])
 
     def _attempt(self, job: _Job, engine: Engine, request: BackupRequest) -> BackupResult:
-        if job.cancel.is_set():
-            raise Cancelled("The run was cancelled between two attempts.", hint="Start it again any time.")
         left_s = job.deadline - self._clock.monotonic()
         if left_s <= 0:
             raise PwsopsError(
@@ -318,6 +386,7 @@ class Runner:
                 f"{job.profile.fields['time_limit_h']:g} h.",
                 hint="Raise the profile's time limit, or split its databases over several profiles.",
             )
+        job.asked.add(request.database)
         return engine.backup(replace(request, time_limit_s=left_s), self._report(job.run_id), job.cancel)
 
     def _report(self, run_id: int) -> Callable[[Progress], None]:
@@ -329,17 +398,14 @@ class Runner:
             if moment - told_at < PROGRESS_EVERY_S:
                 return
             told_at = moment
-            # A backup does not fail because nobody could be told how far it is.
-            with suppress(PwsopsError), self._catalogue.write() as connection:
-                runs.change(
-                    connection,
-                    run_id,
-                    progress_phase=progress.phase,
-                    progress_done=progress.done_bytes,
-                    progress_total=progress.total_bytes,
-                )
+            self._progressed(run_id, progress.phase, progress.done_bytes, progress.total_bytes)
 
         return tell
+
+    def _progressed(self, run_id: int, phase: str, done_bytes: int = 0, total_bytes: int = 0) -> None:
+        # A backup does not fail because nobody could be told how far it is.
+        with suppress(PwsopsError), self._catalogue.write() as connection:
+            runs.change(connection, run_id, progress_phase=phase, progress_done=done_bytes, progress_total=total_bytes)
 
 
 def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
@@ -350,8 +416,15 @@ def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
     return ""
 
 
-def _unexpected(database: str, error: Exception) -> PwsopsError:
+def _no_text(database: str) -> PwsopsError:
+    return InvalidInput(
+        f"{database} was not backed up: its name is no text (UTF-8), so it can be neither written down nor asked for.",
+        hint="Rename its file, and choose it in the profile under the new name.",
+    )
+
+
+def _unexpected(what: str, error: Exception) -> PwsopsError:
     return PwsopsError(
-        f"The backup of {database} failed in a way that was not foreseen: {type(error).__name__}: {error}",
+        f"{what} in a way that was not foreseen: {type(error).__name__}: {error}",
         hint="The log in the home's logs directory has the details; please report it.",
     )

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import humanize
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as JobExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -33,10 +34,15 @@ WATCH_EVERY_S = 0.2
 SETTLE_EVERY_S = 5.0
 SETTLE_FIRST_S = 5.0
 """How long whoever begins to lead, or ends, waits for what dead processes left to be settled."""
+TRY_AGAIN_S = (1.0, 5.0, 15.0, 60.0, 120.0)
+"""How long a run waits that the catalogue would not let begin; after the last of these it fails."""
 LOOK_EVERY_S = 300.0
 """So often whoever leads has instances looked at: what is shown is true without a page that asks."""
 JUMP = timedelta(seconds=2)
 """A wall clock that moved this much further, or less far, than the steady one has been set."""
+
+CLOCK_WENT_FORWARD = "the clock went forward by {by} at once (it was set, or the machine slept)"
+NOT_IN_TIME = "the backup service could not see to it in time"
 
 _JOB = "due"
 _log = structlog.get_logger()
@@ -81,13 +87,17 @@ class Service:
         self._lock = FileLock(catalogue.home / LOCK_FILE, thread_local=False)
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
         self._handed: dict[int, _Handed] = {}
-        self._to_put_back: set[int] = set()
+        self._to_put_back: dict[int, float] = {}
+        """Queued runs of ours, and the steady moment from which on anybody may take them again."""
+        self._failed_starts: dict[int, int] = {}
         self._settling: threading.Thread | None = None
         self._look = look
         self._looking: threading.Thread | None = None
         self._looked_at = float("-inf")
         self._scheduler: BackgroundScheduler | None = None
         self._alarm_at: datetime | None = None
+        self._looked: tuple[datetime, float] | None = None
+        """When this process, as the one that leads, last saw to what was due: by both clocks."""
         self._claiming = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -239,23 +249,27 @@ class Service:
 
     def _take_back(self) -> None:
         """Leave what waits in the pool to whoever leads next; what has begun goes on."""
-        self._to_put_back.update([run_id for run_id, handed in list(self._handed.items()) if handed.future.cancel()])
+        waiting = [run_id for run_id, handed in list(self._handed.items()) if handed.future.cancel()]
+        # Who leads next begins with these at once, those that wait for their next try included.
+        self._to_put_back = dict.fromkeys([*waiting, *self._to_put_back], float("-inf"))
         with suppress(PwsopsError):  # the scheduler thread tries again; else the end of this process does it
             self._put_back()
 
     def _put_back(self) -> None:
         """Put our queued runs that nobody is at back into the queue; that is a change, which whoever leads notices."""
-        run_ids = list(self._to_put_back)
+        moment = self._clock.monotonic()
+        run_ids = [run_id for run_id, since in list(self._to_put_back.items()) if since <= moment]
         if run_ids:
             with self._catalogue.write() as connection:
                 for run_id in run_ids:
                     runs.put_back(connection, run_id, owner=self._presence.token)
-            self._to_put_back.difference_update(run_ids)
+            for run_id in run_ids:
+                self._to_put_back.pop(run_id, None)
 
     def _silence(self) -> None:
         """Let no instant ring any more; one that is being claimed is claimed to its end."""
         with self._claiming:
-            scheduler, self._scheduler, self._alarm_at = self._scheduler, None, None
+            scheduler, self._scheduler, self._alarm_at, self._looked = self._scheduler, None, None, None
         if scheduler is not None:
             # Waiting for its alarms would be for ever: it holds a lock meanwhile that sets the next one.
             scheduler.shutdown(wait=False)
@@ -266,29 +280,48 @@ class Service:
             scheduler = self._scheduler
             if scheduler is None:
                 return
+            now, moment = self._clock.now(), self._clock.monotonic()
+            why = self._why_missed(now, moment)
             with self._catalogue.write() as connection:
-                claimed = claims.claim(connection, now=self._clock.now(), owner=self._presence.token)
+                claimed = claims.claim(connection, now=now, owner=self._presence.token, why_missed=why)
                 waiting = claims.take_queued(connection, owner=self._presence.token)
             self._hand_over(waiting)
             if claimed:
                 with self._catalogue.write() as connection:
-                    claims.advance(connection, claimed, now=self._clock.now())
+                    claims.advance(connection, claimed, now=now)
+            self._looked = now, moment
             self._set_alarm(scheduler)
+
+    def _why_missed(self, now: datetime, moment: float) -> str:
+        """Say what is known of why nobody ran what should have run by now."""
+        if self._looked is None:
+            return claims.NOT_RUNNING
+        wall, steady = self._looked
+        ahead = (now - wall) - timedelta(seconds=moment - steady)
+        if ahead > JUMP:
+            return CLOCK_WENT_FORWARD.format(by=humanize.precisedelta(ahead, minimum_unit="minutes", format="%d"))
+        return NOT_IN_TIME
 
     def _hand_over(self, run_ids: Iterable[int]) -> None:
         for run_id in run_ids:
-            if run_id not in self._handed:
+            if run_id not in self._handed and run_id not in self._to_put_back:
                 cancel = threading.Event()
-                future = self._pool.submit(self._runner.execute, run_id, cancel)
+                may_wait = self._failed_starts.get(run_id, 0) < len(TRY_AGAIN_S)
+                future = self._pool.submit(self._runner.execute, run_id, cancel, may_wait=may_wait)
                 self._handed[run_id] = _Handed(future=future, cancel=cancel)
                 future.add_done_callback(partial(self._handed_back, run_id))
 
     def _handed_back(self, run_id: int, future: Future[RunStatus]) -> None:
-        del self._handed[run_id]
         error = None if future.cancelled() else future.exception()
-        if error is not None:
-            _log.error("a run could not be carried out", run_id=run_id, exc_info=error)
-            self._to_put_back.add(run_id)  # where its start could not be written, it waits still
+        if error is None:
+            self._failed_starts.pop(run_id, None)
+        else:
+            # Where its start could not be written, it waits still: each time longer, and not for ever.
+            tries = self._failed_starts[run_id] = self._failed_starts.get(run_id, 0) + 1
+            wait_s = TRY_AGAIN_S[min(tries, len(TRY_AGAIN_S)) - 1]
+            _log.error("a run could not be carried out", run_id=run_id, tries=tries, exc_info=error)
+            self._to_put_back[run_id] = self._clock.monotonic() + wait_s
+        del self._handed[run_id]
 
     def _set_alarm(self, scheduler: BackgroundScheduler) -> None:
         with self._catalogue.read() as connection:

@@ -43,6 +43,12 @@ class ManualClock:
             self._steady_s += step.total_seconds()
             return self._now
 
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let the time pass at once, unless the event is set."""
+        if not event.is_set():
+            self.advance(seconds=seconds)
+        return event.is_set()
+
     def set_wall(self, instant: datetime) -> None:
         """Set the wall clock, as somebody might by hand: no time passes meanwhile."""
         with self._lock:
@@ -56,3 +62,12 @@ def wait_until(condition: Callable[[], object], what: str = "a condition", limit
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {limit_s:g} s in vain for {what}")
         time.sleep(0.01)
+
+
+def joined(thread: threading.Thread, limit_s: float = 60) -> None:
+    """Wait for the end of a thread; fail, naming it, where it does not end.
+
+    Threads of tests are daemons: where a test fails before it lets one go on, the process still ends.
+    """
+    thread.join(limit_s)
+    assert not thread.is_alive(), f"{thread.name} did not end within {limit_s:g} s"

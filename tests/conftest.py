@@ -10,14 +10,24 @@ from hypothesis import HealthCheck, settings
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
+pytest_plugins = ["tests.limits"]
+
 # The machine is shared and slow at times: what a property needs is examples, not speed.
 settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let more be tried than the suite has time for."""
+    """Add what asks for the long campaigns; see docs/reliability.md."""
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
     parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
+    parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
+
+
+@pytest.fixture
+def stress_s(request: pytest.FixtureRequest) -> float:
+    """How long a stress test goes on."""
+    return float(request.config.getoption("--stress"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
 
 from pwsops.clock import Clock
 from pwsops.engines.base import (
+    AccessChange,
     BackupRequest,
     BackupResult,
     Capabilities,
@@ -36,6 +39,9 @@ from pwsops.engines.base import (
 from pwsops.engines.options import Option
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
+
+HELD_AT_MOST_S = 240
+"""Longer than any test has reason to hold a backup, and shorter than the limit of a test."""
 
 
 @dataclass
@@ -62,6 +68,11 @@ class FakeServer:
     damaged: set[str] = field(default_factory=set)
     requests: list[BackupRequest] = field(default_factory=list)
     restored: list[RestoreRequest] = field(default_factory=list)
+    modes: dict[str, str] = field(default_factory=dict)
+    """By database: who may come in. Restores change the mode of those that are here, and give it back."""
+    give_back_error: Exception | None = None
+    """What keeps a mode from being given back."""
+    asked_to_give_back: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     finished: dict[str, BackupSet] = field(default_factory=dict)
     """By description and database: what `find_backup` finds."""
@@ -124,9 +135,10 @@ class FakeServer:
             return waiting.pop(0) if waiting else None
 
     def wait_while_held(self, cancel: Event | None) -> None:
-        held = self._held
+        held, deadline = self._held, time.monotonic() + HELD_AT_MOST_S
         self.started.set()
         while held is not None and not held.wait(0.01):
+            assert time.monotonic() < deadline, f"nobody let go of what was held for {HELD_AT_MOST_S} s"
             if cancel is not None and cancel.is_set():
                 break
         if cancel is not None and cancel.is_set():
@@ -281,23 +293,60 @@ class FakeEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        if request.database not in self._server.sizes:
+        missing = request.database not in self._server.sizes
+        if missing and not request.create_if_missing:
             raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
-        if self._server.restore_error is not None:
-            raise self._server.restore_error
-        for progress in self._server.progress:
-            assert on_progress is not None
-            on_progress(progress)
-        self._server.wait_while_held(cancel)
-        self._server.restored.append(request)
-        return RestoreResult(database=request.database, restored_bytes=10, duration_s=0.0, messages=self._server.told)
+        with self._alone(request):
+            error = self._server.restore_error or self._server.next_failure(request.database)
+            if error is not None:
+                raise error
+            for progress in self._server.progress:
+                assert on_progress is not None
+                on_progress(progress)
+            self._server.wait_while_held(cancel)
+            self._server.restored.append(request)
+        if missing:
+            self.create_database(request.database)
+        return RestoreResult(
+            database=request.database,
+            restored_bytes=10,
+            duration_s=0.0,
+            created=missing,
+            messages=self._server.told,
+        )
+
+    @contextmanager
+    def _alone(self, request: RestoreRequest) -> Iterator[None]:
+        """Let nobody else in, where the database has a mode; and in again as before, where that is possible."""
+        modes, database = self._server.modes, request.database
+        if database not in modes:
+            yield
+            return
+        former = request.former_mode or modes[database]
+        change = AccessChange(database=database, former_mode=former, changed_to="SINGLE_USER")
+        request.on_access_change(change)
+        modes[database] = change.changed_to
+        try:
+            yield
+        finally:
+            if self._server.give_back_error is None:
+                modes[database] = former
+                request.on_access_restored(change)
+
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        self._server.asked_to_give_back.append(database)
+        if self._server.give_back_error is not None:
+            raise self._server.give_back_error
+        if database not in self._server.modes:
+            raise NotFound(f"There is no database {database}.", hint="Create it first.")
+        self._server.modes[database] = former_mode
 
     def create_database(self, name: str) -> None:
         self._server.created.append(name)
         self._server.sizes[name] = 0
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        return [Deletion(path=path, deleted=self._server.media.pop(path, None) is not None) for path in paths]
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        return [Deletion(path=each.path, deleted=self._server.media.pop(each.path, None) is not None) for each in sets]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         return iter(one for one in self._server.outside if database in (None, one.database))

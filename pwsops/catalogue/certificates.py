@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, or_, select, update
 
-from pwsops.catalogue.schema import certificates
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import BEGINNING, certificates
 from pwsops.rules.certificates import Purpose
 
 
@@ -49,14 +52,13 @@ def remove(connection: Connection, thumbprint: str) -> None:
 def find(connection: Connection, name: str) -> CertificateRow | None:
     """Give the certificate of that name or thumbprint; a thumbprint goes before a name."""
     wanted = or_(certificates.c.thumbprint == name.upper(), certificates.c.name == name)
-    rows = [_row(row) for row in connection.execute(select(certificates).where(wanted)).mappings()]
-    return max(rows, key=lambda row: row.thumbprint == name.upper(), default=None)
+    found = _read(connection, select(certificates).where(wanted))
+    return max(found, key=lambda row: row.thumbprint == name.upper(), default=None)
 
 
 def every(connection: Connection) -> list[CertificateRow]:
     """Give all certificates, by name."""
-    rows = connection.execute(select(certificates).order_by(certificates.c.name)).mappings()
-    return [_row(row) for row in rows]
+    return _read(connection, select(certificates).order_by(certificates.c.name))
 
 
 def mark_saved(connection: Connection, thumbprint: str, *, at: datetime | None) -> None:
@@ -69,6 +71,18 @@ def mark_exported(connection: Connection, thumbprint: str, *, now: datetime) -> 
     connection.execute(update(certificates).where(certificates.c.thumbprint == thumbprint).values(exported_at=now))
 
 
-def _row(row: RowMapping) -> CertificateRow:
-    told = {key: row[key] for key in CertificateRow.__dataclass_fields__}
-    return CertificateRow(**told | {"purpose": Purpose(told["purpose"])})
+def _read(connection: Connection, statement: Select[Any]) -> list[CertificateRow]:
+    """Give the certificates that a statement selects, but for those that nothing can be done with any more."""
+    return list(filter(None, (_row(row) for row in rows.read(connection, certificates, statement))))
+
+
+def _row(row: RowMapping | Unreadable) -> CertificateRow | None:
+    values = row.values if isinstance(row, Unreadable) else row
+    told = {key: values[key] for key in CertificateRow.__dataclass_fields__}
+    if not isinstance(told["certificate"], bytes) or not all(told[key] for key in ("name", "thumbprint", "sealed_key")):
+        return None
+    # It still opens backups, whatever became of the rest.
+    told["purpose"] = Purpose(told["purpose"]) if told["purpose"] in list(Purpose) else Purpose.DATABASE
+    for key in ("not_after", "added_at"):
+        told[key] = told[key] or BEGINNING
+    return CertificateRow(**told)

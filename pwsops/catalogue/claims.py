@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, literal, select, update
+import structlog
+from sqlalchemy import BigInteger, Connection, case, exists, literal, select, type_coerce, update
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import profiles as catalogue_profiles
@@ -26,6 +27,10 @@ from pwsops.rules.misfire import GRACE, Settlement, settle
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 
 SKIPPED = "the run before it was still going"
+FAR_AHEAD = timedelta(hours=2)
+NOT_RUNNING = "the backup service was not running"
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +42,38 @@ class Claimed:
     seen_until: datetime
 
 
-def claim(connection: Connection, *, now: datetime, owner: str) -> list[Claimed]:
-    """Write a run row for every profile that is due, and give what was claimed."""
-    on_time = _claim_on_time(connection, now=now, owner=owner)
-    return on_time + [_claim_late(connection, row, now=now, owner=owner) for row in _late(connection, now)]
+def claim(connection: Connection, *, now: datetime, owner: str, why_missed: str = NOT_RUNNING) -> list[Claimed]:
+    """Write a run row for every profile that is due, and give what was claimed.
+
+    `why_missed` is what is known of why nobody ran what was due earlier.
+    """
+    claimed = _claim_on_time(connection, now=now, owner=owner)
+    for row in _late(connection, now):
+        try:
+            row.require_usable()
+            claimed.append(_claim_late(connection, row, now=now, owner=owner, why_missed=why_missed))
+        except Exception as error:  # noqa: BLE001 - one profile that cannot be worked out must not stop the others
+            _log.warning("a profile's schedule cannot be worked out", profile=row.name, error=str(error))
+            claimed += _claim_broken(connection, row, now=now, owner=owner)
+    return claimed
+
+
+def _claim_broken(connection: Connection, row: ProfileRow, *, now: datetime, owner: str) -> list[Claimed]:
+    """Claim a run that says, by failing, that its profile cannot be run; nothing is planned after it."""
+    if row.next_due_at is None:
+        return []
+    told = new_row(
+        profile_id=row.id,
+        profile=row.name,
+        kind=BackupKind.FULL,
+        now=now,
+        due_at=row.next_due_at,
+        trigger=Trigger.SCHEDULE,
+        owner=owner,
+        status=RunStatus.QUEUED,
+    )
+    connection.execute(insert(runs).values(told).on_conflict_do_nothing())
+    return [Claimed(profile_id=row.id, due_at=row.next_due_at, seen_until=now)]
 
 
 def _claim_on_time(connection: Connection, *, now: datetime, owner: str) -> list[Claimed]:
@@ -55,7 +88,7 @@ def _claim_on_time(connection: Connection, *, now: datetime, owner: str) -> list
         "profile": profiles.c.name,
         "due_at": profiles.c.next_due_at,
         "status": case((busy, RunStatus.SKIPPED.value), else_=RunStatus.QUEUED.value),
-        "kind": profiles.c.next_kind,
+        "kind": case((profiles.c.next_kind.in_(list(BackupKind)), profiles.c.next_kind), else_=BackupKind.FULL.value),
         "trigger": literal(Trigger.SCHEDULE.value),
         "claimed_at": literal(now, Instant),
         "finished_at": case((busy, literal(now, Instant)), else_=None),
@@ -70,9 +103,11 @@ def _claim_on_time(connection: Connection, *, now: datetime, owner: str) -> list
     return [Claimed(profile_id=which, due_at=at, seen_until=at) for which, at in due]
 
 
-def _claim_late(connection: Connection, row: ProfileRow, *, now: datetime, owner: str) -> Claimed:
+def _claim_late(
+    connection: Connection, row: ProfileRow, *, now: datetime, owner: str, why_missed: str = NOT_RUNNING
+) -> Claimed:
     """Claim for a profile that nobody ran when it was due: note what was missed, and make up for it once."""
-    if row.next_due_at is None or row.next_kind is None:
+    if row.next_due_at is None:
         raise LookupError(f"profile {row.id} is not due")
     due = iter(rules.due_between(row.recurrence(), row.next_due_at, now))
     kind: BackupKind | None = row.next_kind
@@ -86,7 +121,8 @@ def _claim_late(connection: Connection, row: ProfileRow, *, now: datetime, owner
     settled = settle(chain([first], due), now=now)
     if kind is not BackupKind.FULL:
         kind = plan_kind(row, settled.due_at, row.last_full_due_at, now=now)
-    for values in _late_rows(row, settled, kind, owner=owner, now=now, busy=open_of(connection, row.id) is not None):
+    busy = open_of(connection, row.id) is not None
+    for values in _late_rows(row, settled, kind, owner=owner, now=now, busy=busy, why_missed=why_missed):
         connection.execute(insert(runs).values(values).on_conflict_do_nothing())
     seen_until = max(filter(None, (settled.missed_until, settled.due_at)))
     return Claimed(profile_id=row.id, due_at=settled.due_at, seen_until=seen_until)
@@ -101,7 +137,10 @@ def take_queued(connection: Connection, *, owner: str) -> list[int]:
 
 
 def advance(connection: Connection, claimed: Iterable[Claimed], *, now: datetime) -> None:
-    """Set the next instant of the profiles that were claimed, unless they were edited since."""
+    """Set the next instant of the profiles that were claimed, unless they were edited since.
+
+    A profile whose schedule cannot be worked out has none.
+    """
     by_id = {one.profile_id: one for one in claimed}
     rows = catalogue_profiles.by_ids(connection, sorted(by_id))
     # A full that has yet to end is taken for done. Should it fail, the next one is planned as full again.
@@ -111,7 +150,7 @@ def advance(connection: Connection, claimed: Iterable[Claimed], *, now: datetime
     catalogue_profiles.schedule(
         connection,
         [
-            next_due(row, by_id[row.id].seen_until, now=now, assuming_full_at=fulls.get(row.id))
+            _planned(row, by_id[row.id].seen_until, now=now, assuming_full_at=fulls.get(row.id))
             for row in rows
             if row.next_due_at is not None and row.next_due_at <= by_id[row.id].seen_until
         ],
@@ -119,21 +158,39 @@ def advance(connection: Connection, claimed: Iterable[Claimed], *, now: datetime
 
 
 def refresh(connection: Connection, *, now: datetime) -> None:
-    """Work out again what lies ahead: after the clock jumped, and at every start (zones change by decree)."""
+    """Work out again what lies ahead: after the clock jumped, and at every start (zones change by decree).
+
+    What ran while the clock was far ahead gives its instants free: they are still to come, and not what ran then. Where
+    it was ahead by less, nothing is run twice.
+    """
+    ended_ahead = (runs.c.due_at > now + FAR_AHEAD) & runs.c.status.not_in(OPEN)
+    moved = update(runs).where(ended_ahead).values(due_at=type_coerce(runs.c.due_at, BigInteger) + 1)
+    connection.execute(moved.prefix_with("OR IGNORE"))
     catalogue_profiles.schedule(
         connection,
         [
-            next_due(row, now, now=now)
+            _planned(row, now, now=now)
             for row in catalogue_profiles.active(connection)
-            if row.next_due_at is None or row.next_due_at > now
+            if row.broken or row.next_due_at is None or row.next_due_at > now
         ],
     )
+
+
+def _planned(
+    row: ProfileRow, after: datetime, *, now: datetime, assuming_full_at: datetime | None = None
+) -> tuple[int, datetime | None, BackupKind | None]:
+    """Give what `next_due` does, and no instant where that cannot be worked out: the others go on."""
+    try:
+        return next_due(row, after, now=now, assuming_full_at=assuming_full_at)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is wrong with this profile alone
+        _log.warning("a profile's schedule cannot be worked out", profile=row.name, error=str(error))
+        return row.id, None, None
 
 
 def next_due(
     row: ProfileRow, after: datetime, *, now: datetime, assuming_full_at: datetime | None = None
 ) -> tuple[int, datetime | None, BackupKind | None]:
-    """Return a profile's id, its next instant after `after`, and the kind planned for it, as it looks `now`."""
+    """Give a profile's id, its next instant after `after`, and the kind planned for it, as it looks `now`."""
     recurrence = row.recurrence()
     due = rules.next_due(recurrence, after)
     if due is None:
@@ -145,7 +202,7 @@ def next_due(
 def plan_anew(connection: Connection, profile_id: int, *, now: datetime) -> None:
     """Work out again what a profile's next run takes, after something about its last full has changed."""
     row = catalogue_profiles.get(connection, profile_id)
-    if row.next_due_at is not None:
+    if row.next_due_at is not None and not row.broken:
         kind = plan_kind(row, row.next_due_at, row.last_full_due_at, now=now)
         catalogue_profiles.schedule(connection, [(row.id, row.next_due_at, kind)])
 
@@ -180,7 +237,14 @@ def _late(connection: Connection, now: datetime) -> list[ProfileRow]:
 
 
 def _late_rows(
-    row: ProfileRow, settled: Settlement, kind: BackupKind, *, owner: str, now: datetime, busy: bool
+    row: ProfileRow,
+    settled: Settlement,
+    kind: BackupKind,
+    *,
+    owner: str,
+    now: datetime,
+    busy: bool,
+    why_missed: str,
 ) -> Iterator[dict[str, Any]]:
     shared: dict[str, Any] = {"profile_id": row.id, "profile": row.name, "kind": kind, "now": now}
     if settled.missed_from is not None:
@@ -190,7 +254,7 @@ def _late_rows(
             trigger=Trigger.SCHEDULE,
             owner=None,
             status=RunStatus.MISSED,
-            summary=_missed(settled.missed_count),
+            summary=_missed(settled.missed_count, why_missed),
             missed_count=settled.missed_count,
             missed_until=settled.missed_until,
         )
@@ -204,6 +268,6 @@ def _late_rows(
     )
 
 
-def _missed(count: int) -> str:
+def _missed(count: int, why: str) -> str:
     runs_missed = "1 run was missed" if count == 1 else f"{count} runs were missed"
-    return f"{runs_missed}: the backup service was not running"
+    return f"{runs_missed}: {why}"

@@ -3,6 +3,9 @@
 A page begins after a key, the sort values of a row, and never at an offset: the last page of a million runs costs what
 the first does. What is sorted by has no nulls (a run without a start or an end has the duration -1), so that each run
 has one place in every order.
+
+Few runs are read and sorted. Many are read along an index that has their order, until the page is full: there are so
+many that this comes soon. Which it is, the counts of the runs tell (see `tally`), and of a text its first hits.
 """
 
 from __future__ import annotations
@@ -10,45 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    RowMapping,
-    Select,
-    column,
-    func,
-    or_,
-    select,
-    table,
-    tuple_,
-    type_coerce,
-    union,
-)
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 from sqlalchemy import text as sql
 
-from pwsops.catalogue.schema import messages, run_items, runs
+from pwsops.catalogue import tally
+from pwsops.catalogue.ordering import GROUPED, STATUSES, HistorySort, Key, Order, unled
+from pwsops.catalogue.runs import RunRow, read
+from pwsops.catalogue.schema import runs
+from pwsops.catalogue.search import FOUND, Search
+from pwsops.catalogue.tally import Columns, Tally
 from pwsops.rules.model import RunStatus, Trigger
 
-LONGEST_TEXT = 200
-"""So many characters are searched for; the rest of a longer text is left out."""
-
-Key = tuple[str | int, ...]
-"""Where a run stands in an order: the values that are sorted by, from the first on."""
-
-
-class HistorySort(StrEnum):
-    """What the history can be sorted by; by profile and status, the newest of each stand first, either way."""
-
-    DUE = "due"
-    PROFILE = "profile"
-    STATUS = "status"
-    DURATION = "duration"
-    SIZE = "size"
+FEW = 12_000
+"""So many runs at most are sorted; of more, a page is read along an index."""
+_WINDOWS = (1_000, 4_000, 15_000)
+"""So many runs are looked through, one after the other, for a page of those that say what many say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,44 +52,9 @@ class Filter:
     until: datetime | None = None
 
 
-_STATUSES = tuple(
-    status.value
-    for status in (
-        RunStatus.FAILED,
-        RunStatus.MISSED,
-        RunStatus.SKIPPED,
-        RunStatus.CANCELLED,
-        RunStatus.QUEUED,
-        RunStatus.RUNNING,
-        RunStatus.SUCCEEDED,
-    )
-)
-"""In the order of their urgency, which is what somebody sorts by."""
-_GROUPED: dict[HistorySort, Column[str]] = {HistorySort.PROFILE: runs.c.profile, HistorySort.STATUS: runs.c.status}
-_NUMBERS: dict[HistorySort, Column[Any]] = {
-    HistorySort.DUE: runs.c.due_at,
-    HistorySort.DURATION: runs.c.duration_us,
-    HistorySort.SIZE: runs.c.size_bytes,
-}
-_FOUND = table("found", column("id"))
-
-
-def key_types(sort: HistorySort) -> tuple[type, ...]:
-    """Give the types of an order's keys."""
-    return (str, int, int) if sort in _GROUPED else (int, int)
-
-
 def profiles(connection: Connection, first: str | None = None, *, descending: bool = False) -> Iterator[str]:
     """Give the names of the profiles that have a history, deleted ones too, in order, from `first` on."""
-    # One step in the index a name, taken when it is asked for; DISTINCT would read all of the index.
-    name = runs.c.profile
-    nearest = select(func.max(name) if descending else func.min(name))
-    start = () if first is None else (name <= first if descending else name >= first,)
-    found = connection.execute(nearest.where(*start)).scalar_one()
-    while found is not None:
-        yield found
-        beyond = name < found if descending else name > found
-        found = connection.execute(nearest.where(beyond)).scalar_one()
+    return Tally(connection, Filter()).names(first, descending=descending)
 
 
 class Selection:
@@ -117,7 +63,7 @@ class Selection:
     Parameters
     ----------
     connection
-        To read with; a text is searched for at once, which reads every run, item and message.
+        To read with; a text is searched for at once.
     wanted
         The filter.
     """
@@ -125,102 +71,159 @@ class Selection:
     def __init__(self, connection: Connection, wanted: Filter) -> None:
         self.connection = connection
         self.wanted = wanted
-        self.where = [*_conditions(wanted)]
-        """What holds of each of the runs, for other statements of the same transaction."""
-        if wanted.text:
-            _search(connection, wanted.text)
-            self.where.append(runs.c.id.in_(select(_FOUND.c.id)))
+        self._conditions = [*_conditions(wanted)]
+        self._search = Search(connection, wanted.text) if wanted.text else None
+        self._tally = Tally(connection, wanted)
+        self._counts = self._tally.counts()
+
+    @property
+    def where(self) -> list[ColumnElement[bool]]:
+        """What holds of each of the runs, for other statements of the same transaction; finds all of them first."""
+        if self._search is None:
+            return self._conditions
+        self._search.complete()
+        return [*self._conditions, _is_found()]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether `count` is exact; of a text that very many runs say, it is the least that there are."""
+        return self._search is None or self._search.is_complete
 
     def count(self) -> int:
-        """Count the runs."""
-        return int(self.connection.execute(select(func.count()).select_from(runs).where(*self.where)).scalar_one())
+        """Count the runs; see `is_counted`."""
+        if self._search is None and self.wanted.since is None and self.wanted.until is None:
+            return self._counts[self._tally.columns]
+        where = self._conditions
+        if self._search is not None:
+            where = [*_conditions(self.wanted, frozenset()), _is_found()]
+        return int(self.connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
-    ) -> list[tuple[Key, RowMapping]]:
+    ) -> list[tuple[Key, RunRow]]:
         """Give up to `limit` runs with their keys, in order, that follow `after`; None begins at the beginning.
 
         `backwards`: those that precede it, the nearest first; None begins at the end.
         """
-        if sort not in _GROUPED:
-            found = self._seek([], _NUMBERS[sort], after, descending is not backwards, limit)
-            return [((row["sorted_by"], row["id"]), row) for row in found]
-        pairs: list[tuple[Key, RowMapping]] = []
-        first = None if after is None else str(after[0])
-        for group in self._groups(sort, first, descending is not backwards):
-            rest = after[1:] if after is not None and group == first else None
-            found = self._seek([_GROUPED[sort] == group], runs.c.due_at, rest, not backwards, limit - len(pairs))
-            pairs += [((group, row["sorted_by"], row["id"]), row) for row in found]
-            if len(pairs) == limit:
-                break
-        return pairs
+        order = Order.of(sort, descending=descending, backwards=backwards)
+        keys = self._keys(order, after, limit)
+        found = read(self.connection, select(runs).where(runs.c.id.in_([key[-1] for key in keys])))
+        rows = {row["id"]: row for row in found}
+        return [(key, rows[key[-1]]) for key in keys]
 
-    def _groups(self, sort: HistorySort, first: str | None, descending: bool) -> Iterable[str]:
-        if sort is HistorySort.PROFILE:
-            return (
-                [self.wanted.profile]
-                if self.wanted.profile
-                else profiles(self.connection, first, descending=descending)
-            )
-        groups = _STATUSES[::-1] if descending else _STATUSES
-        return groups[groups.index(first) :] if first in groups else groups
+    def _keys(self, order: Order, after: Key | None, limit: int) -> list[Key]:
+        if self._search is not None and not self._search.is_complete:
+            found = self._look_through(self._search, order, after, limit)
+            if found is not None:
+                return found
+            self._search.complete()
+        if self._search is not None:
+            return self._sorted(order, after, limit, None)
+        fewest = self._fewest(self._tally.columns)
+        if fewest and self._counts[fewest] <= FEW and not _has_order(self._tally.columns, order):
+            return self._sorted(order, after, limit, fewest)
+        return self._along(order, after, limit)
 
-    def _seek(
-        self,
-        also: Sequence[ColumnElement[bool]],
-        by: Column[Any],
-        after: Sequence[str | int] | None,
-        descending: bool,
-        limit: int,
-    ) -> Sequence[RowMapping]:
-        number = type_coerce(by, BigInteger)  # an instant as it is kept: keys are plain numbers
-        statement: Select[Any] = select(runs, number.label("sorted_by")).where(*self.where, *also)
+    def _look_through(self, search: Search, order: Order, after: Key | None, limit: int) -> list[Key] | None:
+        """Return a page of what very many runs say, or None where not even that shows soon."""
+        found: list[Key] = []
+        for window in _WINDOWS:
+            keys = self._along(order, after, window)
+            says = search.among([int(key[-1]) for key in keys])
+            found += [key for key in keys if key[-1] in says]
+            if len(found) >= limit or len(keys) < window:
+                return found[:limit]
+            after = keys[-1]
+        return None
+
+    def _sorted(self, order: Order, after: Key | None, limit: int, fewest: Columns | None) -> list[Key]:
+        """Read the runs that were found, or that an index leads to, and sort them."""
+        key: list[Any] = [GROUPED[order.sort]] if order.is_grouped else []
+        key += [order.number.label("sorted_by"), runs.c.id]
+        found = select(*key)
+        found = found.where(*_conditions(self.wanted, fewest or frozenset()))
+        if fewest is None:
+            found = found.where(_is_found())
         if after is not None:
-            place = tuple_(number, runs.c.id)
-            statement = statement.where(place < tuple_(*after) if descending else place > tuple_(*after))
-        order = [one.desc() if descending else one.asc() for one in (number, runs.c.id)]
-        return self.connection.execute(statement.order_by(*order).limit(limit)).mappings().all()
+            found = found.where(order.all_behind(after))
+        return self._read(found.order_by(*order.clauses(along=False)).limit(limit))
+
+    def _read(self, statement: Select[Any]) -> list[Key]:
+        return [tuple(row) for row in self.connection.execute(statement)]
+
+    def _along(self, order: Order, after: Key | None, limit: int) -> list[Key]:
+        """Read along an index that has the order."""
+        if not order.is_grouped:
+            return self._seek(order, None, after, limit)
+        keys: list[Key] = []
+        first = None if after is None else str(after[0])
+        for group in self._groups(order, first):
+            rest = after[1:] if after is not None and group == first else None
+            keys += [(group, *key) for key in self._seek(order, group, rest, limit - len(keys))]
+            if len(keys) == limit:
+                break
+        return keys
+
+    def _groups(self, order: Order, first: str | None) -> Iterable[str]:
+        if order.sort is HistorySort.PROFILE:
+            return self._tally.names(first, descending=order.groups_down)
+        groups = STATUSES[::-1] if order.groups_down else STATUSES
+        groups = groups[groups.index(first) :] if first in groups else groups
+        known = self._tally.statuses()
+        return [group for group in groups if group in known]
+
+    def _seek(self, order: Order, group: str | None, after: Sequence[str | int] | None, limit: int) -> list[Key]:
+        columns = self._tally.columns if group is None else self._tally.columns | {GROUPED[order.sort].name}
+        led = self._index(columns, order.name)
+        statement = select(order.number.label("sorted_by"), runs.c.id).where(*_conditions(self.wanted, led))
+        if group is not None:
+            statement = statement.where(_led(GROUPED[order.sort], led) == group)
+        if after is not None:
+            statement = statement.where(order.behind(after))
+        return self._read(statement.order_by(*order.clauses(within_group=True)).limit(limit))
+
+    def _index(self, columns: Columns, by: str) -> Columns:
+        """Return by which columns to go to the runs, in the order of `by`."""
+        if {"profile", "status"} <= columns and by == "due_at":
+            return frozenset({"profile", "status"})
+        return self._fewest(columns) or frozenset()
+
+    def _fewest(self, columns: Columns) -> Columns | None:
+        """Return the part of these columns that leads to the fewest runs; what a group leads to counts as fewest."""
+        led = [
+            part
+            for part in (frozenset({"profile", "status"}), *(frozenset({name}) for name in sorted(columns)))
+            if part <= columns and tally.leads(part, self.wanted)
+        ]
+        return min(led, key=lambda part: self._counts.get(part, 0), default=None)
 
 
-def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _has_order(columns: Columns, order: Order) -> bool:
+    """Whether an index leads to just the runs that are asked for, in their order."""
+    columns |= {GROUPED[order.sort].name} if order.is_grouped else frozenset()
+    return len(columns) == 1 or (columns == {"profile", "status"} and order.name == "due_at")
+
+
+def _is_found() -> ColumnElement[bool]:
+    return runs.c.id.in_(select(FOUND.c.id))
+
+
+def _conditions(wanted: Filter, led: Columns | None = None) -> Iterator[ColumnElement[bool]]:
+    """Return what holds of the runs; given by which columns an index is to lead to them, it is led by no others."""
     if wanted.since is not None:
         yield runs.c.due_at >= wanted.since
     if wanted.until is not None:
         yield runs.c.due_at < wanted.until
     if wanted.status is not None:
-        yield runs.c.status == wanted.status.value
+        yield _led(runs.c.status, led) == wanted.status.value
     if wanted.profile is not None:
-        yield runs.c.profile == wanted.profile
+        yield _led(runs.c.profile, led) == wanted.profile
     if wanted.trigger is not None:
-        yield runs.c.trigger == wanted.trigger.value
-        if wanted.trigger is not Trigger.SCHEDULE:
+        yield _led(runs.c.trigger, led) == wanted.trigger.value
+        if wanted.trigger is not Trigger.SCHEDULE and (led is None or "trigger" in led):
             # Its index holds these alone, and is taken where a statement says so in the index's own words.
             yield sql("runs.trigger <> 'schedule'")  # type: ignore[misc]  # a text is a condition too
 
 
-def _search(connection: Connection, text: str) -> None:
-    """Note which runs say a text, in a table that goes with the transaction: each row is read once, in its order."""
-    says = _matcher(text)
-    told = select(messages.c.item_id).where(says(messages.c.text))
-    of_item = or_(*map(says, (run_items.c.database, run_items.c.error, run_items.c.reason)), run_items.c.id.in_(told))
-    found = union(
-        select(runs.c.id).where(or_(says(runs.c.profile), says(runs.c.summary))),
-        select(run_items.c.run_id).where(of_item),
-    )
-    connection.exec_driver_sql("CREATE TEMPORARY TABLE found (id INTEGER PRIMARY KEY)")
-    connection.execute(_FOUND.insert().from_select(["id"], found))
-
-
-def _matcher(text: str) -> Any:
-    """Give what finds a text anywhere in a column, in either case, each of its characters standing for itself."""
-    whole = text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
-    if whole.isascii():
-        return lambda said: said.contains(whole, autoescape=True)
-    # LIKE, though eight times as quick, knows the case of English letters only.
-    pattern = f"*{''.join(map(_either_case, whole))}*"
-    return lambda said: said.op("GLOB", is_comparison=True)(pattern)
-
-
-def _either_case(char: str) -> str:
-    cases = {case for case in (char, char.lower(), char.upper()) if len(case) == 1}
-    return f"[{''.join(sorted(cases))}]" if len(cases) > 1 or char in "*?[" else char
+def _led(column: Column[Any], led: Columns | None) -> ColumnElement[Any]:
+    return column if led is None or column.name in led else unled(column)

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import instance_looks, instances, seen_databases
+from pwsops.engines import registry
+
+_COLUMNS = ("name", "engine", "address", "options", "login", "sealed_password")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceRow:
-    """One instance."""
+    """One instance. `broken` says why it cannot be used, in a sentence; empty: it can."""
 
     name: str
     engine: str
@@ -21,16 +26,17 @@ class InstanceRow:
     options: dict[str, Any]
     login: str | None
     sealed_password: str | None
+    broken: str = ""
 
 
 def add(connection: Connection, row: InstanceRow, *, now: datetime) -> None:
     """Remember an instance; its name must be free."""
-    connection.execute(insert(instances).values(created_at=now, **vars(row)))
+    connection.execute(insert(instances).values(created_at=now, **_values(row)))
 
 
 def amend(connection: Connection, row: InstanceRow) -> None:
     """Replace what is remembered of the instance of that name."""
-    connection.execute(update(instances).where(instances.c.name == row.name).values(**vars(row)))
+    connection.execute(update(instances).where(instances.c.name == row.name).values(**_values(row)))
 
 
 def remove(connection: Connection, name: str) -> None:
@@ -42,14 +48,36 @@ def remove(connection: Connection, name: str) -> None:
 
 def find(connection: Connection, name: str) -> InstanceRow | None:
     """Give the instance of that name."""
-    row = connection.execute(select(instances).where(instances.c.name == name)).mappings().first()
-    return None if row is None else _row(row)
+    return next(iter(_read(connection, select(instances).where(instances.c.name == name))), None)
 
 
 def every(connection: Connection) -> list[InstanceRow]:
     """Give all instances, by name."""
-    return [_row(row) for row in connection.execute(select(instances).order_by(instances.c.name)).mappings()]
+    return _read(connection, select(instances).order_by(instances.c.name))
 
 
-def _row(row: RowMapping) -> InstanceRow:
-    return InstanceRow(**{key: row[key] for key in InstanceRow.__dataclass_fields__})
+def _values(row: InstanceRow) -> dict[str, Any]:
+    return {key: getattr(row, key) for key in _COLUMNS}
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[InstanceRow]:
+    return [_row(row) for row in rows.read(connection, instances, statement)]
+
+
+def _row(row: RowMapping | Unreadable) -> InstanceRow:
+    values = row.values if isinstance(row, Unreadable) else row
+    told = {key: values[key] for key in _COLUMNS}
+    wrong = [] if isinstance(told["options"], dict) else ["options"]
+    told["options"] = told["options"] if not wrong else {}
+    for key in ("name", "engine", "address"):
+        if not isinstance(told[key], str):
+            wrong.append(key)
+            told[key] = f"(instance {values['id']})" if key == "name" else ""
+    broken = f"What is stored of the instance as {', '.join(f'`{key}`' for key in wrong)} cannot be read."
+    return InstanceRow(**told, broken=broken if wrong else _engine_fault(told))
+
+
+def _engine_fault(told: dict[str, Any]) -> str:
+    if told["engine"] in registry.ENGINES:
+        return ""
+    return f"The instance {told['name']} wants the engine {told['engine']!r}, which does not exist here."

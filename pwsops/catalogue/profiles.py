@@ -1,4 +1,8 @@
-"""Profiles: their fields as plain columns, and what became of them."""
+"""Profiles: their fields as plain columns, and what became of them.
+
+A row that cannot be used (a zone that this machine does not know, damaged JSON) is given all the same, with the reason
+in `broken`, so that nobody has to fail for it. What it is for is then not known, and nobody runs it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, RowMapping, Select, bindparam, func, insert, select, type_coerce, update
 
-from pwsops.catalogue.schema import profiles
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import BEGINNING, LATEST, profiles
+from pwsops.catalogue.stored_profile import sound_fields
+from pwsops.errors import InvalidInput
 from pwsops.profile import BackupProfile, parse_renewal, profile_keys, recurrence_of
 from pwsops.rules.model import BackupKind, ProfileState, Recurrence, Renewal
 
@@ -31,9 +39,23 @@ _STATE = (
 )
 
 
+BROKEN_HINT = (
+    "Open the profile, correct what is named, and save it (`pwsops profile edit NAME …`); the other profiles go on."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProfileRow:
-    """One profile as stored. `fields` are those of `BackupProfile`, but for `active`, which `state` tells."""
+    """One profile as stored. `fields` are those of `BackupProfile`, but for `active`, which `state` tells.
+
+    Parameters
+    ----------
+    broken
+        Why it cannot be run, in a sentence; empty: it can. What could not be read of its fields has the value that a
+        new profile has.
+    unwritable
+        Those of its databases whose names are no text, as they are spelled out in `fields`.
+    """
 
     fields: Mapping[str, Any]
     id: int
@@ -49,14 +71,22 @@ class ProfileRow:
     deleted_at: datetime | None
     sealed_password: str | None = field(default=None, repr=False)
     sealed_certificate_password: str | None = field(default=None, repr=False)
+    broken: str = ""
+    unwritable: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """The profile's name."""
         return str(self.fields["name"])
 
+    def require_usable(self) -> None:
+        """Raise `InvalidInput` with the reason where it cannot be run."""
+        if self.broken:
+            raise InvalidInput(f"The profile {self.name!r} cannot be run: {self.broken}", hint=BROKEN_HINT)
+
     def recurrence(self) -> Recurrence:
-        """Give its schedule."""
+        """Give its schedule; raises `InvalidInput` where it cannot be run."""
+        self.require_usable()
         return recurrence_of(self.fields)
 
     def renewal(self) -> Renewal:
@@ -106,41 +136,46 @@ def schedule(connection: Connection, rows: Sequence[tuple[int, datetime | None, 
 def find(connection: Connection, name: str) -> ProfileRow | None:
     """Give the living profile of that name."""
     statement = select(profiles).where(profiles.c.name == name, profiles.c.deleted_at.is_(None))
-    row = connection.execute(statement).mappings().first()
-    return None if row is None else _row(row)
+    return next(iter(_read(connection, statement)), None)
 
 
 def get(connection: Connection, profile_id: int) -> ProfileRow:
-    """Give a profile by its id, deleted or not."""
-    return _row(connection.execute(select(profiles).where(profiles.c.id == profile_id)).mappings().one())
+    """Give a profile by its id, deleted or not; raises `LookupError`."""
+    found = _read(connection, select(profiles).where(profiles.c.id == profile_id))
+    if not found:
+        raise LookupError(f"profile {profile_id} is not in the catalogue")
+    return found[0]
 
 
 def living(connection: Connection) -> list[ProfileRow]:
     """Give all profiles that were not deleted, by name."""
-    statement = select(profiles).where(profiles.c.deleted_at.is_(None)).order_by(func.lower(profiles.c.name))
-    return [_row(row) for row in connection.execute(statement).mappings()]
+    return _read(
+        connection, select(profiles).where(profiles.c.deleted_at.is_(None)).order_by(func.lower(profiles.c.name))
+    )
 
 
 def active(connection: Connection) -> list[ProfileRow]:
     """Give the profiles whose schedule is in force."""
-    statement = select(profiles).where(profiles.c.state == ProfileState.ACTIVE.value, profiles.c.deleted_at.is_(None))
-    return [_row(row) for row in connection.execute(statement).mappings()]
+    return _read(
+        connection,
+        select(profiles).where(profiles.c.state == ProfileState.ACTIVE.value, profiles.c.deleted_at.is_(None)),
+    )
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> list[ProfileRow]:
     """Give these profiles, in no order. Any number of ids."""
-    rows: list[ProfileRow] = []
-    for at in range(0, len(ids), 10_000):
-        statement = select(profiles).where(profiles.c.id.in_(ids[at : at + 10_000]))
-        rows += [_row(row) for row in connection.execute(statement).mappings()]
-    return rows
+    found: list[ProfileRow] = []
+    for at in range(0, len(ids), rows.AT_ONCE):
+        found += _read(connection, select(profiles).where(profiles.c.id.in_(ids[at : at + rows.AT_ONCE])))
+    return found
 
 
 def earliest_due(connection: Connection) -> datetime | None:
     """Give the next instant at which any profile is due."""
+    # A text sorts behind every number: what is no instant is never due.
     found: datetime | None = connection.execute(
         select(profiles.c.next_due_at)
-        .where(profiles.c.next_due_at.is_not(None))
+        .where(profiles.c.next_due_at.is_not(None), type_coerce(profiles.c.next_due_at, BigInteger) <= LATEST)
         .order_by(profiles.c.next_due_at)
         .limit(1)
     ).scalar()
@@ -152,8 +187,29 @@ def _values(profile: BackupProfile) -> dict[str, Any]:
     return {key: fields[key] for key in _FIELDS}
 
 
-def _row(row: RowMapping) -> ProfileRow:
-    told = {key: row[key] for key in _STATE}
-    told["state"] = ProfileState(told["state"])
-    told["next_kind"] = told["next_kind"] and BackupKind(told["next_kind"])
-    return ProfileRow(fields={key: row[key] for key in _FIELDS}, **told)
+def _read(connection: Connection, statement: Select[Any]) -> list[ProfileRow]:
+    return [_row(row) for row in rows.read(connection, profiles, statement)]
+
+
+def _row(row: RowMapping | Unreadable) -> ProfileRow:
+    values, reason = (row.values, row.reason) if isinstance(row, Unreadable) else (row, "")
+    told = {key: values[key] for key in _STATE}
+    reason = _sound_state(told, reason)
+    fields = sound_fields({key: values[key] for key in _FIELDS}, told["id"])
+    reasons = filter(None, (reason and f"{reason}.", fields.fault))
+    return ProfileRow(fields=fields.values, unwritable=fields.unwritable, broken=" ".join(reasons), **told)
+
+
+def _sound_state(told: dict[str, Any], reason: str) -> str:
+    """Put the types and defaults into what became of a profile, and give the reason with what cannot be."""
+    if told["state"] not in list(ProfileState):
+        reason = reason or f"`state` cannot be {told['state']!r}"
+    told["state"] = ProfileState(told["state"]) if told["state"] in list(ProfileState) else ProfileState.INACTIVE
+    # What is planned is worked out again wherever it is not known.
+    told["next_kind"] = BackupKind(told["next_kind"]) if told["next_kind"] in list(BackupKind) else None
+    counts = told["database_failures"]
+    told["database_failures"] = counts if isinstance(counts, dict) else {}
+    for key in ("failures_in_a_row", "version"):
+        told[key] = told[key] if isinstance(told[key], int) else 0
+    told["amended_at"] = told["amended_at"] or BEGINNING
+    return reason

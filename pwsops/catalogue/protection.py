@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
-from pwsops.catalogue import certificates, profiles, runs, server_certificates, sightings
+from pwsops.catalogue import access, certificates, profiles, runs, server_certificates, sightings
+from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import profiles as profile_table
 from pwsops.catalogue.schema import runs as run_table
 from pwsops.catalogue.sightings import Known, Place, SeenDatabase
@@ -28,13 +30,6 @@ _CONDITIONS = {
 """What the engines' words for the state of a database mean for a backup of it; all others do not hinder one."""
 
 
-class Owed(NamedTuple):
-    """What a restore owes a database: since when, and what."""
-
-    since: datetime
-    what: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Covered:
     """One database: the facts for its verdict, the backups they are about, and how its instance last told of it."""
@@ -50,7 +45,6 @@ def covered(
     now: datetime,
     service_running: bool,
     instance: str | None = None,
-    owed: Mapping[Place, Owed] | None = None,
 ) -> list[Covered]:
     """Return every database that a profile names or an instance has told of, by instance and name.
 
@@ -60,8 +54,6 @@ def covered(
         Whether the schedules are in force now.
     instance
         Only this one's; None: all.
-    owed
-        Which databases a restore owes their former mode.
     """
     rows = [row for row in profiles.living(connection) if instance in (None, row.fields["instance"])]
     known = {(one.instance, one.database): one for one in sightings.databases(connection, instance)}
@@ -69,7 +61,7 @@ def covered(
     for row in rows:
         for database in row.fields["databases"]:
             users.setdefault((row.fields["instance"], database), []).append(row)
-    shared = _Shared(connection, rows, now=now, service_running=service_running, owed=owed or {})
+    shared = _Shared(connection, rows, now=now, service_running=service_running)
     places = sorted({*known, *users}, key=lambda place: (place[0], place[1].lower(), place[1]))
     return [shared.covered(place, users.get(place, []), known.get(place)) for place in places]
 
@@ -84,12 +76,11 @@ class _Shared:
         *,
         now: datetime,
         service_running: bool,
-        owed: Mapping[Place, Owed],
     ) -> None:
         self._connection = connection
         self._now = now
         self._service_running = service_running
-        self._owed = owed
+        self._owed = {(one.instance, one.database): one for one in access.open_changes(connection)}
         self._looks = sightings.looks(connection)
         self._last = runs.last_ended(connection)
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
@@ -128,7 +119,7 @@ class _Shared:
                 unreached_why=look.error,
             )
         owed = self._owed.get((facts.instance, facts.database))
-        return facts if owed is None else replace(facts, access_owed_since=owed.since, access_owed_why=owed.what)
+        return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
 
     def _with_key(self, instance: str, known: Known) -> Known:
         for thumbprint in known.backup_set.thumbprints:
@@ -151,13 +142,18 @@ class _Shared:
         run = self._last.get(row.id)
         return facts if run is None else replace(facts, **self._last_of(run, database))
 
-    def _last_of(self, run: RowMapping, database: str) -> dict[str, Any]:
+    def _last_of(self, run: RunRow, database: str) -> dict[str, Any]:
         """Return how a run ended for one database: a run fails where any of its databases does."""
         item = next((one for one in self._items[run["id"]] if one["database"] == database), None)
         if item is None:
             return {"last_status": RunStatus(run["status"]), "last_at": run["due_at"], "last_error": run["summary"]}
         status = RunStatus(item["status"])
         return {"last_status": status, "last_at": item["finished_at"] or run["due_at"], "last_error": item["error"]}
+
+
+def _owed(one: ChangedAccess) -> str:
+    failed = f" Trying to change it back failed: {one.last_error}" if one.last_error else ""
+    return f"it is {one.changed_to} and was {one.former_mode} (restore {one.restore_id}).{failed}"
 
 
 def _recurrence(row: ProfileRow, now: datetime) -> tuple[Recurrence | None, str]:

@@ -11,17 +11,31 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, or_, select, type_coerce
+from sqlalchemy import text as sql
 from sqlalchemy.sql.selectable import FromClause
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.audit import read as read_audit
 from pwsops.catalogue.history import Filter, Selection
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import audit, backup_sets, messages, profiles, run_items, runs
-from pwsops.rules.model import RunStatus
+from pwsops.rules.model import BackupKind, RunStatus, Trigger
 
 CHUNK = 2_000
 """So many rows at a time: of more, Python's collector of garbage takes a fifth longer to look through them."""
 
 _DAY_US = 86_400_000_000
+# The plus keeps these from being looked up in an index, which would undo the order of the rows.
+_SOUND: Any = sql(
+    " AND ".join(
+        [f"typeof(runs.{column}) = 'integer'" for column in ("due_at", "missed_count", "size_bytes")]
+        + [
+            f"+runs.{column} IN ({', '.join(repr(str(one)) for one in kind)})"
+            for column, kind in {"status": RunStatus, "kind": BackupKind, "trigger": Trigger}.items()
+        ]
+    )
+)
 
 Row = Sequence[Any]
 Chunks = Iterator[Sequence[Row]]
@@ -116,14 +130,14 @@ def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
     where = list(_noted(selection.wanted))
     count = selection.connection.execute(select(func.count()).select_from(audit).where(*where)).scalar_one()
     newest = select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit)
-    return int(count), [*reversed(selection.connection.execute(newest).mappings().all())]
+    return int(count), [*reversed(read_audit(selection.connection, newest))]
 
 
 def statuses(selection: Selection) -> dict[RunStatus, tuple[int, int, int]]:
     """Give, for each status: the runs, the occurrences they stand for, and the bytes they wrote."""
     stands_for = func.sum(func.max(runs.c.missed_count, 1))
     counts = select(runs.c.status, func.count(), stands_for, func.sum(runs.c.size_bytes))
-    found = selection.connection.execute(counts.where(*selection.where).group_by(runs.c.status))
+    found = selection.connection.execute(counts.where(*_where(selection)).group_by(runs.c.status))
     return {RunStatus(status): (count, times, size) for status, count, times, size in found}
 
 
@@ -133,7 +147,7 @@ def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
     What was missed counts as often as it was due, spread evenly over the time in which it was.
     """
     day = _kept(runs.c.due_at).op("/")(_DAY_US).label("day")
-    one_each = select(day, runs.c.status, func.count()).where(*selection.where, runs.c.missed_count <= 1)
+    one_each = select(day, runs.c.status, func.count()).where(*_where(selection), runs.c.missed_count <= 1)
     counts = Counter(
         {
             (at, status): count
@@ -141,7 +155,7 @@ def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
         }
     )
     columns = (_kept(runs.c.due_at), _kept(func.coalesce(runs.c.missed_until, runs.c.due_at)), runs.c.missed_count)
-    several = select(*columns, runs.c.status).where(*selection.where, runs.c.missed_count > 1)
+    several = select(*columns, runs.c.status).where(*_where(selection), runs.c.missed_count > 1)
     for first, last, count, status in selection.connection.execute(several):
         counts.update(((first + (last - first) * number // (count - 1)) // _DAY_US, status) for number in range(count))
     return sorted((at, RunStatus(status), count) for (at, status), count in counts.items())
@@ -149,7 +163,7 @@ def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
 
 def first_due(selection: Selection) -> datetime | None:
     """Give the due instant of the first run."""
-    first = select(runs.c.due_at).where(*selection.where).order_by(runs.c.due_at).limit(1)
+    first = select(runs.c.due_at).where(*_where(selection)).order_by(runs.c.due_at).limit(1)
     found: datetime | None = selection.connection.execute(first).scalar()
     return found
 
@@ -158,7 +172,7 @@ def first_end(selection: Selection) -> datetime | None:
     """Give when the first run ended, or should have begun where it never did."""
     ended = func.coalesce(runs.c.finished_at, runs.c.due_at, type_=runs.c.due_at.type)
     found: datetime | None = selection.connection.execute(
-        select(ended).where(*selection.where).order_by(runs.c.due_at).limit(1)
+        select(ended).where(*_where(selection)).order_by(runs.c.due_at).limit(1)
     ).scalar()
     return found
 
@@ -176,7 +190,7 @@ def outcomes(selection: Selection) -> list[Outcome]:
     ]
     pair = (profiles.c.instance, run_items.c.database)
     source = runs.join(profiles, profiles.c.id == runs.c.profile_id).join(run_items, run_items.c.run_id == runs.c.id)
-    where = selection.where
+    where = _where(selection)
     statement = select(*pair, *counted).select_from(source).where(*where).group_by(*pair).order_by(*pair)
     return [Outcome(*row) for row in selection.connection.execute(statement)]
 
@@ -189,7 +203,7 @@ def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
     grouped = select(
         *what, func.count(), func.min(runs.c.due_at), func.max(runs.c.due_at).label("last_at")
     ).select_from(source)
-    grouped = grouped.where(*selection.where).group_by(*what)
+    grouped = grouped.where(*_where(selection)).group_by(*what)
     count = selection.connection.execute(select(func.count()).select_from(grouped.subquery())).scalar_one()
     found = selection.connection.execute(grouped.order_by(func.max(runs.c.due_at).desc(), *what).limit(limit))
     return int(count), [Failure(*row) for row in found]
@@ -200,7 +214,7 @@ def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
     what = (runs.c.profile, runs.c.summary)
     times = func.sum(func.max(runs.c.missed_count, 1))
     last_at = func.max(func.coalesce(runs.c.missed_until, runs.c.due_at), type_=runs.c.due_at.type)
-    where = [*selection.where, runs.c.status == status.value]
+    where = [*_where(selection), runs.c.status == status.value]
     found = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what).order_by(*what)
     return [
         Failure(profile, "", summary, "", count, first, last)
@@ -216,12 +230,13 @@ def sets_of(selection: Selection) -> Iterator[Any]:
     if wanted.until is not None:
         where.append(backup_sets.c.finished_at < wanted.until)
     order = (backup_sets.c.instance, backup_sets.c.database, backup_sets.c.finished_at)
-    yield from selection.connection.execute(select(backup_sets).where(*where).order_by(*order)).mappings()
+    found = rows.read(selection.connection, backup_sets, select(backup_sets).where(*where).order_by(*order))
+    yield from (row for row in found if not isinstance(row, Unreadable))
 
 
 def _of_runs(selection: Selection, columns: Sequence[Any]) -> Select[Any]:
     source = select(*columns).select_from(runs).join(profiles, profiles.c.id == runs.c.profile_id)
-    return source.where(*selection.where).order_by(runs.c.due_at, runs.c.id)
+    return source.where(*_where(selection)).order_by(runs.c.due_at, runs.c.id)
 
 
 def _noted(wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -231,8 +246,13 @@ def _noted(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield audit.c.at < wanted.until
 
 
+def _where(selection: Selection) -> list[ColumnElement[bool]]:
+    """Give the conditions of a selection, and that a row is sound: what cannot be read is the doctor's to tell."""
+    return [*selection.where, _SOUND]
+
+
 def _kept(instant: ColumnElement[Any]) -> ColumnElement[Any]:
-    return type_coerce(instant, BigInteger)
+    return case((func.typeof(instant) == "integer", type_coerce(instant, BigInteger)))
 
 
 def _took(table: FromClause) -> ColumnElement[Any]:

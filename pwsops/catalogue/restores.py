@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
-from pwsops.catalogue.schema import restores
-from pwsops.rules.model import BackupSet, Message, RunStatus
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import BEGINNING, restores
+from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
+from pwsops.rules.replacing import Restored
+
+RestoreRow = RowMapping | Mapping[str, Any]
+"""A restore as it was read, or what stands for one that cannot be."""
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
@@ -85,9 +91,9 @@ def end(
     return connection.execute(update(restores).where(still_open).values(values)).rowcount > 0
 
 
-def get(connection: Connection, restore_id: int) -> RowMapping | None:
+def get(connection: Connection, restore_id: int) -> RestoreRow | None:
     """Give one restore."""
-    return connection.execute(select(restores).where(restores.c.id == restore_id)).mappings().first()
+    return next(iter(_read(connection, select(restores).where(restores.c.id == restore_id))), None)
 
 
 def listing(
@@ -97,27 +103,66 @@ def listing(
     offset: int = 0,
     instance: str | None = None,
     database: str | None = None,
-) -> list[RowMapping]:
+) -> list[RestoreRow]:
     """Give restores, newest first."""
     statement = select(restores).order_by(restores.c.id.desc()).limit(limit).offset(offset)
     wanted: dict[str, Any] = {"instance": instance, "database": database}
     for column, value in wanted.items():
         if value is not None:
             statement = statement.where(restores.c[column] == value)
-    return list(connection.execute(statement).mappings())
+    return _read(connection, statement)
 
 
-def every_open(connection: Connection) -> list[RowMapping]:
+def every_open(connection: Connection) -> list[RestoreRow]:
     """Give the restores that have not ended, as far as anybody wrote down."""
-    return list(connection.execute(select(restores).where(restores.c.status.in_(OPEN))).mappings())
+    return _read(connection, select(restores).where(restores.c.status.in_(OPEN)))
 
 
-def open_of(connection: Connection, instance: str, database: str) -> RowMapping | None:
+def open_of(connection: Connection, instance: str, database: str) -> RestoreRow | None:
     """Give the restore of a database that is under way."""
     there = (restores.c.instance == instance) & (restores.c.database == database) & restores.c.status.in_(OPEN)
-    return connection.execute(select(restores).where(there)).mappings().first()
+    return next(iter(_read(connection, select(restores).where(there))), None)
 
 
-def messages_of(row: RowMapping) -> list[Message]:
+def into(connection: Connection, instance: str, database: str) -> list[Restored]:
+    """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted."""
+    may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
+    there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
+    columns = restores.c.set_id, restores.c.data_at, restores.c.started_at
+    return [Restored(*row) for row in connection.execute(select(*columns).where(there))]
+
+
+def messages_of(row: RestoreRow) -> list[Message]:
     """Give what was said during a restore, in order."""
     return [Message(**{**told, "at": datetime.fromisoformat(told["at"])}) for told in row["messages"]]
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[RestoreRow]:
+    return [_sound(row) for row in rows.read(connection, restores, statement)]
+
+
+def _sound(row: RowMapping | Unreadable) -> RestoreRow:
+    """Give a row as it is, or as failed where it cannot be read, its error saying why."""
+    values = row.values if isinstance(row, Unreadable) else row
+    reason = row.reason if isinstance(row, Unreadable) else _fault(values)
+    if not reason:
+        return values
+    known = values["status"] in list(RunStatus)
+    return dict(values) | {
+        **{key: values[key] or "(unknown)" for key in ("instance", "database", "path", "set_id", "actor", "owner")},
+        "status": values["status"] if known else RunStatus.FAILED.value,
+        "kind": values["kind"] if values["kind"] in list(BackupKind) else BackupKind.FULL.value,
+        "position": values["position"] or 1,
+        "data_at": values["data_at"] or BEGINNING,
+        "started_at": values["started_at"] or BEGINNING,
+        "error": f"This entry of the catalogue is damaged: {reason}. {values['error'] or ''}".strip(),
+        "hint": values["hint"] or "",
+        "messages": values["messages"] if isinstance(values["messages"], list) else [],
+    }
+
+
+def _fault(values: RestoreRow) -> str:
+    for key, kind in (("status", RunStatus), ("kind", BackupKind)):
+        if values[key] not in list(kind):
+            return f"`{key}` cannot be {values[key]!r}"
+    return "" if isinstance(values["messages"], list) else "`messages` cannot be read"

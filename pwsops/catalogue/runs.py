@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, select, update
 
-from pwsops.catalogue.schema import messages, profiles, run_items, runs
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import BEGINNING, messages, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, Message, RunStatus, Trigger
 
+RunRow = RowMapping | Mapping[str, Any]
+"""A run as it was read, or what stands for one that cannot be."""
+_KINDS: Mapping[str, type[StrEnum]] = {"status": RunStatus, "kind": BackupKind, "trigger": Trigger}
+_VALUES = {kind: frozenset(map(str, kind)) for kind in _KINDS.values()}
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 CANCELLED_EARLY = "cancelled before it began"
 
@@ -74,6 +81,11 @@ def new_row(
 def start(connection: Connection, run_id: int, *, owner: str, databases: Iterable[str], now: datetime) -> list[int]:
     """Mark a run as running and lay out its items; gives their ids, in order."""
     change(connection, run_id, status=RunStatus.RUNNING.value, started_at=now, owner=owner)
+    return add_items(connection, run_id, databases)
+
+
+def add_items(connection: Connection, run_id: int, databases: Iterable[str]) -> list[int]:
+    """Lay out the items of a run, one a database; gives their ids, in order."""
     ids = []
     for database in databases:
         row = {"run_id": run_id, "database": database, "status": RunStatus.QUEUED.value}
@@ -121,15 +133,37 @@ def item_ended(connection: Connection, item_id: int) -> bool:
     return RunStatus(status).ended
 
 
+def to_look_at_again(connection: Connection, now: datetime) -> list[RunRow]:
+    """Give the items of which it is time to look whether their backup was finished after all, oldest first."""
+    where = (run_items.c.look_again_at <= now) & (run_items.c.status == RunStatus.FAILED.value)
+    return list(connection.execute(select(run_items).where(where).order_by(run_items.c.id)).mappings())
+
+
+def failed_after(connection: Connection, profile_id: int, run_id: int) -> int:
+    """Count the runs of a profile that were claimed after a run and in which nothing succeeded."""
+    succeeded = exists().where(run_items.c.run_id == runs.c.id, run_items.c.status == RunStatus.SUCCEEDED.value)
+    where = [runs.c.profile_id == profile_id, runs.c.id > run_id, runs.c.status == RunStatus.FAILED.value, ~succeeded]
+    return int(connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
+
+
+def failed_items_after(connection: Connection, profile_id: int, run_id: int, database: str) -> int:
+    """Count how often a database of a profile failed in runs that were claimed after a run."""
+    failed = (run_items.c.database == database) & (run_items.c.status == RunStatus.FAILED.value)
+    statement = select(func.count()).select_from(run_items.join(runs, runs.c.id == run_items.c.run_id))
+    return int(
+        connection.execute(statement.where(failed, runs.c.profile_id == profile_id, runs.c.id > run_id)).scalar_one()
+    )
+
+
 def add_messages(connection: Connection, item_id: int, told: Sequence[Message]) -> None:
     """Keep what was said about an item, in order."""
     if told:
         connection.execute(insert(messages), [{"item_id": item_id, **vars(message)} for message in told])
 
 
-def get(connection: Connection, run_id: int) -> RowMapping | None:
+def get(connection: Connection, run_id: int) -> RunRow | None:
     """Give one run."""
-    return connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    return next(iter(read(connection, select(runs).where(runs.c.id == run_id))), None)
 
 
 def listing(
@@ -139,10 +173,10 @@ def listing(
     status: RunStatus | None = None,
     limit: int | None = 50,
     offset: int = 0,
-) -> list[RowMapping]:
+) -> list[RunRow]:
     """Give runs, newest first."""
     statement = _filtered(select(runs), profile, status).order_by(runs.c.due_at.desc(), runs.c.id.desc())
-    return list(connection.execute(statement.limit(limit).offset(offset)).mappings())
+    return read(connection, statement.limit(limit).offset(offset))
 
 
 def count(connection: Connection, *, profile: str | None = None, status: RunStatus | None = None) -> int:
@@ -150,12 +184,13 @@ def count(connection: Connection, *, profile: str | None = None, status: RunStat
     return int(connection.execute(_filtered(select(func.count()).select_from(runs), profile, status)).scalar_one())
 
 
-def items(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[RowMapping]]:
-    """Give the items of these runs, by run, in the profile's order."""
-    found: dict[int, list[RowMapping]] = {run_id: [] for run_id in run_ids}
+def items(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[RunRow]]:
+    """Give the items of these runs, by run, in the profile's order; one that cannot be read as failed."""
+    found: dict[int, list[RunRow]] = {run_id: [] for run_id in run_ids}
     statement = select(run_items).where(run_items.c.run_id.in_(run_ids)).order_by(run_items.c.id)
-    for row in connection.execute(statement).mappings():
-        found[row["run_id"]].append(row)
+    for row in rows.read(connection, run_items, statement):
+        item = _sound_item(row)
+        found[item["run_id"]].append(item)
     return found
 
 
@@ -163,38 +198,100 @@ def messages_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, li
     """Give the messages of these items, by item, in order."""
     found: dict[int, list[Message]] = {item_id: [] for item_id in item_ids}
     statement = select(messages).where(messages.c.item_id.in_(item_ids)).order_by(messages.c.id)
-    for row in connection.execute(statement).mappings():
-        found[row["item_id"]].append(Message(**{key: row[key] for key in Message.__dataclass_fields__}))
+    for row in rows.read(connection, messages, statement):
+        if isinstance(row, Unreadable):
+            said = Message(text=f"This message is damaged: {row.reason}.", at=BEGINNING, is_error=True)
+            found[row.values["item_id"]].append(said)
+        else:
+            found[row["item_id"]].append(Message(**{key: row[key] for key in Message.__dataclass_fields__}))
     return found
 
 
-def open_runs(connection: Connection) -> list[RowMapping]:
+def open_runs(connection: Connection) -> list[RunRow]:
     """Give the runs that are queued or running."""
-    return list(connection.execute(select(runs).where(runs.c.status.in_(OPEN)).order_by(runs.c.id)).mappings())
+    return read(connection, select(runs).where(runs.c.status.in_(OPEN)).order_by(runs.c.id))
 
 
-def open_of(connection: Connection, profile_id: int) -> RowMapping | None:
+def open_of(connection: Connection, profile_id: int) -> RunRow | None:
     """Give the queued or running run of a profile."""
     statement = select(runs).where(runs.c.status.in_(OPEN), runs.c.profile_id == profile_id)
-    return connection.execute(statement.limit(1)).mappings().first()
+    return next(iter(read(connection, statement.limit(1))), None)
 
 
-def last_ended(connection: Connection) -> dict[int, RowMapping]:
-    """Give, for each living profile, its newest run that ended and was not cancelled."""
+def last_ended(connection: Connection) -> dict[int, RunRow]:
+    """Give, for each living profile, the run that was claimed last of those that ended and were not cancelled.
+
+    Not the one that was due last: while a clock was ahead, runs got instants that are still to come.
+    """
     newest = (
         select(runs.c.id)
         .where(
             runs.c.profile_id == profiles.c.id,
             runs.c.status.not_in([*OPEN, RunStatus.CANCELLED.value]),
         )
-        .order_by(runs.c.due_at.desc())
+        .order_by(runs.c.id.desc())
         .limit(1)
         .correlate(profiles)
         .scalar_subquery()
     )
     ids = select(newest).where(profiles.c.deleted_at.is_(None))
-    statement = select(runs).where(runs.c.id.in_(ids))
-    return {row["profile_id"]: row for row in connection.execute(statement).mappings()}
+    return {row["profile_id"]: row for row in read(connection, select(runs).where(runs.c.id.in_(ids)))}
+
+
+def newest_of(connection: Connection, profile_id: int, status: RunStatus, *, limit: int) -> list[RunRow]:
+    """Give the runs of a profile that ended so, in the order they were claimed, the last one first."""
+    where = (runs.c.profile_id == profile_id) & (runs.c.status == status.value)
+    return read(connection, select(runs).where(where).order_by(runs.c.id.desc()).limit(limit))
+
+
+def read(connection: Connection, statement: Select[Any]) -> list[RunRow]:
+    """Give the runs that a statement selects; one that cannot be read as failed, its summary saying why."""
+    return [_sound(row) for row in rows.read(connection, runs, statement)]
+
+
+def _sound(row: RowMapping | Unreadable) -> RunRow:
+    values = row.values if isinstance(row, Unreadable) else row
+    reason = row.reason if isinstance(row, Unreadable) else _fault(values)
+    if not reason:
+        return values
+    told = {key: kind(values[key]) if values[key] in list(kind) else None for key, kind in _KINDS.items()}
+    still_open = told["status"] in OPEN
+    return dict(values) | {
+        "profile_id": values["profile_id"] or 0,
+        "profile": values["profile"] or "(unknown)",
+        "due_at": values["due_at"] or values["claimed_at"] or values["finished_at"] or BEGINNING,
+        "status": values["status"] if still_open else RunStatus.FAILED.value,
+        "kind": told["kind"] or BackupKind.FULL.value,
+        "trigger": told["trigger"] or Trigger.SCHEDULE.value,
+        "summary": f"This entry of the catalogue is damaged: {reason}. {values['summary'] or ''}".strip(),
+        "missed_count": values["missed_count"] or 0,
+        "size_bytes": values["size_bytes"] or 0,
+    }
+
+
+def _sound_item(row: RowMapping | Unreadable) -> RunRow:
+    values = row.values if isinstance(row, Unreadable) else row
+    reason = row.reason if isinstance(row, Unreadable) else ""
+    if values["status"] not in _VALUES[RunStatus]:
+        reason = reason or f"`status` cannot be {values['status']!r}"
+    kind = values["kind"] if values["kind"] in _VALUES[BackupKind] else None
+    if not reason:
+        return values if kind == values["kind"] else dict(values) | {"kind": None}
+    return dict(values) | {
+        "status": values["status"] if values["status"] in OPEN else RunStatus.FAILED.value,
+        "kind": kind,
+        "database": values["database"] or "(unknown)",
+        "reason": values["reason"] or "",
+        "error": f"This entry of the catalogue is damaged: {reason}. {values['error'] or ''}".strip(),
+        "hint": values["hint"] or "Its backup, if there is one, is read from its own file.",
+    }
+
+
+def _fault(values: RunRow) -> str:
+    for key, kind in _KINDS.items():
+        if values[key] not in _VALUES[kind]:
+            return f"`{key}` cannot be {values[key]!r}"
+    return ""
 
 
 def _filtered(statement: Any, profile: str | None, status: RunStatus | None) -> Any:

@@ -25,8 +25,10 @@ from sqlalchemy import (
     text,
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+LATEST = (datetime(9999, 1, 1, tzinfo=UTC) - BEGINNING) // _MICROSECOND
+"""The last instant that can be kept, in microseconds since 1970."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -36,10 +38,10 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else (value - BEGINNING) // _MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else BEGINNING + timedelta(microseconds=value)
 
 
 class _IsoText(TypeDecorator[Any]):
@@ -138,6 +140,7 @@ profiles = Table(
     Column("encrypt_with", Text, nullable=False, server_default=text("''")),
     Column("save_certificates", Boolean, nullable=False, server_default=text("0")),
     Column("sealed_certificate_password", Text),
+    Column("check_structure", Boolean, nullable=False, server_default=text("1")),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),
@@ -180,12 +183,22 @@ runs = Table(
     # Exactly once: whoever claims an occurrence second finds this row and leaves it.
     UniqueConstraint("profile_id", "due_at"),
     Index("ix_runs_due_at", "due_at"),
+    # A profile's last run is the one that was claimed last, whatever the clock said then.
+    Index("ix_runs_profile_id", "profile_id"),
     Index("ix_runs_profile_due_at", "profile", "due_at"),
     Index("ix_runs_status_due_at", "status", "due_at"),
     Index("ix_runs_duration_us", "duration_us"),
     Index("ix_runs_size_bytes", "size_bytes"),
+    # What the history is filtered by, in each of its orders.
+    Index("ix_runs_profile_duration_us", "profile", "duration_us"),
+    Index("ix_runs_profile_size_bytes", "profile", "size_bytes"),
+    Index("ix_runs_profile_status_due_at", "profile", "status", "due_at"),
+    Index("ix_runs_status_duration_us", "status", "duration_us"),
+    Index("ix_runs_status_size_bytes", "status", "size_bytes"),
     # By hand and caught up: few among many, and found without reading all of them.
     Index("ix_runs_trigger_due_at", "trigger", "due_at", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_duration_us", "trigger", "duration_us", sqlite_where=text("trigger <> 'schedule'")),
+    Index("ix_runs_trigger_size_bytes", "trigger", "size_bytes", sqlite_where=text("trigger <> 'schedule'")),
     Index("ix_runs_open", "status", sqlite_where=text("status IN ('queued', 'running')")),
 )
 
@@ -205,6 +218,10 @@ run_items = Table(
     Column("size_bytes", BigInteger),
     Column("error", Text, nullable=False),
     Column("hint", Text, nullable=False),
+    # Set while nobody knows whether a backup that failed here was finished after all; None: it is known.
+    Column("look_again_at", Instant),
+    Column("looks", Integer, nullable=False, server_default=text("0")),
+    Index("ix_run_items_look_again_at", "look_again_at", sqlite_where=text("look_again_at IS NOT NULL")),
 )
 
 messages = Table(
@@ -218,6 +235,30 @@ messages = Table(
     Column("state", Integer),
     Column("text", Text, nullable=False),
     Column("is_error", Boolean, nullable=False),
+)
+
+# How many runs there are of each kind, kept by triggers: counting a million would take longer than showing fifty.
+run_counts = Table(
+    "run_counts",
+    metadata,
+    Column("profile_id", Integer, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What runs, their items and messages say, each text once, and the runs that say it; both kept by triggers, as are the
+# virtual tables: `text_grams`, in which a text is found by each three characters that follow each other in it, and
+# `text_vocabulary`, which lists these. Profiles' names are not among the texts: they are few, and change.
+texts = Table("texts", metadata, _id(), Column("text", Text, nullable=False, unique=True))
+
+said = Table(
+    "said",
+    metadata,
+    Column("text_id", Integer, primary_key=True),
+    Column("run_id", Integer, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 backup_sets = Table(
@@ -353,6 +394,38 @@ restores = Table(
     Index(
         "ix_restores_open", "instance", "database", unique=True, sqlite_where=text("status IN ('queued', 'running')")
     ),
+)
+
+# Written before a restore changes who may come into a database, and closed when that was undone.
+changed_access = Table(
+    "changed_access",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("former_mode", Text, nullable=False),
+    Column("changed_to", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("restore_id", ForeignKey("restores.id"), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", Instant, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("given_back_at", Instant),
+    # One at a time: what a second restore finds changed is the first one's doing.
+    Index("ix_changed_access_open", "instance", "database", unique=True, sqlite_where=text("given_back_at IS NULL")),
+)
+
+# Logins that a server refused: another try counts against them there, until something about them is changed.
+refused_logins = Table(
+    "refused_logins",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    UniqueConstraint("instance", "login"),
 )
 
 audit = Table(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 
@@ -49,6 +51,18 @@ def add(
     connection.execute(insert(backup_sets).values(values).on_conflict_do_nothing())
 
 
+def is_overtaken(connection: Connection, backup_set: BackupSet, *, instance: str, run_id: int) -> bool:
+    """Whether a later run has written into the place of a set that was found late."""
+    later = exists().where(
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == backup_set.path,
+        backup_sets.c.position == backup_set.position,
+        backup_sets.c.set_id != backup_set.set_id,
+        backup_sets.c.run_id > run_id,
+    )
+    return bool(connection.execute(select(later)).scalar())
+
+
 def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str, now: datetime) -> None:
     """Note that the sets in these files are gone: a later backup took their place."""
     if paths:
@@ -61,7 +75,7 @@ def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str
 def of_database(
     connection: Connection, instance: str, database: str, *, profile_id: int | None = None
 ) -> list[BackupSet]:
-    """Give the sets of a database that were not replaced, newest first; only one profile's where that is given."""
+    """Give the sets of a database that were not replaced, the one taken last first; only one profile's if given."""
     where = [
         backup_sets.c.instance == instance,
         backup_sets.c.database == database,
@@ -72,8 +86,25 @@ def of_database(
     return _sets(connection, where)
 
 
+def ids_of_database(connection: Connection, instance: str, database: str) -> set[str]:
+    """Return the ids of all sets of a database, those that were replaced as well."""
+    there = (backup_sets.c.instance == instance) & (backup_sets.c.database == database)
+    return set(connection.execute(select(backup_sets.c.set_id).where(there)).scalars())
+
+
+def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:
+    """Return the set that was written last at a place and was not replaced."""
+    where = [
+        backup_sets.c.instance == instance,
+        backup_sets.c.path == path,
+        backup_sets.c.position == position,
+        backup_sets.c.replaced_at.is_(None),
+    ]
+    return next(iter(_sets(connection, where)), None)
+
+
 def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
-    """Give the sets of an instance that were not replaced, newest first, by database."""
+    """Give the sets of an instance that were not replaced, the one taken last first, by database."""
     found: dict[str, list[BackupSet]] = {}
     for backup_set in _sets(connection, [backup_sets.c.instance == instance, backup_sets.c.replaced_at.is_(None)]):
         found.setdefault(backup_set.database, []).append(backup_set)
@@ -134,8 +165,18 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
-    statement = select(backup_sets).where(*where).order_by(backup_sets.c.finished_at.desc(), backup_sets.c.id.desc())
-    return [from_row(row) for row in connection.execute(statement).mappings()]
+    """Give the sets, the last claimed run's first: a clock may have been wrong when one was dated."""
+    statement = select(backup_sets).where(*where).order_by(backup_sets.c.run_id.desc(), backup_sets.c.id.desc())
+    return [from_row(row) for row in sound(connection, statement)]
+
+
+def sound(connection: Connection, statement: Select[Any]) -> list[RowMapping]:
+    """Return the rows of a statement on the sets that can be read: nothing can be restored by what the others say."""
+    return [
+        row
+        for row in rows.read(connection, backup_sets, statement)
+        if not isinstance(row, Unreadable) and row["kind"] in list(BackupKind) and isinstance(row["details"], dict)
+    ]
 
 
 def from_row(row: RowMapping) -> BackupSet:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, select, type_coerce
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue.schema import settings
 
 
 def load(connection: Connection) -> dict[str, Any]:
-    """Give what was set, by key."""
-    return {row.key: row.value for row in connection.execute(select(settings))}
+    """Give what was set, by key; what cannot be read counts as not set."""
+    found = {}
+    for key, stored in connection.execute(select(settings.c.key, type_coerce(settings.c.value, Text))):
+        try:
+            # SQLite keeps a number as such in a column of JSON.
+            found[key] = json.loads(stored) if isinstance(stored, str) else stored
+        except (ValueError, TypeError):
+            continue
+    return found
 
 
 def save(connection: Connection, key: str, value: Any) -> None:

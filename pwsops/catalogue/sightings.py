@@ -224,7 +224,7 @@ def _this(instance: str | None, one: BackupSet) -> list[ColumnElement[bool]]:
 
 
 def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping]:
-    return list(connection.execute(statement.order_by(backup_sets.c.id.desc()).limit(limit)).mappings())
+    return sets.sound(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
 
 
 def _is_there(row: RowMapping) -> bool:

@@ -5,26 +5,39 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect
+from sqlalchemy import URL, Connection, create_engine, event, inspect
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
-from pwsops.errors import PwsopsError
+from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
+from pwsops.errors import CatalogueDamaged, PwsopsError
+from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0009"
+HEAD = "0010"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
 KEPT_OPEN = 8
 CROWD_TIMEOUT_S = 30.0
 """How long to wait for one of them."""
+LOST = (
+    "Lost with it are the instances, profiles, history and certificates that it held; the backups themselves are not."
+)
+_NEXT_STEPS = {
+    sqlite3.SQLITE_BUSY: "Another process holds it: try again in a moment, and look which one where it lasts.",
+    sqlite3.SQLITE_LOCKED: "Another process holds it: try again in a moment, and look which one where it lasts.",
+    sqlite3.SQLITE_FULL: "Make room on its disk; nothing of what was there is lost.",
+    sqlite3.SQLITE_READONLY: "Let this user write the file and its directory, or mount its disk for writing.",
+    sqlite3.SQLITE_CANTOPEN: "Check that it is a file, and that this user may read and write it and its directory.",
+    sqlite3.SQLITE_IOERR: "Check its disk: the system's log says more. Copy the home elsewhere before anything else.",
+}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -52,8 +65,10 @@ class Catalogue:
                 f"The home {home} cannot be made: {error.strerror}.",
                 hint="Give a directory you may write to, with --home or PWSOPS_HOME.",
             ) from None
+        _refuse_emptied(self.path)
         self._engine = create_engine(
-            f"sqlite:///{self.path}",
+            # Never as a text: a path may have what a URL means something by (%, ?, #).
+            URL.create("sqlite", database=str(self.path)),
             connect_args={"timeout": BUSY_TIMEOUT_S},
             pool_size=KEPT_OPEN,
             max_overflow=CONNECTIONS - KEPT_OPEN,
@@ -61,6 +76,7 @@ class Catalogue:
         )
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
+        self._checkpoints = Checkpoints(self.path, wait_s=BUSY_TIMEOUT_S)
         self._watch_lock = threading.Lock()
         self._watch: sqlite3.Connection | None = None
         try:
@@ -87,6 +103,7 @@ class Catalogue:
             connection.begin(),
         ):
             yield connection
+        self._checkpoints.after_commit()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -105,6 +122,7 @@ class Catalogue:
             try:
                 if self._watch is None:
                     self._watch = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+                    leave_to_us(self._watch)
                 (number,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise _unusable(self.path, error) from None
@@ -156,6 +174,7 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     # Transactions are begun by `_begin`, not by the driver's guess at what a statement does.
     connection.isolation_level = None
     _use_wal(connection)
+    leave_to_us(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -180,11 +199,39 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _refuse_emptied(path: Path) -> None:
+    """Raise where the file was emptied: SQLite would take it for a new one, and all would seem never to have been."""
+    with suppress(OSError):
+        in_use = (path.parent / DIRECTORY).exists() or Path(f"{path}-wal").stat().st_size > 0
+        if in_use and path.is_file() and path.stat().st_size == 0:
+            raise damaged(path, "it is empty")
+
+
+def damaged(path: Path, cause: str) -> CatalogueDamaged:
+    """Return what is told of a catalogue that cannot be read any more: what is lost with it, and how to go on."""
+    return CatalogueDamaged(f"The catalogue {path} is damaged: {cause}. {LOST}", hint=move_away(path))
+
+
+def move_away(path: Path) -> str:
+    """Return the next step after a catalogue was found damaged."""
+    return (
+        f"Move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}, or put a copy of before in their "
+        "place; without one the next start makes an empty catalogue: add the instances and profiles again, and import "
+        "certificates from where they were saved. `pwsops media FILE` shows what a backup holds, `pwsops restore` and "
+        "the recover.py beside it restore it."
+    )
+
+
 def _unusable(path: Path, error: BaseException | None) -> PwsopsError:
     cause = str(error)
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or cause.startswith(("no such table", "no such column")):
+        return damaged(path, cause)
+    if path.is_dir():
+        cause = "it is a directory"
     return PwsopsError(
         f"The catalogue {path} cannot be used: {cause}.",
-        hint="Check that its disk has room and that this user may write there; `pwsops doctor` looks closer.",
+        hint=_NEXT_STEPS.get(code, "Check that its disk has room, and that this user may write there."),
         transient="locked" in cause,
     )
 

@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that `pwsops --help` ans
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 
@@ -13,4 +14,21 @@ def main() -> NoReturn:
     from pwsops.cli.app import app
     from pwsops.cli.failure import run
 
-    run(lambda: app(prog_name="pwsops"))
+    def answer() -> None:
+        _check(sys.argv[1:])
+        app(prog_name="pwsops")
+
+    run(answer)
+
+
+def _check(arguments: list[str]) -> None:
+    """Refuse what cannot be stored or shown, before a command does half of its work."""
+    from pwsops.errors import InvalidInput
+    from pwsops.messages import is_text, readable
+
+    for argument in arguments:
+        if not is_text(argument):
+            raise InvalidInput(
+                f"{readable(argument)} cannot be used: it is not UTF-8.",
+                hint="Rename what it stands for to a name in UTF-8.",
+            )

@@ -171,3 +171,11 @@ def probe(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     for right in found.missing_rights:
         rows += [("right missing", str(right)), *([("how to grant it", right.grant)] if right.grant else [])]
     table(("Fact", "Value"), rows, wraps=("Value",), empty="It says nothing of itself.")
+
+
+@app.command("try-again")
+def try_again(context: typer.Context, name: Name) -> None:
+    """Let the logins be used again that an instance refused: what made it do so was mended on its server."""
+    with opened(context) as operations:
+        operations.instances.try_again(name)
+    say(f"The logins of {name} are used again.")

@@ -46,6 +46,11 @@ OPTIONS: Mapping[str, Any] = dict(
         _switch("incremental", "--incremental/--no-incremental", "A full first, then only what changed since."),
         _text("--renew-full", "weekly[:sun]|monthly[:1]|never", "When an incremental profile takes a new full."),
         _switch("timestamp", "--timestamp/--no-timestamp", "Date and time in the file name: a new file each run."),
+        _switch(
+            "check_structure",
+            "--check-structure/--no-check-structure",
+            "Check the structure of what each full saves; a damaged database fails its backup.",
+        ),
         _text("--login", "NAME", "Login on the database server; empty: the instance's own, or the service user."),
         _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
         _text("--time-limit", "HOURS", "A run that takes longer is given up."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.passwords import file_password
 from pwsops.cli.profile_options import apply_options, read_options, with_profile_options
 from pwsops.cli.session import confirmed, opened, server_path
+from pwsops.errors import PwsopsError
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -110,7 +112,9 @@ def _check_complete(profile: BackupProfile) -> None:
 def _tell_next(view: ProfileView) -> None:
     from pwsops.cli import words
 
-    if view.next_due_at is None:
+    if view.broken:
+        note(f"No run can be made of it: {view.broken}")
+    elif view.next_due_at is None:
         say("No run is due: the profile is not active, or its schedule has ended.")
     else:
         say(f"The next run is due {words.moment(view.next_due_at)}, {words.kind(view.next_kind)}.")
@@ -123,6 +127,12 @@ def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
     found = operations.databases.check_directory(profile.instance, profile.directory)
     if found.status is not DirectoryStatus.OK:
         note(f"Beware of the directory {profile.directory}: {found.reason or found.status.value}")
+    for remark in found.remarks:
+        note(f"About the directory {profile.directory}: {remark}.")
+    if found.status is DirectoryStatus.OK:
+        with suppress(PwsopsError):  # a warning that nobody can give stands in nobody's way
+            for sentence in operations.profiles.in_the_way(profile):
+                note(sentence)
 
 
 @app.command("list")
@@ -138,7 +148,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     rows = (
         (
             one.name,
-            words.profile_state(one.state, one.health),
+            words.profile_state(one.state, one.health, one.broken),
             one.schedule,
             ", ".join(one.databases),
             words.run_status(one.last_run.status) if one.last_run else words.NOTHING,
@@ -154,6 +164,9 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         wraps=("Profile", "Schedule", "Databases"),
         empty="There is no profile yet; `pwsops profile create` makes one.",
     )
+    for one in views:
+        if one.broken:
+            note(f"{one.name} cannot run: {one.broken}")
 
 
 @app.command()
@@ -167,7 +180,8 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         emit([{**records.profile(view), **records.profile_fields(fields)}])
         return
     rows: list[tuple[Any, ...]] = [
-        ("state", words.profile_state(view.state, view.health)),
+        ("state", words.profile_state(view.state, view.health, view.broken)),
+        ("cannot run", view.broken),
         ("schedule", view.schedule),
         ("instance", view.instance),
         ("databases", ", ".join(view.databases)),

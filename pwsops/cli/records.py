@@ -81,6 +81,7 @@ def profile(view: ProfileView) -> Record:
         "failures_in_a_row": view.failures_in_a_row,
         "tripped_at": iso(view.tripped_at),
         "red_databases": list(view.red_databases),
+        "broken": view.broken,
     }
 
 
@@ -104,6 +105,7 @@ def profile_fields(fields: BackupProfile) -> Record:
         "login": fields.login or None,
         "encrypt_with": fields.encrypt_with or None,
         "save_certificates": fields.save_certificates,
+        "check_structure": fields.check_structure,
     }
 
 
@@ -246,4 +248,6 @@ def audit_entry(entry: AuditEntry) -> Record:
 
 def check(one: Check) -> Record:
     """One finding of the doctor."""
-    return asdict(one)
+    values = asdict(one)
+    del values["unknown"]
+    return values | {"state": one.state.value}

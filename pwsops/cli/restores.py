@@ -20,7 +20,9 @@ def restore(
     ],
     position: Annotated[int, typer.Option("--set", min=1, metavar="N", help="Which backup in the file.")] = 1,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: what the database holds now is replaced.")] = False,
-    create_empty: Annotated[bool, typer.Option("--create-empty", help="Create the database if it is gone.")] = False,
+    create_empty: Annotated[
+        bool, typer.Option("--create-empty", help="Create the database if it is gone, once the backup is proven.")
+    ] = False,
     login: Login = None,
     password_stdin: PasswordStdin = False,
 ) -> None:

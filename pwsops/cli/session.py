@@ -26,15 +26,22 @@ home: Path | None = None
 def opened(context: typer.Context) -> Iterator[Operations]:
     """Open the operations of the home that the command line named, for as long as the command goes on."""
     # Here and not above: it brings the catalogue with it, which `--help` does not need.
-    from pwsops.operations import default_home, open_operations
+    from pwsops.operations import open_operations
 
-    global home
-    home = (context.find_root().obj or default_home()).expanduser().absolute()
-    operations = open_operations(home)
+    operations = open_operations(home_of(context))
     try:
         yield operations
     finally:
         operations.close()
+
+
+def home_of(context: typer.Context) -> Path:
+    """Give the home that the command line named, and remember it."""
+    from pwsops.operations import default_home
+
+    global home
+    home = (context.find_root().obj or default_home()).expanduser().absolute()
+    return home
 
 
 def server_path(operations: Operations, instance: str | None, path: str) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
+from pwsops.operations.records import CheckState
 from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
@@ -39,6 +40,8 @@ _DATABASE = {
     DatabaseState.OFFLINE: ("✖ offline", "dark_orange"),
     DatabaseState.RESTORING: ("✖ restoring", "dark_orange"),
     DatabaseState.SECONDARY: ("○ secondary", ""),
+    DatabaseState.SINGLE_USER: ("! single-user", "dark_orange"),
+    DatabaseState.RESTRICTED: ("! restricted", "dark_orange"),
     DatabaseState.GONE: ("✖ gone", "dark_orange"),
     DatabaseState.UNKNOWN: ("○ unknown", ""),
 }
@@ -69,8 +72,10 @@ def run_status(status: RunStatus) -> Text:
     return Text(*_RUN[status])
 
 
-def profile_state(state: ProfileState, health: Health) -> Text:
-    """Give a profile's state; orange where its last run was bad, red where it was switched off."""
+def profile_state(state: ProfileState, health: Health, broken: str = "") -> Text:
+    """Give a profile's state; orange where its last run was bad, red where it was switched off or cannot run."""
+    if broken:
+        return Text("✖ cannot run", "red")
     word, colour = _PROFILE[state]
     return Text(word, "dark_orange" if health is Health.ORANGE else colour)
 
@@ -88,10 +93,12 @@ def verdict(one: Verdict) -> Text:
     return Text(f"{icon} {one.protection.value}", "red" if one.urgent else colour)
 
 
-def yes_no(holds: bool, *, required: bool = True) -> Text:
+def check_state(state: CheckState, *, required: bool = True) -> Text:
     """Give a check's outcome."""
-    if holds:
+    if state is CheckState.OK:
         return Text("✔ fine", "green")
+    if state is CheckState.UNKNOWN:
+        return Text("? unknown", "dark_orange")
     return Text("✖ amiss", "dark_orange") if required else Text("○ optional")
 
 

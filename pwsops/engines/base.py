@@ -129,9 +129,18 @@ class DatabaseState(StrEnum):
     """A restore was begun and not ended: it takes no backup and lets nobody in."""
     SECONDARY = "secondary"
     """A copy in an availability group that takes no such backup; another server of the group does."""
+    SINGLE_USER = "single-user"
+    """It is read and written by one connection at a time; takes backups while nobody holds that one."""
+    RESTRICTED = "restricted"
+    """It is read and written by administrators only; takes backups."""
     GONE = "gone"
     UNKNOWN = "unknown"
     """Its instance has not told of it yet. No engine says this."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody can read and write the database now."""
+        return self in (DatabaseState.ONLINE, DatabaseState.SINGLE_USER, DatabaseState.RESTRICTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +149,9 @@ class DatabaseInfo:
 
     `reason` says why, where `state` is not ONLINE. `warnings` are what its keeper should know even where it is: each
     names the cause and the next step. `details` has `foreign_base`, true where incrementals would build on a full that
-    another tool took, or that cannot be used.
+    another tool took, or that cannot be used;
+    `log_backed_up_until` (ISO 8601, UTC), where log backups that anybody took since the newest full make a whole chain:
+    until then nothing is lost with the full at hand.
     """
 
     name: str
@@ -181,15 +192,22 @@ class DirectoryStatus(StrEnum):
 
     OK = "ok"
     MISSING = "missing"
+    UNUSABLE = "unusable"
+    """It is there, and a step that every backup needs did not work."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryCheck:
-    """What can be said of a directory on the server, and why."""
+    """What can be said of a directory on the server, and why.
+
+    With `OK` the reason says what was checked, where that is less than that backups can be written there.
+    `remarks`: what a backup does without there, each with what that means.
+    """
 
     status: DirectoryStatus
     reason: str = ""
+    remarks: Sequence[str] = ()
     free_bytes: int | None = None
 
 
@@ -237,6 +255,49 @@ class SavesCertificates(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessChange:
+    """Who may come into a database, which a restore changes for as long as it takes.
+
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    former_mode
+        What it was before, in the engine's own words (SQL Server: ``MULTI_USER``): what is given back.
+    changed_to
+        What it is meanwhile, in the same words.
+    """
+
+    database: str
+    former_mode: str
+    changed_to: str
+
+
+def remember_nothing(change: AccessChange) -> None:
+    """Let a change of access pass: for those who restore without a catalogue."""
+
+
+@runtime_checkable
+class RemembersSets(Protocol):
+    """An engine whose instances remember where each set was written, whoever took it."""
+
+    def remembered_set(self, set_id: str) -> BackupSet | None:
+        """Return the set as the instance remembers it; None where it does not. Its file may be gone."""
+
+
+@runtime_checkable
+class GivesBackAccess(Protocol):
+    """An engine whose restores change who may come into a database."""
+
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        """Set a database's mode to what it was before a restore; returning means that it is that now.
+
+        Raises `NotFound` where the database is gone, and `EngineError` where the mode cannot be set now (it is in the
+        middle of a restore, somebody holds its one seat, the server is away): the caller tries again later.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupRequest:
     """One backup of one database.
 
@@ -270,6 +331,9 @@ class BackupRequest:
         In bytes, and a number, for those who measure; None: as the server thinks best.
     verify
         Read it back from end to end; only for those who do so at another time.
+    check_structure
+        Check the structure of the very data that a full saves. What is found is raised as `DatabaseDamaged`; what was
+        read is then kept under another name, is no set, and replaces no backup.
     """
 
     database: str
@@ -288,6 +352,7 @@ class BackupRequest:
     max_transfer_size: int | None = None
     buffer_count: int | None = None
     verify: bool = True
+    check_structure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,24 +383,54 @@ class BackupResult:
 class RestoreRequest:
     """Sets to apply, in order (a full, then at most one differential, then logs), into one database.
 
-    `may_replace_damaged`: a target that cannot be opened as a database is kept beside under another name and
-    replaced; without it that is an error. `stop_at` (aware) ends the replay of logs at that instant.
+    Parameters
+    ----------
+    database
+        Its name on the instance.
+    sets
+        Each as it was recorded. Before anything else is read, what lies at its `path` is compared with it: `set_id`,
+        `thumbprint` (a plain file never stands in for an encrypted set, nor the other way round), and what `details`
+        has of its contents (`digest`). Another set there is a `MediaError`.
+    create_if_missing
+        A target that the instance does not have is created by the restore, once the media are proven. Where the
+        restore then fails or is cancelled, it is removed again, unless somebody else has put something into it.
+        Without it, a target that is missing is `NotFound`.
+    may_replace_damaged
+        A target that cannot be opened as a database is kept beside under another name and replaced; without it that
+        is an error.
+    stop_at
+        Aware; ends the replay of logs at that instant.
+    former_mode
+        The mode that an earlier restore of this database changed and has yet to give back: what the database shows now
+        is that restore's doing, and this one is to end in `former_mode`. None: what it shows now.
+    on_access_change, on_access_restored
+        An engine that `GivesBackAccess` calls the first before it changes a mode, and changes none where that raises;
+        the second, with the same record, once the former mode is back.
     """
 
     database: str
     sets: Sequence[BackupSet]
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None
+    former_mode: str | None = None
+    on_access_change: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
+    on_access_restored: Callable[[AccessChange], None] = field(default=remember_nothing, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What a restore did. `kept_damaged_as` is the path the damaged predecessor was moved to, if there was one."""
+    """What a restore did.
+
+    `created`: the database was not there before. `kept_damaged_as` is the path that the damaged predecessor was moved
+    to, if there was one.
+    """
 
     database: str
     restored_bytes: int
     duration_s: float
+    created: bool = False
     kept_damaged_as: str | None = None
     messages: Sequence[Message] = ()
 
@@ -351,7 +446,10 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What became of one media file that was to be deleted; `reason` where it stayed."""
+    """What became of one media file that was to be deleted.
+
+    `reason`: why it stayed, or what was not as it should be although it went.
+    """
 
     path: str
     deleted: bool
@@ -440,13 +538,18 @@ class Engine(Protocol):
     def create_database(self, name: str) -> None:
         """Create an empty database, for one that is gone."""
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files and say what went, what stayed and why."""
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the media files of these sets; return one answer for each, in order.
+
+        A file goes only where what is inside is the very set. Any other file at that path stays, with the reason.
+        """
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.
 
-        Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`.
+        Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`, `is_damaged` (the database
+        was, when it was taken), `has_checksums`. Sets of runs that failed are among them, told by their description: an
+        item may fail after its set was written, because that cannot be read, or the database is damaged.
         """
 
     def differential_base(self, database: str) -> str | None:

@@ -10,12 +10,13 @@ import platformdirs
 
 from pwsops import logs
 from pwsops.clock import Clock, SystemClock
+from pwsops.errors import PwsopsError
 from pwsops.operations.access import Context, Core, Role
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
 from pwsops.operations.databases import Databases
-from pwsops.operations.doctor import examine
+from pwsops.operations.doctor import examine, examine_closed
 from pwsops.operations.history import History
 from pwsops.operations.instances import Instances
 from pwsops.operations.media import Media
@@ -28,7 +29,7 @@ from pwsops.operations.samples import Samples
 from pwsops.operations.service import ServiceControl
 from pwsops.operations.settings import Settings
 
-__all__ = ["Operations", "Role", "default_home", "open_operations"]
+__all__ = ["Operations", "Role", "default_home", "examine_home", "open_operations"]
 
 HOME_VARIABLE = "PWSOPS_HOME"
 
@@ -100,6 +101,21 @@ def open_operations(
     logs.configure(home)
     core = Core(home, clock=clock or SystemClock())
     return Operations(core, actor=actor or _user(), role=role)
+
+
+def examine_home(home: Path) -> list[Check]:
+    """Look at a home as `Operations.doctor` does, also where it cannot be opened: then that is a finding."""
+    try:
+        operations = open_operations(home)
+    except PwsopsError as error:
+        return examine_closed(home, error)
+    except OSError as error:
+        step = "Give this user the right to read and write in the home, or choose another one with --home."
+        return examine_closed(home, PwsopsError(f"The home {home} cannot be opened: {error}.", hint=step))
+    try:
+        return operations.doctor()
+    finally:
+        operations.close()
 
 
 def default_home() -> Path:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit
+from pwsops.catalogue import Catalogue, Connection, audit, refused_logins
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.errors import Denied
+from pwsops.errors import Denied, InvalidInput, LoginRefused
 from pwsops.escrow import Escrow
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
+from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
 from pwsops.runner import Runner
 from pwsops.secrets import Vault
@@ -45,8 +48,14 @@ class Core:
         self.vault = Vault(home)
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
+        owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
         self.runner = Runner(
-            self.catalogue, clock=clock, presence=self.presence, open_engine=self.engine_of, escrow=self.escrow
+            self.catalogue,
+            clock=clock,
+            presence=self.presence,
+            open_engine=self.engine_of,
+            escrow=self.escrow,
+            owed_access=owed,
         )
         self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
         self.restoring.settle()
@@ -61,6 +70,10 @@ class Core:
     def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
         """Give an instance with its password open, or with another login's; raises `NotFound`."""
         row = self.instance_row(name)
+        if row.broken:
+            raise InvalidInput(
+                row.broken, hint="Correct it with `pwsops instance edit`, or remove it and add it again."
+            )
         return Instance(
             name=row.name,
             engine=row.engine,
@@ -73,8 +86,15 @@ class Core:
     def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
         """Give the engine that serves an instance, as the instance's own login unless another is given.
 
-        Raises `NotFound`, and `InvalidInput` for credentials that the engine cannot take.
+        Raises `NotFound`, `InvalidInput` for credentials that the engine cannot take, and `LoginRefused` where the
+        server refused the instance's own before. Those that somebody gives just now are tried.
         """
+        if credentials is None:
+            self._refuse_known(name, self.instance_row(name).login)
+        return self.unchecked_engine(name, credentials)
+
+    def unchecked_engine(self, name: str, credentials: Credentials | None = None) -> Engine:
+        """Give the engine as `engine` does, also where the server refused the login before: for a new try, by hand."""
         engine = open_engine(self.instance(name, credentials))
         if credentials is not None:
             check_login(f"A use of {name!r}", credentials.login, credentials.password, able=engine.capabilities)
@@ -85,8 +105,31 @@ class Core:
         return self.engine_for(profile.fields["instance"], profile.fields["login"], profile.sealed_password)
 
     def engine_for(self, instance: str, login: str, sealed_password: str | None) -> Engine:
-        """Give the engine that serves an instance, as a login with a sealed password; empty: the instance's own."""
-        return self.engine(instance, self._credentials(login, sealed_password) if login else None)
+        """Give the engine that serves an instance, as a login with a sealed password; empty: the instance's own.
+
+        Raises `LoginRefused` where the server refused that login before.
+        """
+        if not login:
+            return self.engine(instance)
+        self._refuse_known(instance, login)
+        return self.engine(instance, self._credentials(login, sealed_password))
+
+    @contextmanager
+    def asking(self, name: str, login: str | None = None) -> Iterator[None]:
+        """Remember it where a server refuses the login (None: the instance's own) of what is asked inside."""
+        try:
+            yield
+        except LoginRefused as error:
+            login = login or self.instance_row(name).login
+            with self.catalogue.write() as connection:
+                refused_logins.add(connection, name, login, error, now=self.clock.now())
+            raise
+
+    def _refuse_known(self, instance: str, login: str | None) -> None:
+        with self.catalogue.read() as connection:
+            known = refused_logins.find(connection, instance, login)
+        if known is not None:
+            raise known.error("Nothing was done")
 
     def _credentials(self, login: str | None, sealed: str | None) -> Credentials:
         return Credentials(login=login, password=None if sealed is None else self.vault.open(sealed))

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pwsops.catalogue import Connection, RowMapping, certificate_copies, profiles, runs, server_certificates, sets
+from pwsops.catalogue import Connection, RunRow, certificate_copies, profiles, runs, server_certificates, sets
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.sets import EncryptedSet
 from pwsops.engines.base import Engine
 from pwsops.engines.registry import embedded_engine
-from pwsops.errors import PwsopsError
+from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.shelf import Shelf
 from pwsops.rules.model import RunStatus
@@ -89,7 +89,7 @@ def needs(connection: Connection, gone: Gone) -> Needs:
     return found
 
 
-def run_in_need(connection: Connection, thumbprint: str) -> RowMapping | None:
+def run_in_need(connection: Connection, thumbprint: str) -> RunRow | None:
     """Give a run that goes on and encrypts for a certificate, or may: nobody knows what its profile was before an edit.
 
     What it takes is not among the sets before it ends.
@@ -156,16 +156,20 @@ class _Shelves:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, Shelf | None] = {}
 
     def has(self, instance: str, path: str) -> bool:
         if instance not in self._shelves:
-            self._shelves[instance] = Shelf(self._engine(instance))
-        return self._shelves[instance].has(path)
+            engine = self._engine(instance)
+            self._shelves[instance] = None if engine is None else Shelf(engine)
+        shelf = self._shelves[instance]
+        return shelf is None or shelf.has(path)
 
-    def _engine(self, instance: str) -> Engine:
+    def _engine(self, instance: str) -> Engine | None:
         try:
             return self._core.engine(instance)
+        except LoginRefused:
+            return None  # nobody can tell
         except PwsopsError:
             # The instance is forgotten or its password cannot be opened; its backups may lie on this machine.
             return embedded_engine()

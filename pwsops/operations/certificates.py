@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
 
-from pwsops.catalogue import Connection, RowMapping, certificates
+from pwsops.catalogue import Connection, RunRow, certificates
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.certificates import archive, creation, pvk, reading
 from pwsops.certificates.pair import Pair, common_name, pair_from_der
@@ -270,7 +270,7 @@ class Certificates:
             return certificate_views(connection, needed, now=core.clock.now(), gone=gone or ())
 
 
-def _refuse_during(run: RowMapping | None, row: CertificateRow) -> None:
+def _refuse_during(run: RunRow | None, row: CertificateRow) -> None:
     if run is not None:
         raise Refused(
             f"The certificate {row.name!r} cannot be removed now: run {run['id']} of {run['profile']!r} goes on, and "

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
-from pwsops.catalogue import instances, service_state
+from pwsops.catalogue import access, instances, service_state
+from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.protection import Covered, covered
-from pwsops.engines.base import Credentials, DatabaseContents, DatabaseState, DirectoryCheck, DirectoryEntry
+from pwsops.engines.base import (
+    Credentials,
+    DatabaseContents,
+    DatabaseState,
+    DirectoryCheck,
+    DirectoryEntry,
+    Engine,
+)
 from pwsops.errors import PwsopsError
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.fan_out import Unanswered, ask_all
 from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
@@ -23,9 +33,11 @@ from pwsops.service import is_running
 
 POLL_LIMIT_S = 20.0
 
+T = TypeVar("T")
+
 
 class Databases:
-    """List databases, browse the server, create an empty database for one that is gone."""
+    """List databases, and browse the server."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -97,39 +109,46 @@ class Databases:
 
         return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=answered)
 
+    def owed_access(self, instance: str | None = None) -> Sequence[ChangedAccess]:
+        """Give the databases that a restore closed to those who use them and that are not open again as before.
+
+        The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
+        """
+        with self._context.core.catalogue.read() as connection:
+            return [one for one in access.open_changes(connection) if instance in (None, one.instance)]
+
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
-        return self._context.core.engine(instance).contents(database)
+        return self._ask(instance, None, lambda engine: engine.contents(database))
 
     def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
         """Say where on the database server to begin to look for a directory."""
-        return self._context.core.engine(instance, credentials).backup_directory()
+        return self._ask(instance, credentials, lambda engine: engine.backup_directory())
 
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
-        return self._context.core.engine(instance, credentials).split(path)[0]
+        return self._ask(instance, credentials, lambda engine: engine.split(path)[0])
 
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
-        return self._context.core.engine(instance, credentials).browse(path)
+        return self._ask(instance, credentials, lambda engine: engine.browse(path))
 
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
-        return self._context.core.engine(instance).check_directory(path)
-
-    def create(self, instance: str, name: str, *, credentials: Credentials | None = None) -> None:
-        """Create an empty database, the confirmed step before restoring one that is gone."""
-        self._context.allow(Role.ADMIN, "create a database")
-        core = self._context.core
-        core.engine(instance, credentials).create_database(name)
-        with core.catalogue.write() as connection:
-            self._context.note(connection, "create database", f"{instance}/{name}", "empty, to restore into")
+        return self._ask(instance, None, lambda engine: engine.check_directory(path))
 
     def _covered(self, instance: str | None) -> Sequence[Covered]:
         core = self._context.core
         with core.catalogue.read() as connection:
             running = is_running(core.home) and service_state.load(connection).wanted
             return covered(connection, now=core.clock.now(), service_running=running, instance=instance)
+
+    def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
+        """Ask an instance something; a login of its own that it refuses is not used again."""
+        core = self._context.core
+        engine = core.engine(instance, credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            return question(engine)
 
     def _view(self, one: Covered) -> DatabaseView:
         now = self._context.core.clock.now()

@@ -18,8 +18,8 @@ def diagnose(context: Context, name: str) -> Diagnosis:
     """Diagnose a profile; raises `NotFound`."""
     with context.core.catalogue.read() as connection:
         row = find_profile(connection, name)
-        failed = runs.listing(connection, profile=name, status=RunStatus.FAILED, limit=breaker.LIMIT)
-        worked = runs.listing(connection, profile=name, status=RunStatus.SUCCEEDED, limit=1)
+        failed = runs.newest_of(connection, row.id, RunStatus.FAILED, limit=breaker.LIMIT)
+        worked = runs.newest_of(connection, row.id, RunStatus.SUCCEEDED, limit=1)
         last_success = run_views(connection, worked)[0] if worked else None
         since = None if last_success is None else last_success.finished_at
         changes = audit.about(connection, subject=row.name, actions=_CHANGING, since=since, limit=_CHANGES)

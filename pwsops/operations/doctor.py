@@ -12,17 +12,30 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
-from pwsops.catalogue import audit, instances, profiles, service_state
+from pwsops.catalogue import (
+    access,
+    audit,
+    instances,
+    profiles,
+    refused_logins,
+    service_state,
+    settings,
+    soundness,
+)
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.protection import covered
+from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
+from pwsops.profile import BackupSettings
 from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.rules.verdict import judge
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
@@ -36,31 +49,51 @@ MOST_TOLD = 20
 def examine(core: Core) -> list[Check]:
     """Look at everything; one finding each."""
     looks: list[Callable[[Core], Iterator[Check]]] = [
-        _program,
-        _home,
+        _catalogue,
+        _settings,
+        _profiles,
         _audit,
         _service,
+        _owed_access,
+        _refused_logins,
         _instances,
         _directories,
         _databases,
-        _odbc,
     ]
-    return [check for look in looks for check in look(core)]
+    return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
 
 
-def _program(core: Core) -> Iterator[Check]:
-    del core
+def examine_closed(home: Path, error: PwsopsError) -> list[Check]:
+    """Look at what can be looked at where the home cannot be opened, and say why it cannot."""
+    cannot = Check(name="Catalogue", ok=False, finding=error.message, next_step=error.hint)
+    return [*_program(), *_home(home), cannot, *_odbc()]
+
+
+def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Check]:
+    """Take one look; where it is not possible, that is its finding, and the others are taken all the same."""
+    try:
+        yield from look(core)
+    except PwsopsError as error:
+        name = look.__name__.strip("_").capitalize()
+        yield Check(name=name, ok=False, finding=error.message, next_step=error.hint)
+
+
+def _program() -> Iterator[Check]:
     python = platform.python_version()
     yield Check(
         name="Python",
         ok=sys.version_info >= (3, 11),
-        finding=f"{python}, SQLite {sqlite3.sqlite_version}",
+        finding=python,
         next_step="" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.",
     )
+    version = sqlite3.sqlite_version
+    care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
+    finding = f"kept with SQLite {version}{care if has_wal_reset_bug(version) else ''}"
+    yield Check(name="Catalogue", ok=True, finding=finding)
 
 
-def _home(core: Core) -> Iterator[Check]:
-    probe = core.home / ".writable"
+def _home(home: Path) -> Iterator[Check]:
+    probe = home / ".writable"
     try:
         probe.write_text("")
         probe.unlink()
@@ -68,19 +101,19 @@ def _home(core: Core) -> Iterator[Check]:
         yield Check(
             name="Home",
             ok=False,
-            finding=f"{core.home} cannot be written: {error.strerror}",
+            finding=f"{home} cannot be written: {error.strerror}",
             next_step="Give this user the right to write there, or choose another home with --home.",
         )
         return
-    free = shutil.disk_usage(core.home).free
+    free = shutil.disk_usage(home).free
     enough = free >= LOW_DISK_BYTES
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{core.home}, {sizes.told(free)} free",
+        finding=f"{home}, {sizes.told(free)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
-    key = core.home / KEY_FILE
+    key = home / KEY_FILE
     with suppress(FileNotFoundError):
         private = not key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         yield Check(
@@ -89,6 +122,47 @@ def _home(core: Core) -> Iterator[Check]:
             finding=f"{key} is private" if private else f"{key} can be read by others",
             next_step="" if private else f"chmod 600 {key}",
         )
+
+
+def _catalogue(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        damage = soundness.file_damage(connection)
+        amiss = [] if damage else list(soundness.bad_rows(connection))
+    if damage:
+        yield Check(name="Catalogue", ok=False, finding=f"damaged: {damage}", next_step=move_away(core.catalogue.path))
+        return
+    yield Check(
+        name="Catalogue",
+        ok=not amiss,
+        finding="whole" if not amiss else f"{len(amiss)} rows that cannot be read: " + "; ".join(map(_row, amiss)),
+        next_step="" if not amiss else "Edit, or remove and add again, what they are about; the rest goes on without.",
+    )
+
+
+def _row(one: soundness.Amiss) -> str:
+    return f"{one.table} {one.row} ({one.reason})"
+
+
+def _settings(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        stored = settings.load(connection)
+    in_force = BackupSettings.of(stored).as_dict()
+    for key, value in stored.items():
+        if in_force.get(key) != value:
+            yield Check(
+                name=f"Setting {key}",
+                ok=False,
+                finding=f"is stored as {value!r}, which it cannot be; its default is in force",
+                next_step=f"pwsops settings set {key} VALUE",
+            )
+
+
+def _profiles(core: Core) -> Iterator[Check]:
+    """Name the profiles that no run can be made of."""
+    with core.catalogue.read() as connection:
+        broken = [row for row in profiles.living(connection) if row.broken]
+    for row in broken:
+        yield Check(name=f"Profile {row.name}", ok=False, finding=row.broken, next_step=profiles.BROKEN_HINT)
 
 
 def _audit(core: Core) -> Iterator[Check]:
@@ -113,6 +187,33 @@ def _service(core: Core) -> Iterator[Check]:
         next_step="" if running else "Start `pwsops serve` or `pwsops service run`, and have the system keep it up.",
         required=False,
     )
+
+
+def _owed_access(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        owed = access.open_changes(connection)
+    for one in owed:
+        why = f"; the last try said: {one.last_error}" if one.last_error else ""
+        yield Check(
+            name=f"Access to {one.instance}/{one.database}",
+            ok=False,
+            finding=f"{one.changed_to} since restore {one.restore_id} at {one.at:%Y-%m-%d %H:%M} UTC, was "
+            f"{one.former_mode}{why}",
+            next_step=f"The backup service, while it runs, gives it back, next at {one.next_try_at:%H:%M:%S} UTC; or "
+            f"set {one.database} to {one.former_mode} on its server.",
+        )
+
+
+def _refused_logins(core: Core) -> Iterator[Check]:
+    with core.catalogue.read() as connection:
+        refused = refused_logins.every(connection)
+    for one in refused:
+        yield Check(
+            name=f"Login {one.login or 'of the service user'} on {one.instance}",
+            ok=False,
+            finding=f"refused since {one.since:%Y-%m-%d %H:%M} UTC and not tried any more: {one.message}",
+            next_step=f"{one.hint} `pwsops instance try-again {one.instance}` lets it be used again.",
+        )
 
 
 def _instances(core: Core) -> Iterator[Check]:
@@ -143,7 +244,8 @@ def _reached(name: str, probe: Probe) -> Iterator[Check]:
 
 
 def _probe(core: Core, name: str) -> Probe:
-    return core.engine(name).probe()
+    with core.asking(name):
+        return core.engine(name).probe()
 
 
 def _directories(core: Core) -> Iterator[Check]:
@@ -157,24 +259,33 @@ def _directories(core: Core) -> Iterator[Check]:
         yield _directory(directory, found)
 
 
+_DIRECTORY_STEPS = {
+    DirectoryStatus.OK: "",
+    DirectoryStatus.MISSING: "Make it (or mount its disk), or change the profiles that write there.",
+    DirectoryStatus.UNUSABLE: "Mend what failed there, or change the profiles that write there.",
+    DirectoryStatus.UNKNOWN: "It could not be checked. A run will show whether backups can be written there.",
+}
+
+
 def _asked(instance: str, directory: str, login: str) -> str:
     return f"{instance} (about {directory}{f', as {login}' if login else ''})"
 
 
 def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
-    return core.engine_of(profile).check_directory(profile.fields["directory"])
+    with core.asking(profile.fields["instance"], profile.fields["login"]):
+        return core.engine_of(profile).check_directory(profile.fields["directory"])
 
 
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
     free = "" if found.free_bytes is None else f"{sizes.told(found.free_bytes)} free"
-    ok = found.status is not DirectoryStatus.MISSING
     return Check(
         name=f"Directory {directory}",
-        ok=ok,
-        finding=found.reason or free or found.status.value,
-        next_step="" if ok else "Make it (or mount its disk), or change the profiles that write there.",
+        ok=found.status is DirectoryStatus.OK,
+        unknown=found.status is DirectoryStatus.UNKNOWN,
+        finding="; ".join(filter(None, (found.reason or free or found.status.value, *found.remarks))),
+        next_step=_DIRECTORY_STEPS[found.status],
     )
 
 
@@ -212,8 +323,7 @@ def _unsafe(verdict: Verdict) -> Check:
     )
 
 
-def _odbc(core: Core) -> Iterator[Check]:
-    del core
+def _odbc() -> Iterator[Check]:
     try:
         pyodbc = importlib.import_module("pyodbc")
     except ImportError as error:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pwsops.catalogue import instances, profiles, server_certificates
+from pwsops.catalogue import instances, profiles, refused_logins, server_certificates
 from pwsops.catalogue.instances import InstanceRow
+from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
 from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import checked
@@ -36,7 +37,7 @@ class Instances:
 
     def capabilities(self, name: str) -> Capabilities:
         """Say what an instance can do, without reaching it; raises `NotFound`."""
-        return self._context.core.engine(name).capabilities
+        return self._context.core.unchecked_engine(name).capabilities
 
     def offers(self, engine: str) -> Capabilities:
         """Say what instances of an engine can do and be told; raises `InvalidInput` for an unknown one."""
@@ -124,6 +125,8 @@ class Instances:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
             instances.amend(connection, row)
+            # It was reached a moment ago, as what it is from now on.
+            refused_logins.forget(connection, name, row.login)
             self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
         return _shown(row)
 
@@ -142,11 +145,34 @@ class Instances:
                 )
             instances.remove(connection, name)
             server_certificates.forget(connection, name)
+            refused_logins.forget_all(connection, name)
             self._context.note(connection, "remove instance", name)
 
     def probe(self, name: str) -> Probe:
-        """Reach an instance and say what it is."""
-        return self._context.core.engine(name).probe()
+        """Reach an instance and say what it is. Where it refused the login before, this tries it anew."""
+        core = self._context.core
+        with core.asking(name):
+            found = core.unchecked_engine(name).probe()
+        with core.catalogue.read() as connection:
+            known = refused_logins.find(connection, name, core.instance_row(name).login)
+        if known is not None:
+            with core.catalogue.write() as connection:
+                refused_logins.forget(connection, name, known.login)
+        return found
+
+    def try_again(self, name: str) -> None:
+        """Let every login of an instance be used again that it refused, once what made it do so was mended there."""
+        self._context.allow(Role.ADMIN, "let a refused login be used again")
+        core = self._context.core
+        core.instance_row(name)
+        with core.catalogue.write() as connection:
+            refused_logins.forget_all(connection, name)
+            self._context.note(connection, "use refused logins again", name)
+
+    def refused_logins(self) -> Sequence[RefusedLogin]:
+        """Give the logins that servers refused and that are not tried before something about them is changed."""
+        with self._context.core.catalogue.read() as connection:
+            return refused_logins.every(connection)
 
 
 def _reached(asked: Instance) -> Instance:

@@ -83,18 +83,19 @@ def look(core: Core, instance: str) -> None:
     core.instance_row(instance)
     try:
         engine = core.engine(instance)
-        found = {info.name: info for info in engine.databases()}
+        with core.asking(instance):
+            found = {info.name: info for info in engine.databases()}
     except PwsopsError as error:
         unreached(core, instance, error)
         raise
-    outside = _outside(core, engine, instance)
+    outside, beware = _outside(core, engine, instance)
     with core.catalogue.read() as connection:
         named = _named(connection, instance)
     for name in named - found.keys():
         found[name] = _gone(name)
     _look_for_files(core, engine, instance, list(found))
     now = core.clock.now()
-    seen = [_seen(instance, info, outside.get(name, ()), now) for name, info in found.items()]
+    seen = [_seen(instance, info, outside.get(name, ()), beware, now) for name, info in found.items()]
     with core.catalogue.write() as connection:
         if instances.find(connection, instance) is None:
             return  # removed in the meantime
@@ -156,17 +157,20 @@ def _newest_chain(known: Sequence[Known]) -> list[Known]:
     return [newest, *(one for one in known if one.facts.set_id == newest.facts.base_id)]
 
 
-def _outside(core: Core, engine: Engine, instance: str) -> dict[str, list[Known]]:
-    """Return the newest backups that the server remembers and the catalogue does not, by database."""
+def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[Known]], Sequence[str]]:
+    """Return the newest backups that the server remembers and the catalogue does not, by database; and a warning.
+
+    The warning belongs to each database, and says that the server's memory could not be read.
+    """
     if not engine.capabilities.external_history:
-        return {}
+        return {}, ()
     now = core.clock.now()
     try:
         told = [one for one in engine.history(now - LOOK_BACK) if not one.details.get("is_snapshot")]
     except PwsopsError as error:
         # The databases themselves are known; that the server's memory could not be read hides none of our backups.
-        _log.warning("the history of a server could not be read", instance=instance, reason=error.message)
-        return _as_before(core, instance)
+        beware = f"What other tools backed up could not be looked up. {error.message} {error.hint}"
+        return _as_before(core, instance), (beware,)
     with core.catalogue.read() as connection:
         ours = sightings.known_ids(connection, instance, [one.set_id for one in told])
         foreign = [one for one in told if one.set_id not in ours]
@@ -176,7 +180,7 @@ def _outside(core: Core, engine: Engine, instance: str) -> dict[str, list[Known]
         newest.setdefault(one.database, []).append(one)
     kept = {name: of_database[:OUTSIDE] for name, of_database in newest.items()}
     seen = look_for(engine, [one for of_database in kept.values() for one in of_database])
-    return {
+    outside = {
         name: [
             sightings.of_outside(one, seen[one.set_id], of_failed_item=not failed.isdisjoint(_run_of(one)), now=now)
             for one in of_database
@@ -184,6 +188,7 @@ def _outside(core: Core, engine: Engine, instance: str) -> dict[str, list[Known]
         ]
         for name, of_database in kept.items()
     }
+    return outside, ()
 
 
 def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
@@ -206,7 +211,9 @@ def _named(connection: Connection, instance: str) -> set[str]:
     return {name for row in rows for name in row.fields["databases"]}
 
 
-def _seen(instance: str, info: DatabaseInfo, outside: Sequence[Known], now: datetime) -> SeenDatabase:
+def _seen(
+    instance: str, info: DatabaseInfo, outside: Sequence[Known], beware: Sequence[str], now: datetime
+) -> SeenDatabase:
     return SeenDatabase(
         instance=instance,
         database=info.name,
@@ -214,7 +221,7 @@ def _seen(instance: str, info: DatabaseInfo, outside: Sequence[Known], now: date
         state=info.state.value,
         reason=info.reason,
         state_since=now,
-        warnings=tuple(info.warnings),
+        warnings=(*info.warnings, *beware),
         foreign_base=bool(info.details.get("foreign_base")),
         outside=tuple(outside),
     )

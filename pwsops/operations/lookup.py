@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
-from pwsops.catalogue import Connection, certificates, instances, profiles
+from pwsops.catalogue import Connection, certificates, instances, profiles, sets
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
-from pwsops.errors import InvalidInput, NotFound
+from pwsops.errors import InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupSet
 
 
@@ -59,3 +60,25 @@ def set_at(engine: Engine, path: str, position: int) -> BackupSet:
         if backup_set.position == position:
             return backup_set
     raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
+
+
+def as_recorded(connection: Connection, instance: str, found: BackupSet) -> BackupSet:
+    """Return what the catalogue recorded of a set that a file says it holds; the set itself where it knows nothing.
+
+    The engine compares the file with that before it reads on. Raises `MediaError` where another set was written at
+    this place, and nothing is known to have replaced it.
+    """
+    there = sets.at_path(connection, instance, found.path, found.position)
+    if there is not None and there.set_id != found.set_id:
+        raise MediaError(
+            f"{found.path} holds another backup than the one that was recorded under this name: that was "
+            f"{_described(there)}; there is now {_described(found)}.",
+            hint="Nothing was touched. Choose another backup; or, if what is there now is the one that you want, copy "
+            "the file under another name and restore from that.",
+        )
+    known = [there] if there is not None else sets.by_id(connection, found.set_id)
+    return replace(known[0], path=found.path, position=found.position) if known else found
+
+
+def _described(one: BackupSet) -> str:
+    return f"a {one.kind.value} of {one.database}, finished {one.finished_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from pwsops.catalogue import Connection, claims, profiles, runs, settings
+from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.operations import clashes
 from pwsops.operations.access import Context, Role
+from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
@@ -25,6 +27,7 @@ from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState
 from pwsops.rules.planner import upcoming
+from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
 PREVIEWED = 100_000
@@ -58,9 +61,9 @@ class Profiles:
     def new(self) -> BackupProfile:
         """Give a profile that starts from the settings and from this minute."""
         with self._context.core.catalogue.read() as connection:
-            defaults = BackupSettings(**settings.load(connection))
+            defaults = BackupSettings.of(settings.load(connection))
         shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
-        zone = defaults.timezone or _local_zone()
+        zone = defaults.timezone if is_zone(defaults.timezone) else _local_zone()
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
@@ -72,7 +75,8 @@ class Profiles:
         `password` is that of the profile's login, where it has one of its own; `certificate_password` protects the
         certificates that it saves. Both are kept sealed.
 
-        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name). The directory is not checked here:
+        Raises `InvalidInput`, `NotFound` (its instance) or `Conflict` (its name, or another profile's files). The
+        directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
         self._context.allow(Role.ADMIN, "create a profile")
@@ -82,10 +86,12 @@ class Profiles:
         self._check_databases(profile, sealed, already=())
         certificate = settle_encryption(core, profile, None, sealed_password=sealed)
         sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
+        seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(
                 connection,
@@ -125,6 +131,7 @@ class Profiles:
             self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed
         )
         protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
+        seen_directories = clashes.look(self._context.core, profile)
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
@@ -132,6 +139,7 @@ class Profiles:
             changes += ["password of saved certificates"] if protection and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
+            refuse_clash(connection, profile, seen_directories, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
@@ -140,6 +148,11 @@ class Profiles:
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
+
+    def in_the_way(self, profile: BackupProfile) -> Sequence[str]:
+        """Return a sentence for each file that lies under a name of its media and is not its own; asks the server."""
+        core = self._context.core
+        return list(in_the_way(core, core.engine(profile.instance), profile))
 
     def diagnose(self, name: str) -> Diagnosis:
         """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
@@ -252,30 +265,43 @@ class Profiles:
         if not profile.login and password is None:
             return None
         core = self._context.core
+        if password is not None:
+            # What the server said of the one before says nothing of this one.
+            with core.catalogue.write() as connection:
+                refused_logins.forget(connection, profile.instance, profile.login)
         same = before is not None and profile.login == before.fields["login"]
         kept = before.sealed_password if before is not None and same and password is None else None
         told = password if kept is None else core.vault.open(kept)
-        able = core.engine(profile.instance).capabilities
+        able = core.unchecked_engine(profile.instance).capabilities
         check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
         return kept if told is None or kept is not None else core.vault.seal(told)
 
     def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""
-        engine = self._context.core.engine_for(profile.instance, profile.login, sealed)
         known_before = set(already)
         added = [name for name in profile.databases if name not in known_before]
         if not added:
             return
+        core = self._context.core
         try:
-            names = [info.name for info in engine.databases()]
+            engine = core.engine_for(profile.instance, profile.login, sealed)
+            with core.asking(profile.instance, profile.login):
+                found = engine.databases()
         except PwsopsError as error:
             if error.transient:
                 return
             raise
+        unusable = {info.name: info.reason for info in found if info.details.get("unusable_name")}
+        names = [info.name for info in found if info.name not in unusable]
         profile.databases = [canonical(name, names) for name in profile.databases]
         # Two spellings may turn out to mean one database.
         profile.check()
         for name in profile.databases:
+            if name in unusable:
+                raise InvalidInput(
+                    f"The database {name} of {profile.instance!r} cannot be chosen: {unusable[name]}.",
+                    hint="Rename its file to a name in UTF-8, where its program allows that, and choose it again.",
+                )
             if name not in names and name not in known_before:
                 near = get_close_matches(name, names, n=3) or names[:5]
                 raise InvalidInput(
@@ -333,20 +359,27 @@ class Profiles:
         wanted = [ended[row.id] for row in rows if row.id in ended]
         wanted += [going[row.id] for row in rows if row.id in going]
         views = {view.id: view for view in run_views(connection, wanted)}
+        lacking = _lacking(connection)
         return [
             profile_view(
                 row,
                 last=views[ended[row.id]["id"]] if row.id in ended else None,
                 running=views[going[row.id]["id"]] if row.id in going else None,
+                without=lacking.get(row.fields["instance"], f"There is no instance {row.fields['instance']!r}."),
             )
             for row in rows
         ]
 
 
+def _lacking(connection: Connection) -> dict[str, str]:
+    """Say of each instance why nothing can be run on it; empty: something can."""
+    return {row.name: row.broken for row in instances.every(connection)}
+
+
 def _local_zone() -> str:
     """Give this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
     name = get_localzone_name()
-    return name if name and not name.startswith("Etc/") else "UTC"
+    return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
 
 
 def _last_full(row: ProfileRow, profile: BackupProfile) -> datetime | None:

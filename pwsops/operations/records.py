@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from pwsops.engines.base import DatabaseState, Progress
 from pwsops.rules import certificates as rules
@@ -83,7 +84,8 @@ class HistoryPage:
     """Position of the page before this one; empty: this is the first."""
     after: str
     total: int
-    """So many runs fit the query, on all pages."""
+    """So many runs fit the query, on all pages; at least so many where they are not counted to the end."""
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ class ProfileView:
     failures_in_a_row: int
     tripped_at: datetime | None = None
     red_databases: Sequence[str] = ()
+    broken: str = ""
+    """Why no run can be made of it, in a sentence; empty: one can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,15 +316,31 @@ class Diagnosis:
     tripped_at: datetime | None = None
 
 
+class CheckState(StrEnum):
+    """What a look came to. `UNKNOWN`: it was not possible, and nothing is said either way."""
+
+    OK = "ok"
+    AMISS = "amiss"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One finding of the doctor. `next_step` is empty where all is well."""
+    """One finding of the doctor. `next_step` is empty where all is well; `unknown` is never `ok`."""
 
     name: str
     ok: bool
     finding: str
     next_step: str = ""
     required: bool = True
+    unknown: bool = False
+
+    @property
+    def state(self) -> CheckState:
+        """What the look came to."""
+        if self.unknown:
+            return CheckState.UNKNOWN
+        return CheckState.OK if self.ok else CheckState.AMISS
 
 
 def _beyond(error: str, messages: Sequence[Message]) -> Sequence[Message]:

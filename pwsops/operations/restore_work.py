@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RowMapping, audit, outcomes, restores, sightings
+from pwsops.attempts import Attempts
+from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sightings
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine, Progress, RestoreRequest, RestoreResult
+from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, EndUnknown, MediaError, PwsopsError
 from pwsops.operations.looking import note_bad
 from pwsops.operations.saved_copies import say_where
@@ -139,12 +141,12 @@ class RestoreWork:
         for job in jobs:
             job.done.wait(CLOSING_S)
 
-    def _is_left(self, row: RowMapping) -> bool:
+    def _is_left(self, row: RestoreRow) -> bool:
         if row["owner"] == self._presence.token:
             return row["id"] not in self._jobs
         return not self._presence.is_alive(row["owner"])
 
-    def _settle(self, row: RowMapping) -> None:
+    def _settle(self, row: RestoreRow) -> None:
         now = self._clock.now()
         with self._catalogue.write() as connection:
             if restores.end(
@@ -166,10 +168,12 @@ class RestoreWork:
                 )
 
     def _work(self, job: Job) -> None:
+        told: list[Message] = []
         try:
-            job.result = job.engine.restore(job.request, self._report(job), job.cancel)
+            job.result = self._restored(job, told)
         except PwsopsError as error:
             job.error = error
+            error.messages = (*told, *error.messages)
             if isinstance(error, MediaError):
                 self._note_bad(job, error)
             with suppress(PwsopsError):  # a restore that failed is told all the same
@@ -186,6 +190,40 @@ class RestoreWork:
             with suppress(PwsopsError):  # the restore is told as failed all the same
                 now = self._clock.now()
                 note_bad(self._catalogue, job.engine, job.instance, named[0], error.message, now=now)
+
+    def _restored(self, job: Job, told: list[Message]) -> RestoreResult:
+        """Restore, again where something stands in the way that may pass by itself and nothing was taken away yet."""
+        attempts = Attempts(
+            clock=self._clock,
+            cancel=job.cancel,
+            tell=lambda text: told.append(Message(text=text, at=self._clock.now())),
+            waiting=lambda text: self._progressed(job, Progress(phase=text, done_bytes=0, total_bytes=0)),
+        )
+        result = attempts.do(
+            lambda: job.engine.restore(self._request(job), self._report(job), job.cancel),
+            finished=lambda _error: None,
+        )
+        return replace(result, messages=(*told, *result.messages))
+
+    def _request(self, job: Job) -> RestoreRequest:
+        """Give what is restored, with what an earlier restore still owes, and where a change of access is written."""
+        with self._catalogue.read() as connection:
+            owed = access.owed(connection, job.instance, job.request.database)
+        return replace(
+            job.request,
+            former_mode=None if owed is None else owed.former_mode,
+            on_access_change=partial(self._access_changes, job),
+            on_access_restored=partial(self._access_restored, job),
+        )
+
+    def _access_changes(self, job: Job, change: AccessChange) -> None:
+        with self._catalogue.write() as connection:
+            access.changed(connection, job.instance, change, restore_id=job.id, now=self._clock.now())
+
+    def _access_restored(self, job: Job, change: AccessChange) -> None:
+        # Where it cannot be written the service gives the mode back once more, which changes nothing.
+        with suppress(PwsopsError), self._catalogue.write() as connection:
+            access.given_back(connection, job.instance, change.database, now=self._clock.now())
 
     def _finish(self, job: Job) -> None:
         try:
@@ -220,6 +258,11 @@ class RestoreWork:
                 interrupted=isinstance(error, EndUnknown),
                 messages=_messages(job),
             )
+            if result is not None and result.created:
+                detail = f"for a restore of {job.what}"
+                audit.append(
+                    connection, at=now, actor=job.actor, action="create database", subject=job.subject, detail=detail
+                )
             audit.append(
                 connection,
                 at=now,
@@ -253,20 +296,23 @@ class RestoreWork:
             if moment - told_at < PROGRESS_EVERY_S:
                 return
             told_at = moment
-            # A restore does not fail because nobody could be told how far it is.
-            with suppress(PwsopsError), self._catalogue.write() as connection:
-                restores.progressed(
-                    connection,
-                    job.id,
-                    phase=progress.phase,
-                    done_bytes=progress.done_bytes,
-                    total_bytes=progress.total_bytes,
-                )
+            self._progressed(job, progress)
 
         return tell
 
+    def _progressed(self, job: Job, progress: Progress) -> None:
+        # A restore does not fail because nobody could be told how far it is.
+        with suppress(PwsopsError), self._catalogue.write() as connection:
+            restores.progressed(
+                connection,
+                job.id,
+                phase=progress.phase,
+                done_bytes=progress.done_bytes,
+                total_bytes=progress.total_bytes,
+            )
 
-def _refuse_second(going: RowMapping | None) -> None:
+
+def _refuse_second(going: RestoreRow | None) -> None:
     if going is not None:
         raise Conflict(
             f"A restore of {going['database']} on {going['instance']} is under way already (restore {going['id']}, "

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 
-from pwsops.catalogue import RowMapping, restores, sets, sightings
-from pwsops.engines.base import Credentials, Engine, Progress, ProgressCallback, RestoreRequest, RestoreResult
-from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
+from pwsops.catalogue import RestoreRow, restores, sets, sightings
+from pwsops.engines.base import (
+    Credentials,
+    Engine,
+    Progress,
+    ProgressCallback,
+    RemembersSets,
+    RestoreRequest,
+    RestoreResult,
+)
+from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import canonical, set_at
+from pwsops.operations.lookup import as_recorded, canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
+
+FILES_LOOKED_INTO = 40
+"""Beside an incremental, for its full: each takes the server some time to open."""
 
 
 class Restores:
@@ -34,13 +47,17 @@ class Restores:
     ) -> RestorePlan:
         """Give the sets that a restore of this one needs, in order; touches nothing.
 
-        An incremental's full is looked for in the catalogue first, then beside the file. `credentials` say who to be
-        on the server; None is the instance's own login. Raises `MediaError` when the full is in neither place, or when
-        a file cannot be read.
+        An incremental's full is looked for in the catalogue first, then where the instance remembers it, then beside
+        the file. A set that the catalogue knows is given as it was recorded, so that the restore compares its file with
+        that. `credentials` say who to be on the server; None is the instance's own login. Raises `MediaError` when the
+        full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
         engine = self._context.core.engine(instance, credentials)
         target = set_at(engine, path, position)
-        return plan_restore(target, list(self._candidates(engine, target)))
+        plan = plan_restore(target, list(self._candidates(engine, target)))
+        with self._context.core.catalogue.read() as connection:
+            recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
+        return replace(plan, sets=recorded)
 
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
         """Return the backups of a database that the catalogue knows and that are not known to be lost, newest first.
@@ -72,7 +89,8 @@ class Restores:
         Parameters
         ----------
         create
-            Create the database, empty, when the instance does not have it; without it the restore fails.
+            Create the database when the instance does not have it, once the backups are proven; without it the restore
+            fails.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -169,7 +187,8 @@ class Restores:
         core = self._context.core
         core.restoring.settle()
         engine = core.engine(instance, credentials)
-        plan = self.plan(instance, database, path, position, credentials=credentials)
+        with nullcontext() if credentials else core.asking(instance):
+            plan = self.plan(instance, database, path, position, credentials=credentials)
         if set_id not in (None, plan.sets[-1].set_id):
             raise Conflict(
                 f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",
@@ -178,13 +197,9 @@ class Restores:
         names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
         database = canonical(database, names)
-        if create and database not in names:
-            engine.create_database(database)
-            with core.catalogue.write() as connection:
-                self._context.note(connection, "create database", f"{instance}/{database}", "empty, to restore into")
         job = Job(
             engine=engine,
-            request=RestoreRequest(database=database, sets=plan.sets),
+            request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
             instance=instance,
             actor=self._context.actor,
             tell=tell,
@@ -199,21 +214,19 @@ class Restores:
         with self._context.core.catalogue.read() as connection:
             known = sets.by_id(connection, target.base_id)
         # Several sets may share a file, the full among them.
-        for path in [*(one.path for one in known), target.path]:
+        told, refusal = _remembered(engine, target.base_id)
+        for path in dict.fromkeys([*(one.path for one in known), target.path, *told]):
             found = [one for one in _readable(engine, path) if one.set_id == target.base_id]
             yield from found
             if found:
                 return
-        directory, own_name = engine.split(target.path)
-        for entry in engine.browse(directory):
-            if not entry.is_directory and entry.name != own_name and entry.name.endswith(".bak"):
-                found = [one for one in _readable(engine, entry.path) if one.set_id == target.base_id]
-                yield from found
-                if found:
-                    return
+        found = list(_beside(engine, target))
+        yield from found
+        if not found and refusal is not None:
+            raise refusal
 
 
-def _view(row: RowMapping) -> RestoreView:
+def _view(row: RestoreRow) -> RestoreView:
     progress = None
     status = RunStatus(row["status"])
     if not status.ended and row["progress_phase"] is not None:
@@ -223,6 +236,46 @@ def _view(row: RowMapping) -> RestoreView:
     values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
     values |= {"status": status, "kind": BackupKind(row["kind"])}
     return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))
+
+
+def _remembered(engine: Engine, set_id: str) -> tuple[list[str], PwsopsError | None]:
+    """Return where the instance itself remembers a set, if anywhere, and why it could not be asked, if it could not."""
+    if not isinstance(engine, RemembersSets):
+        return [], None
+    try:
+        found = engine.remembered_set(set_id)
+    except PwsopsError as error:
+        return [], error
+    return [found.path] if found is not None and found.path else [], None
+
+
+def _beside(engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
+    """Look for an incremental's full in the files beside it, the likeliest first.
+
+    Raises `MediaError` where there are more of them than are looked into: then nobody knows that it is not there.
+    """
+    directory, own_name = engine.split(target.path)
+    stem = own_name.upper().partition("_DIFF")[0]
+    files = [
+        entry
+        for entry in engine.browse(directory)
+        if not entry.is_directory and entry.name != own_name and entry.name.lower().endswith(".bak")
+    ]
+    files.sort(key=lambda entry: entry.name, reverse=True)
+    # A full is older than what was built on it: of its own database's fulls, the newest before.
+    files.sort(key=lambda entry: entry.modified_at is not None and entry.modified_at > target.finished_at)
+    files.sort(key=lambda entry: (not entry.name.upper().startswith(stem), "_DIFF" in entry.name.upper()))
+    for entry in files[:FILES_LOOKED_INTO]:
+        found = [one for one in _readable(engine, entry.path) if one.set_id == target.base_id]
+        yield from found
+        if found:
+            return
+    if len(files) > FILES_LOOKED_INTO:
+        raise MediaError(
+            f"The full that {target.path} needs is not known, and was not found in the {FILES_LOOKED_INTO} likeliest "
+            f"of the {len(files)} files beside it.",
+            hint="Move the full and the incremental into a directory of their own, and restore from there.",
+        )
 
 
 def _readable(engine: Engine, path: str) -> list[BackupSet]:

@@ -62,8 +62,15 @@ class Runs:
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
         core.runner.reconcile()
         run_id = self._queue(profile, kind, owner=core.presence.token)
-        cancel = threading.Event()
-        work = threading.Thread(target=core.runner.execute, args=(run_id, cancel), name="pwsops-run-here", daemon=True)
+        cancel, problems = threading.Event(), list[Exception]()
+
+        def execute() -> None:
+            try:
+                core.runner.execute(run_id, cancel)
+            except Exception as error:  # noqa: BLE001 - raised below, where somebody hears it
+                problems.append(error)
+
+        work = threading.Thread(target=execute, name="pwsops-run-here", daemon=True)
         work.start()
         try:
             while work.is_alive():
@@ -78,6 +85,8 @@ class Runs:
             raise
         # What became of it may not have been written down.
         core.runner.reconcile()
+        if problems and not self.get(run_id).status.ended:
+            raise problems[0]
         # The service of this very process may have been quicker to begin it.
         return self.wait(run_id, on_change)
 
@@ -130,6 +139,7 @@ class Runs:
                     f"A run of {profile!r} is under way already (run {going['id']}, {going['status']}).",
                     hint="Wait for its end, or cancel it.",
                 )
+            row.require_usable()
             planned = kind or claims.plan_kind(row, now, row.last_full_due_at, now=now)
             run_id = runs.add(
                 connection,

@@ -41,7 +41,8 @@ def look(core: Core, instance: str | None, *, limit_s: float) -> Mapping[str, Pw
 def _look(core: Core, name: str) -> None:
     engine = core.engine(name)
     if isinstance(engine, KeepsCertificates):
-        core.escrow.of_servers.look(name, engine, now=core.clock.now())
+        with core.asking(name):
+            core.escrow.of_servers.look(name, engine, now=core.clock.now())
 
 
 def take(

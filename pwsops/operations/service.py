@@ -120,7 +120,7 @@ class ServiceControl:
         return True
 
     def _parallel(self, connection: Connection) -> int:
-        return int(BackupSettings(**settings.load(connection)).parallel_runs)
+        return int(BackupSettings.of(settings.load(connection)).parallel_runs)
 
 
 def _why_not(*, wanted: bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 import param
 
@@ -12,6 +11,7 @@ from pwsops.catalogue import settings
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context, Role
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
+from pwsops.rules.validity import ZONE_HINT, is_zone
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
@@ -26,7 +26,7 @@ class Settings:
     def get(self) -> BackupSettings:
         """Give the settings in force; a copy."""
         with self._context.core.catalogue.read() as connection:
-            return BackupSettings(**settings.load(connection))
+            return BackupSettings.of(settings.load(connection))
 
     def set(self, key: str, value: str) -> BackupSettings:
         """Set one of them from text; raises `InvalidInput` for an unknown key or a value that does not fit."""
@@ -55,7 +55,7 @@ class Settings:
         if problems:
             raise next(iter(problems.values()))
         with self._context.core.catalogue.write() as connection:
-            changed = BackupSettings(**settings.load(connection))
+            changed = BackupSettings.of(settings.load(connection))
             for key, value in values.items():
                 setattr(changed, key, _parsed(changed.param[key], value))
                 settings.save(connection, key, getattr(changed, key))
@@ -82,8 +82,8 @@ class Settings:
             raise InvalidInput(f"The setting {key} cannot be {value!r}.", hint=_range(parameter)) from None
         if key == "renew_full":
             parse_renewal(value)
-        elif key == "timezone" and value and value not in available_timezones():
-            raise InvalidInput(f"There is no time zone {value!r}.", hint="Give an IANA name such as Europe/Berlin.")
+        elif key == "timezone" and value and not is_zone(value):
+            raise InvalidInput(f"There is no time zone {value!r}.", hint=ZONE_HINT)
         elif key == "instance" and value:
             self._context.core.instance(value)
 

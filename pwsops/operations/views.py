@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pwsops.catalogue import Connection, RowMapping, runs
+from pwsops.catalogue import Connection, RunRow, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Progress
 from pwsops.operations.records import ItemView, ProfileView, RunView
 from pwsops.rules import breaker
-from pwsops.rules.model import BackupKind, Message, RunStatus, Trigger
+from pwsops.rules.model import BackupKind, Health, Message, RunStatus, Trigger
 from pwsops.rules.recurrence import describe
 
 
-def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_messages: bool = False) -> list[RunView]:
+def run_views(connection: Connection, rows: Sequence[RunRow], *, with_messages: bool = False) -> list[RunView]:
     """Give runs with their items, and the items' messages where asked for."""
     items = runs.items(connection, [row["id"] for row in rows])
     told: dict[int, list[Message]] = {}
@@ -22,9 +22,10 @@ def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_messag
     return [_run(row, [_item(item, told.get(item["id"], [])) for item in items[row["id"]]]) for row in rows]
 
 
-def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | None) -> ProfileView:
-    """Give one row of the list of profiles."""
+def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | None, without: str = "") -> ProfileView:
+    """Give one row of the list of profiles; `without` says what its instance lacks to run it."""
     fields = row.fields
+    broken = row.broken or without
     return ProfileView(
         id=row.id,
         name=row.name,
@@ -32,20 +33,27 @@ def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | No
         databases=tuple(fields["databases"]),
         directory=fields["directory"],
         state=row.state,
-        health=breaker.health(row.state, last.status if last else None),
-        schedule=describe(row.recurrence(), incremental=fields["incremental"], renewal=row.renewal()),
+        health=Health.RED if broken else breaker.health(row.state, last.status if last else None),
+        schedule=_schedule(row),
         incremental=fields["incremental"],
-        next_due_at=row.next_due_at,
-        next_kind=row.next_kind if row.next_due_at else None,
+        next_due_at=None if row.broken else row.next_due_at,
+        next_kind=row.next_kind if row.next_due_at and not row.broken else None,
         last_run=last,
         running=running,
         failures_in_a_row=row.failures_in_a_row,
         tripped_at=row.tripped_at,
         red_databases=tuple(name for name, count in row.database_failures.items() if breaker.trips(count)),
+        broken=broken,
     )
 
 
-def _run(row: RowMapping, items: Sequence[ItemView]) -> RunView:
+def _schedule(row: ProfileRow) -> str:
+    if row.broken:
+        return "cannot be worked out"
+    return describe(row.recurrence(), incremental=row.fields["incremental"], renewal=row.renewal())
+
+
+def _run(row: RunRow, items: Sequence[ItemView]) -> RunView:
     progress = None
     if row["progress_phase"] is not None:
         progress = Progress(
@@ -68,7 +76,7 @@ def _run(row: RowMapping, items: Sequence[ItemView]) -> RunView:
     )
 
 
-def _item(row: RowMapping, told: Sequence[Message]) -> ItemView:
+def _item(row: RunRow, told: Sequence[Message]) -> ItemView:
     values = {key: row[key] for key in ItemView.__dataclass_fields__ if key != "messages"}
     values["status"] = RunStatus(values["status"])
     values["kind"] = values["kind"] and BackupKind(values["kind"])

@@ -9,6 +9,11 @@ from datetime import datetime
 from pwsops.rules.model import SKEW, BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
 
+OURS = "pwsops run "
+"""What the description of each set begins with that this product took."""
+
+CLOCK_IN_DOUBT = "the last full backup is dated {at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is in doubt"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BaseChoice:
@@ -26,13 +31,16 @@ def choose_base(
     server_base: str | None,
     outside: Sequence[BackupSet] = (),
     lost: Collection[str] = (),
+    now: datetime,
 ) -> BaseChoice:
     """Choose the base of the next differential of one database.
+
+    Nothing is built on a full that is dated after `now`: whether it is the newest cannot be known.
 
     Parameters
     ----------
     own
-        The sets this profile took of this database and that still exist.
+        The sets this profile took of this database and that still exist, in the order they were taken, newest first.
     all_sets
         Every set of this database that one of our profiles took and that was not replaced.
     shared_base
@@ -44,15 +52,25 @@ def choose_base(
     lost
         The `set_id` of each set that was looked for and not found, or was found bad: nothing is built on it.
     """
-    if shared_base:
-        choice = _server_choice(all_sets, server_base, outside)
-    else:
-        newest = max(_bases(own), key=lambda each: each.finished_at, default=None)
-        reason = "" if newest else "this profile has no full backup of the database yet"
-        choice = BaseChoice(base=newest, reason=reason)
-    if choice.base is not None and choice.base.set_id in lost:
-        return BaseChoice(base=None, reason=f"the full backup {choice.base.path} is gone or damaged")
+    choice = _server_choice(all_sets, server_base, outside) if shared_base else _own_choice(own)
+    base = choice.base
+    if base is None:
+        return choice
+    if base.set_id in lost:
+        return BaseChoice(base=None, reason=f"the full backup {base.path} is gone or damaged")
+    if is_ahead(base.finished_at, now):
+        return BaseChoice(base=None, reason=CLOCK_IN_DOUBT.format(at=base.finished_at))
     return choice
+
+
+def is_ahead(dated: datetime, now: datetime) -> bool:
+    """Whether something that is over is dated after now: the clock that dated it, or that of now, was wrong."""
+    return dated > now + SKEW
+
+
+def _own_choice(own: Sequence[BackupSet]) -> BaseChoice:
+    newest = next(iter(_bases(own)), None)
+    return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
 
 
 def _server_choice(all_sets: Sequence[BackupSet], server_base: str | None, outside: Sequence[BackupSet]) -> BaseChoice:
@@ -74,6 +92,11 @@ def _whose(foreign: BackupSet) -> str:
     when = f"{foreign.finished_at:%Y-%m-%d %H:%M} UTC"
     who = foreign.details.get("taken_by")
     by = f" by {who}" if who else ""
+    if foreign.description.startswith(OURS):
+        return (
+            f"a full backup that pwsops took on {when} ({foreign.description}) became the base and does not count "
+            "here: its run failed, or another home took it"
+        )
     if foreign.details.get("is_snapshot"):
         return f"a snapshot of the server's disks took the place of the full backup on {when}{by}"
     return f"another tool took a full backup on {when}{by} ({foreign.path}), and nothing is built on a file of others"
@@ -96,10 +119,10 @@ def planned_kind(
 
     Full where the profile is not incremental, where no full came before (`last_full_due` None), or where a renewal
     lies after the last full and not after this occurrence. That also covers a catch-up after downtime: it is full
-    if a full was among the missed. A last full dated after `now` is not known to be one: the clock was set since.
+    if a full was among the missed. Full as well where the last one is dated after `now`: a clock was wrong, and which
+    renewals lie between is not known.
     """
-    if not incremental or last_full_due is None or last_full_due > now + SKEW:
+    if not incremental or last_full_due is None or is_ahead(last_full_due, now):
         return BackupKind.FULL
-    if renewal_between(recurrence, renewal, last_full_due, due_at):
-        return BackupKind.FULL
-    return BackupKind.DIFFERENTIAL
+    renewed = renewal_between(recurrence, renewal, last_full_due, due_at)
+    return BackupKind.FULL if renewed else BackupKind.DIFFERENTIAL

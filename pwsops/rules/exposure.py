@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 from itertools import groupby
 from typing import NamedTuple
 
+from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet
 
 
@@ -16,8 +17,10 @@ def exposure_s(sets: Sequence[BackupSet], now: datetime) -> float | None:
     """Give the seconds of work that no backup of a database holds; None where nothing can be restored.
 
     Counted from the start of the newest set that can be restored, because what was written while it was taken may
-    not be in it. A differential counts only where its full is among the sets.
+    not be in it. A differential counts only where its full is among the sets. A set that is dated after now counts
+    for nothing: the clock that dated it was wrong, and how old its data is cannot be known.
     """
+    sets = [each for each in sets if not is_ahead(each.finished_at, now)]
     fulls = {each.set_id for each in sets if each.kind is BackupKind.FULL}
     usable = [each for each in sets if each.kind is BackupKind.FULL or each.base_id in fulls]
     newest = max((each.started_at or each.finished_at for each in usable), default=None)

@@ -59,7 +59,7 @@ class ProfileState(StrEnum):
 
 
 class Health(StrEnum):
-    """The colour of a profile in a list, in words. `RED` is kept for tripped ones, `ORANGE` for a bad last run."""
+    """The colour of a profile in a list, in words. `RED` is kept for those that cannot run, `ORANGE` for a bad run."""
 
     NEW = "new"
     GREEN = "green"

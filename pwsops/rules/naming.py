@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from pwsops.rules.model import BackupKind
 
-# File systems take 255 bytes; an engine writes beside the name first, under a longer one.
+NAME_BYTES = 255
+"""As long as a name may be, nearly everywhere."""
+# An engine writes beside the name first, under a longer one.
 _LIMIT_BYTES = 220
+
+ALTERNATIVES = 9
+"""Under so many names a backup may be written where others are in the way."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 _MARKED = re.compile(r"~[0-9a-f]{8}$")
@@ -34,6 +40,33 @@ def media_file_name(database: str, kind: BackupKind, *, at: datetime | None, suf
     tail = f"_{_KIND[kind]}.bak"
     if at is not None:
         tail = f"_{_KIND[kind]}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
+    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+
+
+def alternatives(name: str) -> Iterator[str]:
+    """Yield the names under which a media file may be written: its own, then ``stem~2.bak`` to ``stem~9.bak``.
+
+    The next run asks in the same order, and so finds what it wrote. No more than nine, so that no pile grows unseen.
+    None of them is the name of any other backup: those end in the kind or in the date's suffix.
+    """
+    stem, dot, extension = name.rpartition(".")
+    yield name
+    for number in range(2, ALTERNATIVES + 1):
+        tail = f"~{number}{dot}{extension}" if dot else f"~{number}"
+        yield _cut(stem if dot else name, NAME_BYTES - len(tail.encode())) + tail
+
+
+def damaged_file_name(database: str, *, at: datetime, suffix: str) -> str:
+    """Name the file that keeps what was read of a damaged database; never the name of a backup.
+
+    Parameters
+    ----------
+    database, suffix
+        As for `media_file_name`.
+    at
+        When it was read, aware.
+    """
+    tail = f"_DAMAGED_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
     return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from zoneinfo import ZoneInfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from pwsops.errors import InvalidInput
 from pwsops.rules.days import LAST_YEAR
 from pwsops.rules.due import next_due
 from pwsops.rules.model import Recurrence, Renewal, RenewalPeriod, Unit, WeekdayOfMonth
 
+ZONE_HINT = "Use an IANA name such as Europe/Berlin or UTC."
+_LOCAL_ONLY = {"localtime", "posixrules"}
+"""Files beside the zones that mean another one on each machine."""
 _FIRST_YEAR = 1900
 _WITHIN_DAY = (Unit.MINUTE, Unit.HOUR)
 _A_DAY = {Unit.MINUTE: 24 * 60, Unit.HOUR: 24}
@@ -22,6 +26,19 @@ def validate(recurrence: Recurrence, renewal: Renewal) -> None:
 
     Minutes, hours and days may be combined with `weekdays`: of their days only those count. Weeks choose theirs, and
     months choose a day by `on_day` instead. A `between` of one moment is one slot a day.
+    """
+    _require(
+        is_zone(recurrence.timezone),
+        f"`timezone` {recurrence.timezone!r} is not a known zone",
+        ZONE_HINT,
+    )
+    validate_stored(recurrence, renewal)
+
+
+def validate_stored(recurrence: Recurrence, renewal: Renewal) -> None:
+    """Raise `InvalidInput` for the first thing about a stored schedule that cannot be.
+
+    Like `validate`, but for a zone that was accepted once and still means something on this machine (``localtime``).
     """
     _check_zone(recurrence.timezone)
     _check_start(recurrence)
@@ -37,13 +54,23 @@ def validate(recurrence: Recurrence, renewal: Renewal) -> None:
     )
 
 
+def is_zone(name: str) -> bool:
+    """Whether a time zone can be chosen by this name. The settings, the profiles and the command line all ask here."""
+    return name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - _LOCAL_ONLY)
+
+
 def _check_zone(name: str) -> None:
     try:
         known = bool(ZoneInfo(name).key)
     except (KeyError, ValueError, OSError):
         # The three ways in which zoneinfo refuses a name: not found, not a relative path, a directory.
         known = False
-    _require(known, f"`timezone` {name!r} is not a known zone", "Use an IANA name such as Europe/Berlin or UTC.")
+    _require(known, f"the time zone {name!r} is not known on this machine", ZONE_HINT)
 
 
 def _check_start(recurrence: Recurrence) -> None:

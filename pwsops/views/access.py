@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import panel as pn
 from panel.config import config
@@ -15,6 +16,12 @@ HINT = (
     "OAuth (PANEL_OAUTH_PROVIDER and its keys), each with PANEL_COOKIE_SECRET. Or look from the machine itself, for "
     "instance through `ssh -L 5006:localhost:5006 HOST`."
 )
+OTHER_NAME = "This dashboard has no sign-in, and answers only under a name that can only mean its own machine."
+NAMES_HINT = (
+    "Open it as localhost, 127.0.0.1 or [::1], from another machine through `ssh -L 5006:localhost:5006 HOST`. "
+    "With sign-in (PANEL_BASIC_AUTH or PANEL_OAUTH_PROVIDER) any name will do."
+)
+_HOST = re.compile(r"(?:\[([^\]%]+)\]|([^:\[\]%]+))(?::[0-9]*)?")
 
 
 def is_loopback(address: str) -> bool:
@@ -27,6 +34,12 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
     return bool((mapped or parsed).is_loopback)
+
+
+def is_own_host(host: str) -> bool:
+    """Whether a Host header, with or without a port, can only mean this machine: 127.0.0.0/8, [::1] or localhost."""
+    found = _HOST.fullmatch(host.lower())
+    return found is not None and is_loopback(found[1] or found[2])
 
 
 def authentication() -> dict[str, str]:
@@ -54,9 +67,10 @@ def check_address(address: str) -> None:
 
 
 def check_peer() -> None:
-    """Raise `Refused` where the present session comes from another machine and nobody is asked who they are.
+    """Raise `Refused` where the present session comes from elsewhere and nobody is asked who they are.
 
-    `panel serve` has bound its address before our code runs, so each session is asked.
+    Elsewhere is another machine, or another name of this one. `panel serve` has bound its address, and has its own
+    handlers, before our code runs; so each session is asked.
     """
     context = pn.state.curdoc.session_context if pn.state.curdoc else None
     if context is None or context.request is None or authentication():
@@ -65,9 +79,15 @@ def check_peer() -> None:
     outside = [peer for peer in peers if peer and not is_loopback(peer)]
     if outside:
         raise Refused(f"This dashboard is not open to {outside[0]}: it has no authentication.", hint=HINT)
+    host = _header(context.request.headers, "host")
+    if host and not is_own_host(host[0]):
+        raise Refused(OTHER_NAME, hint=NAMES_HINT)
 
 
 def _forwarded(headers: dict[str, str]) -> list[str]:
     # A proxy on this machine passes others on: what it says of them only ever closes the door, so it may be believed.
-    told = next((text for name, text in headers.items() if name.lower() == "x-forwarded-for"), "")
-    return [part.strip() for part in told.split(",") if part.strip()]
+    return [part.strip() for told in _header(headers, "x-forwarded-for") for part in told.split(",") if part.strip()]
+
+
+def _header(headers: dict[str, str], wanted: str) -> list[str]:
+    return [text for name, text in headers.items() if name.lower() == wanted]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from panel.custom import JSComponent
 
 from pwsops.views import access, state, theme
-from pwsops.views.markup import HERE, Markup
+from pwsops.views.markup import Markup, script
 from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.views.pages.certificates import Certificates
 from pwsops.views.pages.databases import Databases
@@ -48,9 +49,17 @@ _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
 
 class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
-    """Nothing to see: back and forward, and the remembered choice of light or dark."""
+    """Nothing to see while all is well: back and forward, light or dark, and whether the server is there."""
 
-    _esm = (HERE / "static" / "shell.js").read_text(encoding="utf-8")
+    zone = param.String(default="", doc="Time zone of what the page says.")
+
+    _esm = script("connection.js", "shell.js")
+
+    def _handle_msg(self, data: Any) -> None:
+        # An answer by the page's own connection, and by the loop that serves it.
+        number = data.get("beat") if isinstance(data, dict) else None
+        if isinstance(number, int):
+            self._send_msg({"beat": number})
 
 
 class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -61,6 +70,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         self._session = session
         self._service = Markup(session.act, sizing_mode="stretch_width")
         self._notice = Markup(session.act)
+        self._shell = Shell(width=0, height=0, margin=0)
         self._shown = ""
         self._page: Any = None
         self._body = pn.Column(sizing_mode="stretch_width", margin=0)
@@ -73,7 +83,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         )
         self._view = _toolkit_page(
             # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
-            header=[self._service, Shell(width=0, height=0, margin=0), session.download],
+            header=[self._service, self._shell, session.download],
             sidebar=[self._menu],
             main=[self._main],
             sidebar_width=190,
@@ -90,6 +100,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         """Show what the session knows. What fails is a message on the page, never a traceback."""
         session = self._session
         notice = session.notice
+        self._shell.zone = str(session.snapshot.zone)
         self._service.show("service.html", service=session.snapshot.service, switching=session.switching)
         self._notice.show("notice.html", notice=notice)
         parts = [self._body] if notice is None else [self._notice, self._body]

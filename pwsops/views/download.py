@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from panel.custom import JSComponent
 
-from pwsops.views.markup import HERE
+from pwsops.views.markup import script
 
 PIECE_BYTES = 512 * 1024
 
@@ -20,7 +20,7 @@ PIECE_BYTES = 512 * 1024
 class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Nothing to see: takes files and lets the browser save them, each in its own time."""
 
-    _esm = (HERE / "static" / "download.js").read_text(encoding="utf-8")
+    _esm = script("download.js")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**{"width": 0, "height": 0, "margin": 0, **params})

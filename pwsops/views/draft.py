@@ -232,6 +232,7 @@ class Draft:
             "active": text["active"],
             "encrypt_with": self.encrypt_with,
             "save_certificates": self.saves_certificates,
+            "check_structure": text["check_structure"],
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
         if within and (values["between_from"] is None) != (values["between_to"] is None):
@@ -286,6 +287,7 @@ def _as_text(profile: BackupProfile) -> dict[str, Any]:
         "active": profile.active,
         "encrypt_with": profile.encrypt_with,
         "save_certificates": profile.save_certificates,
+        "check_structure": profile.check_structure,
         "certificate_password": "",
         "time_limit_h": f"{limit:g}",
         "note": "",

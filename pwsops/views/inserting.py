@@ -27,7 +27,6 @@ ENTRIES = 200
 """How many entries of a directory are shown."""
 TABLES = 12
 """How many tables are named."""
-_WRITABLE = (DatabaseState.ONLINE, DatabaseState.EMPTY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ def address(**where: Any) -> str:
 def look_at_database(ops: Operations, instance: str, database: str) -> Present:
     """Look at a database and into it."""
     view = next((one for one in ops.databases.list(instance) if one.name == database), None)
-    if view is None or view.state not in _WRITABLE:
+    if view is None or not (view.state.is_in_use or view.state is DatabaseState.EMPTY):
         return Present(view=view, contents=None)
     try:
         return Present(view=view, contents=ops.databases.contents(instance, database))
@@ -124,7 +123,7 @@ def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
     }
 
 
-def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, zone: tzinfo) -> dict[str, Any]:
+def story(plan: RestorePlan, database: str, present: Present, now: datetime, zone: tzinfo) -> dict[str, Any]:
     """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
     target = plan.sets[-1]
     behind_s = max(0.0, (now - target.finished_at).total_seconds())
@@ -133,17 +132,18 @@ def story(plan: RestorePlan, database: str, view: DatabaseView, now: datetime, z
         "as_of": words.short_time(target.finished_at, now, zone),
         "as_of_full": words.full_time(target.finished_at, zone),
         "age": words.duration(behind_s),
-        "lost": _lost(target, view, behind_s, now, zone),
+        "lost": _lost(target, present.view, behind_s, now, zone) if present.is_there else [],
+        "created": not present.is_there,
         "foreign": target.database if target.database != database else "",
-        "damaged": view.state is DatabaseState.UNREADABLE,
-        "reason": view.reason,
+        "damaged": present.view is not None and present.view.state is DatabaseState.UNREADABLE,
     }
 
 
-def _lost(target: BackupSet, view: DatabaseView, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+    assert view is not None
     if view.state is DatabaseState.EMPTY:
         return ["The database is empty now, so nothing is lost."]
-    if view.state is not DatabaseState.ONLINE:
+    if not view.state.is_in_use:
         return []
     lost = [f"Everything written to it since then is replaced: up to {words.duration(behind_s)} of work."]
     newest = view.verdict.point

@@ -20,6 +20,12 @@ from pwsops.views import words
 HERE = Path(__file__).parent
 CSS = (HERE / "static" / "pwsops.css").read_text(encoding="utf-8")
 
+
+def script(*names: str) -> str:
+    """Return parts of what runs in the browser as one module: a piece of a page can import nothing of ours."""
+    return "\n".join((HERE / "static" / name).read_text(encoding="utf-8") for name in names)
+
+
 _ICONS = {
     "check": "M20 6 9 17l-5-5",
     "cross": "M18 6 6 18M6 6l12 12",
@@ -105,9 +111,10 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
     """
 
     html = param.String(default="", doc="The filled template.")
+    piece = param.String(default="", doc="Which template it is; with the address it tells one form from another.")
     seen = param.Integer(default=0, doc="How many of the browser's messages the template knows of.")
 
-    _esm = (HERE / "static" / "markup.js").read_text(encoding="utf-8")
+    _esm = script("typed.js", "markup.js")
 
     def __init__(self, on_action: OnAction | None = None, on_field: OnField | None = None, **params: Any) -> None:
         # The look lives in one file; a shadow root sees no other, so each piece brings it.
@@ -118,7 +125,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
 
     def show(self, template: str, **values: Any) -> None:
         """Fill a template and show it; nothing is sent where nothing differs."""
-        self.param.update(html=render(template, **values), seen=self._order.seen)
+        self.param.update(piece=template, html=render(template, **values), seen=self._order.seen)
 
     def _get_model(self, *args: Any, **kwargs: Any) -> Any:
         # A piece that is taken off a page and put back gets a new model in the browser, which counts anew.

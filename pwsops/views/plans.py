@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,9 @@ class Plans:
         return self.known(profiles, month, zone) or {}
 
     def zone_of(self, profile: ProfileView) -> tzinfo:
-        """Give a profile's own time zone; kept until its schedule changes."""
+        """Give a profile's own time zone; kept until its schedule changes. UTC for one that cannot be worked out."""
+        if profile.broken:
+            return UTC
         key = (profile.id, profile.name, profile.schedule)
         with self._lock:
             known = self._zones.get(key)

@@ -181,12 +181,24 @@ def _coming(snapshot: Snapshot) -> str:
 def _profile_findings(snapshot: Snapshot) -> Iterator[Finding]:
     for profile in snapshot.profiles:
         run = profile.last_run and snapshot.broken.get(profile.last_run.id, profile.last_run)
-        if profile.health is Health.RED:
+        if profile.broken:
+            yield _cannot_run(profile)
+        elif profile.health is Health.RED:
             yield _tripped(profile, run, snapshot)
         elif profile.health is Health.ORANGE and run is not None:
             yield _bad_run(profile, run, snapshot)
         if profile.red_databases and profile.health is not Health.RED:
             yield _red_databases(profile, run)
+
+
+def _cannot_run(profile: ProfileView) -> Finding:
+    return Finding(
+        tone="red",
+        what=f"{profile.name} cannot run.",
+        why=profile.broken,
+        next_step="Open it, correct what is named, and save it; the other profiles go on.",
+        amend=profile.name,
+    )
 
 
 def _tripped(profile: ProfileView, run: RunView | None, snapshot: Snapshot) -> Finding:

@@ -17,7 +17,7 @@ from panel.config import config
 from tornado.platform.asyncio import AsyncIOLoop
 
 from pwsops.errors import Conflict, InvalidInput, PwsopsError
-from pwsops.views import access, state
+from pwsops.views import access, door, state
 from pwsops.views.app import TITLE, build
 from pwsops.views.markup import HERE
 
@@ -81,7 +81,7 @@ def _server(loop: AsyncIOLoop, address: str, port: int) -> Any:
         auth["login_template"] = str(HERE / "templates" / "login.html")
         # Signs the cookie; one of its own each time means that a restart signs everybody out.
         auth["cookie_secret"] = config.cookie_secret or secrets.token_hex(32)
-    return pn.io.server.get_server(
+    server = pn.io.server.get_server(
         {"/": build},
         port=port,
         address=address,
@@ -93,6 +93,9 @@ def _server(loop: AsyncIOLoop, address: str, port: int) -> Any:
         unused_session_lifetime_milliseconds=10_000,
         **auth,
     )
+    if not auth:
+        door.close(server._tornado)
+    return server
 
 
 def _origins(address: str, port: int) -> list[str]:

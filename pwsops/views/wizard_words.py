@@ -89,9 +89,12 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
         return ("", "")
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
-        return (f"The server can write there{free}.", "")
+        checked = f"{found.reason or 'The server can write there'}{free}."
+        return (" ".join([checked, *(f"But {one}." for one in found.remarks)]), "")
     if found.status is DirectoryStatus.MISSING:
         return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
+    if found.status is DirectoryStatus.UNUSABLE:
+        return ("", f"Backups cannot be written there: {found.reason}. It can be saved all the same.")
     return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
 
 

@@ -56,6 +56,8 @@ def profile_mark(profile: ProfileView) -> Mark:
     """Give a profile's state as it is shown. A running one still shows when it is in trouble, by its row's colour."""
     if profile.running is not None:
         return run_mark(profile.running.status)
+    if profile.broken:
+        return Mark(tone="red", icon="cross", word="cannot run")
     if profile.health is Health.RED:
         return Mark(tone="red", icon="cross", word="switched off")
     if profile.health is Health.ORANGE:

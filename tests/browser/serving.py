@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from pwsops.operations import Operations
 from tests import unmeasured
 from tests.browser.forked import Forked
-from tests.clocks import wait_until
+from tests.clocks import joined, wait_until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -69,8 +69,8 @@ class Served:
     def close(self) -> None:
         """Kill it, if it is still there, and leave nothing of it behind."""
         self.process.kill()
-        self.process.wait()
-        self._reader.join()
+        self.process.wait(PATIENCE_S)
+        joined(self._reader)
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):

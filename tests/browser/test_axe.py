@@ -266,11 +266,6 @@ def restore_it(page: Page) -> None:
     expect(page.get_by_role("heading", name="Restored", exact=True)).to_be_visible()
 
 
-def ask_to_create(page: Page) -> None:
-    page.get_by_role("button", name="Create an empty gone").click()
-    expect(page.get_by_role("group", name="Create an empty gone?")).to_be_visible()
-
-
 STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "the question before deleting": (PAGES["overview, one selected"], ask_to_delete),
     "a server that is added": (PAGES["settings, adding an instance"], add_a_server),
@@ -280,10 +275,6 @@ STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "insert as another": (Look(search=INSERT.format("orders"), shows="Give another login"), restore_as_another),
     "insert, what will happen": (PAGES["insert"], choose_a_backup),
     "insert, restored": (PAGES["insert"], restore_it),
-    "insert, a database that is gone": (
-        Look(search=INSERT.format("gone"), shows="Create an empty gone"),
-        ask_to_create,
-    ),
 }
 
 

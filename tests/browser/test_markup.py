@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pwsops.views import markup
 
-SCRIPT = (Path(markup.__file__).parent / "static" / "markup.js").read_text()
+SCRIPT = markup.script("typed.js", "markup.js")
 MOUNT = """
 async ([script, html]) => {
   const {render} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})))

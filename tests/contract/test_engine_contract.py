@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -29,7 +30,7 @@ def take(
     *,
     name: str = "one.bak",
     base: BackupSet | None = None,
-    overwrite: bool = False,
+    replaces: BackupSet | None = None,
     description: str = "pwsops run 1",
 ) -> BackupResult:
     request = BackupRequest(
@@ -39,7 +40,8 @@ def take(
         file_name=name,
         description=description,
         base=base,
-        overwrite=overwrite,
+        overwrite=replaces is not None,
+        replaceable=[] if replaces is None else [replaces.set_id],
     )
     return harness.engine.backup(request)
 
@@ -138,16 +140,16 @@ def test_a_taken_name_is_refused_and_the_older_backup_stays(harness: Harness, da
     directory = harness.new_directory()
     first = take(harness, database, directory).backup_set
     with pytest.raises(Conflict) as refused:
-        take(harness, database, directory)
+        take(harness, database, directory, description="pwsops run 2")
     assert refused.value.hint
     assert harness.engine.read_media(first.path) == [first]
 
 
 def test_overwriting_replaces_the_older_backup(harness: Harness, database: str) -> None:
     directory = harness.new_directory()
-    take(harness, database, directory)
+    older = take(harness, database, directory).backup_set
     harness.write_rows(database, [(1, "newer")])
-    newer = take(harness, database, directory, overwrite=True).backup_set
+    newer = take(harness, database, directory, replaces=older, description="pwsops run 2").backup_set
     assert [one.set_id for one in harness.engine.read_media(newer.path)][-1] == newer.set_id
     harness.write_rows(database, [(1, "newest")])
     harness.engine.restore(RestoreRequest(database=database, sets=[newer]))
@@ -258,7 +260,7 @@ def test_deleting_media_says_what_went_and_what_stayed(harness: Harness, databas
     directory = harness.new_directory()
     taken = take(harness, database, directory).backup_set
     never = harness.engine.join(directory, "never.bak")
-    gone, stayed = harness.engine.delete_media([taken.path, never])
+    gone, stayed = harness.engine.delete_media([taken, replace(taken, path=never)])
     assert (gone.path, gone.deleted, gone.reason) == (taken.path, True, "")
     assert not stayed.deleted
     assert stayed.reason
@@ -277,7 +279,7 @@ def test_a_set_is_found_where_it_was_written_and_missed_once_it_is_deleted(harne
     directory = harness.new_directory()
     kept = take(harness, database, directory, name="kept.bak").backup_set
     gone = take(harness, database, directory, name="gone.bak").backup_set
-    assert [one.deleted for one in harness.engine.delete_media([gone.path])] == [True]
+    assert [one.deleted for one in harness.engine.delete_media([gone])] == [True]
     found = harness.engine.look_for([kept, gone])
     assert {set_id: sighting.state for set_id, sighting in found.items()} == {
         kept.set_id: MediaState.PRESENT,

@@ -313,6 +313,25 @@ def test_the_doctor_exits_1_where_a_need_is_not_met(tmp_path, driver):
     assert [row["next_step"] != "" for row in found if row["required"] and not row["ok"]] == [True]
 
 
+def test_profiles_that_would_meet_in_one_file_are_refused_and_what_lies_there_is_told(tmp_path, driver):
+    line = CommandLine(tmp_path / "home", cwd=tmp_path, driver=driver)
+    (tmp_path / "backups").mkdir()
+    for instance in ("one", "two"):
+        (tmp_path / instance).mkdir()
+        with closing(sqlite3.connect(tmp_path / instance / "db.sqlite3")) as database:
+            database.execute("CREATE TABLE t (x)")
+        line.done("instance", "add", instance, "--engine", "sqlite", "--address", instance)
+    more = ("--database", "db.sqlite3", "--directory", "backups", "--every", "1d", "--inactive", "--no-timestamp")
+    (tmp_path / "backups" / "db.sqlite3_FULL.bak").write_text("precious")
+    created = line.run("profile", "create", "p", "--instance", "one", *more)
+    assert created.returncode == 0
+    told = " ".join(created.stderr.split())
+    assert "is there already and is no backup that can be read. It stays" in told
+    refusal = line.refused("profile", "create", "q", "--instance", "two", *more)
+    assert "'p' writes the same file" in " ".join(refusal.split())
+    assert "pwsops profile edit" in refusal
+
+
 def test_a_restore_is_confirmed_and_puts_the_rows_back(tmp_path, driver):
     vaults, backups = tmp_path / "vaults", tmp_path / "backups"
     vaults.mkdir()
@@ -460,3 +479,8 @@ def test_an_unforeseen_failure_is_one_line_and_a_log(tmp_path):
     log = line.home / "logs" / "pwsops.log"
     assert str(log) in result.stderr
     assert "Traceback" in log.read_text()
+
+
+def test_an_argument_that_is_no_text_is_refused_in_words(tmp_path):
+    said = CommandLine(tmp_path / "home").refused("profile", "show", "caf\udce9")
+    assert "caf\\xe9 cannot be used: it is not UTF-8" in said

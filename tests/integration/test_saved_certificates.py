@@ -87,9 +87,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Site]:
-    """Another home, with an empty certificate store and an empty database."""
+    """Another home, with an empty certificate store and no database."""
     made = Site(tmp_path / "there")
-    made.ops.databases.create("own", "db.sqlite3")
     yield made
     made.ops.close()
 
@@ -124,11 +123,11 @@ def test_from_just_these_files_a_restore_elsewhere_works(site: Site, elsewhere: 
     incremental = str(site.newest())
 
     with pytest.raises(CertificateNeeded, match=f"CN=backups .thumbprint {THUMBPRINT}") as caught:
-        elsewhere.ops.restores.restore("own", "db.sqlite3", incremental)
+        elsewhere.ops.restores.restore("own", "db.sqlite3", incremental, create=True)
     assert "pwsops certificate import" in caught.value.hint
-    assert (elsewhere.vaults / "db.sqlite3").stat().st_size == 0
+    assert list(elsewhere.vaults.iterdir()) == []
     elsewhere.ops.certificates.import_file(site.saved.read_bytes(), PASSWORD)
-    elsewhere.ops.restores.restore("own", "db.sqlite3", incremental)
+    elsewhere.ops.restores.restore("own", "db.sqlite3", incremental, create=True)
     assert elsewhere.rows() == list(range(50))
 
 

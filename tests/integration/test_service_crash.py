@@ -124,7 +124,8 @@ def test_a_backup_that_was_finished_before_the_kill_counts_as_succeeded(home):
 
 
 def test_a_worker_that_is_killed_is_tried_again_and_then_fails_its_item_alone(home):
-    home.profile(databases=[home.slow_vault(), "db.sqlite3"])
+    # So short a limit that the third wait is the last one it allows.
+    home.profile(databases=[home.slow_vault(), "db.sqlite3"], time_limit_h=0.015)
     with home.leading() as service:
         run_id = home.begin_slow()
 
@@ -142,7 +143,7 @@ def test_a_worker_that_is_killed_is_tried_again_and_then_fails_its_item_alone(ho
         assert "ended by signal 9" in killed.error
         assert "killed it" in killed.hint
         attempts = [message.text for message in killed.messages]
-        assert [text.startswith(f"Attempt {number} of 3") for number, text in enumerate(attempts[:2], 1)] == [True] * 2
+        assert [text.startswith(f"Attempt {number} of 6") for number, text in enumerate(attempts[:2], 1)] == [True] * 2
         assert [str(path) for path in home.media()] == [spared.path]
         assert home.hidden() == []
         assert service.poll() is None, "the service outlives its workers"

@@ -45,7 +45,7 @@ def test_a_killed_process_is_seen_to_be_dead_and_its_file_goes(tmp_path: Path) -
         token = process.stdout.readline().strip()
         assert mine.is_alive(token)
         process.kill()
-        process.wait()
+        process.wait(60)
         assert not mine.is_alive(token)
     assert not (tmp_path / "processes" / f"{token}.lock").exists()
     mine.close()
@@ -54,7 +54,7 @@ def test_a_killed_process_is_seen_to_be_dead_and_its_file_goes(tmp_path: Path) -
 def test_those_who_ask_at_once_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
     path = tmp_path / "scheduler.lock"
     path.touch()
-    together = threading.Barrier(4)
+    together = threading.Barrier(4, timeout=60)
 
     def ask(_: int) -> bool:
         together.wait()

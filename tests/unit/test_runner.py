@@ -11,18 +11,31 @@ import pytest
 from sqlalchemy import select
 
 from pwsops import runner as runner_module
+from pwsops.attempts import LOOK_AGAIN, WAITS_S
 from pwsops.catalogue import outcomes, profiles, runs, sets
 from pwsops.catalogue.schema import backup_sets
 from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, Progress
-from pwsops.errors import BaseUnusable, Cancelled, EngineError, PwsopsError, Refused
+from pwsops.errors import (
+    BaseUnusable,
+    Cancelled,
+    DatabaseDamaged,
+    EndUnknown,
+    EngineError,
+    LoginRefused,
+    MediaError,
+    PwsopsError,
+    Refused,
+)
 from pwsops.operations.records import RunView
 from pwsops.presence import Presence
 from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.runner import ATTEMPTS, run_description
-from tests.clocks import NOON, wait_until
+from tests.clocks import NOON, joined, wait_until
+from tests.fake_engine import FakeEngine
 from tests.homes import HOUR, Home
 
 BROKEN = EngineError("two is not a database", hint="Look at it.", number=26, severity=16)
+REFUSED = LoginRefused("srv refuses the login", hint="Give it the new password.", number=18456)
 BUSY = EngineError("the database is busy", hint="Wait.", transient=True)
 FULL, DIFFERENTIAL = BackupKind.FULL, BackupKind.DIFFERENTIAL
 
@@ -100,25 +113,288 @@ def test_an_instance_that_cannot_be_opened_fails_every_item(home: Home) -> None:
     assert latest(home).summary == "2 of 2 failed: srv does not answer"
 
 
-def test_a_transient_error_is_tried_again_and_told(home: Home) -> None:
-    home.server.fail("one", BUSY, times=ATTEMPTS - 1)
+TRIES = len(WAITS_S) + 1
+
+
+def test_a_transient_error_is_tried_again_over_minutes_and_told(home: Home) -> None:
+    home.server.fail("one", BUSY, times=TRIES - 1)
     home.add()
+    began = home.clock.now() + timedelta(seconds=1)
     assert home.run() is RunStatus.SUCCEEDED
     texts = [message.text for message in latest(home).items[0].messages]
-    assert texts == [
-        "Attempt 1 of 3 failed and is tried again: the database is busy",
-        "Attempt 2 of 3 failed and is tried again: the database is busy",
+    assert texts[:2] == [
+        "Attempt 1 of 6 failed and is tried again at 12:00:02 UTC: the database is busy",
+        "Attempt 2 of 6 failed and is tried again at 12:00:07 UTC: the database is busy",
     ]
+    assert len(texts) == TRIES - 1
+    assert home.clock.now() - began == timedelta(seconds=sum(WAITS_S))
+
+
+def test_whoever_watches_sees_what_is_waited_for(home: Home) -> None:
+    home.server.fail("one", BUSY)
+    home.add()
+    seen: list[str | None] = []
+    waited = home.clock.wait
+
+    def look(event: threading.Event, seconds: float) -> bool:
+        progress = home.ops.runs.list()[0].progress
+        seen.append(progress and progress.phase)
+        return waited(event, seconds)
+
+    home.clock.wait = look  # type: ignore[method-assign]
+    assert home.run() is RunStatus.SUCCEEDED
+    assert seen == ["waiting until 12:00:02 UTC for attempt 2 of 6, because the database is busy"]
 
 
 def test_a_transient_error_that_stays_fails_in_the_end(home: Home) -> None:
-    home.server.fail("one", BUSY, times=ATTEMPTS)
+    home.server.fail("one", BUSY, times=TRIES)
     home.add()
     assert home.run() is RunStatus.FAILED
     (item,) = latest(home).items
     assert item.error == BUSY.message
-    assert [message.is_error for message in item.messages] == [False, False, True]
-    assert len(home.server.requests) == ATTEMPTS
+    assert [message.is_error for message in item.messages] == [False] * (TRIES - 1) + [True]
+    assert len(home.server.requests) == TRIES
+
+
+def test_no_attempt_is_waited_for_beyond_the_time_limit(home: Home) -> None:
+    home.server.fail("one", BUSY, times=TRIES)
+    home.add(time_limit_h=0.015)
+    assert home.run() is RunStatus.FAILED
+    assert len(home.server.requests) == 4
+    assert latest(home).items[0].error == BUSY.message
+
+
+def finished_unheard(home: Home, request: BackupRequest) -> None:
+    """Let the server have finished what it is asked for, though its answer is lost."""
+    taken = BackupSet(
+        set_id="unheard",
+        database=request.database,
+        kind=request.kind,
+        path=f"{request.directory}/{request.file_name}",
+        finished_at=home.clock.now(),
+        size_bytes=7,
+        description=request.description,
+    )
+    home.server.finished[f"{request.database}: {request.description}"] = home.server.put(taken)
+
+
+LOST = EngineError("the connection was lost", hint="Look at the network.", transient=True)
+UNHEARD = EndUnknown("the worker was lost after it gave the file its name", hint="Look.")
+
+
+@pytest.mark.parametrize("error", [LOST, UNHEARD])
+def test_a_set_that_was_finished_unheard_is_adopted_and_not_taken_again(home: Home, error: PwsopsError) -> None:
+    home.server.before_backup = lambda request: finished_unheard(home, request)
+    home.server.fail("one", error)
+    home.add()
+    assert home.run() is RunStatus.SUCCEEDED
+    (item,) = latest(home).items
+    assert (item.set_id, item.status, len(home.server.requests)) == ("unheard", RunStatus.SUCCEEDED, 1)
+    assert "found finished and whole" in item.messages[-1].text
+    with home.core.catalogue.read() as connection:
+        assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["unheard"]
+
+
+def test_a_set_that_is_found_damaged_is_not_adopted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise MediaError("a page is damaged", hint="Take another.")
+
+    monkeypatch.setattr(FakeEngine, "verify", damaged)
+    home.server.before_backup = lambda request: finished_unheard(home, request)
+    home.server.fail("one", LOST)
+    home.add()
+    assert home.run() is RunStatus.FAILED
+    assert latest(home).items[0].error == "a page is damaged"
+
+
+@pytest.mark.parametrize("error", [BROKEN, MediaError("the new file is damaged", hint="Look.")])
+def test_what_failed_for_sure_is_not_looked_for(home: Home, error: PwsopsError) -> None:
+    home.server.before_backup = lambda request: finished_unheard(home, request)
+    home.server.fail("one", error)
+    home.add()
+    assert home.run() is RunStatus.FAILED
+    assert home.server.asked_for == []
+
+
+def looked_at_again(home: Home, after: timedelta) -> RunView:
+    home.clock.advance(after)
+    home.core.runner.reconcile()
+    return latest(home)
+
+
+def test_a_backup_whose_end_is_not_known_is_looked_for_again_and_corrects_what_was_told(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add(databases=["one", "two"])
+    assert home.run() is RunStatus.FAILED
+    assert looked_at_again(home, timedelta(seconds=59)).status is RunStatus.FAILED
+    finished_unheard(home, home.server.requests[0])
+    run = looked_at_again(home, timedelta(seconds=1))
+    assert run.status is RunStatus.SUCCEEDED
+    (item, _) = run.items
+    assert (item.set_id, item.error, item.hint) == ("unheard", "", "")
+    assert "found finished at 2026-03-02 12:01:00 UTC" in item.reason
+    assert "the worker was lost" in item.messages[-1].text
+    assert run.summary == item.reason
+    view = home.ops.profiles.view("p")
+    assert (view.health, view.failures_in_a_row) == (Health.GREEN, 0)
+    assert home.ops.audit.list()[0].action == "backup found"
+    asked = len(home.server.asked_for)
+    looked_at_again(home, timedelta(days=9))
+    assert len(home.server.asked_for) == asked
+
+
+def test_a_lost_backup_whose_file_a_later_one_has_taken_is_not_adopted(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    finished_unheard(home, home.server.requests[0])
+    home.run()
+    looked_at_again(home, timedelta(days=9))
+    with home.core.catalogue.read() as connection:
+        (kept,) = sets.of_database(connection, "srv", "one")
+    assert kept.set_id != "unheard"
+    assert home.ops.runs.get(1).status is RunStatus.FAILED
+
+
+def test_a_backup_that_is_found_late_is_older_than_those_of_later_runs(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add()
+    home.run()
+    finished_unheard(home, home.server.requests[0])
+    home.run()
+    looked_at_again(home, timedelta(minutes=1))
+    with home.core.catalogue.read() as connection:
+        newest, found = sets.of_database(connection, "srv", "one")
+    assert found.set_id == "unheard"
+    home.run()
+    assert latest(home).items[0].kind is BackupKind.DIFFERENTIAL
+    assert home.server.requests[-1].base == newest
+
+
+def test_looks_become_ever_more_seldom_and_end(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add()
+    home.run()
+    asked = len(home.server.asked_for)
+    looks = 0
+    for _ in range(60):
+        looked_at_again(home, timedelta(hours=1))
+        looks, before = len(home.server.asked_for) - asked, looks
+        assert looks - before <= 1
+    assert looks == len(LOOK_AGAIN)
+
+
+def test_a_server_that_cannot_be_asked_is_asked_later(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add()
+    home.run()
+    finished_unheard(home, home.server.requests[0])
+    home.server.find_error = LOST
+    assert looked_at_again(home, timedelta(minutes=1)).status is RunStatus.FAILED
+    home.server.find_error = None
+    assert looked_at_again(home, timedelta(minutes=5)).status is RunStatus.SUCCEEDED
+
+
+def test_a_profile_that_only_an_untrue_failure_switched_off_is_active_again(home: Home) -> None:
+    home.add()
+    home.server.fail("one", UNHEARD)
+    home.run()
+    first = home.server.requests[0]
+    home.server.fail("one", BROKEN, times=4)
+    for _ in range(4):
+        home.run()
+    assert home.ops.profiles.view("p").state is ProfileState.TRIPPED
+    finished_unheard(home, first)
+    looked_at_again(home, timedelta(minutes=1))
+    view = home.ops.profiles.view("p")
+    assert (view.state, view.failures_in_a_row, view.tripped_at) == (ProfileState.ACTIVE, 4, None)
+    assert view.next_due_at is not None
+    assert view.red_databases == ()
+
+
+def test_a_login_that_is_refused_is_not_tried_for_the_other_databases(home: Home) -> None:
+    home.add(databases=["one", "two", "three"])
+    home.server.fail("one", REFUSED)
+    assert home.run() is RunStatus.FAILED
+    assert len(home.server.requests) == 1
+    one, two, three = latest(home).items
+    assert one.error == REFUSED.message
+    for item in (two, three):
+        assert "srv was not asked, because it refused the service user's login at 2026-03-02 12:00 UTC" in item.error
+        assert (item.hint, item.status) == (REFUSED.hint, RunStatus.FAILED)
+
+
+def test_nor_by_other_profiles_until_something_about_it_is_changed(home: Home) -> None:
+    home.add()
+    home.add(name="q", databases=["two"])
+    home.server.fail("one", REFUSED)
+    home.run()
+    opened = len(home.server.opened_as)
+    assert home.run("q") is RunStatus.FAILED
+    assert (len(home.server.requests), len(home.server.opened_as)) == (1, opened)
+    assert isinstance(home.ops.databases.poll(["srv"])["srv"], LoginRefused)
+    (known,) = home.ops.instances.refused_logins()
+    assert (known.instance, known.login, known.message) == ("srv", "", REFUSED.message)
+    home.ops.instances.probe("srv")
+    assert home.run("q") is RunStatus.SUCCEEDED
+
+
+def test_a_probe_that_is_refused_again_keeps_it_so(home: Home) -> None:
+    home.server.probe_error = lambda _instance: REFUSED
+    with pytest.raises(LoginRefused):
+        home.ops.instances.probe("srv")
+    assert [known.login for known in home.ops.instances.refused_logins()] == [""]
+    home.ops.instances.try_again("srv")
+    assert list(home.ops.instances.refused_logins()) == []
+
+
+def test_a_page_that_looks_at_directories_asks_no_more_once_the_login_is_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(_engine: FakeEngine, path: str) -> None:
+        asked.append(path)
+        raise REFUSED
+
+    monkeypatch.setattr(FakeEngine, "browse", refuse)
+    for _ in range(3):
+        with pytest.raises(LoginRefused):
+            home.ops.databases.browse("srv", "/media")
+    assert asked == ["/media"]
+    finding = next(check for check in home.ops.doctor() if check.name.startswith("Login"))
+    assert "try-again" in finding.next_step
+
+
+def test_an_edit_of_the_instance_lets_it_be_tried_again(home: Home) -> None:
+    home.server.databases_error = REFUSED
+    with pytest.raises(LoginRefused):
+        home.ops.databases.list("srv")
+    home.server.databases_error = None
+    home.ops.instances.edit("srv", address="elsewhere")
+    assert home.ops.databases.list("srv")
+
+
+def test_a_new_password_lets_a_profiles_own_login_be_tried_again(home: Home) -> None:
+    home.server.login = True
+    home.ops.profiles.create(home.profile(login="ann"), password="old")
+    home.server.fail("one", REFUSED)
+    home.run()
+    assert home.run() is RunStatus.FAILED
+    home.ops.profiles.save("p", home.ops.profiles.get("p"), password="new")
+    assert home.run() is RunStatus.SUCCEEDED
+    assert ("ann", "new") in home.server.opened_as
+
+
+def test_a_login_that_is_refused_while_a_lost_backup_is_looked_for_is_remembered(home: Home) -> None:
+    home.server.fail("one", UNHEARD)
+    home.add()
+    home.run()
+    home.server.find_error = REFUSED
+    looked_at_again(home, timedelta(minutes=1))
+    asked = len(home.server.asked_for)
+    looked_at_again(home, timedelta(minutes=5))
+    assert len(home.server.asked_for) == asked
 
 
 def test_a_lasting_error_is_not_tried_again(home: Home) -> None:
@@ -291,9 +567,21 @@ def test_an_older_full_that_ends_late_does_not_turn_back_the_plan(home: Home) ->
     profile_id = home.add()
     with home.core.catalogue.write() as connection:
         profiles.set_state(connection, profile_id, last_full_due_at=NOON + 5 * HOUR)
+    home.server.before_backup = lambda _request: home.clock.advance(6 * HOUR)
     home.run(kind=FULL)
     with home.core.catalogue.read() as connection:
         assert profiles.get(connection, profile_id).last_full_due_at == NOON + 5 * HOUR
+
+
+def test_a_full_takes_the_place_of_one_that_a_clock_dated_ahead(home: Home) -> None:
+    profile_id = home.add()
+    with home.core.catalogue.write() as connection:
+        profiles.set_state(connection, profile_id, last_full_due_at=NOON + timedelta(days=365))
+    home.run(kind=FULL)
+    with home.core.catalogue.read() as connection:
+        row = profiles.get(connection, profile_id)
+    assert row.last_full_due_at == home.clock.now()
+    assert row.next_kind is BackupKind.DIFFERENTIAL
 
 
 def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) -> None:
@@ -309,6 +597,24 @@ def test_without_a_date_the_last_backup_is_replaced_and_known_to_be(home: Home) 
         replaced = connection.execute(select(backup_sets.c.replaced_at).where(backup_sets.c.set_id == first)).scalar()
     assert kept.set_id == latest(home).items[0].set_id
     assert replaced == home.clock.now()
+
+
+def test_a_profile_says_whether_the_structure_is_checked(home: Home) -> None:
+    home.add()
+    home.add(name="q", check_structure=False)
+    home.run()
+    home.run("q")
+    assert [request.check_structure for request in home.server.requests] == [True, False]
+
+
+def test_what_was_found_in_a_damaged_database_is_kept_with_the_run(home: Home) -> None:
+    home.add()
+    found = [Message(text="quick_check found: page 5", at=NOON), Message(text="It is damaged.", at=NOON, is_error=True)]
+    home.server.fail("one", DatabaseDamaged("It is damaged.", hint="Restore it.", messages=found))
+    assert home.run() is RunStatus.FAILED
+    (item,) = latest(home).items
+    assert (item.error, item.set_id) == ("It is damaged.", None)
+    assert [message.text for message in item.messages] == [one.text for one in found]
 
 
 # Cancel, progress
@@ -351,8 +657,7 @@ def test_a_cancelled_run_leaves_every_count_and_every_colour(home: Home) -> None
     assert view.next_kind is FULL
 
 
-def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "RETRY_FIRST_WAIT_S", 3600.0)
+def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home) -> None:
     home.add()
 
     def cancelled_as_it_fails(request: BackupRequest) -> None:
@@ -361,7 +666,8 @@ def test_a_cancelled_run_does_not_wait_out_its_retries(home: Home, monkeypatch: 
 
     home.server.before_backup = cancelled_as_it_fails
     assert home.run() is RunStatus.CANCELLED
-    assert "between two attempts" in latest(home).items[0].error
+    assert "before its next attempt" in latest(home).items[0].error
+    assert home.clock.now() == NOON + timedelta(seconds=1)
 
 
 def test_a_run_of_another_process_cannot_be_cancelled_directly(home: Home) -> None:
@@ -517,7 +823,7 @@ def test_a_run_is_not_executed_twice(home: Home) -> None:
 def test_two_threads_do_not_execute_the_same_run(home: Home) -> None:
     released = home.server.hold()
     run_id = queue(home, home.add())
-    first = threading.Thread(target=home.core.runner.execute, args=(run_id,))
+    first = threading.Thread(target=home.core.runner.execute, args=(run_id,), daemon=True)
     first.start()
     assert home.server.started.wait(20)
     assert home.core.runner.execute(run_id) is RunStatus.RUNNING
@@ -940,18 +1246,25 @@ def test_a_run_here_that_another_thread_of_this_process_began_is_waited_for(
     released = home.server.hold()
     execute = home.core.runner.execute
     threads: list[threading.Thread] = []
+    own = "pwsops-run-here"
 
     def quicker(run_id: int, cancel: threading.Event) -> None:
-        thread = threading.Thread(target=execute, args=(run_id,))
+        thread = threading.Thread(target=execute, args=(run_id,), daemon=True)
         threads.append(thread)
         thread.start()
-        assert home.server.started.wait(20)
+        assert home.server.started.wait(60)
+
+    def release(_: RunView) -> None:
+        if not any(thread.name == own for thread in threading.enumerate()):
+            released.set()
 
     monkeypatch.setattr(home.core.runner, "execute", quicker)
-    monkeypatch.setattr(home.core.runner, "cancel_requested", released.set)
     home.add()
-    assert home.ops.runs.run_here("p").status is RunStatus.SUCCEEDED
-    threads[0].join(20)
+    try:
+        assert home.ops.runs.run_here("p", on_change=release).status is RunStatus.SUCCEEDED
+    finally:
+        released.set()
+    joined(threads[0])
 
 
 def test_a_cancel_from_another_process_reaches_a_run_here(home: Home) -> None:
@@ -969,3 +1282,64 @@ def test_a_directory_that_is_gone_is_the_engines_to_tell(home: Home) -> None:
     home.add()
     home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING)
     assert home.run() is RunStatus.SUCCEEDED
+
+
+def test_a_run_here_that_can_neither_begin_nor_be_ended_says_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+
+    home.add()
+    monkeypatch.setattr(home.core.runner, "_start", locked)
+    monkeypatch.setattr(outcomes, "run_unstarted", locked)
+    with pytest.raises(PwsopsError, match="locked"):
+        home.ops.runs.run_here("p")
+
+
+def test_what_nobody_foresaw_at_the_start_ends_the_run_with_its_cause(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def oops(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    home.add()
+    monkeypatch.setattr(home.core.runner, "_start", oops)
+    assert home.run() is RunStatus.FAILED
+    run = latest(home)
+    assert "could not be started in a way that was not foreseen: ZeroDivisionError: oops" in run.summary
+    assert "log" in run.items[0].hint
+
+
+def test_a_run_that_ended_meanwhile_is_not_ended_again(home: Home) -> None:
+    home.add()
+    home.run()
+    with home.core.catalogue.write() as connection:
+        assert outcomes.run_unstarted(connection, 1, BROKEN, now=NOON) is RunStatus.SUCCEEDED
+
+
+def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_and_nothing_else(home: Home) -> None:
+    home.add(timestamp=False, incremental=False, databases=["one", "two"])
+    home.add(name="dated", databases=["one"], directory="/dated")
+    home.run("dated")
+    home.run()
+    home.run()
+    one, two = (home.server.media[f"/media/{name}_FULL.bak"][0].set_id for name in ("one", "two"))
+    assert one not in home.server.requests[1].replaceable
+    home.run()
+    assert [set(request.replaceable) for request in home.server.requests[-2:]] == [{one}, {two}]
+    home.run("dated")
+    assert home.server.requests[-1].replaceable == ()
+
+
+def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.add(name="dated", directory="/dated")
+    home.run("dated")
+    older = next(iter(home.server.media))
+    home.run()
+    newer = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.clock.advance(HOUR)
+    home.ops.restores.restore("srv", "one", older)
+    home.run()
+    assert newer not in home.server.requests[-1].replaceable
+    home.run()
+    assert newer not in home.server.requests[-1].replaceable

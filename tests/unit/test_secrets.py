@@ -41,7 +41,7 @@ def test_the_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> No
 
 
 def test_those_who_make_the_key_at_once_share_one(tmp_path: Path) -> None:
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=60)
 
     def seal(number: int) -> str:
         together.wait()

@@ -512,7 +512,7 @@ def test_where_it_is_wanted_and_nobody_is_there_that_is_said(home: Home) -> None
 def test_the_foreground_service_runs_until_it_is_told_to_stop(home: Home) -> None:
     home.add()
     stop = threading.Event()
-    thread = threading.Thread(target=home.ops.service.run, args=(stop,))
+    thread = threading.Thread(target=home.ops.service.run, args=(stop,), daemon=True)
     thread.start()
     wait_until(lambda: home.ops.service.status().here, "the service")
     assert home.ops.service.status().next_due_at == NOON + HOUR
@@ -523,7 +523,7 @@ def test_the_foreground_service_runs_until_it_is_told_to_stop(home: Home) -> Non
 
 
 def test_the_foreground_service_ends_when_somebody_stops_it(home: Home) -> None:
-    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),), daemon=True)
     thread.start()
     wait_until(lambda: home.ops.service.status().here, "the service")
     want(home, False)
@@ -535,7 +535,7 @@ def test_the_foreground_service_survives_a_catalogue_that_fails_for_a_moment(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=home.ops.service.run, args=(stop,))
+    thread = threading.Thread(target=home.ops.service.run, args=(stop,), daemon=True)
     thread.start()
     wait_until(lambda: home.ops.service.status().here, "the service")
     failed = flaky(monkeypatch, service_state, "load", 20)

@@ -422,10 +422,10 @@ def test_a_run_that_is_about_to_begin_when_the_process_ends_is_cancelled(
     service, execute = make(home.ops), home.core.runner.execute
     picked_up = threading.Event()
 
-    def late(run_id: int, cancel: threading.Event) -> RunStatus:
+    def late(run_id: int, cancel: threading.Event, **options: bool) -> RunStatus:
         picked_up.set()
         assert cancel.wait(20)
-        return execute(run_id, cancel)
+        return execute(run_id, cancel, **options)
 
     monkeypatch.setattr(home.core.runner, "execute", late)
     home.add(active=False)
@@ -477,7 +477,32 @@ def test_a_run_whose_start_could_not_be_written_is_begun_without_another_change(
     assert failing_start.picked_up.wait(10)
     settled(service)
     failing_start.fails.set()
+    wait_until(lambda: run.id in service._to_put_back, "the failed start")
+    assert home.ops.runs.get(run.id).status is RunStatus.QUEUED
+    home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
     wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED, "the run")
+
+
+def test_a_start_that_never_can_be_written_is_tried_ever_more_seldom_and_then_fails(
+    home: Home, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[float] = []
+
+    def locked(*_: object) -> Any:
+        tries.append(home.clock.monotonic())
+        raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+
+    monkeypatch.setattr(home.core.runner, "_start", locked)
+    home.add(active=False)
+    service.attach()
+    run = home.ops.runs.start("p")
+    for number, wait_s in enumerate(service_module.TRY_AGAIN_S, start=1):
+        wait_until(lambda number=number: len(tries) == number and run.id in service._to_put_back, f"try {number}")
+        home.clock.advance(seconds=wait_s)
+    wait_until(lambda: home.ops.runs.get(run.id).status is RunStatus.FAILED, "the end")
+    view = home.ops.runs.get(run.id)
+    assert len(tries) == len(service_module.TRY_AGAIN_S) + 1
+    assert (view.summary, view.items[0].hint) == ("The catalogue is locked.", "Wait.")
 
 
 def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then(
@@ -492,6 +517,8 @@ def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then
     with FileLock(home.path / service_module.LOCK_FILE, thread_local=False):
         want(home, True)
         failing_start.fails.set()
+        wait_until(lambda: run.id in service._to_put_back, "the failed start")
+        home.clock.advance(seconds=service_module.TRY_AGAIN_S[0])
         # Who leads is told by the lock, which here the test itself holds.
         wait_until(lambda: owner(home, run.id) is None, "the run to be put back")
         with other._core.catalogue.write() as connection:
@@ -517,6 +544,38 @@ def test_what_could_not_be_put_back_is_put_back_later(home: Home, monkeypatch: p
     assert owner(home, second) is None
     released.set()
     service.detach()
+
+
+def test_what_a_clock_that_was_put_forward_passed_over_is_not_laid_to_the_service(home: Home, service: Service) -> None:
+    home.add()
+    step(service)
+    home.clock.set_wall(NOON + 5 * HOUR + timedelta(minutes=10))
+    step(service, jumped=True)
+    wait_for_runs(home, service)
+    (missed,) = home.ops.runs.list(status=RunStatus.MISSED)
+    assert "5 runs were missed: the clock went forward by 5 hours and 10 minutes at once" in missed.summary
+    assert "not running" not in missed.summary
+
+
+def test_what_a_service_that_was_held_up_passed_over_is_not_laid_to_one_that_did_not_run(
+    home: Home, service: Service
+) -> None:
+    home.add()
+    step(service)
+    home.clock.advance(5 * HOUR + timedelta(minutes=10))
+    step(service)
+    wait_for_runs(home, service)
+    (missed,) = home.ops.runs.list(status=RunStatus.MISSED)
+    assert missed.summary == "5 runs were missed: the backup service could not see to it in time"
+
+
+def test_what_was_missed_before_the_start_is_laid_to_no_service(home: Home, service: Service) -> None:
+    home.add()
+    home.clock.advance(5 * HOUR + timedelta(minutes=10))
+    step(service)
+    wait_for_runs(home, service)
+    (missed,) = home.ops.runs.list(status=RunStatus.MISSED)
+    assert missed.summary == "5 runs were missed: the backup service was not running"
 
 
 def test_whoever_leads_looks_at_the_instances_by_itself_and_a_look_that_fails_stops_nothing(home: Home) -> None:

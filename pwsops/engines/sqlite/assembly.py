@@ -9,13 +9,11 @@ from contextlib import closing, suppress
 from types import TracebackType
 
 from pwsops.engines.sqlite import pages, pipeline
-from pwsops.engines.sqlite.layout import FrameHead
+from pwsops.engines.sqlite.layout import FrameHead, Header
 from pwsops.engines.sqlite.media import Media
 
-KEPT_BYTES = 8 << 20
+KEPT_BYTES = 4 << 20
 """How much of what was read stays in the file; what lies further back is given up in steps of this size."""
-
-_Piece = tuple[int, bytes | memoryview]
 
 
 class Assembly:
@@ -39,10 +37,10 @@ class Assembly:
         self.page_size, self.page_count = header.page_size, header.page_count
         self._fd = fd
         self._first_bytes = first_bytes
-        self._pieces = _pieces(chain)
-        self._next = next(self._pieces, None)
         self._given_up = KEPT_BYTES  # the first pages are looked at again and again
         os.ftruncate(fd, self.page_size * self.page_count)
+        self._stretches = _stretches(fd, chain)
+        self._next = next(self._stretches, None)
 
     def __enter__(self) -> Assembly:
         return self
@@ -50,16 +48,14 @@ class Assembly:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pieces.close()
+        self._stretches.close()
 
     def reach(self, page: int) -> None:
         """Have all pages up to this one in the file; raises `MediaError` where one no longer is what it was."""
-        while self._next is not None and self._next[0] <= page:
-            number, content = self._next
-            _write(self._fd, content, (number - 1) * self.page_size)
-            if number == 1 and self._first_bytes is not None:
+        while self._next is not None and self._next <= page:
+            if self._next == 1 and self._first_bytes is not None:
                 _write(self._fd, self._first_bytes[1], self._first_bytes[0])
-            self._next = next(self._pieces, None)
+            self._next = next(self._stretches, None)
 
     def complete(self) -> None:
         """Have all of it in the file."""
@@ -76,25 +72,38 @@ class Assembly:
         self._given_up = end
 
 
-def _pieces(chain: Sequence[Media]) -> Generator[_Piece]:
-    """Give what to write, by first page: each stretch of the full, then what the differential changes in it."""
+def _stretches(fd: int, chain: Sequence[Media]) -> Generator[int]:
+    """Write stretch after stretch of the full, each with what the differential changes in it, giving its first page."""
     header = chain[-1].header
     with pipeline.pool() as pool:
         changes = (piece for media in chain[1:] for piece in _listed(media, pool))
         change = next(changes, None)
-        for head, raw in pipeline.ordered(pool, _decoding(chain[0]), chain[0].frames()):
-            count = min(head.pages, header.page_count + 1 - head.first_page)
-            if count > 0:
-                yield head.first_page, memoryview(raw)[: count * header.page_size]
+        # The stretches are written where they are decoded, beside whoever waits for them: they are most of the work.
+        for head in pipeline.ordered(pool, _writing(fd, chain[0], header), chain[0].frames()):
             while change is not None and change[0] < head.first_page + head.pages:
-                yield change
+                _write(fd, change[1], (change[0] - 1) * header.page_size)
                 change = next(changes, None)
+            if head.first_page <= header.page_count:
+                yield head.first_page
         while change is not None:
-            yield change
+            _write(fd, change[1], (change[0] - 1) * header.page_size)
+            yield change[0]
             change = next(changes, None)
 
 
-def _listed(media: Media, pool: pipeline.Pool) -> Iterator[_Piece]:
+def _writing(fd: int, full: Media, header: Header) -> pipeline.Work[tuple[int, FrameHead], FrameHead]:
+    def work(item: tuple[int, FrameHead]) -> FrameHead:
+        offset, head = item
+        count = min(head.pages, header.page_count + 1 - head.first_page)
+        if count > 0:
+            raw = memoryview(pages.unpack(full, offset, head))[: count * header.page_size]
+            _write(fd, raw, (head.first_page - 1) * header.page_size)
+        return head
+
+    return work
+
+
+def _listed(media: Media, pool: pipeline.Pool) -> Iterator[tuple[int, memoryview]]:
     size = media.header.page_size
     for head, raw in pipeline.ordered(pool, _decoding(media), media.frames()):
         for index, number in enumerate(head.page_numbers()):

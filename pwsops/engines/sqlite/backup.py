@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pwsops import __version__
-from pwsops.engines.sqlite import files, layout, limits, pages, pipeline, snapshot
+from pwsops.engines.sqlite import connect, damage, files, layout, limits, names, pages, pipeline, place, snapshot
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
+from pwsops.engines.sqlite.place import Source, Wanted
 from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
 from pwsops.engines.sqlite.writer import MediaWriter
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
+from pwsops.rules.incarnation import HEADER_BYTES, traces
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What the parent asks for. `base_*` are set for a differential; `token` marks our temporary files.
 
+    `database` is what it is called; `path` is where its file really is, which is no symbolic link.
     `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
     because what a differential compares with is encrypted as well.
     """
 
+    database: str
     path: str
     directory: str
     file_name: str
@@ -39,6 +42,10 @@ class Order:
     started_at: str
     token: str
     overwrite: bool = False
+    replaceable: Sequence[str] = ()
+    adopt: Sequence[str] = ()
+    """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
+    check_structure: bool = True
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
@@ -46,14 +53,16 @@ class Order:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def database(self) -> str:
-        """What it is called."""
-        return os.path.basename(self.path)
-
-    @property
-    def final(self) -> str:
-        """Where the finished file goes."""
-        return os.path.join(self.directory, self.file_name)
+    def wanted(self) -> Wanted:
+        """Which name the finished file should get."""
+        return Wanted(
+            directory=self.directory,
+            file_name=files.plain_name(self.file_name),
+            key=files.key(self.database, self.description),
+            token=self.token,
+            overwrite=self.overwrite,
+            replaceable=self.replaceable,
+        )
 
     def temp(self, role: str) -> str:
         """Name a temporary file of this backup."""
@@ -72,20 +81,18 @@ def take(order: Order, report: Report) -> dict[str, object]:
         For everything else; nothing is left behind.
     """
     files.check_directory(order.directory)
-    _refuse_taken_name(order)
+    if (finished := _finished_before(order, report)) is not None:
+        return finished
     began = time.monotonic()
     with ExitStack() as stack:
         base = None if order.base_path is None else stack.enter_context(closing(_open_base(order)))
         for _ in range(snapshot.STARTS):
             try:
-                _attempt(order, base, report, began)
+                return _attempt(order, base, report, began)
             except Moved:
                 report.say(f"{order.database} was written to while its lock was let go; reading starts over.")
             except OSError as error:
                 raise files.translate(error, f"Backup of {order.database}", order.directory) from error
-            else:
-                with Media(order.final) as media:
-                    return describe(media)
     raise EngineError(
         f"Backup of {order.database}: writers changed it in each of {snapshot.STARTS} attempts, and no single "
         f"attempt may keep them waiting for more than {limits.slice_s():.0f} s.",
@@ -94,23 +101,20 @@ def take(order: Order, report: Report) -> dict[str, object]:
     )
 
 
-def _refuse_taken_name(order: Order) -> None:
-    files.plain_name(order.file_name)
-    if not os.path.lexists(order.final):
-        return
-    if not order.overwrite:
-        raise files.taken(order.final)
-    try:
-        Media(order.final).close()
-    except MediaError as error:
-        # A damaged backup of ours may be replaced; a stranger's file may not.
-        if not _begins_as_ours(order.final):
-            raise files.taken(order.final) from error
-
-
-def _begins_as_ours(path: str) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(len(layout.MAGIC)) in layout.MAGICS
+def _finished_before(order: Order, report: Report) -> dict[str, object] | None:
+    """Return the set that an earlier attempt of this run finished; refuse a name that is taken before any work."""
+    for path in order.wanted.paths():
+        if not os.path.lexists(path):
+            continue
+        if not order.overwrite and not order.adopt:
+            raise files.taken(path)
+        with suppress(MediaError), Media(path) as media:
+            if media.header.set_id in order.adopt:
+                report.say(f"An earlier attempt of this run had finished {path}; it was taken over.")
+                return describe(media)
+        if not order.overwrite:
+            raise files.taken(path)
+    return None
 
 
 def _unusable(order: Order, why: str) -> BaseUnusable:
@@ -129,6 +133,8 @@ def _open_base(order: Order) -> Media:
         _unlock(base)
         if base.header.base is not None:
             raise _unusable(order, "it is an incremental itself")
+        if base.trailer.damaged is not None:
+            raise _unusable(order, "it was read from a damaged database")
         if base.header.database != order.database:
             raise _unusable(order, f"it is a backup of {base.header.database}")
         if base.header.set_id != order.base_id or order.base_digest not in (None, base.digest):
@@ -146,24 +152,59 @@ def _unlock(base: Media) -> None:
         raise BaseUnusable(error.message, hint=error.hint) from error
 
 
-def _attempt(order: Order, base: Media | None, report: Report, began: float) -> None:
+def _attempt(order: Order, base: Media | None, report: Report, began: float) -> dict[str, object]:
     temp = order.temp("backup")
     with files.temporary(temp) as fd, ExitStack() as stack:
         with snapshot.hold(order.path, order.temp("copy"), report.say) as view:
+            _warn_of_links(order, view, report)
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
+            source = _source(order, view)
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
-            if base is None:
-                _write_full(view, writer, report)
-            else:
-                _write_differential(base, view, writer, report)
-        writer.finish(
-            (datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)).isoformat()
-        )
+            findings = _write(order, base, view, writer, report)
+        finished_at = datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)
+        writer.finish(finished_at.isoformat(), damage.mark(order.path) if findings else None)
+        with Media(temp) as finished:
+            taken = describe(finished)
         report.finishing()
-        files.publish(temp, order.final, overwrite=order.overwrite)
+        if findings:
+            raise damage.refusal(order, temp, findings, finished_at, report.say)
+        return taken | {"path": place.publish(temp, order.wanted, source, report.say)}
+
+
+def _source(order: Order, view: Snapshot) -> Source:
+    """Return what tells this database from another of its name."""
+    # A copy that SQLite made counts anew.
+    is_copy = not os.path.samestat(os.fstat(view.fd), os.stat(order.path))
+    found = None if is_copy else traces(os.pread(view.fd, HEADER_BYTES, 0))
+    started_at = datetime.fromisoformat(order.started_at)
+    return Source(database=order.database, path=order.path, traces=found, started_at=started_at)
+
+
+def _warn_of_links(order: Order, view: Snapshot, report: Report) -> None:
+    if os.fstat(view.fd).st_nlink > 1:
+        report.say(f"{order.database}: {names.HARD_LINKED}")
+
+
+def _write(order: Order, base: Media | None, view: Snapshot, writer: MediaWriter, report: Report) -> tuple[str, ...]:
+    """Write the pages, and return what a check of the structure found meanwhile."""
+    read = f"{order.database} was read with {connect.library()}"
+    if base is not None:
+        _write_differential(base, view, writer, report)
+        report.say(f"{read}; only a full checks the structure.")
+        return ()
+    if not order.check_structure:
+        _write_full(view, writer, report)
+        report.say(f"{read}; its structure was not checked, because the profile leaves that out.")
+        return ()
+    with view.checked() as check:
+        _write_full(view, writer, report)
+        view.await_check(check)
+    for line in check.report():
+        report.say(f"{read}; {line}.")
+    return check.findings
 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:
@@ -187,7 +228,7 @@ def _header(order: Order, base: Media | None, view: Snapshot, envelope: Envelope
         page_count=view.page_count,
         base=None if base is None else _reference(base),
         app=f"pwsops {__version__}",
-        sqlite=sqlite3.sqlite_version,
+        sqlite=connect.version(),
         encryption=envelope,
     )
 

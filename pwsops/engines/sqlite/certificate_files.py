@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
+from contextlib import suppress
 
-from pwsops.engines.sqlite import files
+from pwsops.engines.sqlite import files, sweeping
 
 SIZE_LIMIT = 1 << 20
 
@@ -40,12 +41,14 @@ def write(path: str, content: str, token: str) -> None:
     directory, name = os.path.split(path)
     key = files.key(name, "certificate")
     try:
-        files.sweep(directory, key=key)  # what an interrupted run left
+        sweeping.sweep(directory, key=key)  # what an interrupted run left
         with files.temporary(temp := os.path.join(directory, files.temp_name("certificate", key, token))) as fd:
-            os.fchmod(fd, 0o600)
+            with suppress(OSError):  # a mount that knows no modes: the key in it is under a password
+                os.fchmod(fd, 0o600)
             with os.fdopen(os.dup(fd), "wb") as stream:
                 stream.write(b64decode(content))
             os.fsync(fd)
-            files.publish(temp, path, overwrite=True)
+            os.replace(temp, path)
+            files.sync_remark(directory)
     except OSError as error:
         raise files.translate(error, f"Saving the certificate {path}", directory) from error

@@ -1,41 +1,125 @@
-"""SQLite connections of a worker, and what SQLite's errors mean."""
+"""SQLite connections of a worker, and what SQLite's errors mean.
+
+Other people's databases are opened with APSW, which brings its own SQLite: the one that Python was built with may be
+older than the repair of the WAL-reset bug (sqlite.org/wal.html#walresetbug), and we checkpoint.
+Only worker processes import this module: two SQLite libraries on one file in one process drop each other's locks.
+"""
 
 from __future__ import annotations
 
 import os
-import sqlite3
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 from urllib.parse import quote
+
+import apsw
+from apsw import Connection, Error
 
 from pwsops.engines.sqlite import limits
 from pwsops.errors import EngineError, NotFound, PwsopsError
+from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+__all__ = ["Connection", "Error"]
+
+LONGEST_PATH = 512 - len("-journal")
+"""In bytes, where SQLite needs files beside it (MAX_PATHNAME of its os_unix.c)."""
+_AS_NAMED = "pwsops-as-named"
+_FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READWRITE
+_BUSY = {apsw.SQLITE_BUSY, apsw.SQLITE_LOCKED}
 
 
-def connect(path: str, *, query: str = "mode=rw", busy_s: float | None = None) -> sqlite3.Connection:
+def version() -> str:
+    """Return the version of the SQLite that touches the databases."""
+    return str(apsw.sqlite_lib_version())
+
+
+def library() -> str:
+    """Return the name and version of the SQLite that touches the databases, and whether it is to be trusted."""
+    known = version()
+    return f"SQLite {known}{' (it has the WAL-reset bug)' if has_wal_reset_bug(known) else ''}"
+
+
+class _AsNamed(apsw.VFS):
+    """SQLite's own way to files, with names of any length; for files that need no log and no journal beside them."""
+
+    def __init__(self) -> None:
+        super().__init__(_AS_NAMED, "", maxpathname=4096)
+
+    def xFullPathname(self, name: str) -> str:  # noqa: N802 - SQLite's own name
+        return name
+
+
+@cache
+def _as_named() -> _AsNamed:
+    return _AsNamed()  # registered as long as it lives
+
+
+def connect(path: str, *, busy_s: float | None = None) -> Connection:
     """Open a database without ever creating it. Transactions are spelled out."""
-    uri = f"file:{quote(os.path.abspath(path))}?{query}"
-    return sqlite3.connect(
-        uri,
-        uri=True,
-        timeout=limits.busy_s() if busy_s is None else busy_s,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    connection = Connection(_uri(path, "mode=rw"), flags=_FLAGS)
+    connection.set_busy_timeout(int(1000 * (limits.busy_s() if busy_s is None else busy_s)))
+    return connection
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def connect_immutable(path: str) -> Connection:
+    """Open a database whose file nobody changes: it is read without locks, and nothing beside it is looked at."""
+    _as_named()
+    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_AS_NAMED)
+
+
+def _uri(path: str, query: str) -> str:
+    return f"file:{quote(os.fsencode(os.path.abspath(path)))}?{query}"
+
+
+def one(connection: Connection, statement: str) -> Any:
+    """Return the only value, or the only row as a tuple, that a statement answers with."""
+    return connection.execute(statement).get
+
+
+def _ignore(left: int, total: int) -> None:
+    """Do nothing."""
+
+
+def copy_database(
+    source: Connection, target: Connection, *, step: int, after: Callable[[int, int], None] = _ignore
+) -> None:
+    """Copy a whole database, `step` pages at a time; `after` each step gets the pages left and the pages in all.
+
+    Raises
+    ------
+    Error
+        Where SQLite cannot; where a lock stays in the way, after the connections' own waiting (`is_busy`).
+    """
+    with target.backup("main", source, "main") as copying:
+        while not copying.done:
+            copying.step(step)
+            after(copying.remaining, copying.page_count)
+
+
+def is_busy(error: Error) -> bool:
     """Whether somebody else's lock was in the way."""
-    return _code(error) in _BUSY
+    return code(error) in _BUSY
 
 
-def is_not_a_database(error: sqlite3.Error) -> bool:
+def is_read_only(error: Error) -> bool:
+    """Whether we may only read."""
+    return code(error) == apsw.SQLITE_READONLY
+
+
+def is_full(error: Error) -> bool:
+    """Whether no space was left."""
+    return code(error) == apsw.SQLITE_FULL
+
+
+def is_not_a_database(error: Error) -> bool:
     """Whether the file cannot be opened as a database at all."""
-    return _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+    return code(error) in {apsw.SQLITE_NOTADB, apsw.SQLITE_CORRUPT}
 
 
-def _code(error: sqlite3.Error) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+def code(error: Error) -> int:
+    """Return SQLite's primary result code, as in sqlite.org/rescode.html; 0 where the error has none."""
+    return int(getattr(error, "result", None) or 0)
 
 
 def gone(path: str) -> NotFound:
@@ -54,29 +138,45 @@ def not_a_database(operation: str, path: str) -> EngineError:
     )
 
 
-def translate(error: sqlite3.Error, operation: str, path: str) -> PwsopsError:
+def translate(error: Error, operation: str, path: str) -> PwsopsError:
     """Say what SQLite's error means for `operation` on the database at `path`."""
-    code = _code(error)
+    result = code(error)
     if not os.path.exists(path):
         return gone(path)
-    if code in _BUSY:
+    if result in _BUSY:
         return EngineError(
             f"{operation}: the database {path} stayed locked by another process.",
             hint="Find the process that holds it (fuser, lsof), end its transaction, and try again.",
             transient=True,
         )
-    if code == sqlite3.SQLITE_NOTADB:
+    if result == apsw.SQLITE_NOTADB:
         return not_a_database(operation, path)
-    if code == sqlite3.SQLITE_CORRUPT:
+    if result == apsw.SQLITE_CORRUPT:
         return EngineError(
             f"{operation}: the database {path} is damaged ({error}).",
             hint="Restore it from its last good backup (Insert).",
         )
-    if code == sqlite3.SQLITE_FULL:
+    if result == apsw.SQLITE_CANTOPEN:
+        return _cannot_open(operation, path)
+    if is_full(error):
         return EngineError(
             f"{operation}: no space is left beside {path}.", hint="Free space on that file system and try again."
         )
     return EngineError(
         f"{operation}: SQLite cannot use {path} ({error}).",
         hint="Check that the service may read and write the file and its directory.",
+    )
+
+
+def _cannot_open(operation: str, path: str) -> EngineError:
+    length, directory = len(os.fsencode(path)), os.path.dirname(path)
+    if length > LONGEST_PATH:
+        return EngineError(
+            f"{operation}: SQLite cannot open {path}: its path has {length} bytes, and SQLite takes {LONGEST_PATH}.",
+            hint="Move it, or mount its directory under a shorter path, and change the instance's address.",
+        )
+    return EngineError(
+        f"{operation}: SQLite cannot open {path}, or cannot make what it needs beside it in {directory}.",
+        hint="Check that the service may read and write the file and its directory: a database in WAL mode cannot be "
+        "read without its -wal and -shm. `pwsops doctor` names the missing right.",
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from contextlib import closing
 
+from apsw import InterruptError, SQLError
+
 from pwsops.engines.sqlite import listing
-from pwsops.engines.sqlite.connect import connect, gone, not_a_database, translate
+from pwsops.engines.sqlite.connect import Connection, Error, connect, gone, not_a_database, one, translate
 
 OPERATION = "Looking into the database"
 COUNT_S = 3.0
@@ -45,11 +46,11 @@ def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> lis
             names = [name for (name,) in connection.execute(_TABLES)]
             end = time.monotonic() + count_s
             return [(name, _rows(connection, name, end, table_s)) for name in names]
-    except sqlite3.Error as error:
+    except Error as error:
         raise translate(error, OPERATION, path) from error
 
 
-def _rows(connection: sqlite3.Connection, name: str, end: float, table_s: float) -> int | None:
+def _rows(connection: Connection, name: str, end: float, table_s: float) -> int | None:
     now = time.monotonic()
     if now >= end:
         return None
@@ -58,8 +59,8 @@ def _rows(connection: sqlite3.Connection, name: str, end: float, table_s: float)
     quoted = name.replace('"', '""')
     try:
         # Not count(*): that is one step to SQLite, and cannot be stopped between two.
-        return int(connection.execute(f'SELECT coalesce(sum(1), 0) FROM "{quoted}"').fetchone()[0])
-    except sqlite3.OperationalError:
+        return int(one(connection, f'SELECT coalesce(sum(1), 0) FROM "{quoted}"'))
+    except (InterruptError, SQLError):
         return None  # out of time, or a virtual table whose module is not here
     finally:
-        connection.set_progress_handler(None, 0)
+        connection.set_progress_handler(None)

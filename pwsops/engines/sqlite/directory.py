@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from pwsops.engines.base import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlite import names
 from pwsops.engines.sqlite.listing import NOT_A_DATABASE
 from pwsops.errors import EngineError
+from pwsops.messages import is_text, readable
 
 CACHE_ENTRIES = 10_000
 
+NOT_TEXT = "its name is not UTF-8, so that it cannot be chosen; rename the file"
+
 Looks = Callable[[Sequence[str]], Mapping[str, str | None]]
 _Signature = tuple[str, int, int, int, int]
+
+
+class _Candidate(NamedTuple):
+    """A file that may be a database. Without `facts`, `hindrance` says why there are none."""
+
+    name: str
+    path: str
+    facts: os.stat_result | None
+    hindrance: str = ""
+
+
 _cache: dict[_Signature, str | None] = {}
 _cache_lock = threading.Lock()
 
@@ -23,15 +38,15 @@ def databases(address: str, looks: Looks) -> list[DatabaseInfo]:
     """List the databases in `address`, by name; `looks` is asked about files that are new or changed."""
     found = _candidates(address)
     reasons = _reasons(found, looks)
-    listed = (_info(entry, facts, reasons.get(entry.path)) for entry, facts in found)
+    listed = (_info(one, reasons.get(one.path)) for one in found)
     return sorted((info for info in listed if info is not None), key=lambda info: info.name)
 
 
-def _candidates(address: str) -> list[tuple[os.DirEntry[str], os.stat_result]]:
+def _candidates(address: str) -> list[_Candidate]:
     try:
         with os.scandir(address) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".") and names.may_be(entry.name)]
-            return [(entry, facts) for entry in visible if (facts := _facts(entry)) is not None]
+            return [found for entry in visible if (found := _candidate(entry)) is not None]
     except OSError as error:
         raise unreachable(address, error) from error
 
@@ -44,15 +59,20 @@ def unreachable(address: str, error: OSError) -> EngineError:
     )
 
 
-def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
+def _candidate(entry: os.DirEntry[str]) -> _Candidate | None:
+    """Return what can be seen of a file; None where it is none."""
+    if not is_text(entry.name):
+        return _Candidate(entry.name, entry.path, None, NOT_TEXT)
     try:
-        return entry.stat() if entry.is_file() else None
-    except OSError:
+        return _Candidate(entry.name, entry.path, entry.stat()) if entry.is_file() else None
+    except FileNotFoundError:
         return None  # it vanished between the listing and the look
+    except OSError as error:
+        return _Candidate(entry.name, entry.path, None, f"it cannot be looked at: {error.strerror}")
 
 
-def _reasons(found: Sequence[tuple[os.DirEntry[str], os.stat_result]], looks: Looks) -> Mapping[str, str | None]:
-    signatures = {entry.path: _signature(entry.path, facts) for entry, facts in found if facts.st_size}
+def _reasons(found: Sequence[_Candidate], looks: Looks) -> Mapping[str, str | None]:
+    signatures = {one.path: _signature(one.path, one.facts) for one in found if one.facts and one.facts.st_size}
     with _cache_lock:
         known = {path: _cache[signature] for path, signature in signatures.items() if signature in _cache}
     unknown = [path for path in signatures if path not in known]
@@ -69,22 +89,39 @@ def _signature(path: str, facts: os.stat_result) -> _Signature:
     return path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-def _info(entry: os.DirEntry[str], facts: os.stat_result, reason: str | None) -> DatabaseInfo | None:
-    named_so = entry.name.lower().endswith(names.EXTENSIONS)
-    if not facts.st_size:
+def _info(found: _Candidate, reason: str | None) -> DatabaseInfo | None:
+    named_so = found.name.lower().endswith(names.EXTENSIONS)
+    if found.facts is None:
+        return _unreadable(found) if named_so else None
+    if not found.facts.st_size:
         empty = "it is empty (0 bytes)"
         return (
-            DatabaseInfo(name=entry.name, size_bytes=0, state=DatabaseState.EMPTY, reason=empty) if named_so else None
+            DatabaseInfo(name=found.name, size_bytes=0, state=DatabaseState.EMPTY, reason=empty) if named_so else None
         )
     if reason is None and not named_so:
         return None
     why = NOT_A_DATABASE if reason is None else reason
-    state = DatabaseState.UNREADABLE if why else DatabaseState.ONLINE
-    return DatabaseInfo(name=entry.name, size_bytes=facts.st_size + _log_size(entry.path), state=state, reason=why)
+    return DatabaseInfo(
+        name=found.name,
+        size_bytes=found.facts.st_size + _log_size(found.path),
+        state=DatabaseState.UNREADABLE if why else DatabaseState.ONLINE,
+        reason=why,
+        warnings=(names.HARD_LINKED,) if found.facts.st_nlink > 1 else (),
+    )
+
+
+def _unreadable(found: _Candidate) -> DatabaseInfo:
+    return DatabaseInfo(
+        name=readable(found.name),
+        size_bytes=0,
+        state=DatabaseState.UNREADABLE,
+        reason=found.hindrance,
+        details={} if is_text(found.name) else {"unusable_name": True},
+    )
 
 
 def _log_size(path: str) -> int:
     try:
-        return os.stat(path + "-wal").st_size
+        return os.stat(os.path.realpath(path) + "-wal").st_size
     except OSError:
         return 0

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sqlite3
-import tempfile
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,16 +33,22 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, files, names
+from pwsops.engines.sqlite import certificate_saving, directory, names
+from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
+SURVEY_LIMIT_S = 30.0
+"""How long the look at the rights in a directory may take."""
+TRY_LIMIT_S = 30.0
+"""How long trying a directory may take."""
 FIND_LIMIT_S = 60.0
 """How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
@@ -67,18 +70,22 @@ class SqliteEngine:
         self.instance = instance
         self._clock = clock or SystemClock()
         self._address = os.path.abspath(os.path.expanduser(instance.address))
+        self._unknown_ends: dict[tuple[str, str, str], list[str]] = {}
+        """The ids of sets of which it is not known whether they were finished, for the next attempt."""
 
     def probe(self) -> Probe:
-        """Look at the directory and say what serves it."""
+        """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        facts = {
-            "Directory": self._address,
-            "Databases": str(len(found)),
-            "SQLite": sqlite3.sqlite_version,
-        }
-        missing = [] if os.access(self._address, os.W_OK | os.X_OK) else [_may_not_write(self._address)]
-        version = f"SQLite {sqlite3.sqlite_version}"
-        return Probe(reachable=True, version=version, path_flavour="posix", facts=facts, missing_rights=missing)
+        survey = Worker("survey", {"address": self._address}, limit_s=SURVEY_LIMIT_S).run()
+        facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
+        missing = [MissingRight(**right) for right in survey["missing"]]
+        return Probe(
+            reachable=True,
+            version=survey["library"],
+            path_flavour="posix",
+            facts=facts,
+            missing_rights=missing,
+        )
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
@@ -110,23 +117,12 @@ class SqliteEngine:
         return sorted(listed, key=lambda entry: (not entry.is_directory, entry.name))
 
     def check_directory(self, path: str) -> DirectoryCheck:
-        """Say whether backups can be written there, by beginning to: rights alone can lie."""
+        """Return whether backups can be written there, by doing what one does: rights alone can lie."""
         if not os.path.isabs(path):
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
-        try:
-            os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
-        except OSError as error:
-            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=f"nobody can say: {error.strerror}")
-        if not os.path.isdir(path):
-            return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is not a directory")
-        try:
-            with tempfile.TemporaryFile(dir=path):
-                return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=files.free_bytes(path))
-        except OSError as error:
-            reason = f"no file could be created there: {error.strerror}"
-            return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=reason, free_bytes=files.free_bytes(path))
+        given = {"directory": path, "token": new_token()}
+        status, reason, remarks, free = Worker("try_directory", given, directories=[path], limit_s=TRY_LIMIT_S).run()
+        return DirectoryCheck(status=DirectoryStatus(status), reason=reason, remarks=remarks, free_bytes=free)
 
     def join(self, directory: str, name: str) -> str:
         """Build a path of this machine."""
@@ -155,7 +151,13 @@ class SqliteEngine:
         try:
             taken = to_record(worker.run())
         except EndUnknown as error:
+            self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
             taken = self._settled(order, error)
+        except PwsopsError as error:
+            if messages:
+                last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
+                error.messages = (*messages, last)
+            raise
         return BackupResult(backup_set=taken, messages=tuple(messages))
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
@@ -179,6 +181,9 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
+            "replaceable": sorted(request.replaceable),
+            "adopt": self._unknown_ends.get(_subject(request), []),
+            "check_structure": request.check_structure,
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
@@ -221,7 +226,7 @@ class SqliteEngine:
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what is found where these sets were written; see the protocol."""
-        given = {"sets": [(one.path, one.set_id) for one in sets]}
+        given = {"sets": [recorded(one) for one in sets]}
         found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
         return {set_id: Sighting(state=MediaState(state), reason=reason) for set_id, state, reason in found}
 
@@ -234,7 +239,7 @@ class SqliteEngine:
     ) -> Verification:
         """Check every checksum of a set."""
         began = self._clock.monotonic()
-        given = {"path": backup_set.path, "set_id": backup_set.set_id, "keys": self._keys_of([backup_set])}
+        given = {"path": backup_set.path, "set": recorded(backup_set), "keys": self._keys_of([backup_set])}
         answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
@@ -245,13 +250,14 @@ class SqliteEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        """Write sets into an existing database; see the protocol."""
+        """Write sets into a database; see the protocol."""
         began = self._clock.monotonic()
         messages: list[Message] = []
         given = {
             "address": self._address,
             "database": request.database,
-            "sets": [(one.path, one.set_id) for one in request.sets],
+            "sets": [recorded(one) for one in request.sets],
+            "create_if_missing": request.create_if_missing,
             "keys": self._keys_of(request.sets),
             "token": new_token(),
             "may_replace_damaged": request.may_replace_damaged,
@@ -261,7 +267,7 @@ class SqliteEngine:
             "restore",
             given,
             limits=self.instance.options,
-            directories=[self._address],
+            beside_database=True,
             limit_s=request.time_limit_s,
             on_progress=on_progress,
             on_message=self._into(messages),
@@ -271,6 +277,7 @@ class SqliteEngine:
             database=answer["database"],
             restored_bytes=answer["restored_bytes"],
             duration_s=self._clock.monotonic() - began,
+            created=answer["created"],
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
@@ -287,9 +294,9 @@ class SqliteEngine:
         except OSError as error:
             raise directory.unreachable(self._address, error) from error
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files of ours; anything else stays."""
-        answer = Worker("delete", {"paths": list(paths)}).run()
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the files that are these very sets; anything else stays."""
+        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
@@ -301,10 +308,8 @@ class SqliteEngine:
         return None
 
 
-def _may_not_write(directory: str) -> MissingRight:
-    return MissingRight(
-        right=f"write in {directory}", grant=f"chmod u+rwx {shlex.quote(directory)}", without="Insert (restoring)"
-    )
+def _subject(request: BackupRequest) -> tuple[str, str, str]:
+    return request.database, request.directory, request.description
 
 
 def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
@@ -344,7 +349,7 @@ def _base(request: BackupRequest) -> dict[str, object]:
 
 
 def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:
-    listed = DirectoryEntry(name=entry.name, path=entry.path, is_directory=entry.is_dir())
+    listed = DirectoryEntry(name=readable(entry.name), path=readable(entry.path), is_directory=entry.is_dir())
     try:
         facts = entry.stat()
     except OSError:

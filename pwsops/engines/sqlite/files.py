@@ -1,8 +1,7 @@
-"""Files and directories: names of our temporary files, publishing a finished one, and what went wrong in words."""
+"""Files and directories: temporary files of ours, how they are recognised and go, and names that are possible."""
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -11,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pwsops.errors import Conflict, EngineError, InvalidInput, PwsopsError
+from pwsops.engines.sqlite.causes import free_bytes as free_bytes
+from pwsops.engines.sqlite.causes import translate as translate
+from pwsops.errors import Conflict, EngineError, InvalidInput
 
 TEMP = re.compile(r"\.pwsops-(?P<role>[a-z]+)-(?P<key>[0-9a-f]{16})-(?P<token>[0-9a-f]{32})\.tmp(-wal|-shm|-journal)?")
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FORMER = re.compile(r"\.pwsops-former-(?P<key>[0-9a-f]{16})-(?P<token>[0-9a-f]{32})-(?P<expected>[0-9a-f]{32})\.tmp")
 _leftovers: set[str] = set()
 
 
@@ -26,6 +27,16 @@ def key(database: str, description: str) -> str:
 def temp_name(role: str, key: str, token: str) -> str:
     """Name a temporary file so that it can be recognised after a crash. Hidden, so that nobody offers it."""
     return f".pwsops-{role}-{key}-{token}.tmp"
+
+
+def former_name(key: str, token: str, set_id: str) -> str:
+    """Name an older backup while a newer one takes its place; the name says which set may go (`sweeping`)."""
+    return f".pwsops-former-{key}-{token}-{named(set_id)}.tmp"
+
+
+def named(set_id: str) -> str:
+    """Return how the name of a former backup says which set it is."""
+    return hashlib.sha256(set_id.encode()).hexdigest()[:32]
 
 
 def plain_name(name: str) -> str:
@@ -53,40 +64,17 @@ def check_directory(directory: str) -> None:
         )
 
 
-def translate(error: OSError, operation: str, directory: str, written: int = 0) -> PwsopsError:
-    """Say what an operating system's error means for `operation` in `directory`."""
-    if error.errno in FULL_DISK:
-        return EngineError(
-            f"{operation} stopped: no space is left in {directory} after {written} bytes "
-            f"({free_bytes(directory)} bytes free); what was begun has been removed.",
-            hint="Free space there, remove old backups, or choose another directory.",
-        )
-    return EngineError(
-        f"{operation} failed in {directory}: {error.strerror or error}.",
-        hint="Check that the directory is there and that the service may write in it.",
-        transient=error.errno in {errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE},
-    )
-
-
-def free_bytes(directory: str) -> int | None:
-    """Give the bytes that we could still write in `directory`; None where nobody can say."""
-    try:
-        facts = os.statvfs(directory)
-    except OSError:
-        return None
-    return facts.f_bavail * facts.f_frsize
-
-
 @contextmanager
 def temporary(path: str) -> Iterator[int]:
     """Create `path`, give its descriptor, and remove whatever is left of it at the end, however that comes.
 
-    Its lock says to others that somebody is alive behind it.
+    Its lock says to others that somebody is alive behind it. Where locks do not work, its age has to do (`_is_alive`).
     """
     _leftovers.add(path)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield fd
     finally:
         os.close(fd)
@@ -107,34 +95,6 @@ def discard_all() -> None:
         discard(path)
 
 
-def sweep(directory: str, *, key: str | None = None, token: str | None = None) -> list[str]:
-    """Remove leftovers of one backup (by key) or one worker (by token); give those that are still being written."""
-    alive = []
-    with suppress(OSError):
-        for entry in os.scandir(directory):
-            match = TEMP.fullmatch(entry.name)
-            if match and (key is None or match["key"] == key) and (token is None or match["token"] == token):
-                if token is None and _is_alive(entry.path):
-                    alive.append(entry.path)
-                else:
-                    discard(entry.path)
-    return alive
-
-
-def _is_alive(path: str) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
 def sync_directory(directory: str) -> None:
     """Make names in `directory` durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -144,35 +104,16 @@ def sync_directory(directory: str) -> None:
         os.close(fd)
 
 
-def publish(temp: str, final: str, *, overwrite: bool) -> None:
-    """Give a finished, synced file its name in one step.
-
-    Raises
-    ------
-    Conflict
-        Where the name is taken and `overwrite` is not set.
-    """
-    if overwrite:
-        os.replace(temp, final)
-    else:
-        _publish_new(temp, final)
-    _leftovers.discard(temp)
-    sync_directory(os.path.dirname(final))
-
-
-def _publish_new(temp: str, final: str) -> None:
+def sync_remark(directory: str) -> str:
+    """Make names in `directory` durable; return what to say where the file system does not, else nothing."""
     try:
-        try:
-            os.link(temp, final)
-            os.unlink(temp)
-        except FileExistsError:
-            raise
-        except OSError:
-            # No hard links here (FAT, some network shares): reserve the name, then replace our own reservation.
-            os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-            os.replace(temp, final)
-    except FileExistsError as error:
-        raise taken(final) from error
+        sync_directory(directory)
+    except OSError as error:
+        return (
+            f"the directory {directory} could not be synced ({error.strerror}): after a power failure within the next "
+            "seconds its entry may be missing."
+        )
+    return ""
 
 
 def taken(final: str) -> Conflict:

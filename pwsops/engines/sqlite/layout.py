@@ -92,7 +92,8 @@ class Header:
 class Trailer:
     """What is known after the last page was written. `heads_digest` covers every frame head, in order.
 
-    `seal`: in an encrypted file the tag, in hexadecimal, that closes it.
+    `seal`: in an encrypted file the tag, in hexadecimal, that closes it. `damaged`: set where the database was found
+    damaged while it was read; a digest of where it was (see `damage.mark`).
     """
 
     finished_at: str
@@ -100,11 +101,16 @@ class Trailer:
     stored_pages: int
     frames_bytes: int
     heads_digest: str
+    damaged: str | None = None
     seal: str | None = None
+
+    def content(self) -> dict[str, Any]:
+        """Return the fields as they are written; those that do not apply are left out."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
     def text(self) -> bytes:
         """Give what the seal covers: all the rest, as it is written."""
-        return _text({key: value for key, value in asdict(self).items() if key != "seal"})
+        return _text({key: value for key, value in self.content().items() if key != "seal"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +222,7 @@ def _envelope(content: Mapping[str, Any]) -> Envelope:
 
 def pack_trailer(trailer: Trailer) -> bytes:
     """Write the trailer block."""
-    content = asdict(trailer)
-    if trailer.seal is None:
-        del content["seal"]
-    return _pack_block(TRAILER_MAGIC, content)
+    return _pack_block(TRAILER_MAGIC, trailer.content())
 
 
 def unpack_trailer(block: bytes, *, sealed: bool = False) -> Trailer:

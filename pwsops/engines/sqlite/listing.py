@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from pwsops.engines.sqlite import files, layout
+from pwsops.engines.sqlite import damage, files, layout, sweeping
+from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import EngineError, MediaError
-from pwsops.rules.model import MediaState
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
@@ -57,31 +58,10 @@ def _doubt(start: bytes, size: int) -> str:
 
 
 def read_media(path: str) -> list[dict[str, object]]:
-    """List the sets of a media file (one) from its two ends."""
+    """List the sets of a media file (one) from its two ends; one of a damaged database is refused."""
     with Media(path) as media:
+        damage.refuse(media)
         return [describe(media)]
-
-
-def look_for(sets: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """Return (set id, `MediaState`, reason) for each (path, set id)."""
-    return [(set_id, *_sighting(path, set_id)) for path, set_id in sets]
-
-
-def _sighting(path: str, set_id: str) -> tuple[str, str]:
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return MediaState.MISSING.value, f"{path} does not exist"
-    except OSError as error:
-        return MediaState.UNKNOWN.value, f"{path} cannot be looked at: {error.strerror}"
-    try:
-        with Media(path) as media:
-            found = media.header.set_id
-    except MediaError as error:
-        return MediaState.DAMAGED.value, error.message
-    if found != set_id:
-        return MediaState.OTHER.value, f"{path} holds another backup"
-    return MediaState.PRESENT.value, ""
 
 
 def find(database: str, directory: str, description: str) -> dict[str, object] | None:
@@ -92,7 +72,7 @@ def find(database: str, directory: str, description: str) -> dict[str, object] |
     EngineError
         Transient, where a worker still writes it.
     """
-    if files.sweep(directory, key=files.key(database, description)):
+    if sweeping.sweep(directory, key=files.key(database, description)):
         raise EngineError(
             f"The backup of {database} ({description}) is still being written in {directory}.",
             hint="Wait for it to end, or end the process that writes it.",
@@ -120,22 +100,26 @@ def _described(path: str) -> dict[str, object] | None:
         return None
 
 
-def delete(paths: Iterable[str]) -> list[tuple[str, bool, str]]:
-    """Delete those files that are media of ours; say of the others why they stay."""
-    return [(path, not (why := _delete(path)), why) for path in paths]
+def delete(sets: Iterable[Sequence[Any]]) -> list[tuple[str, bool, str]]:
+    """Delete the files that are these very sets (`Recorded`); return (path, whether it went, what to say) of each."""
+    return [(each[0], *_delete(Recorded(*each))) for each in sets]
 
 
-def _delete(path: str) -> str:
+def _delete(wanted: Recorded) -> tuple[bool, str]:
+    path = wanted.path
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            return "it is not a plain file"
-        with open(path, "rb") as stream:
-            if stream.read(len(layout.MAGIC)) not in layout.MAGICS:
-                return "it is not one of our backups"
-        os.unlink(path)
-        files.sync_directory(os.path.dirname(path))
+            return False, "it is not a plain file"
+        with Media(path) as media:
+            if why := difference(media, wanted):
+                return False, why
+            if not media.is_at(path):
+                return False, "it was replaced while it was looked at"
+            os.unlink(path)
     except FileNotFoundError:
-        return "it does not exist any more"
+        return False, "it does not exist any more"
+    except MediaError as error:
+        return False, error.message
     except OSError as error:
-        return f"the system refused: {error.strerror}"
-    return ""
+        return False, f"the system refused: {error.strerror}"
+    return True, files.sync_remark(os.path.dirname(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,27 @@ def foreign(path: str, start: bytes) -> MediaError:
     return MediaError(f"The file {path} {what}.", hint="Choose a .bak file that a profile of this instance wrote.")
 
 
+def _open(path: str) -> int:
+    """Open a plain file. Anything else is not even opened: a pipe would wait, and a device may do something."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise MediaError(f"The media file {path} is not a plain file.", hint="Choose a file, not a directory.")
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unreadable(path, "opened", error) from error
+
+
+def _unreadable(path: str, what: str, error: OSError) -> Unreadable:
+    return Unreadable(
+        f"The media file {path} cannot be {what}: {error.strerror}.",
+        hint="Check that the file still exists there and that the service may read it.",
+    )
+
+
+class Unreadable(MediaError):
+    """The system does not let it be opened or read; what is inside is not known."""
+
+
 class Media:
     """One open media file whose header, trailer and footer were checked.
 
@@ -81,13 +103,7 @@ class Media:
         self.path = path
         self._keys = keys
         self._opened: Cipher | None = None
-        try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            raise MediaError(
-                f"The media file {path} cannot be opened: {error.strerror}.",
-                hint="Check that the file still exists there and that the service may read it.",
-            ) from error
+        self._fd = _open(path)
         try:
             self._read_ends()
         except BaseException:
@@ -103,14 +119,14 @@ class Media:
         try:
             start = self.read(0, 16)
         except OSError as error:
-            raise MediaError(
-                f"The media file {self.path} cannot be read: {error.strerror}.", hint="Choose a file, not a directory."
-            ) from error
+            raise _unreadable(self.path, "read", error) from error
         if not start.startswith(layout.MAGICS):
             raise foreign(self.path, start)
         try:
             self._check_ends(start)
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise _unreadable(self.path, "read", error) from error
+        except ValueError as error:
             raise damaged(self.path, error) from error
 
     def _check_ends(self, start: bytes) -> None:
@@ -132,6 +148,10 @@ class Media:
             raise ValueError("its header and trailer do not belong together")
         if self.header_bytes + self.trailer.frames_bytes != offset:
             raise ValueError("its frames do not fill it")
+
+    def is_at(self, path: str) -> bool:
+        """Whether this very file has that name now; a link that leads to it does not count."""
+        return os.path.samestat(os.fstat(self._fd), os.lstat(path))
 
     @property
     def size_bytes(self) -> int:
@@ -215,14 +235,17 @@ class Media:
             raise damaged(self.path, f"frame {head.sequence} holds pages behind the end of the database")
         return last_page
 
-    def payload(self, offset: int, head: FrameHead) -> bytes:
-        """Read one frame's compressed pages, check them against the head's checksum, and open what was sealed."""
+    def payload(self, offset: int, head: FrameHead, *, checked: bool = True) -> bytes:
+        """Read one frame's compressed pages, check them against the head's checksum, and open what was sealed.
+
+        Not `checked`: without that checksum, for who proves the pages themselves.
+        """
         cipher = self.unlock()
         try:
             data = self.read(offset + head.head_bytes, head.stored_bytes)
         except OSError as error:
             raise damaged(self.path, error.strerror) from error
-        if layout.sha256(data) != head.payload_digest:
+        if checked and layout.sha256(data) != head.payload_digest:
             raise damaged(self.path, f"frame {head.sequence} fails its checksum")
         try:
             return data if cipher is None else cipher.open_payload(head.sequence, data)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 from pwsops.engines.sqlite.files import database_path, plain_name
 from pwsops.errors import InvalidInput, NotFound
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
-IGNORED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
+HARD_LINKED = (
+    "Its file has more than one name (a hard link). SQLite keeps the log beside the name that a program opens, so that "
+    "what is written under another name may be missing here; remove the other names, or use symbolic links."
+)
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite appends to a database's name for the files that belong to it."""
+LONGEST_NAME = 255
+"""In bytes, where the file system does not tell."""
+IGNORED = (*BESIDE, ".bak", ".tmp")
 
 
 def may_be(name: str) -> bool:
@@ -41,6 +50,39 @@ def resolve(address: str, name: str) -> str:
         f"The database {name} does not exist in {address}.",
         hint="Check the name; to restore one that is gone, create it empty first.",
     )
+
+
+def locate(address: str, name: str) -> tuple[str, str]:
+    """Return what the database that `name` means is called, and the path of the file that it really is.
+
+    SQLite puts a log, a journal and their locks beside the file itself, never beside a symbolic link to it; so do we.
+    Raises what `resolve` raises.
+    """
+    path = resolve(address, name)
+    return os.path.basename(path), os.path.realpath(path)
+
+
+def beside(path: str, ending: str) -> str:
+    """Return a free path beside a database: its name with `ending`, cut so that SQLite's own endings still fit."""
+    directory, name = os.path.split(path)
+    longest = _longest_name(directory) - max(map(len, BESIDE))
+    for number in count(1):
+        tail = ending if number == 1 else f"{ending}-{number}"
+        free = os.path.join(directory, _cut(name, longest - len(os.fsencode(tail))) + tail)
+        if not any(os.path.lexists(free + suffix) for suffix in ("", *BESIDE)):
+            break
+    return free
+
+
+def _longest_name(directory: str) -> int:
+    try:
+        return os.pathconf(directory, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return LONGEST_NAME
+
+
+def _cut(name: str, size: int) -> str:
+    return os.fsencode(name)[:size].decode(errors="ignore")
 
 
 def full_name(address: str, name: str) -> str:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from pwsops import errors
 from pwsops.engines.base import Progress, ProgressCallback
-from pwsops.engines.sqlite import files
+from pwsops.engines.sqlite import names, sweeping
 from pwsops.engines.sqlite.launch import command, environment
 from pwsops.errors import Cancelled, EndUnknown, EngineError, PwsopsError
 
@@ -39,8 +39,9 @@ class Worker:
         Its arguments, plain values.
     limits
         See `limits.DEFAULTS`; an instance's options.
-    directories
-        Where it may leave temporary files that must go if it dies; `given["token"]` marks them.
+    directories, beside_database
+        Where it may leave temporary files that must go if it dies; `given["token"]` marks them. Where the database
+        that `given` names really is, is looked up only then: its files may lie where all hangs.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Worker:
         *,
         limits: Mapping[str, object] | None = None,
         directories: Sequence[str] = (),
+        beside_database: bool = False,
         limit_s: float | None = None,
         on_progress: ProgressCallback | None = None,
         on_message: Callable[[str], None] | None = None,
@@ -59,6 +61,7 @@ class Worker:
         self._given = given
         self._limits = limits or {}
         self._directories = directories
+        self._beside_database = beside_database
         self._limit_s = limit_s
         self._on_progress = on_progress
         self._on_message = on_message
@@ -192,8 +195,17 @@ class Worker:
 
     def _clear(self, process: subprocess.Popen[bytes]) -> None:
         if process.wait() != 0:
-            for directory in self._directories:
-                files.sweep(directory, token=str(self._given.get("token")))
+            for directory in (*self._directories, *self._database_directory()):
+                sweeping.sweep(directory, token=str(self._given.get("token")))
+
+    def _database_directory(self) -> Sequence[str]:
+        if not self._beside_database:
+            return []
+        try:
+            _, path = names.locate(str(self._given["address"]), str(self._given["database"]))
+        except PwsopsError:
+            return []
+        return [os.path.dirname(path)]
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:

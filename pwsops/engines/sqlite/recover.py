@@ -1,11 +1,12 @@
-# pwsops recovery script
+# pwsops recovery script, version 2
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
 
-Checks every checksum first; writes a new file, never over an old one. The bytes are described in media-format.md. With
-the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256 sums still cover
-every byte of the media.
+Checks every checksum first; writes a new file, never over an old one, and never beside what SQLite left of another
+one of that name (-wal, -shm, -journal): that would be played into the new file. The bytes are described in
+media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256
+sums still cover every byte of the media.
 
 Encrypted media need the cryptography module and the .pfx of their certificate, whose password is asked for, or read
 from the first line of standard input where that is not a terminal. --pfx may be repeated.
@@ -51,6 +52,7 @@ MAGIC = {
     "trailer": (b"PWSTRL\x1a\x01",),
     "end": (b"PWSEND\x1a\x01",),
 }
+SIDE_FILES = ("-wal", "-shm", "-journal")
 TAG_BYTES = 16
 FRAME = struct.Struct("<4sIIIII32s")
 FOOTER = struct.Struct("<8sQQ32s32s")
@@ -262,7 +264,7 @@ def write(chain: Sequence[Media], out: BinaryIO) -> int:
 def recover(paths: Sequence[str], target: str, certificates: Sequence[str] = ()) -> None:
     """Restore into a new file."""
     keys = dict(read_pfx(path) for path in certificates)
-    need(not os.path.lexists(target), target, "this file exists already; name a new one")
+    check_target(target)
     with contextlib.ExitStack() as stack:
         chain = [Media(path, stack.enter_context(open(path, "rb")), keys) for path in paths]
         check_chain(chain)
@@ -270,17 +272,47 @@ def recover(paths: Sequence[str], target: str, certificates: Sequence[str] = ())
     print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
 
 
+def check_target(target: str) -> None:
+    """Refuse a name that is taken, and one beside which SQLite left something of another database."""
+    if os.path.lexists(target):
+        raise Damaged(f"{target}: this file exists already. Name a new one.")
+    left = [target + suffix for suffix in SIDE_FILES if os.path.lexists(target + suffix)]
+    if left:
+        raise Damaged(
+            f"{target}: beside it lies what SQLite left of another database: {', '.join(left)}. SQLite would play it "
+            "into the new file. It may hold the last changes of the old database: move it to another directory, or "
+            "name a new file elsewhere."
+        )
+
+
 def write_new(chain: Sequence[Media], target: str) -> int:
-    """Write beside the target, then give the file its name."""
-    temp = f"{target}.{uuid.uuid4().hex}.part"
+    """Write beside the target, then give the file its name, which nobody has taken meanwhile."""
+    temp = os.path.join(os.path.dirname(target), f".{uuid.uuid4().hex}.part")
     try:
         with open(temp, "xb") as out:
             size = write(chain, out)
-        os.rename(temp, target)
+        check_target(target)
+        try:
+            os.link(temp, target)
+        except FileExistsError:
+            raise Damaged(f"{target}: somebody created this file meanwhile. Name a new one.") from None
+        except OSError:  # no hard links on this file system
+            os.rename(temp, target)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temp)
+    sync_directory(os.path.dirname(target) or ".")
     return size
+
+
+def sync_directory(directory: str) -> None:
+    """Make the new name durable, where the file system can."""
+    with contextlib.suppress(OSError):
+        fd = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from pwsops.engines.sqlite import files
 
 NAME = "recover.py"
+SIZE_LIMIT = 1 << 20
 SOURCE = Path(__file__).with_name(NAME)
-MARK = b"# pwsops recovery script"
+FIRST_LINE = re.compile(rb"# pwsops recovery script(?:, version (\d+))?\r?\n")
+"""How a copy of the script begins, whatever version it is of; the first one did not say."""
 
 
 def place(directory: str, token: str) -> str:
-    """Put the script there unless it is there already; give the reason where that was not possible, else nothing.
+    """Put the script there, or bring the one that is there up to date; return why not, where that was not possible.
 
-    A file of that name that is not ours stays. `token` marks the temporary file.
+    A file of that name that is not ours stays, and so does a newer version, which another pwsops put there. `token`
+    marks the temporary file.
     """
-    wanted, target = SOURCE.read_bytes(), Path(directory) / NAME
-    temp = Path(directory) / files.temp_name("kit", files.key(NAME, "kit"), token)
+    wanted, target = SOURCE.read_bytes(), os.path.join(directory, NAME)
+    temp = os.path.join(directory, files.temp_name("kit", files.key(NAME, "kit"), token))
     try:
-        present = target.read_bytes() if target.exists() else None
-        if present == wanted:
-            return ""
-        if present is not None and MARK not in present[:200]:
-            return f"{target} is not our recovery script; it was left as it is."
-        temp.write_bytes(wanted)
-        os.replace(temp, target)
+        present = _present(target)
+        if present is not None:
+            if present == wanted or (version(present) or 0) > (version(wanted) or 0):
+                return ""
+            if version(present) is None:
+                return f"{target} is not our recovery script; it was left as it is."
+        with files.temporary(temp) as fd:
+            _write(fd, wanted)
+            os.replace(temp, target)
     except OSError as error:
         return f"The recovery script could not be put into {directory}: {error.strerror}."
-    finally:
-        with suppress(OSError):
-            temp.unlink()
     return ""
+
+
+def version(script: bytes) -> int | None:
+    """Return which version of our script this is; None: it is not ours."""
+    found = FIRST_LINE.match(script)
+    return None if found is None else int(found[1] or 1)
+
+
+def _present(target: str) -> bytes | None:
+    """Return what is there; None: nothing. What is no plain file is not read, and is not ours."""
+    try:
+        if not stat.S_ISREG(os.lstat(target).st_mode):
+            return b""
+        with open(target, "rb") as stream:
+            return stream.read(SIZE_LIMIT)
+    except FileNotFoundError:
+        return None
+
+
+def _write(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    with suppress(OSError):  # a mount that knows no modes
+        os.fchmod(fd, 0o644)
+    os.fsync(fd)

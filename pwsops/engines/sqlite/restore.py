@@ -1,7 +1,8 @@
 """Restoring, in the worker process: check everything, then put the database together beside its target and write it in.
 
-Everything is read twice: first to check it, then to write it. The second time every payload has to be the one that was
-checked, by its checksum; a file that was changed in between ends the transaction, which leaves the target as it was.
+Everything is read twice: first every byte is checked against its checksum, and only then the target is touched. The
+second time every page is proven by its hash while it is written; one that is not what it was, as in a file that was
+changed in between, ends the transaction, which leaves the target as it was.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import files, target, verify
+from pwsops.engines.sqlite import damage, files, sweeping, target, verify
 from pwsops.engines.sqlite.connect import gone
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, MediaError
@@ -21,11 +23,16 @@ from pwsops.errors import EngineError, MediaError
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOrder:
-    """What the parent asks for. `sets` are (path, set id) pairs: a full, then at most one differential."""
+    """What the parent asks for. `sets`: a full, then at most one differential, each as it was recorded.
 
+    `database` is what it is called; `path` is where its file really is, which is no symbolic link.
+    """
+
+    database: str
     path: str
-    sets: Sequence[tuple[str, str]]
+    sets: Sequence[Recorded]
     token: str
+    create_if_missing: bool = False
     may_replace_damaged: bool = True
     stamp: str = ""
     """UTC time for the name of a damaged predecessor."""
@@ -35,12 +42,16 @@ class RestoreOrder:
     @property
     def temp(self) -> str:
         """Where the database is rebuilt: beside its target."""
-        directory, name = os.path.split(self.path)
-        return os.path.join(directory, files.temp_name("restore", files.key(name, "restore"), self.token))
+        return os.path.join(os.path.dirname(self.path), files.temp_name("restore", self.key, self.token))
+
+    @property
+    def key(self) -> str:
+        """What all restores of this file have in their temporary names."""
+        return files.key(os.path.basename(self.path), "restore")
 
 
 def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
-    """Restore as ordered and give what was done; until every checksum held, the target is not touched.
+    """Restore as ordered and give what was done; until every byte's checksum held, the target is not touched.
 
     Raises
     ------
@@ -51,29 +62,34 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
     EngineError
         Where there is no space, or the target stays locked.
     """
-    directory, name = os.path.split(order.path)
-    if not os.path.isfile(order.path):
+    directory = os.path.dirname(order.path)
+    missing = order.create_if_missing and not os.path.lexists(order.path)
+    if not missing and not os.path.isfile(order.path):
         raise gone(order.path)
     with ExitStack() as stack:
         keys = read_keys(order.keys)
-        chain = [stack.enter_context(Media(path, keys)) for path, _ in order.sets]
-        check_chain(chain, [set_id for _, set_id in order.sets])
+        wanted = [Recorded(*each) for each in order.sets]
+        chain = [stack.enter_context(Media(each.path, keys)) for each in wanted]
+        check_chain(chain, wanted)
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
-        files.sweep(directory, key=files.key(name, "restore"))
+        sweeping.sweep(directory, key=order.key)
         try:
             _require_space(order.path, size)
             fd = stack.enter_context(files.temporary(order.temp))
+            if missing:
+                return target.create(order.path, order.temp, fd, chain, order, report)
             return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
-            raise files.translate(error, f"Restore of {name}", directory) from error
+            raise files.translate(error, f"Restore of {order.database}", directory) from error
 
 
-def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
-    """Refuse sets that are not a full with at most one differential that refers to it."""
-    for media, set_id in zip(chain, set_ids, strict=True):
-        verify.expect(media, set_id)
+def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
+    """Refuse sets that are not what was recorded, or not a full with at most one differential that refers to it."""
+    for media, each in zip(chain, wanted, strict=True):
+        verify.expect(media, each)
+        damage.refuse(media)
     if not chain or chain[0].header.base is not None or len(chain) > 2:
         raise MediaError(
             "A restore needs one full backup, then at most one incremental.",
@@ -89,7 +105,7 @@ def check_chain(chain: Sequence[Media], set_ids: Sequence[str | None]) -> None:
 
 
 def _require_space(path: str, size: int) -> None:
-    directory, now = os.path.dirname(path), os.path.getsize(path)
+    directory, now = os.path.dirname(path), os.path.getsize(path) if os.path.lexists(path) else 0
     # The journal takes as much as the database, before or after, and the database may grow.
     needed = max(size, now) + max(0, size - now)
     free = files.free_bytes(directory)

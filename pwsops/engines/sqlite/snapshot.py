@@ -10,20 +10,39 @@ Where neither works, SQLite's own backup makes a copy beside the media, and that
 
 The trap: closing any descriptor of a file drops all of this process's POSIX locks on it, SQLite's too. Therefore the
 raw descriptor is opened first and closed last, and all this happens in a process that opens the file for nothing else.
+(SQLite's own connections may come and go: it keeps their descriptors open while any of them has a lock.)
+
+The structure is checked beside the reading, by a connection that takes the file for immutable: it needs no lock, and
+must be at rest whenever the lock is let go.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 
 from pwsops.engines.sqlite import files, limits
-from pwsops.engines.sqlite.connect import connect, gone, is_busy, translate
+from pwsops.engines.sqlite.connect import (
+    Connection,
+    Error,
+    connect,
+    connect_immutable,
+    copy_database,
+    gone,
+    is_busy,
+    is_full,
+    is_read_only,
+    one,
+    translate,
+)
+from pwsops.engines.sqlite.nameless import connect_descriptor
+from pwsops.engines.sqlite.structure import StructureCheck
 from pwsops.errors import EngineError, PwsopsError
 
+WAIT_S = 0.05
+"""Between two looks at the clock while nothing is left but the check of the structure."""
 REST_S = 0.25
 """Longer than SQLite's own waits between two tries (at most 0.1 s), so that a waiting writer gets its turn."""
 STARTS = 4
@@ -40,7 +59,7 @@ class Moved(Exception):
 class Snapshot:
     """A file whose pages stay as they are, and may be read through `fd`, until it is closed.
 
-    This base serves the WAL and copy cases, in which nothing ever needs to rest.
+    This base serves the WAL case, in which nothing ever needs to rest.
     """
 
     def __init__(self, fd: int, path: str, page_size: int, page_count: int) -> None:
@@ -48,6 +67,7 @@ class Snapshot:
         self.path = path
         self.page_size = page_size
         self.page_count = page_count
+        self._check: StructureCheck | None = None
 
     def due(self) -> bool:
         """Whether the lock should be let go for a moment."""
@@ -59,15 +79,39 @@ class Snapshot:
     def end(self) -> None:
         """Say that everything was read."""
 
+    @contextmanager
+    def checked(self) -> Iterator[StructureCheck]:
+        """Check the structure beside what is done meanwhile; the check is ended with the block, done or not."""
+        with closing(StructureCheck(self._unchanging)) as check:
+            self._check = check
+            yield check
+
+    def await_check(self, check: StructureCheck) -> None:
+        """Wait for the end of a check, with rests. May raise `Moved`; then it says nothing of this snapshot."""
+        while not check.wait(WAIT_S):
+            if self.due():
+                self.rest()
+
+    def _unchanging(self) -> Connection:
+        """Open what sees this snapshot and nothing newer, without a lock."""
+        return connect_immutable(self.path)
+
+
+class Copied(Snapshot):
+    """A copy that has no name any more."""
+
+    def _unchanging(self) -> Connection:
+        return connect_descriptor(self.fd)
+
 
 class Sliced(Snapshot):
     """The same over a rollback journal: `rest` lets waiting writers in, and raises `Moved` if one of them wrote."""
 
-    def __init__(self, fd: int, path: str, reader: sqlite3.Connection, say: Say) -> None:
+    def __init__(self, fd: int, path: str, reader: Connection, say: Say) -> None:
         self._reader = reader
         self._say = say
         self._began = time.monotonic()
-        self._version = _one(reader, "PRAGMA data_version")
+        self._version = one(reader, "PRAGMA data_version")
         self.longest_s = 0.0
         super().__init__(fd, path, *_shape(reader))
 
@@ -75,12 +119,16 @@ class Sliced(Snapshot):
         return time.monotonic() - self._began > limits.slice_s()
 
     def rest(self) -> None:
+        with nullcontext() if self._check is None else self._check.paused():
+            self._rest()
+
+    def _rest(self) -> None:
         self._let_go()
         time.sleep(REST_S)
         self._reader.execute("BEGIN")
-        _one(self._reader, "PRAGMA schema_version")
+        one(self._reader, "PRAGMA schema_version")
         self._began = time.monotonic()
-        if _one(self._reader, "PRAGMA data_version") != self._version:
+        if one(self._reader, "PRAGMA data_version") != self._version:
             raise Moved
 
     def _let_go(self) -> None:
@@ -95,12 +143,8 @@ class Sliced(Snapshot):
         )
 
 
-def _one(connection: sqlite3.Connection, statement: str) -> int:
-    return int(connection.execute(statement).fetchone()[0])
-
-
-def _shape(reader: sqlite3.Connection) -> tuple[int, int]:
-    return _one(reader, "PRAGMA page_size"), _one(reader, "PRAGMA page_count")
+def _shape(reader: Connection) -> tuple[int, int]:
+    return one(reader, "PRAGMA page_size"), one(reader, "PRAGMA page_count")
 
 
 @contextmanager
@@ -123,7 +167,7 @@ def hold(path: str, copy_path: str, say: Say) -> Iterator[Snapshot]:
             snapshot = _begin(path, fd, copy_path, say, stack)
             yield snapshot
             snapshot.end()
-        except sqlite3.Error as error:
+        except Error as error:
             raise translate(error, operation, path) from error
         if _identity_of(path) != identity:
             raise EngineError(
@@ -160,19 +204,17 @@ def _identity_of(path: str) -> tuple[int, int] | None:
 def _begin(path: str, fd: int, copy_path: str, say: Say, stack: ExitStack) -> Snapshot:
     _refuse_other_than_databases(path, fd)
     reader = stack.enter_context(closing(connect(path)))
-    _one(reader, "PRAGMA schema_version")
-    mode = reader.execute("PRAGMA journal_mode").fetchone()[0]
+    one(reader, "PRAGMA schema_version")
+    mode = one(reader, "PRAGMA journal_mode")
     if mode != "wal":
         reader.execute("BEGIN")
-        _one(reader, "PRAGMA schema_version")
+        one(reader, "PRAGMA schema_version")
         return Sliced(fd, path, reader, say)
-    if _begin_current(path, reader):
+    hindrance = _begin_current(path, reader)
+    if not hindrance:
         stack.callback(_checkpoint_after, path, reader)
         return Snapshot(fd, path, *_shape(reader))
-    say(
-        f"Another process kept reading or writing {os.path.basename(path)} in one long transaction; "
-        "a copy was made through SQLite and backed up instead."
-    )
+    say(f"{hindrance}; a copy was made through SQLite and backed up instead.")
     return _copy(path, copy_path, reader, stack)
 
 
@@ -186,14 +228,25 @@ def _refuse_other_than_databases(path: str, fd: int) -> None:
         )
 
 
-def _begin_current(path: str, reader: sqlite3.Connection) -> bool:
-    """Begin a read transaction on `reader` at a moment when the whole log is in the file."""
+def _begin_current(path: str, reader: Connection) -> str:
+    """Begin a read transaction on `reader` at a moment when the whole log is in the file; return why not otherwise."""
+    name = os.path.basename(path)
+    try:
+        current = _is_current(path, reader)
+    except Error as error:
+        if not is_read_only(error):
+            raise
+        return f"{name} or its log may only be read here"
+    return "" if current else f"Another process kept reading or writing {name} in one long transaction"
+
+
+def _is_current(path: str, reader: Connection) -> bool:
     wait_s = limits.current_s()
     end = time.monotonic() + wait_s
     with closing(connect(path, busy_s=wait_s)) as checkpointer, closing(connect(path, busy_s=wait_s)) as writer:
         while True:
             # In bulk first, without keeping anybody waiting.
-            _, log, done = checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, log, done = one(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
             if log - done < SMALL_LOG and _begin_between_writers(reader, checkpointer, writer):
                 return True
             if time.monotonic() > end:
@@ -201,60 +254,58 @@ def _begin_current(path: str, reader: sqlite3.Connection) -> bool:
             time.sleep(0.02)
 
 
-def _begin_between_writers(
-    reader: sqlite3.Connection, checkpointer: sqlite3.Connection, writer: sqlite3.Connection
-) -> bool:
+def _begin_between_writers(reader: Connection, checkpointer: Connection, writer: Connection) -> bool:
     try:
         writer.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if is_busy(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+    except Error as error:
+        if is_busy(error):
             return False
         raise
     try:
-        _, log, done = checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _, log, done = one(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
         if log != done:
             return False
         reader.execute("BEGIN")
-        _one(reader, "PRAGMA schema_version")
+        one(reader, "PRAGMA schema_version")
         return True
     finally:
         writer.execute("ROLLBACK")
 
 
-def _checkpoint_after(path: str, reader: sqlite3.Connection) -> None:
+def _checkpoint_after(path: str, reader: Connection) -> None:
     """End the read and move into the file what was written meanwhile, so that no writer finds it all at once."""
     try:
         reader.execute("ROLLBACK")
         reader.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    except sqlite3.Error:
+    except Error:
         # A kindness only; the next writer does it where we could not.
         return
 
 
-def _copy(path: str, copy_path: str, reader: sqlite3.Connection, stack: ExitStack) -> Snapshot:
+def _copy(path: str, copy_path: str, reader: Connection, stack: ExitStack) -> Snapshot:
     directory = os.path.dirname(copy_path)
     try:
         fd = stack.enter_context(files.temporary(copy_path))
         reader.execute("BEGIN")
-        _one(reader, "PRAGMA schema_version")
+        one(reader, "PRAGMA schema_version")
         with closing(connect(copy_path)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             copy.execute("PRAGMA journal_mode=OFF")
-            _one(copy, "PRAGMA schema_version")
+            one(copy, "PRAGMA schema_version")
             # It is open from now on and needs no name: whatever ends this process, no plain copy is left behind.
             os.unlink(copy_path)
-            reader.backup(copy, pages=COPY_STEP)
+            copy_database(reader, copy, step=COPY_STEP)
     except OSError as error:
         raise files.translate(error, "Backup", directory) from error
-    except sqlite3.OperationalError as error:
+    except Error as error:
         raise _copy_error(error, directory) from error
     shape = _shape(reader)
     reader.execute("ROLLBACK")
-    return Snapshot(fd, path, *shape)
+    return Copied(fd, path, *shape)
 
 
-def _copy_error(error: sqlite3.OperationalError, directory: str) -> PwsopsError:
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+def _copy_error(error: Error, directory: str) -> PwsopsError:
+    if is_full(error):
         return EngineError(
             f"Backup stopped: no space is left in {directory} for a copy of the database.",
             hint="Free space there, or end the long transaction that made the copy necessary.",

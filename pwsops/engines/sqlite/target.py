@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-import sqlite3
+import stat
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Protocol
 
-from pwsops.engines.sqlite import files, listing
+from pwsops.engines.sqlite import files, listing, names, publishing
 from pwsops.engines.sqlite.assembly import Assembly
-from pwsops.engines.sqlite.connect import connect, gone, is_busy, is_not_a_database, not_a_database, translate
+from pwsops.engines.sqlite.connect import (
+    Connection,
+    Error,
+    connect,
+    connect_immutable,
+    copy_database,
+    gone,
+    is_busy,
+    is_not_a_database,
+    not_a_database,
+    one,
+    translate,
+)
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError
+from pwsops.errors import Conflict, EngineError
 
 OPERATION = "Restore"
 STEP = 256
@@ -25,6 +37,10 @@ _MODE_BYTES = {False: b"\x01\x01", True: b"\x02\x02"}
 
 class Terms(Protocol):
     """What the target module reads of an order."""
+
+    @property
+    def database(self) -> str:
+        """What it is called."""
 
     @property
     def may_replace_damaged(self) -> bool:
@@ -43,26 +59,68 @@ def write_into(
     `temp`, open as `temp_fd` and empty, is where it is put together; beside `path`.
     """
     mode = ""
-    if os.path.getsize(path) and listing.look(path) != "":
+    if not os.path.getsize(path):
+        refuse_side_files(path)
+    elif listing.look(path) != "":
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
             raise not_a_database(OPERATION, path)
-        return _replace(path, temp, temp_fd, chain, terms.stamp, report)
+        return _replace(path, temp, temp_fd, chain, terms, report)
     try:
         with closing(connect(path)) as connection:
             mode = _journal_mode(connection)
             keep = (FORMAT_OFFSET, _MODE_BYTES[mode == "wal"]) if os.path.getsize(path) else None
             with Assembly(temp_fd, chain, keep) as source:
-                return _write(connection, path, temp, source, mode, report)
-    except sqlite3.Error as error:
+                return _write(connection, temp, source, mode, terms, report)
+    except Error as error:
         if not is_not_a_database(error):
             raise _translate(error, path, mode) from error
         if not terms.may_replace_damaged:
             raise translate(error, OPERATION, path) from error
-    return _replace(path, temp, temp_fd, chain, terms.stamp, report)
+    return _replace(path, temp, temp_fd, chain, terms, report)
 
 
-def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exception:
+def create(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report
+) -> dict[str, object]:
+    """Put the database of a chain together and give it its name, which nobody has; until then there is nothing.
+
+    Raises
+    ------
+    Conflict
+        Where somebody has the name by now, or SQLite's own files of another database lie beside it.
+    """
+    directory = os.path.dirname(path)
+    refuse_side_files(path)
+    with Assembly(temp_fd, chain) as source:
+        source.complete()
+    try:
+        os.fsync(temp_fd)
+        report.finishing()
+        refuse_side_files(path)
+        publishing.new(temp, path, report.say)
+    except FileExistsError as error:
+        raise Conflict(
+            f"{OPERATION}: somebody created {path} meanwhile; it was left as it is.",
+            hint="Look at what it holds. Restore again to replace it.",
+        ) from error
+    except OSError as error:
+        raise files.translate(error, OPERATION, directory) from error
+    return _done(source, terms, report, created=True)
+
+
+def refuse_side_files(path: str) -> None:
+    """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
+    left = [path + suffix for suffix in names.BESIDE if os.path.lexists(path + suffix)]
+    if left:
+        raise Conflict(
+            f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
+            "play it into the restored one.",
+            hint="It may hold the last changes of the lost database. Move it to another directory, then restore again.",
+        )
+
+
+def _translate(error: Error, path: str, mode: str) -> EngineError | Exception:
     if is_busy(error) and mode:
         return EngineError(
             f"{OPERATION}: the database {path} stayed locked by another process; it still holds its old data.",
@@ -72,16 +130,16 @@ def _translate(error: sqlite3.Error, path: str, mode: str) -> EngineError | Exce
     return translate(error, OPERATION, path)
 
 
-def _journal_mode(connection: sqlite3.Connection) -> str:
-    connection.execute("PRAGMA schema_version").fetchone()
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+def _journal_mode(connection: Connection) -> str:
+    one(connection, "PRAGMA schema_version")
+    one(connection, "SELECT count(*) FROM sqlite_master")
+    return str(one(connection, "PRAGMA journal_mode"))
 
 
 def _write(
-    connection: sqlite3.Connection, path: str, temp: str, source: Assembly, mode: str, report: Report
+    connection: Connection, temp: str, source: Assembly, mode: str, terms: Terms, report: Report
 ) -> dict[str, object]:
-    same_size = source.page_size == connection.execute("PRAGMA page_size").fetchone()[0]
+    same_size = source.page_size == one(connection, "PRAGMA page_size")
     switch = mode == "wal" and not same_size
     if switch:
         # SQLite cannot change the page size of a database in WAL mode.
@@ -92,23 +150,26 @@ def _write(
     finally:
         if switch:
             _return_to_wal(connection, report)
-    done = _done(path, source, report)
+    done = _done(source, terms, report)
     if mode == "wal":
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     return done
 
 
-def _return_to_wal(connection: sqlite3.Connection, report: Report) -> None:
+def _return_to_wal(connection: Connection, report: Report) -> None:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
+    except Error as error:
         # Whether the data was restored is another question.
         report.say(f"The database could not be put back into WAL mode ({error}); PRAGMA journal_mode=WAL does that.")
 
 
-def _done(path: str, source: Assembly, report: Report, kept: str | None = None) -> dict[str, object]:
+def _done(
+    source: Assembly, terms: Terms, report: Report, kept: str | None = None, *, created: bool = False
+) -> dict[str, object]:
     done: dict[str, object] = {
-        "database": os.path.basename(path),
+        "database": terms.database,
+        "created": created,
         "restored_bytes": source.page_size * source.page_count,
         "kept_damaged_as": kept,
     }
@@ -116,14 +177,11 @@ def _done(path: str, source: Assembly, report: Report, kept: str | None = None) 
     return done
 
 
-def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
+def _copy(connection: Connection, temp: str, source: Assembly, report: Report, *, window: bool) -> None:
     # The first step waits for the lock, the last one commits and cannot be broken off: they are not to be the same.
     step = min(STEP, max(1, source.page_count - 1))
 
-    def progress(status: int, remaining: int, total: int) -> None:
-        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            # The busy handler has waited its time already; without this, Python would try for ever.
-            raise _Locked
+    def after(remaining: int, total: int) -> None:
         report.progress("restoring", (total - remaining) * source.page_size, total * source.page_size)
         if window:
             source.give_up_before(total - remaining)
@@ -135,55 +193,75 @@ def _copy(connection: sqlite3.Connection, temp: str, source: Assembly, report: R
     source.reach(step)
     if source.page_count <= step:
         report.finishing()
-    with closing(connect(temp, query="immutable=1")) as reader:
+    with closing(connect_immutable(temp)) as reader:
         reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
-        try:
-            reader.backup(connection, pages=step, progress=progress, sleep=0.01)
-        except _Locked as locked:
-            error = sqlite3.OperationalError("database is locked")
-            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise error from locked
+        if window:
+            # Where it was put together it is read in place: a copy and a call of the system less for each page.
+            reader.execute(f"PRAGMA mmap_size={source.page_size * source.page_count}")
+        copy_database(reader, connection, step=step, after=after)
 
 
-class _Locked(Exception):
-    """The target stayed locked."""
+def _replace(
+    path: str, temp: str, temp_fd: int, chain: Sequence[Media], terms: Terms, report: Report
+) -> dict[str, object]:
+    """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
+    directory = os.path.dirname(path)
+    kept = names.beside(path, f".damaged-{terms.stamp}")
+    with Assembly(temp_fd, chain) as source:
+        source.complete()
+    try:
+        _take_over_owner(temp_fd, os.stat(path), path, report)
+        os.fsync(temp_fd)
+        report.finishing()
+        _swap(path, temp, kept)
+    except FileNotFoundError as error:
+        raise gone(path) from error
+    except OSError as error:
+        raise files.translate(error, OPERATION, directory) from error
+    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
+    if remark := files.sync_remark(directory):
+        report.say(f"{path} is restored, but {remark}")
+    return _done(source, terms, report, kept)
+
+
+def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) -> None:
+    """Give the new file the mode and the owner of the old one, as far as the file system can do that."""
+    try:
+        os.fchmod(fd, facts.st_mode & 0o7777)
+    except OSError as error:
+        mode = stat.S_IMODE(facts.st_mode)
+        report.say(f"{path} could not get back its mode {mode:o}: {error.strerror}. `chmod {mode:o}` does that.")
+    with suppress(OSError):
+        os.fchown(fd, facts.st_uid, facts.st_gid)
+
+
+def _swap(path: str, temp: str, kept: str) -> None:
+    """Move the old file away and the new one in its place; where that fails, all lies again where it was."""
+    with ExitStack() as undo:
+        _keep(path, kept)
+        undo.callback(_put_back, kept, path)
+        for suffix in names.BESIDE:
+            # An old log beside the new file would be played into it.
+            with suppress(FileNotFoundError):
+                os.rename(path + suffix, kept + suffix)
+                undo.callback(_put_back, kept + suffix, path + suffix)
+        os.replace(temp, path)
+        undo.pop_all()
 
 
 def _keep(path: str, kept: str) -> None:
     try:
         os.link(path, kept)
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         raise
     except OSError:
         # No hard links on this file system: for a moment there is no file of that name.
         os.rename(path, kept)
 
 
-def _replace(
-    path: str, temp: str, temp_fd: int, chain: Sequence[Media], stamp: str, report: Report
-) -> dict[str, object]:
-    """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
-    directory = os.path.dirname(path)
-    kept = f"{path}.damaged-{stamp}"
-    with Assembly(temp_fd, chain) as source:
-        source.complete()
-    try:
-        facts = os.stat(path)
-        os.fchmod(temp_fd, facts.st_mode & 0o7777)
-        with suppress(PermissionError):
-            os.fchown(temp_fd, facts.st_uid, facts.st_gid)
-        os.fsync(temp_fd)
-        report.finishing()
-        _keep(path, kept)
-        for suffix in ("-wal", "-shm", "-journal"):
-            # An old log beside the new file would be played into it.
-            with suppress(FileNotFoundError):
-                os.rename(path + suffix, kept + suffix)
-        os.replace(temp, path)
-        files.sync_directory(directory)
-    except FileNotFoundError as error:
-        raise gone(path) from error
-    except OSError as error:
-        raise files.translate(error, OPERATION, directory) from error
-    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
-    return _done(path, source, report, kept)
+def _put_back(kept: str, path: str) -> None:
+    with suppress(OSError):
+        if os.path.lexists(path):
+            os.unlink(kept)
+        else:
+            os.rename(kept, path)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pwsops.engines.sqlite import pages, pipeline
+from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.layout import FrameHead
 from pwsops.engines.sqlite.media import NO_KEYS, Keys, Media, damaged
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 
 
-def check(path: str, set_id: str | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
+def check(path: str, wanted: Recorded | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
     """Check every checksum of the file at `path`, the pages' own included.
 
     Raises
@@ -19,21 +20,31 @@ def check(path: str, set_id: str | None, report: Report, keys: Keys = NO_KEYS) -
     CertificateNeeded
         Where it is encrypted and `keys` lack what opens it.
     MediaError
-        For any damage, and where the file holds another set than `set_id`.
+        For any damage, and where the file is not the set that is `wanted`.
     """
     with Media(path, keys) as media:
-        expect(media, set_id)
-        check_all([media], report, thorough=True)
+        if wanted is not None:
+            expect(media, wanted)
+        _read_all([media], report, lambda *frame: len(pages.decode(*frame)))
         return {"set": describe(media), "checked_bytes": media.size_bytes}
 
 
-def check_all(chain: Sequence[Media], report: Report, *, thorough: bool = False) -> None:
-    """Check every checksum of these files; `thorough` as in `pages.decode`."""
+def check_all(chain: Sequence[Media], report: Report) -> None:
+    """Check every byte of these files against its checksum; what they decompress to, `pages.unpack` proves."""
+
+    def work(media: Media, offset: int, head: FrameHead) -> int:
+        media.payload(offset, head)
+        return head.pages * media.header.page_size
+
+    _read_all(chain, report, work)
+
+
+def _read_all(chain: Sequence[Media], report: Report, read: Callable[[Media, int, FrameHead], int]) -> None:
     done, total = 0, sum(media.trailer.stored_pages * media.header.page_size for media in chain)
     for media in chain:
 
         def work(item: tuple[int, FrameHead], media: Media = media) -> int:
-            return len(pages.decode(media, *item, thorough=thorough))
+            return read(media, *item)
 
         with pipeline.pool() as pool:
             for size in pipeline.ordered(pool, work, media.frames()):
@@ -41,7 +52,7 @@ def check_all(chain: Sequence[Media], report: Report, *, thorough: bool = False)
                 report.progress("verifying", done, total)
 
 
-def expect(media: Media, set_id: str | None) -> None:
-    """Refuse a file that holds another set than the one that was meant."""
-    if set_id not in (None, media.header.set_id):
-        raise damaged(media.path, "it holds another backup than the one that was recorded under this name")
+def expect(media: Media, wanted: Recorded) -> None:
+    """Raise `MediaError` where a file is not the set that was recorded."""
+    if why := difference(media, wanted):
+        raise damaged(media.path, why)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import select
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pwsops.engines.sqlite import (
+    access,
     backup,
     certificate_files,
     contents,
@@ -27,11 +27,15 @@ from pwsops.engines.sqlite import (
     names,
     recovery_kit,
     restore,
+    sighting,
+    trial,
     verify,
 )
+from pwsops.engines.sqlite.connect import Error
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.errors import EngineError, NotFound, PwsopsError
 
 GIVE_UP_EXIT = 75
 
@@ -49,9 +53,21 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
 
 
 def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the path of the database in the place of its name and its instance's address."""
+    """Return the same with the database's own path in the place of its instance's address."""
     rest = dict(given)
-    return {"path": names.resolve(rest.pop("address"), rest.pop("database")), **rest}
+    name, path = names.locate(rest.pop("address"), rest.pop("database"))
+    return {"database": name, "path": path, **rest}
+
+
+def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the same for a restore, which may create the database."""
+    try:
+        return located(given)
+    except NotFound:
+        if not given["create_if_missing"]:
+            raise
+    rest = dict(given)
+    return {"path": names.new_database(rest.pop("address"), rest.pop("database")), **rest}
 
 
 def find(given: Mapping[str, Any]) -> object:
@@ -62,16 +78,20 @@ def find(given: Mapping[str, Any]) -> object:
 
 OPERATIONS: Mapping[str, Operation] = {
     "backup": take_backup,
-    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located(given)), report),
-    "verify": lambda given, report: verify.check(given["path"], given["set_id"], report, read_keys(given["keys"])),
+    "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located_target(given)), report),
+    "verify": lambda given, report: verify.check(
+        given["path"], Recorded(*given["set"]), report, read_keys(given["keys"])
+    ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
+    "survey": lambda given, report: access.survey(given["address"]),
     "looks": lambda given, report: listing.looks(given["paths"]),
-    "look_for": lambda given, report: listing.look_for(given["sets"]),
+    "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: find(given),
     "read_certificate": lambda given, report: certificate_files.read(given["path"]),
     "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
-    "delete": lambda given, report: listing.delete(given["paths"]),
+    "try_directory": lambda given, report: trial.look(given["directory"], given["token"]),
+    "delete": lambda given, report: listing.delete(given["sets"]),
 }
 
 
@@ -91,7 +111,7 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
         report.result(OPERATIONS[request["operation"]](request["given"], report))
     except PwsopsError as error:
         report.error(as_values(error))
-    except (OSError, sqlite3.Error, MemoryError) as error:
+    except (OSError, Error, MemoryError) as error:
         hint = "Look at the system's log (disk, memory); if it happens again, report it."
         unexpected = EngineError(f"{request['operation']} failed: {type(error).__name__}: {error}.", hint=hint)
         report.error(as_values(unexpected))
@@ -100,7 +120,7 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
 def as_values(error: PwsopsError) -> dict[str, object]:
     """Give an error as plain values."""
     return {
-        "type": type(error).__name__,
+        "type": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == PwsopsError.__module__),
         "message": error.message,
         "hint": error.hint,
         "transient": error.transient,

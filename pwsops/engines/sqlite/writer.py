@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from pwsops.engines.sqlite import layout
+from pwsops.engines.sqlite import layout, pipeline
 from pwsops.engines.sqlite.layout import Header, Trailer
 from pwsops.engines.sqlite.media import damaged
 from pwsops.errors import MediaError
@@ -22,12 +22,15 @@ STEP_BYTES = 8 << 20
 STEPS_BEHIND = 6
 """Written out in small steps, and without waiting: one large sync, or many that wait, would keep the database's own
 writers waiting for the disk. A step is read back when the system has had time to write it."""
+HELD_BYTES = (STEPS_BEHIND + 2) * STEP_BYTES
+"""So much of what was written is held until it was read back, to be compared itself; of more, only its checksum is."""
 
 
 class _Written(NamedTuple):
     offset: int
     size: int
     digest: bytes
+    data: bytes | None
 
 
 _Batch = list[_Written]
@@ -55,6 +58,7 @@ class MediaWriter:
         self._frames = 0
         self._stored_pages = 0
         self._checks: queue.Queue[_Written | None] = queue.Queue()
+        self._checked = 0
         self._failure: Exception | None = None
         self._write(self._header, layout.sha256(self._header))
         self._checker = threading.Thread(target=self._check_behind, name="media-check", daemon=True)
@@ -82,17 +86,19 @@ class MediaWriter:
             done = os.pwrite(self._fd, view, self._offset)
             self._offset += done
             view = view[done:]
-        self._checks.put(_Written(start, len(data), digest))
+        # Comparing takes a tenth of what hashing does, but where the disk is slow, memory must not fill up.
+        held = data if self._offset - self._checked <= HELD_BYTES else None
+        self._checks.put(_Written(start, len(data), digest, held))
 
-    def finish(self, finished_at: str) -> str:
-        """Write the end, sync, finish checking; give the set's digest.
+    def finish(self, finished_at: str, damaged: str | None = None) -> str:
+        """Write the end, sync, finish checking; give the set's digest. `damaged` as in `Trailer`.
 
         Raises
         ------
         MediaError
             Where what was read back is not what was written.
         """
-        trailer = layout.pack_trailer(self._trailer(finished_at))
+        trailer = layout.pack_trailer(self._trailer(finished_at, damaged))
         footer = layout.pack_footer(self._offset, self._header, trailer)
         self._write(trailer + footer, layout.sha256(trailer, footer))
         self.close()
@@ -101,13 +107,14 @@ class MediaWriter:
         os.fsync(self._fd)
         return layout.unpack_footer(footer).set_digest
 
-    def _trailer(self, finished_at: str) -> Trailer:
+    def _trailer(self, finished_at: str, damaged: str | None) -> Trailer:
         trailer = Trailer(
             finished_at=finished_at,
             frames=self._frames,
             stored_pages=self._stored_pages,
             frames_bytes=self._offset - len(self._header),
             heads_digest=self._chain.hexdigest(),
+            damaged=damaged,
         )
         if self.cipher is None:
             return trailer
@@ -132,8 +139,9 @@ class MediaWriter:
                 if len(behind) > STEPS_BEHIND:
                     self._compare(behind.popleft())
             os.fdatasync(self._fd)
-            for late in (*behind, batch):
-                self._compare(late)
+            with pipeline.pool() as pool:  # whoever finishes waits for this, and nothing else is left to do
+                for _ in pipeline.ordered(pool, self._compare, (*behind, batch)):
+                    pass
         except (OSError, MediaError) as error:
             self._failure = error
 
@@ -145,9 +153,11 @@ class MediaWriter:
 
     def _compare(self, batch: _Batch) -> None:
         self._let_go(batch)
-        for offset, size, digest in batch:
-            if layout.sha256(os.pread(self._fd, size, offset)) != digest:
+        for offset, size, digest, data in batch:
+            found = os.pread(self._fd, size, offset)
+            if found != data if data is not None else layout.sha256(found) != digest:
                 raise damaged(self._path, f"what was read back at byte {offset} is not what was written")
+            self._checked = offset + size
 
 
 def _cipher(key: bytes, header: bytes) -> Cipher:

@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from pwsops.engines.base import BackupRequest, BackupResult, ProgressCallback
-from pwsops.engines.sqlserver import (
-    certificates,
-    chain,
-    databases,
-    directory,
-    media,
-    rights,
-    running,
-    settle,
-    targets,
-    tsql,
-    verify,
-)
-from pwsops.engines.sqlserver.errors import Scene, cause_of, lost, translate, unexplained
+from pwsops.engines.base import BackupRequest, BackupResult, DatabaseInfo, ProgressCallback
+from pwsops.engines.sqlserver import certificates, chain, damage, databases, media, rights, writing
 from pwsops.engines.sqlserver.link import Link
-from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
-from pwsops.engines.sqlserver.targets import Target
-from pwsops.errors import Cancelled, EngineError, PwsopsError
-from pwsops.messages import Message
+from pwsops.engines.sqlserver.running import Limits
+from pwsops.engines.sqlserver.writing import Work
+from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet
 
-PROOF = 3014
-UNRECORDED = 3009
-"""The backup is finished, and only msdb could not note it; the drivers may lose the proof that follows this error."""
-NO_COMPRESSION = 1844
-UNCOMPRESSED_EDITION = "Express"
-
-
-@dataclass
-class _Work:
-    """What one backup needs while it goes on, and what was said meanwhile."""
-
-    link: Link
-    request: BackupRequest
-    target: Target
-    limits: Limits
-    total_bytes: int
-    messages: list[Message] = field(default_factory=list)
-    undecided: bool = False
-    """Whether the server may still be writing, so that nothing may be deleted."""
-
-    @property
-    def scene(self) -> Scene:
-        database = self.request.database
-        return self.link.scene(f"Backing up {database}", database=database, path=self.target.path)
-
-    def note(self, text: str) -> None:
-        self.messages.append(Message(text=text, at=self.link.clock.now()))
+TDE_TRANSFER_BYTES = 128 * 1024
+"""Over 64 KB, a database that is encrypted as a whole is compressed; before 2019 CU5 the server does not choose so."""
 
 
 def take(
@@ -63,7 +24,8 @@ def take(
 ) -> BackupResult:
     """Take one backup and verify it as written; see the protocol."""
     if cancel is not None and cancel.is_set():
-        raise _cancelled(request, "nothing was written")
+        raise writing.cancelled(request, "nothing was written")
+    link.server()  # refuses what is too old, or takes no backups
     request = _as_told(request, link.instance.options)
     rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
@@ -71,22 +33,63 @@ def take(
         certificates.require(link, request.encryption.name)
     if request.kind is BackupKind.DIFFERENTIAL:
         chain.require_base(link, request.database, request.base)
-    work = _Work(
-        link=link,
-        request=request,
-        target=targets.choose(link, request),
-        limits=_limits(link, request, on_progress, cancel),
-        total_bytes=info.size_bytes,
-    )
-    if work.target.note:
-        work.note(work.target.note)
+    request = _for_encrypted(link, request, info)
+    limits = _limits(link, request, on_progress, cancel)
+    if damage.is_looked_for(request):
+        return _sound(link, request, limits, info)
+    work, taken = _taken(link, request, limits, info)
+    return _counted(work, taken)
+
+
+def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> BackupResult:
+    """Take a full of a database that has no damage the server knows of; raises with what was found, keeping the set."""
+    found, note = damage.known(link, request.database)
+    if found:
+        raise damage.error(link, request, found, _set_aside(link, request, limits, info))
     try:
-        taken = _proven(work, _write(work))
+        work, taken = _taken(link, request, limits, info)
+    except PwsopsError as error:
+        if error.number != damage.PAGE_CHECKSUM:
+            raise
+        kept = _set_aside(link, request, limits, info)
+        raise damage.error(link, request, [error.message], kept, error.messages) from error
+    if note:
+        work.note(note)
+    # What the server came upon while it read.
+    found = [*damage.of_set(taken), *damage.known(link, request.database)[0]]
+    if found:
+        raise damage.error(link, request, found, f"What was written is kept in {taken.path}.", work.messages)
+    return _counted(work, taken)
+
+
+def _set_aside(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> str:
+    """Keep what can be read of a damaged database under a name of its own; return what came of it, in a sentence."""
+    aside = damage.aside(request)
+    there = damage.kept_before(link, aside)
+    if there:
+        return f"What could be read before is kept in {there}."
+    try:
+        _, taken = _taken(link, aside, limits, info, of_damaged=True)
+    except PwsopsError as error:
+        return f"What can be read of it could not be kept: {error.message}"
+    return f"What could be read is kept in {taken.path}; it is no backup to rely on."
+
+
+def _taken(
+    link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo, *, of_damaged: bool = False
+) -> tuple[Work, BackupSet]:
+    work = writing.begin(link, request, limits, info.size_bytes, of_damaged=of_damaged)
+    try:
+        taken = writing.prove(work, writing.finished_before(work) or writing.write(work))
         if info.details["encrypted"]:
             taken = media.with_database_certificate(link, taken)
     except PwsopsError as error:
-        raise _with_what_is_left(work, error) from error
-    replaced = _drop_older(work)
+        raise writing.with_what_is_left(work, error) from error
+    return work, taken
+
+
+def _counted(work: Work, taken: BackupSet) -> BackupResult:
+    replaced = writing.drop_older(work)
     return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced)
 
 
@@ -102,136 +105,16 @@ def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupReques
     )
 
 
+def _for_encrypted(link: Link, request: BackupRequest, info: DatabaseInfo) -> BackupRequest:
+    needed = info.details["encrypted"] and request.compress and not link.server().compresses_encrypted
+    if not needed or request.max_transfer_size is not None:
+        return request
+    return replace(request, max_transfer_size=TDE_TRANSFER_BYTES)
+
+
 def _limits(
     link: Link, request: BackupRequest, on_progress: ProgressCallback | None, cancel: threading.Event | None
 ) -> Limits:
     limit_s = request.time_limit_s
     deadline = None if limit_s is None else link.clock.monotonic() + limit_s
     return Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress)
-
-
-def _write(work: _Work) -> str | None:
-    """Write the set; give its identity where only the history told that it is finished."""
-    compress = work.request.compress
-    if compress and work.link.server().edition.startswith(UNCOMPRESSED_EDITION):
-        compress = False
-        work.note("This edition of SQL Server does not compress backups; this one is not compressed.")
-    heard = _execute(work, compress)
-    if compress and heard.failed and heard.has(NO_COMPRESSION):
-        work.note("The server does not compress backups (1844); this one was taken again, not compressed.")
-        heard = _execute(work, False)
-    work.messages.extend(heard.messages)
-    return None if heard.has(PROOF) or heard.has(UNRECORDED) else _settled(work, heard)
-
-
-def _execute(work: _Work, compress: bool) -> Heard:
-    request = work.request
-    statement = tsql.backup(
-        request.database,
-        work.target.devices,
-        description=request.description,
-        differential=request.kind is BackupKind.DIFFERENTIAL,
-        copy_only=request.copy_only,
-        fresh=work.target.fresh,
-        compress=compress,
-        encrypt_with=None if request.encryption is None else request.encryption.name,
-        max_transfer_size=request.max_transfer_size,
-        buffer_count=request.buffer_count,
-    )
-    meter = Meter("backing up", work.total_bytes, work.limits.on_progress)
-    with work.link.session(work.scene) as connection:
-        return running.run(work.link, work.scene, statement, connection=connection, limits=work.limits, meter=meter)
-
-
-def _settled(work: _Work, heard: Heard) -> str:
-    """Give the identity of the finished set where there was no proof, or raise what really happened."""
-    if heard.failed and not heard.lost and heard.stopped is None:
-        raise rights.backup_explained(
-            work.link, translate(heard.messages, work.scene), work.scene, work.request.database
-        )
-    work.undecided = True
-    set_id = settle.outcome(
-        work.link,
-        work.scene,
-        session_id=heard.session_id,
-        description=work.request.description,
-        database=work.request.database,
-        path=work.target.path,
-    )
-    work.undecided = False
-    if set_id is None:
-        raise _unfinished(work, heard)
-    work.note("The connection ended before the server could say so, but its history has the backup: it is finished.")
-    return set_id
-
-
-def _unfinished(work: _Work, heard: Heard) -> PwsopsError:
-    if heard.stopped is Stop.CANCELLED:
-        return _cancelled(work.request, "the server stopped", heard.messages)
-    if heard.stopped is Stop.TIME_LIMIT:
-        return EngineError(
-            f"{work.scene.operation} on {work.scene.server} was stopped: it reached its time limit of "
-            f"{work.request.time_limit_s:g} s.",
-            hint="Raise the profile's time limit, or split its databases over several profiles.",
-            messages=heard.messages,
-        )
-    cause = cause_of(heard.messages)
-    return unexplained(heard.messages, work.scene) if cause is None else lost(heard.messages, work.scene, cause)
-
-
-def _cancelled(request: BackupRequest, how: str, messages: Sequence[Message] = ()) -> Cancelled:
-    return Cancelled(
-        f"The backup of {request.database} was cancelled; {how}.", hint="Start it again any time.", messages=messages
-    )
-
-
-def _proven(work: _Work, set_id: str | None) -> BackupSet:
-    """Find the set in its file, and read it from end to end."""
-    wanted = tsql.description_of(work.request.description)
-    found = [each for each in media.read(work.link, work.target.path) if each.description == wanted]
-    if not found or set_id not in (None, found[-1].set_id):
-        raise EngineError(
-            f"{work.scene.operation} on {work.scene.server}: the server says that it is finished, but "
-            f"{work.target.path} does not hold it.",
-            hint="Somebody else may write to this file: look at it on the server, and take the backup again.",
-            messages=work.messages,
-        )
-    if work.request.kind is BackupKind.DIFFERENTIAL:
-        chain.require_built_on(found[-1], work.request.base)
-    if work.request.verify:
-        work.messages.extend(verify.prove(work.link, found[-1], work.limits))
-    else:
-        work.limits.done("backing up", found[-1].size_bytes)
-    return found[-1]
-
-
-def _drop_older(work: _Work) -> tuple[str, ...]:
-    """Delete what this backup replaces, now that it is proven good; where that fails, the next run overwrites it."""
-    gone = []
-    for deletion in directory.delete(work.link, work.target.older):
-        if deletion.deleted:
-            gone.append(deletion.path)
-        else:
-            work.note(f"The older backup {deletion.path} stays until it is overwritten: {deletion.reason}")
-    return tuple(gone)
-
-
-def _with_what_is_left(work: _Work, error: PwsopsError) -> PwsopsError:
-    """Delete what was begun, and say what is left of it on the server's disk."""
-    try:
-        left = [] if work.undecided else _left(work)
-    except PwsopsError:  # the server is gone: what went wrong before is what counts
-        left = list(work.target.devices)
-    if left:
-        error.hint += f" Something unfinished may be left in {', '.join(left)} on the server: delete it there."
-    said = {id(message) for message in error.messages}
-    error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
-    return error
-
-
-def _left(work: _Work) -> list[str]:
-    if targets.holds_others(work.link, work.target, tsql.description_of(work.request.description)):
-        # A file that was to be started anew still holds what was in it: nothing was written.
-        return [] if work.target.fresh else list(work.target.devices)
-    there = [device for device in work.target.devices if directory.exists(work.link, device) is not False]
-    return [device for device in there if not work.target.ours or directory.delete_file(work.link, device)]

@@ -16,6 +16,7 @@ from pwsops.errors import (
     Conflict,
     EngineError,
     InvalidInput,
+    LoginRefused,
     MediaError,
     NotFound,
     PwsopsError,
@@ -48,6 +49,7 @@ def _busy(text: str, step: str) -> Cause:
 
 
 _NEW_LOGIN = "Then `pwsops instance edit NAME --login NAME --password-stdin` (a profile's own: `pwsops profile edit`)."
+_THEN_PROBE = "Then `pwsops instance probe NAME` lets it be used again."
 _FULL_DISK = Cause(text="the disk of {path} is full", step="Free space there, or choose another directory.")
 _MAY_NOT_WRITE = "Give that account the right to write in the directory, or choose a directory where it has it."
 
@@ -114,12 +116,20 @@ CAUSES: Mapping[int, Cause] = {
         text="{login} lacks a right on the server",
         step="`pwsops instance probe` lists the missing rights with the statements that give them.",
     ),
+    596: Cause(
+        text="somebody on the server (KILL), or a failover, ended our session",
+        step="Look into the server's error log for who or what did; then start it again.",
+    ),
+    605: _UNREADABLE_DATABASE,
     701: _busy("the server has no memory left for it", "Try again when less goes on there; look at what uses it."),
+    802: _busy("the server has no memory left for it", "Try again when less goes on there; look at what uses it."),
     823: _UNREADABLE_DATABASE,
     824: _UNREADABLE_DATABASE,
+    845: _busy("the server waited too long for a page of {database}", "Try again; look at the load of its disks."),
+    847: _busy("the server waited too long for a page of {database}", "Try again; look at the load of its disks."),
     911: Cause(
         text="the database {database} does not exist on {server}",
-        step="Check the name; to restore one that is gone, create it empty first.",
+        step="Check the name; a restore creates one that is gone: do not create it empty first.",
         kind=NotFound,
     ),
     916: Cause(
@@ -148,14 +158,26 @@ CAUSES: Mapping[int, Cause] = {
         step="Look into the server's error log; restore it from a backup if its files are lost.",
     ),
     952: _busy("the database {database} is changing its state", "Try again in a moment."),
+    976: Cause(
+        text="{database} is in an availability group, and this server's copy answers no questions now",
+        step="Work on the primary, or wait until this copy is connected and readable.",
+    ),
+    983: _busy("{database} changes its role in its availability group", "Wait until the failover is over."),
+    1101: Cause(text="a file of {database} is full", step="Free space on its disk, or let the file grow."),
     1105: Cause(text="a file of {database} is full", step="Free space on its disk, or let the file grow."),
-    1205: _busy("the server ended it to resolve a deadlock", "It is tried again by itself."),
-    1222: _busy("somebody else holds a lock on {database}", "It is tried again by itself."),
+    1205: _busy(
+        "the server ended it to resolve a deadlock", "Try again; if it comes back, look at what else runs at that time."
+    ),
+    1222: _busy("somebody else holds a lock on {database}", "Try again when whoever holds it is done."),
     1468: _IN_A_GROUP,
     1801: Cause(
         text="the database {database} exists already",
         step="Restore into it, or choose another name.",
         kind=Conflict,
+    ),
+    1807: _busy(
+        "the server could not have model for itself, from which it makes new databases",
+        "Have whoever works in the database model disconnect; then try again.",
     ),
     1834: Cause(
         text="a file that the backup wants to write belongs to another database",
@@ -171,6 +193,10 @@ CAUSES: Mapping[int, Cause] = {
         "Let that end; move this profile to another time if it happens again.",
     ),
     3024: Cause(text="master takes full backups only", step="Take a full backup; switch incremental off."),
+    3033: Cause(
+        text="{database} is in emergency mode, in which it cannot be backed up",
+        step="Look into the server's error log for the cause; restore it from a backup if it cannot be mended.",
+    ),
     3035: Cause(
         text="{database} has no full backup that an incremental could build on",
         step="Take a full backup.",
@@ -185,6 +211,10 @@ CAUSES: Mapping[int, Cause] = {
         step="Keep the older backups, and have DBCC CHECKDB say what is damaged; then restore {database} from a backup "
         "that was taken before.",
     ),
+    3049: Cause(
+        text="the log of {database} is damaged",
+        step="Keep the older backups. Check the disk, and have DBCC CHECKDB say what else is damaged.",
+    ),
     3059: Cause(
         text="{database} is a secondary copy of an availability group here, which takes no such backup",
         step="Back it up on the primary server.",
@@ -196,6 +226,10 @@ CAUSES: Mapping[int, Cause] = {
     3096: Cause(
         text="the certificate that it is to be encrypted for has expired",
         step="Make a new one in master, and choose it in the profile; old backups need the old one.",
+    ),
+    3098: Cause(
+        text="{path} holds backups of another structure: compressed ones and others do not go into one file",
+        step="Choose another name or directory for the backup.",
     ),
     3101: _busy("somebody is working in {database}", "Ask them to disconnect; then try again."),
     3102: _busy("our own connection is in {database}", "Try again."),
@@ -212,6 +246,11 @@ CAUSES: Mapping[int, Cause] = {
         text="the incremental does not fit: its full backup was not restored right before it",
         step="Restore the full backup that it was taken on, then the incremental.",
         kind=MediaError,
+    ),
+    3118: Cause(
+        text="{database} does not exist, and only a full backup can make it",
+        step="Restore the full backup first, then the incremental.",
+        kind=NotFound,
     ),
     3132: Cause(
         text="the backup in {path} is spread over several files, and the server's history does not say which",
@@ -252,6 +291,10 @@ CAUSES: Mapping[int, Cause] = {
         step="Restore it on a server of that version or a newer one.",
         kind=MediaError,
     ),
+    3176: Cause(
+        text="two files of the backup want to go to one place: {system}",
+        step="Restore it with a MOVE for each of its files (RESTORE FILELISTONLY names them).",
+    ),
     3183: _damaged("{path} has a damaged page"),
     3187: Cause(
         text="the backup in {path} was taken without checksums, so they cannot be checked",
@@ -265,6 +308,16 @@ CAUSES: Mapping[int, Cause] = {
     ),
     3202: Cause(text="writing {path} failed: {system}", step="Check the disk or the share on the database server."),
     3203: _damaged("reading {path} failed: {system}"),
+    3231: Cause(
+        text="the backup in {path} is spread over more or fewer files than were given",
+        step="Have all its files in place, and restore it with the tool that took it.",
+        kind=MediaError,
+    ),
+    3234: Cause(
+        text="the backup has no such file: {system}",
+        step="RESTORE FILELISTONLY names the files that it has.",
+        kind=MediaError,
+    ),
     3241: _damaged("{path} is no backup, or was not finished"),
     3242: _damaged("{path} is no backup of SQL Server"),
     3243: _damaged("{path} was written by a version of SQL Server whose backups {server} cannot read"),
@@ -278,6 +331,7 @@ CAUSES: Mapping[int, Cause] = {
     3270: _damaged("the files of this backup do not belong together"),
     3271: Cause(text="using {path} failed: {system}", step="Check the disk or the share on the database server."),
     3279: Cause(text="the media is protected by a password", step="Use a backup without one.", kind=MediaError),
+    3287: _damaged("{path} holds no readable backup at the position that was asked for"),
     3314: Cause(
         text="the restore stopped while the log was rolled back",
         step="Look into the server's error log; restore an older backup.",
@@ -314,15 +368,34 @@ CAUSES: Mapping[int, Cause] = {
         text="the moment asked for lies before the end of the backup",
         step="Choose an earlier backup, or a later moment.",
     ),
+    4318: Cause(
+        text="a log between the backups chosen is missing",
+        step="Restore the logs in order, without a gap.",
+        kind=MediaError,
+    ),
+    4326: Cause(
+        text="the log ends before what {database} holds already",
+        step="Choose a log that was taken later.",
+        kind=MediaError,
+    ),
     5011: Cause(
         text="{login} may not change {database}",
         step="Make the login its owner, or a member of the server role dbcreator (db_owner is not enough to restore).",
     ),
     5030: _busy("the server could not get {database} for itself", "Ask those who work in it to disconnect; try again."),
     5061: _busy("{database} is locked by somebody else", "Ask those who work in it to disconnect; then try again."),
-    5064: Cause(
-        text="{database} is in single-user mode and somebody else is in it",
-        step="End that session; then run ALTER DATABASE … SET MULTI_USER.",
+    5052: Cause(
+        text="{database} is in a state that does not let this be done: {system}",
+        step="Wait until its restore or its recovery is over, or end it; then try again.",
+    ),
+    5064: _busy(
+        "{database} is in single-user mode and somebody else is in it",
+        "End that session; then run ALTER DATABASE … SET MULTI_USER.",
+    ),
+    5070: _busy("somebody is working in {database}", "Ask them to disconnect; then try again."),
+    5094: Cause(
+        text="{database} has a database snapshot, or is being checked",
+        step="Drop its snapshots, or wait until DBCC CHECKDB is through.",
     ),
     5120: Cause(
         text="the server cannot open {path}: {system}",
@@ -332,9 +405,23 @@ CAUSES: Mapping[int, Cause] = {
         text="the server cannot create a file of {database}: {system}",
         step="Check the directory of the database's files, and the rights of {account} there.",
     ),
+    5149: Cause(
+        text="a file of {database} could not be made larger: {system}",
+        step="Free space on its disk; then try again.",
+    ),
+    5170: Cause(
+        text="the server cannot create a file of {database}, because there is one of that name: {system}",
+        step="Look at it on the server, and move it away if nobody needs it; then try again.",
+    ),
     5133: Cause(
         text="the directory for the database's files does not exist: {system}",
         step="Check the server's default data and log directories.",
+    ),
+    8645: _busy("the server waited in vain for memory", "Try again when less goes on there; look at what uses it."),
+    8909: _UNREADABLE_DATABASE,
+    9002: Cause(
+        text="the transaction log that {database} needs is full",
+        step="Back up that log, or give it space; log_reuse_wait_desc in sys.databases says what holds it up.",
     ),
     15118: Cause(
         text="the password does not meet the policy of the server's operating system",
@@ -388,16 +475,22 @@ CAUSES: Mapping[int, Cause] = {
     18456: Cause(
         text="the server does not accept {login}: name or password is wrong, or there is no such login",
         step="Check both; its error log has the reason. " + _NEW_LOGIN,
+        kind=LoginRefused,
     ),
     18461: Cause(text="the server is in single-user mode", step="Wait until its maintenance is over."),
-    18470: Cause(text="{login} is disabled", step="ALTER LOGIN … ENABLE, or use another login."),
-    18486: Cause(
-        text="{login} is locked: the password was wrong too often", step="ALTER LOGIN … UNLOCK, then check it."
+    18470: Cause(
+        text="{login} is disabled", step="ALTER LOGIN … ENABLE, or use another login. " + _THEN_PROBE, kind=LoginRefused
     ),
-    18487: Cause(text="the password of {login} has expired", step="Set a new one. " + _NEW_LOGIN),
+    18486: Cause(
+        text="{login} is locked: the password was wrong too often",
+        step="ALTER LOGIN … UNLOCK, then check it. " + _THEN_PROBE,
+        kind=LoginRefused,
+    ),
+    18487: Cause(text="the password of {login} has expired", step="Set a new one. " + _NEW_LOGIN, kind=LoginRefused),
     18488: Cause(
         text="the password of {login} has to be changed before first use",
         step="Change it with another tool. " + _NEW_LOGIN,
+        kind=LoginRefused,
     ),
     33104: Cause(
         text="the certificate may not encrypt backups",
@@ -420,6 +513,12 @@ CAUSES: Mapping[int, Cause] = {
         step="Restore it on a server of an edition that can.",
     ),
 }
+
+NEW_IS_DAMAGED = (
+    "What was written a moment ago cannot be read back: check the disk or the share of {path} and the way to it, then "
+    "take the backup again. The older backups stay."
+)
+"""The next step of a backup whose verification fails; for a restore it is another backup."""
 
 WHILE_BACKING_UP: Mapping[int, Cause] = {3203: _UNREADABLE_DATABASE}
 """What means something else while a backup is written: what cannot be read then is the database."""

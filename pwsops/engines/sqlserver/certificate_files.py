@@ -5,7 +5,7 @@ from __future__ import annotations
 from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import certificate_tsql, certificates, directory, queries
 from pwsops.engines.sqlserver.errors import Scene
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import Conflict, EngineError, PwsopsError
 
 NOT_ALLOWED = 15151
@@ -83,15 +83,17 @@ def _make_master_key(link: Link, password: str) -> None:
 
 def _denied(link: Link, scene: Scene, error: PwsopsError, what: str, name: str | None) -> EngineError:
     login = link.server().login
-    rows = link.attempt(scene, queries.MASTER_KEY) or ()
-    has_user = any(row.user_name != "guest" for row in rows)
+    rows = link.attempt(scene, queries.MASTER_KEY)
+    known = not isinstance(rows, NotAsked)
+    has_user = not isinstance(rows, NotAsked) and any(row.user_name != "guest" for row in rows)
+    beware = "" if known else " (leave CREATE USER out where the login has a user in master: that could not be asked)"
     if name is None:
         grant = certificate_tsql.let_take(login, has_user=has_user)
     else:
         grant = certificate_tsql.let_save(name, login, has_user=has_user)
     return EngineError(
         f"{scene.operation} on {scene.server} failed: the login {login} may not {what}.",
-        hint=f"Give it the right: {grant}",
+        hint=f"Give it the right: {grant}{beware}",
         number=error.number,
         severity=error.severity,
         messages=error.messages,

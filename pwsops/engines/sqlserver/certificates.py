@@ -8,7 +8,7 @@ from typing import Any
 
 from pwsops.engines.certificates import ServerCertificate
 from pwsops.engines.sqlserver import certificate_tsql, queries, tsql
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError
 
 SYSTEM_MARK = "##"
@@ -31,10 +31,15 @@ def _rows(link: Link) -> list[Any]:
 
 
 def _encrypts(link: Link) -> Mapping[bytes, list[str]]:
-    """Give the databases that each certificate encrypts, by thumbprint; none where the login may not see that."""
+    """Return the databases that each certificate encrypts, by thumbprint; none where the login may never see that."""
     scene = link.scene("Asking which databases are encrypted")
     found: dict[bytes, list[str]] = {}
-    for row in link.attempt(scene, queries.ENCRYPTED_DATABASES) or ():
+    rows = link.attempt(scene, queries.ENCRYPTED_DATABASES)
+    if isinstance(rows, NotAsked):
+        if rows.is_denied:
+            return found
+        raise rows.error  # what is listed is kept, and decides which certificates are saved
+    for row in rows:
         found.setdefault(row.encryptor_thumbprint, []).append(row.name)
     return found
 

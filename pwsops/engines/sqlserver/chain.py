@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pwsops.engines.sqlserver import media, queries
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound, PwsopsError
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupSet
 
 TAKE_A_FULL = "Take a full backup."
@@ -16,7 +17,7 @@ def server_base(link: Link, database: str) -> str | None:
     if not rows:
         raise NotFound(
             f"The database {database} does not exist on {link.instance.name}.",
-            hint="Check the name; to restore one that is gone, create it empty first.",
+            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
         )
     row = rows[0]
     if row.file_id is None:
@@ -72,8 +73,13 @@ def _unusable(database: str, why: str) -> BaseUnusable:
 
 def _whose(link: Link, set_id: str) -> str:
     rows = link.attempt(link.scene("Reading the history"), queries.SET, set_id)
+    if isinstance(rows, NotAsked):
+        return f"another full backup was taken since (whose could not be looked up, because {rows.why})"
     if not rows:
         return "another full backup was taken since, which the server's history does not hold"
+    if (rows[0].description or "").startswith(OURS):
+        failed = f"{rows[0].description}, whose set does not count here,"
+        return f"a full backup of ours ({failed} in {rows[0].physical_device_name}) has become the base since"
     how = "as a snapshot " if rows[0].is_snapshot else ""
     where = rows[0].physical_device_name or "a place that is no file"
     return f"{rows[0].user_name or 'somebody'} took another full backup since, {how}to {where}"

@@ -68,7 +68,9 @@ def _server(address: Address, driver: Driver) -> dict[str, str]:
         return {"SERVER": address.host + named, "TDS_Version": "7.4", "ClientCharset": "UTF-8"} | port
     port_number = f",{address.port}" if address.port is not None else ""
     # Without a silent reconnect: what ran on the lost connection has to be looked for.
-    return {"SERVER": address.host + named + port_number, "ConnectRetryCount": "0"}
+    # The listener of an availability group has an address in each subnet; all are tried at once.
+    several = {} if named else {"MultiSubnetFailover": "Yes"}
+    return {"SERVER": address.host + named + port_number, "ConnectRetryCount": "0"} | several
 
 
 def _login(instance: Instance) -> dict[str, str]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from humanize import naturalsize
 
 from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
+from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
+from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind
 
 PAGE_BYTES = 8192
 LOG_SILENCE = timedelta(days=7)
+LOG_MEMORY = timedelta(days=62)
 NEVER = "tempdb"
 FULL_ONLY = "master"
-OURS = "pwsops run "
 _STATES = {
     "OFFLINE": (DatabaseState.OFFLINE, "it is offline"),
     "RESTORING": (DatabaseState.RESTORING, "a restore was begun and not ended"),
@@ -27,47 +30,79 @@ _STATES = {
     "SUSPECT": (DatabaseState.UNREADABLE, "it is marked as suspect: see the server's error log"),
     "EMERGENCY": (DatabaseState.UNREADABLE, "it is in emergency mode"),
 }
+_ACCESS = {
+    "SINGLE_USER": (DatabaseState.SINGLE_USER, "it is in single-user mode: one connection at a time is let in"),
+    "RESTRICTED_USER": (DatabaseState.RESTRICTED, "it is in restricted mode: only administrators are let in"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Beside:
+    """What is asked for all databases at once, each answer by the database it is about."""
+
+    sizes: Mapping[int, Mapping[str, int]] | NotAsked
+    roles: Mapping[str, Any] | NotAsked
+    logs: Mapping[str, datetime] | NotAsked
+    bases: Mapping[str, Any] | NotAsked
+    until: Mapping[str, datetime]
 
 
 def listed(link: Link) -> list[DatabaseInfo]:
     """List the databases with size, state and warnings. tempdb is left out: it is made anew at each start."""
     scene = link.scene("Listing the databases")
     rows = [row for row in link.query(scene, queries.DATABASES) if row.name != NEVER]
-    sizes = _sizes(link)
-    roles = _roles(link) if any(row.replica_id for row in rows) else {}
-    logs = {row.database_name: row.last_at for row in link.attempt(scene, queries.LOG_BACKUPS) or ()}
-    bases = {row.name: row for row in link.attempt(scene, queries.BASES) or ()}
     now = link.server().local(link.clock.now())
-    infos = [
-        _info(
-            row,
-            sizes.get(row.database_id, {}),
-            roles.get(row.name),
-            _log_warning(row, sizes.get(row.database_id, {}), logs.get(row.name), now),
-            _base_warning(bases.get(row.name)),
-        )
-        for row in rows
-    ]
-    return sorted(infos, key=lambda info: info.name)
+    logs, bases = link.attempt(scene, queries.LOG_BACKUPS, now - LOG_MEMORY), link.attempt(scene, queries.BASES)
+    beside = _Beside(
+        sizes=_sizes(link),
+        roles=_roles(link) if any(row.replica_id for row in rows) else {},
+        logs=logs if isinstance(logs, NotAsked) else {row.database_name: row.last_at for row in logs},
+        bases=bases if isinstance(bases, NotAsked) else {row.name: row for row in bases},
+        until=log_backups.backed_up_until(link),
+    )
+    return sorted((_with_warnings(row, beside, now) for row in rows), key=lambda info: info.name)
 
 
-def _sizes(link: Link) -> Mapping[int, Mapping[str, int]]:
+def _with_warnings(row: Any, beside: _Beside, now: datetime) -> DatabaseInfo:
+    info = _info(row, beside.sizes, beside.roles)
+    if not info.state.is_in_use:
+        return info
+    of_base = _base_warning(row.name, beside.bases)
+    warnings = (
+        *_not_asked(row, beside.sizes, beside.roles),
+        *_log_warning(row, info.details["log_bytes"], beside.logs, now),
+        *of_base,
+    )
+    foreign = bool(of_base) and not isinstance(beside.bases, NotAsked)
+    details: dict[str, Any] = {**info.details, "foreign_base": foreign}
+    if (until := beside.until.get(row.name)) is not None and row.recovery_model_desc != "SIMPLE":
+        details["log_backed_up_until"] = until.isoformat()
+    return replace(info, warnings=warnings, details=details)
+
+
+def _sizes(link: Link) -> Mapping[int, Mapping[str, int]] | NotAsked:
+    rows = link.attempt(link.scene("Asking for sizes"), queries.SIZES)
+    if isinstance(rows, NotAsked):
+        return rows
     sizes: dict[int, dict[str, int]] = {}
-    for row in link.attempt(link.scene("Asking for sizes"), queries.SIZES) or ():
+    for row in rows:
         sizes.setdefault(row.database_id, {})[row.type_desc] = row.pages * PAGE_BYTES
     return sizes
 
 
-def _roles(link: Link) -> Mapping[str, Any]:
-    rows = link.attempt(link.scene("Asking for availability groups"), queries.REPLICAS) or ()
-    return {row.name: row for row in rows}
+def _roles(link: Link) -> Mapping[str, Any] | NotAsked:
+    rows = link.attempt(link.scene("Asking for availability groups"), queries.REPLICAS)
+    return rows if isinstance(rows, NotAsked) else {row.name: row for row in rows}
 
 
-def _info(row: Any, sizes: Mapping[str, int], role: Any, of_log: Sequence[str], of_base: Sequence[str]) -> DatabaseInfo:
-    state, reason = _state(row, role)
+def _info(
+    row: Any, sizes: Mapping[int, Mapping[str, int]] | NotAsked, roles: Mapping[str, Any] | NotAsked
+) -> DatabaseInfo:
+    state, reason = _state(row, None if isinstance(roles, NotAsked) else roles.get(row.name))
+    files = {} if isinstance(sizes, NotAsked) else sizes.get(row.database_id, {})
     return DatabaseInfo(
         name=row.name,
-        size_bytes=sum(sizes.values()),
+        size_bytes=sum(files.values()),
         state=state,
         reason=reason,
         details={
@@ -75,11 +110,22 @@ def _info(row: Any, sizes: Mapping[str, int], role: Any, of_log: Sequence[str], 
             "read_only": bool(row.is_read_only),
             "encrypted": bool(row.is_encrypted),
             "full_only": row.name == FULL_ONLY,
-            "log_bytes": sizes.get("LOG", 0),
-            "foreign_base": bool(of_base),
+            "log_bytes": files.get("LOG"),
+            "user_access": row.user_access_desc,
+            "foreign_base": False,
         },
-        warnings=(*of_log, *of_base) if state is DatabaseState.ONLINE else (),
     )
+
+
+def _not_asked(
+    row: Any, sizes: Mapping[int, Mapping[str, int]] | NotAsked, roles: Mapping[str, Any] | NotAsked
+) -> Iterator[str]:
+    if isinstance(sizes, NotAsked):
+        yield f"Its size could not be looked up, because {sizes.why}."
+    elif row.database_id not in sizes:
+        yield "Its size is not shown to this login, and so not known."
+    if isinstance(roles, NotAsked) and row.replica_id:
+        yield f"Its role in its availability group could not be looked up, because {roles.why}."
 
 
 def _state(row: Any, role: Any) -> tuple[DatabaseState, str]:
@@ -91,26 +137,35 @@ def _state(row: Any, role: Any) -> tuple[DatabaseState, str]:
         where = f" ({role.primary_replica})" if role.primary_replica else ""
         reason = f"here it is a secondary copy in the availability group {role.group_name}; back it up on the primary"
         return DatabaseState.SECONDARY, reason + where
-    return DatabaseState.ONLINE, ""
+    return _ACCESS.get(row.user_access_desc, (DatabaseState.ONLINE, ""))
 
 
-def _log_warning(row: Any, sizes: Mapping[str, int], last: datetime | None, now: datetime) -> tuple[str, ...]:
+def _log_warning(
+    row: Any, log_bytes: int | None, logs: Mapping[str, datetime] | NotAsked, now: datetime
+) -> tuple[str, ...]:
     if row.recovery_model_desc == "SIMPLE" or row.name in ("master", "model", "msdb"):
         return ()
+    if isinstance(logs, NotAsked):
+        return (f"Whether anybody backs up its log could not be looked up, because {logs.why}.",)
+    last = logs.get(row.name)
     if last is not None and now - last < LOG_SILENCE:
         return ()
-    since = f"since {last:%Y-%m-%d}" if last else "so far"
+    since = f"since {last:%Y-%m-%d}" if last else f"for {LOG_MEMORY.days} days, if ever"
     # Each server of an availability group remembers its own backups only, and any of them may take the log's.
     where = ", as far as this server of its availability group knows" if row.replica_id else ""
+    takes = "" if log_bytes is None else f"; it takes {naturalsize(log_bytes, binary=True)}"
     text = (
         f"Nobody has backed up its log {since}{where}. In the {row.recovery_model_desc} recovery model the log keeps "
-        f"everything until then; it takes {naturalsize(sizes.get('LOG', 0), binary=True)}. Back up its log regularly"
+        f"everything until then{takes}. Back up its log regularly"
     )
     otherwise = ", or, where a restore to the last backup is enough, change the recovery model to SIMPLE."
     return (text + (" on one of the group's servers." if row.replica_id else otherwise),)
 
 
-def _base_warning(base: Any) -> tuple[str, ...]:
+def _base_warning(name: str, bases: Mapping[str, Any] | NotAsked) -> tuple[str, ...]:
+    if isinstance(bases, NotAsked):
+        return (f"Who took its last full backup could not be looked up, because {bases.why}.",)
+    base = bases.get(name)
     if base is None or (base.description or "").startswith(OURS):
         return ()
     if base.backup_set_id is None:
@@ -143,7 +198,7 @@ def require(link: Link, name: str, kind: BackupKind, *, copy_only: bool = False)
     info = find(link, name)
     if info.state is DatabaseState.SECONDARY and copy_only and kind is BackupKind.FULL:
         return info
-    if info.state is not DatabaseState.ONLINE:
+    if not info.state.is_in_use:
         raise EngineError(f"{info.name} cannot be backed up on {link.instance.name}: {info.reason}.", hint=_step(info))
     if kind is BackupKind.DIFFERENTIAL and name.lower() == FULL_ONLY:
         raise BaseUnusable("The server takes full backups of master only.", hint="Switch incremental off for it.")
@@ -157,11 +212,10 @@ def find(link: Link, name: str) -> DatabaseInfo:
     if not rows:
         raise NotFound(
             f"The database {name} does not exist on {link.instance.name}.",
-            hint="Check the name; to restore one that is gone, create it empty first.",
+            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
         )
     row = rows[0]
-    role = _roles(link).get(row.name) if row.replica_id else None
-    return _info(row, _sizes(link).get(row.database_id, {}), role, (), ())
+    return _info(row, _sizes(link), _roles(link) if row.replica_id else {})
 
 
 def _step(info: DatabaseInfo) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.engines.sqlserver import paths, queries, tsql
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, PwsopsError
 
 MODERN_FUNCTIONS = 14
 """SQL Server 2017 has functions where there were only undocumented procedures."""
 MODERN_DELETE = 15
-MEDIA = ".bak"
 MIB = 1024 * 1024
 
 
@@ -23,15 +22,15 @@ def check(link: Link, path: str) -> DirectoryCheck:
     flavour = link.server().flavour
     if not paths.is_absolute(path, flavour):
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path of the server")
-    facts = _facts(link, path)
+    facts = existence(link, path)
     if facts is None:
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="the server does not tell this login")
-    is_file, is_directory, has_parent = facts
-    if is_directory:
-        return DirectoryCheck(status=DirectoryStatus.OK, free_bytes=_free_bytes(link, path))
-    if is_file:
+    if facts.is_directory:
+        reason = "The server sees it; whether its service account may write there shows when it does"
+        return DirectoryCheck(status=DirectoryStatus.OK, reason=reason, free_bytes=_free_bytes(link, path))
+    if facts.is_file:
         return DirectoryCheck(status=DirectoryStatus.MISSING, reason="it is a file, not a directory")
-    parent = "" if has_parent else ", and neither does the directory it would be in"
+    parent = "" if facts.has_parent else ", and neither does the directory it would be in"
     return DirectoryCheck(
         status=DirectoryStatus.MISSING, reason=f"the server does not see it: it does not exist there{parent}"
     )
@@ -39,38 +38,59 @@ def check(link: Link, path: str) -> DirectoryCheck:
 
 def exists(link: Link, path: str) -> bool | None:
     """Say whether a file is there; None where the server does not tell."""
-    facts = _facts(link, path)
-    return None if facts is None else facts[0]
+    facts = existence(link, path)
+    return None if facts is None else facts.is_file
 
 
-def _facts(link: Link, path: str) -> tuple[bool, bool, bool] | None:
+class Existence(NamedTuple):
+    """What stands at a path."""
+
+    is_file: bool
+    is_directory: bool
+    has_parent: bool
+    """Whether the directory that it would be in is seen."""
+
+
+def existence(link: Link, path: str) -> Existence | None:
+    """Return what the server sees at a path; None where it does not tell this login."""
     scene = link.scene("Looking for the path", path=path)
     modern = link.server().major >= MODERN_FUNCTIONS
-    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else None
-    if rows:
+    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else []
+    if rows and not isinstance(rows, NotAsked):
         return _truths(rows[0])
-    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path) or ()
+    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path)
+    if isinstance(answers, NotAsked):
+        return None
     # The procedure says no to everything for a login that may not look, instead of saying so.
     return next((_truths(row) for row in answers if any(row)), None)
 
 
-def _truths(row: Any) -> tuple[bool, bool, bool]:
-    is_file, is_directory, has_parent = row
-    return bool(is_file), bool(is_directory), bool(has_parent)
+def _truths(row: Any) -> Existence:
+    return Existence(*(bool(each) for each in row))
 
 
 def _free_bytes(link: Link, path: str) -> int | None:
     """Give the space left on a Windows drive; nothing else can be asked about without having a database there."""
     if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
         return None
-    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES) or []
+    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES)
+    if isinstance(drives, NotAsked):
+        return None
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
+
+
+def backup_directory(link: Link) -> str:
+    """Return where the server puts backups by itself; empty where it does not tell. Before 2019 the registry has it."""
+    if link.server().backup_path:
+        return str(link.server().backup_path)
+    rows = link.attempt(link.scene("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY)
+    return "" if isinstance(rows, NotAsked) else next((str(row.Data) for row in rows if row.Data), "")
 
 
 def default(link: Link) -> str:
     """Give the server's default backup directory, or that of its data files where it tells none."""
     server = link.server()
-    return server.backup_path or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
+    return backup_directory(link) or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
 
 
 def browse(link: Link, path: str) -> list[DirectoryEntry]:
@@ -79,14 +99,27 @@ def browse(link: Link, path: str) -> list[DirectoryEntry]:
     path = path or default(link)
     scene = link.scene(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
-        rows = link.attempt(scene, queries.LISTING, path)
-        if rows is not None:
-            return _sorted(_entry(server.flavour, path, row) for row in rows)
+        listing = link.attempt(scene, queries.LISTING, path)
+        if listing and not isinstance(listing, NotAsked):
+            return _sorted(_entry(server.flavour, path, row) for row in listing)
     rows = link.query(scene, queries.XP_LISTING, path)
+    if not rows:
+        _require_sight(link, path)
     return _sorted(
         DirectoryEntry(name=row[0], path=paths.join(server.flavour, path, row[0]), is_directory=not row[2])
         for row in rows
     )
+
+
+def _require_sight(link: Link, path: str) -> None:
+    """Refuse to tell a directory as empty that is not seen to be there: to whom may not look, all are empty."""
+    found = existence(link, path)
+    if found is None or not found.is_directory:
+        raise EngineError(
+            f"Listing the directory {path} on {link.instance.name} failed: the server shows this login nothing of it.",
+            hint="Check the path on the server. A login sees directories as a sysadmin, or on SQL Server 2017 and "
+            "newer with VIEW SERVER STATE; without, write the path by hand.",
+        )
 
 
 def _entry(flavour: str, directory: str, row: Any) -> DirectoryEntry:
@@ -111,8 +144,8 @@ def delete(link: Link, wanted: Sequence[str]) -> list[Deletion]:
 
 
 def _delete_media(link: Link, path: str) -> Deletion:
-    if not path.lower().endswith(MEDIA):
-        return Deletion(path=path, deleted=False, reason=f"its name does not end in {MEDIA}")
+    if not paths.is_media(path):
+        return Deletion(path=path, deleted=False, reason=f"its name does not end in {paths.MEDIA}")
     reasons = [reason for device in paths.siblings(path) if (reason := delete_file(link, device))]
     return Deletion(path=path, deleted=not reasons, reason="; ".join(reasons))
 

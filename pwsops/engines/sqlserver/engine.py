@@ -25,6 +25,7 @@ from pwsops.engines.base import (
 )
 from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import (
+    access,
     backup,
     certificate_files,
     certificates,
@@ -109,8 +110,8 @@ class SqlServerEngine:
         return backup.take(self._link, request, on_progress, cancel)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
-        """Settle an interrupted backup by the server's history; see the protocol."""
-        return history.find_backup(self._link, database=database, directory=directory, description=description)
+        """Settle an interrupted backup by the server's history, or by its file; see the protocol."""
+        return history.find_backup(self._link, database=database, where=directory, description=description)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what the server sees where these sets were written; see the protocol."""
@@ -129,25 +130,33 @@ class SqlServerEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        """Restore into an existing database; see the protocol."""
+        """Restore into a database, or make it; see the protocol."""
         try:
             return restore.restore(self._link, request, on_progress, cancel)
         finally:
             # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
             self._link.forget()
 
+    def give_back_access(self, database: str, former_mode: str) -> None:
+        """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""
+        access.give_back(self._link, database, former_mode)
+
     def create_database(self, name: str) -> None:
         """Create an empty database in the server's default places."""
         scene = self._link.scene(f"Creating {name}", database=name)
         self._link.run(scene, tsql.create_database(name))
 
-    def delete_media(self, paths: Sequence[str]) -> list[Deletion]:
-        """Delete media files and say what went, what stayed and why."""
-        return directory.delete(self._link, paths)
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        """Delete the media files of these sets and say what went, what stayed and why."""
+        return directory.delete(self._link, [each.path for each in sets])
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets that msdb remembers, other tools' included, in the order they were taken."""
         return history.sets(self._link, since, database)
+
+    def remembered_set(self, set_id: str) -> BackupSet | None:
+        """Return a set as msdb remembers it; see `RemembersSets`."""
+        return history.remembered_set(self._link, set_id)
 
     def differential_base(self, database: str) -> str | None:
         """Give the identity of the full that the server would base a differential on."""

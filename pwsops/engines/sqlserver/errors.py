@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WHILE_BACKING_UP, WRAPPERS, Cause
+from pwsops.engines.sqlserver.causes import (
+    CAUSES,
+    NEW_IS_DAMAGED,
+    SYSTEM_ERRORS,
+    WHILE_BACKING_UP,
+    WRAPPERS,
+    Cause,
+)
 from pwsops.errors import EngineError, MediaError, PwsopsError
 from pwsops.messages import Message
 
@@ -34,6 +41,9 @@ _SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE 
 _THUMBPRINT = re.compile(r"0x([0-9A-F]+)", re.IGNORECASE)
 _WRITING = "Backing up"
 _READING = ("Reading", "Verifying", "Restoring")
+VERIFYING_NEW = "Verifying the new backup"
+"""How an operation begins that reads back what was written a moment ago."""
+_FAILED = " failed: "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,11 @@ class Scene:
         }
 
 
+def reason(error: PwsopsError) -> str:
+    """Return why something failed, to stand behind "because": without the operation, and without the full stop."""
+    return error.message.partition(_FAILED)[2].rstrip(".") or error.message.rstrip(".")
+
+
 def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
     """Find the cause among all that was said, and say it in plain words; the raw messages stay below it."""
     message = cause_of(messages)
@@ -85,7 +100,7 @@ def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
     words = scene.words | {"system": system, "thumbprint": _thumbprint(message.text)}
     words |= {} if place is None else {"path": place[2]}
     return cause.kind(
-        f"{scene.operation} on {scene.server} failed: {cause.text.format(**words)}.",
+        f"{scene.operation} on {scene.server}{_FAILED}{cause.text.format(**words)}.",
         hint=cause.step.format(**words),
         transient=cause.transient,
         number=message.number,
@@ -118,12 +133,12 @@ def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineE
     for words, step in _NOT_TRUSTED.items():
         if words in message.text:
             return EngineError(
-                f"{scene.operation} on {scene.server} failed: the connection is not safe: {message.text}",
+                f"{scene.operation} on {scene.server}{_FAILED}the connection is not safe: {message.text}",
                 hint=step,
                 messages=messages,
             )
     return EngineError(
-        f"{scene.operation} on {scene.server} failed: the server cannot be reached, or stopped answering: "
+        f"{scene.operation} on {scene.server}{_FAILED}the server cannot be reached, or stopped answering: "
         f"{message.text}",
         hint="Check that the server runs, that its address and port are right, and that no firewall is between.",
         transient=True,
@@ -135,7 +150,7 @@ def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineE
 def unexplained(messages: Sequence[Message], scene: Scene) -> EngineError:
     """Say that nothing was said: neither an error nor the proof of success."""
     return EngineError(
-        f"{scene.operation} on {scene.server} failed: the server neither reported success nor said what was wrong.",
+        f"{scene.operation} on {scene.server}{_FAILED}the server neither reported success nor said what was wrong.",
         hint="Look into the server's error log at this time; the messages below are all that it sent.",
         messages=messages,
     )
@@ -146,7 +161,7 @@ def _unknown(messages: Sequence[Message], scene: Scene, message: Message) -> Eng
     wrapped = message.number in WRAPPERS
     why = "the driver passed on no cause" if wrapped else message.text
     return EngineError(
-        f"{scene.operation} on {scene.server} failed: {why}{number}",
+        f"{scene.operation} on {scene.server}{_FAILED}{why}{number}",
         hint="Look into the server's error log at this time for the cause; the messages below are all that came here.",
         number=message.number,
         severity=message.severity,
@@ -165,6 +180,8 @@ def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
     cause = None if message.number is None else CAUSES.get(message.number)
     if scene.operation.startswith(_WRITING):
         cause = WHILE_BACKING_UP.get(message.number or 0, cause)
+    if cause is not None and cause.kind is MediaError and scene.operation.startswith(VERIFYING_NEW):
+        cause = replace(cause, step=NEW_IS_DAMAGED)
     system = _SYSTEM_ERROR.search(message.text)
     if cause is None or system is None:
         return cause, message.text

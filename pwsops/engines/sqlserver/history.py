@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from pwsops.engines.sqlserver import media, paths, queries, settle
+from pwsops.engines.sqlserver import directory, media, paths, queries, settle, tsql
+from pwsops.engines.sqlserver.answers import is_answer
+from pwsops.engines.sqlserver.errors import Scene
 from pwsops.engines.sqlserver.link import Link
-from pwsops.errors import MediaError
-from pwsops.rules.model import BackupSet
+from pwsops.engines.sqlserver.running import Limits
+from pwsops.errors import EngineError, MediaError, PwsopsError
+from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.naming import media_file_name
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+MEMORY = timedelta(days=400)
+"""How far back is read where nobody says: msdb may hold many years, which one question must not wait for."""
+FILES_LOOKED_INTO = 10
 WIDEST_OFFSET = timedelta(days=1)
 """No zone is that far from UTC: what the server compares in local time is compared exactly afterwards."""
 
 
 def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[BackupSet]:
-    """Give the fulls and differentials that were finished at `since` or later, in the order they were taken."""
-    earliest = since or BEGINNING
+    """Give the fulls and differentials that were finished at `since` or later, in the order they were taken.
+
+    None is `MEMORY` ago.
+    """
+    earliest = since or link.clock.now() - MEMORY
     asked = (earliest.astimezone(UTC) - WIDEST_OFFSET).replace(tzinfo=None)
     scene = link.scene("Reading the history", database=database)
     if database is None:
@@ -27,19 +36,87 @@ def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[B
     return (each for each in media.from_history(rows, link.server()) if each.finished_at >= earliest)
 
 
-def find_backup(link: Link, *, database: str, directory: str, description: str) -> BackupSet | None:
+def remembered_set(link: Link, set_id: str) -> BackupSet | None:
+    """Return the set of that identity; raises where msdb cannot be asked now, and not where it never may."""
+    rows = media.of_history(link.attempt(link.scene("Reading the history"), queries.SET, set_id))
+    return next(media.from_history(rows, link.server()), None)
+
+
+def find_backup(link: Link, *, database: str, where: str, description: str) -> BackupSet | None:
     """Give the finished set that carries a description, if its file holds it; None otherwise.
 
-    A server notices only after a while that whoever asked for a backup is gone, and may finish it until then. An
-    unfinished file stays: its name is not known here.
+    A server notices only after a while that whoever asked for a backup is gone, and may finish it until then. The
+    history says which file it is; where it does not, because it cannot be read or could not note the backup, the newest
+    files of the database in the directory are looked into. An unfinished file stays.
     """
     scene = link.scene(f"Looking for a backup of {database}", database=database)
-    settle.wait_for_backup(link, scene, database=database, description=description)
-    known = settle.finished(link, scene, database=database, description=description, path=None)
-    flavour = link.server().flavour
-    if known is None or not paths.same(flavour, paths.split(flavour, known.path)[0], directory):
-        return None
+    refusal: PwsopsError | None = None
     try:
-        return media.read_one(link, known)
-    except MediaError:
+        settle.wait_for_backup(link, scene, description=description, limits=Limits(clock=link.clock))
+    except PwsopsError as error:
+        if not is_answer(error):
+            raise
+        refusal = error
+    found = _finished(link, scene, where, description)
+    if found is None and refusal is not None:
+        raise refusal  # it may be going on still
+    return found
+
+
+def _finished(link: Link, scene: Scene, where: str, description: str) -> BackupSet | None:
+    known, answered = settle.remembered(link, scene, wanted=(description, None), path=None)
+    flavour = link.server().flavour
+    if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):
+        try:
+            return media.read_one(link, known)
+        except MediaError:
+            return None
+    if known is not None:
         return None
+    return _in_directory(link, scene, where, tsql.description_of(description), all_of_them=not answered)
+
+
+def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all_of_them: bool) -> BackupSet | None:
+    """Look into the newest files that have the database's name.
+
+    Raises
+    ------
+    EngineError
+        Where the directory cannot be listed; with `all_of_them` also where there are more files than are looked into.
+    """
+    files = _newest_first(link, scene.database, where)
+    for path in files[:FILES_LOOKED_INTO]:
+        found = next((each for each in _sets_in(link, path) if each.description == description), None)
+        if found is not None and found.database == scene.database:
+            return found
+    if all_of_them and len(files) > FILES_LOOKED_INTO:
+        raise EngineError(
+            f"{scene.operation} on {scene.server}: its history cannot be read, and {where} has more files of the "
+            f"database than are looked into ({FILES_LOOKED_INTO}).",
+            hint="Give the login the right to read msdb (`pwsops instance probe` has the statement), or try again.",
+            transient=True,
+        )
+    return None
+
+
+def _sets_in(link: Link, path: str) -> list[BackupSet]:
+    """Return the sets of a file, none where it cannot be read; raises where the server cannot be asked."""
+    try:
+        return media.read(link, path)
+    except PwsopsError as error:
+        if not is_answer(error):
+            raise
+        return []
+
+
+def _newest_first(link: Link, database: str, where: str) -> list[str]:
+    """Return the paths of the files that are called like backups of a database."""
+    stem = media_file_name(database, BackupKind.FULL, at=None, suffix="").removesuffix("FULL.bak").lower()
+    files = [
+        entry
+        for entry in directory.browse(link, where)
+        if not entry.is_directory and entry.name.lower().startswith(stem) and paths.is_media(entry.name)
+    ]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    files.sort(key=lambda entry: (entry.modified_at or oldest, entry.name), reverse=True)
+    return [entry.path for entry in files]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,15 +14,17 @@ from pwsops.clock import Clock
 from pwsops.engines.base import Instance
 from pwsops.engines.sqlserver import connect, queries, server, stream
 from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
-from pwsops.engines.sqlserver.errors import Scene, is_lost, is_stale, translate
+from pwsops.engines.sqlserver.errors import Scene, is_lost, is_stale, reason, translate
 from pwsops.engines.sqlserver.pool import Pool
 from pwsops.engines.sqlserver.server import Server
-from pwsops.errors import PwsopsError
+from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.messages import Message
 
 Guard = Callable[[Any], AbstractContextManager[object]]
 """Is around what a cursor does, given the cursor."""
 QUERY_TIMEOUT_S = 30
+NO_RIGHT = (229, 230, 262, 297, 300, 371, 916, 15247)
+"""Numbers of a question that this login may not ask; asked again, it is refused again."""
 ALIVE_TIMEOUT_S = 5
 FACTS_LAST_S = 600
 """Little changes while a server runs, but its clock may be put forward or back."""
@@ -32,12 +35,35 @@ _SEVERITIES: dict[int, int] = {}
 _SERVERS_LOCK = threading.Lock()
 
 
+@dataclass(frozen=True, kw_only=True)
+class NotAsked:
+    """A question that the server did not answer: what was asked may be so, or not.
+
+    Parameters
+    ----------
+    why
+        The reason, to stand behind "could not be looked up, because".
+    error
+        What was raised, for those who cannot go on without the answer.
+    """
+
+    why: str
+    error: PwsopsError
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the login lacks the right to ask, so that no other moment brings an answer."""
+        return self.error.number in NO_RIGHT
+
+
 class Link:
     """Made for each engine; connections and facts are shared by all links of the same login to the same server."""
 
     def __init__(self, instance: Instance, clock: Clock) -> None:
         self.instance = instance
         self.clock = clock
+        self._refused: LoginRefused | None = None
+        """A login that was refused is not tried again by this link: each attempt counts towards locking the account."""
 
     @cached_property
     def driver(self) -> Driver:
@@ -114,21 +140,40 @@ class Link:
         except pyodbc().Error as error:
             raise _Failed(stream.raised(error, self.clock)) from error
 
-    def attempt(self, scene: Scene, text: str, *parameters: object) -> list[Any] | None:
-        """Ask something that may be refused; None where it is."""
+    def attempt(self, scene: Scene, text: str, *parameters: object) -> list[Any] | NotAsked:
+        """Ask something that may be refused; once more where the server says that it is busy (a deadlock, a lock).
+
+        Raises
+        ------
+        LoginRefused
+            Whoever asks the next question would be refused as well, and count towards locking the account.
+        """
+        try:
+            return self._insist(scene, text, parameters)
+        except LoginRefused:
+            raise
+        except PwsopsError as error:
+            return NotAsked(why=reason(error), error=error)
+
+    def _insist(self, scene: Scene, text: str, parameters: Sequence[object]) -> list[Any]:
         try:
             return self.query(scene, text, *parameters)
-        except PwsopsError:
-            return None
+        except PwsopsError as error:
+            # A number is the server's: it answered. One that is away was asked again already, by `_ask`.
+            if not error.transient or error.number is None:
+                raise
+        return self.query(scene, text, *parameters)
 
-    def run(self, scene: Scene, statement: str, *, secrets: Sequence[str] = ()) -> list[Message]:
+    def run(
+        self, scene: Scene, statement: str, *, secrets: Sequence[str] = (), timeout_s: int = QUERY_TIMEOUT_S
+    ) -> list[Message]:
         """Do a short statement and give what was said, without `secrets`; raises the translated error."""
         said: list[Message] = []
 
         def hear(message: Message) -> None:
             said.append(replace(message, text=scrubbed(message.text, secrets)))
 
-        with self.connection(scene, timeout_s=QUERY_TIMEOUT_S) as connection:
+        with self.connection(scene, timeout_s=timeout_s) as connection:
             cursor = connection.cursor()
             stream.run(cursor, statement, clock=self.clock, hear=hear)
             cursor.close()
@@ -148,7 +193,9 @@ class Link:
         return [replace(message, severity=_SEVERITIES.get(message.number or 0)) for message in messages]
 
     def server(self, *, again: bool = False) -> Server:
-        """Say what the server is."""
+        """Say what the server is; `again` asks anew, also after a refused login."""
+        if again:
+            self._refused = None
         now = self.clock.monotonic()
         since, known = _SERVERS.get(self._key, (now, None))
         if known is None or again or now - since > FACTS_LAST_S:
@@ -169,7 +216,9 @@ class Link:
     def _look(self) -> Server:
         scene = self.scene("Connecting")
         row = self.query(scene, queries.SERVER)[0]
-        services = self.attempt(scene, queries.SERVICES) or []
+        services = self.attempt(scene, queries.SERVICES)
+        if isinstance(services, NotAsked):
+            return server.from_row(row, None, unknown="" if services.is_denied else services.why)
         account = next((each.service_account for each in services if _is_engine(each.servicename)), None)
         return server.from_row(row, account)
 
@@ -179,12 +228,15 @@ class Link:
         return connect.connection_string(self.instance, self.driver)
 
     def _connect(self, scene: Scene) -> Any:
+        if self._refused is not None:
+            raise copy(self._refused)
         try:
             return connect.connect(self.instance, self._key)
         except pyodbc().Error as error:
             self.forget()
-            message = stream.raised(error, self.clock)
-            raise translate([message], scene) from error
+            failure = translate([stream.raised(error, self.clock)], scene)
+            self._refused = failure if isinstance(failure, LoginRefused) else None
+            raise failure from error
 
 
 class _Failed(Exception):

@@ -1,4 +1,28 @@
-"""Media files: which sets are in them. What HEADERONLY says and what msdb says become the same record."""
+"""Media files: which sets are in them. What HEADERONLY says and what msdb says become the same record.
+
+The `details` of a set, each left out where the server does not say it:
+
+``name``, ``taken_by``, ``machine``, ``server``
+    What the set is called, who took it, and where.
+``first_lsn``, ``last_lsn``, ``checkpoint_lsn``, ``database_backup_lsn``
+    As text.
+``database_guid``, ``family_guid``, ``recovery_fork_guid``
+    Which incarnation of the database is in it; each is another one after a restore, or in a database made anew, but
+    for the family, which a restore brings along.
+``is_snapshot``
+    No file holds it.
+``is_damaged``
+    True: the server knew of damage in the database when it took the set. It protects nothing.
+``has_checksums``
+    False: nobody can prove the set without restoring it.
+``device_type``
+    2 is a file; 7 a virtual device of another tool, 9 a URL, 5 a tape; 100 more where it has a name on the server.
+``recovery_model``, ``key_algorithm``, ``stripes``
+    The last where there are several files.
+``zone_from``
+    What the set's times are told by: ``history`` (msdb, exact), ``header`` (the file, plausible), ``server`` (its
+    present offset, so an hour off where the clocks were changed since).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +34,9 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from pwsops.engines.sqlserver import paths, queries, rights, running, tsql
+from pwsops.engines.sqlserver import paths, queries, rights, running, tsql, zones
 from pwsops.engines.sqlserver.causes import WRAPPERS
-from pwsops.engines.sqlserver.link import Guard, Link
+from pwsops.engines.sqlserver.link import Guard, Link, NotAsked
 from pwsops.engines.sqlserver.running import Limits
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import MediaError, PwsopsError
@@ -20,7 +44,6 @@ from pwsops.rules.model import BackupKind, BackupSet
 
 DISK_KINDS = {1: BackupKind.FULL, 5: BackupKind.DIFFERENTIAL}
 HISTORY_KINDS = {"D": BackupKind.FULL, "I": BackupKind.DIFFERENTIAL}
-ZONES_AT_ONCE = 200
 LONG_S = 600
 """Reading the header of a file with many sets on a slow share takes its time."""
 
@@ -33,10 +56,21 @@ def read(link: Link, path: str, limits: Limits | None = None) -> list[BackupSet]
     MediaError
         Where the file is missing, or no backup, or unfinished.
     """
+    return from_headers(link, path, headers(link, path, limits))
+
+
+def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: int = LONG_S) -> list[Any]:
+    """Return the row of each set in a file: those of logs, of single files and of broken-off backups as well.
+
+    Raises
+    ------
+    MediaError
+        Where the file is missing, or no backup, or unfinished.
+    """
     scene = link.scene("Reading the backup file", path=path)
     guard: Guard = nullcontext if limits is None else partial(running.stopping, limits=limits)
     try:
-        rows = link.query(scene, tsql.header(path), timeout_s=LONG_S, guard=guard)
+        return link.query(scene, tsql.header(path), timeout_s=timeout_s, guard=guard)
     except PwsopsError as error:
         if limits is not None:
             limits.require_going(f"Reading {path}")
@@ -44,11 +78,15 @@ def read(link: Link, path: str, limits: Limits | None = None) -> list[BackupSet]
         if error.number == rights.DENIED or error.number in WRAPPERS:
             rights.require_reading(link, said=error.messages)
         raise
+
+
+def from_headers(link: Link, path: str, rows: Sequence[Any]) -> list[BackupSet]:
+    """Return the fulls and differentials among the rows of a file."""
     # A set that was broken off has a row as well, without a beginning or an end.
     found = [row for row in rows if row.BackupType in DISK_KINDS and row.BackupFinishDate is not None]
     devices = _devices(link, path, found)
-    zones = _zones(link, found)
-    return [_from_header(row, devices, link.server(), zones) for row in found]
+    told = zones.of_sets(link, found)
+    return [_from_header(row, devices, link.server(), told) for row in found]
 
 
 def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
@@ -59,8 +97,17 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     scene = link.scene("Reading the backup file", path=path)
     if link.query(scene, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
         return siblings
-    known = link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)) or ()
+    known = of_history(link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)))
     return [row.physical_device_name for row in known] or siblings
+
+
+def of_history(answer: list[Any] | NotAsked) -> list[Any]:
+    """Return what the history has; nothing for a login that may not read it. Raise why it could not be asked now."""
+    if not isinstance(answer, NotAsked):
+        return answer
+    if answer.is_denied:
+        return []
+    raise answer.error
 
 
 def read_one(link: Link, backup_set: BackupSet, limits: Limits | None = None) -> BackupSet:
@@ -89,22 +136,9 @@ def with_database_certificate(link: Link, backup_set: BackupSet) -> BackupSet:
     return replace(backup_set, database_thumbprint=_hex(found))
 
 
-def _zones(link: Link, rows: Sequence[Any]) -> Mapping[str, int]:
-    """Give the time zone of each set, in quarter hours: the files themselves have it from SQL Server 2022 on only."""
-    if not rows or hasattr(rows[0], "TimeZone"):
-        return {str(row.BackupSetGUID).upper(): row.TimeZone for row in rows}
-    ids = [str(row.BackupSetGUID) for row in rows]
-    zones: dict[str, int] = {}
-    for start in range(0, len(ids), ZONES_AT_ONCE):
-        some = ids[start : start + ZONES_AT_ONCE]
-        known = link.attempt(link.scene("Reading the history"), queries.zones(len(some)), *some) or []
-        zones |= {row.backup_set_uuid.upper(): row.time_zone for row in known}
-    return zones
-
-
-def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mapping[str, int]) -> BackupSet:
+def _from_header(row: Any, devices: Sequence[str], server: Server, told: Mapping[str, zones.Zone]) -> BackupSet:
     set_id = str(row.BackupSetGUID).upper()
-    zone = zones.get(set_id)
+    zone = told[set_id]
     kind = DISK_KINDS[row.BackupType]
     return BackupSet(
         set_id=set_id,
@@ -112,8 +146,8 @@ def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mappin
         kind=kind,
         path=devices[0],
         position=row.Position,
-        started_at=server.instant(row.BackupStartDate, zone),
-        finished_at=server.instant(row.BackupFinishDate, zone),
+        started_at=server.instant(row.BackupStartDate, zone.quarter_hours),
+        finished_at=server.instant(row.BackupFinishDate, zone.quarter_hours),
         size_bytes=int(row.CompressedBackupSize or row.BackupSize),
         database_size_bytes=int(row.BackupSize),
         base_id=_guid(row.DifferentialBaseGUID) if kind is BackupKind.DIFFERENTIAL else None,
@@ -137,6 +171,9 @@ def _from_header(row: Any, devices: Sequence[str], server: Server, zones: Mappin
             has_checksums=bool(row.HasBackupChecksums),
             key_algorithm=row.KeyAlgorithm,
             device_type=row.DeviceType,
+            database_guid=_guid(row.BindingID),
+            family_guid=_guid(row.FamilyGUID),
+            zone_from=zone.source,
         ),
     )
 
@@ -181,6 +218,9 @@ def _from_history(row: Any, devices: Sequence[str], server: Server) -> BackupSet
             has_checksums=bool(row.has_backup_checksums),
             key_algorithm=row.key_algorithm,
             device_type=row.device_type,
+            database_guid=_guid(row.database_guid),
+            family_guid=_guid(row.family_guid),
+            zone_from=zones.HISTORY if zones.is_known(row.time_zone) else zones.SERVER,
         ),
     )
 

@@ -8,6 +8,7 @@ import re
 from types import ModuleType
 
 WINDOWS, POSIX = "windows", "posix"
+MEDIA = ".bak"
 _STRIPE = re.compile(r"~(?P<number>\d{1,2})of(?P<count>\d{1,2})$")
 
 
@@ -41,14 +42,24 @@ def same(flavour: str, one: str, other: str) -> bool:
     return bool(paths.normpath(paths.normcase(one)) == paths.normpath(paths.normcase(other)))
 
 
+def is_media(name: str) -> bool:
+    """Whether a file is called like a backup: ``.bak``, in either case of letters."""
+    return name.lower().endswith(MEDIA)
+
+
 def _marked(path: str, mark: str) -> str:
-    stem, extension = posixpath.splitext(path) if path.endswith(".bak") else (path, "")
+    stem, extension = posixpath.splitext(path) if is_media(path) else (path, "")
     return f"{stem}{mark}{extension}"
 
 
-def alternate(path: str) -> str:
-    """Give the second of the two files that an overwritten backup alternates between."""
-    return _marked(path, "~2")
+def alternate(path: str, number: int) -> str:
+    """Return the name that is taken instead, from 2 on: the second of two that alternate, or where that is taken."""
+    return _marked(path, f"~{number}")
+
+
+def damaged(name: str) -> str:
+    """Return the name under which what can be read of a damaged database is kept."""
+    return _marked(name, "~damaged")
 
 
 def stripes(path: str, count: int) -> list[str]:

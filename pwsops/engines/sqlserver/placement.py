@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pwsops.engines.sqlserver import paths
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+PRIMARY = ".mdf"
 EXTENSIONS = {"D": ".ndf", "L": ".ldf"}
 TYPES = {"ROWS": "D", "LOG": "L", "FILESTREAM": "S", "FULLTEXT": "F"}
 """A backup's word for the type of a file, by the server's."""
@@ -21,10 +22,17 @@ class File:
     logical: str
     type: str
     path: str
+    size_bytes: int = 0
 
 
 def place(
-    wanted: Sequence[File], existing: Sequence[File], *, flavour: str, database: str, token: str
+    wanted: Sequence[File],
+    existing: Sequence[File],
+    *,
+    flavour: str,
+    database: str,
+    token: str,
+    folders: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
     """Give the path of each file of the backup, by its logical name.
 
@@ -42,10 +50,12 @@ def place(
         How paths are built.
     database, token
         What new names are made of; the token was never used before.
+    folders
+        By type, where the files of a database go that is not there yet; others go where the rows go.
     """
     known = {(file.type, file.logical): file.path for file in existing}
     places = {file.logical: known[file.type, file.logical] for file in wanted if (file.type, file.logical) in known}
-    beside: dict[str, str] = {}
+    beside: dict[str, str] = dict(folders or {})
     free: dict[str, list[str]] = {}
     for file in existing:
         beside.setdefault(file.type, paths.split(flavour, file.path)[0])
@@ -59,6 +69,8 @@ def place(
         if left:
             places[file.logical] = left.pop(0)
         else:
-            name = f"{_UNSAFE.sub('_', database)[:80]}_{token}_{number}{EXTENSIONS.get(file.type, '')}"
+            first = folders is not None and file.type == "D" and "D" not in {each.type for each in wanted[: number - 1]}
+            extension = PRIMARY if first else EXTENSIONS.get(file.type, "")
+            name = f"{_UNSAFE.sub('_', database)[:80]}_{token}_{number}{extension}"
             places[file.logical] = paths.join(flavour, beside.get(file.type, somewhere), name)
     return places

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.engines.base import DatabaseInfo, DatabaseState
-from pwsops.engines.sqlserver import databases, media, placement, queries, rights, tsql
+from pwsops.engines.sqlserver import databases, media, paths, placement, queries, rights, space, tsql
+from pwsops.engines.sqlserver.causes import CAUSES
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.placement import File
-from pwsops.errors import EngineError, InvalidInput, MediaError
+from pwsops.errors import EngineError, InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet
 
 MASTER = "master"
 NOT_FOR_RESTORE = ("model", "tempdb")
+NEWER = 3169
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One RESTORE, and the set that it applies."""
+    """One RESTORE, the set that it applies, and the files that it writes."""
 
     statement: str
     backup_set: BackupSet
+    files: Sequence[str]
 
 
-def require_target(link: Link, name: str) -> DatabaseInfo:
-    """Give the database that is to be replaced.
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a restore will do. `unknown` says what could not be looked up, a sentence each."""
 
-    Raises
-    ------
-    NotFound
-        Where there is none of that name.
-    InvalidInput
-        For those that cannot be restored while the server runs.
-    EngineError
-        For a secondary copy of an availability group.
-    """
+    steps: Sequence[Step]
+    unknown: Sequence[str] = ()
+
+
+def require_restorable(name: str) -> None:
+    """Refuse the databases that cannot be restored while the server runs; raises `InvalidInput`."""
     if name.lower() == MASTER:
         raise InvalidInput(
             "master can be restored only while the server runs in single-user mode (3108).",
@@ -46,8 +47,26 @@ def require_target(link: Link, name: str) -> DatabaseInfo:
         )
     if name.lower() in NOT_FOR_RESTORE:
         raise InvalidInput(f"{name} cannot be restored this way.", hint="Choose one of your own databases.")
+
+
+def find_target(link: Link, name: str, *, may_be_missing: bool) -> DatabaseInfo | None:
+    """Return the database that is to be replaced; None where there is none of that name, and that may be.
+
+    Raises
+    ------
+    NotFound
+        Where there is none of that name, and there must be one.
+    EngineError
+        For a secondary copy of an availability group, and where a right is missing.
+    """
     rights.require_reading(link)
-    info = databases.find(link, name)
+    try:
+        info = databases.find(link, name)
+    except NotFound:
+        if may_be_missing:
+            return None
+        raise
+    rights.require_restoring(link, info.name)
     if info.state is DatabaseState.SECONDARY:
         raise EngineError(
             f"{info.name} cannot be restored on {link.instance.name}: {info.reason}.",
@@ -71,48 +90,91 @@ def require_chain(sets: Sequence[BackupSet]) -> None:
         )
 
 
-def steps(link: Link, database: str, sets: Sequence[BackupSet], stop_at: datetime | None) -> list[Step]:
-    """Build the statements: the first replaces, the last recovers."""
-    moves = _moves(link, database, sets)
-    local_stop = None if stop_at is None else link.server().local(stop_at)
-    return [
-        Step(
-            backup_set=each,
-            statement=tsql.restore(
-                database,
-                media.devices_of(each),
-                position=each.position,
-                recover=each is sets[-1],
-                replace=each is sets[0],
-                moves=moves[each.set_id],
-                checksum=bool(each.details["has_checksums"]),
-                stop_at=local_stop if each is sets[-1] else None,
-            ),
-        )
-        for each in sets
-    ]
+def require_version(link: Link, sets: Sequence[BackupSet]) -> None:
+    """Refuse sets that were taken by a newer version of SQL Server: no older one restores them (3169)."""
+    for each in sets:
+        scene = link.scene(f"Restoring {each.database}", database=each.database, path=each.path)
+        rows = link.query(scene, tsql.header(each.path), timeout_s=media.LONG_S)
+        if any(row.Position == each.position and row.SoftwareVersionMajor > link.server().major for row in rows):
+            cause = CAUSES[NEWER]
+            raise cause.kind(
+                f"{scene.operation} on {scene.server} failed: {cause.text.format(**scene.words)}.",
+                hint=cause.step.format(**scene.words),
+                number=NEWER,
+            )
 
 
-def _moves(link: Link, database: str, sets: Sequence[BackupSet]) -> Mapping[str, Mapping[str, str]]:
-    """Give where the files of each set go. A file that was added after the full is in the differential alone."""
+def make(
+    link: Link,
+    database: str,
+    sets: Sequence[BackupSet],
+    *,
+    is_new: bool,
+    restricted: bool = False,
+    stop_at: datetime | None = None,
+) -> Plan:
+    """Build the statements: the first replaces (or makes the database anew), the last recovers.
+
+    Raises
+    ------
+    EngineError
+        Where the disks have no room for the files, or where they go is not to be seen.
+    """
     wanted = {each.set_id: _wanted(link, each) for each in sets}
-    every = {file.logical: file for files in wanted.values() for file in files}
-    flavour = link.server().flavour
+    every = _largest(wanted.values())
+    existing = [] if is_new else _existing(link, database)
     places = placement.place(
-        list(every.values()),
-        _existing(link, database),
-        flavour=flavour,
+        every,
+        existing,
+        flavour=link.server().flavour,
         database=database,
         token=secrets.token_hex(4),
+        folders=_folders(link) if is_new else None,
     )
-    return {set_id: {file.logical: places[file.logical] for file in files} for set_id, files in wanted.items()}
+    unknown = space.require(link, database, every, places, existing)
+    local_stop = None if stop_at is None else link.server().local(stop_at)
+    steps = []
+    for each in sets:
+        moves = {file.logical: places[file.logical] for file in wanted[each.set_id]}
+        statement = tsql.restore(
+            database,
+            media.devices_of(each),
+            position=each.position,
+            recover=each is sets[-1],
+            replace=each is sets[0] and not is_new,
+            moves=moves,
+            checksum=bool(each.details["has_checksums"]),
+            restricted=restricted,
+            stop_at=local_stop if each is sets[-1] else None,
+        )
+        steps.append(Step(statement=statement, backup_set=each, files=tuple(moves.values())))
+    return Plan(steps=steps, unknown=[unknown] if unknown else [])
+
+
+def _largest(lists: Iterable[Sequence[File]]) -> list[File]:
+    """Return each file once, at its largest. One that was added after the full is in the differential alone."""
+    every: dict[str, File] = {}
+    for file in (file for files in lists for file in files):
+        known = every.get(file.logical)
+        every[file.logical] = file if known is None or file.size_bytes > known.size_bytes else known
+    return list(every.values())
+
+
+def _folders(link: Link) -> Mapping[str, str]:
+    """Return where the server puts the files of new databases; beside those of master where it does not say."""
+    server = link.server()
+    master = server.data_path or paths.split(server.flavour, _existing(link, MASTER)[0].path)[0]
+    return {"D": master, "L": server.log_path or master}
 
 
 def _wanted(link: Link, backup_set: BackupSet) -> list[File]:
     scene = link.scene("Reading the backup file", database=backup_set.database, path=backup_set.path)
     statement = tsql.file_list(media.devices_of(backup_set), position=backup_set.position)
     rows = link.query(scene, statement, timeout_s=media.LONG_S)
-    return [File(logical=row.LogicalName, type=row.Type, path=row.PhysicalName) for row in rows]
+    return [
+        File(logical=row.LogicalName, type=row.Type, path=row.PhysicalName, size_bytes=int(row.Size or 0))
+        for row in rows
+    ]
 
 
 def _existing(link: Link, database: str) -> list[File]:
@@ -123,5 +185,11 @@ def _existing(link: Link, database: str) -> list[File]:
             hint="Make it a member of the server role dbcreator (`pwsops instance probe` has the statement in full).",
         )
     return [
-        File(logical=row.name, type=placement.TYPES.get(row.type_desc, "D"), path=row.physical_name) for row in rows
+        File(
+            logical=row.name,
+            type=placement.TYPES.get(row.type_desc, "D"),
+            path=row.physical_name,
+            size_bytes=int(row.pages or 0) * databases.PAGE_BYTES,
+        )
+        for row in rows
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pwsops.engines.base import Probe
-from pwsops.engines.sqlserver import rights
+from pwsops.engines.sqlserver import directory, rights
 from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.server import Server
 
-NAMES = {13: "2016", 14: "2017", 15: "2019", 16: "2022", 17: "2025"}
+NAMES = {12: "2014", 13: "2016", 14: "2017", 15: "2019", 16: "2022", 17: "2025"}
 
 
 def probe(link: Link) -> Probe:
@@ -19,12 +20,12 @@ def probe(link: Link) -> Probe:
     facts = {
         "Edition": server.edition,
         "Platform": platform,
-        "Service account": server.account or "not visible to this login",
+        "Service account": server.account or _unknown_account(server),
         "Login": server.login,
         "Driver": link.driver.name,
         "Encrypted": _encryption(link),
         "Server": server.name,
-        "Default backup directory": server.backup_path or "",
+        "Default backup directory": directory.backup_directory(link),
     }
     return Probe(
         reachable=True,
@@ -35,6 +36,12 @@ def probe(link: Link) -> Probe:
         held_rights=found.held,
         missing_rights=found.missing,
     )
+
+
+def _unknown_account(server: Server) -> str:
+    if server.account_unknown:
+        return f"could not be looked up, because {server.account_unknown}"
+    return "not visible to this login"
 
 
 def _encryption(link: Link) -> str:

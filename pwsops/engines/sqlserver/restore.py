@@ -1,28 +1,44 @@
-"""Restoring into a database that exists: everything is proven first, then everybody is thrown out, and let in again."""
+"""Restoring: everything is proven first; then the database is taken away from its users, and given back."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
-from pwsops.engines.base import DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
-from pwsops.engines.sqlserver import databases, media, plan, queries, rights, running, settle, tsql, verify
-from pwsops.engines.sqlserver.errors import Scene, translate, unexplained
-from pwsops.engines.sqlserver.link import Link
-from pwsops.engines.sqlserver.plan import Step
+from pwsops.engines.base import DatabaseInfo, DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
+from pwsops.engines.sqlserver import (
+    access,
+    aftermath,
+    databases,
+    fresh,
+    media,
+    patience,
+    plan,
+    queries,
+    rights,
+    running,
+    settle,
+    tsql,
+    verify,
+)
+from pwsops.engines.sqlserver.access import Access
+from pwsops.engines.sqlserver.errors import Scene, reason, translate, unexplained
+from pwsops.engines.sqlserver.link import Link, NotAsked
+from pwsops.engines.sqlserver.plan import Plan, Step
 from pwsops.engines.sqlserver.running import Heard, Limits, Meter
-from pwsops.errors import PwsopsError
+from pwsops.errors import EndUnknown, PwsopsError
 from pwsops.messages import Message
+from pwsops.rules.model import BackupSet
 
 PROOF = 3014
-OCCUPIED = 5064
-"""Somebody is the one user of the single-user database, and ALTER DATABASE is refused for that one's sake."""
-IN_USE = (3101, 3102, OCCUPIED)
+IN_USE = (3101, 3102, access.OCCUPIED)
 ATTEMPTS = 3
-"""How often to throw people out: somebody may come back in the moment between that and the restore."""
+"""How often to throw people out at once: somebody may hold the one seat of a single-user database."""
+T = TypeVar("T")
 
 
 @dataclass
@@ -33,11 +49,24 @@ class _Work:
     database: str
     limits: Limits
     scene: Scene
-    was_online: bool
     messages: list[Message] = field(default_factory=list)
+    sent: bool = False
+    """Whether the server was told to restore."""
+    begun: bool = False
+    """Whether the database is no longer what it was, or may not be: nothing is repeated then."""
 
     def note(self, text: str, *, is_error: bool = False) -> None:
         self.messages.append(Message(text=text, at=self.link.clock.now(), is_error=is_error))
+
+    def insist(self, action: Callable[[], T]) -> T:
+        """Do something again and again while it fails for a cause that passes and nothing has begun."""
+        return patience.insist(
+            action,
+            doing=self.scene.operation,
+            limits=self.limits,
+            note=self.note,
+            may_repeat=lambda error: error.transient and not self.begun,
+        )
 
 
 def restore(
@@ -45,117 +74,168 @@ def restore(
 ) -> RestoreResult:
     """Restore as ordered; until every checksum held, the database is not touched. See the protocol."""
     began = link.clock.monotonic()
-    info = plan.require_target(link, request.database)
+    plan.require_restorable(request.database)
+    link.server()  # who cannot be reached at all is told at once
     deadline = None if request.time_limit_s is None else began + request.time_limit_s
     work = _Work(
         link=link,
-        database=info.name,
+        database=request.database,
         limits=Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress),
-        scene=link.scene(f"Restoring {info.name}", database=info.name),
-        was_online=info.state is DatabaseState.ONLINE,
+        scene=link.scene(f"Restoring {request.database}", database=request.database),
     )
-    sets = [media.read_one(link, each, work.limits) for each in request.sets]
-    plan.require_chain(sets)
-    for each in sets:
-        work.messages.extend(verify.prove(link, each, work.limits))
-    steps = plan.steps(link, info.name, sets, request.stop_at)
-    with _everybody_let_in_again(work):
-        _apply(work, steps)
+    try:
+        target, sets = _do(work, request)
+    except PwsopsError as error:
+        # What passes by itself was waited out here, without reading the media again; what has begun is not repeated.
+        error.transient = False
+        said = {id(message) for message in error.messages}
+        error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
+        raise
     work.limits.done("restoring", sum(each.size_bytes for each in sets))
     return RestoreResult(
-        database=info.name,
+        database=work.database,
         restored_bytes=sets[0].database_size_bytes,
         duration_s=link.clock.monotonic() - began,
+        created=target is None,
         messages=tuple(work.messages),
     )
 
 
-@contextmanager
-def _everybody_let_in_again(work: _Work) -> Iterator[None]:
+def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequence[BackupSet]]:
+    before: aftermath.Settings = {}
+    find = partial(plan.find_target, work.link, request.database, may_be_missing=request.create_if_missing)
+    target = work.insist(find)
+    if target is None:
+        sets, planned = _prove(work, request, restricted=False, is_new=True)
+        work.insist(partial(_make, work, planned))
+        _compare(work, before)
+        return target, sets
+    work.database = target.name
+    before = aftermath.look(work.link, target.name)
+    mode = Access(work.link, request, target)
+    sets, planned = _prove(work, request, restricted=mode.is_restricted, is_new=False)
+    work.insist(partial(_replace, work, mode, planned))
+    _compare(work, before)
+    return target, sets
+
+
+def _compare(work: _Work, before: aftermath.Settings) -> None:
+    """Say what is not as before. The restore is through: nothing that goes wrong here makes it a failure."""
     try:
-        yield
+        for change in aftermath.changes(work.database, before, aftermath.look(work.link, work.database)):
+            work.note(change)
+        for orphan in aftermath.orphans(work.link, work.database):
+            work.note(orphan)
     except PwsopsError as error:
-        error.hint = f"{error.hint} {_let_in(work)}".strip()
-        said = {id(message) for message in error.messages}
-        error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
+        work.note(f"Whether {work.database} is as before could not be looked up, because {reason(error)}.")
+
+
+def _prove(work: _Work, request: RestoreRequest, *, restricted: bool, is_new: bool) -> tuple[Sequence[BackupSet], Plan]:
+    """Look at everything that can be looked at before, and read the media from end to end last: that takes longest."""
+    sets = [work.insist(partial(media.read_one, work.link, each, work.limits)) for each in request.sets]
+    plan.require_chain(sets)
+    work.insist(partial(plan.require_version, work.link, sets))
+    make = partial(plan.make, is_new=is_new, restricted=restricted, stop_at=request.stop_at)
+    planned = work.insist(partial(make, work.link, work.database, sets))
+    for unknown in planned.unknown:
+        work.note(unknown)
+    for each in sets:
+        work.messages.extend(work.insist(partial(verify.prove, work.link, each, work.limits)))
+    return sets, planned
+
+
+def _replace(work: _Work, mode: Access, planned: Plan) -> None:
+    """Take the database offline and restore over it; whatever comes of it, its former mode is given back."""
+    mode.remember()
+    work.sent = False
+    try:
+        _apply(work, planned.steps, take_offline=mode.takes_offline)
+    except PwsopsError as error:
+        work.begun = not _is_as_before(work, mode)
+        error.hint = f"{error.hint} {mode.give_back()}".strip()
         raise
     except BaseException:
-        _let_in(work)
+        mode.give_back()
         raise
-    _let_in(work)
+    if step := mode.give_back():
+        work.note(step, is_error=True)
 
 
-def _let_in(work: _Work) -> str:
-    """Set the database to MULTI_USER; where that is not possible, note and give what to do."""
+def _is_as_before(work: _Work, mode: Access) -> bool:
+    """Whether a restore that failed has not begun to write; where that cannot be asked, it may have."""
     try:
         state = databases.find(work.link, work.database).state
-        if state is DatabaseState.RESTORING:
-            return (
-                f"{work.database} now waits for a restore and lets nobody in: restore a full backup into it (this one "
-                "again, or another)."
-            )
-        _open(work)
-    except PwsopsError as error:
-        step = f"Let people into {work.database} again: {tsql.multi_user(work.database)}"
-        work.note(f"{work.database} may still be in single-user mode: {error.message} {step}", is_error=True)
-        return step
-    return ""
+    except PwsopsError:
+        return False
+    # One that was taken offline and is online again without us was brought there by its restore.
+    is_through = work.sent and mode.takes_offline and state.is_in_use
+    return state is not DatabaseState.RESTORING and not is_through
 
 
-def _open(work: _Work) -> None:
+def _make(work: _Work, planned: Plan) -> None:
+    """Let the restore make the database, and remove what it made where it fails."""
+    fresh.require_missing(work.link, work.database)
+    files = [file for step in planned.steps for file in step.files]
     try:
-        work.link.run(work.scene, tsql.multi_user(work.database))
+        _apply(work, planned.steps, take_offline=False)
     except PwsopsError as error:
-        if error.number != OCCUPIED:
-            raise
-        _end_sessions(work)
-        work.link.run(work.scene, tsql.multi_user(work.database))
+        remains = fresh.remove(work.link, work.database, files)
+        work.begun = remains.begun
+        error.hint = f"{error.hint} {remains.step}".strip()
+        raise
+    except BaseException:
+        fresh.remove(work.link, work.database, files)
+        raise
 
 
-def _end_sessions(work: _Work) -> None:
-    """End the sessions of those who slipped in, as far as this login may see and end them."""
-    for row in work.link.attempt(work.scene, queries.SESSIONS_IN, work.database) or ():
-        with suppress(PwsopsError):
-            work.link.run(work.scene, tsql.kill(row.session_id))
-
-
-def _apply(work: _Work, steps: list[Step]) -> None:
+def _apply(work: _Work, steps: Sequence[Step], *, take_offline: bool) -> None:
     done_before = _count(work)
     for number, step in enumerate(steps, start=1):
         for attempt in range(1, ATTEMPTS + 1):
-            heard = _execute(work, step, throw_out=number == 1 and work.was_online)
+            heard = _execute(work, step, take_offline=number == 1 and take_offline)
             in_use = heard.failed and any(heard.has(number) for number in IN_USE)
             if not in_use or heard.has(PROOF) or attempt == ATTEMPTS:
                 break
             _end_sessions(work)
         work.messages.extend(heard.messages)
         if not heard.has(PROOF):
-            _settle(work, heard, None if done_before is None else done_before + number)
+            _settle(work, heard, done_before, number)
 
 
-def _execute(work: _Work, step: Step, *, throw_out: bool) -> Heard:
-    """Throw everybody out and restore, on one connection with nothing in between, so that hardly anybody slips in."""
+def _end_sessions(work: _Work) -> None:
+    """End the sessions of those who hold the database, as far as this login may see and end them."""
+    for session_id in access.sessions_in(work.link, work.scene, work.database):
+        with suppress(PwsopsError):
+            work.link.run(work.scene, tsql.kill(session_id))
+
+
+def _execute(work: _Work, step: Step, *, take_offline: bool) -> Heard:
+    """Take the database offline and restore, on one connection."""
     meter = Meter("restoring", step.backup_set.size_bytes, work.limits.on_progress)
     with work.link.session(work.scene) as connection:
         session_id = work.link.session_id(connection, work.scene)
         run = partial(
             running.run, work.link, work.scene, connection=connection, limits=work.limits, session_id=session_id
         )
-        if throw_out:
-            out = run(tsql.single_user(work.database), meter=Meter("", 0, None))
+        if take_offline:
+            out = run(tsql.offline(work.database), meter=Meter("", 0, None))
             if out.failed or out.stopped is not None:
                 return out
+        work.sent = True
         return run(step.statement, meter=meter)
 
 
-def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
+def _settle(work: _Work, heard: Heard, done_before: int | NotAsked, number: int) -> None:
     """Return where the history has the restore; raise what happened otherwise."""
     if heard.lost or heard.stopped is not None or not heard.failed:
-        with suppress(PwsopsError):
-            settle.wait(work.link, work.scene, heard.session_id)
-        if expected is not None and _count(work) == expected:
+        why = _ended(work, heard.session_id)
+        done = _count(work)
+        if not isinstance(done, NotAsked) and not isinstance(done_before, NotAsked) and done == done_before + number:
             work.note("The connection ended before the server could say so, but its history has the restore.")
             return
+        unasked = next((each.why for each in (done, done_before) if isinstance(each, NotAsked)), why)
+        if heard.lost and heard.stopped is None and unasked:
+            raise _end_unknown(work, heard, unasked)
     if heard.stopped is not None:
         raise running.stopped(work.scene.operation, heard.stopped, heard.messages)
     if not heard.failed:
@@ -163,6 +243,24 @@ def _settle(work: _Work, heard: Heard, expected: int | None) -> None:
     raise rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
 
 
-def _count(work: _Work) -> int | None:
+def _ended(work: _Work, session_id: int) -> str:
+    """Wait until the server is done with the statement; return why nobody can say so, or nothing."""
+    try:
+        settle.wait(work.link, work.scene, session_id)
+    except PwsopsError as error:
+        return reason(error)
+    return ""
+
+
+def _end_unknown(work: _Work, heard: Heard, why: str) -> EndUnknown:
+    return EndUnknown(
+        f"{work.scene.operation} on {work.scene.server}: the connection was lost, and how it ended could not be looked "
+        f"up, because {why}.",
+        hint=f"Look at {work.database} on the server: while it is restoring, the server may still be busy with it.",
+        messages=heard.messages,
+    )
+
+
+def _count(work: _Work) -> int | NotAsked:
     rows = work.link.attempt(work.scene, queries.RESTORES, work.database)
-    return rows[0].restores if rows else None
+    return rows if isinstance(rows, NotAsked) else int(rows[0].restores)

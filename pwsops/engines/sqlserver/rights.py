@@ -10,7 +10,7 @@ from pwsops.engines.base import MissingRight
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.causes import CAUSES, WRAPPERS
 from pwsops.engines.sqlserver.errors import Scene
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.tsql import identifier
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.messages import Message
@@ -123,17 +123,35 @@ def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
     )
 
 
+def require_restoring(link: Link, name: str) -> None:
+    """Refuse a login that could take a database offline, and not bring it online again if the restore then fails.
+
+    The one needs ALTER on the database, the other ALTER ANY DATABASE (Microsoft, ALTER DATABASE SET options).
+    """
+    if link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0].alter_any_database != 0:
+        return
+    login = link.server().login
+    raise EngineError(
+        f"The login {login} may not restore over {name} on {link.instance.name}: it could not bring it online again.",
+        hint=f"Give it the right: {_server_rights(identifier(login))[CREATOR].grant}",
+    )
+
+
 def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str) -> PwsopsError:
     """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
-    rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else None
-    lacks = any(row.name == database and not row.may_back_up for row in rows or ())
+    rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else []
+    if isinstance(rows, NotAsked):
+        return error
+    lacks = any(row.name == database and not row.may_back_up for row in rows)
     return _denied(scene, DENIED, error) if lacks else error
 
 
 def restore_explained(link: Link, error: PwsopsError, scene: Scene) -> PwsopsError:
     """Look for the missing right to restore likewise."""
-    rows = link.attempt(scene, queries.SERVER_RIGHTS) if error.number in WRAPPERS else None
-    lacks = any(not row.is_dbcreator for row in rows or ())
+    rows = link.attempt(scene, queries.SERVER_RIGHTS) if error.number in WRAPPERS else []
+    if isinstance(rows, NotAsked):
+        return error
+    lacks = any(not row.is_dbcreator for row in rows)
     return _denied(scene, RESTORE_DENIED, error) if lacks else error
 
 

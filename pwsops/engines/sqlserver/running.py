@@ -57,6 +57,12 @@ class Limits:
         if (stop := self.reached()) is not None:
             raise stopped(doing, stop)
 
+    def pause(self, seconds: float) -> Stop | None:
+        """Wait so long, or until a limit is reached, which is returned."""
+        left_s = seconds if self.deadline is None else min(seconds, self.deadline - self.clock.monotonic())
+        (self.cancel or threading.Event()).wait(max(left_s, 0.0))
+        return self.reached()
+
     def done(self, phase: str, total_bytes: int) -> None:
         """Report that a phase has reached its end."""
         if self.on_progress is not None:
@@ -195,7 +201,9 @@ def _poll(link: Link, scene: Scene, heard: Heard, ended: threading.Event, meter:
     while not ended.wait(POLL_EVERY_S):
         try:
             rows = link.query(scene, queries.REQUEST, heard.session_id, timeout_s=POLL_TIMEOUT_S)
-        except PwsopsError:
+        except PwsopsError as error:
+            if error.transient and error.number is not None:
+                continue  # a deadlock or a lock: the next question may be answered
             return
         for row in rows:
             meter.to(row.percent_complete)

@@ -1,81 +1,190 @@
-"""Whether a backup was finished, where the connection did not tell: the server's history knows."""
+"""How a backup ended, where the connection did not tell: its file says so, and so does the server's history."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
-from pwsops.engines.sqlserver.errors import Scene
-from pwsops.engines.sqlserver.link import Link
+from pwsops.engines.sqlserver.answers import is_answer
+from pwsops.engines.sqlserver.errors import Scene, system_error
+from pwsops.engines.sqlserver.link import NO_RIGHT, Link, NotAsked
+from pwsops.engines.sqlserver.ownership import IN_USE
+from pwsops.engines.sqlserver.running import Limits
 from pwsops.errors import EngineError, PwsopsError
-from pwsops.rules.model import BackupSet
+from pwsops.rules.model import BackupKind, BackupSet
 
 LIMIT_S = 60.0
+"""How long to wait at least; a backup's own time limit may leave more."""
 UNSEEN_LIMIT_S = 10.0
 """How long to wait for a set, where this login may not see what other sessions do."""
+REFUSED_LIMIT_S = 20.0
+"""How long a question is asked again that the server refuses each time."""
 EVERY_S = 0.25
+REMEMBERED_FOR = timedelta(days=62)
 
 
-def outcome(link: Link, scene: Scene, *, session_id: int, description: str, database: str, path: str) -> str | None:
-    """Wait until the server is done with the statement, then give the identity of the set it wrote; None: it did not.
+class Seen(Enum):
+    """Whether the server is at it."""
+
+    GOES_ON = "goes on"
+    ENDED = "ended"
+    HIDDEN = "hidden"
+    """This login may not see what other sessions do."""
+
+
+def outcome(
+    link: Link, scene: Scene, *, session_id: int, wanted: tuple[str, BackupKind], path: str, limits: Limits
+) -> BackupSet | None:
+    """Wait until the server is done with the statement, then return the set that it finished; None: it did not.
+
+    Parameters
+    ----------
+    session_id
+        Whose statement it was.
+    wanted
+        Description and kind of the set.
+    path
+        The file that it was written to, which is the proof. The history is asked where the file cannot be.
 
     Raises
     ------
     EngineError
         Where the server is not to be asked, or is not done in the time given. It is transient.
     """
-    wait(link, scene, session_id)
+
+    def look() -> Seen | PwsopsError:
+        seen = _session(link, scene, session_id)
+        # While one question is refused, another may be answered.
+        proven = isinstance(seen, PwsopsError) and _in_file(link, path, wanted) is not None
+        return Seen.ENDED if proven else seen
+
+    _wait(link, scene, look, limits)
     patience_s = 0.0 if _sees_all(link, scene) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
-        found = finished(link, scene, database=database, description=description, path=path)
-        if found is not None:
-            return found.set_id
-        if link.clock.monotonic() - began >= patience_s:
-            return None
+        found = _in_file(link, path, wanted) or remembered(link, scene, wanted=wanted, path=path)[0]
+        if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
+            return found
+        _require_patience(link, scene, began, limits)
         threading.Event().wait(EVERY_S)
 
 
-def wait(link: Link, scene: Scene, session_id: int) -> None:
+def wait(link: Link, scene: Scene, session_id: int, limits: Limits | None = None) -> None:
     """Wait until the server is done with what that session was running, as far as this login may see it."""
-    _wait(link, scene, lambda: _goes_on(link, scene, session_id))
+    _wait(link, scene, lambda: _session(link, scene, session_id), limits or Limits(clock=link.clock))
 
 
-def wait_for_backup(link: Link, scene: Scene, *, database: str, description: str) -> None:
-    """Wait until no session takes that backup any more, as far as this login may see it."""
-    begins = tsql.backup_of(database)
+def wait_for_backup(link: Link, scene: Scene, *, description: str, limits: Limits, insists: bool = True) -> bool:
+    """Wait until no session takes that backup any more, as far as this login may see it; return whether one did.
+
+    With `insists` a question that the server goes on refusing is raised; otherwise it tells nothing.
+    """
+    begins = tsql.backup_of(scene.database)
     carries = tsql.literal(tsql.description_of(description))
-    _wait(link, scene, lambda: bool(link.attempt(scene, queries.BACKUPS_GOING_ON, begins, carries)))
+
+    def look() -> Seen | PwsopsError:
+        seen = _seen(link, scene, queries.BACKUPS_GOING_ON, begins, carries)
+        return Seen.HIDDEN if isinstance(seen, PwsopsError) and not insists else seen
+
+    return _wait(link, scene, look, limits)
 
 
-def _wait(link: Link, scene: Scene, goes_on: Callable[[], bool]) -> None:
-    began = link.clock.monotonic()
-    while goes_on():
-        if link.clock.monotonic() - began >= LIMIT_S:
-            raise EngineError(
-                f"{scene.operation} on {scene.server}: the server is still busy with it {LIMIT_S:.0f} s after it was "
-                "let go, so nobody can say how it ends.",
-                hint="Look at the running requests on the server; the history will show a backup that is finished.",
-                transient=True,
-            )
+def _wait(link: Link, scene: Scene, look: Callable[[], Seen | PwsopsError], limits: Limits) -> bool:
+    began, went_on = link.clock.monotonic(), False
+    while (seen := look()) not in (Seen.ENDED, Seen.HIDDEN):
+        went_on = went_on or seen is Seen.GOES_ON
+        refusal = seen if isinstance(seen, PwsopsError) else None
+        _require_patience(link, scene, began, limits, refusal)
         threading.Event().wait(EVERY_S)
+    return went_on
 
 
-def finished(link: Link, scene: Scene, *, database: str, description: str, path: str | None) -> BackupSet | None:
-    """Give the newest set in the history that was taken of the database with this description (to this file)."""
-    wanted = tsql.description_of(description)
-    rows = link.query(scene, queries.SETS_DESCRIBED, database, wanted)
-    server = link.server()
-    sets: Sequence[BackupSet] = [each for each in media.from_history(rows, server) if each.description == wanted]
+def _require_patience(
+    link: Link, scene: Scene, began: float, limits: Limits, refusal: PwsopsError | None = None
+) -> None:
+    now = link.clock.monotonic()
+    waited_s = now - began
+    out_of_time = limits.deadline is None or now >= limits.deadline
+    if refusal is not None and waited_s >= REFUSED_LIMIT_S and out_of_time:
+        raise refusal
+    if waited_s >= LIMIT_S and out_of_time:
+        raise EngineError(
+            f"{scene.operation} on {scene.server}: the server is still busy with it {waited_s:.0f} s after it was let "
+            "go, so nobody can say how it ends.",
+            hint="Look at the running requests on the server; a backup that is finished is found by the next look.",
+            transient=True,
+        )
+
+
+def _session(link: Link, scene: Scene, session_id: int) -> Seen | PwsopsError:
+    try:
+        rows = link.query(scene, queries.REQUEST, session_id)
+    except PwsopsError as error:
+        return _refused(error)
+    goes_on = any(str(row.command).startswith(("BACKUP", "RESTORE")) for row in rows)
+    return Seen.GOES_ON if goes_on else Seen.ENDED
+
+
+def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen | PwsopsError:
+    try:
+        return Seen.GOES_ON if link.query(scene, question, *parameters) else Seen.ENDED
+    except PwsopsError as error:
+        return _refused(error)
+
+
+def _refused(error: PwsopsError) -> Seen | PwsopsError:
+    """Return what a refusal says; raises where nobody is there to be asked.
+
+    One that lacks the right says that it will never be answered. Any other, such as 927 while some database is
+    restored, says nothing, and is returned: it is asked again.
+    """
+    if error.number in NO_RIGHT:
+        return Seen.HIDDEN
+    if not is_answer(error):
+        raise error
+    return error
+
+
+def _in_file(link: Link, path: str, wanted: tuple[str, BackupKind]) -> BackupSet | None:
+    """Return the set as its file has it; None where that has none, or no file can be read. Raises without a server."""
+    description, kind = wanted
+    try:
+        found = media.read(link, path)
+    except PwsopsError as error:
+        if not is_answer(error):
+            raise
+        return None
+    text = tsql.description_of(description)
+    return next((each for each in reversed(found) if each.description == text and each.kind is kind), None)
+
+
+def _is_open(link: Link, path: str) -> bool:
+    """Whether somebody has the file open now."""
+    try:
+        media.headers(link, path)
+    except PwsopsError as error:
+        return system_error(error.messages) == IN_USE
+    return False
+
+
+def remembered(
+    link: Link, scene: Scene, *, wanted: tuple[str, BackupKind | None], path: str | None
+) -> tuple[BackupSet | None, bool]:
+    """Return the newest such set of the history (in this file), and whether the history could be read."""
+    description, kind = wanted
+    text, server = tsql.description_of(description), link.server()
+    since = server.local(link.clock.now()) - REMEMBERED_FOR
+    rows = link.attempt(scene, queries.SETS_DESCRIBED, since, scene.database, text)
+    if isinstance(rows, NotAsked):
+        return None, False
+    known = media.from_history(rows, server)
+    sets = [each for each in known if each.description == text and kind in (None, each.kind)]
     if path is not None:
         sets = [each for each in sets if paths.same(server.flavour, each.path, path)]
-    return sets[-1] if sets else None
-
-
-def _goes_on(link: Link, scene: Scene, session_id: int) -> bool:
-    rows = link.query(scene, queries.REQUEST, session_id)
-    return any(str(row.command).startswith(("BACKUP", "RESTORE")) for row in rows)
+    return (sets[-1] if sets else None), True
 
 
 def _sees_all(link: Link, scene: Scene) -> bool:

@@ -1,26 +1,144 @@
-"""What the server sees where sets were written."""
+"""What the server sees where sets were written.
+
+The newest files are opened by the server's service account (HEADERONLY), which takes the right to create databases and
+no other. Of the others it is asked whether they exist. A plain "no" to that proves nothing: a login that may not look,
+and a share that is away for a moment, get the same. It counts only where the directory is seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from pwsops.engines.sqlserver import directory, media
+from pwsops.engines.sqlserver.answers import is_answer
+from pwsops.engines.sqlserver.directory import Existence
+from pwsops.engines.sqlserver.errors import system_error
 from pwsops.engines.sqlserver.link import Link
+from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, MediaState, Sighting
+
+FILES_OPENED = 12
+"""So many files are opened in one look, those of the newest sets."""
+OPEN_LIMIT_S = 15
+DISK = 2
+NAMED = 100
+"""Added to the type of a device that has a name on the server."""
+PLACES = ("http://", "https://", "s3://")
+DAMAGED = (3241, 3242, 3243, 3254, 3256, 3266)
+"""What the server says of a file that is no backup, or not whole."""
+GONE = 2
+"""What the operating system says of a file that is not there, in a directory that is."""
+
+Content = list[tuple[int, str, bool]]
+"""Position, identity and damage of each set in a file."""
+WORST_FIRST = (
+    MediaState.MISSING,
+    MediaState.DAMAGED,
+    MediaState.OTHER,
+    MediaState.UNKNOWN,
+    MediaState.PRESENT,
+)
+"""Of the files of one set the worst counts."""
 
 
 def look_for(link: Link, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
     """Return one sighting for each set, by its `set_id`. A stripe that is missing makes the whole set missing."""
-    return {each.set_id: _sighting(link, each) for each in sets}
+    newest_first = sorted(sets, key=lambda each: each.finished_at, reverse=True)
+    look = _Look(link)
+    return {each.set_id: look.at(each) for each in newest_first}
 
 
-def _sighting(link: Link, backup_set: BackupSet) -> Sighting:
-    seen = {device: directory.exists(link, device) for device in media.devices_of(backup_set)}
-    missing = [device for device, there in seen.items() if there is False]
-    if missing:
-        return Sighting(state=MediaState.MISSING, reason=f"the server does not see {', '.join(missing)}")
-    unknown = [device for device, there in seen.items() if there is None]
-    if unknown:
-        reason = f"the server does not tell this login whether {', '.join(unknown)} is there"
-        return Sighting(state=MediaState.UNKNOWN, reason=reason)
-    return Sighting(state=MediaState.PRESENT)
+class _Look:
+    """One look at many sets: each file is asked for once."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._contents: dict[str, Content | Sighting] = {}
+        self._existences: dict[str, Existence | None] = {}
+        self._shut = ""
+        """Why this login can have no file opened."""
+
+    def at(self, backup_set: BackupSet) -> Sighting:
+        if _is_elsewhere(backup_set):
+            return Sighting(state=MediaState.ELSEWHERE, reason="it lies elsewhere and was not checked")
+        if backup_set.details.get("is_damaged"):
+            return Sighting(state=MediaState.DAMAGED, reason="the database in it was damaged when it was taken")
+        return min((self._file(each, backup_set) for each in media.devices_of(backup_set)), key=_badness)
+
+    def _file(self, path: str, backup_set: BackupSet) -> Sighting:
+        content = self._content(path)
+        if isinstance(content, list):
+            return _compared(path, content, backup_set)
+        if content is not None and content.state is MediaState.DAMAGED:
+            return content
+        exists = self._existence(path)
+        if exists is not None and not exists.is_file:
+            return _absent(path, exists)
+        if content is not None:
+            return content
+        if exists is None:
+            return _unknown(f"the server does not tell this login whether {path} is there")
+        return Sighting(state=MediaState.PRESENT)
+
+    def _content(self, path: str) -> Content | Sighting | None:
+        """Open a file; None where enough have been opened."""
+        if path not in self._contents and len(self._contents) < FILES_OPENED and not self._shut:
+            try:
+                self._contents[path] = [
+                    (row.Position, str(row.BackupSetGUID).upper(), bool(row.IsDamaged))
+                    for row in media.headers(self._link, path, timeout_s=OPEN_LIMIT_S)
+                ]
+            except PwsopsError as error:
+                if is_answer(error):
+                    self._contents[path] = _unopened(path, error)
+                elif error.transient:
+                    raise
+                else:
+                    self._shut = error.message
+        return _unknown(self._shut) if self._shut else self._contents.get(path)
+
+    def _existence(self, path: str) -> Existence | None:
+        if path not in self._existences:
+            self._existences[path] = directory.existence(self._link, path)
+        return self._existences[path]
+
+
+def _unknown(reason: str) -> Sighting:
+    return Sighting(state=MediaState.UNKNOWN, reason=reason)
+
+
+def _missing(path: str) -> Sighting:
+    return Sighting(state=MediaState.MISSING, reason=f"{path} is not there any more")
+
+
+def _absent(path: str, exists: Existence) -> Sighting:
+    """Tell a file that is gone from a directory that is away, for a moment or for good."""
+    return _missing(path) if exists.has_parent else _unknown(f"the server does not see the directory of {path} now")
+
+
+def _unopened(path: str, error: PwsopsError) -> Sighting:
+    if system_error(error.messages) == GONE:
+        return _missing(path)
+    if error.number in DAMAGED:
+        return Sighting(state=MediaState.DAMAGED, reason=f"{path} is no backup any more, or not whole")
+    return _unknown(f"{path} could not be looked into: {error.message}")
+
+
+def _compared(path: str, found: Content, backup_set: BackupSet) -> Sighting:
+    for position, set_id, is_damaged in found:
+        if (position, set_id) == (backup_set.position, backup_set.set_id.upper()):
+            if is_damaged:
+                reason = f"the database in {path} was damaged when it was taken"
+                return Sighting(state=MediaState.DAMAGED, reason=reason)
+            return Sighting(state=MediaState.PRESENT)
+    return Sighting(state=MediaState.OTHER, reason=f"{path} holds another backup now")
+
+
+def _badness(sighting: Sighting) -> int:
+    return WORST_FIRST.index(sighting.state)
+
+
+def _is_elsewhere(backup_set: BackupSet) -> bool:
+    kind = backup_set.details.get("device_type", DISK)
+    on_disk = kind % NAMED == DISK and not backup_set.details.get("is_snapshot")
+    return not on_disk or not backup_set.path or backup_set.path.lower().startswith(PLACES)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.engines.base import BackupRequest
-from pwsops.engines.sqlserver import directory, media, paths
-from pwsops.engines.sqlserver.errors import system_error
+from pwsops.engines.sqlserver import directory, ownership, paths
 from pwsops.engines.sqlserver.link import Link
-from pwsops.errors import Conflict, MediaError
+from pwsops.engines.sqlserver.ownership import Holding, Owner, Standing
+from pwsops.errors import Conflict
 from pwsops.rules.model import BackupSet
 
-NO_BACKUP = (3189, 3241, 3242, 3254, 3256, 3266)
-NOT_THERE = (2, 3, 38)
-"""What the operating system says: no such file, no such directory, ended too soon."""
+NAMES = 20
+"""So many names are tried: the one asked for, and those with a number behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,57 +26,102 @@ class Target:
     path
         What stands for it; `devices` are its stripes, or it alone.
     fresh
-        Whether what is in the files may go.
-    ours
-        Whether nothing but this backup is in them afterwards, so that they may be deleted if it fails.
+        Whether what is in the files may go: each was proven to be ours.
     older
         Paths of media that this backup replaces, once it is proven good.
-    note
+    notes
         What has to be said of it.
+    finished
+        The set, where an attempt before this one has finished it.
+    in_use
+        Whether a file under one of the names is being written now.
     """
 
     path: str
     devices: Sequence[str]
     fresh: bool = False
-    ours: bool = True
     older: Sequence[str] = ()
-    note: str = ""
+    notes: Sequence[str] = ()
+    finished: BackupSet | None = None
+    in_use: bool = False
 
 
-def choose(link: Link, request: BackupRequest) -> Target:
-    """Choose the file; raises `Conflict` where the name is taken and may not be overwritten."""
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """One name, with what lies under it."""
+
+    devices: Sequence[str]
+    holdings: Sequence[Holding]
+
+    @property
+    def path(self) -> str:
+        return self.devices[0]
+
+    @property
+    def is_free(self) -> bool:
+        return all(each.standing is Standing.ABSENT for each in self.holdings)
+
+    @property
+    def is_ours(self) -> bool:
+        return all(each.standing in (Standing.OURS, Standing.UNFINISHED) for each in self.holdings)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether finished backups can be read in it."""
+        return any(each.written for each in self.holdings)
+
+    @property
+    def reason(self) -> str:
+        known = (each.reason for each in self.holdings if each.reason)
+        return next(known, "some of its stripes are missing")
+
+    @property
+    def finished(self) -> BackupSet | None:
+        return self.holdings[0].finished
+
+    @property
+    def newest(self) -> BackupSet | None:
+        return max(self.holdings[0].sets, key=_age, default=None)
+
+
+def choose(link: Link, request: BackupRequest, owner: Owner) -> Target:
+    """Choose the file; raises `Conflict` where every name is taken by what is not provably ours."""
     directory.require_absolute(link, request.directory)
-    path = paths.join(link.server().flavour, request.directory, request.file_name)
-    first, second = (paths.stripes(each, request.stripes) for each in (path, paths.alternate(path)))
-    return _alternate(link, first, second) if request.overwrite else _new(link, first, second)
-
-
-def _new(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
-    there = directory.exists(link, first[0])
-    if not there:
-        # Where nobody can say, the backup is added to what may be there, which destroys nothing.
-        return Target(path=first[0], devices=first, ours=there is False)
-    for taken in (first[0], second[0]):
-        if directory.exists(link, taken) is not False and _sets(link, taken):
+    usable: list[_Place] = []
+    taken: list[_Place] = []
+    for place in _places(link, request, owner):
+        if place.finished is not None:
+            return Target(path=place.path, devices=place.devices, finished=place.finished)
+        if not request.overwrite and place.is_known:
             raise Conflict(
-                f"The backup file {taken} exists already.",
+                f"The backup file {place.path} exists already.",
                 hint="Choose another name, or switch the date in the file name on.",
             )
-    # A file that holds no finished set is what an attempt before this one left behind.
-    note = f"{first[0]} was left unfinished and could not be deleted; delete it on the server"
-    return Target(path=second[0], devices=second, fresh=True, note=note)
+        fits = place.is_free or place.is_ours
+        (usable if fits else taken).append(place)
+        if len(usable) == (2 if request.overwrite else 1):
+            break
+    notes = [f"{each.path} stays as it is, and another name is used: {each.reason}." for each in taken]
+    in_use = any(holding.in_use for each in taken for holding in each.holdings)
+    if not usable:
+        raise Conflict(
+            f"The backup of {request.database} has no name to go to: {taken[0].path} and {len(taken) - 1} names like "
+            f"it are taken: {taken[0].reason}.",
+            hint="Delete on the server what is of no use there, or choose another directory.",
+        )
+    first = usable[0]
+    second = usable[1] if len(usable) > 1 else None
+    target, older = (first, second) if second is None or not _stays(first, second) else (second, first)
+    replaced = () if older is None or older.newest is None else (older.path,)
+    return Target(
+        path=target.path, devices=target.devices, fresh=not target.is_free, older=replaced, notes=notes, in_use=in_use
+    )
 
 
-def _alternate(link: Link, first: Sequence[str], second: Sequence[str]) -> Target:
-    """Take the one of the two files whose loss does not matter: not there, no backup, or the older."""
-    one, two = _newest(link, first[0]), _newest(link, second[0])
-    if one is not None and (two is None or _age(two) < _age(one)):
-        return Target(path=second[0], devices=second, fresh=True, older=(first[0],))
-    return Target(path=first[0], devices=first, fresh=True, older=() if two is None else (second[0],))
-
-
-def _newest(link: Link, path: str) -> BackupSet | None:
-    return max(_sets(link, path), key=_age, default=None)
+def _stays(one: _Place, other: _Place) -> bool:
+    """Whether the first of two files has to stay until the new backup is proven: it is the newer one."""
+    newest, second = one.newest, other.newest
+    return newest is not None and (second is None or _age(second) < _age(newest))
 
 
 def _age(backup_set: BackupSet) -> tuple[datetime, int]:
@@ -85,21 +129,33 @@ def _age(backup_set: BackupSet) -> tuple[datetime, int]:
     return backup_set.finished_at, int(backup_set.details["last_lsn"])
 
 
-def holds_others(link: Link, target: Target, description: str) -> bool:
-    """Whether sets that a backup of this description did not write are in its file still."""
-    return any(each.description != description for each in _sets(link, target.path))
+def _places(link: Link, request: BackupRequest, owner: Owner) -> Iterator[_Place]:
+    """Look at one name after the other. Each stripe is a file of its own, which may be somebody else's."""
+    path = paths.join(link.server().flavour, request.directory, request.file_name)
+    for number in range(1, NAMES + 1):
+        devices = paths.stripes(path if number == 1 else paths.alternate(path, number), request.stripes)
+        yield _Place(devices=devices, holdings=[_holding(link, device, owner) for device in devices])
 
 
-def _sets(link: Link, path: str) -> list[BackupSet]:
-    """Give the sets of a file; none where it is not there or is no backup.
+def _holding(link: Link, device: str, owner: Owner) -> Holding:
+    # Where a look at the directory misses a file, the backup is added to what is in it, which destroys nothing.
+    if directory.exists(link, device) is False:
+        return Holding(standing=Standing.ABSENT)
+    return ownership.look(link, device, owner)
 
-    That is asked of the one who reads files, the server's service account, since a look at the directory may miss them.
-    A file that merely cannot be read now, because it is in use or its share went away, may be the best backup there
-    is: that is raised.
-    """
-    try:
-        return media.read(link, path)
-    except MediaError as error:
-        if error.number in NO_BACKUP or system_error(error.messages) in NOT_THERE:
-            return []
-        raise
+
+def is_still_ours(link: Link, path: str, owner: Owner) -> str:
+    """Look again right before a file is deleted; return why it must stay, or nothing."""
+    for device in paths.siblings(path):
+        holding = ownership.look(link, device, owner)
+        if holding.standing not in (Standing.OURS, Standing.ABSENT):
+            return holding.reason or "it is being written"
+    return ""
+
+
+def holds_only(link: Link, device: str, owner: Owner) -> bool:
+    """Whether nothing is in a file but what this very backup wrote, finished or not."""
+    if directory.exists(link, device) is False:
+        return False
+    holding = ownership.look(link, device, owner)
+    return holding.standing is Standing.UNFINISHED or holding.written == {(owner.description, owner.database)}

@@ -18,6 +18,8 @@ TRANSFER_UNIT_BYTES = 64 * 1024
 TRANSFER_LIMIT_BYTES = 4 * 1024 * 1024
 NAME_LIMIT = 128
 DESCRIPTION_LIMIT = 255
+USER_ACCESS = ("MULTI_USER", "RESTRICTED_USER", "SINGLE_USER")
+"""Who may come into a database that is online, in the server's words."""
 
 _CONTINUED = re.compile(r"\\(?=[\r\n])")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -86,6 +88,8 @@ def backup(
     description: str,
     differential: bool = False,
     copy_only: bool = False,
+    label: str = "",
+    of_damaged: bool = False,
     fresh: bool = False,
     compress: bool = True,
     encrypt_with: str | None = None,
@@ -104,6 +108,10 @@ def backup(
         Kept as the set's description, and as its name as far as that holds it.
     differential, copy_only
         Not both: a differential is never a base, so there is nothing to keep it from being.
+    label
+        Kept as the description of files that are started anew: it tells whose they are where no set was finished.
+    of_damaged
+        Go on where a page is damaged; the set says so of itself.
     fresh
         Start the files anew, whatever is in them (FORMAT). Otherwise a file that exists is appended to.
     compress
@@ -122,10 +130,12 @@ def backup(
         *(["COPY_ONLY"] if copy_only else []),
         "FORMAT" if fresh else "NOINIT",
         "CHECKSUM",
+        *(["CONTINUE_AFTER_ERROR"] if of_damaged else []),
         "COMPRESSION" if compress else "NO_COMPRESSION",
         *([_encryption(encrypt_with)] if encrypt_with is not None else []),
         f"NAME = {literal(_cut(description, NAME_LIMIT))}",
         f"DESCRIPTION = {literal(description_of(description))}",
+        *([f"MEDIADESCRIPTION = {literal(label)}"] if label else []),
         *_transfer(max_transfer_size, buffer_count),
         "STATS = 1",
     ]
@@ -195,6 +205,7 @@ def restore(
     replace: bool = False,
     moves: Mapping[str, str] | None = None,
     checksum: bool = True,
+    restricted: bool = False,
     stop_at: datetime | None = None,
 ) -> str:
     """Build a RESTORE DATABASE of one set.
@@ -213,6 +224,8 @@ def restore(
         Where each file goes: paths by logical name.
     checksum
         False for sets that were taken without checksums.
+    restricted
+        Let administrators in only, once it is recovered.
     stop_at
         Naive, in the server's local time.
     """
@@ -222,20 +235,35 @@ def restore(
         *(["REPLACE"] if replace else []),
         "RECOVERY" if recover else "NORECOVERY",
         "CHECKSUM" if checksum else "NO_CHECKSUM",
+        *(["RESTRICTED_USER"] if restricted and recover else []),
         *([f"STOPAT = {literal(stop_at.isoformat(timespec='milliseconds'))}"] if stop_at is not None else []),
         "STATS = 1",
     ]
     return f"RESTORE DATABASE {identifier(database)} FROM {_disks(devices)} WITH {', '.join(options)}"
 
 
-def single_user(database: str) -> str:
-    """Build the statement that throws everybody else out; it is done at once."""
-    return f"ALTER DATABASE {identifier(database)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
+def offline(database: str) -> str:
+    """Build the statement that ends everybody's session in a database and lets nobody in; it is done at once."""
+    return f"ALTER DATABASE {identifier(database)} SET OFFLINE WITH ROLLBACK IMMEDIATE"
 
 
-def multi_user(database: str) -> str:
-    """Build the statement that lets everybody in again."""
-    return f"ALTER DATABASE {identifier(database)} SET MULTI_USER"
+def online(database: str) -> str:
+    """Build the statement that undoes `offline`; who may come in is as it was before."""
+    return f"ALTER DATABASE {identifier(database)} SET ONLINE"
+
+
+def user_access(database: str, mode: str) -> str:
+    """Build the statement that sets who may come in; whoever may not any more is ended at once."""
+    if mode not in USER_ACCESS:
+        raise InvalidInput(
+            f"{mode!r} does not say who may come into a database.", hint=f"Use one of {', '.join(USER_ACCESS)}."
+        )
+    return f"ALTER DATABASE {identifier(database)} SET {mode} WITH ROLLBACK IMMEDIATE"
+
+
+def drop_database(name: str) -> str:
+    """Build the statement that removes a database and its files."""
+    return f"DROP DATABASE {identifier(name)}"
 
 
 def kill(session_id: int) -> str:

@@ -6,7 +6,7 @@ import threading
 
 from pwsops.engines.base import ProgressCallback, Verification
 from pwsops.engines.sqlserver import media, running, tsql
-from pwsops.engines.sqlserver.errors import translate, unexplained
+from pwsops.engines.sqlserver.errors import VERIFYING_NEW, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits, Meter
 from pwsops.messages import Message
@@ -28,8 +28,15 @@ def verify(
     return Verification(backup_set=found, checked_bytes=found.size_bytes, duration_s=link.clock.monotonic() - began)
 
 
-def prove(link: Link, backup_set: BackupSet, limits: Limits) -> list[Message]:
+def prove(link: Link, backup_set: BackupSet, limits: Limits, *, is_new: bool = False) -> list[Message]:
     """Have the server read the set; give what it said.
+
+    Parameters
+    ----------
+    link, backup_set, limits
+        What is read, and what ends it.
+    is_new
+        Whether it was written a moment ago, which makes another next step of damage.
 
     Raises
     ------
@@ -44,7 +51,8 @@ def prove(link: Link, backup_set: BackupSet, limits: Limits) -> list[Message]:
             return heard.messages
         if not heard.lost or heard.stopped is not None or attempt == ATTEMPTS:
             break
-    scene = link.scene(f"Verifying {backup_set.path}", database=backup_set.database, path=backup_set.path)
+    verifying = f"{VERIFYING_NEW} {backup_set.path}" if is_new else f"Verifying {backup_set.path}"
+    scene = link.scene(verifying, database=backup_set.database, path=backup_set.path)
     if heard.stopped is not None:
         raise running.stopped(scene.operation, heard.stopped, heard.messages)
     raise translate(heard.messages, scene) if heard.failed else unexplained(heard.messages, scene)

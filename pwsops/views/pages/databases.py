@@ -25,6 +25,8 @@ MARKS = {
     DatabaseState.OFFLINE: Mark(tone="orange", icon="warning", word="offline"),
     DatabaseState.RESTORING: Mark(tone="orange", icon="warning", word="restoring"),
     DatabaseState.SECONDARY: Mark(tone="plain", icon="info", word="secondary"),
+    DatabaseState.SINGLE_USER: Mark(tone="orange", icon="warning", word="single-user"),
+    DatabaseState.RESTRICTED: Mark(tone="orange", icon="warning", word="restricted"),
     DatabaseState.GONE: Mark(tone="orange", icon="warning", word="gone"),
     DatabaseState.UNKNOWN: Mark(tone="plain", icon="info", word="not known"),
 }

@@ -239,7 +239,9 @@ def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) 
 
 
 def _said(page: HistoryPage | None) -> str:
-    return "" if page is None else f"{page.total:,} {'run' if page.total == 1 else 'runs'}"
+    if page is None:
+        return ""
+    return f"{page.total:,} {'run' if page.total == 1 else 'runs'}{'' if page.is_counted else ' or more'}"
 
 
 def _tabs(view: str) -> list[tuple[str, str, bool]]:

@@ -81,10 +81,10 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if restore is not None:
             self._show_outcome(restore)
             self._arrange(self._head, self._outcome)
-        elif isinstance(present, Present) and present.is_there:
+        elif isinstance(present, Present):
             self._show_choice(present)
         else:
-            self._arrange(self._head, *(self._who_restores() if isinstance(present, Present) else []))
+            self._arrange(self._head)
 
     def _who_restores(self) -> list[Markup]:
         return [self._who.piece] if self._who.show(self._instance) else []
@@ -103,7 +103,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._watched = 0
         self._confirmed = ""
         self._confirmable: BackupSet | None = None
-        self._creating = False
+        self._create = False
         self._busy = ""
         self._trouble: Trouble | None = None
 
@@ -157,10 +157,6 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             trouble=present if isinstance(present, Trouble) else None,
             contents=inserting.contents(found.contents if found else None),
             missing=found is not None and not found.is_there and restore is None,
-            creating=self._creating,
-            not_allowed=self._not_allowed(),
-            busy=self._busy,
-            failure=self._trouble if found is not None and not found.is_there else None,
             backed_up_by=busy_with,
         )
 
@@ -185,9 +181,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
         snapshot = self._session.snapshot
         story, self._confirmable = None, None
-        if isinstance(plan, RestorePlan) and present.view is not None:
-            self._confirmable = plan.sets[-1]
-            story = inserting.story(plan, database, present.view, snapshot.at, snapshot.zone)
+        if isinstance(plan, RestorePlan):
+            self._confirmable, self._create = plan.sets[-1], not present.is_there
+            story = inserting.story(plan, database, present, snapshot.at, snapshot.zone)
         self._plan.show(
             "insert_plan.html",
             database=database,
@@ -236,9 +232,6 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _act(self, action: str, key: str) -> None:
         own = {
             "look-again": self._look_again,
-            "create": self._ask_to_create,
-            "keep-gone": self._ask_to_create,
-            "create-now": self._create,
             "restore-now": self._begin,
             "cancel-restore": self._cancel,
             "restore-again": self._again,
@@ -248,28 +241,16 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         else:
             own(key)
 
-    def _ask_to_create(self, key: str) -> None:
-        self._creating = key == "ask"
-        self._trouble = None
-        self._session.changed()
-
-    def _create(self, _key: str) -> None:
-        if self._creating:
-            instance, database = self._place
-            self._creating, who = False, self._who.credentials
-            create = self._session.ops.databases.create
-            self._do("Creating the database", lambda: create(instance, database, credentials=who))
-
     def _begin(self, _key: str) -> None:
         # What a browser sends proves nothing: asked here once more.
         if self._refusal() or self._confirmable is None:
             return
         instance, database = self._place
-        source, who = self._confirmable, self._who.credentials
+        source, who, create = self._confirmable, self._who.credentials, self._create
         self._do(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
-                instance, database, source.path, source.position, set_id=source.set_id, credentials=who
+                instance, database, source.path, source.position, create=create, set_id=source.set_id, credentials=who
             ),
         )
 

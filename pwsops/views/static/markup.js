@@ -105,18 +105,30 @@ export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
   const told = new Map()
-  const name = (node) => `${node.dataset.field} ${node.dataset.key ?? ""}`
-  const held = (node) => node.dataset.field !== undefined && (told.get(name(node)) ?? 0) > model.seen
+  const held = (node) => node.dataset.field !== undefined && (told.get(name_of(node)) ?? 0) > model.seen
   const draw = () => {
     const fresh = document.createElement("template")
     fresh.innerHTML = model.html
     morph(root, fresh.content, held)
+    form.drawn(held)
   }
   // Numbered, because the server may be handed them in another order than they were sent in. After a lost connection
   // the browser has new models of what the server still knows, and goes on where that stands.
   const next = () => (view.model.posted = (view.model.posted ?? model.seen) + 1)
   const post = (message, number = next()) => model.send_msg({...message, number})
-  const send = (target, action) => post({action, key: target.dataset.key ?? ""})
+  const form = keep_typed(model, view, root, (message, field) => {
+    const number = next()
+    told.set(field, number)
+    post(message, number)
+  })
+  const send = (target, action) => {
+    const number = next()
+    form.acted()
+    if (target.tagName === "BUTTON") {
+      page.unheard.set(root, {number, label: target.getAttribute("aria-label") ?? target.textContent.trim()})
+    }
+    post({action, key: target.dataset.key ?? ""}, number)
+  }
   root.addEventListener("click", (event) => {
     const target = event.target.closest("[data-action]")
     if (target === null || target.getAttribute("aria-disabled") === "true") { return }
@@ -138,9 +150,10 @@ export function render({model, view}) {
     const {target} = event
     const {field, key} = target.dataset
     if (field === undefined) { return }
+    form.typed(target)
     // A file takes a while to read: what is done meanwhile comes after it, as it was done.
     const number = next()
-    told.set(name(target), number)
+    told.set(name_of(target), number)
     const value = target.type === "file" ? await chosen(target) : target.type === "checkbox" ? target.checked : target.value
     post({field, key: key ?? "", value}, number)
   }
@@ -155,7 +168,14 @@ export function render({model, view}) {
   })
   model.on("html", draw)
   // Where the server took something otherwise than it was typed, and so drew nothing anew.
-  model.on("seen", () => root.querySelectorAll("[data-field]").forEach((node) => values(node, held)))
+  model.on("seen", () => {
+    root.querySelectorAll("[data-field]").forEach((node) => values(node, held))
+    if (model.seen >= page.unheard.get(root)?.number) { page.unheard.delete(root) }
+  })
+  model.on("remove", () => {
+    form.leave()
+    page.unheard.delete(root)
+  })
   draw()
   return root
 }

@@ -1,4 +1,5 @@
-// What the toolkit leaves to us in the browser: back and forward, the remembered choice of light or dark, the sidebar.
+// What the toolkit leaves to us in the browser: back and forward, the remembered choice of light or dark, the sidebar,
+// and whether the server is there (connection.js).
 
 const REMEMBERED = "pwsops-dark"
 const NARROW_PX = 600
@@ -47,6 +48,8 @@ export function render({model, view}) {
   location.properties.search.change.connect(uncover)
   uncover()
   const unwatch = name_sidebar(view.parent)
-  model.on("remove", () => { forget(); unwatch() })
-  return document.createElement("span")
+  const shell = document.createElement("span")
+  const stop = watch_connection(model, view, view.el)
+  model.on("remove", () => { forget(); unwatch(); stop() })
+  return shell
 }

@@ -11,9 +11,16 @@ import select
 import sqlite3
 import sys
 import time
+from typing import Any
 
-path, every_s, checkpoint = sys.argv[1], float(sys.argv[2]), sys.argv[3]
-vault = sqlite3.connect(path, timeout=30, isolation_level=None)
+import apsw
+
+path, every_s, checkpoint, library = sys.argv[1], float(sys.argv[2]), sys.argv[3], sys.argv[4]
+vault: Any = sqlite3.connect(path, timeout=30, isolation_level=None) if library == "sqlite3" else apsw.Connection(path)
+if library != "sqlite3":
+    vault.set_busy_timeout(30_000)
+if checkpoint == "never":
+    vault.execute("PRAGMA wal_autocheckpoint=0")
 generator = random.Random(5)
 commits, longest_s, next_at = 0, 0.0, time.monotonic()
 while not select.select([sys.stdin], [], [], max(0.0, next_at - time.monotonic()))[0]:
@@ -27,7 +34,7 @@ while not select.select([sys.stdin], [], [], max(0.0, next_at - time.monotonic()
     vault.execute("COMMIT")
     longest_s = max(longest_s, time.monotonic() - began)
     commits += 1
-    if checkpoint != "none" and commits % 20 == 0:
+    if checkpoint not in ("none", "never") and commits % 20 == 0:
         vault.execute(f"PRAGMA wal_checkpoint({checkpoint})")
     if commits == 1:
         sys.stdout.write("writing\n")

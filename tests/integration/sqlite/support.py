@@ -74,6 +74,7 @@ def order(
 ) -> backup.Order:
     """An order for a backup in this very process."""
     return backup.Order(
+        database=path.name,
         path=str(path),
         directory=str(directory),
         file_name=name,
@@ -114,10 +115,12 @@ def is_whole(path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path, *, every_s: float = 0.005, checkpoint: str = "none") -> Iterator[Callable[[], dict[str, Any]]]:
+def writing(
+    path: Path, *, every_s: float = 0.005, checkpoint: str = "none", library: str = "sqlite3"
+) -> Iterator[Callable[[], dict[str, Any]]]:
     """Keep a process writing; the function given stops it and gives its count and longest commit."""
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "ledger_writer.py"), str(path), str(every_s), checkpoint],
+        [sys.executable, str(HERE / "ledger_writer.py"), str(path), str(every_s), checkpoint, library],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

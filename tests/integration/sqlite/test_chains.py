@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pwsops.engines.sqlite import backup, restore
 from pwsops.engines.sqlite.assembly import Assembly
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media
 from tests.integration.sqlite.support import SILENT, order
 
@@ -38,7 +39,7 @@ def rebuilt(directory: Path, *sets: Any) -> bytes:
     chain = [Media(one["path"]) for one in sets]
     fd = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        restore.check_chain(chain, [one["set_id"] for one in sets])
+        restore.check_chain(chain, [Recorded(one["path"], one["set_id"]) for one in sets])
         with Assembly(fd, chain) as assembly:
             assembly.complete()
         return path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 
@@ -97,3 +98,23 @@ def test_what_was_written_during_the_read_is_moved_into_the_file_afterwards(plac
         backup.take(order(path, place.media, "one.bak"), Report(write))
         assert written
         assert b"during the read" in path.read_bytes()
+
+
+def test_two_writers_and_our_checkpoints_leave_a_whole_database(place: Place, stress_s: float) -> None:
+    """Only we checkpoint here: what breaks would be ours (the WAL-reset bug)."""
+    path = place.vault()
+    end = time.monotonic() + stress_s
+    with (
+        writing(path, every_s=0.0, checkpoint="never") as stop_first,
+        writing(path, every_s=0.0, checkpoint="never", library="apsw") as stop_second,
+    ):
+        full = place.take("full.bak").backup_set
+        while True:
+            place.take("one.bak", overwrite=True, base=full)
+            if time.monotonic() > end:
+                break
+        commits = stop_first()["commits"] + stop_second()["commits"]
+    is_whole(path)
+    assert query(path, "SELECT count(*) FROM moves") == [(commits,)]
+    place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[full]))
+    is_whole(path)

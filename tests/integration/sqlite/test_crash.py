@@ -21,6 +21,7 @@ from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.process import Worker, as_error
 from pwsops.errors import Cancelled, EngineError, MediaError
+from tests.clocks import joined
 from tests.integration.sqlite.support import HERE, Place, is_whole
 
 SLOW: dict[str, object] = {"slice_s": 0, "busy_s": 0.3}
@@ -181,11 +182,11 @@ def test_backups_of_several_threads_do_not_mix(place: Place) -> None:
     def take(number: int) -> None:
         taken[number] = place.take(f"{number}.bak", database=f"{number}.db").backup_set
 
-    threads = [threading.Thread(target=take, args=(number,)) for number in range(3)]
+    threads = [threading.Thread(target=take, args=(number,), daemon=True) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        joined(thread)
     assert {number: one.database for number, one in taken.items()} == {n: f"{n}.db" for n in range(3)}
 
 

@@ -76,7 +76,9 @@ def test_any_damage_is_refused_naming_the_file_and_leaving_the_target(
         with pytest.raises(MediaError, match=path.name):
             verify.check(str(path), None, SILENT)
         with pytest.raises(MediaError, match=path.name):
-            restore.restore(RestoreOrder(path=str(target), sets=sets, token=os.urandom(16).hex()), SILENT)
+            restore.restore(
+                RestoreOrder(database=target.name, path=str(target), sets=sets, token=os.urandom(16).hex()), SILENT
+            )
     assert target.read_bytes() == before
     assert place.left_in_vaults() == ["db.sqlite3"]
 

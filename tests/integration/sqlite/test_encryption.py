@@ -174,7 +174,7 @@ def test_a_worker_is_given_keys_through_its_input_alone(
     place.engine.verify(chain[0])
     [told] = started
     assert KEYS[THUMBPRINT][:40] not in told
-    assert KEYS[THUMBPRINT] not in repr(RestoreOrder(path="x", sets=[], token="", keys=KEYS))
+    assert KEYS[THUMBPRINT] not in repr(RestoreOrder(database="x", path="x", sets=[], token="", keys=KEYS))
     assert KEYS[THUMBPRINT] not in repr(order(place.path(), place.media, "x.bak", keys=KEYS))
 
 
@@ -215,7 +215,10 @@ def refused(path: Path, chain: Sequence[BackupSet], target: Path) -> None:
     with pytest.raises((MediaError, CertificateNeeded), match=path.name):
         verify.check(str(path), None, SILENT, keys)
     with pytest.raises((MediaError, CertificateNeeded), match=path.name):
-        restore.restore(RestoreOrder(path=str(target), sets=sets, token=os.urandom(16).hex(), keys=KEYS), SILENT)
+        restore.restore(
+            RestoreOrder(database=target.name, path=str(target), sets=sets, token=os.urandom(16).hex(), keys=KEYS),
+            SILENT,
+        )
 
 
 class Forger:

@@ -17,7 +17,7 @@ from pwsops.engines.sqlite import certificate_saving, engine, process, worker
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, EndUnknown, EngineError
-from tests.clocks import wait_until
+from tests.clocks import joined, wait_until
 from tests.integration.sqlite.support import Place, Play, cancelling
 
 PLAYED = """
@@ -99,7 +99,7 @@ def test_a_worker_that_does_not_listen_is_killed_and_cancelled(play: Play, monke
 def test_nobody_waits_for_a_clearing_up_that_hangs(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     returned, ends = Event(), []
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    monkeypatch.setattr(process.files, "sweep", lambda directory, token: ends.append(returned.wait(20)))
+    monkeypatch.setattr(process.sweeping, "sweep", lambda directory, token: ends.append(returned.wait(20)))
     play(PLAYED + "sys.exit(3)")
     with pytest.raises(EngineError, match="with status 3"):
         Worker("backup", {"token": "0" * 32}, directories=["/hangs"]).run()
@@ -114,7 +114,7 @@ def test_nobody_waits_for_a_worker_that_cannot_be_ended_and_it_is_cleared_up_lat
     pids: list[int] = []
     cancel = Event()
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    monkeypatch.setattr(process.files, "sweep", lambda directory, token: swept.append(f"{directory} {token}"))
+    monkeypatch.setattr(process.sweeping, "sweep", lambda directory, token: swept.append(f"{directory} {token}"))
     monkeypatch.setattr(process.subprocess.Popen, "kill", lambda self: None)
 
     def on_progress(progress: Progress) -> None:
@@ -195,13 +195,13 @@ def test_nobody_ends_a_worker_from_the_last_step_to_the_answer(monkeypatch: pyte
     monkeypatch.setattr(os, "_exit", lambda status: ends.append(list(said)))
     ended, parent = os.pipe()
     report.finishing()
-    watching = threading.Thread(target=worker.watch, args=(ended, None, report))
+    watching = threading.Thread(target=worker.watch, args=(ended, None, report), daemon=True)
     watching.start()
     os.close(parent)
     watching.join(0.2)
     assert ends == []
     report.result(7)
-    watching.join()
+    joined(watching)
     os.close(ended)
     assert ends == [[{"finishing": True}, {"result": 7}]]
 
@@ -214,7 +214,7 @@ def test_where_the_end_has_begun_no_last_step_is_taken() -> None:
         stepping.start()
         stepping.join(0.2)
         assert said == []
-    stepping.join()
+    joined(stepping)
     assert said == [{"finishing": True}]
 
 

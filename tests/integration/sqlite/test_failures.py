@@ -17,11 +17,11 @@ import pytest
 
 from pwsops.engines.base import DatabaseState, Instance, RestoreRequest
 from pwsops.engines.registry import open_engine
-from pwsops.engines.sqlite import backup
+from pwsops.engines.sqlite import backup, writer
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import BaseUnusable, Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError
+from pwsops.errors import BaseUnusable, EngineError, InvalidInput, MediaError, NotFound, PwsopsError
 from pwsops.rules.model import BackupKind
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, order, query
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, order, query
 
 
 def refused(place: Place, kind: type[PwsopsError], match: str, **more: Any) -> PwsopsError:
@@ -131,19 +131,6 @@ def test_a_read_only_media_directory(place: Place) -> None:
     assert failed.value.hint
 
 
-def test_a_strangers_file_is_not_overwritten(place: Place) -> None:
-    place.vault()
-    (place.media / "one.bak").write_text("precious")
-    refused(place, Conflict, "exists already", overwrite=True)
-    assert (place.media / "one.bak").read_text() == "precious"
-
-
-def test_a_damaged_backup_of_ours_may_be_overwritten(place: Place) -> None:
-    place.vault()
-    os.truncate(place.take().backup_set.path, 100)
-    place.engine.verify(place.take(overwrite=True).backup_set)
-
-
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -154,10 +141,11 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
-def test_a_file_that_may_not_grow_is_a_full_disk(place: Place) -> None:
+def test_a_file_that_may_not_grow_is_no_full_disk(place: Place) -> None:
     place.vault(size_mb=4)
     with file_size_limit(1 << 20):
-        refused(place, EngineError, "no space is left in .*media.* bytes free")
+        failed = refused(place, EngineError, "in .*media: the largest size that a file may have was reached")
+    assert "ulimit -f" in failed.hint
 
 
 @pytest.fixture
@@ -177,7 +165,7 @@ def small_disk() -> Iterator[Path]:
 
 def test_a_full_disk(place: Place, small_disk: Path) -> None:
     place.vault(size_mb=4)
-    with pytest.raises(EngineError, match=f"no space is left in {small_disk}"):
+    with pytest.raises(EngineError, match=f"in {small_disk}: no space is left .[0-9]+ bytes free"):
         place.take(directory=str(small_disk))
     assert list(small_disk.iterdir()) == []
 
@@ -237,7 +225,7 @@ def test_a_base_that_is_damaged(place: Place, part: str) -> None:
 def test_a_base_that_holds_another_backup_by_now(place: Place) -> None:
     place.vault()
     base = place.take("full.bak").backup_set
-    place.take("full.bak", overwrite=True)
+    place.take("full.bak", overwrite=True, replaceable=[base.set_id])
     refused(place, BaseUnusable, "another backup than the one that was recorded", base=base)
 
 
@@ -266,7 +254,7 @@ def test_media_that_are_not_ours_are_named_for_what_they_are(place: Place) -> No
         (place.media / name).write_bytes(content)
         with pytest.raises(MediaError, match=f"{name} {word}|{name} is {word}"):
             place.engine.read_media(str(place.media / name))
-    with pytest.raises(MediaError, match=r"cannot be read"):
+    with pytest.raises(MediaError, match=r"is not a plain file"):
         place.engine.read_media(str(place.media))
 
 
@@ -288,10 +276,10 @@ def test_an_incremental_alone_or_with_a_strangers_full_is_refused(place: Place) 
 def test_a_media_file_that_holds_another_set_by_now_is_refused(place: Place) -> None:
     place.vault()
     old = place.take().backup_set
-    place.take(overwrite=True)
-    with pytest.raises(MediaError, match=r"another backup than the one that was recorded"):
+    place.take(overwrite=True, replaceable=[old.set_id])
+    with pytest.raises(MediaError, match=r"another backup .* than the one that was recorded"):
         place.engine.verify(old)
-    with pytest.raises(MediaError, match=r"another backup than the one that was recorded"):
+    with pytest.raises(MediaError, match=r"another backup .* than the one that was recorded"):
         place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[old]))
 
 
@@ -299,6 +287,24 @@ def test_an_incremental_without_its_base_is_not_asked_for(place: Place) -> None:
     place.vault()
     with pytest.raises(InvalidInput, match="needs the full"):
         place.take(kind=BackupKind.DIFFERENTIAL)
+
+
+@pytest.mark.parametrize("held_bytes", [writer.HELD_BYTES, 0])
+def test_a_disk_that_keeps_other_bytes_than_it_was_given_is_found_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch, held_bytes: int
+) -> None:
+    path, read = place.vault(size_mb=5), os.pread
+    monkeypatch.setattr(writer, "HELD_BYTES", held_bytes)
+    backup.take(order(path, place.media, "good.bak"), SILENT)
+
+    def worn(fd: int, count: int, offset: int) -> bytes:
+        found = read(fd, count, offset)
+        return found[:-1] + bytes([found[-1] ^ 1]) if offset > 1 << 20 else found
+
+    monkeypatch.setattr(os, "pread", worn)
+    with pytest.raises(MediaError, match="is not what was written"):
+        backup.take(order(path, place.media, "bad.bak"), SILENT)
+    assert place.left_in_media() == ["good.bak"]
 
 
 def test_an_instance_whose_directory_is_gone(place: Place) -> None:

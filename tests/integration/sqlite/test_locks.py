@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_no_call_of_the_engine_loses_a_lock_that_the_calling_process_holds(place
         place.take("one.bak")
         place.take("two.bak", base=taken)
         place.engine.find_backup(database="db.sqlite3", directory=str(place.vaults), description="pwsops run 1")
-        place.engine.delete_media([str(path)])
+        place.engine.delete_media([replace(taken, path=str(path))])
         place.engine.verify(taken)
         place.engine.check_directory(str(path))
         place.engine.browse(str(place.vaults))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from pwsops.engines.base import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.engines.sqlite import directory, files, limits
+from pwsops.engines.sqlite import access, directory, files, limits
 from pwsops.engines.sqlite.connect import translate
 from pwsops.errors import EngineError, InvalidInput, NotFound
+from pwsops.rules.model import MediaState
 from tests.integration.sqlite.support import Place, query
 
 
@@ -26,10 +28,11 @@ def test_an_engine_nobody_knows_is_refused_with_those_that_exist() -> None:
 def test_the_probe_counts_databases_and_names_a_missing_right(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.vault()
     assert place.engine.probe().facts["Databases"] == "1"
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    missing = place.engine.probe().missing_rights[0]
-    assert "write in" in missing.right
-    assert missing.grant.startswith("chmod")
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    [missing] = access.survey(str(place.vaults))["missing"]  # type: ignore[misc]
+    assert missing["right"] == f"write in {place.vaults}"
+    assert missing["grant"].startswith("chmod")
+    assert missing["without"] == "Insert (restoring)"
 
 
 def test_browsing_a_file_or_nothing_is_refused(place: Place) -> None:
@@ -53,24 +56,33 @@ def test_a_check_is_never_a_bare_no(place: Place) -> None:
     assert check("relative").status is DirectoryStatus.UNKNOWN
     assert check(str(place.path())).status is DirectoryStatus.MISSING
     assert check(str(place.path() / "below")).status is DirectoryStatus.MISSING
-    doubtful = check("/proc/self")
-    assert doubtful.status is DirectoryStatus.UNKNOWN
-    assert "no file could be created" in doubtful.reason
+    unusable = check("/proc/self")
+    assert unusable.status is DirectoryStatus.UNUSABLE
+    assert "no file could be created" in unusable.reason
+    good = check(str(place.media))
+    assert (good.status, good.reason, list(good.remarks)) == (DirectoryStatus.OK, "", [])
     assert list(place.media.iterdir()) == []
 
 
-def test_only_media_of_ours_are_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_very_set_is_deleted(place: Place) -> None:
     path = place.vault()
-    ours = place.take().backup_set.path
+    ours = place.take().backup_set
+    other = place.take("other.bak").backup_set
     link = place.media / "link.bak"
-    link.symlink_to(ours)
-    deletions = place.engine.delete_media([str(path), str(place.media), str(link), "/not/there", f"{path}/x", ours])
+    link.symlink_to(ours.path)
+    os.mkfifo(place.media / "pipe.bak")
+    wanted = [str(path), str(place.media), str(link), "/not/there", f"{path}/x", f"{place.media}/pipe.bak", other.path]
+    changed = replace(ours, details={**ours.details, "digest": "0" * 64})
+    deletions = place.engine.delete_media([*(replace(ours, path=each) for each in wanted), changed, ours, ours])
     reasons = [one.reason for one in deletions]
-    assert reasons[0] == "it is not one of our backups"
-    assert reasons[1] == reasons[2] == "it is not a plain file"
-    assert reasons[3] == "it does not exist any more"
+    assert "is a SQLite database, not a backup" in reasons[0]
+    assert reasons[1] == reasons[2] == reasons[5] == "it is not a plain file"
+    assert reasons[3] == reasons[9] == "it does not exist any more"
     assert "the system refused" in reasons[4]
-    assert [one.deleted for one in deletions] == [False] * 5 + [True]
+    assert "it holds another backup" in reasons[6]
+    assert "contents are not the ones that were recorded" in reasons[7]
+    assert [one.deleted for one in deletions] == [False] * 8 + [True, False]
+    assert place.engine.look_for([other])[other.set_id].state is MediaState.PRESENT
 
 
 def test_a_listing_is_asked_for_changed_files_alone(place: Place) -> None:
@@ -105,18 +117,17 @@ def test_a_new_database_needs_a_name_that_will_be_listed(place: Place) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (sqlite3.SQLITE_FULL, "no space is left"),
-        (sqlite3.SQLITE_CORRUPT, "is damaged"),
-        (sqlite3.SQLITE_NOTADB, "not a SQLite database"),
-        (sqlite3.SQLITE_BUSY, "stayed locked"),
-        (sqlite3.SQLITE_IOERR, "SQLite cannot use"),
+        (apsw.SQLITE_FULL, "no space is left"),
+        (apsw.SQLITE_CORRUPT, "is damaged"),
+        (apsw.SQLITE_NOTADB, "not a SQLite database"),
+        (apsw.SQLITE_BUSY, "stayed locked"),
+        (apsw.SQLITE_IOERR, "SQLite cannot use"),
     ],
 )
 def test_each_kind_of_sqlite_error_has_its_words(place: Place, code: int, words: str) -> None:
     path = place.path()
     path.touch()
-    error = sqlite3.OperationalError("as SQLite says it")
-    error.sqlite_errorcode = code
+    error = apsw.exception_for(code)
     told = translate(error, "Backup", str(path))
     assert words in told.message
     assert told.hint

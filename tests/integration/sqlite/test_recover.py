@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import blake3
 import cryptography
@@ -222,15 +223,65 @@ def test_the_script_lies_beside_the_media_and_is_renewed(place: Place) -> None:
     place.take("one.bak")
     script = place.media / "recover.py"
     assert script.read_bytes() == recovery_kit.SOURCE.read_bytes()
-    script.write_bytes(recovery_kit.MARK + b"\nan older one\n")
-    assert place.take("two.bak").messages == ()
+    script.write_bytes(b"# pwsops recovery script\nan older one\n")
+    assert all("recover" not in message.text for message in place.take("two.bak").messages)
     assert script.read_bytes() == recovery_kit.SOURCE.read_bytes()
+
+
+def test_a_newer_version_of_the_script_stays_and_a_link_in_its_place_is_not_followed(place: Place) -> None:
+    place.vault()
+    script = place.media / "recover.py"
+    script.write_bytes(b"# pwsops recovery script, version 99\nof another pwsops\n")
+    assert place.take("one.bak").messages == ()
+    assert script.read_bytes().endswith(b"of another pwsops\n")
+    script.unlink()
+    precious = place.vaults / "precious.txt"
+    precious.write_bytes(b"# pwsops recovery script\n")
+    script.symlink_to(precious)
+    [message] = place.take("two.bak").messages
+    assert "not our recovery script" in message.text
+    assert precious.read_bytes() == b"# pwsops recovery script\n"
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_database_is_never_recovered_beside_what_sqlite_left_of_another(place: Place, suffix: str) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    new = place.vaults / "new.db"
+    left = Path(f"{new}{suffix}")
+    left.write_bytes(b"the last changes of the lost database")
+    with pytest.raises(SystemExit, match=f"new.db{suffix}.*move it to another directory"):
+        recovery.main([taken.path, str(new)])
+    assert left.read_bytes() == b"the last changes of the lost database"
+    assert not new.exists()
+
+
+def test_a_long_name_is_recovered_to_and_one_taken_meanwhile_is_left(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    new = place.vaults / ("n" * 252 + ".db")
+    recovery.main([taken.path, str(new)])
+    is_whole(new)
+    other = place.vaults / "other.db"
+    write = recovery.write
+
+    def meanwhile(*given: Any) -> int:
+        size = write(*given)
+        other.write_text("precious")
+        return size
+
+    monkeypatch.setattr(recovery, "write", meanwhile)
+    with pytest.raises(SystemExit, match="exists already"):
+        recovery.main([taken.path, str(other)])
+    assert other.read_text() == "precious"
 
 
 def test_a_strangers_file_of_that_name_stays(place: Place) -> None:
     place.vault()
     (place.media / "recover.py").write_text("mine")
-    [message] = place.take("one.bak").messages
+    message = place.take("one.bak").messages[-1]
     assert "not our recovery script" in message.text
     assert (place.media / "recover.py").read_text() == "mine"
 
@@ -238,8 +289,8 @@ def test_a_strangers_file_of_that_name_stays(place: Place) -> None:
 def test_a_directory_in_its_place_does_not_fail_the_backup(place: Place) -> None:
     place.vault()
     (place.media / "recover.py").mkdir()
-    [message] = place.take("one.bak").messages
-    assert "could not be put" in message.text
+    message = place.take("one.bak").messages[-1]
+    assert "not our recovery script" in message.text
 
 
 def test_the_script_says_the_same_inside_this_process(

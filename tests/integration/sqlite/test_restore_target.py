@@ -7,16 +7,17 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import assembly, files, target, verify
+from pwsops.engines.sqlite import assembly, backup, layout, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError, MediaError
+from pwsops.errors import Conflict, EngineError, MediaError
 from pwsops.rules.model import BackupSet
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order, query
 
 
 def restore(
@@ -143,6 +144,79 @@ def test_a_target_that_is_no_database_is_kept_beside_and_replaced(place: Place, 
     assert [info.name for info in place.engine.databases()] == ["db.sqlite3"]
 
 
+def test_two_damaged_ones_of_the_same_second_are_both_kept(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for content in (b"the first " * 500, b"the second " * 500):
+        path.write_bytes(content)
+        order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+        restoring.restore(order, Report(lambda _: None))
+    kept = [path.with_name(f"db.sqlite3.damaged-{stamp}").read_bytes() for stamp in ("now", "now-2")]
+    assert kept == [b"the first " * 500, b"the second " * 500]
+    is_whole(path)
+
+
+def test_a_target_whose_place_cannot_be_taken_stays_with_all_that_lies_beside_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    path.write_bytes(b"no database " * 1000)
+    Path(f"{path}-wal").write_bytes(b"its log")
+
+    def refuse(*given: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(os, "link", refuse)
+        with pytest.raises(EngineError, match="reports an error"):
+            restoring.restore(order, Report(lambda _: None))
+        assert place.left_in_vaults() == ["db.sqlite3", "db.sqlite3-wal"]
+        assert path.read_bytes() == b"no database " * 1000
+
+
+def test_a_mode_that_cannot_be_set_is_said_and_no_failure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.write_bytes(b"no database " * 1000)
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    said: list[dict[str, object]] = []
+    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    restoring.restore(order, Report(lambda values: said.append(dict(values))))
+    assert any("could not get back its mode" in str(values.get("message")) for values in said)
+    is_whole(path)
+
+
+def test_somebody_who_creates_the_database_meanwhile_keeps_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    complete = assembly.Assembly.complete
+
+    def meanwhile(self: assembly.Assembly) -> None:
+        complete(self)
+        path.write_text("theirs")
+
+    monkeypatch.setattr(assembly.Assembly, "complete", meanwhile)
+    order = restoring.RestoreOrder(
+        path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, create_if_missing=True
+    )
+    with pytest.raises(Conflict, match="somebody created"):
+        restoring.restore(order, Report(lambda _: None))
+    assert path.read_text() == "theirs"
+    assert place.left_in_vaults() == ["db.sqlite3"]
+
+
 def test_a_target_that_is_no_database_stays_where_replacing_is_not_allowed(place: Place) -> None:
     path = place.vault()
     taken = place.take().backup_set
@@ -164,7 +238,7 @@ def test_a_damaged_target_stays_in_its_place_when_the_media_are_damaged_too(plac
 
 
 def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*names: str) -> None:
+    def no_links(*names: str, follow_symlinks: bool = True) -> None:
         raise PermissionError(1, "no hard links here")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -173,7 +247,7 @@ def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypat
     target._keep(str(old), str(old) + ".damaged")
     assert (place.media / "old.damaged").read_text() == "old"
     new.write_text("new")
-    files.publish(str(new), str(third), overwrite=False)
+    publishing.new(str(new), str(third), print)
     assert third.read_text() == "new"
     assert place.left_in_media() == ["old.damaged", "third"]
 
@@ -195,12 +269,36 @@ def test_a_restore_needs_no_room_for_a_second_copy(place: Place, monkeypatch: py
         used.append(os.fstat(self._fd).st_blocks * 512)
 
     monkeypatch.setattr(assembly.Assembly, "give_up_before", measured)
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     restoring.restore(order, Report(lambda _: None))
     assert len(used) > 20
     assert max(used) < path.stat().st_size / 2
     is_whole(path)
     assert query(path, "SELECT count(*), min(length(x)) FROM bulk") == [(48, 1 << 20)]
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_page_that_is_not_the_one_that_was_backed_up_leaves_the_target_as_it_was(
+    place: Place, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    path = place.vault(size_mb=5, journal_mode=mode)
+    pack = layout.pack_run_head
+
+    def packed(sequence: int, first_page: int, blocks: bytes, *rest: Any) -> bytes:
+        return pack(sequence, first_page, bytes(len(blocks)) if sequence == 2 else blocks, *rest)
+
+    monkeypatch.setattr(layout, "pack_run_head", packed)
+    taken: Any = backup.take(order(path, place.media, "one.bak"), SILENT)
+    query(path, "DELETE FROM ciphers WHERE id > 7")
+    before = query(path, "SELECT * FROM ciphers")
+    wanted = restoring.RestoreOrder(path=str(path), sets=[(taken["path"], taken["set_id"])], token="0" * 32)
+    with pytest.raises(MediaError, match="frame 2 holds other pages than it lists"):
+        restoring.restore(wanted, SILENT)
+    assert query(path, "SELECT * FROM ciphers") == before
+    assert query(path, "PRAGMA journal_mode") == [(mode,)]
+    is_whole(path)
 
 
 def test_media_changed_after_they_were_checked_leave_the_target_as_it_was(
@@ -218,7 +316,9 @@ def test_media_changed_after_they_were_checked_leave_the_target_as_it_was(
             stream.write(b"spoiled")
 
     monkeypatch.setattr(verify, "check_all", spoil)
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32
+    )
     with pytest.raises(MediaError, match="is damaged"):
         restoring.restore(order, Report(lambda _: None))
     assert query(path, "SELECT count(*) FROM ciphers") == [(0,)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pwsops.engines.base import BackupRequest, BackupResult, Instance
@@ -28,6 +28,8 @@ class Bench:
     driver: drivers.Driver
     engine: SqlServerEngine
     directory: str
+    known: set[str] = field(default_factory=set)
+    """What a catalogue would know of the sets that `overwrite` took."""
 
     def path(self, name: str) -> str:
         return self.engine.join(self.directory, name)
@@ -60,6 +62,14 @@ class Bench:
 
     def full(self, name: str = "full.bak", **changes: Any) -> BackupSet:
         return self.take(file_name=name, **changes).backup_set
+
+    def overwrite(self, run: int = 1, engine: SqlServerEngine | None = None, **changes: Any) -> BackupResult:
+        """Take one of the backups that share a name, as a profile without dates does."""
+        known: dict[str, Any] = {"file_name": "v.bak", "overwrite": True, "replaceable": frozenset(self.known)}
+        request = self.request(**(known | {"description": f"pwsops run {run} (home)"} | changes))
+        result = (engine or self.engine).backup(request)
+        self.known.add(result.backup_set.set_id)
+        return result
 
     def fail(self, statement: str, *said: Said, **options: Any) -> None:
         """Let the next such statement fail with what the server says."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pwsops.engines.sqlserver import link
+from pwsops.engines.sqlserver import link, patience
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
 
@@ -13,6 +13,12 @@ from tests.standin import drivers
 def nothing_is_known_of_earlier_servers() -> None:
     """Ports come again, and what is remembered of a server goes by its address."""
     link._SERVERS.clear()
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again over minutes is tried again at once, as often."""
+    monkeypatch.setattr(patience, "WAITS_S", (0.0,) * len(patience.WAITS_S))
 
 
 @pytest.fixture(params=drivers.IDS)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import BackupRequest, Encryption, Progress
-from pwsops.engines.sqlserver import chain, running
+from pwsops.engines.sqlserver import chain, running, targets
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupKind, BackupSet
+from tests.clocks import joined
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
 from tests.standin.events import Said
@@ -149,15 +150,13 @@ def test_a_poll_that_is_refused_does_not_fail_the_backup(bench: Bench) -> None:
 
 @pytest.mark.parametrize("shape", ["plain", "done_more"])
 @pytest.mark.parametrize("finishes", [True, False])
-def test_a_lost_connection_is_settled_by_the_servers_history(
-    driver: drivers.Driver, shape: str, finishes: bool
-) -> None:
+def test_a_lost_connection_is_settled_by_the_file(driver: drivers.Driver, shape: str, finishes: bool) -> None:
     with open_bench(driver, shape=shape) as bench:
         bench.server.faults.cut(after=7, finishes=finishes)
         if finishes:
             result = bench.take()
             assert bench.engine.read_media(result.backup_set.path) == [result.backup_set]
-            assert any("its history has the backup" in message.text for message in result.messages)
+            assert any("the backup is there: it is finished" in message.text for message in result.messages)
         else:
             with pytest.raises(EngineError, match="cannot be reached") as lost:
                 bench.take()
@@ -206,11 +205,11 @@ def test_a_cancelled_backup_stops_on_the_server_and_leaves_nothing(driver: drive
     with open_bench(driver, shape=shape) as bench:
         cancel = threading.Event()
         fault = bench.server.faults.on("BACKUP", after_messages=4, hold=threading.Event())
-        canceller = threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set())
+        canceller = threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True)
         canceller.start()
         with pytest.raises(Cancelled, match="vault was cancelled"):
             bench.engine.backup(bench.request(), cancel=cancel)
-        canceller.join()
+        joined(canceller)
         assert not bench.server.requests
         assert names(bench) == []
         assert list(bench.engine.history()) == []
@@ -230,7 +229,7 @@ def test_what_a_cancelled_backup_leaves_is_said_where_it_may_not_be_deleted(benc
     engine = bench.engine_with("VIEW SERVER STATE")
     cancel = threading.Event()
     fault = bench.server.faults.on("BACKUP", after_messages=4, hold=threading.Event())
-    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set()).start()
+    threading.Thread(target=lambda: fault.reached.wait(WAIT_S) and cancel.set(), daemon=True).start()
     with pytest.raises(Cancelled) as stopped:
         engine.backup(bench.request(), cancel=cancel)
     assert bench.path("one.bak") in stopped.value.hint
@@ -242,7 +241,7 @@ def test_tidying_up_never_hides_what_went_wrong(bench: Bench, monkeypatch: pytes
     def gone(*_: Any) -> bool:
         raise EngineError("The server is gone.", hint="Wait.")
 
-    monkeypatch.setattr("pwsops.engines.sqlserver.backup._left", gone)
+    monkeypatch.setattr("pwsops.engines.sqlserver.writing._left", gone)
     with pytest.raises(EngineError, match="is full") as failed:
         bench.take()
     assert bench.path("one.bak") in failed.value.hint
@@ -319,12 +318,12 @@ def test_stripes_are_one_backup_that_is_read_verified_and_deleted_together(bench
     assert bench.engine.read_media(stripes[1]) == [taken]
     assert bench.engine.verify(taken).backup_set == taken
     assert next(iter(bench.engine.history())).details["stripes"] == stripes
-    assert bench.engine.delete_media([taken.path])[0].deleted
+    assert bench.engine.delete_media([taken])[0].deleted
     assert names(bench) == []
 
 
 def test_overwriting_alternates_and_drops_the_older_when_the_newer_is_proven(bench: Bench) -> None:
-    results = [bench.take(file_name="v.bak", overwrite=True) for _ in range(3)]
+    results = [bench.overwrite(run) for run in range(3)]
     one, two = bench.path("v.bak"), bench.path("v~2.bak")
     assert [result.backup_set.path for result in results] == [one, two, one]
     assert [list(result.replaced) for result in results] == [[], [one], [two]]
@@ -332,31 +331,40 @@ def test_overwriting_alternates_and_drops_the_older_when_the_newer_is_proven(ben
 
 
 def test_overwriting_never_touches_the_older_where_the_newer_fails(bench: Bench) -> None:
-    first = bench.take(file_name="v.bak", overwrite=True).backup_set
+    first = bench.overwrite(1).backup_set
     bench.server.faults.on(
         "BACKUP", after_messages=5, raise_=[said(3202, "v", "112(full)"), said(3013, "BACKUP DATABASE")]
     )
     with pytest.raises(EngineError, match="is full"):
-        bench.take(file_name="v.bak", overwrite=True)
+        bench.overwrite(2)
     assert bench.engine.verify(first).backup_set == first
 
 
 def test_a_backup_that_cannot_be_read_just_now_is_not_overwritten(bench: Bench) -> None:
-    only = bench.take(file_name="v.bak", overwrite=True).backup_set
+    only = bench.overwrite(1).backup_set
     sharing = said(3201, only.path, os_error(32))
     bench.fail("RESTORE HEADERONLY", sharing, said(3013, "RESTORE HEADERONLY"))
-    with pytest.raises(MediaError, match="in use by another program"):
-        bench.take(file_name="v.bak", overwrite=True)
+    result = bench.overwrite(2)
+    assert "in use by another program" in result.messages[0].text
     assert bench.engine.read_media(only.path) == [only]
+    assert result.backup_set.path == bench.path("v~2.bak")
+
+
+def test_a_share_that_is_away_is_written_to_under_no_name(bench: Bench) -> None:
+    only = bench.overwrite(1).backup_set
+    away = said(3201, only.path, os_error(53))
+    bench.fail("RESTORE HEADERONLY", away, said(3013, "RESTORE HEADERONLY"))
+    with pytest.raises(MediaError, match="does not reach the share"):
+        bench.overwrite(2)
     assert len(bench.sent("BACKUP")) == 1
 
 
 def test_a_backup_that_was_to_be_overwritten_stays_where_nothing_was_written(bench: Bench) -> None:
     engine = bench.engine_with("VIEW ANY DEFINITION")
-    older, newer = (engine.backup(bench.request(file_name="v.bak", overwrite=True)).backup_set for _ in range(2))
+    older, newer = (bench.overwrite(run, engine).backup_set for run in range(2))
     bench.fail("BACKUP DATABASE", said(3023, "vault"), ENDED)
     with pytest.raises(EngineError, match="another backup") as busy:
-        bench.take(file_name="v.bak", overwrite=True, description="pwsops run 2 (home)")
+        bench.overwrite(2)
     assert "unfinished" not in busy.value.hint
     assert bench.engine.read_media(older.path) == [older]
     assert bench.engine.read_media(newer.path) == [newer]
@@ -364,7 +372,7 @@ def test_a_backup_that_was_to_be_overwritten_stays_where_nothing_was_written(ben
 
 def test_an_older_backup_that_may_not_be_deleted_stays_and_is_overwritten_next(bench: Bench) -> None:
     engine = bench.engine_with(roles={"dbcreator"})
-    results = [engine.backup(bench.request(file_name="v.bak", overwrite=True)) for _ in range(3)]
+    results = [bench.overwrite(run, engine) for run in range(3)]
     one, two = bench.path("v.bak"), bench.path("v~2.bak")
     assert [result.backup_set.path for result in results] == [one, two, one]
     assert not any(result.replaced for result in results)
@@ -372,20 +380,30 @@ def test_an_older_backup_that_may_not_be_deleted_stays_and_is_overwritten_next(b
     assert "FORMAT" in bench.sent("BACKUP")[2]
 
 
-def test_an_unfinished_file_under_the_name_makes_way_for_the_next_attempt(bench: Bench) -> None:
+def test_a_file_that_is_no_backup_keeps_its_name(bench: Bench) -> None:
     bench.server.files.put(bench.path("one.bak"), 10)
     result = bench.take()
     assert result.backup_set.path == bench.path("one~2.bak")
-    assert "left unfinished" in result.messages[0].text
+    assert "is no backup, or was not finished" in result.messages[0].text
     with pytest.raises(Conflict, match=r"one~2.bak"):
-        bench.take()
+        bench.take(description="pwsops run 2 (home)")
+    assert len(bench.sent("BACKUP")) == 1
 
 
 def test_a_name_that_is_taken_is_refused_before_anything_is_written(bench: Bench) -> None:
     bench.take()
     with pytest.raises(Conflict, match=r"one.bak"):
-        bench.take()
+        bench.take(description="pwsops run 2 (home)")
     assert len(bench.sent("BACKUP")) == 1
+
+
+def test_where_every_name_is_taken_nothing_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "NAMES", 2)
+    for name in ("one.bak", "one~2.bak"):
+        bench.server.files.put(bench.path(name), 10)
+    with pytest.raises(Conflict, match=r"one.bak and 1 names like it are taken"):
+        bench.take()
+    assert not bench.sent("BACKUP")
 
 
 def test_a_directory_that_is_not_absolute_is_refused(bench: Bench) -> None:
@@ -521,7 +539,7 @@ def test_an_interrupted_backup_is_found_unless_its_file_is_gone(bench: Bench) ->
 def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     finish, settled = threading.Event(), threading.Event()
     fault = bench.server.faults.on("BACKUP", after_messages=5, hold=finish)
-    taking = threading.Thread(target=bench.take)
+    taking = threading.Thread(target=bench.take, daemon=True)
     taking.start()
     assert fault.reached.wait(WAIT_S)
     found: list[BackupSet | None] = []
@@ -534,11 +552,11 @@ def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, mo
         settled.set()
 
     assert find("pwsops run 2 (home)") is None
-    threading.Thread(target=settle).start()
+    threading.Thread(target=settle, daemon=True).start()
     assert not settled.wait(0.5)
     finish.set()
     assert settled.wait(WAIT_S)
-    taking.join()
+    joined(taking)
     assert found[0] is not None
     monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.0)
     assert find("pwsops run 1 (home)") == found[0]

@@ -136,7 +136,7 @@ def test_editions_that_do_not_encrypt_backups_say_so(bench: Bench, edition: str)
 def test_an_encrypted_backup_that_is_overwritten_alternates_between_two_files(bench: Bench) -> None:
     bench.server.make_certificate("keeper")
     encryption = Encryption(name="keeper")
-    paths = [bench.full("one.bak", encryption=encryption, overwrite=True).path for _ in range(3)]
+    paths = [bench.overwrite(run, file_name="one.bak", encryption=encryption).backup_set.path for run in range(3)]
     assert [bench.engine.split(path)[1] for path in paths] == ["one.bak", "one~2.bak", "one.bak"]
     assert [name for name, _, _ in bench.server.files.listing(bench.directory)] == ["one.bak"]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pwsops.engines.base import DirectoryStatus, Encryption
@@ -16,6 +18,7 @@ def test_a_directory_is_there_or_missing_with_the_reason(bench: Bench) -> None:
     check = bench.engine.check_directory
     assert check(bench.directory).status is DirectoryStatus.OK
     assert (check(bench.directory).free_bytes or 0) > 0
+    assert "whether its service account may write there shows when it does" in check(bench.directory).reason
     for path, reason in (
         (bench.path("not-there"), "does not exist there"),
         (bench.path("not\\there"), "neither does the directory"),
@@ -75,7 +78,7 @@ def test_a_directory_that_cannot_be_listed_is_an_error_or_empty(bench: Bench) ->
 def test_a_deleted_file_is_seen_to_be_gone(driver: drivers.Driver, version: str) -> None:
     with open_bench(driver, version=version) as bench:
         taken = bench.full()
-        assert bench.engine.delete_media([taken.path])[0].deleted
+        assert bench.engine.delete_media([taken])[0].deleted
         assert taken.path not in bench.server.files
 
 
@@ -92,7 +95,7 @@ def test_what_may_not_or_cannot_be_deleted_stays_with_the_reason(driver: drivers
             bench.path("*.bak"): "wildcards",
             bench.path("none.bak"): "does not see it",
         }
-        for deletion in bench.engine.delete_media(list(stayed)):
+        for deletion in bench.engine.delete_media([replace(encrypted, path=path) for path in stayed]):
             assert not deletion.deleted
             assert stayed[deletion.path] in deletion.reason
         assert encrypted.path in bench.server.files
@@ -100,7 +103,7 @@ def test_what_may_not_or_cannot_be_deleted_stays_with_the_reason(driver: drivers
 
 def test_a_login_without_the_right_leaves_the_file_and_says_so(bench: Bench) -> None:
     taken = bench.full()
-    (deletion,) = bench.engine_with("VIEW SERVER STATE").delete_media([taken.path])
+    (deletion,) = bench.engine_with("VIEW SERVER STATE").delete_media([taken])
     assert not deletion.deleted
     assert "may not" in deletion.reason
     assert taken.path in bench.server.files

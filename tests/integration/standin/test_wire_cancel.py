@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 import pyodbc
 import pytest
 
+from tests.clocks import joined
 from tests.integration.standin.scripted import Scripted, connect, percent, texts
 from tests.standin.drivers import Driver
 from tests.standin.events import Done, Event, Said
@@ -76,13 +77,13 @@ def cancelling(cursor: pyodbc.Cursor, held: Held | Streaming) -> Iterator[None]:
         with suppress(pyodbc.Error):
             cursor.cancel()
 
-    thread = threading.Thread(target=cancel)
+    thread = threading.Thread(target=cancel, daemon=True)
     thread.start()
     try:
         yield
     finally:
         # A cancel of what is closed already may crash the process.
-        thread.join()
+        joined(thread)
 
 
 def drain_until_cancelled(cursor: pyodbc.Cursor, statement: str, shape: Shape) -> None:

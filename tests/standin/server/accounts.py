@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 GUEST_DATABASES = ("master", "msdb", "tempdb")
@@ -21,6 +22,11 @@ SERVER_GRANTS = {
     "##ms_serverstatereader##": {"VIEW SERVER STATE"},
     "##ms_definitionreader##": {"VIEW ANY DEFINITION"},
 }
+
+
+def sid_of(login: str) -> bytes:
+    """Give the security identifier of a login; that of `sa` is 1."""
+    return b"\x01" if login == "sa" else hashlib.sha256(login.encode()).digest()[:16]
 
 
 @dataclass

@@ -46,6 +46,8 @@ def _alter(context: Context, statement: AlterDatabase) -> Generator[Event]:
         account.may("ALTER ANY DATABASE") or account.may_in("ALTER", database.name, database.owner)
     ):
         raise refuse(5011, name)
+    if statement.option == "ONLINE" and not account.may("ALTER ANY DATABASE"):
+        raise refuse(5011, name)  # going offline needs less
     if database.state == "RESTORING":
         raise refuse(5052, "ALTER DATABASE", "Restoring")
     others = [one for one in context.server.sessions() if one.is_in(database) and one is not context.session]

@@ -116,7 +116,8 @@ class _Job:
     def end(self) -> Generator[Said]:
         """Finish the set, and say what was written; the set counts from before the last message on."""
         statement, database = self.statement, self.database
-        if database.damaged_page is not None and statement.checksum and not statement.log:
+        damaged = database.damaged_page is not None and not statement.log
+        if damaged and statement.checksum and not statement.continue_after_error:
             raise refuse(3043, database.name, 1, database.damaged_page, database.files[0].path)
         stored = self._stored()
         for name in self.shown:
@@ -179,6 +180,7 @@ class _Job:
             thumbprint=certificate.thumbprint if certificate else None,
             algorithm=statement.encryption.algorithm.lower() if statement.encryption else None,
             tde_thumbprint=database.tde_thumbprint,
+            holds_damage=database.damaged_page is not None and statement.continue_after_error,
         )
 
     def _first_lsn(self) -> int:

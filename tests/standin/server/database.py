@@ -83,6 +83,12 @@ class Database:
     roll: Roll | None = None
     damaged_page: int | None = None
     """A page of the first file whose checksum fails when it is read."""
+    switched_on: set[str] = field(default_factory=set)
+    """Columns of sys.databases such as `is_trustworthy_on`; a restore switches all of them off."""
+    users: dict[str, str] = field(default_factory=dict)
+    """The login of each user, whether the server has it or not."""
+    suspect_page: int | None = None
+    """A page of the first file that the server came upon earlier, and that msdb remembers."""
     busy: str = ""
     """The statement that has the database for itself now: BACKUP or RESTORE."""
     extra_pages: int = 0

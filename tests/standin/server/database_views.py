@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid5
 
+from tests.standin.server.accounts import sid_of
 from tests.standin.server.content import PAGE_BYTES
 from tests.standin.server.database import LOG_PAGES, Database
 from tests.standin.server.server_views import FILE_COLUMNS, file_record
@@ -34,6 +35,20 @@ def _user_tables(context: Context, database: Database) -> Iterator[Record]:
         yield {
             "name": name, "object_id": number, "schema_id": 1, "type": "U", "type_desc": "USER_TABLE",
             "create_date": created, "modify_date": created, "is_ms_shipped": False,
+        }  # fmt: skip
+
+
+@view(
+    "sys.database_principals",
+    "name sysname, principal_id int, type nvarchar(1), type_desc nvarchar(60), sid varbinary(85), "
+    "authentication_type_desc nvarchar(60)",
+)
+def _users(context: Context, database: Database) -> Iterator[Record]:
+    named = ((number, name, login) for number, (name, login) in enumerate(database.users.items(), start=5))
+    for number, name, login in ((1, "dbo", database.owner), *named):
+        yield {
+            "name": name, "principal_id": number, "type": "S", "type_desc": "SQL_USER", "sid": sid_of(login),
+            "authentication_type_desc": "INSTANCE",
         }  # fmt: skip
 
 

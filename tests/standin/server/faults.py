@@ -11,6 +11,8 @@ from tests.standin.events import Cut, Event, Said
 from tests.standin.server.messages import ServerError, os_error, said
 
 WAIT_S = 0.005
+LIMIT_S = 240.0
+"""How long anything is waited for: less than a test may take."""
 
 
 class Stopped(Exception):
@@ -185,8 +187,8 @@ def _leave(fault: Fault, events: Generator[Event]) -> None:
 
 
 def _finish(when: threading.Event, events: Generator[Event]) -> None:
-    when.wait()
-    _drain(events)
+    if when.wait(LIMIT_S):
+        _drain(events)
 
 
 def _drain(events: Generator[Event]) -> None:
@@ -194,7 +196,7 @@ def _drain(events: Generator[Event]) -> None:
         pass
 
 
-def wait(event: threading.Event, stopped: Callable[[], bool], limit_s: float = 600) -> bool:
+def wait(event: threading.Event, stopped: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
     """Wait for an event; False where the statement was stopped meanwhile."""
     waited = 0.0
     while waited < limit_s:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from tests.standin.events import ColumnType, Value
+from tests.standin.server.accounts import sid_of
 from tests.standin.server.messages import refuse
 from tests.standin.server.properties import database_property, permission, server_property
 from tests.standin.server.values import as_text, cast, compare, parse_datetime
@@ -62,6 +63,10 @@ def global_variable(context: Context, name: str) -> Value:
     return found[name.upper()]
 
 
+def _login_of(context: Context, sid: object) -> str | None:
+    return next((one.name for one in context.server.accounts.values() if sid_of(one.name) == sid), None)
+
+
 def _user_name(context: Context) -> str:
     account, current = context.account, context.current
     if account.is_sysadmin or current.owner == account.name:
@@ -71,7 +76,7 @@ def _user_name(context: Context) -> str:
 
 function("SERVERPROPERTY", TEXT)(lambda context, name: server_property(context.server, str(name)))
 function("DATABASEPROPERTYEX", TEXT)(lambda context, name, one: database_property(context.server, str(name), str(one)))
-function("SUSER_SNAME", TEXT)(lambda context, *sid: context.account.name if not sid else "sa")
+function("SUSER_SNAME", TEXT)(lambda context, *sid: _login_of(context, sid[0]) if sid else context.account.name)
 function("SUSER_NAME", TEXT)(lambda context: context.account.name)
 function("ORIGINAL_LOGIN", TEXT)(lambda context: context.account.name)
 function("SYSTEM_USER", TEXT)(lambda context: context.account.name)

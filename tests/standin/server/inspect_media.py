@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from uuid import NAMESPACE_OID, uuid5
+from uuid import uuid5
 
 from tests.standin.events import Columns, Done, Event, Row, Value
 from tests.standin.server.context import Context
@@ -39,6 +39,9 @@ HEADER = columns(
     CompressedBackupSize bigint, containment tinyint, KeyAlgorithm nvarchar(32), EncryptorThumbprint varbinary(20),
     EncryptorType nvarchar(32)"""
 )
+SINCE_2022 = columns("LastValidRestoreTime datetime, TimeZone smallint, CompressionAlgorithm nvarchar(32)")
+ZONE, ZONE_OF_ENCRYPTED = 0, 48
+"""What a 16.0.4236 three hours behind UTC was seen to put into TimeZone, whatever the zone was."""
 FILE_LIST = columns(
     """LogicalName nvarchar(128), PhysicalName nvarchar(260), Type nvarchar(1), FileGroupName nvarchar(128),
     Size numeric, MaxSize numeric, FileId bigint, CreateLSN numeric, DropLSN numeric, UniqueId uniqueidentifier,
@@ -104,13 +107,21 @@ def _header(context: Context, statement: Inspect) -> Generator[Event]:
         raise refuse(3256, path)
     if statement.file is not None and not 1 <= statement.file <= len(media.sets):
         raise refuse(4038, statement.file, path)
-    yield Columns(columns=HEADER)
+    new = context.server.major >= 16
+    yield Columns(columns=[*HEADER, *(SINCE_2022 if new else ())])
     count = 0
     for position, stored in enumerate(media.sets, start=1):
         if statement.file in (None, position):
             count += 1
-            yield Row(values=_incomplete(position) if stored is None else header(context, stored, position))
+            values = _incomplete(position) if stored is None else header(context, stored, position)
+            yield Row(values=(*values, *(_since_2022(stored) if new else ())))
     yield Done(rows=count)
+
+
+def _since_2022(stored: StoredSet | None) -> tuple[Value, ...]:
+    if stored is None:
+        return (None, None, None)
+    return (None, ZONE_OF_ENCRYPTED if stored.thumbprint else ZONE, "MS_XPRESS" if stored.compressed else None)
 
 
 def _incomplete(position: int) -> tuple[Value, ...]:
@@ -133,7 +144,7 @@ def header(context: Context, stored: StoredSet, position: int) -> tuple[Value, .
         stored.first_lsn, stored.last_lsn, stored.checkpoint_lsn, stored.database_backup_lsn,
         local(stored.started_at), local(stored.finished_at), 52, 0, 1033, 196609,
         stored.compatibility_level, SOFTWARE_VENDOR, major, minor, build, stored.machine_name,
-        512 if not stored.checksums else 528, uuid5(NAMESPACE_OID, stored.guid.hex), stored.fork, stored.collation,
+        512 if not stored.checksums else 528, uuid5(stored.family, stored.fork.hex), stored.fork, stored.collation,
         stored.family, False, stored.is_snapshot, False, False, stored.checksums, stored.holds_damage, False, False,
         False, stored.copy_only, stored.fork, None, stored.recovery_model, base.first_lsn if base else None,
         base.guid if base else None, description, stored.guid, stored.compressed_bytes, 0,
@@ -177,7 +188,7 @@ def _label(context: Context, statement: Inspect) -> Generator[Event]:
     yield Columns(columns=LABEL)
     yield Row(
         values=(
-            media.name, media.set_guid, media.families, media.number, media.family_guid, 1, 0, None,
+            media.name, media.set_guid, media.families, media.number, media.family_guid, 1, 0, media.description,
             "Microsoft SQL Server", SOFTWARE_VENDOR, created, 1, compressed,
         )
     )  # fmt: skip

@@ -74,6 +74,7 @@ class Media:
     families: int = 1
     number: int = 1
     name: str | None = None
+    description: str | None = None
     encrypted: bool = False
     created_at: datetime | None = None
     sets: list[StoredSet | None] = field(default_factory=list)

@@ -43,6 +43,7 @@ def new_families(context: Context, statement: Backup, count: int) -> list[Media]
             families=count,
             number=number,
             name=context.optional(statement.media_name),
+            description=context.optional(statement.media_description),
             encrypted=statement.encryption is not None,
             created_at=context.server.clock.now(),
         )

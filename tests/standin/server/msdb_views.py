@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from uuid import uuid5
 
 from tests.standin.server.database import Database
 from tests.standin.server.history import BackupRecord
@@ -66,6 +67,7 @@ def _lsns(record: BackupRecord) -> Record:
     return {
         "first_lsn": one.first_lsn, "last_lsn": one.last_lsn, "checkpoint_lsn": one.checkpoint_lsn,
         "database_backup_lsn": one.database_backup_lsn, "family_guid": one.family,
+        "database_guid": uuid5(one.family, one.fork.hex),
         "first_recovery_fork_guid": one.fork, "last_recovery_fork_guid": one.fork,
         "differential_base_lsn": base.first_lsn if base else None,
         "differential_base_guid": base.guid if base else None,
@@ -149,8 +151,8 @@ def _restores(context: Context, _: Database) -> Iterator[Record]:
 @view("msdb.dbo.suspect_pages", "database_id int, file_id int, page_id bigint, event_type int, error_count int")
 def _suspect_pages(context: Context, _: Database) -> Iterator[Record]:
     for one in context.server.databases.values():
-        if one.damaged_page is not None:
+        if one.suspect_page is not None:
             yield {
-                "database_id": one.database_id, "file_id": 1, "page_id": one.damaged_page, "event_type": 2,
+                "database_id": one.database_id, "file_id": 1, "page_id": one.suspect_page, "event_type": 2,
                 "error_count": 1,
             }  # fmt: skip

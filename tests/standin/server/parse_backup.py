@@ -98,6 +98,13 @@ FLAGS: dict[str, tuple[str, object]] = {
     "NOSKIP": ("skip", False),
     "NORECOVERY": ("no_recovery", True),
     "NO_TRUNCATE": ("no_truncate", True),
+    "CONTINUE_AFTER_ERROR": ("continue_after_error", True),
+}
+TEXTS = {
+    "NAME": "name",
+    "DESCRIPTION": "description",
+    "MEDIANAME": "media_name",
+    "MEDIADESCRIPTION": "media_description",
 }
 IGNORED = ("STOP_ON_ERROR", "REWIND", "NOREWIND", "UNLOAD", "NOUNLOAD")
 
@@ -114,7 +121,7 @@ def _flag(tokens: Tokens, options: Options) -> bool:
 
 
 def _valued(tokens: Tokens, options: Options, word: str) -> None:
-    tokens.choose("COMPRESSION", "ENCRYPTION", "STATS", "NAME", "DESCRIPTION", "MEDIANAME", "RETAINDAYS", *NUMBERS)
+    tokens.choose("COMPRESSION", "ENCRYPTION", "STATS", *TEXTS, "RETAINDAYS", *NUMBERS)
     if word == "COMPRESSION":
         options["compression"] = True
         if tokens.accept_operator("("):
@@ -128,9 +135,8 @@ def _valued(tokens: Tokens, options: Options, word: str) -> None:
         options["stats"] = _stats(tokens)
     else:
         tokens.expect_operator("=")
-        texts = {"NAME": "name", "DESCRIPTION": "description", "MEDIANAME": "media_name"}
-        if word in texts:
-            options[texts[word]] = tokens.text()
+        if word in TEXTS:
+            options[TEXTS[word]] = tokens.text()
         else:
             options["retain_days" if word == "RETAINDAYS" else word] = tokens.integer()
 
@@ -153,6 +159,7 @@ def _encryption(tokens: Tokens) -> Encryption:
 
 
 RESTORE_FLAGS: dict[str, tuple[str, object]] = {
+    "RESTRICTED_USER": ("restricted", True),
     "REPLACE": ("replace", True),
     "CHECKSUM": ("checksum", True),
     "NO_CHECKSUM": ("checksum", False),

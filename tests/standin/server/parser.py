@@ -169,12 +169,15 @@ def _set(tokens: Tokens) -> Statement:
         variable = tokens.next().text
         tokens.expect_operator("=")
         return Assign(variable=variable, value=expressions(tokens).read())
+    if tokens.accept("LOCK_TIMEOUT"):
+        sign = "-" if tokens.accept_operator("-") else ""
+        return SetOption(option="LOCK_TIMEOUT", value=f"{sign}{tokens.integer()}")
     words = []
     while not tokens.ended and not tokens.at_operator(";") and tokens.peek().word not in ("SELECT", "SET", "USE"):
         words.append(str(tokens.next().value))
         if words[-1].upper() in ("ON", "OFF"):
             break
-        if len(words) > 1 and words[0].upper() in ("LOCK_TIMEOUT", "TEXTSIZE", "LANGUAGE", "DATEFORMAT", "DATEFIRST"):
+        if len(words) > 1 and words[0].upper() in ("TEXTSIZE", "LANGUAGE", "DATEFORMAT", "DATEFIRST"):
             break
     return SetOption(option=" ".join(words[:-1]).upper(), value=words[-1].upper() if words else "")
 

@@ -23,9 +23,8 @@ def server_property(server: ScriptedServer, name: str) -> Value:
         "productmajorversion": server.version.split(".")[0],
         "productlevel": "RTM",
         "edition": server.edition,
-        "engineedition": next(
-            (number for word, number in ENGINE_EDITIONS.items() if word in server.edition), STANDARD_ENGINE
-        ),
+        "engineedition": server.engine_edition
+        or next((number for word, number in ENGINE_EDITIONS.items() if word in server.edition), STANDARD_ENGINE),
         "servername": server.name,
         "machinename": machine,
         "computernamephysicalnetbios": machine,

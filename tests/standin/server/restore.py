@@ -86,11 +86,11 @@ def _recover_only(present: Database | None, name: str) -> None:
     recover(present)
 
 
-def recover(database: Database) -> None:
+def recover(database: Database, *, restricted: bool = False) -> None:
     """Bring a database online after the last set: a new recovery fork begins."""
     database.state = "ONLINE"
     database.roll = None
-    database.user_access = "MULTI_USER"
+    database.user_access = "RESTRICTED_USER" if restricted else "MULTI_USER"
     database.fork = uuid4()
     database.next_lsn()
     database.log = []
@@ -138,7 +138,7 @@ class _Job:
         assert database.roll is not None
         database.roll.interrupted = ""
         if self.statement.recovery == "RECOVERY":
-            recover(database)
+            recover(database, restricted=self.statement.restricted)
         self.context.server.history.remember_restore(
             self.stored, self.families, self.paths, database=self.name, user=self.context.account.name,
             at=self.context.server.clock.now(), replace=self.statement.replace,
@@ -172,6 +172,7 @@ class _Job:
         database.content = content.copy()
         database.recovery_model = stored.recovery_model
         database.family = stored.family
+        database.switched_on = set()
         database.created_at = stored.database_created_at
         database.compatibility_level = stored.compatibility_level
         database.tde_thumbprint = stored.tde_thumbprint

@@ -56,6 +56,8 @@ class ScriptedServer:
         How far local time is from UTC, or a function of the instant.
     service_account
         Who the server runs as.
+    engine_edition
+        As SERVERPROPERTY('EngineEdition') gives it; None: what fits the edition.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class ScriptedServer:
         clock: Now | None = None,
         offset: Any = timedelta(),
         service_account: str = "NT Service\\MSSQLSERVER",
+        engine_edition: int | None = None,
     ) -> None:
+        self.engine_edition = engine_edition
         self.name = name
         self.version = version
         self.edition = edition

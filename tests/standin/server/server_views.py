@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
 from tests.standin.events import Value
+from tests.standin.server.accounts import sid_of
 from tests.standin.server.database import Database, DataFile
 from tests.standin.server.messages import TEXTS
 from tests.standin.server.views import Record, view
@@ -38,11 +38,6 @@ def in_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
-def sid_of(login: str) -> bytes:
-    """Give the security identifier of a login; that of `sa` is 1."""
-    return b"\x01" if login == "sa" else hashlib.sha256(login.encode()).digest()[:16]
-
-
 @view(
     "sys.databases",
     """name sysname, database_id int, source_database_id int, owner_sid varbinary(85), create_date datetime,
@@ -53,7 +48,8 @@ def sid_of(login: str) -> bytes:
     log_reuse_wait tinyint, log_reuse_wait_desc nvarchar(60),
     is_distributor bit, replica_id uniqueidentifier, group_database_id uniqueidentifier, is_query_store_on bit,
     containment tinyint, containment_desc nvarchar(60), is_accelerated_database_recovery_on bit,
-    physical_database_name sysname""",
+    is_trustworthy_on bit, is_broker_enabled bit, is_db_chaining_on bit, is_cdc_enabled bit, is_published bit,
+    is_merge_published bit, is_subscribed bit, physical_database_name sysname""",
 )
 def _databases(context: Context, _: Database) -> Iterator[Record]:
     server = context.server
@@ -77,10 +73,14 @@ def _databases(context: Context, _: Database) -> Iterator[Record]:
             "replica_id": REPLICA if one.replica_role else None,
             "group_database_id": uuid5(GROUP, one.name) if one.replica_role else None, "is_query_store_on": False,
             "containment": 0, "containment_desc": "NONE", "is_accelerated_database_recovery_on": False,
-            "physical_database_name": one.name,
+            "physical_database_name": one.name, **{name: name in one.switched_on for name in SWITCHES},
         }  # fmt: skip
 
 
+SWITCHES = (
+    "is_trustworthy_on", "is_broker_enabled", "is_db_chaining_on", "is_cdc_enabled", "is_published",
+    "is_merge_published", "is_subscribed",
+)  # fmt: skip
 FILE_COLUMNS = """file_id int, file_guid uniqueidentifier, type tinyint, type_desc nvarchar(60), data_space_id int,
     name sysname, physical_name nvarchar(260), state tinyint, state_desc nvarchar(60), size int, max_size int,
     growth int, is_media_read_only bit, is_read_only bit, is_sparse bit, is_percent_growth bit,

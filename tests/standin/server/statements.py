@@ -47,6 +47,8 @@ class Backup:
     name: Text | None = None
     description: Text | None = None
     media_name: Text | None = None
+    media_description: Text | None = None
+    continue_after_error: bool = False
     stats: int | None = None
     retain_days: int | None = None
     numbers: Mapping[str, int] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Restore:
     moves: tuple[tuple[Text, Text], ...] = ()
     recovery: str = "RECOVERY"
     replace: bool = False
+    restricted: bool = False
     checksum: bool | None = None
     continue_after_error: bool = False
     stats: int | None = None

@@ -19,6 +19,8 @@ from tests.standin.wire.settings import Encryption, Settings, Shape
 HOST = "127.0.0.1"
 BACKLOG = 200
 
+LIMIT_S = 60
+
 
 class StandIn:
     """Listens with a loop in a thread of its own, from `with` to its end.
@@ -89,7 +91,8 @@ class StandIn:
     def __enter__(self) -> Self:
         if self._listening:
             self._thread.start()
-            self._ready.wait()
+            if not self._ready.wait(LIMIT_S):
+                raise TimeoutError(f"the stand-in was not ready within {LIMIT_S} s")
         return self
 
     def __exit__(
@@ -97,7 +100,7 @@ class StandIn:
     ) -> None:
         if self._listening:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._thread.join(LIMIT_S)
         self._loop.close()
         self._socket.close()
         self._folder.cleanup()

@@ -109,7 +109,7 @@ def test_threads_that_claim_at_once_make_one_run_each(home: Home) -> None:
     for number in range(20):
         home.add(name=f"p{number}")
     home.clock.set_wall(ONE)
-    together = Barrier(6)
+    together = Barrier(6, timeout=60)
 
     def compete(number: int) -> None:
         together.wait()
@@ -274,7 +274,7 @@ def test_an_edit_between_claim_and_advance_is_not_overwritten(home: Home) -> Non
     edited.every = 5
     home.ops.profiles.save("p", edited)
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed, now=NOON)
+        claims.advance(connection, claimed, now=home.clock.now())
     assert row(home, profile_id).next_due_at == datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
@@ -284,7 +284,7 @@ def test_a_switch_off_between_claim_and_advance_is_not_overwritten(home: Home) -
     claimed = claim(home, advance=False)
     home.ops.profiles.deactivate("p")
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed, now=NOON)
+        claims.advance(connection, claimed, now=home.clock.now())
     assert row(home, profile_id).next_due_at is None
 
 
@@ -301,7 +301,7 @@ def test_a_full_that_failed_before_the_advance_is_planned_full_again(home: Home)
     claimed = claim(home, advance=False)
     end_runs(home, RunStatus.FAILED)
     with home.core.catalogue.write() as connection:
-        claims.advance(connection, claimed, now=NOON)
+        claims.advance(connection, claimed, now=home.clock.now())
     assert row(home, profile_id).next_kind is BackupKind.FULL
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import create_engine, delete, insert, select, update
 
-from pwsops.catalogue import Catalogue, Connection, history, store
-from pwsops.catalogue.history import Filter, HistorySort, Key, Selection
-from pwsops.catalogue.schema import messages, profiles, run_items, runs
+from pwsops.catalogue import Catalogue, Connection, history, search, store
+from pwsops.catalogue import runs as catalogue_runs
+from pwsops.catalogue.history import Filter, Selection
+from pwsops.catalogue.ordering import STATUSES, HistorySort, Key
+from pwsops.catalogue.schema import messages, profiles, run_items, runs, said
 from pwsops.rules.model import RunStatus, Trigger
 from tests.homes import opened_home
 
@@ -114,7 +118,7 @@ def test_all_pages_of_every_order_give_each_run_once(
         (HistorySort.PROFILE, lambda row: row["profile"]),
         (HistorySort.DURATION, lambda row: row["duration_us"]),
         (HistorySort.SIZE, lambda row: row["size_bytes"]),
-        (HistorySort.STATUS, lambda row: history._STATUSES.index(row["status"])),
+        (HistorySort.STATUS, lambda row: STATUSES.index(row["status"])),
     ],
 )
 def test_an_order_is_what_it_says(connection: Connection, sort: HistorySort, value: Any) -> None:
@@ -140,6 +144,19 @@ def test_what_has_no_start_or_no_end_is_the_shortest(connection: Connection) -> 
     add(connection, 3, started_at=None)
     pairs = Selection(connection, Filter()).page(HistorySort.DURATION, descending=False, limit=9)
     assert [(row["id"], row["duration_us"]) for _, row in pairs] == [(2, -1), (3, -1), (1, 1_000_000)]
+
+
+@contextmanager
+def migrated(home: Path, revision: str) -> Iterator[Connection]:
+    """A new catalogue as an older version left it."""
+    config = Config()
+    config.set_main_option("script_location", str(store._MIGRATIONS))
+    older = create_engine(f"sqlite:///{home / store.FILE_NAME}")
+    with older.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        yield connection
+    older.dispose()
 
 
 def found(connection: Connection, text: str) -> list[int]:
@@ -187,6 +204,109 @@ def test_a_text_that_no_database_takes_finds_nothing_and_fails_nothing(connectio
     assert found(connection, "x" * 100_000) == [1]
 
 
+def test_one_or_two_characters_are_found_wherever_they_stand(connection: Connection) -> None:
+    add(connection, 1, summary="xyz")
+    for text in ("x", "Y", "z", "xy", "YZ"):
+        assert found(connection, text) == [1]
+    assert found(connection, "zx") == []
+    add(connection, 2, summary=" ".join(f"a{letter}" for letter in map(chr, range(0x4E00, 0x4F00))))
+    assert found(connection, "a\u4e01") == [2]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history of thousands is one of very many."""
+    monkeypatch.setattr(search, "FEW", 5)
+    monkeypatch.setattr(history, "FEW", 5)
+    monkeypatch.setattr(history, "_WINDOWS", (7, 11))
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("wanted", [Filter(), Filter(text="a"), Filter(status=RunStatus.MISSED), Filter(profile="ä"),
+                                    Filter(trigger=Trigger.CATCH_UP), Filter(trigger=Trigger.SCHEDULE, profile="ä"),
+                                    Filter(status=RunStatus.FAILED, trigger=Trigger.MANUAL, text="mm"),
+                                    Filter(status=RunStatus.FAILED, profile="ä")])  # fmt: skip
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("sort", HistorySort)
+def test_of_very_many_runs_the_same_pages_are_read_as_of_few(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, sort: HistorySort, descending: bool, wanted: Filter
+) -> None:
+    fill(connection, 300)
+    many = walk(connection, wanted, backwards=False, sort=sort, descending=descending)
+    assert walk(connection, wanted, backwards=True, sort=sort, descending=descending) == many
+    monkeypatch.setattr(search, "FEW", 1000)
+    monkeypatch.setattr(history, "FEW", 1000)
+    assert walk(connection, wanted, backwards=False, sort=sort, descending=descending) == many
+    assert len(many) == len(set(many)) == Selection(connection, wanted).count() > 0
+
+
+@pytest.mark.usefixtures("few")
+def test_what_very_many_say_is_not_counted_to_the_end_until_all_of_it_is_wanted(connection: Connection) -> None:
+    fill(connection)
+    selection = Selection(connection, Filter(text="gamma"))
+    assert (selection.count(), selection.is_counted) == (6, False)
+    whole = select(runs.c.id).where(*selection.where)
+    assert len(connection.execute(whole).all()) == selection.count() == 14
+    assert selection.is_counted
+
+
+def test_a_text_that_changes_is_found_as_it_is_now(connection: Connection) -> None:
+    item = add_item(connection, add(connection, 1, summary="first reason"), reason="first reason")
+    connection.execute(update(runs).values(summary="second reason"))
+    assert found(connection, "first reason") == found(connection, "second") == [1]
+    connection.execute(update(run_items).values(reason=""))
+    assert found(connection, "first") == []
+    add_message(connection, item, "second reason")
+    connection.execute(delete(messages))
+    assert found(connection, "second") == [1]
+    connection.execute(update(runs).values(summary=""))
+    assert found(connection, "reason") == []
+
+
+def test_runs_are_found_and_counted_under_their_profiles_new_name(connection: Connection) -> None:
+    fill(connection)
+    before = Selection(connection, Filter(profile="gamma")).count()
+    catalogue_runs.rename(connection, NAMES.index("gamma") + 1, "delta")
+    connection.execute(update(profiles).where(profiles.c.name == "gamma").values(name="delta"))
+    assert found(connection, "gamma") == []
+    assert len(found(connection, "delta")) == Selection(connection, Filter(profile="delta")).count() == before
+
+
+def test_what_is_deleted_is_neither_found_nor_counted(connection: Connection) -> None:
+    add_message(connection, add_item(connection, add(connection, 1), database="ledger"), "nothing left")
+    for gone in (messages, run_items, runs):
+        connection.execute(delete(gone))
+    assert connection.execute(select(said)).all() == []
+    assert Selection(connection, Filter()).count() == 0
+    add(connection, 1)  # takes the number of the one that went
+    assert found(connection, "ledger") == found(connection, "nothing left") == []
+
+
+def test_each_filters_count_is_that_of_its_runs(connection: Connection) -> None:
+    fill(connection, 300)
+    connection.execute(update(runs).where(runs.c.id < 50).values(status=RunStatus.CANCELLED.value))
+    for status, profile, trigger in product((None, *RunStatus), (None, *NAMES), (None, *Trigger)):
+        wanted = Filter(status=status, profile=profile, trigger=trigger)
+        selection = Selection(connection, wanted)
+        read = connection.execute(select(runs.c.id).where(*selection.where)).all()
+        assert selection.count() == len(read)
+    period = Filter(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=3))
+    assert Selection(connection, period).count() == 2 * len(NAMES)
+
+
+def test_an_older_catalogues_texts_are_found_and_its_runs_counted(tmp_path: Path) -> None:
+    with migrated(tmp_path, "0006") as connection:
+        connection.execute(insert(profiles), [_profile(1, "p")])
+        add(connection, 5, profile_id=1, profile="p", summary="Kept from before")
+        add_message(connection, add_item(connection, 5, error="a fault"), "told long ago")
+    catalogue = Catalogue(tmp_path)
+    with catalogue.read() as reading:
+        for text in ("KEPT", "fault", "long ago"):
+            assert found(reading, text) == [5]
+        assert Selection(reading, Filter(profile="p")).count() == 1
+    catalogue.close()
+
+
 def test_names_come_in_order_from_either_end_and_only_once(connection: Connection) -> None:
     assert list(history.profiles(connection)) == []
     fill(connection)
@@ -224,16 +344,11 @@ def test_a_page_is_read_along_an_index(
     monkeypatch.setattr(Connection, "execute", explained)
     Selection(connection, wanted).page(sort, descending=True, after=key, limit=5)
     assert plans
-    assert all(f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan for plan in plans)
+    assert all(f"INDEX {index} (" in f"{plan} (" and "TEMP B-TREE" not in plan for plan in plans)
 
 
 def test_an_older_catalogue_learns_what_its_runs_wrote_and_how_long_they_took(tmp_path: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(store._MIGRATIONS))
-    older = create_engine(f"sqlite:///{tmp_path / store.FILE_NAME}")
-    with older.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+    with migrated(tmp_path, "0002") as connection:
         connection.execute(insert(profiles), [_profile(1, "p")])
         connection.exec_driver_sql(
             "INSERT INTO runs (id, profile_id, profile, due_at, status, kind, trigger, claimed_at, started_at, "
@@ -245,7 +360,6 @@ def test_an_older_catalogue_learns_what_its_runs_wrote_and_how_long_they_took(tm
                 "INSERT INTO run_items (run_id, \"database\", status, reason, error, hint, size_bytes) "
                 "VALUES (1, 'd', '', '', '', '', ?)", (size_bytes,)
             )  # fmt: skip
-    older.dispose()
     catalogue = Catalogue(tmp_path)
     with catalogue.read() as connection:
         columns = select(runs.c.size_bytes, runs.c.duration_us).order_by(runs.c.id)

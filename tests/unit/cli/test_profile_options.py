@@ -51,6 +51,7 @@ def test_every_option_reaches_its_field(hourly):
         timezone="Asia/Tokyo",
         renew_full="monthly",
         timestamp=False,
+        check_structure=False,
         active=False,
         time_limit="3",
     )
@@ -64,6 +65,7 @@ def test_every_option_reaches_its_field(hourly):
         "timezone": "Asia/Tokyo",
         "renew_full": "monthly:1",
         "timestamp": False,
+        "check_structure": False,
         "active": False,
         "time_limit_h": 3.0,
     }

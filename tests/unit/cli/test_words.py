@@ -6,6 +6,7 @@ import pytest
 
 from pwsops.cli import words
 from pwsops.engines.base import DatabaseState
+from pwsops.operations.records import CheckState
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 
 
@@ -47,9 +48,13 @@ def test_every_state_of_a_database_has_its_word(state):
 
 
 def test_a_check_that_is_only_optional_does_not_alarm():
-    assert words.yes_no(True).plain == "✔ fine"
-    assert words.yes_no(False).plain == "✖ amiss"
-    assert words.yes_no(False, required=False).plain == "○ optional"
+    assert words.check_state(CheckState.OK).plain == "✔ fine"
+    assert words.check_state(CheckState.AMISS).plain == "✖ amiss"
+    assert words.check_state(CheckState.AMISS, required=False).plain == "○ optional"
+
+
+def test_a_check_that_was_not_possible_is_neither_fine_nor_amiss():
+    assert words.check_state(CheckState.UNKNOWN).plain == "? unknown"
 
 
 def test_people_read_incremental_for_differential():

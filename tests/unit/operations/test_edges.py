@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from pwsops.errors import InvalidInput, PwsopsError, Refused
 from pwsops.operations import service as control_module
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from tests.clocks import NOON, wait_until
-from tests.homes import HOUR, Home
+from tests.homes import HOUR, Home, opened_home
 
 
 def actions(home: Home) -> list[str]:
@@ -119,8 +121,8 @@ def test_a_database_made_for_a_restore_is_noted_as_such(home: Home) -> None:
     lay(home, "/media/a.bak", BackupKind.FULL, "f")
     home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
     home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
-    restore = ["restore begins", "restore succeeded"]
-    assert actions(home) == ["create database", *restore, *restore]
+    begins, succeeded = "restore begins", "restore succeeded"
+    assert actions(home) == [begins, "create database", succeeded, begins, succeeded]
     assert home.server.created == ["lost"]
 
 
@@ -160,7 +162,7 @@ def test_stopping_a_foreground_service_lets_what_has_begun_end(home: Home) -> No
     home.clock.set_wall(NOON.replace(year=2099))  # the alarms go by the machine's clock, and must not ring
     home.add(active=False)
     released = home.server.hold()
-    service = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    service = threading.Thread(target=home.ops.service.run, args=(threading.Event(),), daemon=True)
     service.start()
     wait_until(lambda: home.ops.service.status().here, "the service")
     run = home.ops.runs.start("p")
@@ -172,3 +174,16 @@ def test_stopping_a_foreground_service_lets_what_has_begun_end(home: Home) -> No
     assert not service.is_alive()
     assert home.ops.runs.get(run.id).status is RunStatus.SUCCEEDED
     assert home.core.service is None
+
+
+def test_a_database_whose_name_is_no_text_cannot_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dbs").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "dbs") + b"/caf\xe9.db")).touch()
+    with opened_home(tmp_path / "home", monkeypatch) as home:
+        home.ops.instances.add("files", engine="sqlite", address=str(tmp_path / "dbs"))
+        for name, why in (("caf\\xe9.db", "cannot be chosen"), ("caf\udce9.db", "not UTF-8")):
+            with pytest.raises(InvalidInput, match=why) as refused:
+                home.add(instance="files", databases=[name])
+            refused.value.message.encode()
+            assert refused.value.hint
+        assert home.ops.profiles.list() == []

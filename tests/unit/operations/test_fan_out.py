@@ -56,7 +56,7 @@ def test_each_answer_is_told_as_it_comes_and_who_is_too_late_at_the_end() -> Non
     dead, told = threading.Event(), dict[str, object]()
 
     def wait_for_ever() -> str:
-        dead.wait()
+        dead.wait(60)
         return "never"
 
     ask_all(

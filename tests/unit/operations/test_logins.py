@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from pwsops.engines.base import Credentials
-from pwsops.errors import InvalidInput
+from pwsops.errors import EngineError, InvalidInput, LoginRefused
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from tests.clocks import NOON
+from tests.fake_engine import FakeEngine
 from tests.homes import Home
 
 SECRET = "pa55 wörd"
@@ -102,6 +103,26 @@ def test_what_other_tools_took_is_part_of_what_is_known_unless_it_cannot_be_read
     views = {view.name: view for view in home.ops.databases.list("srv")}
     assert views["one"].last_full_at == NOON
     assert views["two"].last_full_at is None
+
+
+def test_a_history_that_cannot_be_asked_is_said_of_each_database_and_hides_none(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    home.server.shared_base = True
+    monkeypatch.setattr(FakeEngine, "history", refuse)
+    error: EngineError = EngineError("Reading it failed: no right.", hint="Give it the right.")
+    views = home.ops.databases.list("srv")
+    assert [view.name for view in views] == ["one", "three", "two"]
+    for view in views:
+        assert view.warnings[-1] == (
+            "What other tools backed up could not be looked up. Reading it failed: no right. Give it the right."
+        )
+    error = LoginRefused("no entry", hint="Change the password.")
+    with pytest.raises(LoginRefused):
+        home.ops.databases.list("srv")
 
 
 def test_many_instances_are_asked_at_once(home: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pwsops.operations import service as service_module
 from pwsops.operations.profiles import PREVIEWED
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
 from pwsops.rules.protection import Cause, Protection
-from tests.clocks import NOON
+from tests.clocks import NOON, wait_until
 from tests.homes import Home
 
 PLENTY = 1 << 40
@@ -178,9 +179,6 @@ def test_a_database_that_a_profile_names_and_the_server_lost_is_listed_as_gone(h
     del home.server.sizes["one"]
     gone = next(view for view in home.ops.databases.list("srv") if view.name == "one")
     assert (gone.state, gone.profiles) == (DatabaseState.GONE, ["p"])
-    home.ops.databases.create("srv", "one")
-    assert home.server.created == ["one"]
-    assert details(home, "create database")
 
 
 def test_the_server_is_browsed_and_its_directories_are_checked(home: Home) -> None:
@@ -465,8 +463,42 @@ def test_a_database_that_is_gone_is_created_only_on_request(home: Home) -> None:
     lay(home, "/media/a.bak", BackupKind.FULL, "f")
     with pytest.raises(NotFound):
         home.ops.restores.restore("srv", "lost", "/media/a.bak")
+    home.server.restore_error = MediaError("Damaged.", hint="Choose another.")
+    with pytest.raises(MediaError):
+        home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
+    assert home.server.created == []
+    assert details(home, "create database") == []
+    home.server.restore_error = None
     home.ops.restores.restore("srv", "lost", "/media/a.bak", create=True)
     assert home.server.created == ["lost"]
+    assert details(home, "create database") == ["for a restore of set 1 of /media/a.bak"]
+
+
+def test_a_restore_is_given_what_was_recorded_of_its_sets(home: Home) -> None:
+    home.add(timestamp=False)
+    home.run()
+    (taken,) = home.server.media["/media/one_FULL.bak"]
+    home.server.media["/media/one_FULL.bak"] = [replace(taken, size_bytes=77, details={"digest": "forged"})]
+    home.ops.restores.restore("srv", "one", taken.path)
+    (request,) = home.server.restored
+    assert request.sets == (taken,)
+    home.server.media["/media/copy.bak"] = [replace(taken, path="/media/copy.bak")]
+    home.ops.restores.restore("srv", "one", "/media/copy.bak")
+    assert home.server.restored[-1].sets == (replace(taken, path="/media/copy.bak"),)
+
+
+def test_a_file_that_holds_another_set_than_was_recorded_there_is_not_restored(home: Home) -> None:
+    home.add(timestamp=False)
+    home.run()
+    path = "/media/one_FULL.bak"
+    home.server.media[path] = [replace(home.server.media[path][0], set_id="another", database="other")]
+    with pytest.raises(MediaError, match=r"another backup than the one that was recorded .* full of other") as said:
+        home.ops.restores.restore("srv", "one", path)
+    assert "copy the file under another name" in said.value.hint
+    assert home.server.restored == []
+    home.server.media["/media/copy.bak"] = [replace(one, path="/media/copy.bak") for one in home.server.media[path]]
+    home.ops.restores.restore("srv", "one", "/media/copy.bak")
+    assert [one.set_id for one in home.server.restored[0].sets] == ["another"]
 
 
 # Samples, service, doctor
@@ -527,10 +559,9 @@ def test_a_foreground_service_ends_when_told_and_when_the_service_is_stopped(hom
     stop = threading.Event()
     stop.set()
     home.ops.service.run(stop)
-    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),))
+    thread = threading.Thread(target=home.ops.service.run, args=(threading.Event(),), daemon=True)
     thread.start()
-    while not home.ops.service.status().running:
-        thread.join(0.01)
+    wait_until(lambda: home.ops.service.status().running, "the service")
     home.ops.service.stop()
     thread.join(20)
     assert not thread.is_alive()
@@ -572,6 +603,24 @@ def test_the_doctor_says_what_an_instance_is_and_what_its_login_may(home: Home) 
     assert (comfort.ok, comfort.required) == (False, False)
     assert comfort.finding == "missing: VIEW SERVER STATE (needed for progress)"
     assert comfort.next_step
+
+
+@pytest.mark.parametrize(
+    ("found", "ok", "unknown", "says"),
+    [
+        (DirectoryCheck(status=DirectoryStatus.OK, remarks=["it has no locks"]), True, False, "ok; it has no locks"),
+        (DirectoryCheck(status=DirectoryStatus.UNUSABLE, reason="no file could be created"), False, False, "no file"),
+        (DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path"), False, True, "absolute"),
+    ],
+)
+def test_the_doctor_finds_a_directory_fine_only_where_a_backup_would_work(
+    home: Home, found: DirectoryCheck, ok: bool, unknown: bool, says: str
+) -> None:
+    home.add()
+    home.server.directories["/media"] = found
+    (check,) = (one for one in home.ops.doctor() if one.name == "Directory /media")
+    assert (check.ok, check.unknown, bool(check.next_step)) == (ok, unknown, not ok)
+    assert says in check.finding
 
 
 def test_the_doctor_looks_at_a_directory_as_whoever_writes_there(home: Home) -> None:
@@ -629,7 +678,6 @@ NEEDS: dict[Role, list[Callable[[Operations, Home], object]]] = {
         lambda ops, home: ops.settings.set("every", "2"),
         lambda ops, home: ops.instances.add("x", engine="fake", address="x"),
         lambda ops, home: ops.instances.remove("srv"),
-        lambda ops, home: ops.databases.create("srv", "x"),
         lambda ops, home: ops.profiles.create(home.profile(name="x")),
         lambda ops, home: ops.profiles.save("p", home.profile()),
         lambda ops, home: ops.profiles.delete("p"),

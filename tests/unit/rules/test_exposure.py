@@ -32,8 +32,13 @@ def test_with_nothing_to_restore_there_is_no_number() -> None:
     assert exposure_s([differential("c", "lost")], LATER) is None
 
 
-def test_a_clock_set_back_shows_no_negative_loss() -> None:
-    assert exposure_s([full("a", hours=11)], LATER) == 0.0
+def test_a_clock_that_is_a_little_behind_shows_no_negative_loss() -> None:
+    assert exposure_s([full("a", hours=10.05)], LATER) == 0.0
+
+
+def test_a_set_of_the_future_says_nothing_of_what_would_be_lost() -> None:
+    assert exposure_s([full("a", hours=11)], LATER) is None
+    assert exposure_s([full("a", hours=11), full("b")], LATER) == 10 * HOUR_S
 
 
 def at(hours: float) -> datetime:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pwsops.rules.model import BackupKind
-from pwsops.rules.naming import media_file_name
+from pwsops.rules.naming import ALTERNATIVES, alternatives, media_file_name
 
 AT = datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=1)))
 FORBIDDEN = '<>:"/\\|?*'
@@ -65,3 +65,12 @@ def test_every_name_is_one_component_that_fits(database: str, dated: bool) -> No
     assert not set(name) & set(FORBIDDEN)
     assert all(ord(each) >= 32 and ord(each) != 127 for each in name)
     assert name == name.strip(". ") or name.startswith((".", " "))
+
+
+@pytest.mark.parametrize("name", ["one_FULL.bak", "plain", "é" * 125 + ".bak"])
+def test_other_names_are_as_many_as_said_and_none_is_too_long(name: str) -> None:
+    found = list(alternatives(name))
+    assert found[0] == name
+    assert len(set(found)) == len(found) == ALTERNATIVES
+    assert all(len(one.encode()) <= 255 for one in found)
+    assert found[1].removesuffix(".bak").endswith("~2")

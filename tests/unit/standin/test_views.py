@@ -24,7 +24,7 @@ def busy(server: ScriptedServer, client: Client, vault: Database) -> Client:
     client.done(r"RESTORE DATABASE vault FROM DISK = N'D:\a.bak', DISK = N'D:\b.bak' WITH REPLACE")
     vault.replica_role = "PRIMARY"
     vault.tde_thumbprint = certificate.thumbprint
-    vault.damaged_page = 8
+    vault.suspect_page = 8
     return client
 
 

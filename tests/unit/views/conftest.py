@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +34,9 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self.at.timestamp()
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        return event.is_set()
 
 
 def make_run(number: int = 1, status: RunStatus = RunStatus.SUCCEEDED, **fields: Any) -> RunView:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import http.client
+import os
 import signal
 import socket
 import threading
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -42,6 +45,20 @@ def test_authentication_opens_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     assert access.authentication() == {"oauth_provider": "github"}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1:5006", "[::1]", "[::1]:5006", "localhost", "LocalHost:80"])
+def test_a_host_that_can_only_mean_this_machine_is_its_own(host: str) -> None:
+    assert access.is_own_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:5006", "127.0.0.1.evil.example", "localhost.evil.example:5006", "192.168.1.5",
+     "0.0.0.0:5006", "[fe80::1]:5006", "[::1].evil.example", "127.0.0.1%25x", "localhost:80:80", "", "::1:5006"],
+)  # fmt: skip
+def test_any_other_host_is_not(host: str) -> None:
+    assert not access.is_own_host(host)
+
+
 def session_from(peer: str, headers: dict[str, str]) -> object:
     request = SimpleNamespace(remote_ip=peer, headers=headers)
     return SimpleNamespace(curdoc=SimpleNamespace(session_context=SimpleNamespace(request=request)), user="ada")
@@ -55,6 +72,8 @@ def session_from(peer: str, headers: dict[str, str]) -> object:
         ("10.0.0.7", {}, True),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 203.0.113.9"}, True),
         ("127.0.0.1", {"x-forwarded-for": "somebody"}, True),
+        ("127.0.0.1", {"Host": "localhost:5006"}, False),
+        ("127.0.0.1", {"host": "evil.example:5006"}, True),
     ],
 )
 def test_a_session_from_another_machine_is_refused(
@@ -118,6 +137,49 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperation
     assert signal.getsignal(signal.SIGTERM) is before
     assert state._store is None
     assert "pwsops-pages" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOperations) -> None:
+    said: dict[str, tuple[int, str]] = {}
+    websocket = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "aaaaaaaaaaaaaaaaaaaaaa==",
+                 "Sec-WebSocket-Version": "13", "Origin": "http://evil.example"}  # fmt: skip
+
+    def ask(port: int, host: str, path: str, method: str, headers: dict[str, str]) -> tuple[int, str]:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request(method, path, headers={"Host": host, **headers})
+            answer = connection.getresponse()
+            return answer.status, "" if answer.status == 200 else answer.read().decode()
+
+    def visit(url: str) -> None:
+        port = int(url.rstrip("/").rpartition(":")[2])
+        try:
+            for path in ("/", "/ws", "/autoload.js", "/favicon.ico", "/static/js/bokeh.min.js", "/liveness", "/none"):
+                said[path] = ask(port, f"evil.example:{port}", path, "GET", websocket if path == "/ws" else {})
+            said["POST"] = ask(port, "evil.example", "/", "POST", {})
+            said["own"] = ask(port, f"localhost:{port}", "/favicon.ico", "GET", {})
+            said["own number"] = ask(port, f"127.0.0.2:{port}", "/favicon.ico", "GET", {})
+        finally:
+            # To the process: the main thread has to wake.
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def ready(url: str) -> None:
+        # Whoever asks must not be the one who answers.
+        threading.Thread(target=visit, args=(url,), daemon=True).start()
+
+    server.serve(ops, port=0, on_ready=ready)  # type: ignore[arg-type]
+    own = {said.pop("own")[0], said.pop("own number")[0]}
+    assert own == {200}
+    assert {code for code, _ in said.values()} == {403}
+    assert all("no sign-in" in text and "Open it as localhost" in text for _, text in said.values())
+    assert len(said) == 8
+
+
+def test_with_sign_in_any_name_will_do(ops: FakeOperations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANEL_BASIC_AUTH", "open sesame")
+    closed: list[object] = []
+    monkeypatch.setattr(server.door, "close", closed.append)
+    server.serve(ops, port=0, on_ready=lambda url: signal.raise_signal(signal.SIGTERM))  # type: ignore[arg-type]
+    assert closed == []
 
 
 def test_the_page_for_signing_in_asks_nobody_outside() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from pwsops.engines.base import DatabaseState, Progress, TableRows
-from pwsops.errors import EngineError
+from pwsops.errors import EngineError, MediaError
 from pwsops.operations import Role
 from pwsops.presence import Presence
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
@@ -18,7 +18,7 @@ from pwsops.views.markup import Markup, render
 from pwsops.views.pages.insert import Insert
 from pwsops.views.session import Session
 from pwsops.views.store import Store
-from tests.clocks import NOON, wait_until
+from tests.clocks import NOON, joined, wait_until
 from tests.homes import Home
 from tests.unit.views.conftest import hold
 
@@ -247,23 +247,30 @@ def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, 
     assert "still holds what it held before." not in shown
 
 
-def test_a_database_that_is_gone_is_created_empty_in_a_step_of_its_own(
-    browser: Browser, media: list[str], home: Home
-) -> None:
+def test_a_database_that_is_gone_is_created_by_its_restore(browser: Browser, media: list[str], home: Home) -> None:
     del home.server.sizes["one"]
     browser.session.nav.go(**{**ONE, "database": "two"})
     shown = browser.go()
     assert "srv has no database one now." in shown
-    assert "Choose the backup" not in shown
-    browser.click("create-now")
-    assert home.server.created == []
-    assert "Create an empty one on srv?" in browser.click("create", "ask")
-    browser.click("keep-gone")
-    assert "Create an empty one on srv?" not in browser.html
-    browser.click("create", "ask")
-    shown = browser.click("create-now")
-    assert home.server.created == ["one"]
     assert "Choose the backup" in shown
+    shown = browser.go(file=media[2])
+    assert "there is no database one now. It is created." in shown
+    assert home.server.created == []
+    browser.type("confirmed", "one")
+    browser.click("restore-now")
+    browser.until("Restored")
+    assert home.server.created == ["one"]
+
+
+def test_one_that_could_not_be_restored_is_not_created(browser: Browser, media: list[str], home: Home) -> None:
+    del home.server.sizes["one"]
+    home.server.restore_error = MediaError("It is damaged.", hint="Choose another.")
+    browser.session.nav.go(**{**ONE, "database": "two"})
+    browser.go(file=media[2])
+    browser.type("confirmed", "one")
+    browser.click("restore-now")
+    browser.until("It is damaged.")
+    assert home.server.created == []
 
 
 def begin_slowly(browser: Browser, path: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -303,18 +310,6 @@ def test_a_restore_that_begins_late_unfolds_nothing_elsewhere(
     assert len(home.ops.restores.list()) == 1
     assert browser.session.nav.opened == 0
     assert browser.session.notice is None
-
-
-def test_a_name_that_cannot_be_created_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise EngineError("That cannot name a database.", hint="Use another.")
-
-    browser = Browser(home, **{**ONE, "database": HOSTILE})
-    monkeypatch.setattr(home.ops.databases, "create", refuse)
-    browser.click("create", "ask")
-    shown = browser.click("create-now")
-    assert "That cannot name a database." in shown
-    assert "<script" not in shown
 
 
 def test_one_that_cannot_be_opened_is_said_to_be_kept(browser: Browser, media: list[str], home: Home) -> None:
@@ -405,7 +400,6 @@ def test_a_hostile_address_only_ever_gives_a_message(browser: Browser, home: Hom
     assert browser.html
     assert "<script" not in browser.html
     browser.click("restore-now")
-    browser.click("create-now")
     browser.click("cancel-restore", "x")
     assert home.ops.restores.list() == []
     assert home.ops.audit.list() == before
@@ -435,7 +429,7 @@ def test_a_backup_under_way_is_said(browser: Browser, home: Home, held: None) ->
     assert home.server.started.wait(20)
     assert "The profile p is backing it up at this moment" in browser.look_again()
     home.ops.runs.cancel(home.ops.runs.list(limit=1)[0].id)
-    thread.join()
+    joined(thread)
 
 
 def test_an_instance_that_cannot_be_asked_is_a_message(browser: Browser, home: Home) -> None:
@@ -638,17 +632,6 @@ def test_login_data_are_dropped_by_a_click_and_by_going_elsewhere(home: Home, me
     page.go(database="two")
     page.go()
     assert page.page._who.credentials is None
-
-
-@pytest.mark.usefixtures("_knows_logins")
-def test_a_database_that_is_gone_is_created_as_that_login(home: Home) -> None:
-    page = Browser(home, page="insert", instance="srv", database="gone")
-    give_login(page)
-    home.server.opened_as.clear()
-    page.page._head.take({"action": "create", "key": "ask"})
-    page.page._head.take({"action": "create-now", "key": ""})
-    assert ("dba", "pa55 word") in home.server.opened_as
-    assert home.server.created == ["gone"]
 
 
 def test_files_are_looked_for_where_the_server_puts_backups_unless_a_profile_says_otherwise(home: Home) -> None:

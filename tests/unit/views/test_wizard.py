@@ -149,12 +149,20 @@ def test_what_was_typed_waits_until_it_is_saved_or_left(home: Home, wizard: Open
 
 def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Open) -> None:
     home.server.directories["/gone"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+    home.server.directories["/full"] = DirectoryCheck(status=DirectoryStatus.UNUSABLE, reason="a file fails")
     home.server.directories["/dark"] = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="no rights to look")
     shown = wizard()
     shown.fill(directory="/media")
     assert "The server can write there" in shown.form
+    seen = DirectoryCheck(status=DirectoryStatus.OK, reason="The server sees it")
+    home.server.directories["/seen"] = seen
+    shown.type(directory="/seen")
+    assert "The server sees it" in shown.form
+    assert "can write there" not in shown.form
     shown.type(directory="/gone")
     assert "no such directory: it does not exist" in shown.form
+    shown.type(directory="/full")
+    assert "Backups cannot be written there: a file fails" in shown.form
     shown.type(directory="/dark")
     assert "is not known: no rights to look" in shown.form
     shown.press("step", "3")

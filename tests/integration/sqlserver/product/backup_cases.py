@@ -154,7 +154,7 @@ BACKUPS: dict[str, Case] = {
         number=None,
         happens=drop,
         error="The database {database} does not exist on srv",
-        hint="create it empty first",
+        hint="do not create it empty first",
         mended=bring_back,
     ),
     "916 no user of it": Case(
@@ -218,7 +218,7 @@ BACKUPS: dict[str, Case] = {
         number=1205,
         happens=fails(BACKUP, said(1205, 55, "lock")),
         error="to resolve a deadlock",
-        hint="tried again by itself",
+        hint="what else runs at that time",
     ),
     "3021 in a transaction": Case(
         number=3021,
@@ -268,7 +268,7 @@ BACKUPS: dict[str, Case] = {
             VERIFY, raise_=[said(3189), said(3013, "VERIFY DATABASE")], times=None
         ),
         error="a set in {directory}.* is damaged",
-        hint="Verify the others of this directory",
+        hint="take the backup again",
     ),
     "3203 cannot be read back": Case(
         number=3203,

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from pwsops import runner
+from pwsops import attempts, runner
 from tests.integration.sqlserver.product.home import Product, Work, opened
 from tests.standin import drivers
 from tests.standin.drivers import Driver
@@ -22,6 +22,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait between two attempts."""
     monkeypatch.setattr(runner, "RETRY_FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(attempts, "WAITS_S", (0.001, 0.001))
 
 
 @pytest.fixture(scope="module")

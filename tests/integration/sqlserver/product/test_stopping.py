@@ -11,7 +11,7 @@ import pytest
 
 from pwsops.operations.records import ItemView, RunView
 from pwsops.rules.model import RunStatus
-from tests.clocks import wait_until
+from tests.clocks import joined, wait_until
 from tests.integration.command_line import PATIENCE_S, CommandLine, environment
 from tests.integration.sqlserver.product.home import ROWS, Work
 from tests.standin.server.faults import Fault
@@ -28,13 +28,18 @@ def held(work: Work, statement: str = "BACKUP DATABASE", **options: object) -> F
 def running(work: Work, fault: Fault) -> Iterator[list[RunView]]:
     """Do a run in another thread, from the moment in which the fault has it; the answer is there at the end."""
     ended: list[RunView] = []
-    worker = threading.Thread(target=lambda: ended.append(work.run()))
+    worker = threading.Thread(target=lambda: ended.append(work.run()), daemon=True)
     worker.start()
     try:
         assert fault.reached.wait(PATIENCE_S)
         yield ended
+    except BaseException:
+        # Nobody stops it any more.
+        if fault.hold is not None:
+            fault.hold.set()
+        raise
     finally:
-        worker.join()
+        joined(worker)
 
 
 def test_a_run_that_is_cancelled_stops_on_the_server_and_leaves_nothing(shaped_work: Work) -> None:
@@ -138,10 +143,10 @@ def test_a_process_that_is_killed_while_the_server_goes_on_alone_is_settled_when
         wait_until(lambda: len(work.server.log) > asked + 2, "somebody to ask")
         finish.set()
 
-    helper = threading.Thread(target=let_it_finish)
+    helper = threading.Thread(target=let_it_finish, daemon=True)
     helper.start()
     item = settled(work)
-    helper.join()
+    joined(helper)
     assert item.status is RunStatus.SUCCEEDED, item.error
     work.assert_whole(item)
 

@@ -45,6 +45,12 @@ def test_microsofts_driver_encrypts_and_checks_the_certificate_by_default() -> N
     assert "APP={pwsops};" in words
 
 
+def test_all_addresses_of_a_listener_are_tried_at_once() -> None:
+    assert "MultiSubnetFailover={Yes};" in connection_string(instance(), EIGHTEEN)
+    assert "MultiSubnetFailover" not in connection_string(instance(r"db1\SALES"), EIGHTEEN)
+    assert "MultiSubnetFailover" not in connection_string(instance(trust_server_certificate=True), TDS)
+
+
 def test_a_value_cannot_become_another_option() -> None:
     assert "UID={pws};PWD={p}}w;{d};" in connection_string(instance(), EIGHTEEN)
 

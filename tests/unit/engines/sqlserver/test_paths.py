@@ -37,8 +37,8 @@ def test_windows_tells_no_case_apart_and_linux_does() -> None:
 
 
 def test_the_alternate_file_has_a_name_of_its_own() -> None:
-    assert paths.alternate(r"D:\B.x\vault_FULL.bak") == r"D:\B.x\vault_FULL~2.bak"
-    assert paths.alternate("/b.x/vault") == "/b.x/vault~2"
+    assert paths.alternate(r"D:\B.x\vault_FULL.bak", 2) == r"D:\B.x\vault_FULL~2.bak"
+    assert paths.alternate("/b.x/vault", 3) == "/b.x/vault~3"
 
 
 def test_a_stripe_knows_its_siblings_and_another_file_has_none() -> None:

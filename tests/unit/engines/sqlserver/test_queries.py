@@ -11,6 +11,7 @@ from tests.unit.engines.sqlserver.parser import parses
 QUERIES = {name: text for name, text in vars(queries).items() if name.isupper() and not name.startswith("_")}
 QUERIES["SEVERITIES"] = queries.severities(3)
 QUERIES["contents"] = queries.contents("a]b'c")
+QUERIES["orphans"] = queries.orphans("a]b'c")
 
 
 def numbered(query: str) -> str:

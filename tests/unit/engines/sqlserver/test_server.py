@@ -14,8 +14,8 @@ def server(
     local_time: str = "2026-03-01 12:00:00.0000000 +05:30", banner: str = "SQL Server on Linux (Ubuntu)"
 ) -> Server:
     row = SimpleNamespace(
-        server_name="DB1", version="16.0.4100.1", level="RTM", edition="Developer", banner=banner, login_name="pws",
-        local_time=local_time, backup_path="/b", data_path="/d", log_path="/l",
+        server_name="DB1", version="16.0.4100.1", level="RTM", edition="Developer", engine_edition=3, banner=banner,
+        login_name="pws", local_time=local_time, backup_path="/b", data_path="/d", log_path="/l",
     )  # fmt: skip
     return from_row(row, "mssql")
 

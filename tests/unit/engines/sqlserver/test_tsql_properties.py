@@ -107,8 +107,10 @@ def statements(one: Given) -> Iterator[tuple[str, Sequence[str]]]:
         ),
         (one.database, one.device, one.logical, one.other_device),
     )
-    yield tsql.single_user(one.database), (one.database,)
-    yield tsql.multi_user(one.database), (one.database,)
+    yield tsql.offline(one.database), (one.database,)
+    yield tsql.online(one.database), (one.database,)
+    yield tsql.user_access(one.database, "RESTRICTED_USER"), (one.database,)
+    yield tsql.drop_database(one.database), (one.database,)
     yield tsql.create_database(one.database), (one.database,)
     for modern in (False, True):
         device = re.sub(r"[*?]", "_", one.device)

@@ -1,0 +1,76 @@
+"""Logins that a server refused. They are not tried again before something about them was changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from pwsops.catalogue import instances
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.schema import refused_logins
+from pwsops.errors import LoginRefused
+
+SERVICE_USER = ""
+"""Stands for the user that pwsops runs as."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedLogin:
+    """One of them, with what the server said and the next step. An empty `login` is the service user."""
+
+    instance: str
+    login: str
+    since: datetime
+    message: str
+    hint: str
+
+    def error(self, operation: str) -> LoginRefused:
+        """Return what is told instead of trying; `operation` is what was asked for, as a sentence without its end."""
+        who = f"the login {self.login}" if self.login else "the service user's login"
+        return LoginRefused(
+            f"{operation}: {self.instance} was not asked, because it refused {who} at {self.since:%Y-%m-%d %H:%M} UTC, "
+            f"and each further try counts against it. {self.message}",
+            hint=self.hint,
+        )
+
+
+def add(connection: Connection, instance: str, login: str | None, error: LoginRefused, *, now: datetime) -> None:
+    """Remember that a server refused a login; where that is known already, since when stays."""
+    values = {"instance": instance, "login": login or SERVICE_USER, "since": now}
+    told = {"message": error.message, "hint": error.hint}
+    statement = insert(refused_logins).values(values | told)
+    connection.execute(statement.on_conflict_do_update(index_elements=["instance", "login"], set_=told))
+
+
+def note(connection: Connection, profile: ProfileRow, error: LoginRefused, *, now: datetime) -> None:
+    """Remember that a server refused the login that a profile uses: its own, or that of its instance."""
+    instance = profile.fields["instance"]
+    row = None if profile.fields["login"] else instances.find(connection, instance)
+    add(connection, instance, profile.fields["login"] or (None if row is None else row.login), error, now=now)
+
+
+def find(connection: Connection, instance: str, login: str | None) -> RefusedLogin | None:
+    """Give what is known of a login's refusal; None: it may be tried."""
+    there = (refused_logins.c.instance == instance) & (refused_logins.c.login == (login or SERVICE_USER))
+    row = connection.execute(select(refused_logins).where(there)).mappings().first()
+    return None if row is None else RefusedLogin(**{key: row[key] for key in RefusedLogin.__dataclass_fields__})
+
+
+def every(connection: Connection) -> list[RefusedLogin]:
+    """Give all of them."""
+    rows = connection.execute(select(refused_logins).order_by(refused_logins.c.id)).mappings()
+    return [RefusedLogin(**{key: row[key] for key in RefusedLogin.__dataclass_fields__}) for row in rows]
+
+
+def forget(connection: Connection, instance: str, login: str | None) -> None:
+    """Let a login be tried again: something about it was changed, or it was accepted."""
+    there = (refused_logins.c.instance == instance) & (refused_logins.c.login == (login or SERVICE_USER))
+    connection.execute(delete(refused_logins).where(there))
+
+
+def forget_all(connection: Connection, instance: str) -> None:
+    """Let every login of an instance be tried again."""
+    connection.execute(delete(refused_logins).where(refused_logins.c.instance == instance))

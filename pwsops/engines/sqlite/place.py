@@ -1,0 +1,193 @@
+"""Which name a finished set gets. A file that has the name goes only where it is provably an older one of ours."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from pwsops.engines.sqlite import files, pages, publishing
+from pwsops.engines.sqlite.birth import born_at
+from pwsops.engines.sqlite.identity import described
+from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.publishing import Changed, Lock, Say
+from pwsops.errors import Conflict, PwsopsError
+from pwsops.rules.incarnation import HEADER_BYTES, Traces, other_incarnation, traces
+from pwsops.rules.naming import ALTERNATIVES, alternatives
+
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The database that was backed up: its name and file, what its first page showed, and when the backup was begun."""
+
+    database: str
+    path: str
+    traces: Traces | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which name a set should get, and what may go for it.
+
+    Parameters
+    ----------
+    directory, file_name
+        Where, if nothing else has the name.
+    key, token
+        Of this backup's temporary files.
+    overwrite
+        Whether an older set may go at all; without it, a name that is taken is a `Conflict`.
+    replaceable
+        The ids of the sets that may.
+    """
+
+    directory: str
+    file_name: str
+    key: str
+    token: str
+    overwrite: bool
+    replaceable: Collection[str]
+
+    def paths(self) -> Iterator[str]:
+        """Yield where the set may go, in order."""
+        names = alternatives(self.file_name) if self.overwrite else [self.file_name]
+        return (os.path.join(self.directory, name) for name in names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occupant:
+    """What has a name now.
+
+    `why_kept`: what it is, where it has to stay. `set_id`: which set it is, where it may go.
+    """
+
+    facts: os.stat_result
+    set_id: str = ""
+    why_kept: str = ""
+
+
+def publish(temp: str, wanted: Wanted, source: Source, say: Say) -> str:
+    """Give a finished, synced file the first name that is free or may be taken; return its path.
+
+    Raises
+    ------
+    Conflict
+        Where the name is taken and may not be, or all the others are taken as well.
+    OSError
+        Where it could not be named; `temp` still has it.
+    """
+    kept: list[str] = []
+    with publishing.locked(wanted.directory) as lock:
+        for path in wanted.paths():
+            why = _take(temp, path, wanted, source, lock, say)
+            if not why:
+                if kept:
+                    say(f"{' '.join(kept)} This backup was written as {path}, and so will the next ones be.")
+                return path
+            kept.append(f"{path} stays as it is: {why}.")
+    raise _no_name(wanted, kept)
+
+
+def _no_name(wanted: Wanted, kept: list[str]) -> Conflict:
+    if not wanted.overwrite:
+        return files.taken(os.path.join(wanted.directory, wanted.file_name))
+    return Conflict(
+        f"All {ALTERNATIVES} names for this backup are taken in {wanted.directory} by files that may not be replaced. "
+        f"{' '.join(kept)}",
+        hint="Delete or move those that are not needed, choose another directory in the profile, or let the date be "
+        "added to the file names.",
+    )
+
+
+def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say: Say) -> str:
+    """Take a name; return what is in the way where that is not possible."""
+    there = look(path, wanted, source)
+    if there is None:
+        try:
+            publishing.new(temp, path, say)
+        except FileExistsError:
+            return "another program put a file there at this moment"
+        return ""
+    if there.why_kept:
+        return there.why_kept
+    aside = os.path.join(wanted.directory, files.former_name(wanted.key, wanted.token, there.set_id))
+    try:
+        publishing.replace(temp, path, there.facts, aside, lock, say)
+    except Changed:
+        return "another run put its backup there at this moment"
+    return ""
+
+
+def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
+    """Return what has a name now; None: nothing."""
+    try:
+        facts = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(facts.st_mode), "no plain file")
+        return Occupant(facts=facts, why_kept=f"it is {kind}")
+    try:
+        with Media(path) as media:
+            if not media.is_at(path):
+                return Occupant(facts=facts, why_kept="it was replaced while it was looked at")
+            why = _why_kept(media, wanted, source)
+            return Occupant(facts=facts, set_id=media.header.set_id, why_kept=why)
+    except PwsopsError as error:
+        return Occupant(facts=facts, why_kept=f"it cannot be told what it is ({error.message.rstrip('.')})")
+    except OSError as error:
+        return Occupant(facts=facts, why_kept=f"it cannot be looked at ({error.strerror})")
+
+
+def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
+    if not wanted.overwrite:
+        return "names with a date are never taken again"
+    if media.header.set_id not in wanted.replaceable:
+        return f"it holds {described(media)}, which this profile did not take of this database"
+    if media.header.database != source.database:
+        return f"it holds {described(media)}, of another database"
+    former_at = datetime.fromisoformat(media.header.started_at)
+    why = other_incarnation(
+        former=_first_page(media),
+        former_at=former_at,
+        now=source.traces,
+        born_at=_born_at(source.path),
+        now_at=source.started_at,
+    )
+    if not why:
+        return ""
+    return (
+        f"it is the last backup of what {media.header.database} held before ({why}; begun {former_at:%Y-%m-%d %H:%M:%S}"
+        " UTC); delete it once it is not needed any more"
+    )
+
+
+def _born_at(path: str) -> datetime | None:
+    try:
+        return born_at(path)
+    except OSError:
+        return None
+
+
+def _first_page(media: Media) -> Traces | None:
+    """Return what a backup shows of its database's past; None where its first page is sealed, or not in it."""
+    if media.header.encryption is not None:
+        return None
+    with suppress(StopIteration):
+        offset, head = next(media.frames())
+        if head.page_numbers()[0] == 1:
+            return traces(pages.unpack(media, offset, head)[:HEADER_BYTES])
+    return None

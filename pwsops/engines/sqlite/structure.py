@@ -1,0 +1,110 @@
+"""SQLite's own check of a database's structure, in a thread beside the reading of a held snapshot.
+
+`quick_check` follows every page of every table and index, and reads every row; it does not compare indexes with their
+tables (sqlite.org/pragma.html#pragma_quick_check).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from apsw import InterruptError
+
+from pwsops.engines.sqlite.connect import Connection, Error, is_not_a_database
+
+FINDINGS = 10
+"""How many findings are enough."""
+_HEADING = "*** in database "
+STEPS = 1_000
+"""Steps of SQLite between two looks at whether to pause."""
+
+
+class StructureCheck:
+    """One check, begun at once. It runs without Python's lock, so that the reading goes on beside it.
+
+    Parameters
+    ----------
+    open_snapshot
+        Opens what sees the snapshot and nothing newer. Reads nothing yet.
+    """
+
+    def __init__(self, open_snapshot: Callable[[], Connection]) -> None:
+        self._open = open_snapshot
+        self._turn = threading.Condition()
+        self._pause = self._paused = self._stop = self._done = False
+        self.findings: tuple[str, ...] = ()
+        """What is wrong, in SQLite's words; valid once it is done."""
+        self.hindrance = ""
+        """Why the check itself was not possible; empty where it was."""
+        self._thread = threading.Thread(target=self._run, name="structure-check", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done, at the latest after so many seconds."""
+        with self._turn:
+            return self._turn.wait_for(lambda: self._done, seconds)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep it from reading, because the file may change."""
+        with self._turn:
+            self._pause = True
+            self._turn.wait_for(lambda: self._paused or self._done)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._pause = False
+                self._turn.notify_all()
+
+    def report(self) -> Sequence[str]:
+        """Return what came of it, in words, once it is done."""
+        if self.hindrance:
+            return [f"its structure could not be checked: {self.hindrance}"]
+        return [f"quick_check found: {finding}" for finding in self.findings] or ["quick_check found no damage"]
+
+    def close(self) -> None:
+        """End it, done or not; harmless to repeat."""
+        with self._turn:
+            self._stop = True
+            self._turn.notify_all()
+        self._thread.join()
+
+    def _must_stop(self) -> bool:
+        with self._turn:
+            if self._pause:
+                self._paused = True
+                self._turn.notify_all()
+                self._turn.wait_for(lambda: self._stop or not self._pause)
+                self._paused = False
+            return self._stop
+
+    def _run(self) -> None:
+        try:
+            self._check()
+        finally:
+            with self._turn:
+                self._done = True
+                self._turn.notify_all()
+
+    def _check(self) -> None:
+        found: list[str] = []
+        try:
+            with closing(self._open()) as connection:
+                connection.set_progress_handler(self._must_stop, STEPS)
+                # Constraints may need the application's own functions, virtual tables its own modules. What these keep
+                # lies in ordinary tables, which are checked.
+                connection.execute("PRAGMA ignore_check_constraints=1")
+                connection.drop_modules(None)
+                for (text,) in connection.execute(f"PRAGMA quick_check({FINDINGS})"):
+                    found += [line for line in str(text).splitlines() if not line.startswith(_HEADING)]
+        except InterruptError:
+            return
+        except Error as error:
+            if not is_not_a_database(error):
+                self.hindrance = str(error)
+                return
+            found.append(str(error))
+        self.findings = () if found == ["ok"] else tuple(found[:FINDINGS])

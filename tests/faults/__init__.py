@@ -1,0 +1,1 @@
+"""Every call of the system that the media side makes, failing in every way."""

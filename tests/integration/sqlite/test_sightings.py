@@ -1,0 +1,197 @@
+"""Looking where sets were written, and trying whether backups can be written somewhere."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pwsops.engines.base import RestoreRequest
+from pwsops.engines.sqlite import causes, files, renaming, sighting, trial
+from pwsops.engines.sqlite.identity import recorded
+from pwsops.rules.model import BackupSet, MediaState
+from tests.integration.sqlite.support import Place, is_whole, query
+
+
+def seen(place: Place, one: BackupSet) -> tuple[MediaState, str]:
+    found = place.engine.look_for([one])[one.set_id]
+    return found.state, found.reason
+
+
+def test_a_set_is_present_only_where_its_very_contents_are(place: Place) -> None:
+    place.vault()
+    taken, other = (place.take(name).backup_set for name in ("one.bak", "two.bak"))
+    assert seen(place, taken) == (MediaState.PRESENT, "")
+    assert seen(place, replace(taken, details={})) == (MediaState.PRESENT, "")
+    forged = replace(taken, details={**taken.details, "digest": "0" * 64})
+    assert seen(place, forged)[0] is MediaState.OTHER
+    assert seen(place, replace(taken, thumbprint="AB"))[0] is MediaState.OTHER
+    assert seen(place, replace(taken, path=other.path))[0] is MediaState.OTHER
+    os.truncate(taken.path, taken.size_bytes - 1)
+    assert seen(place, taken)[0] is MediaState.DAMAGED
+    os.unlink(taken.path)
+    assert seen(place, taken) == (MediaState.MISSING, f"{taken.path} does not exist")
+    os.mkfifo(taken.path)
+    assert seen(place, taken) == (MediaState.OTHER, f"{taken.path} is not a plain file")
+
+
+def test_a_directory_that_is_not_there_proves_nothing(place: Place) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    os.rename(place.media, place.media.with_name("unmounted"))
+    state, reason = seen(place, taken)
+    assert state is MediaState.UNKNOWN
+    assert "may not be mounted" in reason
+    assert seen(place, replace(taken, path="/" + "n" * 300))[0] is MediaState.UNKNOWN
+
+
+def test_what_may_not_be_read_is_not_known(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.vault()
+    taken = place.take().backup_set
+
+    def refuse(*given: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    state, reason = sighting.sighting(recorded(taken))
+    assert state == MediaState.UNKNOWN.value
+    assert "Permission denied" in reason
+
+
+def test_a_directory_that_hangs_keeps_no_other_waiting(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    hung = replace(taken, path="/hung/one.bak", set_id="hung")
+    release = threading.Event()
+    look = sighting.sighting
+
+    def slow(one: sighting.Recorded) -> tuple[str, str]:
+        if one.path.startswith("/hung"):
+            release.wait(60)
+        return look(one)
+
+    monkeypatch.setattr(sighting, "sighting", slow)
+    found = {each[0]: each[1] for each in sighting.look_for([recorded(hung), recorded(taken)], 0.5)}
+    release.set()
+    assert found == {"hung": MediaState.UNKNOWN.value, taken.set_id: MediaState.PRESENT.value}
+
+
+def fail(error: int) -> Callable[..., None]:
+    def failing(*given: object, **more: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "error", "says"),
+    [
+        (os, "pwrite", errno.EDQUOT, "a file there could not be written: Disk quota exceeded (the quota"),
+        (os, "fsync", errno.EIO, "a file there could not be synced"),
+        (os, "lstat", errno.EIO, "a finished file could not be given its name there"),
+        (os, "unlink", errno.EPERM, "a file there could not be removed"),
+    ],
+)
+def test_the_step_that_failed_is_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, module: object, name: str, error: int, says: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, fail(error))
+        status, reason, _, _ = trial.look(str(place.media), "0" * 32)
+    assert status == "unusable"
+    assert says in reason
+
+
+def test_what_a_backup_does_without_is_fine_with_a_remark(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", fail(errno.ENOSYS))
+    monkeypatch.setattr(os, "fchmod", fail(errno.EPERM))
+    monkeypatch.setattr(files, "sync_directory", fail(errno.EINVAL))
+    status, reason, remarks, free = trial.look(str(place.media), "0" * 32)
+    assert (status, reason) == ("ok", "")
+    assert free
+    assert [any(word in one for one in remarks) for word in ("mode of a file", "could not be synced", "no locks")] == [
+        True
+    ] * 3
+    monkeypatch.setattr(renaming, "exchange", fail(errno.EINVAL))
+    assert any("are not kept apart" in one for one in trial.look(str(place.media), "0" * 32)[2])
+    assert place.left_in_media() == []
+
+
+@pytest.mark.parametrize("code", [*causes._CAUSES, errno.ENOSPC, errno.ENOTEMPTY])
+def test_each_error_of_the_system_has_a_cause_and_a_next_step(code: int) -> None:
+    error = causes.translate(OSError(code, os.strerror(code)), "Backup of one", "/not/there", 5)
+    assert "Backup of one failed in /not/there after 5 bytes" in error.message
+    assert os.strerror(code) in error.message
+    assert error.hint
+    assert ("space" in error.message) is (code == errno.ENOSPC)
+
+
+def test_a_damaged_database_with_a_long_name_is_kept_and_replaced(place: Place) -> None:
+    name = "n" * 235 + ".db"
+    path = place.path(name)
+    query(path, "CREATE TABLE t (x)")
+    taken = place.take(database=name).backup_set
+    path.write_bytes(os.urandom(4096))
+    restored = place.engine.restore(RestoreRequest(database=name, sets=[taken]))
+    assert restored.kept_damaged_as is not None
+    kept = Path(restored.kept_damaged_as)
+    assert kept.exists()
+    assert len(os.fsencode(kept.name)) + len("-journal") <= 255
+    assert query(path, "SELECT count(*) FROM t") == [(0,)]
+    assert [info.name for info in place.engine.databases()] == [name]
+
+
+def test_media_in_a_path_of_more_than_500_characters(place: Place) -> None:
+    place.vault()
+    deep = place.media.joinpath(*["d" * 100] * 5)
+    deep.mkdir(parents=True)
+    full = place.take("f" * 251 + ".bak", directory=str(deep)).backup_set
+    query(place.path(), "UPDATE ciphers SET user = 'later'")
+    taken = place.take(directory=str(deep), base=full).backup_set
+    assert len(taken.path) > 500
+    query(place.path(), "DELETE FROM ciphers")
+    place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[full, taken]))
+    is_whole(place.path())
+    assert query(place.path(), "SELECT DISTINCT user FROM ciphers") == [("later",)]
+    longest = place.take("f" * 251 + ".bak", directory=str(deep), overwrite=True, replaceable=[full.set_id])
+    assert longest.backup_set.path == full.path
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_restore_makes_no_database_beside_what_sqlite_left_of_another(place: Place, suffix: str) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    left = Path(f"{path}{suffix}")
+    left.write_bytes(b"the last changes of the lost one")
+    request = RestoreRequest(database="db.sqlite3", sets=[taken], create_if_missing=True)
+    with pytest.raises(files.Conflict, match=f"db.sqlite3{suffix}.*would play it"):
+        place.engine.restore(request)
+    assert place.left_in_vaults() == [left.name]
+    path.touch()
+    with pytest.raises(files.Conflict, match=f"db.sqlite3{suffix}"):
+        place.engine.restore(request)
+    assert left.read_bytes() == b"the last changes of the lost one"
+    left.unlink()
+    path.unlink()
+    assert place.engine.restore(request).created
+    is_whole(path)
+
+
+def test_a_database_is_created_only_once_the_media_are_proven(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    for each in place.vaults.iterdir():
+        each.unlink()
+    os.truncate(taken.path, taken.size_bytes - 1)
+    with pytest.raises(files.EngineError):
+        place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken], create_if_missing=True))
+    assert not path.exists()
+    assert place.left_in_vaults() == []
