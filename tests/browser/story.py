@@ -100,7 +100,7 @@ def lose_and_restore(place: Place, page: Page) -> None:
     place.destroy()
     assert place.contents() != kept
     menu(page, "Databases")
-    page.get_by_role("link", name=f"Insert: restore into {place.database}").click()
+    page.get_by_role("link", name=f"Restore … into {place.database}").click()
     expect(page.get_by_role("heading", name=f"Restore into {place.database}")).to_be_visible()
     place.before_restore(page)
     page.get_by_role("link", name=re.compile("Choose the incremental")).click()
@@ -129,7 +129,7 @@ def fail_five_times(place: Place, page: Page) -> None:
 
 def amend(place: Place, page: Page) -> None:
     """Amended in the wizard, it runs again."""
-    page.get_by_role("link", name="Amend it").click()
+    page.get_by_role("link", name="Fix this profile").click()
     expect(page.get_by_role("heading", name="Why it was switched off")).to_be_visible()
     save = page.get_by_role("button", name="Save and activate")
     save.click()

@@ -40,7 +40,7 @@ def start_now(page: Page, name: str) -> None:
 
 def test_a_run_started_on_the_page_is_seen_to_end_there(served: Served, visit: Open, tmp_path: Path) -> None:
     page = visit(served.url).page
-    expect(page.get_by_role("heading", name="All 3 databases have no backup yet.")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^All 3 databases are unprotected"))).to_be_visible()
     start_now(page, "Vaults")
     expect(row(page, "by hand")).to_contain_text("succeeded")
     expect(
@@ -117,7 +117,7 @@ def test_five_failed_runs_make_a_profile_red_and_say_how_to_arm_it(
     for _ in range(5):
         assert ops.runs.run_here("Broken").status is RunStatus.FAILED
     expect(page.get_by_role("row").filter(has_text="switched off")).to_have_class(re.compile("is-red"))
-    page.get_by_role("link", name="Amend it").click()
+    page.get_by_role("link", name="Fix this profile").click()
     expect(page.get_by_role("heading", name="Why it was switched off")).to_be_visible()
 
 
