@@ -3,7 +3,7 @@
    FAULT_UNDER   the directory below which calls count
    FAULT_CALL    open, write, fsync, fsyncdir, rename, link, flock, fchmod or unlink
    FAULT_NTH     which of those calls fails, from 1
-   FAULT_ERRNO   with what
+   FAULT_ERRNO   with what; 0: the process is killed there
    FAULT_LASTING 1: all after it fail as well
    FAULT_LOG     where the name of each call that counts is written
 */
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -62,7 +63,9 @@ static int fails(const char *call) {
     int nth = atoi(getenv("FAULT_NTH")), now = atomic_fetch_add(&seen, 1) + 1;
     const char *lasting = getenv("FAULT_LASTING");
     if (now != nth && !(lasting && *lasting == '1' && now > nth)) return 0;
-    errno = atoi(getenv("FAULT_ERRNO"));
+    int error = atoi(getenv("FAULT_ERRNO"));
+    if (!error) kill(getpid(), SIGKILL);
+    errno = error;
     return 1;
 }
 

@@ -14,6 +14,8 @@ from tests.needs import require
 
 SOURCE = Path(__file__).with_name("shim.c")
 CALLS = ("open", "write", "fsync", "fsyncdir", "rename", "link", "flock", "fchmod", "unlink")
+KILLED = 0
+"""In the place of an error: the process is killed in that very moment."""
 ERRORS = (
     errno.EIO,
     errno.ENOSPC,
@@ -45,7 +47,7 @@ class Fault:
     lasting: bool = False
 
     def __str__(self) -> str:
-        return f"{self.call} {self.nth}{' and on' if self.lasting else ''}: {errno.errorcode[self.error]}"
+        return f"{self.call} {self.nth}{' and on' if self.lasting else ''}: {errno.errorcode.get(self.error, 'killed')}"
 
     def environment(self) -> Mapping[str, str]:
         """Return what tells the shim about it."""

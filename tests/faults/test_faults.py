@@ -14,7 +14,7 @@ import pytest
 
 from pwsops.engines.sqlite import process
 from tests.faults.scenes import SCENES, Scene, play
-from tests.faults.shim import CALLS, ERRORS, Fault, build, counted
+from tests.faults.shim import CALLS, ERRORS, KILLED, Fault, build, counted
 from tests.faults.zygote import Zygote
 
 UNSUPPORTED = {
@@ -81,8 +81,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     chosen = [(call, ERRORS[index % len(ERRORS)]) for index, call in enumerate(CALLS)]
     if _everything(metafunc.config):
-        chosen = list(itertools.product(CALLS, ERRORS))
-    metafunc.parametrize(("call", "error"), chosen, ids=[f"{call}-{errno.errorcode[error]}" for call, error in chosen])
+        chosen = list(itertools.product(CALLS, (*ERRORS, KILLED)))
+    metafunc.parametrize(
+        ("call", "error"), chosen, ids=[f"{call}-{errno.errorcode.get(error, 'killed')}" for call, error in chosen]
+    )
 
 
 def _everything(config: pytest.Config) -> bool:
@@ -99,6 +101,12 @@ def test_no_failing_call_loses_a_backup_or_tells_what_is_false(
         tried = [(calls if CALLS.index(call) % 2 else 1, False)] if calls else []
     for nth, lasting in tried:
         stage.play(Fault(call=call, nth=nth, error=error, lasting=lasting))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_process_that_is_killed_at_a_call_loses_no_backup(stage: Stage, call: str) -> None:
+    if calls := stage.calls()[call]:
+        stage.play(Fault(call=call, nth=(calls + 1) // 2, error=KILLED))
 
 
 @pytest.mark.parametrize("call", UNSUPPORTED)
