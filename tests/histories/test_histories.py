@@ -16,6 +16,7 @@ histories = st.lists(st.tuples(names, numbers, numbers), min_size=4, max_size=14
 beginnings = st.lists(st.tuples(st.just("profile"), numbers, numbers), min_size=1, max_size=4)
 
 
+@pytest.mark.timeout(0)  # thousands take hours; each of them ends by itself
 def test_no_history_ends_with_a_false_green_or_a_lost_last_backup(request: pytest.FixtureRequest) -> None:
     """`--histories=5000` tries as many."""
     count = request.config.getoption("--histories") or DEFAULT

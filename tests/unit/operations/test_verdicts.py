@@ -304,6 +304,20 @@ def test_an_engine_that_cannot_look_makes_sets_unknown_and_not_missing(
     assert len(backed_up.ops.restores.sources("srv", "one")) == 1
 
 
+def test_a_restore_that_owes_a_database_its_mode_shows_it_red(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    backed_up.ops.restores.restore("srv", "one", path)
+    with backed_up.core.catalogue.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO changed_access (instance, database, former_mode, changed_to, at, restore_id, tries,"
+            " next_try_at, last_error)"
+            " SELECT 'srv', 'one', 'MULTI_USER', 'SINGLE_USER', 0, id, 0, 0, '' FROM restores"
+        )
+    found = verdict(backed_up)
+    assert (causes(backed_up), found.urgent) == ([Cause.ACCESS_OWED], True)
+    assert "SINGLE_USER" in found.findings[0].detail
+
+
 # Who looks
 
 
