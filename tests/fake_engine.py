@@ -259,9 +259,10 @@ class FakeEngine:
             server.base_of[taken.database] = taken.set_id
         return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced)
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         for copy in copies:
             self._server.saved_certificates[f"{directory}/{copy.file_name}"] = copy.content()
+        return []
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))

@@ -209,9 +209,9 @@ class SqliteEngine:
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
-        certificate_saving.save(os.path.abspath(directory), copies)
+        return certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
