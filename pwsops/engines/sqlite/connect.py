@@ -69,7 +69,8 @@ def connect_immutable(path: str) -> Connection:
 
 
 def _uri(path: str, query: str) -> str:
-    return f"file:{quote(os.fsencode(os.path.abspath(path)))}?{query}"
+    # The authority is spelled out, empty: in a path that begins with two slashes, SQLite would look for it.
+    return f"file://{quote(os.fsencode(os.path.abspath(path)))}?{query}"
 
 
 def one(connection: Connection, statement: str) -> Any:
@@ -126,7 +127,8 @@ def gone(path: str) -> NotFound:
     """Say that a database is not there."""
     return NotFound(
         f"The database {path} does not exist.",
-        hint="Check the name and the instance's directory; to restore one that is gone, create it empty first.",
+        hint="Check the name and the instance's directory; a restore can create one that is gone: do not create it "
+        "empty first.",
     )
 
 
