@@ -78,6 +78,15 @@ def test_full_and_incremental_come_back_without_this_product(
     assert query(tmp_path / "a.db", "SELECT * FROM ciphers") == query(path, "SELECT * FROM ciphers")
 
 
+def test_a_name_that_is_no_text_is_no_failure_of_what_was_recovered(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    environment = {**modules(tmp_path / "m", ZSTANDARD), "PYTHONIOENCODING": "utf-8:strict"}
+    done = recover(place.media / "recover.py", environment, taken.path, tmp_path / "d\udce4b.sqlite3")
+    assert (done.returncode, done.stderr) == (0, "")
+    is_whole(tmp_path / "d\udce4b.sqlite3")
+
+
 def test_what_cannot_be_recovered_is_said_without_a_traceback(place: Place, tmp_path: Path) -> None:
     place.vault(size_mb=3)
     full, other = (Path(place.take(name).backup_set.path) for name in ("full.bak", "other.bak"))

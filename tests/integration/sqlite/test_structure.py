@@ -96,7 +96,8 @@ def test_what_was_read_of_a_damaged_database_is_no_backup(place: Place, tmp_path
         place.take("two.bak", base=pretended)
     script = [sys.executable, str(place.media / "recover.py"), str(kept), str(tmp_path / "rescued.db")]
     place.take("unchecked.bak", check_structure=False)  # so that the script lies there
-    subprocess.run(script, check=True, capture_output=True)
+    rescue = subprocess.run(script, check=True, capture_output=True, text=True)
+    assert f"warning: {kept} was read from a database that was damaged already" in rescue.stderr
     assert (tmp_path / "rescued.db").read_bytes() == raw
 
 
