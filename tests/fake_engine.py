@@ -311,7 +311,8 @@ class FakeEngine:
             self._server.wait_while_held(cancel)
             self._server.restored.append(request)
         if missing:
-            self.create_database(request.database)
+            self._server.created.append(request.database)
+            self._server.sizes[request.database] = 0
         return RestoreResult(
             database=request.database,
             restored_bytes=10,
@@ -345,10 +346,6 @@ class FakeEngine:
         if database not in self._server.modes:
             raise NotFound(f"There is no database {database}.", hint="Create it first.")
         self._server.modes[database] = former_mode
-
-    def create_database(self, name: str) -> None:
-        self._server.created.append(name)
-        self._server.sizes[name] = 0
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         return [Deletion(path=each.path, deleted=self._server.media.pop(each.path, None) is not None) for each in sets]

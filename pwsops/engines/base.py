@@ -539,9 +539,6 @@ class Engine(Protocol):
         Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
         """
 
-    def create_database(self, name: str) -> None:
-        """Create an empty database, for one that is gone."""
-
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the media files of these sets; return one answer for each, in order.
 

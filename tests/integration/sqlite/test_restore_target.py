@@ -44,7 +44,7 @@ def test_the_target_keeps_its_journal_mode(place: Place, source_mode: str, targe
 def test_an_empty_target_takes_the_mode_of_the_backup(place: Place, mode: str) -> None:
     place.vault(journal_mode=mode)
     taken = place.take().backup_set
-    place.engine.create_database("copy.sqlite3")
+    place.path("copy.sqlite3").touch()
     restore(place, taken, database="copy.sqlite3")
     assert query(place.path("copy.sqlite3"), "PRAGMA journal_mode") == [(mode,)]
     is_whole(place.path("copy.sqlite3"))
