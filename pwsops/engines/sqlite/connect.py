@@ -64,8 +64,16 @@ def connect(path: str, *, busy_s: float | None = None) -> Connection:
 
 def connect_immutable(path: str) -> Connection:
     """Open a database whose file nobody changes: it is read without locks, and nothing beside it is looked at."""
+    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_vfs_for(path))
+
+
+def _vfs_for(path: str) -> str | None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return None  # APSW hands over names as text only; SQLite's own way takes all bytes, where they are not too many
     _as_named()
-    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_AS_NAMED)
+    return _AS_NAMED
 
 
 def _uri(path: str, query: str) -> str:

@@ -289,6 +289,6 @@ def test_a_certificate_that_cannot_be_written_leaves_nothing_behind(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(EngineError, match=r"Saving the certificate .*a.pfx: no space is left"):
+    with pytest.raises(EngineError, match=r"Saving the certificate .*a.pfx failed in .*no space is left"):
         certificate_files.write(str(place.media / "a.pfx"), "bmV3", "0" * 32, SILENT.say)
     assert place.left_in_media() == []

@@ -241,14 +241,13 @@ def test_a_newer_version_of_the_script_stays_and_a_link_in_its_place_is_not_foll
     place.vault()
     script = place.media / "recover.py"
     script.write_bytes(b"# pwsops recovery script, version 99\nof another pwsops\n")
-    assert place.take("one.bak").messages == ()
+    assert not any("script" in message.text for message in place.take("one.bak").messages)
     assert script.read_bytes().endswith(b"of another pwsops\n")
     script.unlink()
     precious = place.vaults / "precious.txt"
     precious.write_bytes(b"# pwsops recovery script\n")
     script.symlink_to(precious)
-    [message] = place.take("two.bak").messages
-    assert "not our recovery script" in message.text
+    assert any("not our recovery script" in message.text for message in place.take("two.bak").messages)
     assert precious.read_bytes() == b"# pwsops recovery script\n"
 
 
