@@ -67,11 +67,7 @@ class Known(NamedTuple):
 
 def candidates(connection: Connection, instance: str, database: str) -> list[Known]:
     """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick."""
-    here = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.database == database,
-        backup_sets.c.replaced_at.is_(None),
-    ]
+    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     found = _rows(connection, select(backup_sets).where(*here), NEWEST)
     if len(found) == NEWEST and not any(_is_there(row) for row in found):
         oldest = found[-1]["id"]
@@ -85,12 +81,7 @@ def candidates(connection: Connection, instance: str, database: str) -> list[Kno
 
 def lost(connection: Connection, instance: str, database: str) -> frozenset[str]:
     """Return the `set_id` of each set of a database that was looked for and is gone, or was found bad."""
-    where = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.database == database,
-        backup_sets.c.replaced_at.is_(None),
-        ~_may_be_there(),
-    ]
+    where = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), ~_may_be_there()]
     return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
 
 

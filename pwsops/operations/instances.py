@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pwsops.catalogue import instances, profiles, refused_logins, server_certificates
+from pwsops.catalogue import instances, planning, profiles, refused_logins, server_certificates
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
@@ -125,6 +125,10 @@ class Instances:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
             instances.amend(connection, row)
+            if row.place != before.place:
+                # Its databases are others now, whatever they are called.
+                instances.forget_looks(connection, name)
+                planning.begin_anew(connection, name, now=core.clock.now())
             # It was reached a moment ago, as what it is from now on.
             refused_logins.forget(connection, name, row.login)
             self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
