@@ -85,8 +85,8 @@ def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all
     Raises
     ------
     EngineError
-        Where the directory cannot be listed, or none of the files has it and one could not be opened; with `all_of_them`
-    also where there are more files than are looked into.
+        Where the directory cannot be listed, or none of the files has it and one could not be opened; with
+        `all_of_them` also where there are more files than are looked into.
     """
     files = _newest_first(link, scene.database, where)
     shut: PwsopsError | None = None
