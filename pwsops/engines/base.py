@@ -7,7 +7,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -314,7 +314,7 @@ class BackupRequest:
     description
         Written into the set (`pwsops run <id>`).
     replaceable
-        The `set_id` of each set that this profile is known to have taken of this database on this instance.
+        The sets that this profile is known to have taken of this database on this instance, as they were recorded.
     base
         The full a differential refers to.
     encryption
@@ -342,7 +342,7 @@ class BackupRequest:
     file_name: str
     description: str
     overwrite: bool = False
-    replaceable: Collection[str] = ()
+    replaceable: Sequence[BackupSet] = ()
     base: BackupSet | None = None
     encryption: Encryption | None = None
     time_limit_s: float | None = None

@@ -181,7 +181,7 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
-            "replaceable": sorted(request.replaceable),
+            "replaceable": sorted(one.set_id for one in request.replaceable),
             "adopt": self._unknown_ends.get(_subject(request), []),
             "check_structure": request.check_structure,
         }

@@ -28,7 +28,7 @@ from tests.integration.sqlite.support import Place, query
 
 def over(place: Place, *former: BackupSet, **more: Any) -> BackupResult:
     """Take a full without a date in its name; only `former` may go for it."""
-    return place.take("one.bak", overwrite=True, replaceable=[one.set_id for one in former], **more)
+    return place.take("one.bak", overwrite=True, replaceable=former, **more)
 
 
 def names(place: Place) -> list[str]:
@@ -111,7 +111,7 @@ def test_a_dated_name_that_is_taken_is_refused(place: Place) -> None:
     place.vault()
     first = place.take().backup_set
     with pytest.raises(Conflict, match="exists already"):
-        place.take(replaceable=[first.set_id])
+        place.take(replaceable=[first])
     assert place.engine.read_media(first.path) == [first]
 
 
