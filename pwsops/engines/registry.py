@@ -49,6 +49,19 @@ def place(engine: str, address: str) -> str:
     return f"{engine} {address.strip().casefold()}"
 
 
+def are_one(engine: str, address: str, other: str) -> bool:
+    """Whether two instances of an engine would be one: the same files under two names.
+
+    A server is told by what it is when something is restored there, and may be used by several logins.
+    """
+    if engine != "sqlite":
+        return False
+    try:
+        return os.path.samefile(os.path.expanduser(address), os.path.expanduser(other))
+    except OSError:
+        return place(engine, address) == place(engine, other)
+
+
 def embedded_engine(private_keys: PrivateKeys = no_keys) -> Engine:
     """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
     return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from pwsops.catalogue import sets
+from pwsops.errors import Conflict
+from pwsops.operations import open_operations
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.model import BackupKind
 from pwsops.rules.protection import Cause
@@ -68,3 +74,38 @@ def test_the_sets_of_all_instances_are_still_known_by_what_they_are(home: Home) 
     taken = home.server.media["/media/one_FULL.bak"][0]
     with home.core.catalogue.read() as connection:
         assert [one.set_id for one in sets.by_id(connection, taken.set_id)] == [taken.set_id]
+
+
+def test_a_set_that_lies_in_its_file_again_counts_again(home: Home) -> None:
+    """A disk was away for one run, which wrote into the directory that it is mounted on."""
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    media = home.server.media
+    former = media.pop("/media/one_FULL.bak")
+    home.clock.advance(HOUR)
+    home.run()
+    assert view(home).verdict.point is not None
+    meanwhile, media["/media/one_FULL.bak"] = media["/media/one_FULL.bak"], former
+    assert view(home).verdict.point is not None
+    assert view(home).verdict.point.set_id == former[0].set_id
+    assert [one.set_id for one in home.ops.restores.sources("srv", "one")] == [former[0].set_id]
+    home.clock.advance(HOUR)
+    home.run()
+    assert former[0].set_id in home.server.requests[-1].replaceable
+    assert meanwhile[0].set_id != former[0].set_id
+
+
+def test_one_directory_is_not_two_instances(tmp_path: Path) -> None:
+    ops = open_operations(tmp_path / "home")
+    vaults = tmp_path / "vaults"
+    vaults.mkdir()
+    (tmp_path / "link").symlink_to(vaults)
+    ops.instances.add("a", engine="sqlite", address=str(vaults))
+    for address in (str(vaults), f"{vaults}/", str(tmp_path / "link")):
+        with pytest.raises(Conflict, match="is the instance 'a' already"):
+            ops.instances.add("b", engine="sqlite", address=address)
+    ops.instances.add("b", engine="sqlite", address=str(tmp_path))
+    with pytest.raises(Conflict, match="is the instance 'a' already"):
+        ops.instances.edit("b", address=str(tmp_path / "link"))
+    ops.instances.edit("a", address=str(tmp_path / "link"))
+    ops.close()
