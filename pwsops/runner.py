@@ -267,7 +267,7 @@ class Runner:
                 job.profile,
                 job.run_id,
                 item_id,
-                result.backup_set,
+                replace(result.backup_set, details={**result.backup_set.details, **result.noted}),
                 reason=reason,
                 told=told,
                 replaced=result.replaced,

@@ -371,12 +371,14 @@ ProgressCallback = Callable[[Progress], None]
 class BackupResult:
     """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks).
 
-    `replaced` are the paths of older media that were deleted once this one was proven good.
+    `replaced` are the paths of older media that were deleted once this one was proven good. `noted` are facts that are
+    to be kept with the set's details beside what its media say of it, plain JSON values.
     """
 
     backup_set: BackupSet
     messages: Sequence[Message] = ()
     replaced: Sequence[str] = ()
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
