@@ -41,7 +41,7 @@ def take(
         description=description,
         base=base,
         overwrite=replaces is not None,
-        replaceable=[] if replaces is None else [replaces.set_id],
+        replaceable=[] if replaces is None else [replaces],
     )
     return harness.engine.backup(request)
 

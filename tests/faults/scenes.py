@@ -83,7 +83,7 @@ class Scene(ABC):
             description=description,
             base=base,
             overwrite=overwrite,
-            replaceable=[self.full.set_id] if overwrite else (),
+            replaceable=[self.full] if overwrite else (),
         )
 
     def reset(self) -> None:

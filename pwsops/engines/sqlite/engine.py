@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -137,6 +137,7 @@ class SqliteEngine:
     ) -> BackupResult:
         """Take one backup in a process of its own; see the protocol."""
         messages: list[Message] = []
+        noted: Mapping[str, object] = {}
         order = self._order(request)
         worker = Worker(
             "backup",
@@ -149,7 +150,9 @@ class SqliteEngine:
             cancel=cancel,
         )
         try:
-            taken = to_record(worker.run())
+            answer = dict(worker.run())
+            noted = answer.pop("noted", {})
+            taken = to_record(answer)
         except EndUnknown as error:
             self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
             taken = self._settled(order, error)
@@ -158,7 +161,7 @@ class SqliteEngine:
                 last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
                 error.messages = (*messages, last)
             raise
-        return BackupResult(backup_set=taken, messages=tuple(messages))
+        return BackupResult(backup_set=taken, messages=tuple(messages), noted=noted)
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
         """Give the set of a backup that was broken off in its last moment, where it was finished."""
@@ -181,7 +184,7 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
-            "replaceable": sorted(request.replaceable),
+            "replaceable": [(recorded(one), one.details.get("origin")) for one in request.replaceable],
             "adopt": self._unknown_ends.get(_subject(request), []),
             "check_structure": request.check_structure,
         }
@@ -189,9 +192,20 @@ class SqliteEngine:
             order |= _base(request)
         if request.encryption is not None:
             order["recipient"] = asdict(_recipient(request, request.encryption))
+        keys = dict(self._keys_to_compare(request))
         if request.base is not None:
-            order["keys"] = self._keys_of_base(request.base)
-        return order
+            keys |= self._keys_of_base(request.base)
+        return order | {"keys": keys}
+
+    def _keys_to_compare(self, request: BackupRequest) -> Mapping[str, str]:
+        """Return the keys that tell whether a set that may go and the new one are of one database, if at hand."""
+        wanted = {one.thumbprint for one in request.replaceable if one.thumbprint is not None}
+        if wanted and request.encryption is not None and request.encryption.certificate is not None:
+            wanted.add(_recipient(request, request.encryption).thumbprint)
+        try:
+            return self._keys(wanted)
+        except PwsopsError:
+            return {}
 
     def _keys_of_base(self, base: BackupSet) -> Mapping[str, str]:
         try:
@@ -202,7 +216,9 @@ class SqliteEngine:
 
     def _keys_of(self, wanted: Sequence[BackupSet]) -> Mapping[str, str]:
         """Give the private keys that these sets need, as far as they are at hand, for a worker's standard input."""
-        thumbprints = {one.thumbprint for one in wanted if one.thumbprint is not None}
+        return self._keys({one.thumbprint for one in wanted if one.thumbprint is not None})
+
+    def _keys(self, thumbprints: Collection[str]) -> Mapping[str, str]:
         found = {thumbprint: self.instance.private_keys(thumbprint) for thumbprint in thumbprints}
         return {thumbprint: b64encode(key).decode() for thumbprint, key in found.items() if key is not None}
 

@@ -225,7 +225,7 @@ def test_a_base_that_is_damaged(place: Place, part: str) -> None:
 def test_a_base_that_holds_another_backup_by_now(place: Place) -> None:
     place.vault()
     base = place.take("full.bak").backup_set
-    place.take("full.bak", overwrite=True, replaceable=[base.set_id])
+    place.take("full.bak", overwrite=True, replaceable=[base])
     refused(place, BaseUnusable, "another backup than the one that was recorded", base=base)
 
 
@@ -276,7 +276,7 @@ def test_an_incremental_alone_or_with_a_strangers_full_is_refused(place: Place) 
 def test_a_media_file_that_holds_another_set_by_now_is_refused(place: Place) -> None:
     place.vault()
     old = place.take().backup_set
-    place.take(overwrite=True, replaceable=[old.set_id])
+    place.take(overwrite=True, replaceable=[old])
     with pytest.raises(MediaError, match=r"another backup .* than the one that was recorded"):
         place.engine.verify(old)
     with pytest.raises(MediaError, match=r"another backup .* than the one that was recorded"):

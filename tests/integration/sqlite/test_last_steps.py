@@ -49,9 +49,7 @@ def test_a_backup_cancelled_after_it_got_its_name_is_a_backup(play: Play, place:
     place.vault()
     old = place.take().backup_set
     play(REAL + "after(place, 'publish', hold);" + RUN)
-    taken = place.engine.backup(
-        place.request(overwrite=True, replaceable=[old.set_id]), **cancelling("held")
-    ).backup_set
+    taken = place.engine.backup(place.request(overwrite=True, replaceable=[old]), **cancelling("held")).backup_set
     assert taken.set_id != old.set_id
     assert place.engine.read_media(taken.path) == [taken]
     assert place.left_in_media() == ["one.bak"]
