@@ -42,7 +42,7 @@ _WHY: Mapping[Cause, str] = {
     Cause.FOREIGN_BASE: "Its newest incremental rests on a full that another tool took ({subject}).",
     Cause.INSTANCE_UNREACHED: "{subject} could not be reached. Not checked{since}. {detail}",
 }
-_START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run`."
+_START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run NAME`."
 _SEE_RUN = "See the run for the cause; it is tried again by schedule, or start it now."
 _LOOK_FOR_FILE = "Put the file back where it was, or take a full backup now."
 _NEW_FULL = "Take a full backup now, and find out what became of the file."
@@ -72,7 +72,7 @@ _NEXT: Mapping[Cause, str] = {
     Cause.DATABASE_OFFLINE: "Bring it online on its server.",
     Cause.DATABASE_UNREADABLE: "Repair it, or restore its newest backup.",
     Cause.ACCESS_OWED: "The backup service gives it back, and goes on trying; look at the server if this stays.",
-    Cause.NOT_PROVEN: "Verify it: `pwsops verify`; or take a backup, which is verified as it is written.",
+    Cause.NOT_PROVEN: f"{_START_AGAIN} It is verified as it is written.",
     Cause.NOT_LOOKED_AT: _LOOKS,
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
     Cause.ELSEWHERE: "Take a backup with a profile, to a directory that the server can read.",
