@@ -45,6 +45,7 @@ class Cause(StrEnum):
     SERVICE_STOPPED = "service stopped"
     RUN_FAILED = "last run failed"
     RUN_MISSED = "last run missed"
+    NOT_BEGUN = "schedule not begun"
     OVERDUE = "overdue"
     CLOCK_IN_DOUBT = "clock in doubt"
     DATABASE_GONE = "database gone"
@@ -227,12 +228,15 @@ class Finding:
         What it is about: a path, a profile, an instance.
     detail
         What was found, in the words of whoever found it.
+    next_at
+        When the next run is that it is about.
     """
 
     cause: Cause
     since: datetime | None = None
     subject: str = ""
     detail: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

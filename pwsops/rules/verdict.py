@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
-from pwsops.rules.expected import expected
+from pwsops.rules.expected import Expected, expected
 from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunStatus
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 
@@ -59,9 +59,9 @@ class _Point:
 def judge(facts: Facts, now: datetime) -> Verdict:
     """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
     points = [_point(each, facts.sets, now) for each in facts.sets]
-    profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
+    profiles = [_Plan(profile=each, expected=_expected(each, now)) for each in facts.profiles or [None]]
     chains: Sequence[_Point | None] = points or [None]
-    ways = [_way(profile, point, now) for profile, point in product(profiles, chains)]
+    ways = [_way(plan, point, now) for plan, point in product(profiles, chains)]
     way = min(ways, key=lambda each: each.rank)
     against = [*_shared(facts), *way.findings]
     protection = _worst(against)
@@ -83,6 +83,20 @@ def judge(facts: Facts, now: datetime) -> Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A profile, or none, and what its schedule lets expect by now; None where it is not in force."""
+
+    profile: ProfileFacts | None
+    expected: Expected | None
+
+
+def _expected(profile: ProfileFacts | None, now: datetime) -> Expected | None:
+    if profile is None or profile.recurrence is None or profile.state is not ProfileState.ACTIVE:
+        return None
+    return expected(profile.recurrence, now, usual_s=profile.usual_s)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Way:
     """One profile with one backup, and what stands against their protecting the database."""
 
@@ -99,19 +113,17 @@ class _Way:
         return -_worst(self.findings).rank, -self.point.protection.rank, *newness
 
 
-def _way(profile: ProfileFacts | None, point: _Point | None, now: datetime) -> _Way:
+def _way(plan: _Plan, point: _Point | None, now: datetime) -> _Way:
+    profile = plan.profile
     of_profile = [Finding(cause=Cause.NO_PROFILE)] if profile is None else list(_of_profile(profile))
     if point is None:
         since = None if profile is None else profile.amended_at
         return _Way(
             profile=profile, point=None, findings=(Finding(cause=Cause.NEVER_BACKED_UP, since=since), *of_profile)
         )
-    if profile is not None and not any(each.cause in _SCHEDULE_OVER for each in of_profile):
-        of_profile += _of_age(profile, point.set, now)
+    if profile is not None and plan.expected is not None:
+        of_profile += _of_age(profile, plan.expected, point.set, now)
     return _Way(profile=profile, point=point, findings=(*point.findings, *of_profile))
-
-
-_SCHEDULE_OVER = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_TRIPPED)
 
 
 def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
@@ -131,14 +143,15 @@ def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
         yield Finding(cause=Cause.RUN_MISSED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
 
 
-def _of_age(profile: ProfileFacts, newest: SetFacts, now: datetime) -> Iterator[Finding]:
-    due = None if profile.recurrence is None else expected(profile.recurrence, now, usual_s=profile.usual_s)
-    if due is None or newest.data_at >= due.due_at - SKEW:
-        return
+def _of_age(profile: ProfileFacts, due: Expected, newest: SetFacts, now: datetime) -> Iterator[Finding]:
+    if due.begins_at is not None and due.begins_at - newest.data_at > due.allowed:
+        since = profile.amended_at
+        yield Finding(cause=Cause.NOT_BEGUN, since=since, subject=profile.name, next_at=due.begins_at)
     # What was due by a schedule that came later was never to be run; then the age alone counts.
-    if due.due_at <= profile.amended_at and now - newest.data_at <= due.allowed:
-        return
-    yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
+    elif due.due_at is not None and profile.amended_at < due.due_at and newest.data_at < due.due_at - SKEW:
+        yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
+    elif now - newest.data_at > due.allowed:
+        yield Finding(cause=Cause.OVERDUE, since=newest.data_at + due.allowed, subject=profile.name)
 
 
 def _shared(facts: Facts) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ _WHY: Mapping[Cause, str] = {
     Cause.SERVICE_STOPPED: "The backup service is stopped: nothing runs by schedule.",
     Cause.RUN_FAILED: "The last run of {subject}{at} failed: {detail}",
     Cause.RUN_MISSED: "The last run of {subject}{at} was missed.",
+    Cause.NOT_BEGUN: "The schedule of {subject} has yet to begin ({then}); its newest backup will be too old.",
     Cause.OVERDUE: "A backup by {subject} has been overdue{since}.",
     Cause.CLOCK_IN_DOUBT: "Its newest backup is dated after now ({detail}): this machine's clock was, or is, wrong.",
     Cause.DATABASE_GONE: "The database is gone from its instance.",
@@ -66,6 +67,7 @@ _NEXT: Mapping[Cause, str] = {
     Cause.SERVICE_STOPPED: "Start it with the button at the top of the page, or `pwsops service run`.",
     Cause.RUN_FAILED: _SEE_RUN,
     Cause.RUN_MISSED: "Keep the backup service running; start the profile now to make up for it.",
+    Cause.NOT_BEGUN: "Let the schedule begin earlier; until it does, start the profile by hand.",
     Cause.OVERDUE: "See the history for what keeps the runs; or start the profile now.",
     Cause.CLOCK_IN_DOUBT: "Set the clock of this machine and of the server right; then take a full backup.",
     Cause.DATABASE_GONE: "Restore it, or take it out of its profiles.",
@@ -90,6 +92,7 @@ def why(finding: Finding, when: When) -> str:
         what=_about(finding),
         since=f" since {since}" if since else "",
         at=f" ({since})" if since else "",
+        then="" if finding.next_at is None else when(finding.next_at),
     )
     return told.replace("..", ".").rstrip()
 

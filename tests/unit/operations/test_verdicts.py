@@ -82,6 +82,16 @@ def test_a_schedule_that_brings_nothing_is_noticed_without_a_failure(backed_up: 
     assert causes(backed_up) == [Cause.OVERDUE]
 
 
+def test_a_schedule_whose_beginning_was_put_off_for_years_protects_nobody(backed_up: Home) -> None:
+    profile = backed_up.ops.profiles.get("p")
+    profile.start = datetime(2030, 1, 1)
+    backed_up.ops.profiles.save("p", profile)
+    assert causes(backed_up) == [Cause.NOT_BEGUN]
+    backed_up.clock.advance(days=200)
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == [Cause.NOT_BEGUN]
+
+
 def test_files_that_were_deleted_are_seen_to_be_gone(backed_up: Home) -> None:
     backed_up.server.media.clear()
     backed_up.clock.advance(minutes=1)

@@ -12,12 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwsops.rules import verdict_words
-from pwsops.rules.expected import expected
 from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 from pwsops.rules.verdict import SEEN_LATELY, judge
 from tests.unit.rules.sets import NOON
-from tests.unit.rules.strategies import cases
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 HOURLY = Recurrence(every=1, unit=Unit.HOUR, start=datetime(2026, 1, 1), timezone="UTC")
@@ -105,6 +103,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.SERVICE_STOPPED, some_facts(service_running=False)),
     (Cause.RUN_FAILED, with_profile(last_status=RunStatus.FAILED)),
     (Cause.RUN_MISSED, with_profile(last_status=RunStatus.MISSED)),
+    (Cause.NOT_BEGUN, with_profile(recurrence=replace(HOURLY, start=datetime(2030, 1, 1)))),
     (Cause.OVERDUE, with_set(data_at=NOON - 3 * HOUR)),
     (Cause.CLOCK_IN_DOUBT, with_set(data_at=NOON + HOUR, finished_at=NOON + HOUR)),
     (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
@@ -154,6 +153,7 @@ WORSE: Sequence[Callable[[Facts], Facts]] = (
             {"state": ProfileState.TRIPPED},
             {"next_due_at": None},
             {"recurrence": None},
+            {"recurrence": replace(HOURLY, start=datetime(2030, 1, 1))},
             {"last_status": RunStatus.FAILED},
             {"last_status": RunStatus.MISSED},
         )
@@ -364,56 +364,3 @@ def test_a_verdict_without_causes_has_nothing_to_say() -> None:
     assert (verdict_words.reasons(one, verdict_words.utc), verdict_words.step(one)) == ("", "")
     assert Cause.NEVER_BACKED_UP in LOST
     assert verdict_words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
-
-
-# How old a backup may be
-
-
-def due(text: str, **fields: Any) -> datetime | None:
-    found = expected(replace(HOURLY, **fields), datetime.fromisoformat(f"2026-05-{text}+00:00"))
-    return None if found is None else found.due_at
-
-
-def test_a_backup_is_due_some_minutes_after_its_occurrence() -> None:
-    assert due("06T12:05") == NOON - HOUR
-    assert due("06T12:15") == NOON
-
-
-def test_a_weekend_without_runs_makes_nothing_overdue_and_the_monday_after_it_does() -> None:
-    office = {"weekdays": (0, 1, 2, 3, 4), "between": (datetime(2026, 1, 1, 9).time(), datetime(2026, 1, 1, 17).time())}
-    friday = datetime.fromisoformat("2026-05-08T17:00+00:00")
-    assert due("10T12:00", **office) == due("11T09:05", **office) == friday
-    assert due("11T09:15", **office) == friday + timedelta(days=2, hours=16)
-
-
-def test_runs_that_take_long_are_waited_for() -> None:
-    nightly = replace(HOURLY, unit=Unit.DAY, at=datetime(2026, 1, 1, 1).time())
-    now = NOON.replace(hour=3)
-    assert expected(nightly, now).due_at == NOON.replace(hour=1)  # type: ignore[union-attr]
-    assert expected(nightly, now, usual_s=2 * 3600).due_at == NOON.replace(day=5, hour=1)  # type: ignore[union-attr]
-
-
-def test_before_the_first_occurrence_nothing_is_due() -> None:
-    assert expected(replace(HOURLY, start=datetime(2027, 1, 1)), NOON) is None
-
-
-def test_a_schedule_that_was_changed_is_not_held_against_the_time_before() -> None:
-    noon_daily = replace(HOURLY, unit=Unit.DAY, at=NOON.time())
-    amended = a_profile(recurrence=noon_daily, amended_at=NOON + 2 * HOUR)
-    facts = some_facts(profiles=(amended,), sets=(a_set(data_at=NOON - 10 * HOUR, seen_at=NOON + 3 * HOUR),))
-    assert causes(facts, NOON + 3 * HOUR) == []
-    before = replace(facts, profiles=(replace(amended, amended_at=NOON - 2 * HOUR),))
-    assert causes(before, NOON + 3 * HOUR) == [Cause.OVERDUE]
-
-
-@settings(max_examples=100, deadline=None)
-@given(cases(), st.floats(0, 90_000))
-def test_what_is_due_is_an_occurrence_whose_tolerance_is_over(
-    case: tuple[Recurrence, datetime], usual_s: float
-) -> None:
-    recurrence, now = case
-    found = expected(recurrence, now, usual_s=usual_s)
-    if found is not None:
-        assert found.due_at < found.overdue_at <= now
-        assert found.overdue_at - found.due_at >= max(10 * MINUTE, timedelta(seconds=2 * usual_s) - MINUTE)
-        assert found.allowed >= found.overdue_at - found.due_at
