@@ -59,9 +59,10 @@ class _Point:
 def judge(facts: Facts, now: datetime) -> Verdict:
     """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
     points = [_point(each, facts.sets, now) for each in facts.sets]
-    profiles = [_Plan(profile=each, expected=_expected(each, now)) for each in facts.profiles or [None]]
+    profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
+    plans = [_Plan(profile=each, expected=_expected(each, now)) for each in profiles]
     chains: Sequence[_Point | None] = points or [None]
-    ways = [_way(plan, point, now) for plan, point in product(profiles, chains)]
+    ways = [_way(plan, point, now) for plan, point in product(plans, chains)]
     way = min(ways, key=lambda each: each.rank)
     against = [*_shared(facts), *way.findings]
     protection = _worst(against)
