@@ -35,6 +35,7 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
 
 def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> None:
     from pwsops.cli import records, words
+    from pwsops.rules import verdict_words
 
     if as_json:
         emit(map(records.database, views))
@@ -48,7 +49,9 @@ def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> Non
             words.moment(one.last_full_at),
             words.moment(one.last_incremental_at),
             "everything" if one.exposure_s is None else words.duration(one.exposure_s),
-            " ".join(filter(None, (_why(one), one.reason, *one.warnings))),
+            " ".join(
+                filter(None, (_why(one), one.reason, verdict_words.logs(one.logs_until, words.moment), *one.warnings))
+            ),
         )
         for one in views
     )

@@ -192,6 +192,7 @@ def database(view: DatabaseView) -> Record:
         "last_full_at": iso(view.last_full_at),
         "last_incremental_at": iso(view.last_incremental_at),
         "exposure_s": view.exposure_s,
+        "logs_until": iso(view.logs_until),
         "state": view.state.value,
         "reason": view.reason,
         "profiles": list(view.profiles),

@@ -154,7 +154,8 @@ class Databases:
         now = self._context.core.clock.now()
         verdict = judge(one.facts, now)
         restorable = [one.sets[set_id] for set_id in verdict.restorable]
-        seen = one.seen
+        seen, logs_until = one.seen, _logs_until(one, verdict)
+        lost_s = exposure_s(restorable, now, logs_until=logs_until)
         return DatabaseView(
             name=one.facts.database,
             size_bytes=seen.size_bytes if seen else 0,
@@ -162,7 +163,8 @@ class Databases:
             reason=seen.reason if seen else "its instance has not told of it yet",
             last_full_at=_newest(restorable, BackupKind.FULL),
             last_incremental_at=_newest(restorable, BackupKind.DIFFERENTIAL),
-            exposure_s=exposure_s(restorable, now, logs_until=_logs_until(one, verdict)),
+            exposure_s=lost_s,
+            logs_until=None if lost_s == exposure_s(restorable, now) else logs_until,
             profiles=[profile.name for profile in one.facts.profiles],
             warnings=tuple(seen.warnings) if seen else (),
             foreign_base=bool(seen and seen.foreign_base),

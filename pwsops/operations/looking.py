@@ -19,7 +19,7 @@ from pwsops.catalogue.sightings import Known, SeenDatabase
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
-from pwsops.rules.model import BackupSet, MediaState, Sighting
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
 
 if TYPE_CHECKING:
     from pwsops.operations.access import Core
@@ -28,7 +28,7 @@ LOOK_BACK = timedelta(days=62)
 """How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
 LOOK_LIMIT_S = 60.0
 OUTSIDE = 3
-"""So many backups of other tools are kept in mind for each database."""
+"""So many backups of other tools are kept in mind for each database, and the fulls that they rest on."""
 ROUNDS = 3
 """First the newest backup of each database is looked for; older ones only where that is not there."""
 
@@ -180,7 +180,7 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
     newest: dict[str, list[BackupSet]] = {}
     for one in sorted(foreign, key=lambda one: one.finished_at, reverse=True):
         newest.setdefault(one.database, []).append(one)
-    kept = {name: of_database[:OUTSIDE] for name, of_database in newest.items()}
+    kept = {name: _worth_keeping(of_database) for name, of_database in newest.items()}
     seen = look_for(engine, [one for of_database in kept.values() for one in of_database])
     outside = {
         name: [
@@ -191,6 +191,14 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
         for name, of_database in kept.items()
     }
     return outside, ()
+
+
+def _worth_keeping(newest_first: Sequence[BackupSet]) -> list[BackupSet]:
+    """Return the newest few, and the fulls behind them that they, or the log backups since, rest on."""
+    few, older = newest_first[:OUTSIDE], newest_first[OUTSIDE:]
+    needed = {one.base_id for one in few}
+    full = next((one.set_id for one in newest_first if one.kind is BackupKind.FULL), None)
+    return [*few, *(one for one in older if one.set_id in {full, *needed})]
 
 
 def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:

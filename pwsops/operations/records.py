@@ -125,6 +125,8 @@ class DatabaseView:
     last_incremental_at: datetime | None
     exposure_s: float | None
     """Seconds since the newest backup that can be restored; None: there is none."""
+    logs_until: datetime | None = None
+    """Up to when log backups of another tool count in that; nobody looked for their files. None: none count."""
     profiles: Sequence[str] = ()
     warnings: Sequence[str] = ()
     """What its keeper should know, each with its cause and the next step."""

@@ -125,6 +125,13 @@ def backed_up(verdict: Verdict, now: datetime, when: When) -> str:
     return said
 
 
+def logs(until: datetime | None, when: When) -> str:
+    """Return the sentence that what would be lost rests on log backups; empty where it does not."""
+    if until is None:
+        return ""
+    return f"Another tool's log backups count up to {when(until)}; their files were not looked for."
+
+
 def ago(age: timedelta) -> str:
     """Return an age in its largest unit, rounded up, so that it is never too little."""
     seconds = age.total_seconds()

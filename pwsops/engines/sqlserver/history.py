@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from pwsops.engines.sqlserver import directory, media, paths, queries, settle, tsql
 from pwsops.engines.sqlserver.answers import is_answer
-from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.errors import Scene, system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits
+from pwsops.engines.sqlserver.sighting import DAMAGED, GONE
 from pwsops.errors import EngineError, MediaError, PwsopsError
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import media_file_name
@@ -69,7 +70,9 @@ def _finished(link: Link, scene: Scene, where: str, description: str) -> BackupS
     if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):
         try:
             return media.read_one(link, known)
-        except MediaError:
+        except MediaError as error:
+            if is_answer(error) and not _is_gone_or_bad(link, known.path, error):
+                raise  # it may be there still
             return None
     if known is not None:
         return None
@@ -82,13 +85,24 @@ def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all
     Raises
     ------
     EngineError
-        Where the directory cannot be listed; with `all_of_them` also where there are more files than are looked into.
+        Where the directory cannot be listed, or none of the files has it and one could not be opened; with
+        `all_of_them` also where there are more files than are looked into.
     """
     files = _newest_first(link, scene.database, where)
+    shut: PwsopsError | None = None
     for path in files[:FILES_LOOKED_INTO]:
-        found = next((each for each in _sets_in(link, path) if each.description == description), None)
+        try:
+            inside = media.read(link, path)
+        except PwsopsError as error:
+            if not is_answer(error):
+                raise
+            shut = shut if _is_gone_or_bad(link, path, error) else error
+            continue
+        found = next((each for each in inside if each.description == description), None)
         if found is not None and found.database == scene.database:
             return found
+    if shut is not None:
+        raise shut
     if all_of_them and len(files) > FILES_LOOKED_INTO:
         raise EngineError(
             f"{scene.operation} on {scene.server}: its history cannot be read, and {where} has more files of the "
@@ -99,14 +113,14 @@ def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all
     return None
 
 
-def _sets_in(link: Link, path: str) -> list[BackupSet]:
-    """Return the sets of a file, none where it cannot be read; raises where the server cannot be asked."""
-    try:
-        return media.read(link, path)
-    except PwsopsError as error:
-        if not is_answer(error):
-            raise
-        return []
+def _is_gone_or_bad(link: Link, path: str, error: PwsopsError) -> bool:
+    """Whether a file that could not be read is gone, or no whole backup; one that is in use or away may be one."""
+    if error.number in DAMAGED:
+        return True
+    exists = directory.existence(link, path)
+    if exists is None:
+        return system_error(error.messages) == GONE
+    return not exists.is_file and exists.has_parent
 
 
 def _newest_first(link: Link, database: str, where: str) -> list[str]:

@@ -60,7 +60,7 @@ class Limits:
     def pause(self, seconds: float) -> Stop | None:
         """Wait so long, or until a limit is reached, which is returned."""
         left_s = seconds if self.deadline is None else min(seconds, self.deadline - self.clock.monotonic())
-        (self.cancel or threading.Event()).wait(max(left_s, 0.0))
+        self.clock.wait(self.cancel or threading.Event(), max(left_s, 0.0))
         return self.reached()
 
     def done(self, phase: str, total_bytes: int) -> None:

@@ -69,7 +69,7 @@ def outcome(
         if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
             return found
         _require_patience(link, scene, began, limits)
-        threading.Event().wait(EVERY_S)
+        link.clock.wait(threading.Event(), EVERY_S)
 
 
 def wait(link: Link, scene: Scene, session_id: int, limits: Limits | None = None) -> None:
@@ -98,7 +98,7 @@ def _wait(link: Link, scene: Scene, look: Callable[[], Seen | PwsopsError], limi
         went_on = went_on or seen is Seen.GOES_ON
         refusal = seen if isinstance(seen, PwsopsError) else None
         _require_patience(link, scene, began, limits, refusal)
-        threading.Event().wait(EVERY_S)
+        link.clock.wait(threading.Event(), EVERY_S)
     return went_on
 
 

@@ -113,6 +113,6 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
 
 def _lost(view: DatabaseView) -> str:
     if view.exposure_s is not None:
-        return age(view.exposure_s)
+        return age(view.exposure_s) + (" with another tool's log backups" if view.logs_until else "")
     never = any(each.cause is Cause.NEVER_BACKED_UP for each in view.verdict.findings)
     return "all of it: never backed up" if never else "all of it: no backup that can be restored"

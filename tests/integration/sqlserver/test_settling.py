@@ -11,7 +11,7 @@ from pwsops.errors import EngineError
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
-from tests.standin.server.messages import said
+from tests.standin.server.messages import os_error, said
 
 WAIT_S = 10
 RUN = "pwsops run 1 (home)"
@@ -112,6 +112,44 @@ def test_what_could_not_be_asked_for_is_not_told_as_none(bench: Bench) -> None:
     bench.fail("EXEC", said(229, "EXECUTE", "xp_dirtree", "mssqlsystemresource", "sys"), containing="xp_dirtree")
     with pytest.raises(EngineError, match="Listing the directory"):
         find(bench)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_file_that_cannot_be_opened_now_may_hold_the_backup(bench: Bench, remembered: bool) -> None:
+    taken = bench.full("vault_FULL.bak")
+    bench.full("vault_FULL_2.bak", description="pwsops run 2 (home)")
+    if not remembered:
+        bench.server.history.backups.clear()
+    in_use = [said(3201, taken.path, os_error(32)), said(3013, "RESTORE HEADERONLY")]
+    bench.server.faults.on("RESTORE HEADERONLY", containing="vault_FULL.bak", raise_=in_use)
+    with pytest.raises(EngineError, match="in use"):
+        find(bench)
+    found = find(bench)
+    assert found is not None
+    assert found.set_id == taken.set_id
+    bench.server.files.remove(taken.path)
+    assert find(bench) is None
+
+
+def test_a_share_that_is_away_may_hold_the_backup(bench: Bench) -> None:
+    bench.server.files.add_volume("S:")
+    bench.server.files.make_directory("S:\\Backup")
+    bench.take(directory="S:\\Backup")
+    bench.server.files.volumes.pop()
+    bench.server.files.remove("S:")
+    with pytest.raises(EngineError):
+        bench.engine.find_backup(database="vault", directory="S:\\Backup", description=RUN)
+
+
+def test_a_set_whose_file_was_overwritten_is_not_found(bench: Bench) -> None:
+    """The history remembers it for ever, at a place where another set stands now."""
+    first = bench.overwrite(1).backup_set
+    for run in (2, 3):
+        bench.overwrite(run)
+    third = find(bench, "pwsops run 3 (home)")
+    assert third is not None
+    assert third.path == first.path
+    assert find(bench) is None
 
 
 def test_only_a_few_files_are_looked_into(driver: drivers.Driver) -> None:
