@@ -173,24 +173,41 @@ def _shared(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def is_sound(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> bool:
+    """Whether nothing stands against a backup itself, with the full that it needs of `sets`."""
+    return _point(newest, sets, now).protection is Protection.PROTECTED
+
+
 def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
+    since = _lost_at(newest, sets)
     if newest.kind is BackupKind.FULL:
-        return _Point(set=newest, findings=tuple(_of_set(newest, now)), seen_at=newest.seen_at)
+        return _Point(set=newest, findings=tuple(_of_set(newest, now, since)), seen_at=newest.seen_at)
     base = next((each for each in sets if each.kind is BackupKind.FULL and each.set_id == newest.base_id), None)
-    findings = list(_of_set(newest, now))
+    findings = list(_of_set(newest, now, since))
     if not any(each.cause in LOST for each in findings):
-        findings += _of_base(newest, base, now)  # what is lost itself needs no base any more
+        findings += _of_base(newest, base, now, since)  # what is lost itself needs no base any more
     seen = [each.seen_at if each else None for each in (newest, base)]
     return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
 
 
-def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime) -> Iterator[Finding]:
+def _lost_at(one: SetFacts, sets: Sequence[SetFacts]) -> datetime | None:
+    """Return since when the files of newer backups have not been there, or not to be looked at; None: they are.
+
+    Whatever took those may have taken this one as well: that it was seen before says nothing any more.
+    """
+    there = (None, MediaState.PRESENT)
+    newer = [each for each in sets if each.order > one.order and each.seen_state not in there]
+    known = [each.state_since for each in newer if each.state_since is not None]
+    return None if one.foreign else max(known, default=None)
+
+
+def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     if base is None:
         yield Finding(cause=Cause.BASE_MISSING, subject=newest.path)
         return
     if base.foreign:
         yield Finding(cause=Cause.FOREIGN_BASE, since=base.finished_at, subject=base.path)
-    for each in _of_set(base, now):
+    for each in _of_set(base, now, lost_at):
         if each.cause in LOST:
             yield Finding(
                 cause=Cause.BASE_MISSING, since=each.since, subject=newest.path, detail=each.detail or base.path
@@ -199,8 +216,8 @@ def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime) -> Iterator
             yield each
 
 
-def _of_set(one: SetFacts, now: datetime) -> Iterator[Finding]:
-    """Yield what stands against restoring one set, its base aside."""
+def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
+    """Yield what stands against restoring one set, its base aside; `lost_at`: when a newer one was found lost."""
     if one.of_failed_item:
         yield Finding(cause=Cause.FAILED_ITEM, since=one.finished_at, subject=one.path)
     if one.is_damaged:
@@ -213,10 +230,10 @@ def _of_set(one: SetFacts, now: datetime) -> Iterator[Finding]:
         yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, detail=one.finished_at.isoformat())
     if one.proven_at is None:
         yield Finding(cause=Cause.NOT_PROVEN, since=one.finished_at, subject=one.path)
-    yield from _of_look(one, now)
+    yield from _of_look(one, now, lost_at)
 
 
-def _of_look(one: SetFacts, now: datetime) -> Iterator[Finding]:
+def _of_look(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     if one.seen_state in _SEEN:
         cause = _SEEN[one.seen_state]
         if cause is Cause.FILES_GONE and one.stripes > 1:
@@ -224,7 +241,7 @@ def _of_look(one: SetFacts, now: datetime) -> Iterator[Finding]:
         # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
         since = one.state_since if cause in LOST else one.seen_at or one.state_since
         yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
-    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY:
+    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY or one.seen_at < (lost_at or one.seen_at):
         yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
 
 

@@ -314,6 +314,17 @@ def test_an_older_backup_that_is_too_old_tells_what_became_of_the_newest() -> No
     assert found.restorable == {"full"}
 
 
+def test_what_was_seen_before_a_newer_backup_was_found_gone_is_not_known_to_be_there() -> None:
+    gone = a_set("newest", order=2, data_at=NOON, seen_state=MediaState.MISSING, state_since=NOW)
+    before, since = a_set(seen_at=NOW - MINUTE), a_set(seen_at=NOW)
+    assert judge(some_facts(sets=(gone, before)), NOW).protection is Protection.NOT_CHECKED
+    assert judge(some_facts(sets=(gone, since)), NOW).protection is Protection.PROTECTED
+    incremental = an_increment(a_set(seen_at=NOW - MINUTE))
+    gone = replace(gone, order=3)
+    assert Cause.NOT_LOOKED_AT in causes(some_facts(sets=(gone, incremental, before)))
+    assert causes(some_facts(sets=(replace(gone, order=0), before))) == [], "an older one that is gone says nothing"
+
+
 def test_where_a_directory_is_away_it_is_said_since_when_and_nothing_is_called_lost() -> None:
     away = a_set(seen_state=MediaState.UNKNOWN, seen_reason="/media is not there", seen_at=NOON + MINUTE)
     found = judge(some_facts(sets=(away,)), NOW)
