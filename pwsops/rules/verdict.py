@@ -106,12 +106,13 @@ class _Way:
     findings: Sequence[Finding]
 
     @property
-    def rank(self) -> tuple[int, int, float, int]:
-        """The best way is the least."""
+    def rank(self) -> tuple[int, int, float, int, bool]:
+        """The best way is the least; of equal ones, that of an active profile has more to tell."""
+        idle = self.profile is None or self.profile.state is not ProfileState.ACTIVE
         if self.point is None:
-            return -_worst(self.findings).rank, 0, 0.0, 0
+            return -_worst(self.findings).rank, 0, 0.0, 0, idle
         newness = (-self.point.set.data_at.timestamp(), -self.point.set.order)
-        return -_worst(self.findings).rank, -self.point.protection.rank, *newness
+        return -_worst(self.findings).rank, -self.point.protection.rank, *newness, idle
 
 
 def _way(plan: _Plan, point: _Point | None, now: datetime) -> _Way:
@@ -159,6 +160,8 @@ def _shared(facts: Facts) -> Iterator[Finding]:
     """Yield what stands against any way."""
     if facts.access_owed_since is not None:
         yield Finding(cause=Cause.ACCESS_OWED, since=facts.access_owed_since, detail=facts.access_owed_why)
+    if facts.damaged_since is not None:
+        yield Finding(cause=Cause.DATABASE_DAMAGED, since=facts.damaged_since, detail=facts.damaged_why)
     if facts.condition in _CONDITIONS:
         yield Finding(cause=_CONDITIONS[facts.condition], since=facts.condition_since, detail=facts.condition_reason)
     if not facts.service_running:

@@ -41,6 +41,7 @@ _BRIEFLY = {
     Cause.OVERDUE: "its next backup is overdue",
     Cause.FILES_GONE: "the newest file is gone",
     Cause.ACCESS_OWED: "a restore has left it shut",
+    Cause.DATABASE_DAMAGED: "it is damaged",
     Cause.DATABASE_GONE: "it is gone from its instance",
     Cause.CLOCK_IN_DOUBT: "the clock is in doubt",
 }

@@ -11,7 +11,7 @@ import pytest
 
 from pwsops.catalogue import service_state, sightings
 from pwsops.engines.base import DatabaseState, Verification
-from pwsops.errors import EngineError, MediaError, NotFound
+from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
@@ -158,6 +158,22 @@ def test_a_failed_run_is_held_against_the_databases_that_failed_alone(home: Home
     home.run()
     home.ops.databases.list("srv")
     assert (causes(home, "one"), causes(home, "two")) == ([], [Cause.RUN_FAILED])
+
+
+def test_a_database_that_one_profile_found_damaged_is_at_risk_whatever_another_brings(home: Home) -> None:
+    home.add(timestamp=True, check_structure=False)
+    home.run()
+    home.add(name="checked", timestamp=True, incremental=False, directory="/elsewhere")
+    home.server.fail("one", DatabaseDamaged("Page 7 is torn.", hint="Restore it."))
+    found_at = home.clock.now() + timedelta(seconds=1)
+    home.run("checked")
+    for kind in (None, BackupKind.FULL):
+        home.run(kind=kind)
+        home.ops.databases.list("srv")
+        assert causes(home) == [Cause.DATABASE_DAMAGED], "nothing of this profile was checked"
+        assert verdict(home).since == found_at
+    home.run("checked")
+    assert causes(home) == []
 
 
 def test_older_backups_are_looked_for_where_the_newest_is_gone(home: Home) -> None:

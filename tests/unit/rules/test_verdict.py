@@ -109,6 +109,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
     (Cause.DATABASE_OFFLINE, some_facts(condition=Condition.OFFLINE)),
     (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
+    (Cause.DATABASE_DAMAGED, some_facts(damaged_since=NOON, damaged_why="Page 7 is torn.")),
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
     (Cause.NOT_PROVEN, with_set(proven_at=None)),
     (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
@@ -144,6 +145,7 @@ WORSE: Sequence[Callable[[Facts], Facts]] = (
     lambda facts: replace(facts, sets=()),
     lambda facts: replace(facts, sets=facts.sets[1:]),
     lambda facts: replace(facts, condition=Condition.UNREADABLE),
+    lambda facts: replace(facts, damaged_since=NOON),
     lambda facts: replace(facts, unreached_since=NOON),
     lambda facts: replace(facts, access_owed_since=NOON),
     *(
@@ -298,6 +300,11 @@ def test_of_several_profiles_the_best_that_is_sound_counts() -> None:
     off, failing = a_profile("off", state=ProfileState.INACTIVE), a_profile("failing", last_status=RunStatus.FAILED)
     assert judge(some_facts(profiles=(off, failing, a_profile())), NOW).profile == "hourly"
     assert causes(some_facts(profiles=(off, failing)))[0] in (Cause.PROFILE_INACTIVE, Cause.RUN_FAILED)
+
+
+def test_of_equal_ways_the_active_profile_s_is_told() -> None:
+    off, failing = a_profile("off", state=ProfileState.INACTIVE), a_profile("failing", last_status=RunStatus.FAILED)
+    assert causes(some_facts(profiles=(off, failing))) == [Cause.RUN_FAILED]
 
 
 def test_an_older_backup_protects_where_it_is_within_the_schedule_and_the_newest_is_gone() -> None:
