@@ -48,6 +48,7 @@ def restore(
                 path,
                 position,
                 create=create_empty,
+                plan=plan,
                 credentials=credentials,
                 on_progress=progress.of_operation(tell, f"restore of {database}"),
             )

@@ -21,9 +21,10 @@ from pwsops.presence import Presence
 from pwsops.rules.model import Message, RunStatus
 
 INTERRUPTED = (
-    "The restore was interrupted: pwsops was killed or the machine went down. What the database holds now was not "
-    "looked at."
+    "How the restore ended is not known: pwsops was killed, the machine went down, or the catalogue could not be "
+    "written. What the database holds now was not looked at."
 )
+UNWRITTEN = "The restore is done, and that could not be written into the history ({cause}), which will show its end as not known."
 INTERRUPTED_HINT = "Look at it now, and restore again if it does not hold the backup's data or lets nobody in."
 PROGRESS_EVERY_S = 0.5
 LOOK_EVERY_S = 0.2
@@ -79,6 +80,7 @@ class RestoreWork:
         self._clock = clock
         self._presence = presence
         self._jobs: dict[int, Job] = {}
+        self._closing = threading.Event()
 
     def begin(self, job: Job) -> None:
         """Write down that a restore begins, and let it begin. Raises `Conflict` where one of that database goes on."""
@@ -136,6 +138,7 @@ class RestoreWork:
     def close(self) -> None:
         """Stop the restores of this process and wait for them."""
         jobs = list(self._jobs.values())
+        self._closing.set()
         for job in jobs:
             job.cancel.set()
         for job in jobs:
@@ -227,15 +230,36 @@ class RestoreWork:
 
     def _finish(self, job: Job) -> None:
         try:
-            self._end(job)
+            self._written(job)
         except Exception as error:  # noqa: BLE001 - the row stays open, and whoever looks next settles it
             _log.exception("the end of a restore could not be written down", restore_id=job.id)
-            job.error = job.error or error
+            if job.result is None:
+                job.error = job.error or error
+            else:
+                told = Message(text=UNWRITTEN.format(cause=error), at=self._clock.now())
+                job.result = replace(job.result, messages=(*job.result.messages, told))
         finally:
             del self._jobs[job.id]
             job.done.set()
             if job.tell is not None:
                 job.tell(None)
+
+    def _written(self, job: Job) -> None:
+        """Write the end down, again over minutes where the catalogue is locked: what was done is not to look undone."""
+        attempts = Attempts(
+            clock=self._clock,
+            cancel=self._closing,
+            tell=lambda text: _log.warning("the end of a restore waits to be written", reason=text),
+            waiting=lambda text: self._tell(job, Progress(phase=text, done_bytes=0, total_bytes=0)),
+        )
+        try:
+            attempts.do(lambda: self._end(job), finished=lambda _error: None)
+        except Cancelled:
+            self._end(job)  # this process ends: there is time for one more
+
+    def _tell(self, job: Job, progress: Progress) -> None:
+        if job.tell is not None:
+            job.tell(progress)
 
     def _end(self, job: Job) -> None:
         now, error, result = self._clock.now(), job.error, job.result
@@ -290,8 +314,7 @@ class RestoreWork:
 
         def tell(progress: Progress) -> None:
             nonlocal told_at
-            if job.tell is not None:
-                job.tell(progress)
+            self._tell(job, progress)
             moment = self._clock.monotonic()
             if moment - told_at < PROGRESS_EVERY_S:
                 return

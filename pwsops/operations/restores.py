@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -99,7 +99,8 @@ class Restores:
         Raises `MediaError` where a file that it needs cannot be read, and `Conflict` where a restore of that database
         goes on or another set is in the file: then nothing was touched.
         """
-        job = self._begin(instance, database, path, position, create=create, set_id=set_id, credentials=credentials)
+        chosen = () if set_id is None else (set_id,)
+        job = self._begin(instance, database, path, position, create=create, chosen=chosen, credentials=credentials)
         return self.get(job.id)
 
     def restore(
@@ -110,15 +111,20 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        plan: RestorePlan | None = None,
         credentials: Credentials | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> RestoreResult:
         """Do a restore and wait for its end; whoever interrupts the waiting cancels it. See `begin`.
 
+        `plan`: the one that was agreed to; where the files hold other sets by now, `Conflict` is raised.
         Raises `MediaError` for the first damaged file, with the database untouched, and whatever else it failed for.
         """
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
-        job = self._begin(instance, database, path, position, create=create, credentials=credentials, tell=told.put)
+        chosen = () if plan is None else [one.set_id for one in plan.sets]
+        job = self._begin(
+            instance, database, path, position, create=create, chosen=chosen, credentials=credentials, tell=told.put
+        )
         try:
             while (progress := told.get()) is not None:
                 if on_progress is not None:
@@ -179,7 +185,7 @@ class Restores:
         position: int,
         *,
         create: bool,
-        set_id: str | None = None,
+        chosen: Sequence[str] = (),
         credentials: Credentials | None = None,
         tell: Tell | None = None,
     ) -> Job:
@@ -189,9 +195,10 @@ class Restores:
         engine = core.engine(instance, credentials)
         with nullcontext() if credentials else core.asking(instance):
             plan = self.plan(instance, database, path, position, credentials=credentials)
-        if set_id not in (None, plan.sets[-1].set_id):
+        if chosen and [one.set_id for one in plan.sets][-len(chosen) :] != list(chosen):
             raise Conflict(
-                f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now.",
+                f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now, "
+                "or rests on another full.",
                 hint="Look at the backups again, and choose the one you want.",
             )
         names = [info.name for info in engine.databases()]

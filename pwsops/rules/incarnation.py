@@ -70,7 +70,9 @@ def origin(values: Mapping[str, Any] | None) -> Origin | None:
         return None
 
 
-def other_incarnation(*, former: Origin | None, shown: Traces | None, now: Origin, unlike: Callable[[], str]) -> str:
+def other_incarnation(
+    *, former: Origin | None, shown: Traces | None, now: Origin, unlike: Callable[[], str], shrunk: bool = False
+) -> str:
     """Return why the database is another one than the backup's, or an older state of it; empty: it is continued.
 
     Parameters
@@ -84,6 +86,8 @@ def other_incarnation(*, former: Origin | None, shown: Traces | None, now: Origi
     unlike
         Returns why the contents of both are not, or cannot be told to be, of one database; empty where they are. Asked
         only where the files do not tell.
+    shrunk
+        Whether less than half of its pages are left.
     """
     if shown is not None and now.traces is not None:
         for what, before, after in (
@@ -92,11 +96,16 @@ def other_incarnation(*, former: Origin | None, shown: Traces | None, now: Origi
         ):
             if after < before:
                 return f"the database's {what} counter went back from {before} to {after} since"
-    if former is not None and former.is_same_file(now):
+    is_same = former is not None and former.is_same_file(now)
+    # An application may have emptied its file and begun anew in it. VACUUM makes a file smaller as well, and counts.
+    emptied = shrunk and not (shown is not None and now.traces is not None and now.traces.schema > shown.schema)
+    if is_same and not emptied:
         return ""
     why = unlike()
     if not why:
         return ""
+    if is_same:
+        return f"the same file holds less than half as many pages, which no VACUUM did, and {why}"
     unknown = former is None or former.born_at is None or now.born_at is None
     file = "whether its file is still the same is not known" if unknown else "another file has its place since"
     return f"{file}, and {why}"

@@ -193,6 +193,7 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             database=order.database,
             origin=came_from,
             unlike=lambda former: continuity.unlike(former, finished, base),
+            page_count=finished.header.page_count,
         )
         path = place.publish(temp, order.wanted, source, report.say)
         return describe(finished) | {"path": path, "noted": {"origin": asdict(came_from)}}

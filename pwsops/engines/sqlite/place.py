@@ -40,11 +40,14 @@ class Source:
         Which file it is, and what that shows of its past.
     unlike
         Why the contents of this backup and of an older one are not of one database that went on; empty where they are.
+    page_count
+        How many pages it has.
     """
 
     database: str
     origin: Origin
     unlike: Callable[[Media], str]
+    page_count: int
 
 
 class Former(NamedTuple):
@@ -182,7 +185,13 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
     if why := difference(media, former.recorded):
         return why
     shown = _first_page(media) if former.origin is None else former.origin.traces
-    why = other_incarnation(former=former.origin, shown=shown, now=source.origin, unlike=lambda: source.unlike(media))
+    why = other_incarnation(
+        former=former.origin,
+        shown=shown,
+        now=source.origin,
+        unlike=lambda: source.unlike(media),
+        shrunk=2 * source.page_count < media.header.page_count,
+    )
     if not why:
         return ""
     began = datetime.fromisoformat(media.header.started_at)

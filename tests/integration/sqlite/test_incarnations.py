@@ -212,3 +212,28 @@ def test_it_is_noted_which_file_a_backup_was_taken_of(place: Place) -> None:
         "born_at": born and born.isoformat(),
         "traces": {"changes": 5, "schema": 2},
     }
+
+
+@pytest.mark.parametrize("journal_mode", ["WAL", "DELETE"])
+def test_a_file_that_its_application_emptied_and_began_anew_in_does_not_replace_the_last_backup(
+    place: Place, journal_mode: str
+) -> None:
+    path = place.vault(journal_mode=journal_mode)
+    busy(path)
+    good = over(place).backup_set
+    for suffix in ("-wal", "-shm", "-journal"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    os.truncate(path, 0)
+    query(path, f"PRAGMA journal_mode={journal_mode}")
+    query(path, "CREATE TABLE t (x)")
+    result = over(place, good)
+    assert result.backup_set.path == str(place.media / "one~2.bak")
+    assert "the last backup of what db.sqlite3 held before" in said(result)
+
+
+def test_a_database_that_a_vacuum_made_small_goes_on(place: Place) -> None:
+    path = busy(place.path())
+    good = over(place).backup_set
+    query(path, "DELETE FROM t")
+    query(path, "VACUUM")
+    assert over(place, good).backup_set.path == good.path

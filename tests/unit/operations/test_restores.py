@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -268,12 +269,54 @@ def test_what_this_process_could_not_write_down_is_settled_too(home: Home, monke
     lay(home)
     with monkeypatch.context() as broken, capture_logs() as logs:
         broken.setattr(rows, "end", fail)
-        with pytest.raises(PwsopsError, match="Locked"):
-            home.ops.restores.restore("srv", "one", FILE)
+        home.ops.restores.restore("srv", "one", FILE)
         # Settling fails the same way, and nobody who looks is bothered by that.
         assert [view.status for view in home.ops.restores.list()] == [RunStatus.RUNNING]
     assert logs
     assert [view.interrupted for view in home.ops.restores.list()] == [True]
+
+
+def test_an_end_that_cannot_be_written_at_first_is_written_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(home)
+    write, left = rows.end, [2]
+
+    def locked(*given: object, **more: object) -> bool:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise PwsopsError("The catalogue is locked.", hint="Wait.", transient=True)
+        return write(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rows, "end", locked)
+    assert home.ops.restores.restore("srv", "one", FILE).restored_bytes == 10
+    (view,) = home.ops.restores.list()
+    assert view.status is RunStatus.SUCCEEDED
+
+
+def test_a_restore_that_is_done_is_no_failure_where_that_cannot_be_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue's disk is full.", hint="Make room.")
+
+    lay(home)
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "end", full)
+        result = home.ops.restores.restore("srv", "one", FILE)
+    assert "could not be written into the history (The catalogue's disk is full." in result.messages[-1].text
+    (view,) = home.ops.restores.list()
+    assert view.error.startswith("How the restore ended is not known")
+
+
+def test_another_plan_than_the_one_that_was_agreed_to_is_not_carried_out(home: Home) -> None:
+    lay(home)
+    plan = home.ops.restores.plan("srv", "one", FILE)
+    (chosen,) = home.server.media[FILE]
+    home.server.media[FILE] = [replace(chosen, set_id="another")]
+    with pytest.raises(Conflict, match="was overwritten since it was chosen"):
+        home.ops.restores.restore("srv", "one", FILE, plan=plan)
+    assert home.server.restored == []
+    home.server.media[FILE] = [chosen]
+    assert home.ops.restores.restore("srv", "one", FILE, plan=plan)
 
 
 def test_what_a_living_process_does_is_left_alone(home: Home) -> None:

@@ -48,6 +48,15 @@ def test_where_it_is_not_provably_one_file_the_contents_tell(former: Origin | No
     assert found == f"{what}, and nothing is the same"
 
 
+def test_a_file_that_was_emptied_and_begun_anew_is_another_incarnation_and_a_vacuum_is_none() -> None:
+    asked = {"former": FILE, "shown": OLD, "shrunk": True}
+    found = other_incarnation(**asked, now=FILE, unlike=lambda: "nothing is the same")
+    assert found == "the same file holds less than half as many pages, which no VACUUM did, and nothing is the same"
+    assert other_incarnation(**asked, now=FILE, unlike=lambda: "") == ""
+    vacuumed = replace(FILE, traces=replace(OLD, schema=6))
+    assert other_incarnation(**asked, now=vacuumed, unlike=never) == ""
+
+
 def test_what_was_kept_comes_back_and_what_makes_no_sense_is_nothing() -> None:
     assert traces(b"SQLite format 3\0") is None
     for one in (FILE, replace(FILE, traces=None, born_at=None)):
