@@ -282,7 +282,9 @@ class FakeEngine:
         if backup_set.path in server.damaged:
             return Sighting(state=MediaState.DAMAGED, reason=f"{backup_set.path} is damaged")
         there = {each.set_id for each in server.media[backup_set.path]}
-        return Sighting(state=MediaState.PRESENT if backup_set.set_id in there else MediaState.OTHER)
+        if backup_set.set_id in there:
+            return Sighting(state=MediaState.PRESENT)
+        return Sighting(state=MediaState.OTHER, reason=f"{backup_set.path} holds another", holds=sorted(there))
 
     def read_media(self, path: str) -> list[BackupSet]:
         if path in self._server.damaged or path not in self._server.media:

@@ -28,6 +28,11 @@ class InstanceRow:
     sealed_password: str | None
     broken: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is; see `registry.place`."""
+        return registry.place(self.engine, self.address)
+
 
 def add(connection: Connection, row: InstanceRow, *, now: datetime) -> None:
     """Remember an instance; its name must be free."""
@@ -42,6 +47,11 @@ def amend(connection: Connection, row: InstanceRow) -> None:
 def remove(connection: Connection, name: str) -> None:
     """Forget an instance. Its history stays."""
     connection.execute(delete(instances).where(instances.c.name == name))
+    forget_looks(connection, name)
+
+
+def forget_looks(connection: Connection, name: str) -> None:
+    """Forget what an instance told of itself: it is gone, or another one now."""
     connection.execute(delete(instance_looks).where(instance_looks.c.instance == name))
     connection.execute(delete(seen_databases).where(seen_databases.c.instance == name))
 
@@ -57,7 +67,7 @@ def every(connection: Connection) -> list[InstanceRow]:
 
 
 def _values(row: InstanceRow) -> dict[str, Any]:
-    return {key: getattr(row, key) for key in _COLUMNS}
+    return {key: getattr(row, key) for key in _COLUMNS} | {"place": row.place}
 
 
 def _read(connection: Connection, statement: Select[Any]) -> list[InstanceRow]:

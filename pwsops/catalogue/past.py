@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from pwsops.catalogue import sets
 from pwsops.catalogue.schema import backup_sets, messages, run_items, runs
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus, Trigger
 
@@ -58,12 +59,15 @@ def add(
     items = [
         (item_id, run_id, item) for run_id, run in numbered for item_id, item in zip(count(run_id * 1000), run.items)
     ]
+    place = connection.execute(select(sets.place_of(instance))).scalar_one()
     rows: dict[Any, list[dict[str, Any]]] = {
         runs: [_run(run_id, profile_id, profile, run) for run_id, run in numbered],
         run_items: [_item(item_id, run_id, item) for item_id, run_id, item in items],
         messages: [{"item_id": item_id, **vars(said)} for item_id, _, item in items for said in item.told],
         backup_sets: [
-            _set(item.taken, profile_id, run_id, instance) for _, run_id, item in items if item.taken is not None
+            {**_set(item.taken, profile_id, run_id, instance), "place": place}
+            for _, run_id, item in items
+            if item.taken is not None
         ],
     }
     for table, values in rows.items():

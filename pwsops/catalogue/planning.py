@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import claims, profiles
+from pwsops.catalogue import claims, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import LOST, BackupKind
@@ -32,13 +32,20 @@ def replan_without_base(connection: Connection, instance: str, *, foreign: Colle
             claims.plan_anew(connection, row.id, now=now)
 
 
+def begin_anew(connection: Connection, instance: str, *, now: datetime) -> None:
+    """Plan a full for each profile of an instance that is at another place now: nothing there is to build on."""
+    for row in profiles.living(connection):
+        if row.fields["instance"] == instance:
+            profiles.set_state(connection, row.id, last_full_due_at=None)
+            claims.plan_anew(connection, row.id, now=now)
+
+
 def base_is_lost(connection: Connection, row: ProfileRow, database: str) -> bool:
     """Whether the newest full that a profile took of a database is known to be of no use; False: it has none."""
     statement = (
         select(backup_sets.c.seen_state, backup_sets.c.disproven_at)
         .where(
-            backup_sets.c.instance == row.fields["instance"],
-            backup_sets.c.database == database,
+            sets.taken_of(row.fields["instance"], database),
             backup_sets.c.profile_id == row.id,
             backup_sets.c.kind == BackupKind.FULL.value,
             backup_sets.c.copy_only.is_(False),

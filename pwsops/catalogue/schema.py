@@ -103,6 +103,8 @@ instances = Table(
     Column("options", JSON, nullable=False),
     Column("login", Text),
     Column("sealed_password", Text),
+    # Where it is, however the address is spelled.
+    Column("place", Text, nullable=False, server_default=text("''")),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -283,6 +285,8 @@ backup_sets = Table(
     Column("details", JSON, nullable=False),
     Column("profile_id", ForeignKey("profiles.id")),
     Column("run_id", ForeignKey("runs.id")),
+    # Where the instance was when the set was taken: an instance of that name at another place is another one.
+    Column("place", Text, nullable=False, server_default=text("''")),
     # Set when a later backup took the file's place; the row stays, as history.
     Column("replaced_at", Instant),
     # When it was last read as a whole and found good, or found bad: a finding stays until it is proven again.

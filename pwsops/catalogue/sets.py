@@ -12,12 +12,28 @@ from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets
+from pwsops.catalogue.schema import backup_sets, instances
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
 _NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
 """Where a set says which certificates a restore of it needs."""
+
+
+def place_of(instance: str) -> ColumnElement[str]:
+    """Return where an instance is now, as the catalogue knows it."""
+    known = select(instances.c.place).where(instances.c.name == instance).scalar_subquery()
+    return func.coalesce(known, "")
+
+
+def taken_of(instance: str, database: str | None = None) -> ColumnElement[bool]:
+    """Return the condition for sets of an instance (and one database) where it is now.
+
+    An instance whose address was changed, or that was removed and added again, is another one: its databases are not
+    those that the former sets hold.
+    """
+    there = (backup_sets.c.instance == instance) & (backup_sets.c.place == place_of(instance))
+    return there if database is None else there & (backup_sets.c.database == database)
 
 
 def add(
@@ -44,7 +60,7 @@ def add(
     connection.execute(update(backup_sets).where(same_place).values(replaced_at=now))
     values = {key: getattr(backup_set, key) for key in _FIELDS}
     values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
-    values |= {"instance": instance, "profile_id": profile_id, "run_id": run_id}
+    values |= {"instance": instance, "place": place_of(instance), "profile_id": profile_id, "run_id": run_id}
     if proven:
         present = MediaState.PRESENT.value
         values |= {"proven_at": now, "seen_state": present, "state_since": now, "seen_at": now}
@@ -76,11 +92,7 @@ def of_database(
     connection: Connection, instance: str, database: str, *, profile_id: int | None = None
 ) -> list[BackupSet]:
     """Give the sets of a database that were not replaced, the one taken last first; only one profile's if given."""
-    where = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.database == database,
-        backup_sets.c.replaced_at.is_(None),
-    ]
+    where = [taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     if profile_id is not None:
         where.append(backup_sets.c.profile_id == profile_id)
     return _sets(connection, where)
@@ -88,8 +100,8 @@ def of_database(
 
 def ids_of_database(connection: Connection, instance: str, database: str) -> set[str]:
     """Return the ids of all sets of a database, those that were replaced as well."""
-    there = (backup_sets.c.instance == instance) & (backup_sets.c.database == database)
-    return set(connection.execute(select(backup_sets.c.set_id).where(there)).scalars())
+    found = connection.execute(select(backup_sets.c.set_id).where(taken_of(instance, database))).scalars()
+    return set(found)
 
 
 def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:
@@ -106,7 +118,7 @@ def at_path(connection: Connection, instance: str, path: str, position: int) -> 
 def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
     """Give the sets of an instance that were not replaced, the one taken last first, by database."""
     found: dict[str, list[BackupSet]] = {}
-    for backup_set in _sets(connection, [backup_sets.c.instance == instance, backup_sets.c.replaced_at.is_(None)]):
+    for backup_set in _sets(connection, [taken_of(instance), backup_sets.c.replaced_at.is_(None)]):
         found.setdefault(backup_set.database, []).append(backup_set)
     return found
 

@@ -67,11 +67,7 @@ class Known(NamedTuple):
 
 def candidates(connection: Connection, instance: str, database: str) -> list[Known]:
     """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick."""
-    here = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.database == database,
-        backup_sets.c.replaced_at.is_(None),
-    ]
+    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     found = _rows(connection, select(backup_sets).where(*here), NEWEST)
     if len(found) == NEWEST and not any(_is_there(row) for row in found):
         oldest = found[-1]["id"]
@@ -85,25 +81,24 @@ def candidates(connection: Connection, instance: str, database: str) -> list[Kno
 
 def lost(connection: Connection, instance: str, database: str) -> frozenset[str]:
     """Return the `set_id` of each set of a database that was looked for and is gone, or was found bad."""
-    where = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.database == database,
-        backup_sets.c.replaced_at.is_(None),
-        ~_may_be_there(),
-    ]
+    where = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), ~_may_be_there()]
     return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
 
 
 def record(connection: Connection, instance: str, seen: Mapping[str, Sighting], *, now: datetime) -> None:
-    """Keep what a look at sets found, by `set_id`. What could not be looked at was still seen when it was seen last."""
+    """Keep what a look at sets found, by `set_id`. What could not be looked at was still seen when it was seen last.
+
+    A set that was noted as replaced and lies in its file again (a disk was away meanwhile) is one that is there.
+    """
     here = backup_sets.c.instance == instance
     rows = []
     for ids in _portions(list(seen)):
-        columns = (backup_sets.c.set_id, backup_sets.c.seen_state, backup_sets.c.state_since)
+        columns = (backup_sets.c.set_id, backup_sets.c.path, backup_sets.c.seen_state, backup_sets.c.state_since)
         for row in connection.execute(select(*columns).where(here, backup_sets.c.set_id.in_(ids))):
             state, reason = seen[row.set_id].state.value, seen[row.set_id].reason
             since = row.state_since if row.seen_state == state else now
             rows.append({"which": row.set_id, "state": state, "reason": reason, "since": since})
+            _bring_back(connection, here, row.path, seen[row.set_id].holds, now=now)
     values: dict[str, Any] = {
         "seen_state": bindparam("state"),
         "seen_reason": bindparam("reason"),
@@ -116,6 +111,16 @@ def record(connection: Connection, instance: str, seen: Mapping[str, Sighting], 
         connection.execute(one.values(values | {"seen_at": now}), there)
     if others:
         connection.execute(one.values(values), others)
+
+
+def _bring_back(
+    connection: Connection, here: ColumnElement[bool], path: str, holds: Sequence[str], *, now: datetime
+) -> None:
+    if holds:
+        there = here & (backup_sets.c.path == path) & backup_sets.c.set_id.in_(holds)
+        values: dict[str, Any] = {"replaced_at": None, "seen_state": MediaState.PRESENT.value, "seen_reason": ""}
+        values |= {"state_since": now, "seen_at": now}
+        connection.execute(update(backup_sets).where(there, backup_sets.c.replaced_at.is_not(None)).values(values))
 
 
 def prove(connection: Connection, instance: str | None, found: Iterable[BackupSet], *, now: datetime) -> None:

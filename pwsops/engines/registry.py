@@ -42,6 +42,26 @@ def open_engine(instance: Instance) -> Engine:
     return make(instance)
 
 
+def place(engine: str, address: str) -> str:
+    """Return what tells where an instance is, however its address is spelled: of another place other sets are known."""
+    if engine == "sqlite":
+        return f"{engine} {os.path.realpath(os.path.abspath(os.path.expanduser(address)))}"
+    return f"{engine} {address.strip().casefold()}"
+
+
+def are_one(engine: str, address: str, other: str) -> bool:
+    """Whether two instances of an engine would be one: the same files under two names.
+
+    A server is told by what it is when something is restored there, and may be used by several logins.
+    """
+    if engine != "sqlite":
+        return False
+    try:
+        return os.path.samefile(os.path.expanduser(address), os.path.expanduser(other))
+    except OSError:
+        return place(engine, address) == place(engine, other)
+
+
 def embedded_engine(private_keys: PrivateKeys = no_keys) -> Engine:
     """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
     return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys))

@@ -88,8 +88,8 @@ def _program() -> Iterator[Check]:
     )
     version = sqlite3.sqlite_version
     care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
-    finding = f"kept with SQLite {version}{care if has_wal_reset_bug(version) else ''}"
-    yield Check(name="Catalogue", ok=True, finding=finding)
+    finding = f"the catalogue is kept with {version}{care if has_wal_reset_bug(version) else ''}"
+    yield Check(name="SQLite", ok=True, finding=finding)
 
 
 def _home(home: Path) -> Iterator[Check]:

@@ -49,6 +49,7 @@ def ask_all(
     dict
         The answer; or the error that it came to, or a transient one where there was no answer in time.
     """
+    deadline = clock.monotonic() + limit_s
     asked = _Round(asks, on_answer or _tell_nobody)
     for started in range(min(AT_ONCE, len(asks))):
         try:
@@ -57,7 +58,7 @@ def ask_all(
             if not started:
                 raise
             break  # this process may have no more threads; those that it has ask them all
-    return asked.wait(limit_s, clock)
+    return asked.wait(deadline, limit_s, clock)
 
 
 class _Round(Generic[T]):
@@ -82,9 +83,8 @@ class _Round(Generic[T]):
                 self._take(name, answer)
                 self._news.notify()
 
-    def wait(self, limit_s: float, clock: Clock) -> dict[str, T | PwsopsError]:
+    def wait(self, deadline: float, limit_s: float, clock: Clock) -> dict[str, T | PwsopsError]:
         """Wait for the answers, and ask nobody else when the time is over."""
-        deadline = clock.monotonic() + limit_s
         with self._news:
             while len(self._found) < len(self._asks):
                 if not self._news.wait(max(0.0, deadline - clock.monotonic())):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pwsops.catalogue import instances, profiles, refused_logins, server_certificates
+from pwsops.catalogue import Connection, instances, planning, profiles, refused_logins, server_certificates
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
@@ -79,6 +79,7 @@ class Instances:
                 raise Conflict(
                     f"The instance {name!r} exists already.", hint="Choose another name, or edit or remove that one."
                 )
+            _refuse_second(connection, row)
             instances.add(connection, row, now=core.clock.now())
             self._context.note(connection, "add instance", name, f"{engine} at {row.address}")
         return _shown(row)
@@ -124,7 +125,13 @@ class Instances:
         with core.catalogue.write() as connection:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
+            if row.place != before.place:
+                _refuse_second(connection, row)
             instances.amend(connection, row)
+            if row.place != before.place:
+                # Its databases are others now, whatever they are called.
+                instances.forget_looks(connection, name)
+                planning.begin_anew(connection, name, now=core.clock.now())
             # It was reached a moment ago, as what it is from now on.
             refused_logins.forget(connection, name, row.login)
             self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
@@ -195,6 +202,18 @@ def _kept(instance: Instance, sealed_password: str | None) -> InstanceRow:
         login=instance.login,
         sealed_password=sealed_password,
     )
+
+
+def _refuse_second(connection: Connection, row: InstanceRow) -> None:
+    """Refuse a second name for the same databases: what is done through one would not be known of the other."""
+    for other in instances.every(connection):
+        same_engine = other.name != row.name and other.engine == row.engine
+        if same_engine and registry.are_one(row.engine, row.address, other.address):
+            raise Conflict(
+                f"The instance {row.name!r} cannot be at {row.address}: that directory is the instance "
+                f"{other.name!r} already.",
+                hint=f"Use {other.name!r}, or edit its address first.",
+            )
 
 
 def _changed_meanwhile(name: str) -> Conflict:

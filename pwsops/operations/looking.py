@@ -17,7 +17,7 @@ import structlog
 from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
-from pwsops.errors import PwsopsError
+from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
 
@@ -85,10 +85,10 @@ def look(core: Core, instance: str) -> None:
         engine = core.engine(instance)
         with core.asking(instance):
             found = {info.name: info for info in engine.databases()}
+            outside, beware = _outside(core, engine, instance)
     except PwsopsError as error:
         unreached(core, instance, error)
         raise
-    outside, beware = _outside(core, engine, instance)
     with core.catalogue.read() as connection:
         named = _named(connection, instance)
     for name in named - found.keys():
@@ -167,6 +167,8 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
     now = core.clock.now()
     try:
         told = [one for one in engine.history(now - LOOK_BACK) if not one.details.get("is_snapshot")]
+    except LoginRefused:
+        raise
     except PwsopsError as error:
         # The databases themselves are known; that the server's memory could not be read hides none of our backups.
         beware = f"What other tools backed up could not be looked up. {error.message} {error.hint}"

@@ -221,7 +221,9 @@ class Profiles:
         stored = profile if isinstance(profile, str) else edits
         row = None if stored is None else self._row(stored)
         if isinstance(profile, str):
-            profile = self._row(profile).profile()
+            assert row is not None
+            row.require_usable()
+            profile = row.profile()
         recurrence, renewal = profile.recurrence(), profile.renewal()
         rules.validate(recurrence, renewal)
         now = self._context.core.clock.now()

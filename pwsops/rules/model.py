@@ -189,10 +189,14 @@ LOST = frozenset({MediaState.MISSING, MediaState.OTHER, MediaState.DAMAGED})
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """What was found of one set, with the reason where that is not `PRESENT`."""
+    """What was found of one set, with the reason where that is not `PRESENT`.
+
+    `holds`: the `set_id` of each set that the file holds instead, where that is known (`OTHER`).
+    """
 
     state: MediaState
     reason: str = ""
+    holds: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

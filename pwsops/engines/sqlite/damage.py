@@ -56,15 +56,19 @@ def refuse(media: Media) -> None:
 
 
 def keep(temp: str, directory: str, database: str, *, at: datetime, suffix: str, say: Say) -> str:
-    """Publish a finished file of a damaged database; return its path. It replaces the older ones of this database."""
+    """Publish a finished file of a damaged database; return its path.
+
+    The first one of this database stays, which may hold what was lost since; those between that and the new one go.
+    """
     with Media(temp) as media:
         marked = media.trailer.damaged
     kept = os.path.join(directory, damaged_file_name(database, at=at, suffix=suffix))
     publishing.new(temp, kept, say)
-    for older in _of_same_database(directory, database, marked):
-        if older != kept:
-            with suppress(OSError):  # it is no backup, and the next one tries again
-                os.unlink(older)
+    older_ones = [path for path in _of_same_database(directory, database, marked) if path != kept]
+    for older in sorted(older_ones, key=os.path.getmtime)[1:]:
+        with suppress(OSError):  # it is no backup, and the next one tries again
+            os.unlink(older)
+        say(f"{older} was removed: it was read from the damaged database, too, and was neither the first nor the last.")
     return kept
 
 

@@ -228,7 +228,10 @@ class SqliteEngine:
         """Return what is found where these sets were written; see the protocol."""
         given = {"sets": [recorded(one) for one in sets]}
         found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
-        return {set_id: Sighting(state=MediaState(state), reason=reason) for set_id, state, reason in found}
+        return {
+            set_id: Sighting(state=MediaState(state), reason=reason, holds=holds)
+            for set_id, state, reason, holds in found
+        }
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the one set of a media file."""

@@ -21,11 +21,12 @@ LIMIT_S = 20.0
 AT_ONCE = 16
 """So many directories are looked at side by side: one that hangs keeps no other waiting."""
 
-_Found = tuple[str, str]
+_Found = tuple[str, str, list[str]]
+"""A `MediaState`, the reason, and which set the file holds instead."""
 
 
-def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tuple[str, str, str]]:
-    """Return (set id, `MediaState`, reason) for each set (`Recorded`), in order."""
+def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tuple[str, str, str, list[str]]]:
+    """Return the set id and what was found (`_Found`) for each set (`Recorded`), in order."""
     wanted = [Recorded(*each) for each in sets]
     by_directory: dict[str, list[tuple[int, Recorded]]] = {}
     for index, one in enumerate(wanted):
@@ -47,7 +48,7 @@ def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tu
     end = time.monotonic() + limit_s
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
-    late = MediaState.UNKNOWN.value, f"its directory did not answer within {limit_s:g} s"
+    late = _found(MediaState.UNKNOWN, f"its directory did not answer within {limit_s:g} s")
     return [(str(one.set_id), *found.get(index, late)) for index, one in enumerate(wanted)]
 
 
@@ -59,17 +60,23 @@ def sighting(wanted: Recorded) -> _Found:
     except (FileNotFoundError, NotADirectoryError):
         return _missing(path)
     except OSError as error:
-        return MediaState.UNKNOWN.value, f"{path} cannot be looked at: {error.strerror}"
+        return _found(MediaState.UNKNOWN, f"{path} cannot be looked at: {error.strerror}")
     if not stat.S_ISREG(facts.st_mode):
-        return MediaState.OTHER.value, f"{path} is not a plain file"
+        return _found(MediaState.OTHER, f"{path} is not a plain file")
     try:
         with Media(path) as media:
-            why = difference(media, wanted)
+            why, holds = difference(media, wanted), media.header.set_id
     except Unreadable as error:
-        return MediaState.UNKNOWN.value, error.message
+        return _found(MediaState.UNKNOWN, error.message)
     except MediaError as error:
-        return MediaState.DAMAGED.value, error.message
-    return (MediaState.OTHER.value, f"{path}: {why}") if why else (MediaState.PRESENT.value, "")
+        return _found(MediaState.DAMAGED, error.message)
+    if not why:
+        return _found(MediaState.PRESENT)
+    return _found(MediaState.OTHER, f"{path}: {why}", [] if holds == wanted.set_id else [holds])
+
+
+def _found(state: MediaState, reason: str = "", holds: Sequence[str] = ()) -> _Found:
+    return state.value, reason, list(holds)
 
 
 def _missing(path: str) -> _Found:
@@ -80,5 +87,5 @@ def _missing(path: str) -> _Found:
     """
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
-        return MediaState.UNKNOWN.value, f"the directory {directory} is not there: it may not be mounted"
-    return MediaState.MISSING.value, f"{path} does not exist"
+        return _found(MediaState.UNKNOWN, f"the directory {directory} is not there: it may not be mounted")
+    return _found(MediaState.MISSING, f"{path} does not exist")

@@ -67,7 +67,7 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
         if not given["create_if_missing"]:
             raise
     rest = dict(given)
-    return {"path": names.new_database(rest.pop("address"), rest.pop("database")), **rest}
+    return {"path": names.new_database(rest.pop("address"), rest["database"]), **rest}
 
 
 def find(given: Mapping[str, Any]) -> object:

@@ -131,7 +131,8 @@ def _compared(path: str, found: Content, backup_set: BackupSet) -> Sighting:
                 reason = f"the database in {path} was damaged when it was taken"
                 return Sighting(state=MediaState.DAMAGED, reason=reason)
             return Sighting(state=MediaState.PRESENT)
-    return Sighting(state=MediaState.OTHER, reason=f"{path} holds another backup now")
+    holds = [set_id for _, set_id, _ in found]
+    return Sighting(state=MediaState.OTHER, reason=f"{path} holds another backup now", holds=holds)
 
 
 def _badness(sighting: Sighting) -> int:

@@ -59,7 +59,7 @@ def test_what_may_not_be_read_is_not_known(place: Place, monkeypatch: pytest.Mon
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    state, reason = sighting.sighting(recorded(taken))
+    state, reason, _ = sighting.sighting(recorded(taken))
     assert state == MediaState.UNKNOWN.value
     assert "Permission denied" in reason
 
@@ -71,7 +71,7 @@ def test_a_directory_that_hangs_keeps_no_other_waiting(place: Place, monkeypatch
     release = threading.Event()
     look = sighting.sighting
 
-    def slow(one: sighting.Recorded) -> tuple[str, str]:
+    def slow(one: sighting.Recorded) -> tuple[str, str, list[str]]:
         if one.path.startswith("/hung"):
             release.wait(60)
         return look(one)

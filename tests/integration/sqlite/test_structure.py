@@ -100,7 +100,7 @@ def test_what_was_read_of_a_damaged_database_is_no_backup(place: Place, tmp_path
     assert (tmp_path / "rescued.db").read_bytes() == raw
 
 
-def test_only_the_newest_of_a_database_is_kept_and_nobody_elses_goes(place: Place) -> None:
+def test_the_first_and_the_newest_of_a_database_are_kept_and_nobody_elses_goes(place: Place) -> None:
     path = place.vault()
     break_pages(path, 40)
     refused(place)
@@ -108,10 +108,13 @@ def test_only_the_newest_of_a_database_is_kept_and_nobody_elses_goes(place: Plac
     stranger = place.media / "db.sqlite3_DAMAGED_20260101T000000Z_01234567.bak"
     stranger.write_bytes(b"a stranger's")
     refused(place)
+    [second] = set(damaged_files(place)) - {first, stranger}
+    error = refused(place)
+    assert any(f"{second} was removed" in message.text for message in error.messages)
     kept = damaged_files(place)
-    assert stranger in kept
-    assert first not in kept
-    assert len(kept) == 2
+    assert {stranger, first} < set(kept)
+    assert second not in kept
+    assert len(kept) == 3
 
 
 def test_one_of_another_directory_with_a_database_of_that_name_stays(place: Place, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from pwsops.catalogue import claims, profiles, runs
 from pwsops.rules.model import BackupKind, Health, RunStatus
+from pwsops.rules.protection import Cause
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
 
@@ -34,7 +35,8 @@ def test_nothing_of_the_future_says_that_nothing_would_be_lost(home: Home) -> No
     ran_ahead(home)
     (one,) = [view for view in home.ops.databases.list("srv") if view.name == "one"]
     assert one.exposure_s is None
-    assert "2027-04-06 12:00 UTC, which is still to come" in one.warnings[0]
+    (finding,) = [each for each in one.verdict.findings if each.cause is Cause.CLOCK_IN_DOUBT]
+    assert finding.detail.startswith("2027-04-06T12:00")
 
 
 def test_the_next_run_after_a_full_of_the_future_is_a_full_and_then_all_goes_on_as_before(home: Home) -> None:

@@ -10,6 +10,7 @@ from pwsops.catalogue import access, restores
 from pwsops.engines.base import AccessChange, RestoreRequest
 from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError
 from pwsops.rules.model import RunStatus
+from pwsops.rules.protection import Cause
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
 from tests.homes import Home
@@ -79,9 +80,11 @@ def test_what_a_restore_could_not_give_back_the_service_gives_back_as_soon_as_it
     left_closed(home, backed_up)
     assert owed(home) == [("one", "RESTRICTED_USER", "SINGLE_USER")]
     (view,) = [one for one in home.ops.databases.list("srv") if one.name == "one"]
-    assert "SINGLE_USER since restore 1" in view.warnings[0]
-    finding = next(check for check in home.ops.doctor() if check.name == "Access to srv/one")
-    assert not finding.ok
+    (finding,) = [each for each in view.verdict.findings if each.cause is Cause.ACCESS_OWED]
+    assert "it is SINGLE_USER and was RESTRICTED_USER (restore 1)" in finding.detail
+    assert view.verdict.urgent
+    check = next(check for check in home.ops.doctor() if check.name == "Access to srv/one")
+    assert not check.ok
     home.server.give_back_error = None
     serve(home, timedelta(seconds=5))
     assert home.server.modes["one"] == "RESTRICTED_USER"

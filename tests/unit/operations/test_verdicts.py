@@ -229,7 +229,7 @@ def test_a_backup_that_lies_elsewhere_is_no_backup_that_was_never_taken(
 ) -> None:
     home.server.shared_base = True
     home.add()
-    home.server.outside = [foreign("cloud", path="https://blobs.example.com/one.bak")]
+    home.server.outside = [foreign("cloud", path="https://blob.example.com/one.bak")]
     elsewhere = {"cloud": Sighting(state=MediaState.ELSEWHERE, reason="it is a URL")}
     monkeypatch.setattr(FakeEngine, "look_for", lambda engine, sets: elsewhere)
     home.ops.databases.list("srv")
