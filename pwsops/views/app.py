@@ -53,7 +53,7 @@ class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
 
     zone = param.String(default="", doc="Time zone of what the page says.")
 
-    _esm = script("connection.js", "shell.js")
+    _esm = script("drawn.js", "connection.js", "shell.js")
 
     def _handle_msg(self, data: Any) -> None:
         # An answer by the page's own connection, and by the loop that serves it.

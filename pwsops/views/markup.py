@@ -114,7 +114,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
     piece = param.String(default="", doc="Which template it is; with the address it tells one form from another.")
     seen = param.Integer(default=0, doc="How many of the browser's messages the template knows of.")
 
-    _esm = script("typed.js", "markup.js")
+    _esm = script("drawn.js", "typed.js", "markup.js")
 
     def __init__(self, on_action: OnAction | None = None, on_field: OnField | None = None, **params: Any) -> None:
         # The look lives in one file; a shadow root sees no other, so each piece brings it.

@@ -159,13 +159,21 @@ def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Findin
             f" ({len(concerned) - 1} more of this kind.)" if len({each.subject for _, each in concerned}) > 1 else ""
         )
         tone = "red" if cause is Cause.ACCESS_OWED else _TONES[cause.protection]
+        why = verdict_words.why(reason, _when(snapshot))
         yield Finding(
             tone=tone,
-            what=f"{names}: {cause.value}.",
-            why=verdict_words.why(reason, _when(snapshot)) + others,
+            what=f"{names}: {cause.value}{_since(concerned, why, snapshot)}.",
+            why=why + others,
             next_step=verdict_words.next_step(reason),
             amend=reason.subject if cause in _FIXED_IN_PROFILE else "",
         )
+
+
+def _since(concerned: Sequence[tuple[Verdict, Reason]], why: str, snapshot: Snapshot) -> str:
+    """Return since when it is so, of several the longest; empty where that is not known, or said already."""
+    known = [reason.since for _, reason in concerned if reason.since is not None]
+    said = f"since {_when(snapshot)(min(known))}" if known else ""
+    return "" if said in why else f" ({said})"
 
 
 def _coming(snapshot: Snapshot) -> str:

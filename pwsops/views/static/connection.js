@@ -253,8 +253,7 @@ function watch_connection(model, view, shell) {
   model.on("msg:custom", answered)
   view.model.document.on_event("connection_lost", () => cut_off(true))
   document.addEventListener("visibilitychange", seen)
-  // What the server sends before the browser has drawn the page is lost.
-  view.model.document.on_event("document_ready", beat)
+  when_drawn(view.model.document, beat)
   return () => {
     document.removeEventListener("visibilitychange", seen)
     for (const timer of [beating, silence, reaching]) { window.clearTimeout(timer) }

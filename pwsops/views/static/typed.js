@@ -1,5 +1,5 @@
 // What somebody has typed and the server has not stored. When the server is gone it is all that is left of a form: the
-// page that comes after puts it back (connection.js). Passwords and files are never part of it.
+// page that comes after puts it back (connection.js, once it is drawn: drawn.js). Passwords and files are never part of it.
 //
 // Every piece of a page is a module of its own; what they share hangs on the window.
 
@@ -127,7 +127,7 @@ function keep_typed(model, view, root, tell) {
     if (document.activeElement === document.body) { node.focus() }
   }
 
-  view.model.document?.on_event("document_ready", () => {
+  when_drawn(view.model.document, () => {
     page.drawn = true
     restore()
   })

@@ -56,7 +56,7 @@ def test_a_database_without_any_backup_is_named_and_nothing_is_called_safe() -> 
     databases = [make_database("a.db", 60), make_database("b.db", None)]
     found = answer(make_snapshot(profiles=[make_profile(databases=("a.db", "b.db"))], databases=databases))
     assert (found.headline, found.tone) == ("Of 2 databases, 1 is unprotected (b.db).", "red")
-    assert found.findings[0].what == "b.db: never backed up."
+    assert found.findings[0].what == "b.db: never backed up (since 12:00:00)."
 
 
 def test_no_backup_at_all_is_said_with_what_keeps_the_next_from_being_taken() -> None:
@@ -89,7 +89,7 @@ def test_one_cause_of_many_databases_is_told_once() -> None:
     databases = [make_database(name, 60, Cause.SERVICE_STOPPED) for name in "abcdef"]
     found = answer(make_snapshot(profiles=[make_profile()], databases=databases))
     assert found.headline == "All 6 databases are at risk: a, b, c and 3 more."
-    assert [finding.what for finding in found.findings] == ["a, b, c and 3 more: service stopped."]
+    assert [finding.what for finding in found.findings] == ["a, b, c and 3 more: service stopped (since 12:00:00)."]
     assert "button at the top of the page" in found.findings[0].next_step
 
 
