@@ -22,7 +22,8 @@ _Hashed = tuple[int, bytes]
 def unlike(former: Media, now: Media, base: Media | None = None) -> str:
     """Return why two backups are not of one database that went on; empty where at least half its pages still are there.
 
-    Pages that hold nothing do not count: a database that is made anew has them as well.
+    Pages that hold nothing do not count, nor does the first one, which has the tables' definitions: a database that is
+    made anew has all these as well.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def _compare(former: Iterator[_Hashed], now: Iterator[_Hashed], blank: frozenset
     for wanted, before in former:
         while 0 < number < wanted:
             number, digest = next(now, (0, b""))
-        if before not in blank:
+        if wanted > 1 and before not in blank:
             count += 1
             same += (number, digest) == (wanted, before)
     return same, count
