@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import audit, claims, profiles, runs, sets
+from pwsops.catalogue import audit, claims, damage, profiles, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import runs as run_table
-from pwsops.errors import Cancelled, PwsopsError
+from pwsops.errors import Cancelled, DatabaseDamaged, PwsopsError
 from pwsops.rules import breaker
 from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
@@ -47,6 +47,13 @@ def item_succeeded(
         size_bytes=backup_set.size_bytes,
     )
     runs.add_messages(connection, item_id, told)
+    if _is_checked(profile, backup_set):
+        damage.clear(connection, instance, backup_set.database)
+
+
+def _is_checked(profile: ProfileRow, backup_set: BackupSet) -> bool:
+    """Whether a backup that was taken shows that its database is whole; an incremental reads a part of it only."""
+    return backup_set.kind is BackupKind.FULL and bool(profile.fields["check_structure"])
 
 
 def item_failed(
@@ -73,6 +80,8 @@ def item_failed(
         hint=error.hint,
         look_again_at=look_again_at,
     )
+    if isinstance(error, DatabaseDamaged):
+        damage.note(connection, item_id, error.message, now=now)
     runs.add_messages(connection, item_id, [*told, *(error.messages or [_as_message(error, cancelled, now)])])
 
 

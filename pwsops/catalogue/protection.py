@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import access, certificates, profiles, runs, server_certificates, sightings
+from pwsops.catalogue import access, certificates, damage, profiles, runs, server_certificates, sightings
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
@@ -81,6 +81,7 @@ class _Shared:
         self._now = now
         self._service_running = service_running
         self._owed = {(one.instance, one.database): one for one in access.open_changes(connection)}
+        self._damaged = damage.known(connection)
         self._looks = sightings.looks(connection)
         self._last = runs.last_ended(connection)
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
@@ -118,6 +119,9 @@ class _Shared:
                 unreached_since=look.unreached_since,
                 unreached_why=look.error,
             )
+        damaged = self._damaged.get((facts.instance, facts.database))
+        if damaged is not None:
+            facts = replace(facts, damaged_since=damaged.found_at, damaged_why=damaged.found)
         owed = self._owed.get((facts.instance, facts.database))
         return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
 

@@ -459,6 +459,18 @@ instance_looks = Table(
 )
 
 # What it said of its databases then.
+# Whose structure a backup found damaged; none of it any more once a full that is checked has succeeded.
+damaged_databases = Table(
+    "damaged_databases",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("found", Text, nullable=False),
+    UniqueConstraint("instance", "place", "database"),
+)
 seen_databases = Table(
     "seen_databases",
     metadata,

@@ -65,17 +65,19 @@ class Known(NamedTuple):
     facts: SetFacts
 
 
-def candidates(connection: Connection, instance: str, database: str) -> list[Known]:
-    """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick."""
+def candidates(connection: Connection, instance: str, database: str, *, older: int = OLDER) -> list[Known]:
+    """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick.
+
+    `older`: how many more there are of those that may be there, where none of the newest is.
+    """
     here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
-    found = _rows(connection, select(backup_sets).where(*here), NEWEST)
-    if len(found) == NEWEST and not any(_is_there(row) for row in found):
-        oldest = found[-1]["id"]
-        found += _rows(connection, select(backup_sets).where(*here, _may_be_there(), backup_sets.c.id < oldest), OLDER)
-    known = {row["set_id"] for row in found}
-    needed = {row["base_id"] for row in found if row["base_id"] is not None} - known
-    if needed:
-        found += _rows(connection, select(backup_sets).where(*here, backup_sets.c.set_id.in_(needed)), len(needed))
+    found = _with_bases(connection, here, _rows(connection, select(backup_sets).where(*here), NEWEST))
+    newest = found[:NEWEST]
+    if len(newest) == NEWEST and not _any_chain_is_there(found):
+        may_be = [_may_be_there(), _base_may_be_there(here), backup_sets.c.id < newest[-1]["id"]]
+        more = _rows(connection, select(backup_sets).where(*here, *may_be), older)
+        known = {row["set_id"] for row in found}
+        found = _with_bases(connection, here, [*found, *(row for row in more if row["set_id"] not in known)])
     return [_known(row) for row in found]
 
 
@@ -237,14 +239,36 @@ def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[Ro
     return sets.sound(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
 
 
+def _with_bases(
+    connection: Connection, here: Sequence[ColumnElement[bool]], found: list[RowMapping]
+) -> list[RowMapping]:
+    """Return rows with those of the fulls that they need behind them."""
+    needed = {row["base_id"] for row in found if row["base_id"] is not None} - {row["set_id"] for row in found}
+    if not needed:
+        return found
+    return found + _rows(connection, select(backup_sets).where(*here, backup_sets.c.set_id.in_(needed)), len(needed))
+
+
+def _any_chain_is_there(found: Sequence[RowMapping]) -> bool:
+    there = {row["set_id"] for row in found if _is_there(row)}
+    return any(row["set_id"] in there and (row["base_id"] is None or row["base_id"] in there) for row in found)
+
+
 def _is_there(row: RowMapping) -> bool:
-    return row["seen_state"] == MediaState.PRESENT.value and row["disproven_at"] is None
+    present = row["seen_state"] == MediaState.PRESENT.value
+    return present and row["disproven_at"] is None and not row["details"].get("is_damaged")
 
 
 def _may_be_there() -> ColumnElement[bool]:
     lost = [state.value for state in LOST]
     unknown = backup_sets.c.seen_state.is_(None) | backup_sets.c.seen_state.not_in(lost)
     return unknown & backup_sets.c.disproven_at.is_(None)
+
+
+def _base_may_be_there(here: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Whether an incremental's full may be there still; a full needs none."""
+    bases = select(backup_sets.c.set_id).where(*here, _may_be_there()).scalar_subquery()
+    return backup_sets.c.base_id.is_(None) | backup_sets.c.base_id.in_(bases)
 
 
 def _known(row: RowMapping) -> Known:

@@ -250,8 +250,12 @@ class CertificateCopy:
 class SavesCertificates(Protocol):
     """An engine whose backups are encrypted for certificates of our store, and that can put those beside them."""
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
-        """Write those that are not there yet or no longer serve, each in one step, readable for this user only."""
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
+        """Write those of which no copy that serves is there, each in one step, readable for this user only.
+
+        A file that is there stays, also where it does not serve: then the copy gets another name. Returns what to say
+        about that, in sentences.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -536,9 +540,6 @@ class Engine(Protocol):
 
         Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
         """
-
-    def create_database(self, name: str) -> None:
-        """Create an empty database, for one that is gone."""
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the media files of these sets; return one answer for each, in order.

@@ -19,7 +19,8 @@ from pwsops.catalogue.sightings import Known, SeenDatabase
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
+from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
+from pwsops.rules.verdict import is_sound
 
 if TYPE_CHECKING:
     from pwsops.operations.access import Core
@@ -29,8 +30,6 @@ LOOK_BACK = timedelta(days=62)
 LOOK_LIMIT_S = 60.0
 OUTSIDE = 3
 """So many backups of other tools are kept in mind for each database, and the fulls that they rest on."""
-ROUNDS = 3
-"""First the newest backup of each database is looked for; older ones only where that is not there."""
 
 _OURS = re.compile(r"pwsops run (\d+) ")
 _log = structlog.get_logger()
@@ -126,28 +125,53 @@ def note_bad(
 
 
 def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterable[str]) -> None:
-    """Look for the newest chain of each database, and for more of those whose newest is not there."""
+    """Look for the newest chain of each database, and further back while none is found that can be relied on.
+
+    All that one look finds bears one instant: what was seen in it was seen with what it found gone.
+    """
+    now = core.clock.now()
     looked: set[str] = set()
     wanting = list(databases)
-    for number in range(ROUNDS):
+    number = 0
+    while wanting:
         with core.catalogue.read() as connection:
-            known = {name: sightings.candidates(connection, instance, name) for name in wanting}
-        asked = [
-            one.backup_set
-            for of_database in known.values()
-            for one in (_newest_chain(of_database) if number == 0 else of_database)
-            if one.backup_set.set_id not in looked
-        ]
-        if not asked:
-            return
-        seen = look_for(engine, asked)
-        looked.update(one.set_id for one in asked)
+            known = _candidates(connection, instance, wanting, number)
+        asked = {
+            name: [one for one in of_database if one.facts.set_id not in looked]
+            for name, of_database in (known if number else _newest_chains(known)).items()
+        }
+        sets = [one.backup_set for of_database in asked.values() for one in of_database]
+        seen = look_for(engine, sets)
+        looked.update(one.set_id for one in sets)
         with core.catalogue.write() as connection:
-            sightings.record(connection, instance, seen, now=core.clock.now())
-        missing = {set_id for set_id, sighting in seen.items() if sighting.state is not MediaState.PRESENT}
+            sightings.record(connection, instance, seen, now=now)
+            known = _candidates(connection, instance, wanting, number)
         wanting = [
-            name for name, of_database in known.items() if any(one.backup_set.set_id in missing for one in of_database)
+            name
+            for name, of_database in known.items()
+            if not _has_sound(of_database, now) and (number == 0 or _goes_on(asked[name], seen))
         ]
+        number += 1
+
+
+def _candidates(connection: Connection, instance: str, databases: Iterable[str], number: int) -> dict[str, list[Known]]:
+    older = sightings.OLDER * 4**number
+    return {name: sightings.candidates(connection, instance, name, older=older) for name in databases}
+
+
+def _has_sound(known: Sequence[Known], now: datetime) -> bool:
+    """Whether one of these backups can be relied on, its age and its key aside."""
+    facts = [one.facts for one in known]
+    return any(is_sound(one, facts, now) for one in facts)
+
+
+def _goes_on(asked: Sequence[Known], seen: Mapping[str, Sighting]) -> bool:
+    """Whether to look further back: something was found lost. Where nobody can look, more of it is no use."""
+    return any(one.facts.set_id in seen and seen[one.facts.set_id].state in LOST for one in asked)
+
+
+def _newest_chains(known: Mapping[str, Sequence[Known]]) -> dict[str, list[Known]]:
+    return {name: _newest_chain(of_database) for name, of_database in known.items()}
 
 
 def _newest_chain(known: Sequence[Known]) -> list[Known]:

@@ -45,11 +45,13 @@ class Cause(StrEnum):
     SERVICE_STOPPED = "service stopped"
     RUN_FAILED = "last run failed"
     RUN_MISSED = "last run missed"
+    NOT_BEGUN = "schedule not begun"
     OVERDUE = "overdue"
     CLOCK_IN_DOUBT = "clock in doubt"
     DATABASE_GONE = "database gone"
     DATABASE_OFFLINE = "database offline"
     DATABASE_UNREADABLE = "database unreadable"
+    DATABASE_DAMAGED = "database damaged"
     ACCESS_OWED = "access changed by a restore"
     NOT_PROVEN = "not proven"
     NOT_LOOKED_AT = "not looked at lately"
@@ -196,6 +198,8 @@ class Facts:
         When that was; None: never.
     unreached_since, unreached_why
         Since when, and why, the instance has not been reached; None: it answered when it was last asked.
+    damaged_since, damaged_why
+        Since when, and what, a check of its structure has found; None: nothing, or a later check found it whole.
     access_owed_since, access_owed_why
         Since when a restore owes the database its former mode, and which; None: it does not.
     """
@@ -211,6 +215,8 @@ class Facts:
     answered_at: datetime | None = None
     unreached_since: datetime | None = None
     unreached_why: str = ""
+    damaged_since: datetime | None = None
+    damaged_why: str = ""
     access_owed_since: datetime | None = None
     access_owed_why: str = ""
 
@@ -227,12 +233,15 @@ class Finding:
         What it is about: a path, a profile, an instance.
     detail
         What was found, in the words of whoever found it.
+    next_at
+        When the next run is that it is about.
     """
 
     cause: Cause
     since: datetime | None = None
     subject: str = ""
     detail: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

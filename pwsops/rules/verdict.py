@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
-from pwsops.rules.expected import expected
+from pwsops.rules.expected import Expected, expected
 from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunStatus
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 
@@ -60,8 +60,9 @@ def judge(facts: Facts, now: datetime) -> Verdict:
     """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
     points = [_point(each, facts.sets, now) for each in facts.sets]
     profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
+    plans = [_Plan(profile=each, expected=_expected(each, now)) for each in profiles]
     chains: Sequence[_Point | None] = points or [None]
-    ways = [_way(profile, point, now) for profile, point in product(profiles, chains)]
+    ways = [_way(plan, point, now) for plan, point in product(plans, chains)]
     way = min(ways, key=lambda each: each.rank)
     against = [*_shared(facts), *way.findings]
     protection = _worst(against)
@@ -83,6 +84,20 @@ def judge(facts: Facts, now: datetime) -> Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A profile, or none, and what its schedule lets expect by now; None where it is not in force."""
+
+    profile: ProfileFacts | None
+    expected: Expected | None
+
+
+def _expected(profile: ProfileFacts | None, now: datetime) -> Expected | None:
+    if profile is None or profile.recurrence is None or profile.state is not ProfileState.ACTIVE:
+        return None
+    return expected(profile.recurrence, now, usual_s=profile.usual_s)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Way:
     """One profile with one backup, and what stands against their protecting the database."""
 
@@ -91,27 +106,26 @@ class _Way:
     findings: Sequence[Finding]
 
     @property
-    def rank(self) -> tuple[int, int, float, int]:
-        """The best way is the least."""
+    def rank(self) -> tuple[int, int, float, int, bool]:
+        """The best way is the least; of equal ones, that of an active profile has more to tell."""
+        idle = self.profile is None or self.profile.state is not ProfileState.ACTIVE
         if self.point is None:
-            return -_worst(self.findings).rank, 0, 0.0, 0
+            return -_worst(self.findings).rank, 0, 0.0, 0, idle
         newness = (-self.point.set.data_at.timestamp(), -self.point.set.order)
-        return -_worst(self.findings).rank, -self.point.protection.rank, *newness
+        return -_worst(self.findings).rank, -self.point.protection.rank, *newness, idle
 
 
-def _way(profile: ProfileFacts | None, point: _Point | None, now: datetime) -> _Way:
+def _way(plan: _Plan, point: _Point | None, now: datetime) -> _Way:
+    profile = plan.profile
     of_profile = [Finding(cause=Cause.NO_PROFILE)] if profile is None else list(_of_profile(profile))
     if point is None:
         since = None if profile is None else profile.amended_at
         return _Way(
             profile=profile, point=None, findings=(Finding(cause=Cause.NEVER_BACKED_UP, since=since), *of_profile)
         )
-    if profile is not None and not any(each.cause in _SCHEDULE_OVER for each in of_profile):
-        of_profile += _of_age(profile, point.set, now)
+    if profile is not None and plan.expected is not None:
+        of_profile += _of_age(profile, plan.expected, point.set, now)
     return _Way(profile=profile, point=point, findings=(*point.findings, *of_profile))
-
-
-_SCHEDULE_OVER = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_TRIPPED)
 
 
 def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
@@ -131,20 +145,23 @@ def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
         yield Finding(cause=Cause.RUN_MISSED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
 
 
-def _of_age(profile: ProfileFacts, newest: SetFacts, now: datetime) -> Iterator[Finding]:
-    due = None if profile.recurrence is None else expected(profile.recurrence, now, usual_s=profile.usual_s)
-    if due is None or newest.data_at >= due.due_at - SKEW:
-        return
+def _of_age(profile: ProfileFacts, due: Expected, newest: SetFacts, now: datetime) -> Iterator[Finding]:
+    if due.begins_at is not None and due.begins_at - newest.data_at > due.allowed:
+        since = profile.amended_at
+        yield Finding(cause=Cause.NOT_BEGUN, since=since, subject=profile.name, next_at=due.begins_at)
     # What was due by a schedule that came later was never to be run; then the age alone counts.
-    if due.due_at <= profile.amended_at and now - newest.data_at <= due.allowed:
-        return
-    yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
+    elif due.due_at is not None and profile.amended_at < due.due_at and newest.data_at < due.due_at - SKEW:
+        yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
+    elif now - newest.data_at > due.allowed:
+        yield Finding(cause=Cause.OVERDUE, since=newest.data_at + due.allowed, subject=profile.name)
 
 
 def _shared(facts: Facts) -> Iterator[Finding]:
     """Yield what stands against any way."""
     if facts.access_owed_since is not None:
         yield Finding(cause=Cause.ACCESS_OWED, since=facts.access_owed_since, detail=facts.access_owed_why)
+    if facts.damaged_since is not None:
+        yield Finding(cause=Cause.DATABASE_DAMAGED, since=facts.damaged_since, detail=facts.damaged_why)
     if facts.condition in _CONDITIONS:
         yield Finding(cause=_CONDITIONS[facts.condition], since=facts.condition_since, detail=facts.condition_reason)
     if not facts.service_running:
@@ -159,24 +176,41 @@ def _shared(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def is_sound(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> bool:
+    """Whether nothing stands against a backup itself, with the full that it needs of `sets`."""
+    return _point(newest, sets, now).protection is Protection.PROTECTED
+
+
 def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
+    since = _lost_at(newest, sets)
     if newest.kind is BackupKind.FULL:
-        return _Point(set=newest, findings=tuple(_of_set(newest, now)), seen_at=newest.seen_at)
+        return _Point(set=newest, findings=tuple(_of_set(newest, now, since)), seen_at=newest.seen_at)
     base = next((each for each in sets if each.kind is BackupKind.FULL and each.set_id == newest.base_id), None)
-    findings = list(_of_set(newest, now))
+    findings = list(_of_set(newest, now, since))
     if not any(each.cause in LOST for each in findings):
-        findings += _of_base(newest, base, now)  # what is lost itself needs no base any more
+        findings += _of_base(newest, base, now, since)  # what is lost itself needs no base any more
     seen = [each.seen_at if each else None for each in (newest, base)]
     return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
 
 
-def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime) -> Iterator[Finding]:
+def _lost_at(one: SetFacts, sets: Sequence[SetFacts]) -> datetime | None:
+    """Return since when the files of newer backups have not been there, or not to be looked at; None: they are.
+
+    Whatever took those may have taken this one as well: that it was seen before says nothing any more.
+    """
+    there = (None, MediaState.PRESENT)
+    newer = [each for each in sets if each.order > one.order and each.seen_state not in there]
+    known = [each.state_since for each in newer if each.state_since is not None]
+    return None if one.foreign else max(known, default=None)
+
+
+def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     if base is None:
         yield Finding(cause=Cause.BASE_MISSING, subject=newest.path)
         return
     if base.foreign:
         yield Finding(cause=Cause.FOREIGN_BASE, since=base.finished_at, subject=base.path)
-    for each in _of_set(base, now):
+    for each in _of_set(base, now, lost_at):
         if each.cause in LOST:
             yield Finding(
                 cause=Cause.BASE_MISSING, since=each.since, subject=newest.path, detail=each.detail or base.path
@@ -185,8 +219,8 @@ def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime) -> Iterator
             yield each
 
 
-def _of_set(one: SetFacts, now: datetime) -> Iterator[Finding]:
-    """Yield what stands against restoring one set, its base aside."""
+def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
+    """Yield what stands against restoring one set, its base aside; `lost_at`: when a newer one was found lost."""
     if one.of_failed_item:
         yield Finding(cause=Cause.FAILED_ITEM, since=one.finished_at, subject=one.path)
     if one.is_damaged:
@@ -199,10 +233,10 @@ def _of_set(one: SetFacts, now: datetime) -> Iterator[Finding]:
         yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, detail=one.finished_at.isoformat())
     if one.proven_at is None:
         yield Finding(cause=Cause.NOT_PROVEN, since=one.finished_at, subject=one.path)
-    yield from _of_look(one, now)
+    yield from _of_look(one, now, lost_at)
 
 
-def _of_look(one: SetFacts, now: datetime) -> Iterator[Finding]:
+def _of_look(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     if one.seen_state in _SEEN:
         cause = _SEEN[one.seen_state]
         if cause is Cause.FILES_GONE and one.stripes > 1:
@@ -210,7 +244,7 @@ def _of_look(one: SetFacts, now: datetime) -> Iterator[Finding]:
         # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
         since = one.state_since if cause in LOST else one.seen_at or one.state_since
         yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
-    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY:
+    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY or one.seen_at < (lost_at or one.seen_at):
         yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
 
 

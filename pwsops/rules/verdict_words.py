@@ -29,11 +29,13 @@ _WHY: Mapping[Cause, str] = {
     Cause.SERVICE_STOPPED: "The backup service is stopped: nothing runs by schedule.",
     Cause.RUN_FAILED: "The last run of {subject}{at} failed: {detail}",
     Cause.RUN_MISSED: "The last run of {subject}{at} was missed.",
+    Cause.NOT_BEGUN: "The schedule of {subject} has yet to begin ({then}); its newest backup will be too old.",
     Cause.OVERDUE: "A backup by {subject} has been overdue{since}.",
     Cause.CLOCK_IN_DOUBT: "Its newest backup is dated after now ({detail}): this machine's clock was, or is, wrong.",
     Cause.DATABASE_GONE: "The database is gone from its instance.",
     Cause.DATABASE_OFFLINE: "The database cannot be backed up: {detail}.",
     Cause.DATABASE_UNREADABLE: "The database cannot be read: {detail}.",
+    Cause.DATABASE_DAMAGED: "A backup found the database damaged{since}. {detail}",
     Cause.ACCESS_OWED: "A restore changed who may use the database{since}, and has not changed it back: {detail}",
     Cause.NOT_PROVEN: "Its newest backup ({subject}) was never verified.",
     Cause.NOT_LOOKED_AT: "Nobody has looked at its backups{since}.",
@@ -42,7 +44,7 @@ _WHY: Mapping[Cause, str] = {
     Cause.FOREIGN_BASE: "Its newest incremental rests on a full that another tool took ({subject}).",
     Cause.INSTANCE_UNREACHED: "{subject} could not be reached. Not checked{since}. {detail}",
 }
-_START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run`."
+_START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run NAME`."
 _SEE_RUN = "See the run for the cause; it is tried again by schedule, or start it now."
 _LOOK_FOR_FILE = "Put the file back where it was, or take a full backup now."
 _NEW_FULL = "Take a full backup now, and find out what became of the file."
@@ -66,13 +68,15 @@ _NEXT: Mapping[Cause, str] = {
     Cause.SERVICE_STOPPED: "Start it with the button at the top of the page, or `pwsops service run`.",
     Cause.RUN_FAILED: _SEE_RUN,
     Cause.RUN_MISSED: "Keep the backup service running; start the profile now to make up for it.",
+    Cause.NOT_BEGUN: "Let the schedule begin earlier; until it does, start the profile by hand.",
     Cause.OVERDUE: "See the history for what keeps the runs; or start the profile now.",
     Cause.CLOCK_IN_DOUBT: "Set the clock of this machine and of the server right; then take a full backup.",
     Cause.DATABASE_GONE: "Restore it, or take it out of its profiles.",
     Cause.DATABASE_OFFLINE: "Bring it online on its server.",
     Cause.DATABASE_UNREADABLE: "Repair it, or restore its newest backup.",
+    Cause.DATABASE_DAMAGED: "Restore a backup from before, or repair it; then take a full that checks the structure.",
     Cause.ACCESS_OWED: "The backup service gives it back, and goes on trying; look at the server if this stays.",
-    Cause.NOT_PROVEN: "Verify it: `pwsops verify`; or take a backup, which is verified as it is written.",
+    Cause.NOT_PROVEN: f"{_START_AGAIN} It is verified as it is written.",
     Cause.NOT_LOOKED_AT: _LOOKS,
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
     Cause.ELSEWHERE: "Take a backup with a profile, to a directory that the server can read.",
@@ -90,6 +94,7 @@ def why(finding: Finding, when: When) -> str:
         what=_about(finding),
         since=f" since {since}" if since else "",
         at=f" ({since})" if since else "",
+        then="" if finding.next_at is None else when(finding.next_at),
     )
     return told.replace("..", ".").rstrip()
 

@@ -28,7 +28,7 @@ _TONES = {
 _ICONS = {"red": "cross", "orange": "warning", "plain": "info", "ok": "check"}
 _OF_PROFILE = (Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
 """Causes of which the profile's own finding tells more."""
-_FIXED_IN_PROFILE = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_ENDED)
+_FIXED_IN_PROFILE = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_ENDED, Cause.NOT_BEGUN)
 _BRIEFLY = {
     Cause.PROFILE_BROKEN: "its profile cannot be read",
     Cause.PROFILE_INACTIVE: "its profile is switched off",
@@ -37,9 +37,11 @@ _BRIEFLY = {
     Cause.SERVICE_STOPPED: "the backup service is stopped",
     Cause.RUN_FAILED: "its last run failed",
     Cause.RUN_MISSED: "its last run was missed",
+    Cause.NOT_BEGUN: "its schedule has yet to begin",
     Cause.OVERDUE: "its next backup is overdue",
     Cause.FILES_GONE: "the newest file is gone",
     Cause.ACCESS_OWED: "a restore has left it shut",
+    Cause.DATABASE_DAMAGED: "it is damaged",
     Cause.DATABASE_GONE: "it is gone from its instance",
     Cause.CLOCK_IN_DOUBT: "the clock is in doubt",
 }

@@ -32,13 +32,13 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, keys, names
+from pwsops.engines.sqlite import certificate_saving, directory, keys
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import Cancelled, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
@@ -198,9 +198,9 @@ class SqliteEngine:
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
-        certificate_saving.save(os.path.abspath(directory), copies)
+        return certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
@@ -277,18 +277,6 @@ class SqliteEngine:
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
-
-    def create_database(self, name: str) -> None:
-        """Create an empty file: SQLite takes it for an empty database, of whatever shape is then restored into it."""
-        path = names.new_database(self._address, name)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-        except FileExistsError as error:
-            raise Conflict(
-                f"The database {name} exists already.", hint="Restore into it, or choose another name."
-            ) from error
-        except OSError as error:
-            raise directory.unreachable(self._address, error) from error
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""

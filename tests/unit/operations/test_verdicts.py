@@ -11,7 +11,7 @@ import pytest
 
 from pwsops.catalogue import service_state, sightings
 from pwsops.engines.base import DatabaseState, Verification
-from pwsops.errors import EngineError, MediaError, NotFound
+from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
@@ -82,6 +82,16 @@ def test_a_schedule_that_brings_nothing_is_noticed_without_a_failure(backed_up: 
     assert causes(backed_up) == [Cause.OVERDUE]
 
 
+def test_a_schedule_whose_beginning_was_put_off_for_years_protects_nobody(backed_up: Home) -> None:
+    profile = backed_up.ops.profiles.get("p")
+    profile.start = datetime(2030, 1, 1)
+    backed_up.ops.profiles.save("p", profile)
+    assert causes(backed_up) == [Cause.NOT_BEGUN]
+    backed_up.clock.advance(days=200)
+    backed_up.ops.databases.list("srv")
+    assert causes(backed_up) == [Cause.NOT_BEGUN]
+
+
 def test_files_that_were_deleted_are_seen_to_be_gone(backed_up: Home) -> None:
     backed_up.server.media.clear()
     backed_up.clock.advance(minutes=1)
@@ -150,6 +160,22 @@ def test_a_failed_run_is_held_against_the_databases_that_failed_alone(home: Home
     assert (causes(home, "one"), causes(home, "two")) == ([], [Cause.RUN_FAILED])
 
 
+def test_a_database_that_one_profile_found_damaged_is_at_risk_whatever_another_brings(home: Home) -> None:
+    home.add(timestamp=True, check_structure=False)
+    home.run()
+    home.add(name="checked", timestamp=True, incremental=False, directory="/elsewhere")
+    home.server.fail("one", DatabaseDamaged("Page 7 is torn.", hint="Restore it."))
+    found_at = home.clock.now() + timedelta(seconds=1)
+    home.run("checked")
+    for kind in (None, BackupKind.FULL):
+        home.run(kind=kind)
+        home.ops.databases.list("srv")
+        assert causes(home) == [Cause.DATABASE_DAMAGED], "nothing of this profile was checked"
+        assert verdict(home).since == found_at
+    home.run("checked")
+    assert causes(home) == []
+
+
 def test_older_backups_are_looked_for_where_the_newest_is_gone(home: Home) -> None:
     home.add(timestamp=True, incremental=False, every=12)
     for _ in range(9):
@@ -160,6 +186,79 @@ def test_older_backups_are_looked_for_where_the_newest_is_gone(home: Home) -> No
     home.ops.databases.list("srv")
     found = verdict(home)
     assert (found.protection, found.point and found.point.path) == (Protection.PROTECTED, oldest)
+
+
+def test_nothing_protects_once_every_file_is_gone_however_many_there_were_a_moment_ago(home: Home) -> None:
+    home.add(timestamp=True, incremental=False)
+    for _ in range(24):
+        home.run()
+    home.ops.databases.list("srv")
+    home.server.media.clear()
+    home.ops.databases.list("srv")
+    found = verdict(home)
+    assert (found.protection, found.point) == (Protection.UNPROTECTED, None)
+    assert Cause.FILES_GONE in causes(home)
+
+
+def test_a_look_goes_back_to_the_first_backup_that_is_left(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    for _ in range(40):
+        home.run()
+    oldest, *newer = sorted(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
+    for path in newer:
+        del home.server.media[path]
+    home.ops.databases.list("srv")
+    found = verdict(home)
+    assert (found.protection, found.point and found.point.path) == (Protection.PROTECTED, oldest)
+
+
+def test_a_place_that_nobody_can_look_at_is_not_asked_for_all_that_was_ever_there(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add(timestamp=True, incremental=False)
+    for _ in range(40):
+        home.run()
+    asked: list[str] = []
+
+    def unknown(_: object, sets: Sequence[BackupSet]) -> dict[str, Sighting]:
+        asked.extend(one.set_id for one in sets)
+        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason="away") for one in sets}
+
+    monkeypatch.setattr(FakeEngine, "look_for", unknown)
+    home.ops.databases.list("srv")
+    assert 0 < len(asked) <= sightings.NEWEST + sightings.OLDER * 4
+    assert verdict(home).protection is Protection.NOT_CHECKED
+
+
+def test_where_the_newest_was_found_bad_the_older_one_is_looked_at_each_time(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    home.run()
+    home.clock.advance(minutes=1)
+    home.run()
+    with home.core.catalogue.write() as connection:
+        newest, older = sightings.candidates(connection, "srv", "one")
+        sightings.disprove(connection, "srv", newest.backup_set, "It is damaged.", now=home.clock.now())
+    home.clock.advance(hours=2)
+    home.ops.databases.list("srv")
+    found = verdict(home)
+    assert (found.protection, found.point and found.point.set_id) == (Protection.PROTECTED, older.backup_set.set_id)
+
+
+def test_incrementals_without_their_full_do_not_hide_the_older_fulls(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    home.run()
+    (full,) = home.server.media
+    profile = home.ops.profiles.get("p")
+    profile.incremental = True
+    home.ops.profiles.save("p", profile)
+    home.run(kind=BackupKind.FULL)
+    for _ in range(20):
+        home.run()
+    base = next(one for (one, *_) in home.server.media.values() if one.kind is BackupKind.FULL and one.path != full)
+    del home.server.media[base.path]
+    home.ops.databases.list("srv")
+    found = verdict(home)
+    assert (found.protection, found.point and found.point.path) == (Protection.PROTECTED, full)
 
 
 def test_a_verification_that_fails_counts_until_another_holds(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwsops.rules import verdict_words
-from pwsops.rules.expected import expected
 from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 from pwsops.rules.verdict import SEEN_LATELY, judge
 from tests.unit.rules.sets import NOON
-from tests.unit.rules.strategies import cases
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 HOURLY = Recurrence(every=1, unit=Unit.HOUR, start=datetime(2026, 1, 1), timezone="UTC")
@@ -105,11 +103,13 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.SERVICE_STOPPED, some_facts(service_running=False)),
     (Cause.RUN_FAILED, with_profile(last_status=RunStatus.FAILED)),
     (Cause.RUN_MISSED, with_profile(last_status=RunStatus.MISSED)),
+    (Cause.NOT_BEGUN, with_profile(recurrence=replace(HOURLY, start=datetime(2030, 1, 1)))),
     (Cause.OVERDUE, with_set(data_at=NOON - 3 * HOUR)),
     (Cause.CLOCK_IN_DOUBT, with_set(data_at=NOON + HOUR, finished_at=NOON + HOUR)),
     (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
     (Cause.DATABASE_OFFLINE, some_facts(condition=Condition.OFFLINE)),
     (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
+    (Cause.DATABASE_DAMAGED, some_facts(damaged_since=NOON, damaged_why="Page 7 is torn.")),
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
     (Cause.NOT_PROVEN, with_set(proven_at=None)),
     (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
@@ -145,6 +145,7 @@ WORSE: Sequence[Callable[[Facts], Facts]] = (
     lambda facts: replace(facts, sets=()),
     lambda facts: replace(facts, sets=facts.sets[1:]),
     lambda facts: replace(facts, condition=Condition.UNREADABLE),
+    lambda facts: replace(facts, damaged_since=NOON),
     lambda facts: replace(facts, unreached_since=NOON),
     lambda facts: replace(facts, access_owed_since=NOON),
     *(
@@ -154,6 +155,7 @@ WORSE: Sequence[Callable[[Facts], Facts]] = (
             {"state": ProfileState.TRIPPED},
             {"next_due_at": None},
             {"recurrence": None},
+            {"recurrence": replace(HOURLY, start=datetime(2030, 1, 1))},
             {"last_status": RunStatus.FAILED},
             {"last_status": RunStatus.MISSED},
         )
@@ -300,6 +302,11 @@ def test_of_several_profiles_the_best_that_is_sound_counts() -> None:
     assert causes(some_facts(profiles=(off, failing)))[0] in (Cause.PROFILE_INACTIVE, Cause.RUN_FAILED)
 
 
+def test_of_equal_ways_the_active_profile_s_is_told() -> None:
+    off, failing = a_profile("off", state=ProfileState.INACTIVE), a_profile("failing", last_status=RunStatus.FAILED)
+    assert causes(some_facts(profiles=(off, failing))) == [Cause.RUN_FAILED]
+
+
 def test_an_older_backup_protects_where_it_is_within_the_schedule_and_the_newest_is_gone() -> None:
     gone = a_set("newest", order=2, data_at=NOON + 2 * MINUTE, seen_state=MediaState.MISSING)
     found = judge(some_facts(sets=(gone, a_set())), NOW)
@@ -312,6 +319,17 @@ def test_an_older_backup_that_is_too_old_tells_what_became_of_the_newest() -> No
     assert found.protection is Protection.AT_RISK
     assert [each.cause for each in found.findings] == [Cause.FILES_GONE, Cause.OVERDUE]
     assert found.restorable == {"full"}
+
+
+def test_what_was_seen_before_a_newer_backup_was_found_gone_is_not_known_to_be_there() -> None:
+    gone = a_set("newest", order=2, data_at=NOON, seen_state=MediaState.MISSING, state_since=NOW)
+    before, since = a_set(seen_at=NOW - MINUTE), a_set(seen_at=NOW)
+    assert judge(some_facts(sets=(gone, before)), NOW).protection is Protection.NOT_CHECKED
+    assert judge(some_facts(sets=(gone, since)), NOW).protection is Protection.PROTECTED
+    incremental = an_increment(a_set(seen_at=NOW - MINUTE))
+    gone = replace(gone, order=3)
+    assert Cause.NOT_LOOKED_AT in causes(some_facts(sets=(gone, incremental, before)))
+    assert causes(some_facts(sets=(replace(gone, order=0), before))) == [], "an older one that is gone says nothing"
 
 
 def test_where_a_directory_is_away_it_is_said_since_when_and_nothing_is_called_lost() -> None:
@@ -364,56 +382,3 @@ def test_a_verdict_without_causes_has_nothing_to_say() -> None:
     assert (verdict_words.reasons(one, verdict_words.utc), verdict_words.step(one)) == ("", "")
     assert Cause.NEVER_BACKED_UP in LOST
     assert verdict_words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
-
-
-# How old a backup may be
-
-
-def due(text: str, **fields: Any) -> datetime | None:
-    found = expected(replace(HOURLY, **fields), datetime.fromisoformat(f"2026-05-{text}+00:00"))
-    return None if found is None else found.due_at
-
-
-def test_a_backup_is_due_some_minutes_after_its_occurrence() -> None:
-    assert due("06T12:05") == NOON - HOUR
-    assert due("06T12:15") == NOON
-
-
-def test_a_weekend_without_runs_makes_nothing_overdue_and_the_monday_after_it_does() -> None:
-    office = {"weekdays": (0, 1, 2, 3, 4), "between": (datetime(2026, 1, 1, 9).time(), datetime(2026, 1, 1, 17).time())}
-    friday = datetime.fromisoformat("2026-05-08T17:00+00:00")
-    assert due("10T12:00", **office) == due("11T09:05", **office) == friday
-    assert due("11T09:15", **office) == friday + timedelta(days=2, hours=16)
-
-
-def test_runs_that_take_long_are_waited_for() -> None:
-    nightly = replace(HOURLY, unit=Unit.DAY, at=datetime(2026, 1, 1, 1).time())
-    now = NOON.replace(hour=3)
-    assert expected(nightly, now).due_at == NOON.replace(hour=1)  # type: ignore[union-attr]
-    assert expected(nightly, now, usual_s=2 * 3600).due_at == NOON.replace(day=5, hour=1)  # type: ignore[union-attr]
-
-
-def test_before_the_first_occurrence_nothing_is_due() -> None:
-    assert expected(replace(HOURLY, start=datetime(2027, 1, 1)), NOON) is None
-
-
-def test_a_schedule_that_was_changed_is_not_held_against_the_time_before() -> None:
-    noon_daily = replace(HOURLY, unit=Unit.DAY, at=NOON.time())
-    amended = a_profile(recurrence=noon_daily, amended_at=NOON + 2 * HOUR)
-    facts = some_facts(profiles=(amended,), sets=(a_set(data_at=NOON - 10 * HOUR, seen_at=NOON + 3 * HOUR),))
-    assert causes(facts, NOON + 3 * HOUR) == []
-    before = replace(facts, profiles=(replace(amended, amended_at=NOON - 2 * HOUR),))
-    assert causes(before, NOON + 3 * HOUR) == [Cause.OVERDUE]
-
-
-@settings(max_examples=100, deadline=None)
-@given(cases(), st.floats(0, 90_000))
-def test_what_is_due_is_an_occurrence_whose_tolerance_is_over(
-    case: tuple[Recurrence, datetime], usual_s: float
-) -> None:
-    recurrence, now = case
-    found = expected(recurrence, now, usual_s=usual_s)
-    if found is not None:
-        assert found.due_at < found.overdue_at <= now
-        assert found.overdue_at - found.due_at >= max(10 * MINUTE, timedelta(seconds=2 * usual_s) - MINUTE)
-        assert found.allowed >= found.overdue_at - found.due_at
