@@ -22,7 +22,8 @@ _Hashed = tuple[int, bytes]
 def unlike(former: Media, now: Media, base: Media | None = None) -> str:
     """Return why two backups are not of one database that went on; empty where at least half its pages still are there.
 
-    Pages that hold nothing do not count: a database that is made anew has them as well.
+    Pages that hold nothing do not count, nor does the first one, which has the tables' definitions: a database that is
+    made anew has all these as well.
 
     Parameters
     ----------
@@ -40,22 +41,26 @@ def unlike(former: Media, now: Media, base: Media | None = None) -> str:
         return "the private key that is needed to compare what both hold is not at hand"
     except MediaError as error:
         return f"what both hold cannot be compared ({error.message.rstrip('.')})"
-    if 0 < all_of_them <= 2 * same:
+    if all_of_them <= 2 * same:
         return ""
     return f"of its {all_of_them} pages with data only {same} are still the same"
 
 
 def _compare(former: Iterator[_Hashed], now: Iterator[_Hashed], blank: frozenset[bytes]) -> tuple[int, int]:
     """Return how many of the former pages with data are still the same, and how many there were."""
-    same = count = 0
+    same = count = first = 0
     number, digest = next(now, (0, b""))
     for wanted, before in former:
         while 0 < number < wanted:
             number, digest = next(now, (0, b""))
-        if before not in blank:
+        is_same = (number, digest) == (wanted, before)
+        if wanted == 1:
+            first = is_same
+        elif before not in blank:
             count += 1
-            same += (number, digest) == (wanted, before)
-    return same, count
+            same += is_same
+    # Where it held no data at all, only the definitions can tell.
+    return (same, count) if count else (int(first), 1)
 
 
 def _pages(media: Media, base: Media | None) -> Iterator[_Hashed]:

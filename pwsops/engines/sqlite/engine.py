@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from base64 import b64encode
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -33,13 +32,13 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory
+from pwsops.engines.sqlite import certificate_saving, directory, keys
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Cancelled, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
@@ -190,37 +189,11 @@ class SqliteEngine:
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
-        if request.encryption is not None:
-            order["recipient"] = asdict(_recipient(request, request.encryption))
-        keys = dict(self._keys_to_compare(request))
-        if request.base is not None:
-            keys |= self._keys_of_base(request.base)
-        return order | {"keys": keys}
-
-    def _keys_to_compare(self, request: BackupRequest) -> Mapping[str, str]:
-        """Return the keys that tell whether a set that may go and the new one are of one database, if at hand."""
-        wanted = {one.thumbprint for one in request.replaceable if one.thumbprint is not None}
-        if wanted and request.encryption is not None and request.encryption.certificate is not None:
-            wanted.add(_recipient(request, request.encryption).thumbprint)
-        try:
-            return self._keys(wanted)
-        except PwsopsError:
-            return {}
-
-    def _keys_of_base(self, base: BackupSet) -> Mapping[str, str]:
-        try:
-            return self._keys_of([base])
-        except PwsopsError as error:
-            # A full needs the certificate alone: it is better than no backup.
-            raise BaseUnusable(error.message, hint=error.hint) from error
-
-    def _keys_of(self, wanted: Sequence[BackupSet]) -> Mapping[str, str]:
-        """Give the private keys that these sets need, as far as they are at hand, for a worker's standard input."""
-        return self._keys({one.thumbprint for one in wanted if one.thumbprint is not None})
-
-    def _keys(self, thumbprints: Collection[str]) -> Mapping[str, str]:
-        found = {thumbprint: self.instance.private_keys(thumbprint) for thumbprint in thumbprints}
-        return {thumbprint: b64encode(key).decode() for thumbprint, key in found.items() if key is not None}
+        recipient = None if request.encryption is None else _recipient(request, request.encryption)
+        if recipient is not None:
+            order["recipient"] = asdict(recipient)
+        order["keys"] = keys.of_backup(self.instance, request, None if recipient is None else recipient.thumbprint)
+        return order
 
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
@@ -258,7 +231,11 @@ class SqliteEngine:
     ) -> Verification:
         """Check every checksum of a set."""
         began = self._clock.monotonic()
-        given = {"path": backup_set.path, "set": recorded(backup_set), "keys": self._keys_of([backup_set])}
+        given = {
+            "path": backup_set.path,
+            "set": recorded(backup_set),
+            "keys": keys.of_sets(self.instance, [backup_set]),
+        }
         answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
@@ -277,7 +254,7 @@ class SqliteEngine:
             "database": request.database,
             "sets": [recorded(one) for one in request.sets],
             "create_if_missing": request.create_if_missing,
-            "keys": self._keys_of(request.sets),
+            "keys": keys.of_sets(self.instance, request.sets),
             "token": new_token(),
             "may_replace_damaged": request.may_replace_damaged,
             "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),

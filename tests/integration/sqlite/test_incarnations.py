@@ -170,6 +170,15 @@ def test_pages_that_hold_nothing_do_not_make_a_database_the_same(place: Place) -
     assert_it_stays(place, good, over(place, good), "pages with data only")
 
 
+def test_the_definitions_of_its_tables_do_not_make_a_database_the_same(place: Place) -> None:
+    for name, row in (("other", "empty again"), ("db.sqlite3", "precious")):
+        query(place.path(name), "CREATE TABLE t (x)")
+        query(place.path(name), f"INSERT INTO t VALUES ('{row}')")
+    good = over(place).backup_set
+    moved_in(place)
+    assert_it_stays(place, good, over(place, good), "of its 1 pages with data only 0 are still the same")
+
+
 def test_for_records_that_do_not_name_the_file_the_pages_tell(place: Place) -> None:
     busy(place.path("other"))
     busy(place.path(), 3)

@@ -1,0 +1,52 @@
+"""The private keys that a worker needs, as far as they are at hand, in base64 for its standard input."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Mapping
+
+from pwsops.engines.base import BackupRequest, Instance
+from pwsops.errors import BaseUnusable, PwsopsError
+from pwsops.rules.model import BackupSet
+
+Keys = Mapping[str, str]
+"""By the thumbprints of their certificates."""
+
+
+def of_sets(instance: Instance, sets: Iterable[BackupSet]) -> Keys:
+    """Return the keys that open these sets."""
+    return _found(instance, {one.thumbprint for one in sets if one.thumbprint is not None})
+
+
+def of_backup(instance: Instance, request: BackupRequest, recipient: str | None) -> Keys:
+    """Return the keys that a backup needs: of its base, and of what it is compared with before that is replaced.
+
+    `recipient` is the thumbprint of the certificate that it is encrypted for; None: of none.
+
+    Raises
+    ------
+    BaseUnusable
+        Where the keys cannot be read: a full needs the certificate alone, and is better than no backup.
+    """
+    found = dict(_to_compare(instance, request, recipient))
+    if request.base is None:
+        return found
+    try:
+        return found | dict(of_sets(instance, [request.base]))
+    except PwsopsError as error:
+        raise BaseUnusable(error.message, hint=error.hint) from error
+
+
+def _to_compare(instance: Instance, request: BackupRequest, recipient: str | None) -> Keys:
+    wanted = {one.thumbprint for one in request.replaceable if one.thumbprint is not None}
+    if wanted and recipient is not None:
+        wanted.add(recipient)
+    try:
+        return _found(instance, wanted)
+    except PwsopsError:
+        return {}  # then what cannot be compared stays
+
+
+def _found(instance: Instance, thumbprints: Collection[str]) -> Keys:
+    found = {thumbprint: instance.private_keys(thumbprint) for thumbprint in thumbprints}
+    return {thumbprint: b64encode(key).decode() for thumbprint, key in found.items() if key is not None}
