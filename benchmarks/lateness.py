@@ -24,6 +24,7 @@ from pwsops.catalogue.schema import profiles as table
 from pwsops.clock import SystemClock
 from pwsops.engines.base import Engine
 from pwsops.escrow import Escrow
+from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
@@ -109,7 +110,8 @@ def _claim_all(catalogue: Catalogue, count: int, due: datetime) -> list[float]:
 def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     clock, presence = SystemClock(), Presence(catalogue.home)
     escrow = Escrow(catalogue, Vault(catalogue.home))
-    runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine, escrow=escrow)
+    owed = OwedAccess(catalogue, clock=clock, presence=presence, open_instance=_no_instance)
+    runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine, escrow=escrow, owed_access=owed)
     service = Service(catalogue, clock=clock, presence=presence, runner=runner, parallel_runs=2)
     service.attach()
     deadline = time.monotonic() + 120
@@ -121,3 +123,7 @@ def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
 
 def _no_engine(profile: ProfileRow) -> Engine:
     raise AssertionError(f"no run of {profile.name} should reach its instance")
+
+
+def _no_instance(name: str) -> Engine:
+    raise AssertionError(f"no access is owed on {name}")

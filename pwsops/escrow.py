@@ -84,7 +84,10 @@ class Escrow:
             return  # the run fails for it already, and says so
         saved_at: datetime | None = now
         try:
-            engine.save_certificates(profile.fields["directory"], [self._copy(row, self._vault.open(sealed))])
+            for remark in engine.save_certificates(
+                profile.fields["directory"], [self._copy(row, self._vault.open(sealed))]
+            ):
+                tell(remark)
         except PwsopsError as error:
             saved_at = None
             tell(f"The certificate {row.name} was not saved with the backup: {error.message} {error.hint}")

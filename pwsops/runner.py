@@ -267,7 +267,7 @@ class Runner:
                 job.profile,
                 job.run_id,
                 item_id,
-                result.backup_set,
+                replace(result.backup_set, details={**result.backup_set.details, **result.noted}),
                 reason=reason,
                 told=told,
                 replaced=result.replaced,
@@ -336,13 +336,14 @@ class Runner:
             check_structure=bool(job.profile.fields["check_structure"]),
         )
 
-    def _replaceable(self, job: _Job, database: str) -> frozenset[str]:
+    def _replaceable(self, job: _Job, database: str) -> list[BackupSet]:
         instance = job.profile.fields["instance"]
         with self._catalogue.read() as connection:
             return replaceable(
                 sets.of_database(connection, instance, database, profile_id=job.profile.id),
-                of_database=sets.ids_of_database(connection, instance, database),
+                of_database=sets.orders_of_database(connection, instance, database),
                 restored=restores.into(connection, instance, database),
+                now=self._clock.now(),
             )
 
     def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:

@@ -259,9 +259,10 @@ class FakeEngine:
             server.base_of[taken.database] = taken.set_id
         return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced)
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         for copy in copies:
             self._server.saved_certificates[f"{directory}/{copy.file_name}"] = copy.content()
+        return []
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))
@@ -312,7 +313,8 @@ class FakeEngine:
             self._server.wait_while_held(cancel)
             self._server.restored.append(request)
         if missing:
-            self.create_database(request.database)
+            self._server.created.append(request.database)
+            self._server.sizes[request.database] = 0
         return RestoreResult(
             database=request.database,
             restored_bytes=10,
@@ -346,10 +348,6 @@ class FakeEngine:
         if database not in self._server.modes:
             raise NotFound(f"There is no database {database}.", hint="Create it first.")
         self._server.modes[database] = former_mode
-
-    def create_database(self, name: str) -> None:
-        self._server.created.append(name)
-        self._server.sizes[name] = 0
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         return [Deletion(path=each.path, deleted=self._server.media.pop(each.path, None) is not None) for each in sets]

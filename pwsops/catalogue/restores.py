@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select, update
+from sqlalchemy import Column, Connection, RowMapping, ScalarSelect, Select, func, insert, select, update
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import BEGINNING, restores
+from pwsops.catalogue.schema import BEGINNING, backup_sets, restores, runs
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
-from pwsops.rules.replacing import Restored
+from pwsops.rules.replacing import Order, Restored
 
 RestoreRow = RowMapping | Mapping[str, Any]
 """A restore as it was read, or what stands for one that cannot be."""
@@ -48,8 +48,14 @@ def add(
         "hint": "",
         "interrupted": False,
         "messages": [],
+        "runs_until": _highest(runs.c.id),
+        "sets_until": _highest(backup_sets.c.id),
     }
     return int(connection.execute(insert(restores).values(row).returning(restores.c.id)).scalar_one())
+
+
+def _highest(column: Column[int]) -> ScalarSelect[int]:
+    return select(func.coalesce(func.max(column), 0)).scalar_subquery()
 
 
 def progressed(connection: Connection, restore_id: int, *, phase: str, done_bytes: int, total_bytes: int) -> None:
@@ -128,8 +134,9 @@ def into(connection: Connection, instance: str, database: str) -> list[Restored]
     """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted."""
     may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
     there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
-    columns = restores.c.set_id, restores.c.data_at, restores.c.started_at
-    return [Restored(*row) for row in connection.execute(select(*columns).where(there))]
+    columns = restores.c.set_id, restores.c.data_at, restores.c.runs_until, restores.c.sets_until
+    found = connection.execute(select(*columns).where(there))
+    return [Restored(set_id, data_at, Order(*until)) for set_id, data_at, *until in found]
 
 
 def messages_of(row: RestoreRow) -> list[Message]:

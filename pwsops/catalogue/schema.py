@@ -393,6 +393,9 @@ restores = Table(
     Column("hint", Text, nullable=False),
     Column("interrupted", Boolean, nullable=False),
     Column("messages", JSON, nullable=False),
+    # The highest ids of a run and of a set when it began: what comes later is told by them, and not by clocks.
+    Column("runs_until", Integer, nullable=False, server_default=text("0")),
+    Column("sets_until", Integer, nullable=False, server_default=text("0")),
     Index("ix_restores_instance_database", "instance", "database"),
     # One at a time: whoever comes second finds this row.
     Index(

@@ -14,6 +14,7 @@ from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets, instances
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
+from pwsops.rules.replacing import Order
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
 _NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
@@ -98,10 +99,11 @@ def of_database(
     return _sets(connection, where)
 
 
-def ids_of_database(connection: Connection, instance: str, database: str) -> set[str]:
-    """Return the ids of all sets of a database, those that were replaced as well."""
-    found = connection.execute(select(backup_sets.c.set_id).where(taken_of(instance, database))).scalars()
-    return set(found)
+def orders_of_database(connection: Connection, instance: str, database: str) -> dict[str, Order]:
+    """Return when each set of a database was taken, by its id; those that were replaced as well."""
+    columns = backup_sets.c.set_id, backup_sets.c.run_id, backup_sets.c.id
+    found = connection.execute(select(*columns).where(taken_of(instance, database)))
+    return {set_id: Order(run_id or 0, row_id) for set_id, run_id, row_id in found}
 
 
 def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:

@@ -9,13 +9,12 @@ from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
-from pwsops.operations.records import CheckState
 from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
-    from pwsops.operations.records import CertificateView
+    from pwsops.operations.records import CertificateView, CheckState
 
 NOTHING = "–"
 
@@ -95,6 +94,10 @@ def verdict(one: Verdict) -> Text:
 
 def check_state(state: CheckState, *, required: bool = True) -> Text:
     """Give a check's outcome."""
+    from pwsops.operations.records import (
+        CheckState,
+    )  # not above: with it comes what a call for help should not wait for
+
     if state is CheckState.OK:
         return Text("✔ fine", "green")
     if state is CheckState.UNKNOWN:

@@ -7,7 +7,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -250,8 +250,12 @@ class CertificateCopy:
 class SavesCertificates(Protocol):
     """An engine whose backups are encrypted for certificates of our store, and that can put those beside them."""
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
-        """Write those that are not there yet or no longer serve, each in one step, readable for this user only."""
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
+        """Write those of which no copy that serves is there, each in one step, readable for this user only.
+
+        A file that is there stays, also where it does not serve: then the copy gets another name. Returns what to say
+        about that, in sentences.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,7 +318,7 @@ class BackupRequest:
     description
         Written into the set (`pwsops run <id>`).
     replaceable
-        The `set_id` of each set that this profile is known to have taken of this database on this instance.
+        The sets that this profile is known to have taken of this database on this instance, as they were recorded.
     base
         The full a differential refers to.
     encryption
@@ -342,7 +346,7 @@ class BackupRequest:
     file_name: str
     description: str
     overwrite: bool = False
-    replaceable: Collection[str] = ()
+    replaceable: Sequence[BackupSet] = ()
     base: BackupSet | None = None
     encryption: Encryption | None = None
     time_limit_s: float | None = None
@@ -371,12 +375,14 @@ ProgressCallback = Callable[[Progress], None]
 class BackupResult:
     """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks).
 
-    `replaced` are the paths of older media that were deleted once this one was proven good.
+    `replaced` are the paths of older media that were deleted once this one was proven good. `noted` are facts that are
+    to be kept with the set's details beside what its media say of it, plain JSON values.
     """
 
     backup_set: BackupSet
     messages: Sequence[Message] = ()
     replaced: Sequence[str] = ()
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -534,9 +540,6 @@ class Engine(Protocol):
 
         Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
         """
-
-    def create_database(self, name: str) -> None:
-        """Create an empty database, for one that is gone."""
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the media files of these sets; return one answer for each, in order.

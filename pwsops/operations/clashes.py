@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 from pwsops.catalogue import Connection, instances, profiles, sets
@@ -112,13 +112,13 @@ def in_the_way(core: Core, engine: Engine, profile: BackupProfile) -> Iterator[s
     for entry in there[:LOOKED_AT]:
         _, database = names[folded(entry.name)]
         with core.catalogue.read() as connection:
-            known = sets.ids_of_database(connection, profile.instance, database)
+            known = sets.orders_of_database(connection, profile.instance, database)
         what = _foreign(engine, entry.path, known)
         if what:
             yield f"{entry.path} {what}. It stays, and backups of {database} are written beside it under another name."
 
 
-def _foreign(engine: Engine, path: str, known: set[str]) -> str:
+def _foreign(engine: Engine, path: str, known: Collection[str]) -> str:
     try:
         unknown = [one for one in engine.read_media(path) if one.set_id not in known]
     except PwsopsError:

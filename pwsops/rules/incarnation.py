@@ -1,13 +1,14 @@
 """Whether a database is still the one that an older backup was taken of, as far as an SQLite file shows it.
 
 SQLite gives a database no identity. What it shows are counters that only ever grow while the database lives, and the
-file system may know when the file came into being.
+file system knows which file it is. Where it is another file, its contents have to tell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 HEADER_BYTES = 100
 _COUNTER, _COOKIE = slice(24, 28), slice(40, 44)
@@ -29,6 +30,29 @@ class Traces:
     schema: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The file that a backup was taken of, as the catalogue keeps it with the set.
+
+    Parameters
+    ----------
+    inode
+        Its number on its file system. The device has none that lasts: Linux may number it anew at each start.
+    born_at
+        When it came into being (ISO 8601, UTC); None where the file system does not tell.
+    traces
+        What its first page showed; None where that was cut short.
+    """
+
+    inode: int
+    born_at: str | None
+    traces: Traces | None
+
+    def is_same_file(self, other: Origin) -> bool:
+        """Whether both are provably one file: a number alone is used again once a file is gone."""
+        return self.born_at is not None and (self.inode, self.born_at) == (other.inode, other.born_at)
+
+
 def traces(page_1: bytes) -> Traces | None:
     """Return what the beginning of a database's first page shows; None where it is cut short."""
     if len(page_1) < HEADER_BYTES:
@@ -36,31 +60,43 @@ def traces(page_1: bytes) -> Traces | None:
     return Traces(changes=int.from_bytes(page_1[_COUNTER], "big"), schema=int.from_bytes(page_1[_COOKIE], "big"))
 
 
-def other_incarnation(
-    *,
-    former: Traces | None,
-    former_at: datetime,
-    now: Traces | None,
-    born_at: datetime | None,
-    now_at: datetime,
-) -> str:
-    """Return why the database is another one than the backup's, or an older state of it; empty where nothing shows it.
+def origin(values: Mapping[str, Any] | None) -> Origin | None:
+    """Return what was kept of a backup's origin, as plain values; None where nothing was, or nothing of use."""
+    try:
+        given = dict(values or {})
+        shown = given.pop("traces")
+        return Origin(**given, traces=None if shown is None else Traces(**shown))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def other_incarnation(*, former: Origin | None, shown: Traces | None, now: Origin, unlike: Callable[[], str]) -> str:
+    """Return why the database is another one than the backup's, or an older state of it; empty: it is continued.
 
     Parameters
     ----------
-    former, former_at
-        What the older backup shows, and when it was begun; None where its first page cannot be read.
-    now, now_at
-        What the database shows, and when this backup was begun.
-    born_at
-        When the database's file came into being; None where the file system does not tell. A birth in the future proves
-        that a clock was wrong, and nothing else.
+    former
+        Where the older backup came from; None where that was not kept.
+    shown
+        What that backup shows of its database's past; None where its first page cannot be read.
+    now
+        Where this backup comes from.
+    unlike
+        Returns why the contents of both are not, or cannot be told to be, of one database; empty where they are. Asked
+        only where the files do not tell.
     """
-    if former is not None and now is not None:
-        if now.changes < former.changes:
-            return f"the database's change counter went back from {former.changes} to {now.changes} since"
-        if now.schema < former.schema:
-            return f"the database's schema counter went back from {former.schema} to {now.schema} since"
-    if born_at is not None and former_at < born_at <= now_at:
-        return f"the database's file was created anew since, at {born_at:%Y-%m-%d %H:%M:%S} UTC"
-    return ""
+    if shown is not None and now.traces is not None:
+        for what, before, after in (
+            ("change", shown.changes, now.traces.changes),
+            ("schema", shown.schema, now.traces.schema),
+        ):
+            if after < before:
+                return f"the database's {what} counter went back from {before} to {after} since"
+    if former is not None and former.is_same_file(now):
+        return ""
+    why = unlike()
+    if not why:
+        return ""
+    unknown = former is None or former.born_at is None or now.born_at is None
+    file = "whether its file is still the same is not known" if unknown else "another file has its place since"
+    return f"{file}, and {why}"

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from pwsops.rules.model import BackupSet
+from pwsops.rules.model import SKEW, BackupSet
+
+
+class Order(NamedTuple):
+    """When something happened, as the catalogue counts: no clock has a part in it.
+
+    Parameters
+    ----------
+    run
+        The id of the run that took a set, or of the last one that anybody had asked for at an instant; 0: of none.
+    row
+        The id under which a set was written down, or the last such id at an instant. A set of a run whose end was not
+        heard may be written down late, and of two runs side by side either may end first: hence both.
+    """
+
+    run: int
+    row: int
+
+    def follows(self, other: Order) -> bool:
+        """Whether this happened later by both counts."""
+        return self.run > other.run and self.row > other.row
+
+    def precedes(self, other: Order) -> bool:
+        """Whether this happened no later by both counts."""
+        return self.run <= other.run and self.row <= other.row
 
 
 class Restored(NamedTuple):
-    """A restore that wrote into a database, or may have: which set, of which instant, and when it began."""
+    """A restore that wrote into a database, or may have: which set, of which instant, and after what it began."""
 
     set_id: str
     data_at: datetime
-    began_at: datetime
+    began: Order
 
 
 def replaceable(
-    own: Iterable[BackupSet], *, of_database: Collection[str], restored: Iterable[Restored]
-) -> frozenset[str]:
-    """Return the ids of those sets whose data the database still continues.
+    own: Iterable[BackupSet], *, of_database: Mapping[str, Order], restored: Iterable[Restored], now: datetime
+) -> list[BackupSet]:
+    """Return those sets whose data the database still continues.
 
     A restore breaks the line: what was backed up before it is in the database only as far as the restored set has it.
     Sets that are newer than that one, and all of them where another database's set was restored, are the last that is
@@ -31,14 +55,27 @@ def replaceable(
     own
         The sets that the profile took of the database.
     of_database
-        The ids of all sets ever taken of it.
+        When each set ever taken of it was taken, by its id.
     restored
         The restores into it.
+    now
+        What the time is. A set that is dated later shows that a clock was wrong: it stays where anything was restored.
     """
     breaks = list(restored)
 
     def continues(one: BackupSet) -> bool:
-        later = (each for each in breaks if each.began_at >= one.finished_at)
-        return all(each.set_id in of_database and one.finished_at <= each.data_at for each in later)
+        taken = of_database.get(one.set_id)
+        if not breaks:
+            return True
+        return (
+            taken is not None
+            and one.finished_at <= now + SKEW
+            and all(taken.follows(each.began) or has(each, one, taken) for each in breaks)
+        )
 
-    return frozenset(one.set_id for one in own if continues(one))
+    def has(each: Restored, one: BackupSet, taken: Order) -> bool:
+        """Whether what was restored has what the set holds."""
+        source = of_database.get(each.set_id)
+        return source is not None and taken.precedes(source) and one.finished_at <= each.data_at
+
+    return [one for one in own if continues(one)]

@@ -174,10 +174,16 @@ def is_atomic(ops: Operations, instance: str) -> bool:
         return False
 
 
-def outcome(restore: RestoreView, *, atomic: bool) -> str:
-    """Say in a sentence what an ended restore left, as far as it is known; empty while it goes on."""
+def outcome(restore: RestoreView, present: Present | None = None, *, atomic: bool) -> str:
+    """Return in a sentence what an ended restore left, as far as it is known; empty while it goes on.
+
+    `present` is what was found there after its end: a database that was gone before is gone as well, and one may have
+    been restored since.
+    """
     if restore.status is RunStatus.SUCCEEDED:
         return f"{restore.database} was restored in {words.duration(restore.duration_s)}."
     if not restore.status.ended or restore.interrupted or not atomic:
         return ""
-    return f"{restore.database} still holds what it held before."
+    if present is not None and not present.is_there:
+        return f"It created nothing: {restore.instance} has no database {restore.database} now."
+    return f"It changed nothing: it left {restore.database} as it was."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -47,3 +48,41 @@ class Newest(Generic[T]):
 
         self._awaited = True
         self._session.ask(self._doing, work, answered)
+
+
+class NewestOfEach(Generic[T]):
+    """The answer to the newest question, while somebody types; an instance that is slow holds up no other.
+
+    Parameters
+    ----------
+    session
+        Who asks.
+    doing
+        What is being done, for the message when it fails.
+    came
+        Called with each answer that is still wanted.
+    """
+
+    def __init__(self, session: Session, doing: str, came: Callable[[], None]) -> None:
+        self._questions: dict[str, Newest[T]] = defaultdict(lambda: Newest(session, doing))
+        self._came = came
+        self._key: object = None
+        self.answer: T | Trouble | None = None
+
+    def about(self, instance: str, key: object, work: Callable[[], T]) -> None:
+        """Ask an instance what is called `key`, unless that was asked last."""
+        asked = (instance, key)
+        if asked == self._key:
+            return
+        self._key, self.answer = asked, None
+
+        def answered(answer: T | Trouble) -> None:
+            if self._key == asked:
+                self.answer = answer
+                self._came()
+
+        self._questions[instance].ask(work, answered)
+
+    def nothing(self) -> None:
+        """Ask nothing: there is nothing to ask about."""
+        self._key, self.answer = None, None

@@ -15,6 +15,8 @@ from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
 from pwsops.operations.sample_home import is_sample
+from pwsops.rules import verdict_words
+from pwsops.rules.protection import Verdict
 from pwsops.views import words
 from pwsops.views.theme import FONT, LIGHT
 
@@ -35,8 +37,10 @@ __all__ = [
     "is_sample",
     "legend_above",
     "moment",
+    "next_step",
     "note",
     "picture",
+    "reasons",
     "sawtooth",
     "say_sample",
     "share",
@@ -197,6 +201,16 @@ def size(size_bytes: Any) -> str:
 def share(part: Any) -> str:
     """Say a share in percent, rounded down: what is not all must not read as 100%."""
     return f"{int(float(part) * 1000) / 10:g}%"
+
+
+def reasons(verdict: Verdict) -> str:
+    """Return why a database is not protected, in the words of the overview; empty where it is."""
+    return verdict_words.reasons(verdict, verdict_words.utc)
+
+
+def next_step(verdict: Verdict) -> str:
+    """Return what to do first about a database that is not protected; empty where all is well."""
+    return verdict_words.step(verdict)
 
 
 def instant(text: str, *, otherwise: datetime | None = None) -> datetime | None:

@@ -83,10 +83,12 @@ def certificates(usable: Sequence[CertificateView], chosen: str) -> Sequence[tup
     return listed if chosen in known else [*listed, (chosen, f"the one it has ({chosen[:8]}…)")]
 
 
-def directory(found: DirectoryCheck | None) -> tuple[str, str]:
+def directory(found: DirectoryCheck | Trouble | None) -> tuple[str, str]:
     """Say what was found about the directory, as (help, warning). Never more than a warning: only a run can tell."""
     if found is None:
         return ("", "")
+    if isinstance(found, Trouble):
+        found = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=found.message)
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {words.size(found.free_bytes)} free"
         checked = f"{found.reason or 'The server can write there'}{free}."
@@ -96,6 +98,16 @@ def directory(found: DirectoryCheck | None) -> tuple[str, str]:
     if found.status is DirectoryStatus.UNUSABLE:
         return ("", f"Backups cannot be written there: {found.reason}. It can be saved all the same.")
     return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
+
+
+def names_media(draft: Draft) -> bool:
+    """Whether enough is typed to know which files would be written."""
+    return bool(draft.text["instance"] and draft.databases and str(draft.text["directory"]).strip())
+
+
+def in_the_way(found: Sequence[str] | Trouble | None) -> str:
+    """Return what lies under the names of the media already; empty where nothing does, or nobody could look."""
+    return "" if found is None or isinstance(found, Trouble) else " ".join(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ def take(
         description=description,
         base=base,
         overwrite=replaces is not None,
-        replaceable=[] if replaces is None else [replaces.set_id],
+        replaceable=[] if replaces is None else [replaces],
     )
     return harness.engine.backup(request)
 
@@ -187,18 +187,12 @@ def test_a_database_that_is_gone_is_not_found(harness: Harness, database: str) -
     assert "create it empty" in refused.value.hint
 
 
-def test_a_database_created_empty_takes_a_restore(harness: Harness, database: str) -> None:
+def test_a_database_that_is_gone_is_made_by_its_restore(harness: Harness, database: str) -> None:
     taken = take(harness, database, harness.new_directory()).backup_set
     harness.drop(database)
-    harness.engine.create_database(database)
+    request = RestoreRequest(database=database, sets=[taken], create_if_missing=True)
+    assert harness.engine.restore(request).created
     assert database in [info.name for info in harness.engine.databases()]
-    harness.engine.restore(RestoreRequest(database=database, sets=[taken]))
-    assert harness.read_rows(database) == ROWS
-
-
-def test_creating_a_database_that_exists_is_a_conflict(harness: Harness, database: str) -> None:
-    with pytest.raises(Conflict):
-        harness.engine.create_database(database)
     assert harness.read_rows(database) == ROWS
 
 

@@ -83,7 +83,7 @@ class Scene(ABC):
             description=description,
             base=base,
             overwrite=overwrite,
-            replaceable=[self.full.set_id] if overwrite else (),
+            replaceable=[self.full] if overwrite else (),
         )
 
     def reset(self) -> None:
@@ -108,7 +108,11 @@ class Scene(ABC):
         """Return the rows that these sets give back."""
         target = self.scratch / f"{uuid.uuid4().hex}.db"
         order = restore.RestoreOrder(
-            path=str(target), sets=[recorded(one) for one in sets], token=uuid.uuid4().hex, create_if_missing=True
+            database=target.name,
+            path=str(target),
+            sets=[recorded(one) for one in sets],
+            token=uuid.uuid4().hex,
+            create_if_missing=True,
         )
         restore.restore(order, SILENT)
         found = rows(target)

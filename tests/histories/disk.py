@@ -142,7 +142,7 @@ class ModelEngine(FakeEngine):
         """Return where to write, by the protocol: only what is known to be the profile's own is ever replaced."""
         path = posixpath.join(request.directory, request.file_name)
         there = self._disk.files.get(path)
-        if there is None or (request.overwrite and there.backup_set.set_id in request.replaceable):
+        if there is None or (request.overwrite and there.backup_set in request.replaceable):
             return path, []
         other = path.replace(".bak", f"_{uuid.uuid4().hex[:8]}.bak")
         return other, [Message(text=f"{path} is not ours; written as {other}.", at=self._disk.clock.now())]

@@ -17,6 +17,7 @@ from pwsops.certificates import archive
 from pwsops.errors import CertificateNeeded, InvalidInput
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
+from pwsops.rules.naming import alternatives
 from tests.clocks import NOON, ManualClock
 from tests.pairs import openssl, pair
 
@@ -106,13 +107,26 @@ def test_a_run_saves_its_certificate_once_and_again_when_that_is_needed(site: Si
     first = site.saved.read_bytes()
     site.run()
     assert site.saved.read_bytes() == first, "it serves still"
-    for change in (site.saved.unlink, site.cut_short, site.other_password):
+    site.saved.unlink()
+    assert site.run() == []
+    assert site.saved.read_bytes() != first
+
+
+def test_a_saved_certificate_that_does_not_serve_stays_and_another_is_saved_beside_it(site: Site) -> None:
+    site.profile()
+    site.run()
+    names = [SAVED, SAVED.replace(".pfx", "~2.pfx"), SAVED.replace(".pfx", "~3.pfx")]
+    kept = {}
+    for number, change in enumerate((site.cut_short, site.other_password), 1):
         change()
-        site.run()
-        assert site.saved.read_bytes() != first
-        first = site.saved.read_bytes()
-    openssl("pkcs12", "-in", site.saved, "-passin", "pass:other", "-nodes", "-noout")
-    assert sorted(path.name for path in site.media.iterdir() if path.suffix != ".bak") == [SAVED, "recover.py"]
+        kept[names[number - 1]] = (site.media / names[number - 1]).read_bytes()
+        [told] = site.run()
+        assert told.startswith(f"{site.saved} stays as it is: it does not open with this profile's password")
+        assert told.endswith(f"The certificate was saved as {site.media / names[number]}.")
+        assert site.run() == [], "it serves still"
+    assert {name: (site.media / name).read_bytes() for name in kept} == kept
+    openssl("pkcs12", "-in", site.media / names[2], "-passin", "pass:other", "-nodes", "-noout")
+    assert sorted(path.name for path in site.media.glob("*.pfx")) == sorted(names)
 
 
 def test_from_just_these_files_a_restore_elsewhere_works(site: Site, elsewhere: Site) -> None:
@@ -147,14 +161,15 @@ def test_from_just_these_files_the_script_restores_without_any_home(site: Site, 
 def test_a_certificate_that_cannot_be_saved_does_not_fail_the_backup_and_is_pointed_out(site: Site) -> None:
     site.profile()
     site.run()
-    site.saved.unlink()
-    site.saved.mkdir()
+    others = [site.media / name for name in alternatives(SAVED)]
+    for path in others:
+        path.write_bytes(b"somebody else's")
     [told] = site.run()
     assert "The certificate backups was not saved with the backup" in told
     assert str(site.saved) in told
     [concern] = site.ops.certificates.attention()
     assert "neither saved" in concern.concerns[0]
-    site.saved.rmdir()
+    others[0].unlink()
     assert site.run() == []
     assert site.ops.certificates.attention() == []
 

@@ -1316,6 +1316,10 @@ def test_a_run_that_ended_meanwhile_is_not_ended_again(home: Home) -> None:
         assert outcomes.run_unstarted(connection, 1, BROKEN, now=NOON) is RunStatus.SUCCEEDED
 
 
+def replaceable(home: Home, request: int = -1) -> set[str]:
+    return {one.set_id for one in home.server.requests[request].replaceable}
+
+
 def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_and_nothing_else(home: Home) -> None:
     home.add(timestamp=False, incremental=False, databases=["one", "two"])
     home.add(name="dated", databases=["one"], directory="/dated")
@@ -1323,11 +1327,11 @@ def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_
     home.run()
     home.run()
     one, two = (home.server.media[f"/media/{name}_FULL.bak"][0].set_id for name in ("one", "two"))
-    assert one not in home.server.requests[1].replaceable
+    assert one not in replaceable(home, 1)
     home.run()
-    assert [set(request.replaceable) for request in home.server.requests[-2:]] == [{one}, {two}]
+    assert [replaceable(home, -2), replaceable(home, -1)] == [{one}, {two}]
     home.run("dated")
-    assert home.server.requests[-1].replaceable == ()
+    assert replaceable(home) == set()
 
 
 def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home) -> None:
@@ -1340,6 +1344,34 @@ def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home
     home.clock.advance(HOUR)
     home.ops.restores.restore("srv", "one", older)
     home.run()
-    assert newer not in home.server.requests[-1].replaceable
+    assert newer not in replaceable(home)
     home.run()
-    assert newer not in home.server.requests[-1].replaceable
+    assert newer not in replaceable(home)
+
+
+def test_a_set_that_a_wrong_clock_dated_ahead_is_not_replaced_after_a_restore_of_an_older_one(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.add(name="dated", directory="/dated")
+    home.run("dated")
+    older = next(iter(home.server.media))
+    home.clock.set_wall(home.clock.now() + 400 * 24 * HOUR)
+    home.run()
+    ahead = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.clock.set_wall(home.clock.now() - 399 * 24 * HOUR)
+    home.ops.restores.restore("srv", "one", older)
+    home.run()
+    assert ahead not in replaceable(home)
+    home.clock.set_wall(home.clock.now() + 500 * 24 * HOUR)
+    home.run()
+    assert ahead not in replaceable(home)
+
+
+def test_what_is_taken_after_a_restore_may_be_replaced_though_the_clock_went_back(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    home.ops.restores.restore("srv", "one", next(iter(home.server.media)))
+    home.clock.set_wall(home.clock.now() - 2 * 24 * HOUR)
+    home.run()
+    later = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.run()
+    assert later in replaceable(home)

@@ -6,22 +6,36 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pwsops import __version__
-from pwsops.engines.sqlite import connect, damage, files, layout, limits, names, pages, pipeline, place, snapshot
+from pwsops.engines.sqlite import (
+    connect,
+    continuity,
+    damage,
+    files,
+    layout,
+    limits,
+    names,
+    pages,
+    pipeline,
+    place,
+    snapshot,
+)
+from pwsops.engines.sqlite.birth import born_at
+from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
-from pwsops.engines.sqlite.place import Source, Wanted
+from pwsops.engines.sqlite.place import Former, Source, Wanted
 from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
 from pwsops.engines.sqlite.writer import MediaWriter
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
-from pwsops.rules.incarnation import HEADER_BYTES, traces
+from pwsops.rules.incarnation import HEADER_BYTES, Origin, origin, traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +44,8 @@ class Order:
 
     `database` is what it is called; `path` is where its file really is, which is no symbolic link.
     `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
-    because what a differential compares with is encrypted as well.
+    because what a differential compares with is encrypted as well, and so does a set that may be replaced.
+    `replaceable`: what was recorded of each of these sets, as in `Recorded`, and of its `Origin`, as plain values.
     """
 
     database: str
@@ -42,7 +57,7 @@ class Order:
     started_at: str
     token: str
     overwrite: bool = False
-    replaceable: Sequence[str] = ()
+    replaceable: Sequence[tuple[Sequence[Any], Mapping[str, Any] | None]] = ()
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     check_structure: bool = True
@@ -61,7 +76,11 @@ class Order:
             key=files.key(self.database, self.description),
             token=self.token,
             overwrite=self.overwrite,
-            replaceable=self.replaceable,
+            replaceable={
+                str(former.recorded.set_id): former
+                for former in (Former(Recorded(*recorded), origin(kept)) for recorded, kept in self.replaceable)
+            },
+            keys=read_keys(self.keys),
         )
 
     def temp(self, role: str) -> str:
@@ -159,32 +178,42 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             _warn_of_links(order, view, report)
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
-            source = _source(order, view)
+            came_from = _origin(order.path, view)
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
             findings = _write(order, base, view, writer, report)
         finished_at = datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)
         writer.finish(finished_at.isoformat(), damage.mark(order.path) if findings else None)
-        with Media(temp) as finished:
-            taken = describe(finished)
+        finished = stack.enter_context(Media(temp, read_keys(order.keys)))
         report.finishing()
         if findings:
             raise damage.refusal(order, temp, findings, finished_at, report.say)
-        return taken | {"path": place.publish(temp, order.wanted, source, report.say)}
+        source = Source(
+            database=order.database,
+            origin=came_from,
+            unlike=lambda former: continuity.unlike(former, finished, base),
+        )
+        path = place.publish(temp, order.wanted, source, report.say)
+        return describe(finished) | {"path": path, "noted": {"origin": asdict(came_from)}}
 
 
-def _source(order: Order, view: Snapshot) -> Source:
-    """Return what tells this database from another of its name."""
-    # A copy that SQLite made counts anew.
-    is_copy = not os.path.samestat(os.fstat(view.fd), os.stat(order.path))
-    found = None if is_copy else traces(os.pread(view.fd, HEADER_BYTES, 0))
-    started_at = datetime.fromisoformat(order.started_at)
-    return Source(database=order.database, path=order.path, traces=found, started_at=started_at)
+def _origin(path: str, view: Snapshot) -> Origin:
+    """Return what tells this database from another of its name. A copy that SQLite made counts anew: it is not asked.
+
+    A first page in the file may be older than one in the log, as it may have been at the backup before: it never goes
+    back.
+    """
+    born = born_at(path)
+    return Origin(
+        inode=os.fstat(view.origin).st_ino,
+        born_at=None if born is None else born.isoformat(),
+        traces=traces(os.pread(view.origin, HEADER_BYTES, 0)),
+    )
 
 
 def _warn_of_links(order: Order, view: Snapshot, report: Report) -> None:
-    if os.fstat(view.fd).st_nlink > 1:
+    if os.fstat(view.origin).st_nlink > 1:
         report.say(f"{order.database}: {names.HARD_LINKED}")
 
 

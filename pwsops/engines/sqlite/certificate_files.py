@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import os
+import stat
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 
-from pwsops.engines.sqlite import files, sweeping
+from pwsops.engines.sqlite import files, publishing, sweeping
+from pwsops.engines.sqlite.publishing import Say
+from pwsops.errors import EngineError
+from pwsops.rules.naming import alternatives
 
 SIZE_LIMIT = 1 << 20
 
+Found = tuple[str, str | None, str]
+"""A path, what is there in base64, and why that could not be read. Without either, nobody has the name."""
 
-def read(path: str) -> str | None:
-    """Give what is there, in base64; None where nothing is.
+
+def look(directory: str, name: str) -> Sequence[Found]:
+    """Return what has the names that a certificate may get, in order, up to the first that is free.
 
     Raises
     ------
     EngineError
-        Where it cannot be read, or could not be written either.
+        Where nothing could be written there.
     """
-    directory = os.path.dirname(path)
     files.check_directory(directory)
-    try:
-        with open(path, "rb") as stream:
-            return b64encode(stream.read(SIZE_LIMIT)).decode()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise files.translate(error, f"Saving the certificate {path}", directory) from error
+    found: list[Found] = []
+    for alternative in alternatives(name):
+        path = os.path.join(directory, alternative)
+        try:
+            found.append((path, _read(path), ""))
+        except FileNotFoundError:
+            found.append((path, None, "it is a broken link" if os.path.lexists(path) else ""))
+        except OSError as error:
+            found.append((path, None, f"it cannot be read ({error.strerror})"))
+        if found[-1][1:] == (None, ""):
+            break
+    return found
 
 
-def write(path: str, content: str, token: str) -> None:
-    """Put a certificate, given in base64, in the place of what is there. `token` marks the temporary file.
+def _read(path: str) -> str | None:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+    with os.fdopen(fd, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        return b64encode(stream.read(SIZE_LIMIT)).decode()
+
+
+def write(path: str, content: str, token: str, say: Say) -> None:
+    """Put a certificate, given in base64, under a name that nobody has. `token` marks the temporary file.
 
     Raises
     ------
     EngineError
-        Where it cannot be written.
+        Where it cannot be written; where somebody took the name since the look.
     """
     directory, name = os.path.split(path)
     key = files.key(name, "certificate")
@@ -48,7 +68,11 @@ def write(path: str, content: str, token: str) -> None:
             with os.fdopen(os.dup(fd), "wb") as stream:
                 stream.write(b64decode(content))
             os.fsync(fd)
-            os.replace(temp, path)
-            files.sync_remark(directory)
+            publishing.new(temp, path, say)
+    except FileExistsError as error:
+        raise EngineError(
+            f"Saving the certificate {path}: another program put a file there at this moment.",
+            hint="The next run looks at that file, and saves the certificate under another name if it must.",
+        ) from error
     except OSError as error:
         raise files.translate(error, f"Saving the certificate {path}", directory) from error

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
 from pwsops.engines.base import CertificateCopy
 from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.process import Worker, new_token
+from pwsops.errors import Conflict
+from pwsops.rules.naming import ALTERNATIVES
 
 SAVE_LIMIT_S = 30.0
 """How long reading or writing one of them may take. A backup waits for it, and is worth more."""
+_OTHER = "it does not open with this profile's password, or it holds another certificate"
 
 
-def save(directory: str, copies: Sequence[CertificateCopy]) -> None:
-    """Put certificates into `directory`, except where one that serves is there already.
+def save(directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
+    """Put certificates into `directory`, except where one that serves is there already; return what to say of it.
+
+    A file that has the name and does not serve stays: it may be another home's only copy. Then the certificate gets
+    another name.
 
     Raises
     ------
     EngineError
-        Where that cannot be done, or takes too long.
+        Where that cannot be done, or takes too long; `Conflict` where all its names are taken.
     """
+    said: list[str] = []
     for copy in copies:
-        path = os.path.join(directory, files.plain_name(copy.file_name))
-        present = Worker("read_certificate", {"path": path}, limit_s=SAVE_LIMIT_S).run()
-        if present is None or not copy.serves(b64decode(present)):
-            _write(path, copy.content())
+        said += _save(directory, copy)
+    return said
 
 
-def _write(path: str, content: bytes) -> None:
+def _save(directory: str, copy: CertificateCopy) -> Sequence[str]:
+    given = {"directory": directory, "name": files.plain_name(copy.file_name)}
+    kept: list[str] = []
+    for path, content, why in Worker("look_for_certificate", given, limit_s=SAVE_LIMIT_S).run():
+        if content is None and not why:
+            return [*_write(directory, path, copy.content()), *_placed(path, kept)]
+        if content is not None and copy.serves(b64decode(content)):
+            return []
+        kept.append(f"{path} stays as it is: {why or _OTHER}.")
+    raise Conflict(
+        f"All {ALTERNATIVES} names for the certificate are taken in {directory} by files that may not be replaced. "
+        f"{' '.join(kept)}",
+        hint="Delete or move those that nobody needs.",
+    )
+
+
+def _placed(path: str, kept: Sequence[str]) -> Sequence[str]:
+    return [f"{' '.join(kept)} The certificate was saved as {path}."] if kept else []
+
+
+def _write(directory: str, path: str, content: bytes) -> Sequence[str]:
+    said: list[str] = []
     given = {"path": path, "content": b64encode(content).decode(), "token": new_token()}
-    Worker("save_certificate", given, directories=[os.path.dirname(path)], limit_s=SAVE_LIMIT_S).run()
+    writing = Worker("save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=said.append)
+    writing.run()
+    return said

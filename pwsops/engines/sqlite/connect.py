@@ -64,12 +64,21 @@ def connect(path: str, *, busy_s: float | None = None) -> Connection:
 
 def connect_immutable(path: str) -> Connection:
     """Open a database whose file nobody changes: it is read without locks, and nothing beside it is looked at."""
+    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_vfs_for(path))
+
+
+def _vfs_for(path: str) -> str | None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return None  # APSW hands over names as text only; SQLite's own way takes all bytes, where they are not too many
     _as_named()
-    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_AS_NAMED)
+    return _AS_NAMED
 
 
 def _uri(path: str, query: str) -> str:
-    return f"file:{quote(os.fsencode(os.path.abspath(path)))}?{query}"
+    # The authority is spelled out, empty: in a path that begins with two slashes, SQLite would look for it.
+    return f"file://{quote(os.fsencode(os.path.abspath(path)))}?{query}"
 
 
 def one(connection: Connection, statement: str) -> Any:
@@ -126,7 +135,8 @@ def gone(path: str) -> NotFound:
     """Say that a database is not there."""
     return NotFound(
         f"The database {path} does not exist.",
-        hint="Check the name and the instance's directory; to restore one that is gone, create it empty first.",
+        hint="Check the name and the instance's directory; a restore can create one that is gone: do not create it "
+        "empty first.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -33,13 +33,13 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, names
+from pwsops.engines.sqlite import certificate_saving, directory
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import BaseUnusable, Cancelled, Conflict, EndUnknown, InvalidInput, PwsopsError
+from pwsops.errors import BaseUnusable, Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
@@ -137,6 +137,7 @@ class SqliteEngine:
     ) -> BackupResult:
         """Take one backup in a process of its own; see the protocol."""
         messages: list[Message] = []
+        noted: Mapping[str, object] = {}
         order = self._order(request)
         worker = Worker(
             "backup",
@@ -149,7 +150,9 @@ class SqliteEngine:
             cancel=cancel,
         )
         try:
-            taken = to_record(worker.run())
+            answer = dict(worker.run())
+            noted = answer.pop("noted", {})
+            taken = to_record(answer)
         except EndUnknown as error:
             self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
             taken = self._settled(order, error)
@@ -158,7 +161,7 @@ class SqliteEngine:
                 last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
                 error.messages = (*messages, last)
             raise
-        return BackupResult(backup_set=taken, messages=tuple(messages))
+        return BackupResult(backup_set=taken, messages=tuple(messages), noted=noted)
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
         """Give the set of a backup that was broken off in its last moment, where it was finished."""
@@ -181,7 +184,7 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
-            "replaceable": sorted(request.replaceable),
+            "replaceable": [(recorded(one), one.details.get("origin")) for one in request.replaceable],
             "adopt": self._unknown_ends.get(_subject(request), []),
             "check_structure": request.check_structure,
         }
@@ -189,9 +192,20 @@ class SqliteEngine:
             order |= _base(request)
         if request.encryption is not None:
             order["recipient"] = asdict(_recipient(request, request.encryption))
+        keys = dict(self._keys_to_compare(request))
         if request.base is not None:
-            order["keys"] = self._keys_of_base(request.base)
-        return order
+            keys |= self._keys_of_base(request.base)
+        return order | {"keys": keys}
+
+    def _keys_to_compare(self, request: BackupRequest) -> Mapping[str, str]:
+        """Return the keys that tell whether a set that may go and the new one are of one database, if at hand."""
+        wanted = {one.thumbprint for one in request.replaceable if one.thumbprint is not None}
+        if wanted and request.encryption is not None and request.encryption.certificate is not None:
+            wanted.add(_recipient(request, request.encryption).thumbprint)
+        try:
+            return self._keys(wanted)
+        except PwsopsError:
+            return {}
 
     def _keys_of_base(self, base: BackupSet) -> Mapping[str, str]:
         try:
@@ -202,16 +216,18 @@ class SqliteEngine:
 
     def _keys_of(self, wanted: Sequence[BackupSet]) -> Mapping[str, str]:
         """Give the private keys that these sets need, as far as they are at hand, for a worker's standard input."""
-        thumbprints = {one.thumbprint for one in wanted if one.thumbprint is not None}
+        return self._keys({one.thumbprint for one in wanted if one.thumbprint is not None})
+
+    def _keys(self, thumbprints: Collection[str]) -> Mapping[str, str]:
         found = {thumbprint: self.instance.private_keys(thumbprint) for thumbprint in thumbprints}
         return {thumbprint: b64encode(key).decode() for thumbprint, key in found.items() if key is not None}
 
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
 
-    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> None:
+    def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
-        certificate_saving.save(os.path.abspath(directory), copies)
+        return certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
@@ -284,18 +300,6 @@ class SqliteEngine:
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
-
-    def create_database(self, name: str) -> None:
-        """Create an empty file: SQLite takes it for an empty database, of whatever shape is then restored into it."""
-        path = names.new_database(self._address, name)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-        except FileExistsError as error:
-            raise Conflict(
-                f"The database {name} exists already.", hint="Restore into it, or choose another name."
-            ) from error
-        except OSError as error:
-            raise directory.unreachable(self._address, error) from error
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""

@@ -48,7 +48,7 @@ def resolve(address: str, name: str) -> str:
         raise InvalidInput(f"{name} may mean any of {names}.", hint="Give the whole file name.")
     raise NotFound(
         f"The database {name} does not exist in {address}.",
-        hint="Check the name; to restore one that is gone, create it empty first.",
+        hint="Check the name; a restore can create one that is gone: do not create it empty first.",
     )
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from pwsops.engines.sqlite import files, pages, publishing
-from pwsops.engines.sqlite.birth import born_at
-from pwsops.engines.sqlite.identity import described
-from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.identity import Recorded, described, difference
+from pwsops.engines.sqlite.media import Keys, Media
 from pwsops.engines.sqlite.publishing import Changed, Lock, Say
-from pwsops.errors import Conflict, PwsopsError
-from pwsops.rules.incarnation import HEADER_BYTES, Traces, other_incarnation, traces
+from pwsops.errors import CertificateNeeded, Conflict, PwsopsError
+from pwsops.rules.incarnation import HEADER_BYTES, Origin, Traces, other_incarnation, traces
 from pwsops.rules.naming import ALTERNATIVES, alternatives
 
 _KINDS = {
@@ -30,12 +30,28 @@ _KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The database that was backed up: its name and file, what its first page showed, and when the backup was begun."""
+    """The database that was backed up.
+
+    Parameters
+    ----------
+    database
+        What it is called.
+    origin
+        Which file it is, and what that shows of its past.
+    unlike
+        Why the contents of this backup and of an older one are not of one database that went on; empty where they are.
+    """
 
     database: str
-    path: str
-    traces: Traces | None
-    started_at: datetime
+    origin: Origin
+    unlike: Callable[[Media], str]
+
+
+class Former(NamedTuple):
+    """An older set that may go, as it was recorded. `origin`: of what file it was taken; None where nobody noted it."""
+
+    recorded: Recorded
+    origin: Origin | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +67,9 @@ class Wanted:
     overwrite
         Whether an older set may go at all; without it, a name that is taken is a `Conflict`.
     replaceable
-        The ids of the sets that may.
+        The sets that may, by their ids.
+    keys
+        What opens those of them that are encrypted, as far as it is at hand.
     """
 
     directory: str
@@ -59,7 +77,8 @@ class Wanted:
     key: str
     token: str
     overwrite: bool
-    replaceable: Collection[str]
+    replaceable: Mapping[str, Former]
+    keys: Keys = field(default_factory=dict, repr=False)
 
     def paths(self) -> Iterator[str]:
         """Yield where the set may go, in order."""
@@ -141,7 +160,7 @@ def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
         kind = _KINDS.get(stat.S_IFMT(facts.st_mode), "no plain file")
         return Occupant(facts=facts, why_kept=f"it is {kind}")
     try:
-        with Media(path) as media:
+        with Media(path, wanted.keys) as media:
             if not media.is_at(path):
                 return Occupant(facts=facts, why_kept="it was replaced while it was looked at")
             why = _why_kept(media, wanted, source)
@@ -155,38 +174,27 @@ def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
 def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
     if not wanted.overwrite:
         return "names with a date are never taken again"
-    if media.header.set_id not in wanted.replaceable:
+    former = wanted.replaceable.get(media.header.set_id)
+    if former is None:
         return f"it holds {described(media)}, which this profile did not take of this database"
     if media.header.database != source.database:
         return f"it holds {described(media)}, of another database"
-    former_at = datetime.fromisoformat(media.header.started_at)
-    why = other_incarnation(
-        former=_first_page(media),
-        former_at=former_at,
-        now=source.traces,
-        born_at=_born_at(source.path),
-        now_at=source.started_at,
-    )
+    if why := difference(media, former.recorded):
+        return why
+    shown = _first_page(media) if former.origin is None else former.origin.traces
+    why = other_incarnation(former=former.origin, shown=shown, now=source.origin, unlike=lambda: source.unlike(media))
     if not why:
         return ""
+    began = datetime.fromisoformat(media.header.started_at)
     return (
-        f"it is the last backup of what {media.header.database} held before ({why}; begun {former_at:%Y-%m-%d %H:%M:%S}"
+        f"it is the last backup of what {media.header.database} held before ({why}; begun {began:%Y-%m-%d %H:%M:%S}"
         " UTC); delete it once it is not needed any more"
     )
 
 
-def _born_at(path: str) -> datetime | None:
-    try:
-        return born_at(path)
-    except OSError:
-        return None
-
-
 def _first_page(media: Media) -> Traces | None:
     """Return what a backup shows of its database's past; None where its first page is sealed, or not in it."""
-    if media.header.encryption is not None:
-        return None
-    with suppress(StopIteration):
+    with suppress(StopIteration, CertificateNeeded):
         offset, head = next(media.frames())
         if head.page_numbers()[0] == 1:
             return traces(pages.unpack(media, offset, head)[:HEADER_BYTES])

@@ -1,4 +1,4 @@
-# pwsops recovery script, version 2
+# pwsops recovery script, version 3
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
@@ -7,6 +7,9 @@ Checks every checksum first; writes a new file, never over an old one, and never
 one of that name (-wal, -shm, -journal): that would be played into the new file. The bytes are described in
 media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256
 sums still cover every byte of the media.
+
+A file that was read from a damaged database (NAME_DAMAGED_...) is no backup. It is written all the same, with a
+warning, for what can be rescued.
 
 Encrypted media need the cryptography module and the .pfx of their certificate, whose password is asked for, or read
 from the first line of standard input where that is not a terminal. --pfx may be repeated.
@@ -246,6 +249,18 @@ def check_chain(chain: Sequence[Media]) -> None:
         need(same, media.path, f"it is not an incremental of {chain[0].path}")
 
 
+def warn_of_damage(chain: Sequence[Media]) -> None:
+    """Say of each file that was read from a damaged database what it is good for."""
+    for media in chain:
+        if media.trailer.get("damaged") is not None:
+            print(
+                f"warning: {media.path} was read from a database that was damaged already; it is no backup. What is "
+                "written is for rescue: look into it with PRAGMA integrity_check and the sqlite3 shell's .recover, and "
+                "restore a good backup.",
+                file=sys.stderr,
+            )
+
+
 def write(chain: Sequence[Media], out: BinaryIO) -> int:
     """Write all pages in order; give the size."""
     page_size, page_count = chain[-1].header["page_size"], chain[-1].header["page_count"]
@@ -268,6 +283,7 @@ def recover(paths: Sequence[str], target: str, certificates: Sequence[str] = ())
     with contextlib.ExitStack() as stack:
         chain = [Media(path, stack.enter_context(open(path, "rb")), keys) for path in paths]
         check_chain(chain)
+        warn_of_damage(chain)
         size = write_new(chain, target)
     print(f"{target}: {size} bytes of {chain[-1].header['database']}, as of {chain[-1].header['started_at']}")
 
@@ -317,6 +333,7 @@ def sync_directory(directory: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run from a command line."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names may be no text
     certificates = []
     while len(arguments) > 1 and arguments[0] == "--pfx":
         certificates.append(arguments[1])

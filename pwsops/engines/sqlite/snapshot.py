@@ -59,11 +59,13 @@ class Moved(Exception):
 class Snapshot:
     """A file whose pages stay as they are, and may be read through `fd`, until it is closed.
 
+    `origin` is a descriptor of the database's own file, which is another one where a copy was made.
+
     This base serves the WAL case, in which nothing ever needs to rest.
     """
 
     def __init__(self, fd: int, path: str, page_size: int, page_count: int) -> None:
-        self.fd = fd
+        self.fd = self.origin = fd
         self.path = path
         self.page_size = page_size
         self.page_count = page_count
@@ -99,6 +101,10 @@ class Snapshot:
 
 class Copied(Snapshot):
     """A copy that has no name any more."""
+
+    def __init__(self, fd: int, path: str, page_size: int, page_count: int, *, origin: int) -> None:
+        super().__init__(fd, path, page_size, page_count)
+        self.origin = origin
 
     def _unchanging(self) -> Connection:
         return connect_descriptor(self.fd)
@@ -215,7 +221,7 @@ def _begin(path: str, fd: int, copy_path: str, say: Say, stack: ExitStack) -> Sn
         stack.callback(_checkpoint_after, path, reader)
         return Snapshot(fd, path, *_shape(reader))
     say(f"{hindrance}; a copy was made through SQLite and backed up instead.")
-    return _copy(path, copy_path, reader, stack)
+    return _copy(path, fd, copy_path, reader, stack)
 
 
 def _refuse_other_than_databases(path: str, fd: int) -> None:
@@ -282,7 +288,7 @@ def _checkpoint_after(path: str, reader: Connection) -> None:
         return
 
 
-def _copy(path: str, copy_path: str, reader: Connection, stack: ExitStack) -> Snapshot:
+def _copy(path: str, origin: int, copy_path: str, reader: Connection, stack: ExitStack) -> Snapshot:
     directory = os.path.dirname(copy_path)
     try:
         fd = stack.enter_context(files.temporary(copy_path))
@@ -301,7 +307,7 @@ def _copy(path: str, copy_path: str, reader: Connection, stack: ExitStack) -> Sn
         raise _copy_error(error, directory) from error
     shape = _shape(reader)
     reader.execute("ROLLBACK")
-    return Copied(fd, path, *shape)
+    return Copied(fd, path, *shape, origin=origin)
 
 
 def _copy_error(error: Error, directory: str) -> PwsopsError:

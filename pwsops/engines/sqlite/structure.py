@@ -36,7 +36,7 @@ class StructureCheck:
         self._pause = self._paused = self._stop = self._done = False
         self.findings: tuple[str, ...] = ()
         """What is wrong, in SQLite's words; valid once it is done."""
-        self.hindrance = ""
+        self.hindrance = "it broke off"
         """Why the check itself was not possible; empty where it was."""
         self._thread = threading.Thread(target=self._run, name="structure-check", daemon=True)
         self._thread.start()
@@ -108,3 +108,4 @@ class StructureCheck:
                 return
             found.append(str(error))
         self.findings = () if found == ["ok"] else tuple(found[:FINDINGS])
+        self.hindrance = ""

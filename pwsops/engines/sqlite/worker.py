@@ -88,8 +88,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: find(given),
-    "read_certificate": lambda given, report: certificate_files.read(given["path"]),
-    "save_certificate": lambda given, report: certificate_files.write(given["path"], given["content"], given["token"]),
+    "look_for_certificate": lambda given, report: certificate_files.look(given["directory"], given["name"]),
+    "save_certificate": lambda given, report: certificate_files.write(
+        given["path"], given["content"], given["token"], report.say
+    ),
     "try_directory": lambda given, report: trial.look(given["directory"], given["token"]),
     "delete": lambda given, report: listing.delete(given["sets"]),
 }

@@ -38,7 +38,6 @@ from pwsops.engines.sqlserver import (
     probe,
     restore,
     sighting,
-    tsql,
     verify,
 )
 from pwsops.engines.sqlserver.link import Link
@@ -140,11 +139,6 @@ class SqlServerEngine:
     def give_back_access(self, database: str, former_mode: str) -> None:
         """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""
         access.give_back(self._link, database, former_mode)
-
-    def create_database(self, name: str) -> None:
-        """Create an empty database in the server's default places."""
-        scene = self._link.scene(f"Creating {name}", database=name)
-        self._link.run(scene, tsql.create_database(name))
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the media files of these sets and say what went, what stayed and why."""

@@ -59,8 +59,10 @@ def read(link: Link, path: str, limits: Limits | None = None) -> list[BackupSet]
     return from_headers(link, path, headers(link, path, limits))
 
 
-def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: int = LONG_S) -> list[Any]:
+def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: int | None = None) -> list[Any]:
     """Return the row of each set in a file: those of logs, of single files and of broken-off backups as well.
+
+    `timeout_s`: None is `LONG_S`.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: i
     scene = link.scene("Reading the backup file", path=path)
     guard: Guard = nullcontext if limits is None else partial(running.stopping, limits=limits)
     try:
-        return link.query(scene, tsql.header(path), timeout_s=timeout_s, guard=guard)
+        return link.query(scene, tsql.header(path), timeout_s=timeout_s or LONG_S, guard=guard)
     except PwsopsError as error:
         if limits is not None:
             limits.require_going(f"Reading {path}")

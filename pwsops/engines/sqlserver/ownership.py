@@ -108,7 +108,7 @@ def of(link: Link, request: BackupRequest) -> Owner:
         server=server.name,
         database=request.database,
         incarnation=_incarnation(rows[0]) if rows and not isinstance(rows, NotAsked) else None,
-        set_ids={each.upper() for each in request.replaceable},
+        set_ids={each.set_id.upper() for each in request.replaceable},
         description=tsql.description_of(request.description),
         kind=request.kind,
         now=server.local(link.clock.now()),

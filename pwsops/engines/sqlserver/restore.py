@@ -241,8 +241,8 @@ def _settle(work: _Work, heard: Heard, done_before: int | NotAsked, number: int)
     if not heard.failed:
         raise unexplained(heard.messages, work.scene)
     error = rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
-    if heard.lost:
-        # Something may have been taken away already: this is never tried again as if nothing had been.
+    if heard.lost and work.sent:
+        # Something may have been written already: this is never tried again as if nothing had been.
         raise EndUnknown(error.message, hint=error.hint, number=error.number, messages=error.messages)
     raise error
 

@@ -271,11 +271,6 @@ def kill(session_id: int) -> str:
     return f"KILL {session_id:d}"
 
 
-def create_database(name: str) -> str:
-    """Build the statement that creates an empty database in the server's default places."""
-    return f"CREATE DATABASE {identifier(name)}"
-
-
 def delete_file(path: str, *, modern: bool) -> str:
     """Build the call that deletes one backup file.
 

@@ -79,7 +79,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         present = self._look(restore)
         self._show_head(present, restore)
         if restore is not None:
-            self._show_outcome(restore)
+            self._show_outcome(restore, present if isinstance(present, Present) else None)
             self._arrange(self._head, self._outcome)
         elif isinstance(present, Present):
             self._show_choice(present)
@@ -156,7 +156,8 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             awaited=present is None,
             trouble=present if isinstance(present, Trouble) else None,
             contents=inserting.contents(found.contents if found else None),
-            missing=found is not None and not found.is_there and restore is None,
+            missing=found is not None and not found.is_there,
+            chooses=restore is None,
             backed_up_by=busy_with,
         )
 
@@ -198,7 +199,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             zone=snapshot.zone,
         )
 
-    def _show_outcome(self, restore: RestoreView) -> None:
+    def _show_outcome(self, restore: RestoreView, present: Present | None) -> None:
         snapshot = self._session.snapshot
         atomic = inserting.is_atomic(self._session.ops, restore.instance)
         self._outcome.show(
@@ -206,7 +207,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             restore=restore,
             mark=inserting.restore_mark(restore),
             percent=words.percent(restore),
-            sentence=inserting.outcome(restore, atomic=atomic),
+            sentence=inserting.outcome(restore, present, atomic=atomic),
             atomic=atomic,
             not_allowed=self._not_allowed(),
             failure=self._trouble,

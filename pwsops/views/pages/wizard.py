@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import panel as pn
 
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus
+from pwsops.engines.base import DirectoryCheck
 from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile
@@ -21,7 +21,7 @@ from pwsops.views.draft import STEP_FIELDS, Draft
 from pwsops.views.markup import Markup
 from pwsops.views.month import Month, tally
 from pwsops.views.nav import OVERVIEW, STEPS, WIZARD
-from pwsops.views.newest import Newest
+from pwsops.views.newest import NewestOfEach
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 from pwsops.views.wizard_words import Directories
@@ -44,9 +44,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._form = Markup(self._act, self._typed)
         self._plan = Markup(session.act)
         self._shown: Draft | None = None
-        self._directory: tuple[object, DirectoryCheck | None] = (None, None)
-        self._checks: dict[str, Newest[DirectoryCheck]] = defaultdict(lambda: Newest(session, "Checking the directory"))
-        """By instance: nobody shall wait for another server than the one that is asked."""
+        self._checked: NewestOfEach[DirectoryCheck] = NewestOfEach(session, "Checking the directory", self.refresh)
+        self._in_the_way: NewestOfEach[Sequence[str]] = NewestOfEach(session, "Looking for files", self.refresh)
         self._entries: Directories | None = None
         self._listings = 0
         self._planned: tuple[object, plans.Days | None] = (None, None)
@@ -76,6 +75,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             draft.text["instance"] = instances[0]
         draft.able, self._asked_as = self._session.able(str(draft.text["instance"]))
         self._check_directory(draft)
+        self._look_in_the_way(draft)
         self._show_form(draft)
         self._show_plan(draft)
 
@@ -127,7 +127,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             databases=wizard_words.databases(draft, snapshot),
             awaited=draft.text["instance"] in snapshot.awaited,
             instance_trouble=wizard_words.instance_trouble(draft, snapshot),
-            directory=wizard_words.directory(self._directory[1]),
+            directory=wizard_words.directory(self._checked.answer),
+            in_the_way=wizard_words.in_the_way(self._in_the_way.answer),
             entries=self._entries,
             causes=wizard_words.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=wizard_words.zones(),
@@ -229,21 +230,23 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self.refresh()
 
     def _check_directory(self, draft: Draft) -> None:
-        asked = (str(draft.text["instance"]), str(draft.text["directory"]).strip())
-        if asked == self._directory[0] or not all(asked):
-            return
-        self._directory = (asked, None)
-        instance, path = asked
-
-        def answered(answer: DirectoryCheck | Trouble) -> None:
-            if isinstance(answer, Trouble):
-                answer = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=answer.message)
-            if self._directory[0] == asked:
-                self._directory = (asked, answer)
-                self.refresh()
-
+        instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
         check = self._session.ops.databases.check_directory
-        self._checks[instance].ask(lambda: check(instance, path), answered)
+        if instance and path:
+            self._checked.about(instance, path, lambda: check(instance, path))
+        else:
+            self._checked.nothing()
+
+    def _look_in_the_way(self, draft: Draft) -> None:
+        """Look for files that lie under the names of the media already, where it is said which those are."""
+        profile = None if self._session.nav.step < STEPS or draft.text["timestamp"] else draft.schedule()
+        if profile is None or not wizard_words.names_media(draft):
+            self._in_the_way.nothing()
+            return
+        instance, where = str(draft.text["instance"]), str(draft.text["directory"]).strip()
+        profile.param.update(instance=instance, directory=where, databases=list(draft.databases))
+        key = (where, tuple(draft.databases), profile.incremental)
+        self._in_the_way.about(instance, key, lambda: self._session.ops.profiles.in_the_way(profile))
 
     def _close_directory(self) -> None:
         """Show no directory's entries, nor those that are on their way."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
-from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from pwsops.engines.sqlite import certificate_files, engine, limits, process, ta
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.connect import connect, one
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import Cancelled, EndUnknown, EngineError, MediaError
-from tests.integration.sqlite.support import Place, Play, cancelling, is_whole, query
+from pwsops.errors import Cancelled, Conflict, EndUnknown, EngineError, MediaError
+from pwsops.rules.naming import alternatives
+from tests.integration.sqlite.support import SILENT, Place, Play, cancelling, is_whole, query
 
 REAL = """
 import os, select, signal, threading
@@ -47,9 +49,7 @@ def test_a_backup_cancelled_after_it_got_its_name_is_a_backup(play: Play, place:
     place.vault()
     old = place.take().backup_set
     play(REAL + "after(place, 'publish', hold);" + RUN)
-    taken = place.engine.backup(
-        place.request(overwrite=True, replaceable=[old.set_id]), **cancelling("held")
-    ).backup_set
+    taken = place.engine.backup(place.request(overwrite=True, replaceable=[old]), **cancelling("held")).backup_set
     assert taken.set_id != old.set_id
     assert place.engine.read_media(taken.path) == [taken]
     assert place.left_in_media() == ["one.bak"]
@@ -216,33 +216,77 @@ def test_a_target_that_could_not_return_to_wal_mode_does_not_hide_why_the_restor
     assert "could not be put back into WAL mode (database is locked)" in str(said[-1]["message"])
 
 
-def test_a_certificate_is_saved_once_and_again_where_it_does_not_serve(place: Place) -> None:
-    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: present == b"new")
-    place.engine.save_certificates(str(place.media), [copy])
+MINE = CertificateCopy(file_name="a.pfx", content=lambda: b"mine", serves=lambda present: present == b"mine")
+
+
+def test_a_certificate_is_saved_once(place: Place) -> None:
+    assert place.engine.save_certificates(str(place.media), [MINE]) == []
     saved = (place.media / "a.pfx").stat()
-    assert (saved.st_mode & 0o777, b64encode((place.media / "a.pfx").read_bytes())) == (0o600, b"bmV3")
-    place.engine.save_certificates(str(place.media), [copy])
+    assert (saved.st_mode & 0o777, (place.media / "a.pfx").read_bytes()) == (0o600, b"mine")
+    assert place.engine.save_certificates(str(place.media), [MINE]) == []
     assert (place.media / "a.pfx").stat().st_ino == saved.st_ino
-    (place.media / "a.pfx").write_bytes(b"old")
-    place.engine.save_certificates(str(place.media), [copy])
-    assert (place.media / "a.pfx").read_bytes() == b"new"
     assert place.left_in_media() == ["a.pfx"]
 
 
-@pytest.mark.parametrize("missing", [True, False])
-def test_a_certificate_that_cannot_be_saved_is_a_clear_error(place: Place, missing: bool) -> None:
-    copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: False)
-    if missing:
-        place.media.rmdir()
-    else:
-        (place.media / "a.pfx").mkdir()
-    with pytest.raises(EngineError, match=r"does not exist|Saving the certificate .*a.pfx failed in") as failed:
-        place.engine.save_certificates(str(place.media), [copy])
+def test_a_certificate_that_does_not_serve_stays_and_ours_gets_another_name(place: Place) -> None:
+    others = place.media / "a.pfx"
+    others.write_bytes(b"another home's")
+    [said] = place.engine.save_certificates(str(place.media), [MINE])
+    assert said == (
+        f"{others} stays as it is: it does not open with this profile's password, or it holds another certificate. "
+        f"The certificate was saved as {place.media / 'a~2.pfx'}."
+    )
+    assert (others.read_bytes(), (place.media / "a~2.pfx").read_bytes()) == (b"another home's", b"mine")
+    assert place.engine.save_certificates(str(place.media), [MINE]) == [], "found again"
+    assert place.left_in_media() == ["a.pfx", "a~2.pfx"]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (Path.mkdir, "it cannot be read (Is a directory)"),
+        (lambda path: path.symlink_to("nowhere"), "it is a broken link"),
+        (os.mkfifo, "it does not open"),
+        (lambda path: path.symlink_to(path), "it cannot be read (Too many levels of symbolic links)"),
+    ],
+)
+def test_what_is_no_file_stays_under_a_certificates_name(place: Place, make: Callable[[Path], None], why: str) -> None:
+    make(place.media / "a.pfx")
+    [said] = place.engine.save_certificates(str(place.media), [MINE])
+    assert f"a.pfx stays as it is: {why}" in said
+    assert place.left_in_media() == ["a.pfx", "a~2.pfx"]
+
+
+def test_no_more_names_for_a_certificate_than_nine(place: Place) -> None:
+    for name in alternatives("a.pfx"):
+        (place.media / name).write_bytes(b"another home's")
+    with pytest.raises(Conflict, match=r"All 9 names for the certificate are taken in .*a~9.pfx stays as it is"):
+        place.engine.save_certificates(str(place.media), [MINE])
+    assert len(place.left_in_media()) == 9
+
+
+def test_a_certificate_without_its_directory_is_a_clear_error(place: Place) -> None:
+    place.media.rmdir()
+    with pytest.raises(EngineError, match="does not exist") as failed:
+        place.engine.save_certificates(str(place.media), [MINE])
     assert failed.value.hint
 
 
-def test_a_certificate_that_cannot_get_its_name_leaves_nothing_behind(place: Place) -> None:
-    (place.media / "a.pfx").mkdir()
-    with pytest.raises(EngineError, match=r"Saving the certificate .*a.pfx failed in"):
-        certificate_files.write(str(place.media / "a.pfx"), "bmV3", "0" * 32)
+def test_a_certificate_whose_name_was_taken_meanwhile_replaces_nothing(place: Place) -> None:
+    (place.media / "a.pfx").write_bytes(b"another home's")
+    with pytest.raises(EngineError, match=r"a.pfx: another program put a file there"):
+        certificate_files.write(str(place.media / "a.pfx"), "bmV3", "0" * 32, SILENT.say)
+    assert (place.media / "a.pfx").read_bytes() == b"another home's"
     assert place.left_in_media() == ["a.pfx"]
+
+
+def test_a_certificate_that_cannot_be_written_leaves_nothing_behind(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(EngineError, match=r"Saving the certificate .*a.pfx failed in .*no space is left"):
+        certificate_files.write(str(place.media / "a.pfx"), "bmV3", "0" * 32, SILENT.say)
+    assert place.left_in_media() == []

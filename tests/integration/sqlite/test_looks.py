@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from pwsops.engines.base import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.engines.sqlite import access, directory, files, limits
-from pwsops.engines.sqlite.connect import translate
+from pwsops.engines.sqlite import access, directory, files, limits, names
+from pwsops.engines.sqlite.connect import connect, connect_immutable, one, translate
 from pwsops.errors import EngineError, InvalidInput, NotFound
 from pwsops.rules.model import MediaState
 from tests.integration.sqlite.support import Place, query
@@ -108,10 +110,20 @@ def test_what_waits_in_the_log_counts_as_size(place: Place) -> None:
     assert place.engine.databases()[0].size_bytes == before + 5000
 
 
+@pytest.mark.parametrize("way", [connect, connect_immutable])
+@pytest.mark.parametrize("name", ["d\udce4b.sqlite3", "100%41?v=1#.db"])
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_a_path_is_never_read_as_an_address(place: Place, way: Any, name: str, slashes: str) -> None:
+    path = place.path(name)
+    query(path, "CREATE TABLE t (x)")
+    with closing(way(f"{slashes}{path}")) as database:
+        assert one(database, "SELECT name FROM sqlite_master") == "t"
+
+
 def test_a_new_database_needs_a_name_that_will_be_listed(place: Place) -> None:
     for name in ("plain", ".hidden.db", "old.bak"):
         with pytest.raises(InvalidInput, match="cannot name a database"):
-            place.engine.create_database(name)
+            names.new_database(str(place.vaults), name)
 
 
 @pytest.mark.parametrize(

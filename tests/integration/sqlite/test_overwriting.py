@@ -18,6 +18,8 @@ import pytest
 from pwsops.engines.base import BackupResult, RestoreRequest
 from pwsops.engines.sqlite import birth, files, publishing, renaming, sweeping
 from pwsops.engines.sqlite import place as placing
+from pwsops.engines.sqlite.identity import recorded
+from pwsops.engines.sqlite.layout import Envelope
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.publishing import Changed, Lock
 from pwsops.errors import Conflict, MediaError
@@ -28,7 +30,7 @@ from tests.integration.sqlite.support import Place, query
 
 def over(place: Place, *former: BackupSet, **more: Any) -> BackupResult:
     """Take a full without a date in its name; only `former` may go for it."""
-    return place.take("one.bak", overwrite=True, replaceable=[one.set_id for one in former], **more)
+    return place.take("one.bak", overwrite=True, replaceable=former, **more)
 
 
 def names(place: Place) -> list[str]:
@@ -43,7 +45,7 @@ def test_an_older_set_of_ours_goes_for_the_new_one(place: Place) -> None:
     place.vault()
     first = over(place).backup_set
     second = over(place, first)
-    assert second.messages == ()
+    assert "stays as it is" not in texts(second)
     assert names(place) == ["one.bak"]
     assert place.engine.read_media(first.path) == [second.backup_set]
 
@@ -111,7 +113,7 @@ def test_a_dated_name_that_is_taken_is_refused(place: Place) -> None:
     place.vault()
     first = place.take().backup_set
     with pytest.raises(Conflict, match="exists already"):
-        place.take(replaceable=[first.set_id])
+        place.take(replaceable=[first])
     assert place.engine.read_media(first.path) == [first]
 
 
@@ -138,24 +140,26 @@ def test_the_last_backup_of_a_database_that_was_created_anew_is_never_replaced(p
     assert query(path, "SELECT x FROM t") == [("precious",)]
 
 
-def test_a_counter_that_went_back_is_enough_where_no_file_tells_its_birth(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_counter_that_went_back_is_enough_where_no_file_tells_its_birth(place: Place) -> None:
     path = place.path()
     query(path, "CREATE TABLE t (x)")
     for number in range(5):
         query(path, f"INSERT INTO t VALUES ({number})")
     good = over(place).backup_set
-    source = placing.Source(path=str(path), traces=None, started_at=good.finished_at)
     wanted = wanted_name(place, good)
-    monkeypatch.setattr(placing, "_born_at", lambda path: None)
-    assert placing.look(good.path, wanted, source) == placing.look(good.path, wanted, replace(source, traces=FUTURE))
-    kept = placing.look(good.path, wanted, replace(source, traces=PAST))
+    assert placing.look(good.path, wanted, source_now(FUTURE)) == placing.look(good.path, wanted, source_now(None))
+    kept = placing.look(good.path, wanted, source_now(PAST))
     assert kept is not None
     assert "change counter went back from" in kept.why_kept
 
 
 PAST, FUTURE = placing.Traces(changes=1, schema=1), placing.Traces(changes=10**6, schema=10**6)
+
+
+def source_now(shown: placing.Traces | None = None) -> placing.Source:
+    """A database whose file system tells no birth, and whose contents are those of any other."""
+    origin = placing.Origin(inode=1, born_at=None, traces=shown)
+    return placing.Source(database="db.sqlite3", origin=origin, unlike=lambda former: "")
 
 
 def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> placing.Wanted:
@@ -165,7 +169,7 @@ def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> pla
         key="0" * 16,
         token="1" * 32,
         overwrite=overwrite,
-        replaceable=[one.set_id for one in former],
+        replaceable={one.set_id: placing.Former(recorded(one), None) for one in former},
     )
 
 
@@ -187,16 +191,16 @@ def test_an_encrypted_or_copied_backup_shows_less_and_is_judged_by_what_it_shows
         assert placing._first_page(media) is not None
     incremental = place.take("incremental.bak", base=full).backup_set
     with Media(incremental.path) as media:
-        media.header = replace(media.header, encryption=object())  # type: ignore[arg-type]
+        media.header = replace(media.header, encryption=Envelope(thumbprint="AB", subject="CN=x", wrapped_key=""))
         assert placing._first_page(media) is None
 
 
 def test_a_name_that_is_taken_between_the_look_and_the_step_is_left_for_the_next(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = place.vault()
+    place.vault()
     former = over(place).backup_set
-    source = placing.Source(path=str(path), traces=None, started_at=former.finished_at)
+    source = source_now()
     monkeypatch.setattr(placing, "look", lambda path, wanted, source: None)
     temp = place.media / "temp"
     temp.write_text("ours")
@@ -219,9 +223,9 @@ def test_a_name_that_is_taken_between_the_look_and_the_step_is_left_for_the_next
 def test_a_look_at_a_file_that_changes_or_cannot_be_read_keeps_it(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = place.vault()
+    place.vault()
     former = over(place).backup_set
-    source = placing.Source(path=str(path.with_name("gone")), traces=None, started_at=former.finished_at)
+    source = replace(source_now(), database="another")
 
     def kept(wanted: placing.Wanted) -> str:
         found = placing.look(former.path, wanted, source)
@@ -230,7 +234,6 @@ def test_a_look_at_a_file_that_changes_or_cannot_be_read_keeps_it(
 
     assert "names with a date" in kept(wanted_name(place, former, overwrite=False))
     assert "of another database" in kept(wanted_name(place, former))
-    assert placing._born_at(source.path) is None
     with monkeypatch.context() as patched:
         patched.setattr(Media, "is_at", lambda self, path: False)
         assert "replaced while it was looked at" in kept(wanted_name(place, former))

@@ -78,6 +78,15 @@ def test_full_and_incremental_come_back_without_this_product(
     assert query(tmp_path / "a.db", "SELECT * FROM ciphers") == query(path, "SELECT * FROM ciphers")
 
 
+def test_a_name_that_is_no_text_is_no_failure_of_what_was_recovered(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    environment = {**modules(tmp_path / "m", ZSTANDARD), "PYTHONIOENCODING": "utf-8:strict"}
+    done = recover(place.media / "recover.py", environment, taken.path, tmp_path / "d\udce4b.sqlite3")
+    assert (done.returncode, done.stderr) == (0, "")
+    is_whole(tmp_path / "d\udce4b.sqlite3")
+
+
 def test_what_cannot_be_recovered_is_said_without_a_traceback(place: Place, tmp_path: Path) -> None:
     place.vault(size_mb=3)
     full, other = (Path(place.take(name).backup_set.path) for name in ("full.bak", "other.bak"))
@@ -232,14 +241,13 @@ def test_a_newer_version_of_the_script_stays_and_a_link_in_its_place_is_not_foll
     place.vault()
     script = place.media / "recover.py"
     script.write_bytes(b"# pwsops recovery script, version 99\nof another pwsops\n")
-    assert place.take("one.bak").messages == ()
+    assert not any("script" in message.text for message in place.take("one.bak").messages)
     assert script.read_bytes().endswith(b"of another pwsops\n")
     script.unlink()
     precious = place.vaults / "precious.txt"
     precious.write_bytes(b"# pwsops recovery script\n")
     script.symlink_to(precious)
-    [message] = place.take("two.bak").messages
-    assert "not our recovery script" in message.text
+    assert any("not our recovery script" in message.text for message in place.take("two.bak").messages)
     assert precious.read_bytes() == b"# pwsops recovery script\n"
 
 

@@ -44,7 +44,7 @@ def test_the_target_keeps_its_journal_mode(place: Place, source_mode: str, targe
 def test_an_empty_target_takes_the_mode_of_the_backup(place: Place, mode: str) -> None:
     place.vault(journal_mode=mode)
     taken = place.take().backup_set
-    place.engine.create_database("copy.sqlite3")
+    place.path("copy.sqlite3").touch()
     restore(place, taken, database="copy.sqlite3")
     assert query(place.path("copy.sqlite3"), "PRAGMA journal_mode") == [(mode,)]
     is_whole(place.path("copy.sqlite3"))
@@ -149,7 +149,9 @@ def test_two_damaged_ones_of_the_same_second_are_both_kept(place: Place) -> None
     taken = place.take().backup_set
     for content in (b"the first " * 500, b"the second " * 500):
         path.write_bytes(content)
-        order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+        order = restoring.RestoreOrder(
+            database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now"
+        )
         restoring.restore(order, Report(lambda _: None))
     kept = [path.with_name(f"db.sqlite3.damaged-{stamp}").read_bytes() for stamp in ("now", "now-2")]
     assert kept == [b"the first " * 500, b"the second " * 500]
@@ -170,7 +172,9 @@ def test_a_target_whose_place_cannot_be_taken_stays_with_all_that_lies_beside_it
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "replace", refuse)
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now"
+    )
     for links in (True, False):
         if not links:
             monkeypatch.setattr(os, "link", refuse)
@@ -190,7 +194,9 @@ def test_a_mode_that_cannot_be_set_is_said_and_no_failure(place: Place, monkeypa
 
     monkeypatch.setattr(os, "fchmod", refuse)
     said: list[dict[str, object]] = []
-    order = restoring.RestoreOrder(path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now")
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now"
+    )
     restoring.restore(order, Report(lambda values: said.append(dict(values))))
     assert any("could not get back its mode" in str(values.get("message")) for values in said)
     is_whole(path)
@@ -209,7 +215,11 @@ def test_somebody_who_creates_the_database_meanwhile_keeps_it(place: Place, monk
 
     monkeypatch.setattr(assembly.Assembly, "complete", meanwhile)
     order = restoring.RestoreOrder(
-        path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, create_if_missing=True
+        database=path.name,
+        path=str(path),
+        sets=[(taken.path, taken.set_id)],
+        token="0" * 32,
+        create_if_missing=True,
     )
     with pytest.raises(Conflict, match="somebody created"):
         restoring.restore(order, Report(lambda _: None))
@@ -293,7 +303,9 @@ def test_a_page_that_is_not_the_one_that_was_backed_up_leaves_the_target_as_it_w
     taken: Any = backup.take(order(path, place.media, "one.bak"), SILENT)
     query(path, "DELETE FROM ciphers WHERE id > 7")
     before = query(path, "SELECT * FROM ciphers")
-    wanted = restoring.RestoreOrder(path=str(path), sets=[(taken["path"], taken["set_id"])], token="0" * 32)
+    wanted = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken["path"], taken["set_id"])], token="0" * 32
+    )
     with pytest.raises(MediaError, match="frame 2 holds other pages than it lists"):
         restoring.restore(wanted, SILENT)
     assert query(path, "SELECT * FROM ciphers") == before

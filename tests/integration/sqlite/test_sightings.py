@@ -159,7 +159,7 @@ def test_media_in_a_path_of_more_than_500_characters(place: Place) -> None:
     place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[full, taken]))
     is_whole(place.path())
     assert query(place.path(), "SELECT DISTINCT user FROM ciphers") == [("later",)]
-    longest = place.take("f" * 251 + ".bak", directory=str(deep), overwrite=True, replaceable=[full.set_id])
+    longest = place.take("f" * 251 + ".bak", directory=str(deep), overwrite=True, replaceable=[full])
     assert longest.backup_set.path == full.path
 
 

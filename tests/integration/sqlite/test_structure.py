@@ -13,9 +13,10 @@ import apsw
 import pytest
 
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import backup, damage, files, limits, snapshot, structure
+from pwsops.engines.sqlite import backup, damage, limits, publishing, snapshot, structure
 from pwsops.engines.sqlite.connect import Connection
 from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.structure import StructureCheck
 from pwsops.errors import BaseUnusable, DatabaseDamaged, EngineError, MediaError
 from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, order, query, writing
 
@@ -59,6 +60,26 @@ def test_a_full_of_a_damaged_database_fails_and_the_good_one_of_that_name_stays(
     assert error.messages[-1].text == error.message
 
 
+@pytest.mark.parametrize("name", ["d\udce4b.sqlite3", "db.sqlite3"])
+def test_a_damaged_database_is_found_under_any_name(place: Place, name: str) -> None:
+    path = place.vault()
+    break_pages(path, 40)
+    path.rename(place.path("real.db") if name == path.name else place.path(name))
+    path.symlink_to("real.db" if name == path.name else name)
+    refused(place)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_check_that_breaks_off_is_no_finding_of_health() -> None:
+    def broken() -> Connection:
+        raise MemoryError
+
+    check = StructureCheck(broken)
+    assert check.wait(30)
+    check.close()
+    assert check.report() == ["its structure could not be checked: it broke off"]
+
+
 def test_a_damaged_database_in_one_long_transaction_is_found_in_its_copy(place: Place) -> None:
     path = place.vault()
     break_pages(path, 40)
@@ -89,14 +110,15 @@ def test_what_was_read_of_a_damaged_database_is_no_backup(place: Place, tmp_path
     assert found.path == good.path
     with pytest.raises(MediaError, match="was damaged already; it is no backup"):
         place.engine.read_media(str(kept))
-    pretended = replace(good, path=str(kept), set_id=Media(str(kept)).header.set_id)
+    pretended = replace(good, path=str(kept), set_id=Media(str(kept)).header.set_id, details={})
     with pytest.raises(MediaError, match="was damaged already; it is no backup"):
         place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[pretended]))
     with pytest.raises(BaseUnusable, match="read from a damaged database"):
         place.take("two.bak", base=pretended)
     script = [sys.executable, str(place.media / "recover.py"), str(kept), str(tmp_path / "rescued.db")]
     place.take("unchecked.bak", check_structure=False)  # so that the script lies there
-    subprocess.run(script, check=True, capture_output=True)
+    rescue = subprocess.run(script, check=True, capture_output=True, text=True)
+    assert f"warning: {kept} was read from a database that was damaged already" in rescue.stderr
     assert (tmp_path / "rescued.db").read_bytes() == raw
 
 
@@ -135,7 +157,7 @@ def test_damage_is_said_also_where_what_was_read_cannot_be_kept(place: Place, mo
     def full(*given: object, **more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "publish", full)
+    monkeypatch.setattr(publishing, "new", full)
     with pytest.raises(DatabaseDamaged, match=r"could not be kept .*No space left"):
         backup.take(order(path, place.media, "one.bak"), SILENT)
     assert place.left_in_media() == []

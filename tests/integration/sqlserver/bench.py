@@ -28,7 +28,7 @@ class Bench:
     driver: drivers.Driver
     engine: SqlServerEngine
     directory: str
-    known: set[str] = field(default_factory=set)
+    known: list[BackupSet] = field(default_factory=list)
     """What a catalogue would know of the sets that `overwrite` took."""
 
     def path(self, name: str) -> str:
@@ -65,10 +65,10 @@ class Bench:
 
     def overwrite(self, run: int = 1, engine: SqlServerEngine | None = None, **changes: Any) -> BackupResult:
         """Take one of the backups that share a name, as a profile without dates does."""
-        known: dict[str, Any] = {"file_name": "v.bak", "overwrite": True, "replaceable": frozenset(self.known)}
+        known: dict[str, Any] = {"file_name": "v.bak", "overwrite": True, "replaceable": list(self.known)}
         request = self.request(**(known | {"description": f"pwsops run {run} (home)"} | changes))
         result = (engine or self.engine).backup(request)
-        self.known.add(result.backup_set.set_id)
+        self.known.append(result.backup_set)
         return result
 
     def fail(self, statement: str, *said: Said, **options: Any) -> None:

@@ -63,7 +63,7 @@ def test_a_page_that_is_found_while_the_backup_is_taken_counts_too(bench: Bench)
         bench.server.databases["vault"].suspect_page = 79
 
     request = bench.request(
-        file_name="v.bak", overwrite=True, replaceable=frozenset(bench.known), description="pwsops run 2 (home)"
+        file_name="v.bak", overwrite=True, replaceable=list(bench.known), description="pwsops run 2 (home)"
     )
     with pytest.raises(EngineError, match="page 79") as failed:
         bench.engine.backup(request, on_progress=spoil)

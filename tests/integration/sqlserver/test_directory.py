@@ -54,6 +54,9 @@ def test_a_directory_is_listed_whatever_the_version_and_the_system(
         listed = bench.engine.browse(bench.directory)
         assert [(entry.name, entry.is_directory) for entry in listed] == [("sub", True), ("a.bak", False)]
         assert listed[1].path == taken.path
+        calls = [each for each in bench.server.log if "enumerate_filesystem" in each or "xp_dirtree" in each]
+        assert len(calls) == 1, "without a look below"
+        assert ("WHERE e.level = 0" in calls[0]) is (version == NEW)
         assert bench.engine.split(taken.path) == (bench.directory, "a.bak")
         if version == NEW:
             assert (listed[1].size_bytes or 0) >= taken.size_bytes

@@ -142,7 +142,7 @@ def test_an_older_file_that_was_changed_meanwhile_is_not_deleted(bench: Bench) -
             done(bench, f"BACKUP DATABASE master TO DISK = N'{first.path}'")
 
     request = bench.request(
-        file_name="v.bak", overwrite=True, replaceable=frozenset(bench.known), description="pwsops run 2 (home)"
+        file_name="v.bak", overwrite=True, replaceable=list(bench.known), description="pwsops run 2 (home)"
     )
     result = bench.engine.backup(request, on_progress=append)
     assert not result.replaced

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pwsops.clock import SystemClock
 from pwsops.engines.base import DatabaseInfo, RestoreRequest
 from pwsops.engines.sqlserver import chain, link, running
 from pwsops.engines.sqlserver.causes import CAUSES
@@ -236,10 +237,13 @@ def test_a_password_that_changes_during_a_restore_is_one_attempt(bench: Bench, m
         at.forget()
         return heard
 
+    waits: list[float] = []
+    monkeypatch.setattr(SystemClock, "wait", lambda _clock, _event, seconds: waits.append(seconds))
     monkeypatch.setattr(running, "run", cut_and_change)
     with pytest.raises(EngineError) as failed:
         bench.engine.restore(RestoreRequest(database="vault", sets=[full]))
     assert bench.server.connections.refused == 1
+    assert waits == [], "nobody is let in later either"
     assert "Let them in again" in failed.value.hint
 
 

@@ -336,8 +336,3 @@ def test_an_encrypted_set_wants_its_certificate(bench: Bench) -> None:
     assert locked.value.number == 33111
     bench.server.add_certificate(kept)
     restore(bench, full)
-
-
-def test_creating_a_database_in_the_default_places(bench: Bench) -> None:
-    bench.engine.create_database("new ]one")
-    assert "new ]one" in bench.server.databases

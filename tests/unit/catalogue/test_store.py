@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, select
+from alembic.operations import Operations
+from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from pwsops.catalogue import Catalogue, store
@@ -252,3 +254,20 @@ def test_the_version_moves_with_every_commit_of_anybody_and_only_then(catalogue:
     with closing(sqlite3.connect(catalogue.path)) as other, other:
         other.execute("DELETE FROM settings")
     assert catalogue.version() != after
+
+
+def test_a_former_restore_is_put_in_order_by_the_clocks(tmp_path: Path) -> None:
+    path = tmp_path / "former.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(
+            "CREATE TABLE restores (id INTEGER, started_at BIGINT);"
+            "CREATE TABLE backup_sets (id INTEGER, run_id INTEGER, finished_at BIGINT);"
+            "INSERT INTO restores VALUES (1, 50), (2, 5);"
+            "INSERT INTO backup_sets VALUES (1, 4, 10), (2, 5, 999), (3, 7, 40), (4, 9, 60);"
+        )
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        importlib.import_module("pwsops.catalogue.migrations.versions.0012_order_of_restores").upgrade()
+        found = connection.execute(text("SELECT runs_until, sets_until FROM restores ORDER BY id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [(7, 3), (0, 0)]

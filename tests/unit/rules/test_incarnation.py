@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import asdict, replace
 
 import pytest
 
-from pwsops.rules.incarnation import Traces, other_incarnation, traces
-from tests.clocks import NOON
+from pwsops.rules.incarnation import Origin, Traces, origin, other_incarnation, traces
 
-HOUR = timedelta(hours=1)
 OLD = Traces(changes=10, schema=5)
+FILE = Origin(inode=7, born_at="2026-03-02T12:00:00+00:00", traces=OLD)
+
+
+def never() -> str:
+    raise AssertionError("the contents are not asked for")
 
 
 @pytest.mark.parametrize(
-    ("now", "born_h", "why"),
+    ("now", "why"),
     [
-        (OLD, None, ""),
-        (Traces(changes=11, schema=5), -1, ""),
-        (Traces(changes=9, schema=5), -1, "change counter went back from 10 to 9"),
-        (Traces(changes=11, schema=4), None, "schema counter went back from 5 to 4"),
-        (Traces(changes=99, schema=9), 0.5, "was created anew since, at 2026-03-02 12:30:00 UTC"),
-        (None, 0.5, "was created anew"),
-        (Traces(changes=99, schema=9), 2, ""),
+        (OLD, ""),
+        (Traces(changes=11, schema=5), ""),
+        (None, ""),
+        (Traces(changes=9, schema=5), "the database's change counter went back from 10 to 9 since"),
+        (Traces(changes=11, schema=4), "the database's schema counter went back from 5 to 4 since"),
     ],
 )
-def test_a_counter_that_went_back_or_a_file_that_is_younger_is_another_incarnation(
-    now: Traces | None, born_h: float | None, why: str
+def test_a_counter_that_went_back_is_another_incarnation_and_the_same_file_is_none(
+    now: Traces | None, why: str
 ) -> None:
-    born = None if born_h is None else NOON + born_h * HOUR
-    found = other_incarnation(former=OLD, former_at=NOON, now=now, born_at=born, now_at=NOON + HOUR)
-    assert (why in found) if why else (found == "")
+    assert other_incarnation(former=FILE, shown=OLD, now=replace(FILE, traces=now), unlike=never) == why
 
 
-def test_nothing_is_concluded_from_what_is_not_known() -> None:
-    assert other_incarnation(former=None, former_at=NOON, now=OLD, born_at=None, now_at=NOON + HOUR) == ""
+@pytest.mark.parametrize(
+    ("former", "now", "what"),
+    [
+        (FILE, replace(FILE, inode=8), "another file has its place since"),
+        (FILE, replace(FILE, born_at="2026-03-02T12:00:01+00:00"), "another file has its place since"),
+        (FILE, replace(FILE, born_at=None), "whether its file is still the same is not known"),
+        (replace(FILE, born_at=None), replace(FILE, born_at=None), "whether its file is still the same is not known"),
+        (None, FILE, "whether its file is still the same is not known"),
+    ],
+)
+def test_where_it_is_not_provably_one_file_the_contents_tell(former: Origin | None, now: Origin, what: str) -> None:
+    assert other_incarnation(former=former, shown=None, now=now, unlike=lambda: "") == ""
+    found = other_incarnation(former=former, shown=OLD, now=now, unlike=lambda: "nothing is the same")
+    assert found == f"{what}, and nothing is the same"
+
+
+def test_what_was_kept_comes_back_and_what_makes_no_sense_is_nothing() -> None:
     assert traces(b"SQLite format 3\0") is None
+    for one in (FILE, replace(FILE, traces=None, born_at=None)):
+        assert origin(asdict(one)) == one
+    for broken in (None, {}, {"inode": 7}, {"traces": None}, {"traces": {"changes": 1}}, 5, [1]):
+        assert origin(broken) is None  # type: ignore[arg-type]

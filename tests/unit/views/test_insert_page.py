@@ -183,7 +183,7 @@ def test_every_browser_sees_it_live_and_any_can_cancel(
     assert not home.ops.restores.get(number).cancel_requested
     other.click("cancel-restore", str(number))
     for each in (browser, other):
-        assert "one still holds what it held before." in each.until("The restore was cancelled")
+        assert "It changed nothing: it left one as it was." in each.until("The restore was cancelled")
     assert home.server.restored == []
     assert "Choose the backup" in other.click("restore-again")
 
@@ -198,11 +198,11 @@ def test_where_a_broken_off_restore_leaves_nothing_usable_that_is_said_before_an
     browser.restore(media[2])
     shown = browser.until("The restore goes on")
     assert "Once it is written, it lets nobody in" in shown
-    assert "holds what it held before" not in shown
+    assert "It changed nothing" not in shown
     browser.click("cancel-restore", str(home.ops.restores.list()[0].id))
     shown = browser.until("The restore was cancelled")
     assert "Start it again any time." in shown
-    assert "holds what it held before" not in shown
+    assert "It changed nothing" not in shown
 
 
 def test_of_an_instance_that_is_gone_nothing_is_claimed(home: Home) -> None:
@@ -228,7 +228,7 @@ def test_a_failed_restore_says_why_and_what_to_do(browser: Browser, media: list[
     shown = browser.until("The restore failed")
     assert "It stayed locked &lt;script" in shown
     assert "Stop the program." in shown
-    assert "one still holds what it held before." in shown
+    assert "It changed nothing: it left one as it was." in shown
 
 
 def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, media: list[str], home: Home) -> None:
@@ -244,7 +244,7 @@ def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, 
         )
     shown = browser.go(opened=number)
     assert "holds now was not looked at" in shown
-    assert "still holds what it held before." not in shown
+    assert "It changed nothing" not in shown
 
 
 def test_a_database_that_is_gone_is_created_by_its_restore(browser: Browser, media: list[str], home: Home) -> None:
@@ -269,8 +269,11 @@ def test_one_that_could_not_be_restored_is_not_created(browser: Browser, media: 
     browser.go(file=media[2])
     browser.type("confirmed", "one")
     browser.click("restore-now")
-    browser.until("It is damaged.")
+    shown = browser.until("It created nothing: srv has no database one now.")
+    assert "It is damaged." in shown
     assert home.server.created == []
+    assert "as it was" not in shown
+    assert "What it holds now" not in shown
 
 
 def begin_slowly(browser: Browser, path: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

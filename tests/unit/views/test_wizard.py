@@ -254,6 +254,38 @@ def test_while_a_directory_is_checked_only_what_is_typed_last_is_checked_next(
     assert len(waiting) == 2
 
 
+def test_what_lies_under_the_names_of_the_media_already_is_said_before_it_is_saved(home: Home, wizard: Open) -> None:
+    home.add(name="other", databases=["one"], timestamp=False)
+    home.run("other")
+    home.ops.profiles.delete("other")
+    path = "/media/one_FULL.bak"
+    home.server.damaged.add(path)
+    shown = wizard()
+    shown.fill(directory="/media", timestamp=False)
+    shown.press("step", "3")
+    warning = f"{path} is there already and is no backup that can be read. It stays"
+    assert warning in shown.form
+    shown.type(timestamp=True)
+    assert warning not in shown.form
+    shown.type(timestamp=False)
+    assert warning in shown.form
+    shown.press("step", "1")
+    shown.type(directory="/elsewhere")
+    shown.press("step", "3")
+    assert warning not in shown.form
+    home.server.unlistable.add("/elsewhere")
+    shown.type("two", databases=True)
+    assert "the last backup is overwritten" in shown.form
+
+
+def test_of_a_directory_that_is_named_no_more_nothing_is_said(wizard: Open) -> None:
+    shown = wizard()
+    shown.fill(directory="/media")
+    assert "The server can write there" in shown.form
+    shown.type(directory=" ")
+    assert "The server can write there" not in shown.form
+
+
 def test_a_directory_that_cannot_be_listed_is_a_message(wizard: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(instance: str, path: str) -> None:
         raise EngineError("/root cannot be listed.", hint="Choose another.")

@@ -6,18 +6,20 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
 
 from pwsops.catalogue.schema import backup_sets
 from pwsops.cli.app import app
 from pwsops.operations.records import DatabaseView
-from pwsops.rules.model import BackupKind
-from pwsops.rules.protection import Cause
+from pwsops.rules.model import BackupKind, RunStatus
+from pwsops.rules.protection import Cause, Protection
 from tests.integration.sqlserver.product.home import LOGIN, Work
-from tests.integration.sqlserver.product.mishaps import account, strong
+from tests.integration.sqlserver.product.mishaps import READER, account, share, strong
 from tests.standin.server import others
 from tests.standin.server.client import Client
+from tests.standin.server.messages import said
 
 
 def listed(work: Work) -> DatabaseView:
@@ -128,3 +130,55 @@ def test_logs_that_follow_a_full_of_another_tool_do_not_lessen_what_is_lost_with
     assert {one.kind for one in work.product.ops.media.read(f"{work.directory}\\theirs3.dif", "srv")} == {
         BackupKind.DIFFERENTIAL
     }
+
+
+@pytest.mark.parametrize(
+    "place", ["https://backups.example.com/box/theirs.bak", "{6F5A3D14-2A5B-4C53-9E3F-0F6A2B1C7D11}1"]
+)
+def test_a_backup_by_url_or_through_a_virtual_device_is_told_as_elsewhere_and_not_as_none(
+    work: Work, place: str
+) -> None:
+    work.profile()
+    record = others.take_full(work.server, work.database, f"{work.directory}\\theirs.bak")
+    media_set = replace(record.media_set, paths=(place,))
+    work.server.history.media_sets[-1] = media_set
+    work.server.history.backups[-1] = replace(record, media_set=media_set)
+    verdict = listed(work).verdict
+    causes = {finding.cause for finding in verdict.findings}
+    assert Cause.ELSEWHERE in causes
+    assert not causes & {Cause.NEVER_BACKED_UP, Cause.FILES_GONE}
+    assert verdict.protection is not Protection.PROTECTED
+    assert "lies elsewhere" in printed(work)
+
+
+def test_a_share_that_is_away_makes_no_backup_gone(work: Work) -> None:
+    share("\\\\far\\away")(work)
+    work.profile(directory="\\\\far\\away\\sql")
+    work.succeeds()
+    volume = work.server.files.volume_of("\\\\far\\away\\sql")
+    assert volume is not None
+    work.server.files.volumes.remove(volume)
+    view = listed(work)
+    causes = {finding.cause for finding in view.verdict.findings}
+    assert Cause.PLACE_UNKNOWN in causes
+    assert not causes & {Cause.NEVER_BACKED_UP, Cause.FILES_GONE}
+    assert view.verdict.protection is not Protection.PROTECTED
+
+
+def test_a_set_that_failed_its_verification_and_could_not_be_deleted_protects_nothing(work: Work) -> None:
+    work.profile()
+    work.server.faults.on(
+        "RESTORE VERIFYONLY", containing=work.directory, raise_=[said(3189, 1, 1), said(3013, "VERIFY DATABASE")]
+    )
+    databases = {work.database: {"db_backupoperator"}, "msdb": {"db_datareader"}}
+    account(roles=set(), grants=READER, databases=databases)(work)
+    try:
+        item = work.item()
+    finally:
+        strong(work)
+    assert item.status is RunStatus.FAILED
+    assert work.media(), "the file is still there"
+    view = listed(work)
+    assert (view.last_full_at, view.exposure_s) == (None, None)
+    assert view.verdict.protection is Protection.UNPROTECTED
+    assert Cause.FAILED_ITEM in {finding.cause for finding in view.verdict.findings}

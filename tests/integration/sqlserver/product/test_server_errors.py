@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pwsops import attempts
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import Message, RunStatus
 from tests.integration.sqlserver.product.backup_cases import BACKUPS
@@ -130,7 +131,11 @@ def test_what_was_said_before_an_error_is_kept_where_the_driver_hands_it_out(sha
     shaped_work.succeeds()
 
 
-def test_a_server_that_is_down_fails_the_run_and_the_next_one_is_right(product: Product, work: Work) -> None:
+def test_a_server_that_is_down_fails_the_run_and_the_next_one_is_right(
+    product: Product, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Microsoft's driver uses up its login timeout for each attempt.
+    monkeypatch.setattr(attempts, "WAITS_S", (0.001,))
     with StandIn(product.server) as other:
         product.add_instance("away", address=other.address, login_timeout_s=1)
         work.profile(instance="away")

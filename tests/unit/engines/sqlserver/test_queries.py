@@ -29,3 +29,21 @@ def test_no_query_leaves_a_type_that_the_driver_cannot_read() -> None:
     for query in QUERIES.values():
         for call in ("SERVERPROPERTY(", "SYSDATETIMEOFFSET("):
             assert query.count(call) == query.count(f"CAST({call}")
+
+
+BOUNDS = ("backup_finish_date >= ?", "backup_set_uuid = ", "backup_set_uuid IN (")
+"""By time, or by identity."""
+OF_HISTORY = {
+    name: text for name, text in QUERIES.items() if re.search("FROM msdb.dbo.backupset|JOIN msdb.dbo.backupset", text)
+}
+
+
+@pytest.mark.parametrize("query", [*OF_HISTORY.values(), queries.zones(3)], ids=[*OF_HISTORY, "zones"])
+def test_no_question_to_the_history_reads_years_or_waits_long_for_a_lock(query: str) -> None:
+    assert any(bound in query for bound in BOUNDS)
+    assert query.lstrip().startswith("SET LOCK_TIMEOUT 5000;")
+    assert query.rstrip().endswith("SET LOCK_TIMEOUT -1;")
+
+
+def test_there_are_questions_to_the_history() -> None:
+    assert {"LOG_BACKUPS", "LOG_CHAINS", "HISTORY", "SETS_DESCRIBED", "BASES"} <= OF_HISTORY.keys()

@@ -72,7 +72,6 @@ STATEMENTS = {
     "user access": (tsql.user_access("vault", "MULTI_USER"), "MULTI_USER", "MANY_USER"),
     "drop": (tsql.drop_database(ODD), "DROP DATABASE", "DROP DATABASES"),
     "kill": (tsql.kill(53), "KILL 53", "KILL 53 53"),
-    "create": (tsql.create_database(ODD), "CREATE DATABASE", "CREATE DATABASES"),
     "delete": (tsql.delete_file("/b/v.bak", modern=True), "N'/b", "N/b"),
     "delete before 2019": (tsql.delete_file("/b/v.bak", modern=False), "0, N'", "0 N'"),
     "export a certificate": (

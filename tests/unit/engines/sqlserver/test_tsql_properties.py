@@ -111,7 +111,6 @@ def statements(one: Given) -> Iterator[tuple[str, Sequence[str]]]:
     yield tsql.online(one.database), (one.database,)
     yield tsql.user_access(one.database, "RESTRICTED_USER"), (one.database,)
     yield tsql.drop_database(one.database), (one.database,)
-    yield tsql.create_database(one.database), (one.database,)
     for modern in (False, True):
         device = re.sub(r"[*?]", "_", one.device)
         yield tsql.delete_file(device, modern=modern), (device,)

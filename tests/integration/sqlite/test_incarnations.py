@@ -1,0 +1,214 @@
+"""Another database in the place of one that was backed up: its last backup stays. The same one, continued: it goes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pwsops.engines.base import BackupResult, RestoreRequest
+from pwsops.engines.sqlite import birth, continuity
+from pwsops.engines.sqlite.media import Media
+from pwsops.errors import EngineError
+from pwsops.rules.model import BackupSet
+from tests.integration.sqlite.support import HOLD, Place, elsewhere, query
+from tests.integration.sqlite.test_encryption import FOR_BACKUPS, THUMBPRINT
+from tests.pairs import pair
+
+
+def over(place: Place, *former: BackupSet, **more: Any) -> BackupResult:
+    """Take a backup without a date in its name; the sets that may go are as the catalogue keeps them."""
+    result = place.take(overwrite=True, replaceable=former, **more)
+    kept = {**result.backup_set.details, **result.noted}
+    return replace(result, backup_set=replace(result.backup_set, details=kept))
+
+
+def said(result: BackupResult) -> str:
+    return " ".join(message.text for message in result.messages)
+
+
+def busy(path: Path, rows: int = 40) -> Path:
+    """Make another database, older than any backup that follows, with many more transactions."""
+    query(path, "CREATE TABLE t (x)")
+    query(path, "CREATE TABLE u (x)")
+    for number in range(rows):
+        query(path, f"INSERT INTO t VALUES (hex(randomblob({300 + number})))")
+    return path
+
+
+def moved_in(place: Place) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{place.path()}{suffix}").unlink(missing_ok=True)
+    os.replace(place.path("other"), place.path())
+
+
+def assert_it_stays(place: Place, good: BackupSet, result: BackupResult, why: str) -> None:
+    assert result.backup_set.path == str(place.media / "one~2.bak")
+    assert "the last backup of what db.sqlite3 held before" in said(result)
+    assert why in said(result)
+    assert [one.set_id for one in place.engine.read_media(good.path)] == [good.set_id]
+
+
+def test_a_database_that_was_moved_into_the_place_does_not_replace_the_last_backup(place: Place) -> None:
+    busy(place.path("other"))
+    busy(place.path(), 3)
+    good = over(place).backup_set
+    moved_in(place)
+    other = over(place, good)
+    assert_it_stays(place, good, other, "another file has its place since")
+    # It is the same from now on.
+    again = over(place, good, other.backup_set)
+    assert again.backup_set.path == other.backup_set.path
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_an_encrypted_backup_is_compared_by_what_was_noted_and_by_its_pages_where_they_open(
+    place: Place, at_hand: bool
+) -> None:
+    busy(place.path("other"))
+    busy(place.path(), 3)
+    if at_hand:
+        place.keys[THUMBPRINT] = pair().key_der()
+    good = over(place, encryption=FOR_BACKUPS).backup_set
+    query(place.path(), "INSERT INTO t VALUES (1)")
+    good = over(place, good, encryption=FOR_BACKUPS).backup_set
+    assert place.left_in_media() == ["one.bak"]
+    moved_in(place)
+    why = "pages with data only" if at_hand else "the private key that is needed to compare what both hold"
+    assert_it_stays(place, good, over(place, good, encryption=FOR_BACKUPS), why)
+
+
+def test_an_encrypted_backup_of_a_later_state_of_the_file_stays(place: Place) -> None:
+    path = busy(place.path(), 3)
+    before = path.read_bytes()
+    query(path, "INSERT INTO t VALUES (1)")
+    good = over(place, encryption=FOR_BACKUPS).backup_set
+    path.write_bytes(before)
+    assert_it_stays(place, good, over(place, good, encryption=FOR_BACKUPS), "change counter went back from 6 to 5")
+
+
+def test_keys_that_cannot_be_read_now_are_keys_that_are_not_at_hand(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(thumbprint: str) -> bytes:
+        raise EngineError("The store is locked.", hint="Wait.")
+
+    busy(place.path(), 3)
+    good = over(place, encryption=FOR_BACKUPS).backup_set
+    engine = place.engine
+    monkeypatch.setattr(engine, "instance", replace(engine.instance, private_keys=unreadable))
+    assert over(place, good, encryption=FOR_BACKUPS).backup_set.path == good.path
+
+
+def test_a_copy_that_sqlite_makes_is_compared_by_the_file_that_it_was_made_of(place: Place) -> None:
+    path = place.vault()
+    for number in range(5):
+        query(path, f"CREATE TABLE t{number} (x)")
+    query(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    good = over(place).backup_set
+    place.vault("other")
+    moved_in(place)
+    with elsewhere(HOLD, path, "BEGIN;SELECT count(*) FROM ledger"):
+        query(path, "UPDATE ciphers SET user = 'later'")
+        other = over(place, good)
+    assert "a copy was made" in said(other)
+    assert_it_stays(place, good, other, "counter went back from")
+
+
+def test_a_database_that_its_program_or_a_copy_replaces_at_each_save_is_the_same_continued(place: Place) -> None:
+    path = busy(place.path())
+    former = over(place).backup_set
+    shutil.copy(path, place.path("other"))
+    query(place.path("other"), "INSERT INTO t VALUES (1)")
+    moved_in(place)
+    now = over(place, former)
+    assert (now.backup_set.path, place.left_in_media()) == (former.path, ["one.bak"])
+    # So it is after a restore that put a new file in the place of a damaged one.
+    path.write_bytes(b"damaged" * 1000)
+    place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[now.backup_set]))
+    assert over(place, now.backup_set).backup_set.path == former.path
+    assert place.left_in_media() == ["one.bak"]
+
+
+def test_an_incremental_is_compared_together_with_its_full(place: Place) -> None:
+    busy(place.path("other"), 80)
+    path = busy(place.path())
+    full = place.take("full.bak").backup_set
+    query(path, "UPDATE t SET x = hex(randomblob(300)) WHERE rowid = 1")
+    former = over(place, base=full).backup_set
+    shutil.copy(path, place.path("copy"))
+    os.replace(place.path("copy"), path)
+    query(path, "UPDATE t SET x = hex(randomblob(300)) WHERE rowid = 1")
+    now = over(place, former, base=full).backup_set
+    assert (now.path, place.left_in_media()) == (former.path, ["full.bak", "one.bak"])
+    newer = place.take("newer.bak").backup_set
+    with Media(newer.path) as base, Media(now.path) as media:
+        # Of an incremental on another full only the pages that are in it are known.
+        assert len(list(continuity._pages(media, base))) == media.trailer.stored_pages
+    query(path, "INSERT INTO t VALUES (1)")
+    moved_in(place)
+    other = over(place, now, base=full)
+    assert_it_stays(place, now, other, "pages with data only")
+
+
+def test_pages_that_hold_nothing_do_not_make_a_database_the_same(place: Place) -> None:
+    def anew(name: str, *rows: str) -> Path:
+        for number in range(20):
+            query(place.path(name), f"CREATE TABLE t{number} (x UNIQUE)")
+        for row in rows:
+            query(place.path(name), f"INSERT INTO t0 VALUES ('{row}')")
+        return place.path(name)
+
+    anew("other", "a", "b", "c")
+    anew("db.sqlite3", "precious")
+    good = over(place).backup_set
+    moved_in(place)
+    assert_it_stays(place, good, over(place, good), "pages with data only")
+
+
+def test_for_records_that_do_not_name_the_file_the_pages_tell(place: Place) -> None:
+    busy(place.path("other"))
+    busy(place.path(), 3)
+    noted = over(place).backup_set
+    unknown = replace(noted, details={**noted.details, "origin": None})
+    now = over(place, unknown).backup_set
+    assert now.path == noted.path
+    moved_in(place)
+    unknown = replace(now, details={key: value for key, value in now.details.items() if key != "origin"})
+    assert_it_stays(place, now, over(place, unknown), "whether its file is still the same is not known")
+
+
+def test_backups_that_cannot_be_compared_are_not_of_one_database(place: Place) -> None:
+    busy(place.path())
+    one = place.take("one.bak").backup_set
+    with Media(one.path) as former, Media(one.path) as now:
+        assert continuity.unlike(former, now) == ""
+        former.header = replace(former.header, page_size=8192)
+        assert continuity.unlike(former, now) == "its pages had 8192 bytes and have 4096 now"
+    with Media(one.path) as former, Media(one.path) as now:
+        former.trailer = replace(former.trailer, frames=9)
+        assert continuity.unlike(former, now).startswith("what both hold cannot be compared")
+    assert continuity._blank(65536) != continuity._blank(4096)
+
+
+def test_contents_that_are_not_the_recorded_ones_stay(place: Place) -> None:
+    busy(place.path(), 3)
+    good = over(place).backup_set
+    other = over(place, replace(good, details={**good.details, "digest": "0" * 64}))
+    assert other.backup_set.path == str(place.media / "one~2.bak")
+    assert "its contents are not the ones that were recorded" in said(other)
+
+
+def test_it_is_noted_which_file_a_backup_was_taken_of(place: Place) -> None:
+    path = busy(place.path(), 3)
+    noted = place.take().noted["origin"]
+    born = birth.born_at(str(path))
+    assert noted == {
+        "inode": path.stat().st_ino,
+        "born_at": born and born.isoformat(),
+        "traces": {"changes": 5, "schema": 2},
+    }
