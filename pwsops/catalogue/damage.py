@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue import sets
-from pwsops.catalogue.schema import damaged_databases, instances, profiles, run_items, runs
+from pwsops.catalogue import rows, sets
+from pwsops.catalogue.schema import BEGINNING, damaged_databases, instances, profiles, run_items, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,5 +46,10 @@ def clear(connection: Connection, instance: str, database: str) -> None:
 def known(connection: Connection) -> dict[tuple[str, str], Damage]:
     """Return what was found, by instance, as it is now, and database."""
     here = (instances.c.name == damaged_databases.c.instance) & (instances.c.place == damaged_databases.c.place)
-    rows = connection.execute(select(damaged_databases).join(instances, here)).all()
-    return {(row.instance, row.database): Damage(found_at=row.found_at, found=row.found) for row in rows}
+    found = rows.read(connection, damaged_databases, select(damaged_databases).join(instances, here))
+    # One that cannot be read in part is damaged all the same.
+    read = [row.values if isinstance(row, rows.Unreadable) else row for row in found]
+    return {
+        (row["instance"], row["database"]): Damage(found_at=row["found_at"] or BEGINNING, found=row["found"] or "")
+        for row in read
+    }
