@@ -24,7 +24,10 @@ INTERRUPTED = (
     "How the restore ended is not known: pwsops was killed, the machine went down, or the catalogue could not be "
     "written. What the database holds now was not looked at."
 )
-UNWRITTEN = "The restore is done, and that could not be written into the history ({cause}), which will show its end as not known."
+UNWRITTEN = (
+    "The restore is done, and that could not be written into the history ({cause}), which will show its end as not "
+    "known."
+)
 INTERRUPTED_HINT = "Look at it now, and restore again if it does not hold the backup's data or lets nobody in."
 PROGRESS_EVERY_S = 0.5
 LOOK_EVERY_S = 0.2
