@@ -149,6 +149,8 @@ class _Shared:
     def _last_of(self, run: RunRow, database: str) -> dict[str, Any]:
         """Return how a run ended for one database: a run fails where any of its databases does."""
         item = next((one for one in self._items[run["id"]] if one["database"] == database), None)
+        if item is None and self._items[run["id"]]:
+            return {}  # it was added after that run, which says nothing of it
         if item is None:
             return {"last_status": RunStatus(run["status"]), "last_at": run["due_at"], "last_error": run["summary"]}
         status = RunStatus(item["status"])
