@@ -276,7 +276,7 @@ class Certificates:
         core = self._context.core
         with core.catalogue.read() as connection:
             needed = recorded_needs(connection) if gone is None else needs(connection, gone)
-            return certificate_views(connection, needed, now=core.clock.now(), gone=gone or ())
+            return certificate_views(connection, needed, now=core.clock.now(), opens=core.vault.opens, gone=gone or ())
 
 
 def _refuse_during(run: RunRow | None, row: CertificateRow) -> None:

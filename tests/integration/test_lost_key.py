@@ -96,6 +96,9 @@ def test_what_nobody_can_open_protects_nobody_until_the_key_is_back(site: Site, 
     assert (found.ok, found.required) == (False, True)
     assert "the private key of the certificate backups" in found.finding
     assert str(site.key) in found.next_step
+    (certificate,) = site.ops.certificates.attention()
+    assert "does not open" in certificate.concerns[0]
+    assert site.ops.certificates.for_encryption() == []
     kind, told = site.run()
     assert kind is BackupKind.FULL
     assert "cannot be decrypted" in told
