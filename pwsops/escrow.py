@@ -43,8 +43,8 @@ class Escrow:
     ) -> Encryption | None:
         """Give whom a profile's backups are encrypted for; None: they are not.
 
-        A certificate that has expired still encrypts, because a backup that is late is worse: `tell` is given a word
-        of warning.
+        A certificate that has expired, or whose private key the home's key does not open, still encrypts, because a
+        backup that is late is worse: `tell` is given a word of warning.
 
         Raises
         ------
@@ -66,6 +66,11 @@ class Escrow:
             tell(
                 f"The certificate {row.name} expired on {row.not_after:%Y-%m-%d}; the backup is encrypted for it all "
                 "the same. Choose a new one in the profile."
+            )
+        if not self._vault.opens(row.sealed_key):
+            tell(
+                f"The home's key does not open the private key of the certificate {row.name}: until it does, this "
+                "backup cannot be restored here. `pwsops doctor` tells what to do."
             )
         return Encryption(name=row.name, certificate=row.certificate)
 

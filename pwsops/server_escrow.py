@@ -113,7 +113,8 @@ class ServerEscrow:
     def _serves(self, copy: CopyRow, engine: KeepsCertificates, password: str) -> bool:
         """Whether a copy is under this password and, as far as anybody can tell, still there."""
         there = all(engine.has_file(path) is not False for path in (copy.certificate_file, copy.key_file))
-        return there and self._vault.open(copy.sealed_password) == password
+        readable = there and self._vault.opens(copy.sealed_password)
+        return readable and self._vault.open(copy.sealed_password) == password
 
 
 def _files(order: _Order, certificate: ServerCertificate) -> CertificateFiles:

@@ -44,6 +44,13 @@ def add(connection: Connection, row: CertificateRow) -> None:
     connection.execute(insert(certificates).values(**vars(row) | {"purpose": row.purpose.value}))
 
 
+def seal_anew(connection: Connection, thumbprint: str, sealed_key: str) -> None:
+    """Replace the sealed private key of a certificate by the same key under the home's key of now."""
+    connection.execute(
+        update(certificates).where(certificates.c.thumbprint == thumbprint).values(sealed_key=sealed_key)
+    )
+
+
 def remove(connection: Connection, thumbprint: str) -> None:
     """Forget a certificate and its key."""
     connection.execute(delete(certificates).where(certificates.c.thumbprint == thumbprint))

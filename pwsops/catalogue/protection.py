@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ def covered(
     *,
     now: datetime,
     service_running: bool,
+    opens: Callable[[str], bool],
     instance: str | None = None,
 ) -> list[Covered]:
     """Return every database that a profile names or an instance has told of, by instance and name.
@@ -52,6 +53,8 @@ def covered(
     ----------
     service_running
         Whether the schedules are in force now.
+    opens
+        Whether the home's key opens a sealed private key.
     instance
         Only this one's; None: all.
     """
@@ -61,7 +64,7 @@ def covered(
     for row in rows:
         for database in row.fields["databases"]:
             users.setdefault((row.fields["instance"], database), []).append(row)
-    shared = _Shared(connection, rows, now=now, service_running=service_running)
+    shared = _Shared(connection, rows, now=now, service_running=service_running, opens=opens)
     places = sorted({*known, *users}, key=lambda place: (place[0], place[1].lower(), place[1]))
     return [shared.covered(place, users.get(place, []), known.get(place)) for place in places]
 
@@ -76,6 +79,7 @@ class _Shared:
         *,
         now: datetime,
         service_running: bool,
+        opens: Callable[[str], bool],
     ) -> None:
         self._connection = connection
         self._now = now
@@ -87,7 +91,7 @@ class _Shared:
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
         self._usual_s = _usual_s(connection)
         self._recurrences = {row.id: _recurrence(row, now) for row in rows}
-        self._at_hand = {row.thumbprint for row in certificates.every(connection)}
+        self._at_hand = {row.thumbprint: opens(row.sealed_key) for row in certificates.every(connection)}
         servers = server_certificates.every(connection)
         self._on_servers = {
             (one.instance, one.certificate.thumbprint) for one in servers if one.certificate.has_private_key
@@ -127,8 +131,10 @@ class _Shared:
 
     def _with_key(self, instance: str, known: Known) -> Known:
         for thumbprint in known.backup_set.thumbprints:
-            if thumbprint not in self._at_hand and (instance, thumbprint) not in self._on_servers:
-                return known._replace(facts=replace(known.facts, missing_key=thumbprint))
+            if not self._at_hand.get(thumbprint) and (instance, thumbprint) not in self._on_servers:
+                closed = " (it is in the store, but the home's key does not open it)"
+                missing = f"{thumbprint}{closed if thumbprint in self._at_hand else ''}"
+                return known._replace(facts=replace(known.facts, missing_key=missing))
         return known
 
     def _profile(self, row: ProfileRow, database: str) -> ProfileFacts:
@@ -149,6 +155,8 @@ class _Shared:
     def _last_of(self, run: RunRow, database: str) -> dict[str, Any]:
         """Return how a run ended for one database: a run fails where any of its databases does."""
         item = next((one for one in self._items[run["id"]] if one["database"] == database), None)
+        if item is None and self._items[run["id"]]:
+            return {}  # it was added after that run, which says nothing of it
         if item is None:
             return {"last_status": RunStatus(run["status"]), "last_at": run["due_at"], "last_error": run["summary"]}
         status = RunStatus(item["status"])

@@ -221,13 +221,24 @@ def open_of(connection: Connection, profile_id: int) -> RunRow | None:
 def last_ended(connection: Connection) -> dict[int, RunRow]:
     """Give, for each living profile, the run that was claimed last of those that ended and were not cancelled.
 
-    Not the one that was due last: while a clock was ahead, runs got instants that are still to come.
+    Not the one that was due last: while a clock was ahead, runs got instants that are still to come. A skipped one is
+    claimed while the run that it waits for is going, and does not hide that the last one that was not skipped failed.
     """
+    ended = _newest(connection, besides=[])
+    if all(row["status"] != RunStatus.SKIPPED.value for row in ended.values()):
+        return ended
+    took_place = _newest(connection, besides=[RunStatus.SKIPPED])
+    hidden = {key: row for key, row in took_place.items() if row["status"] != RunStatus.SUCCEEDED.value}
+    return ended | {key: row for key, row in hidden.items() if ended[key]["status"] == RunStatus.SKIPPED.value}
+
+
+def _newest(connection: Connection, *, besides: Sequence[RunStatus]) -> dict[int, RunRow]:
+    """Return, for each living profile, the run that was claimed last of those that ended, but for such ones."""
     newest = (
         select(runs.c.id)
         .where(
             runs.c.profile_id == profiles.c.id,
-            runs.c.status.not_in([*OPEN, RunStatus.CANCELLED.value]),
+            runs.c.status.not_in([*OPEN, RunStatus.CANCELLED.value, *besides]),
         )
         .order_by(runs.c.id.desc())
         .limit(1)

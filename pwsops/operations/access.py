@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit, refused_logins
+from pwsops.catalogue import Catalogue, Connection, audit, refused_logins, sealed
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
@@ -45,7 +45,7 @@ class Core:
         self.home = home
         self.clock = clock
         self.catalogue = Catalogue(home)
-        self.vault = Vault(home)
+        self.vault = Vault(home, self._has_sealed)
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
@@ -61,6 +61,10 @@ class Core:
         self.restoring.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
+
+    def _has_sealed(self) -> bool:
+        with self.catalogue.read() as connection:
+            return sealed.is_any(connection)
 
     def instance_row(self, name: str) -> InstanceRow:
         """Give an instance as it is kept; raises `NotFound`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 from pwsops.catalogue import Connection, certificate_copies, certificates, server_certificates, sets
@@ -15,34 +15,38 @@ from pwsops.operations.records import CertificateView, ServerCertificateView
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Purpose
 
+CLOSED = "has a private key that the home's key does not open: what is encrypted for it cannot be restored"
+
 
 def certificate_views(
-    connection: Connection, needed: Needs, *, now: datetime, gone: Gone = ()
+    connection: Connection, needed: Needs, *, now: datetime, opens: Callable[[str], bool], gone: Gone = ()
 ) -> list[CertificateView]:
     """Give those of the store, those that servers have, and those that are needed and nowhere.
 
-    `gone` has the copies whose files are not there any more.
+    `opens` says whether the home's key opens a sealed private key; `gone` has the copies whose files are not there any
+    more.
     """
     rows = certificates.every(connection)
     held = {row.thumbprint for row in rows}
     return [
-        *(_in_store(row, needed.anywhere(row.thumbprint), now) for row in rows),
+        *(_in_store(row, needed.anywhere(row.thumbprint), now, opens=opens(row.sealed_key)) for row in rows),
         *_on_servers(connection, needed, held, now=now, gone=gone),
         *_missing(connection, needed, held),
     ]
 
 
-def _in_store(row: CertificateRow, need: Need, now: datetime) -> CertificateView:
+def _in_store(row: CertificateRow, need: Need, now: datetime, *, opens: bool) -> CertificateView:
     facts = facts_of_der(row.certificate)
+    closed = [] if opens else [CLOSED]
     return CertificateView(
         name=row.name,
         thumbprint=row.thumbprint,
         subject=facts.subject,
         purpose=row.purpose,
         facts=facts,
-        doubts=rules.doubts(facts, now),
+        doubts=[*closed, *rules.doubts(facts, now)],
         near_expiry=rules.is_near_expiry(facts, now),
-        may_encrypt=not rules.why_not_encrypt(facts, now),
+        may_encrypt=opens and not rules.why_not_encrypt(facts, now),
         needed_by=need.told(),
         added_at=row.added_at,
         saved_at=row.saved_at,

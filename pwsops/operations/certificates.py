@@ -130,6 +130,8 @@ class Certificates:
     ) -> Views:
         """Take in the pairs of a `.pfx` file, and give those that are new to the store.
 
+        One that the store has, but whose private key the home's key does not open, counts as new.
+
         An expired or weak certificate is taken in too: old backups may need its key. Its view says so (`doubts`), and
         no profile can be made to encrypt with it.
 
@@ -237,13 +239,17 @@ class Certificates:
         with core.catalogue.write() as connection:
             known = {row.thumbprint: row for row in certificates.every(connection) if row.thumbprint in by_thumbprint}
             new = [pair for thumbprint, pair in by_thumbprint.items() if thumbprint not in known]
-            if not new:
+            closed = [row for row in known.values() if not core.vault.opens(row.sealed_key)]
+            if not new and not closed:
                 raise _already(known.values())
+            for row in closed:
+                certificates.seal_anew(connection, row.thumbprint, self._sealed(by_thumbprint[row.thumbprint]))
+                self._context.note(connection, action, row.name, f"thumbprint {row.thumbprint}, its key sealed anew")
             for pair in new:
                 row = self._row(connection, pair, name, purpose)
                 certificates.add(connection, row)
                 self._context.note(connection, action, row.name, f"thumbprint {row.thumbprint}, for {purpose.value}")
-        added = {pair.facts().thumbprint for pair in new}
+        added = {pair.facts().thumbprint for pair in new} | {row.thumbprint for row in closed}
         return [view for view in self.list() if view.thumbprint in added]
 
     def _row(self, connection: Connection, pair: Pair, name: str, purpose: Purpose) -> CertificateRow:
@@ -253,10 +259,13 @@ class Certificates:
             thumbprint=facts.thumbprint,
             purpose=purpose,
             certificate=pair.certificate_der(),
-            sealed_key=core.vault.seal(b64encode(pair.key_der()).decode()),
+            sealed_key=self._sealed(pair),
             not_after=facts.not_after,
             added_at=core.clock.now(),
         )
+
+    def _sealed(self, pair: Pair) -> str:
+        return self._context.core.vault.seal(b64encode(pair.key_der()).decode())
 
     def _pair(self, row: CertificateRow) -> Pair:
         key = b64decode(self._context.core.vault.open(row.sealed_key))
@@ -267,7 +276,7 @@ class Certificates:
         core = self._context.core
         with core.catalogue.read() as connection:
             needed = recorded_needs(connection) if gone is None else needs(connection, gone)
-            return certificate_views(connection, needed, now=core.clock.now(), gone=gone or ())
+            return certificate_views(connection, needed, now=core.clock.now(), opens=core.vault.opens, gone=gone or ())
 
 
 def _refuse_during(run: RunRow | None, row: CertificateRow) -> None:

@@ -141,7 +141,13 @@ class Databases:
         core = self._context.core
         with core.catalogue.read() as connection:
             running = is_running(core.home) and service_state.load(connection).wanted
-            return covered(connection, now=core.clock.now(), service_running=running, instance=instance)
+            return covered(
+                connection,
+                now=core.clock.now(),
+                service_running=running,
+                opens=core.vault.opens,
+                instance=instance,
+            )
 
     def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
         """Ask an instance something; a login of its own that it refuses is not used again."""

@@ -20,6 +20,7 @@ from pwsops.catalogue import (
     instances,
     profiles,
     refused_logins,
+    sealed,
     service_state,
     settings,
     soundness,
@@ -50,6 +51,7 @@ def examine(core: Core) -> list[Check]:
     """Look at everything; one finding each."""
     looks: list[Callable[[Core], Iterator[Check]]] = [
         _catalogue,
+        _sealed,
         _settings,
         _profiles,
         _audit,
@@ -141,6 +143,21 @@ def _catalogue(core: Core) -> Iterator[Check]:
 
 def _row(one: soundness.Amiss) -> str:
     return f"{one.table} {one.row} ({one.reason})"
+
+
+def _sealed(core: Core) -> Iterator[Check]:
+    """Name what the home's key, as it is now, does not open."""
+    with core.catalogue.read() as connection:
+        closed = [one for one in sealed.every(connection) if not core.vault.opens(one.text)]
+    if not closed:
+        return
+    names = verdict_words.listed([one.what for one in closed], 5)
+    try:
+        core.vault.open(closed[0].text)
+    except PwsopsError as error:
+        yield Check(
+            name="Sealed with the key", ok=False, finding=f"{error.message} This is {names}.", next_step=error.hint
+        )
 
 
 def _settings(core: Core) -> Iterator[Check]:
@@ -295,7 +312,8 @@ def _databases(core: Core) -> Iterator[Check]:
     now = core.clock.now()
     with core.catalogue.read() as connection:
         running = is_running(core.home) and service_state.load(connection).wanted
-        facts = [one.facts for one in covered(connection, now=now, service_running=running)]
+        found = covered(connection, now=now, service_running=running, opens=core.vault.opens)
+        facts = [one.facts for one in found]
     verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
     unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
     yield from map(_unsafe, unsafe[:MOST_TOLD])

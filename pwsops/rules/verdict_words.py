@@ -59,7 +59,8 @@ _NEXT: Mapping[Cause, str] = {
     Cause.SET_DAMAGED: "Repair the database or restore an older backup; then take a full backup.",
     Cause.FAILED_ITEM: _SEE_RUN,
     Cause.BASE_MISSING: _NEW_FULL,
-    Cause.KEY_MISSING: "Import the certificate with its private key, on the page Certificates.",
+    Cause.KEY_MISSING: "Import the certificate with its private key, on the page Certificates; or put the key of this "
+    "home back, where it was lost or changed (`pwsops doctor` tells).",
     Cause.NO_PROFILE: "Add it to a profile.",
     Cause.PROFILE_BROKEN: "Open the profile and save it anew; `pwsops doctor` names what is wrong with it.",
     Cause.PROFILE_INACTIVE: "Activate the profile, or add the database to another one.",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import stat
+import subprocess
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +78,64 @@ def test_a_wrong_key_says_what_to_restore_and_tells_nothing(tmp_path: Path, monk
     assert sealed not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_key_that_came_went_or_changed_is_noticed_by_who_has_used_it(tmp_path: Path) -> None:
+    vault, key = Vault(tmp_path), tmp_path / KEY_FILE
+    sealed = vault.seal(PASSWORD)
+    kept = key.read_text()
+    assert vault.opens(sealed)
+    key.unlink()
+    assert not vault.opens(sealed)
+    with pytest.raises(Refused, match="is gone") as caught:
+        vault.open(sealed)
+    assert KEY_VARIABLE in caught.value.hint
+    assert not key.exists(), "no new key is made by what cannot be opened with it"
+    key.write_text(Fernet.generate_key().decode())
+    assert not vault.opens(sealed)
+    key.write_text("none")
+    assert not vault.opens(sealed)
+    key.write_text(kept)
+    assert vault.opens(sealed)
+    assert vault.open(sealed) == PASSWORD
+
+
+def test_what_a_key_opens_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(tmp_path)
+    sealed = vault.seal(PASSWORD)
+    foreign = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
+    found = [vault.opens(each) for each in (sealed, foreign)]
+    monkeypatch.setattr(Vault, "open", None)
+    assert [vault.opens(each) for each in (sealed, foreign)] == found == [True, False]
+
+
+def test_no_new_key_is_made_while_something_is_kept_under_the_former(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, in_use=lambda: True)
+    with pytest.raises(Refused, match="is gone") as caught:
+        vault.seal(PASSWORD)
+    assert "openssl rand" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_another_process_has_just_made_is_used(tmp_path: Path) -> None:
+    def sealed_by_another() -> bool:
+        return bool(Vault(tmp_path).seal("theirs"))
+
+    sealed = Vault(tmp_path, in_use=sealed_by_another).seal(PASSWORD)
+    assert Vault(tmp_path).open(sealed) == PASSWORD
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the command of the hint needs openssl")
+def test_the_hint_makes_a_key_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "a home"
+    home.mkdir()
+    vault = Vault(home, in_use=lambda: True)
+    with pytest.raises(Refused) as caught:
+        vault.seal("x")
+    command = caught.value.hint.partition("make a new one: ")[2].partition("; then")[0]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert stat.S_IMODE((home / KEY_FILE).stat().st_mode) == 0o600
+    assert vault.opens(vault.seal(PASSWORD))
+
+
 @pytest.mark.parametrize("key", ["too-short", "käse", "=" * 44, ","])
 def test_a_key_that_is_none_is_told_without_showing_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
@@ -129,7 +189,6 @@ def test_a_lost_key_does_not_stop_the_history_from_being_read(home: Home) -> Non
     home.ops.instances.add("secret", engine="fake", address="there", login="sa", password=PASSWORD)
     home.add(instance="secret")
     (home.path / KEY_FILE).unlink()
-    home.core.vault._fernet = None
     home.run()
     (run,) = home.ops.runs.list()
     assert "cannot be decrypted" in run.items[0].error

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from pwsops.catalogue import sets
 from pwsops.certificates import archive
@@ -18,6 +19,7 @@ from pwsops.operations.records import ServerCertificateView
 from pwsops.operations.saved_copies import say_where
 from pwsops.operations.server_certificates import name_in
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.secrets import KEY_FILE
 from tests.clocks import NOON
 from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
@@ -91,6 +93,16 @@ def test_a_copy_is_made_once_and_again_when_it_is_gone_or_the_password_is_new(ho
     home.ops.profiles.save("p", home.ops.profiles.get("p"), certificate_password="another")
     assert len(run(home)) == 1
     assert list(keeper.saved.values())[-1] == "another"
+
+
+def test_a_copy_under_a_password_that_no_key_opens_any_more_is_made_anew(home: Home, keeper: Keeper) -> None:
+    add(home)
+    run(home)
+    (home.path / KEY_FILE).write_text(Fernet.generate_key().decode())
+    assert "cannot be decrypted" in run(home)[0]
+    home.ops.profiles.save("p", home.ops.profiles.get("p"), certificate_password=SECRET)
+    assert run(home)[0].startswith("The certificate keeper was saved as /media/keeper_")
+    assert run(home) == []
 
 
 def test_where_files_cannot_be_seen_the_record_is_believed(home: Home, keeper: Keeper) -> None:
