@@ -49,7 +49,7 @@ _START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops r
 _SEE_RUN = "See the run for the cause; it is tried again by schedule, or start it now."
 _LOOK_FOR_FILE = "Put the file back where it was, or take a full backup now."
 _NEW_FULL = "Take a full backup now, and find out what became of the file."
-_READ_FILE = "Read the file itself with `pwsops media FILE`; then take a full backup now."
+_READ_FILE = "Read the file itself with `pwsops media FILE --instance INSTANCE`; then take a full backup now."
 _LOOKS = "Start the backup service, which looks every few minutes; or list the databases, which looks at once."
 _NEXT: Mapping[Cause, str] = {
     Cause.NEVER_BACKED_UP: _START_AGAIN,

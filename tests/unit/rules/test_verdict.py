@@ -433,12 +433,11 @@ def test_newer_backups_that_are_lost_are_told_where_an_older_one_protects() -> N
     assert verdict_words.notes(found, verdict_words.utc) == [
         "Newer backups are gone: /media/new3.bak, /media/new2.bak, since 2026-05-06 12:04 UTC."
     ]
-    bad = a_set("new", order=2, data_at=NOON + MINUTE, is_damaged=True, finished_at=NOON)
-    odd = a_set("odd", order=3, data_at=NOON + MINUTE, missing_key="AB12")
+    bad = a_set("y", order=2, data_at=NOON + MINUTE, is_damaged=True, finished_at=NOON)
+    odd = a_set("x", order=3, data_at=NOON + MINUTE, missing_key="AB12")
     assert verdict_words.notes(judge(some_facts(sets=(a_set(), bad, odd)), NOW), verdict_words.utc) == [
-        "A newer backup cannot be relied on (private key missing): /media/odd.bak.",
-        "A newer backup cannot be relied on (backup of a damaged database): /media/new.bak, "
-        "since 2026-05-06 12:00 UTC.",
+        "A newer backup cannot be relied on (private key missing): /media/x.bak.",
+        "A newer backup cannot be relied on (backup of a damaged database): /media/y.bak, since 2026-05-06 12:00 UTC.",
     ]
     assert judge(some_facts(), NOW).notes == ()
 
