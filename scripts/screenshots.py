@@ -150,6 +150,8 @@ def take(browser: Browser, url: str, picture: Picture, into: Path) -> None:
     if picture.width == NARROW:
         page.get_by_role("navigation", name="Pages").wait_for(state="hidden")
     page.evaluate("document.fonts.ready")
+    # On a machine that is busy, the server may have been silent for a while; what says so goes away by itself.
+    page.get_by_text(re.compile("^(No connection to the server|Connected again)")).first.wait_for(state="detached")
     # Two frames: the first draws what the fonts have just allowed.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.screenshot(path=into / f"{picture.name}.png")

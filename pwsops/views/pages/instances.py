@@ -112,7 +112,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         if isinstance(answer, Trouble):
             return {**row, "mark": _SILENT, "trouble": answer}
         known = (one.address, one.login, *answer.version.split())
-        facts = {key: fact for key, fact in answer.facts.items() if fact not in known}
+        facts = {key: fact for key, fact in answer.facts.items() if fact not in (*known, answer.version)}
         mark = _SILENT if not answer.reachable else _LACKS if answer.missing_rights else _ANSWERS
         said = {"version": answer.version, "missing": answer.missing_rights, "held": answer.held_rights, "facts": facts}
         return {**row, **said, "mark": mark, "trouble": None}
