@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import claims, profiles, sets
+from pwsops.catalogue import claims, profiles, sets, sightings
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets
 from pwsops.rules.model import LOST, BackupKind
 
@@ -41,18 +42,24 @@ def begin_anew(connection: Connection, instance: str, *, now: datetime) -> None:
 
 
 def base_is_lost(connection: Connection, row: ProfileRow, database: str) -> bool:
-    """Whether the newest full that a profile took of a database is known to be of no use; False: it has none."""
+    """Whether the newest full that a profile took of a database is known to be of no use; False: it has none.
+
+    One whose row cannot be read is of none: no run builds on it.
+    """
     statement = (
-        select(backup_sets.c.seen_state, backup_sets.c.disproven_at)
+        select(backup_sets)
         .where(
             sets.taken_of(row.fields["instance"], database),
             backup_sets.c.profile_id == row.id,
-            backup_sets.c.kind == BackupKind.FULL.value,
+            backup_sets.c.kind.is_distinct_from(BackupKind.DIFFERENTIAL.value),
             backup_sets.c.copy_only.is_(False),
             backup_sets.c.replaced_at.is_(None),
         )
         .order_by(backup_sets.c.finished_at.desc())
-        .limit(1)
+        .limit(sightings.NEWEST)
     )
-    found = connection.execute(statement).first()
-    return found is not None and (found.seen_state in _LOST or found.disproven_at is not None)
+    found = sets.read(connection, statement)
+    newest = next((row for row in found if not isinstance(row, Unreadable)), None)
+    if newest is None:
+        return bool(found)
+    return newest["seen_state"] in _LOST or newest["disproven_at"] is not None

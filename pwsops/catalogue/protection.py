@@ -99,13 +99,13 @@ class _Shared:
 
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
         instance, database = place
-        known = sightings.candidates(self._connection, instance, database)
+        known, unreadable = sightings.told(self._connection, instance, database)
         known = [self._with_key(instance, one) for one in [*known, *(seen.outside if seen else ())]]
         facts = Facts(
             instance=instance,
             database=database,
             profiles=tuple(self._profile(row, database) for row in users),
-            sets=tuple(one.facts for one in known),
+            sets=(*(one.facts for one in known), *unreadable),
             service_running=self._service_running,
         )
         facts = self._as_told(facts, seen)

@@ -186,11 +186,20 @@ def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
 
 def sound(connection: Connection, statement: Select[Any]) -> list[RowMapping]:
     """Return the rows of a statement on the sets that can be read: nothing can be restored by what the others say."""
+    return [row for row in read(connection, statement) if not isinstance(row, Unreadable)]
+
+
+def read(connection: Connection, statement: Select[Any]) -> list[RowMapping | Unreadable]:
+    """Return the rows of a statement on the sets, in its order; those that mean nothing as `Unreadable`."""
     return [
-        row
-        for row in rows.read(connection, backup_sets, statement)
-        if not isinstance(row, Unreadable) and row["kind"] in list(BackupKind) and isinstance(row["details"], dict)
+        row if isinstance(row, Unreadable) else _checked(row) for row in rows.read(connection, backup_sets, statement)
     ]
+
+
+def _checked(row: RowMapping) -> RowMapping | Unreadable:
+    fits = {"kind": row["kind"] in list(BackupKind), "details": isinstance(row["details"], dict)}
+    reasons = [f"`{key}` cannot be read" for key, good in fits.items() if not good]
+    return Unreadable(id=row["id"], values=dict(row), reason=", ".join(reasons)) if reasons else row
 
 
 def from_row(row: RowMapping) -> BackupSet:

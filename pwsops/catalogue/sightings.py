@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam,
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import sets
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets, instance_looks, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
@@ -70,15 +71,26 @@ def candidates(connection: Connection, instance: str, database: str, *, older: i
 
     `older`: how many more there are of those that may be there, where none of the newest is.
     """
+    return [_known(row) for row in _found(connection, instance, database, older) if not isinstance(row, Unreadable)]
+
+
+def told(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
+    """Return the same backups, and beside them the facts, as far as known, of those whose row cannot be read."""
+    found = _found(connection, instance, database, OLDER)
+    known = [_known(row) for row in found if not isinstance(row, Unreadable)]
+    return known, [_unreadable(row) for row in found if isinstance(row, Unreadable)]
+
+
+def _found(connection: Connection, instance: str, database: str, older: int) -> list[RowMapping | Unreadable]:
     here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
-    found = _with_bases(connection, here, _rows(connection, select(backup_sets).where(*here), NEWEST))
-    newest = found[:NEWEST]
+    newest = _rows(connection, select(backup_sets).where(*here), NEWEST)
+    found = _with_bases(connection, here, newest)
     if len(newest) == NEWEST and not _any_chain_is_there(found):
-        may_be = [_may_be_there(), _base_may_be_there(here), backup_sets.c.id < newest[-1]["id"]]
+        may_be = [_may_be_there(), _base_may_be_there(here), backup_sets.c.id < _id(newest[-1])]
         more = _rows(connection, select(backup_sets).where(*here, *may_be), older)
-        known = {row["set_id"] for row in found}
-        found = _with_bases(connection, here, [*found, *(row for row in more if row["set_id"] not in known)])
-    return [_known(row) for row in found]
+        known = {_id(row) for row in found}
+        found = _with_bases(connection, here, [*found, *(row for row in more if _id(row) not in known)])
+    return found
 
 
 def lost(connection: Connection, instance: str, database: str) -> frozenset[str]:
@@ -235,23 +247,31 @@ def _this(instance: str | None, one: BackupSet) -> list[ColumnElement[bool]]:
     return where if instance is None else [*where, backup_sets.c.instance == instance]
 
 
-def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping]:
-    return sets.sound(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
+def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping | Unreadable]:
+    return sets.read(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
+
+
+def _id(row: RowMapping | Unreadable) -> int:
+    return row.id if isinstance(row, Unreadable) else int(row["id"])
+
+
+def _values(row: RowMapping | Unreadable) -> Mapping[Any, Any]:
+    return row.values if isinstance(row, Unreadable) else row
 
 
 def _with_bases(
-    connection: Connection, here: Sequence[ColumnElement[bool]], found: list[RowMapping]
-) -> list[RowMapping]:
+    connection: Connection, here: Sequence[ColumnElement[bool]], found: list[RowMapping | Unreadable]
+) -> list[RowMapping | Unreadable]:
     """Return rows with those of the fulls that they need behind them."""
-    needed = {row["base_id"] for row in found if row["base_id"] is not None} - {row["set_id"] for row in found}
+    needed = {_values(row)["base_id"] for row in found} - {None} - {_values(row)["set_id"] for row in found}
     if not needed:
         return found
     return found + _rows(connection, select(backup_sets).where(*here, backup_sets.c.set_id.in_(needed)), len(needed))
 
 
-def _any_chain_is_there(found: Sequence[RowMapping]) -> bool:
-    there = {row["set_id"] for row in found if _is_there(row)}
-    return any(row["set_id"] in there and (row["base_id"] is None or row["base_id"] in there) for row in found)
+def _any_chain_is_there(found: Sequence[RowMapping | Unreadable]) -> bool:
+    there = {row["set_id"]: row["base_id"] for row in found if not isinstance(row, Unreadable) and _is_there(row)}
+    return any(base_id is None or base_id in there for base_id in there.values())
 
 
 def _is_there(row: RowMapping) -> bool:
@@ -285,6 +305,34 @@ def _known(row: RowMapping) -> Known:
         seen_at=row["seen_at"],
     )
     return Known(sets.from_row(row), facts)
+
+
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for when a backup was taken of which that cannot be read: too old for any schedule."""
+
+
+def _unreadable(row: Unreadable) -> SetFacts:
+    """Return what is known of a set of which some cannot be read. One of no known kind is taken for a full."""
+    values = row.values
+    kind, state = values["kind"], values["seen_state"]
+    times = [values[key] for key in ("started_at", "finished_at", "proven_at") if values[key] is not None]
+    return SetFacts(
+        set_id=values["set_id"] or f"row {row.id}",
+        kind=BackupKind(kind) if kind in list(BackupKind) else BackupKind.FULL,
+        path=values["path"] or "",
+        data_at=min(times, default=_UNKNOWN),
+        finished_at=values["finished_at"] or max(times, default=_UNKNOWN),
+        order=row.id,
+        base_id=values["base_id"],
+        proven_at=values["proven_at"],
+        disproven_at=values["disproven_at"],
+        disproven_reason=values["disproven_reason"] or "",
+        seen_state=MediaState(state) if state in list(MediaState) else None,
+        seen_reason=values["seen_reason"] or "",
+        state_since=values["state_since"],
+        seen_at=values["seen_at"],
+        unreadable=f"backup_sets {row.id}, {row.reason}",
+    )
 
 
 def _shared(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:

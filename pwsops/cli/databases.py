@@ -48,7 +48,7 @@ def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> Non
             words.size(one.size_bytes),
             words.moment(one.last_full_at),
             words.moment(one.last_incremental_at),
-            "everything" if one.exposure_s is None else words.duration(one.exposure_s),
+            _would_be_lost(one),
             " ".join(
                 filter(None, (_why(one), one.reason, verdict_words.logs(one.logs_until, words.moment), *one.warnings))
             ),
@@ -69,9 +69,19 @@ def _why(view: DatabaseView) -> str:
     from pwsops.cli import words
     from pwsops.rules import verdict_words
 
-    if not view.verdict.covered or not view.verdict.findings:
+    if not view.verdict.covered:
         return ""
+    if not view.verdict.findings:
+        return " ".join(verdict_words.notes(view.verdict, words.moment))
     return f"{verdict_words.reasons(view.verdict, words.moment)} {verdict_words.step(view.verdict)}"
+
+
+def _would_be_lost(view: DatabaseView) -> str:
+    from pwsops.cli import words
+
+    if view.exposure_s is not None:
+        return words.duration(view.exposure_s)
+    return "not known" if view.verdict.unreadable else "everything"
 
 
 def browse(

@@ -187,6 +187,7 @@ def database(view: DatabaseView) -> Record:
         "causes": [finding.cause.value for finding in verdict.findings],
         "why": verdict_words.reasons(verdict, verdict_words.utc),
         "next_step": verdict_words.step(verdict),
+        "notes": list(verdict_words.notes(verdict, verdict_words.utc)),
         "checked_at": iso(verdict.checked_at),
         "size_bytes": view.size_bytes,
         "last_full_at": iso(view.last_full_at),

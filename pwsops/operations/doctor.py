@@ -37,7 +37,7 @@ from pwsops.profile import BackupSettings
 from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
-from pwsops.rules.verdict import judge
+from pwsops.rules.verdict import awaits_first, judge
 from pwsops.secrets import KEY_FILE
 from pwsops.service import is_running
 
@@ -315,8 +315,10 @@ def _databases(core: Core) -> Iterator[Check]:
         found = covered(connection, now=now, service_running=running, opens=core.vault.opens)
         facts = [one.facts for one in found]
     verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
+    new = {(one.instance, one.database) for one in facts if awaits_first(one, now)}
     unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
-    yield from map(_unsafe, unsafe[:MOST_TOLD])
+    for one in unsafe[:MOST_TOLD]:
+        yield _unsafe(one, is_new=(one.instance, one.database) in new)
     if len(unsafe) > MOST_TOLD:
         names = verdict_words.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
         yield Check(
@@ -328,16 +330,28 @@ def _databases(core: Core) -> Iterator[Check]:
         )
     if verdicts and not unsafe:
         yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
+    yield from map(_noted, [one for one in verdicts if one.notes][:MOST_TOLD])
 
 
-def _unsafe(verdict: Verdict) -> Check:
+def _noted(verdict: Verdict) -> Check:
+    return Check(
+        name=f"Database {verdict.database} on {verdict.instance}",
+        ok=False,
+        finding=f"protected by an older backup. {' '.join(verdict_words.notes(verdict, verdict_words.utc))}",
+        next_step=verdict_words.next_step(verdict.notes[0]),
+        required=False,
+    )
+
+
+def _unsafe(verdict: Verdict, *, is_new: bool) -> Check:
     return Check(
         name=f"Database {verdict.database} on {verdict.instance}",
         ok=False,
         finding=f"{verdict.protection.value}: {verdict_words.reasons(verdict, verdict_words.utc)}",
         next_step=verdict_words.step(verdict),
         # The first backup of a new profile is to come: that is no fault of this machine.
-        required=verdict.urgent and verdict.findings[0].cause is not Cause.NEVER_BACKED_UP,
+        required=verdict.unreadable
+        or (verdict.urgent and not (is_new and verdict.findings[0].cause is Cause.NEVER_BACKED_UP)),
     )
 
 

@@ -53,6 +53,7 @@ class Cause(StrEnum):
     DATABASE_UNREADABLE = "database unreadable"
     DATABASE_DAMAGED = "database damaged"
     ACCESS_OWED = "access changed by a restore"
+    RECORD_UNREADABLE = "record not readable"
     NOT_PROVEN = "not proven"
     NOT_LOOKED_AT = "not looked at lately"
     PLACE_UNKNOWN = "place not to be looked at"
@@ -85,6 +86,7 @@ LOST = frozenset(
 """With one of these a backup cannot be restored."""
 _UNCHECKED = frozenset(
     {
+        Cause.RECORD_UNREADABLE,
         Cause.NOT_PROVEN,
         Cause.NOT_LOOKED_AT,
         Cause.PLACE_UNKNOWN,
@@ -130,6 +132,8 @@ class SetFacts:
         The certificate without whose private key it cannot be read, where that key is not at hand.
     foreign
         Whether another tool took it: it lies where that tool's rules apply, and nobody here proved it.
+    unreadable
+        Which row of the catalogue it is, and what of it cannot be read: the rest is as far as known. Empty: all can.
     """
 
     set_id: str
@@ -151,6 +155,7 @@ class SetFacts:
     is_damaged: bool = False
     missing_key: str = ""
     foreign: bool = False
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,15 +238,15 @@ class Finding:
         What it is about: a path, a profile, an instance.
     detail
         What was found, in the words of whoever found it.
-    next_at
-        When the next run is that it is about.
+    at
+        The instant that it is about: of the next run; that a backup is dated.
     """
 
     cause: Cause
     since: datetime | None = None
     subject: str = ""
     detail: str = ""
-    next_at: datetime | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +259,8 @@ class Verdict:
         Whether a profile names it.
     findings
         Why it is not protected, the worst first; empty where it is.
+    notes
+        Where it is protected: what is wrong with newer backups than `point`, one for each, the newest first.
     point
         The newest backup that can be restored, as far as is known; None: there is none.
     restorable
@@ -269,6 +276,7 @@ class Verdict:
     protection: Protection
     covered: bool
     findings: Sequence[Finding] = ()
+    notes: Sequence[Finding] = ()
     point: SetFacts | None = None
     restorable: frozenset[str] = frozenset()
     checked_at: datetime | None = None
@@ -282,6 +290,12 @@ class Verdict:
 
     @property
     def urgent(self) -> bool:
-        """Whether it is shown red: there is nothing to restore, or a restore has left the database shut."""
+        """Whether it is shown red: nothing known can be restored, or a restore has left the database shut."""
         owed = any(each.cause is Cause.ACCESS_OWED for each in self.findings)
-        return self.protection is Protection.UNPROTECTED or owed
+        lost = self.point is None and any(each.cause in LOST for each in self.findings)
+        return self.protection is Protection.UNPROTECTED or owed or lost
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether a record that cannot be read keeps what is there from being known."""
+        return any(each.cause is Cause.RECORD_UNREADABLE for each in self.findings)

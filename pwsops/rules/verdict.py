@@ -28,6 +28,7 @@ _SEEN = {
     MediaState.ELSEWHERE: Cause.ELSEWHERE,
     MediaState.UNKNOWN: Cause.PLACE_UNKNOWN,
 }
+_NOT_TO_RELY_ON = (Cause.CLOCK_IN_DOUBT, Cause.RECORD_UNREADABLE)
 _CONDITIONS = {
     Condition.GONE: Cause.DATABASE_GONE,
     Condition.OFFLINE: Cause.DATABASE_OFFLINE,
@@ -49,7 +50,7 @@ class _Point:
 
     @property
     def restorable(self) -> bool:
-        return not any(each.cause in LOST or each.cause is Cause.CLOCK_IN_DOUBT for each in self.findings)
+        return not any(each.cause in LOST or each.cause in _NOT_TO_RELY_ON for each in self.findings)
 
     @property
     def newness(self) -> tuple[datetime, int]:
@@ -66,16 +67,18 @@ def judge(facts: Facts, now: datetime) -> Verdict:
     way = min(ways, key=lambda each: each.rank)
     against = [*_shared(facts), *way.findings]
     protection = _worst(against)
+    newer = _newer_lost(points, way.point)
     if protection is not Protection.PROTECTED:
-        against += _lost_since(points, way.point)
+        against += {each.cause: each for each in reversed(newer)}.values()
     restorable = way.point is not None and way.point.protection is not Protection.UNPROTECTED
-    point = way.point if restorable else None
+    point = way.point if restorable and way.point is not None and not way.point.set.unreadable else None
     return Verdict(
         instance=facts.instance,
         database=facts.database,
         protection=protection,
         covered=bool(facts.profiles),
         findings=tuple(_in_order(against)),
+        notes=tuple(newer) if protection is Protection.PROTECTED else (),
         point=point.set if point else None,
         restorable=frozenset(each.set.set_id for each in points if each.restorable),
         checked_at=point.seen_at if point else None,
@@ -148,7 +151,7 @@ def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
 def _of_age(profile: ProfileFacts, due: Expected, newest: SetFacts, now: datetime) -> Iterator[Finding]:
     if due.begins_at is not None and due.begins_at - newest.data_at > due.allowed:
         since = profile.amended_at
-        yield Finding(cause=Cause.NOT_BEGUN, since=since, subject=profile.name, next_at=due.begins_at)
+        yield Finding(cause=Cause.NOT_BEGUN, since=since, subject=profile.name, at=due.begins_at)
     # What was due by a schedule that came later was never to be run; then the age alone counts.
     elif due.due_at is not None and profile.amended_at < due.due_at and newest.data_at < due.due_at - SKEW:
         yield Finding(cause=Cause.OVERDUE, since=due.overdue_at, subject=profile.name)
@@ -174,6 +177,19 @@ def _shared(facts: Facts) -> Iterator[Finding]:
             subject=facts.instance,
             detail=facts.unreached_why,
         )
+
+
+def awaits_first(facts: Facts, now: datetime) -> bool:
+    """Whether the first backup of a database is still to come: since its profiles were saved, none has been due."""
+    active = [each for each in facts.profiles if each.state is not ProfileState.INACTIVE]
+    return bool(active) and all(_is_new(each, now) for each in active)
+
+
+def _is_new(profile: ProfileFacts, now: datetime) -> bool:
+    due = _expected(profile, now)
+    if due is None or profile.last_status in (RunStatus.FAILED, RunStatus.MISSED):
+        return False
+    return due.due_at is None or profile.amended_at >= due.due_at
 
 
 def is_sound(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> bool:
@@ -221,6 +237,10 @@ def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: da
 
 def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     """Yield what stands against restoring one set, its base aside; `lost_at`: when a newer one was found lost."""
+    if one.unreadable:
+        yield Finding(
+            cause=Cause.RECORD_UNREADABLE, since=one.finished_at, subject=one.path or one.set_id, detail=one.unreadable
+        )
     if one.of_failed_item:
         yield Finding(cause=Cause.FAILED_ITEM, since=one.finished_at, subject=one.path)
     if one.is_damaged:
@@ -230,8 +250,8 @@ def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[
     if one.missing_key:
         yield Finding(cause=Cause.KEY_MISSING, subject=one.path, detail=one.missing_key)
     if max(one.data_at, one.finished_at) > now + SKEW:
-        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, detail=one.finished_at.isoformat())
-    if one.proven_at is None:
+        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, at=max(one.data_at, one.finished_at))
+    if one.proven_at is None and not one.unreadable:
         yield Finding(cause=Cause.NOT_PROVEN, since=one.finished_at, subject=one.path)
     yield from _of_look(one, now, lost_at)
 
@@ -244,21 +264,24 @@ def _of_look(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator
         # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
         since = one.state_since if cause in LOST else one.seen_at or one.state_since
         yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
+    elif one.unreadable:
+        return  # nobody can look for what is not known
     elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY or one.seen_at < (lost_at or one.seen_at):
         yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
 
 
-def _lost_since(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:
-    """Return why newer backups than the chosen one do not count, each cause once, the newest first."""
+def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:
+    """Return why newer backups than the chosen one do not count, the newest first.
+
+    Where the chosen one is a record that cannot be read, nothing known can be restored: all that is lost is told.
+    """
     if chosen is None:
         return []
-    newer = [each for each in points if each.newness > chosen.newness and each.protection is Protection.UNPROTECTED]
-    found: dict[Cause, Finding] = {}
-    for point in sorted(newer, key=lambda each: each.newness, reverse=True):
-        for finding in point.findings:
-            if finding.cause in LOST:
-                found.setdefault(finding.cause, finding)
-    return list(found.values())
+    newer = [each for each in points if chosen.set.unreadable or each.newness > chosen.newness]
+    newer.sort(key=lambda each: each.newness, reverse=True)
+    told = (*LOST, Cause.RECORD_UNREADABLE)
+    lost = [each for each in newer if each.protection is Protection.UNPROTECTED or each.set.unreadable]
+    return [finding for each in lost for finding in each.findings if finding.cause in told]
 
 
 def _worst(findings: Sequence[Finding]) -> Protection:

@@ -31,12 +31,13 @@ _WHY: Mapping[Cause, str] = {
     Cause.RUN_MISSED: "The last run of {subject}{at} was missed.",
     Cause.NOT_BEGUN: "The schedule of {subject} has yet to begin ({then}); its newest backup will be too old.",
     Cause.OVERDUE: "A backup by {subject} has been overdue{since}.",
-    Cause.CLOCK_IN_DOUBT: "Its newest backup is dated after now ({detail}): this machine's clock was, or is, wrong.",
+    Cause.CLOCK_IN_DOUBT: "Its newest backup ({subject}) is dated after now ({then}): a clock was, or is, wrong.",
     Cause.DATABASE_GONE: "The database is gone from its instance.",
     Cause.DATABASE_OFFLINE: "The database cannot be backed up: {detail}.",
     Cause.DATABASE_UNREADABLE: "The database cannot be read: {detail}.",
     Cause.DATABASE_DAMAGED: "A backup found the database damaged{since}. {detail}",
     Cause.ACCESS_OWED: "A restore changed who may use the database{since}, and has not changed it back: {detail}",
+    Cause.RECORD_UNREADABLE: "What the catalogue keeps of its backup {subject} cannot be read: {detail}",
     Cause.NOT_PROVEN: "Its newest backup ({subject}) was never verified.",
     Cause.NOT_LOOKED_AT: "Nobody has looked at its backups{since}.",
     Cause.PLACE_UNKNOWN: "Its newest backup could not be looked at: {what}. Not checked{since}.",
@@ -48,6 +49,7 @@ _START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops r
 _SEE_RUN = "See the run for the cause; it is tried again by schedule, or start it now."
 _LOOK_FOR_FILE = "Put the file back where it was, or take a full backup now."
 _NEW_FULL = "Take a full backup now, and find out what became of the file."
+_READ_FILE = "Read the file itself with `pwsops media FILE --instance INSTANCE`; then take a full backup now."
 _LOOKS = "Start the backup service, which looks every few minutes; or list the databases, which looks at once."
 _NEXT: Mapping[Cause, str] = {
     Cause.NEVER_BACKED_UP: _START_AGAIN,
@@ -77,6 +79,7 @@ _NEXT: Mapping[Cause, str] = {
     Cause.DATABASE_UNREADABLE: "Repair it, or restore its newest backup.",
     Cause.DATABASE_DAMAGED: "Restore a backup from before, or repair it; then take a full that checks the structure.",
     Cause.ACCESS_OWED: "The backup service gives it back, and goes on trying; look at the server if this stays.",
+    Cause.RECORD_UNREADABLE: _READ_FILE,
     Cause.NOT_PROVEN: f"{_START_AGAIN} It is verified as it is written.",
     Cause.NOT_LOOKED_AT: _LOOKS,
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
@@ -95,7 +98,7 @@ def why(finding: Finding, when: When) -> str:
         what=_about(finding),
         since=f" since {since}" if since else "",
         at=f" ({since})" if since else "",
-        then="" if finding.next_at is None else when(finding.next_at),
+        then="" if finding.at is None else when(finding.at),
     )
     return told.replace("..", ".").rstrip()
 
@@ -110,6 +113,22 @@ def reasons(verdict: Verdict, when: When) -> str:
     return " ".join(why(each, when) for each in verdict.findings)
 
 
+def notes(verdict: Verdict, when: When) -> Sequence[str]:
+    """Return what is wrong with newer backups than the one that protects a database, a sentence for each cause."""
+    causes = dict.fromkeys(each.cause for each in verdict.notes)
+    return [_note([each for each in verdict.notes if each.cause is cause], when) for cause in causes]
+
+
+def _note(found: Sequence[Finding], when: When) -> str:
+    cause = found[0].cause
+    are = "are" if len(found) > 1 else "is"
+    how = f"{are} gone" if cause is Cause.FILES_GONE else f"cannot be relied on ({cause.value})"
+    since = min((each.since for each in found if each.since is not None), default=None)
+    what = "Newer backups" if len(found) > 1 else "A newer backup"
+    said = f"{what} {how}: {listed([each.subject for each in found])}"
+    return f"{said}, since {when(since)}." if since is not None else f"{said}."
+
+
 def step(verdict: Verdict) -> str:
     """Return what to do first; empty where all is well."""
     return next_step(verdict.findings[0]) if verdict.findings else ""
@@ -120,6 +139,8 @@ def backed_up(verdict: Verdict, now: datetime, when: When) -> str:
 
     Where its files could not be checked, it says since when: what is not known to be there was there once.
     """
+    if verdict.point is None and verdict.unreadable:
+        return "has a backup of which the record cannot be read"
     if verdict.point is None:
         return "has no backup" if _never(verdict) else "has no backup that can be restored"
     said = f"was backed up {ago(now - verdict.point.data_at)}"

@@ -81,6 +81,7 @@ def answer(snapshot: Snapshot) -> Answer:
     verdicts = [row.view.verdict for row in snapshot.databases if row.view.verdict.covered]
     found = (
         *_reasons(snapshot, verdicts),
+        *_notes(snapshot, verdicts),
         *_profile_findings(snapshot),
         *_certificate_findings(snapshot),
         *_other_findings(snapshot),
@@ -166,6 +167,26 @@ def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Findin
             why=why + others,
             next_step=verdict_words.next_step(reason),
             amend=reason.subject if cause in _FIXED_IN_PROFILE else "",
+        )
+
+
+def _notes(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+    """Yield what is wrong with newer backups of databases that an older one protects."""
+    noted = [one for one in verdicts if one.notes]
+    if len(noted) > MOST_WARNED:
+        yield Finding(
+            tone="plain",
+            what=f"Newer backups of {words.counted(len(noted), 'database')} cannot be relied on: "
+            f"{words.listed([one.database for one in noted])}.",
+            next_step="The page Databases says which; older backups protect them.",
+        )
+        return
+    for one in noted:
+        yield Finding(
+            tone="plain",
+            what=f"{one.database} is protected by an older backup.",
+            why=" ".join(verdict_words.notes(one, _when(snapshot))),
+            next_step=verdict_words.next_step(one.notes[0]),
         )
 
 

@@ -104,6 +104,7 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
         "since": verdict.since if verdict.covered else None,
         "why": " ".join(verdict_words.why(each, when) for each in told),
         "next_step": verdict_words.next_step(told[0]) if told else "",
+        "notes": verdict_words.notes(verdict, when) if verdict.covered else (),
         "stale": any(each.cause is Cause.INSTANCE_UNREACHED for each in verdict.findings),
         "tone": mark.tone if mark.tone in ("red", "orange") else "orange" if view.state in _BROKEN else "",
         "lost": _lost(view),
@@ -114,5 +115,7 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
 def _lost(view: DatabaseView) -> str:
     if view.exposure_s is not None:
         return age(view.exposure_s) + (" with another tool's log backups" if view.logs_until else "")
+    if view.verdict.unreadable:
+        return "not known: what is kept of its backup cannot be read"
     never = any(each.cause is Cause.NEVER_BACKED_UP for each in view.verdict.findings)
     return "all of it: never backed up" if never else "all of it: no backup that can be restored"

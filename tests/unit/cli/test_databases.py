@@ -9,7 +9,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from pwsops.catalogue import service_state
-from pwsops.cli import words
+from pwsops.cli import databases as databases_command
+from pwsops.cli import records, words
 from pwsops.cli.app import app
 from pwsops.errors import EngineError
 from pwsops.operations import databases as databases_module
@@ -82,3 +83,32 @@ def test_a_restore_that_owes_the_former_mode_is_red() -> None:
         Verdict(instance="srv", database="db", protection=Protection.AT_RISK, covered=True, findings=owed)
     )
     assert str(shown.style) == "red"
+
+
+def test_newer_backups_that_are_lost_are_told_beside_a_database_that_an_older_one_protects(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(databases_module, "is_running", lambda home: True)
+    with home.core.catalogue.write() as connection:
+        service_state.want(connection, True)
+    home.add(timestamp=True, incremental=False, every=12)
+    home.run()
+    home.run()
+    newest = max(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
+    del home.server.media[newest]
+    views = home.ops.databases.list("srv")  # the command itself would go by the clock of this machine
+    one = records.database(views[0])
+    (note,) = one["notes"]
+    assert (one["verdict"], one["why"]) == ("protected", "")
+    assert note.startswith(f"A newer backup is gone: {newest}, since ")
+    databases_command._list("srv", views, as_json=False)
+    assert "A newer" in capsys.readouterr().out
+
+
+def test_what_would_be_lost_is_not_known_where_the_record_of_a_backup_cannot_be_read(backed_up: Home) -> None:
+    with backed_up.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET kind = 'half'")
+    shown = command(backed_up).stdout
+    assert "not known" in shown
+    assert "backup_sets" in shown
+    assert "never backed up" not in shown

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.catalogue import claims, profiles, soundness, store
+from pwsops.catalogue import claims, profiles, sightings, soundness, store
 from pwsops.errors import InvalidInput
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.breaker import LIMIT
-from pwsops.rules.model import Health, ProfileState, RunStatus
+from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+from pwsops.rules.protection import Cause
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
 
@@ -294,3 +295,54 @@ def test_the_exports_and_the_evidence_go_on_beside_a_bad_row(home: Home, tmp_pat
     assert 2 in list(home.ops.reports.runs()["run_id"])
     for frame in ("items", "messages", "sets", "databases", "exposure", "audit_log"):
         getattr(home.ops.reports, frame)()
+
+
+BAD_SETS = ["details = '{'", "details = '[]'", "kind = 'half'", "finished_at = 'noon'", "seen_at = 'noon'"]
+
+
+@pytest.mark.parametrize("change", BAD_SETS)
+def test_a_backup_whose_row_cannot_be_read_is_not_said_to_be_none(home: Home, change: str) -> None:
+    home.add()
+    home.run()
+    (path,) = home.server.media
+    damage(home, f"UPDATE backup_sets SET {change}")
+    view = next(one for one in home.ops.databases.list("srv") if one.name == "one")
+    finding = next(one for one in view.verdict.findings if one.cause is Cause.RECORD_UNREADABLE)
+    assert (view.verdict.point, view.exposure_s, finding.subject) == (None, None, path)
+    assert not any(one.cause is Cause.NEVER_BACKED_UP for one in view.verdict.findings)
+    check = {check.name: check for check in home.ops.doctor()}["Database one on srv"]
+    assert (check.ok, check.required) == (False, True)
+    assert "backup_sets 1" in check.finding
+    assert home.ops.profiles.view("p").next_kind is BackupKind.FULL, "nothing can be built on it"
+    assert home.run() is RunStatus.SUCCEEDED
+    assert home.ops.runs.get(2).items[0].kind is BackupKind.FULL
+
+
+def test_instants_that_cannot_be_read_count_as_too_old(home: Home) -> None:
+    home.add()
+    home.run()
+    damage(
+        home,
+        "UPDATE backup_sets SET started_at = 'x', finished_at = 'x', proven_at = 'x', set_id = CAST(x'e9' AS TEXT)",
+    )
+    (verdict,) = [one for one in home.ops.databases.verdicts() if one.database == "one"]
+    assert {Cause.OVERDUE, Cause.RECORD_UNREADABLE} <= {one.cause for one in verdict.findings}
+
+
+def test_older_backups_are_looked_for_beside_rows_that_cannot_be_read(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    for _ in range(sightings.NEWEST + 2):
+        home.run()
+    damage(home, "UPDATE backup_sets SET details = '{' WHERE id > 2")
+    (verdict,) = [one for one in home.ops.databases.verdicts() if one.database == "one"]
+    assert verdict.point is not None
+    assert Cause.RECORD_UNREADABLE in {one.cause for one in [*verdict.findings, *verdict.notes]}
+
+
+def test_a_full_is_planned_only_where_no_full_can_be_read(home: Home) -> None:
+    home.add(timestamp=True)
+    home.run()
+    home.run(kind=BackupKind.FULL)
+    damage(home, "UPDATE backup_sets SET details = '{' WHERE id = 2")
+    home.ops.databases.list("srv")
+    assert home.ops.profiles.view("p").next_kind is BackupKind.DIFFERENTIAL

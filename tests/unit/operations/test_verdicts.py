@@ -470,6 +470,30 @@ def test_the_doctor_tells_of_each_database_that_is_not_protected(backed_up: Home
     assert found.finding.startswith("unprotected: The file of its newest backup is gone")
 
 
+def test_the_doctor_tells_of_newer_files_that_are_lost_where_an_older_backup_protects(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    for _ in range(3):
+        home.run()
+    _, *newer = sorted(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
+    for path in newer:
+        del home.server.media[path]
+    found = {check.name: check for check in home.ops.doctor()}["Database one on srv"]
+    assert (found.ok, found.required, bool(found.next_step)) == (False, False, True)
+    assert found.finding.startswith("protected by an older backup. Newer backups are gone: ")
+    assert all(path in found.finding for path in newer)
+    assert verdict(home).protection is Protection.PROTECTED
+
+
+def test_the_doctor_calls_a_first_backup_optional_only_until_it_was_due(home: Home) -> None:
+    def required() -> bool:
+        return {check.name: check for check in home.ops.doctor()}["Database one on srv"].required
+
+    home.add()
+    assert not required()
+    home.clock.advance(hours=3)
+    assert required()
+
+
 def test_the_doctor_sums_up_what_is_too_much_to_tell(home: Home) -> None:
     names = [f"db{number:02}" for number in range(MOST_TOLD + 3)]
     home.server.sizes = dict.fromkeys(names, 1)

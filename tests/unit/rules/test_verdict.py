@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pwsops.rules import verdict_words
 from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, Recurrence, RunStatus, Unit
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
-from pwsops.rules.verdict import SEEN_LATELY, judge
+from pwsops.rules.verdict import SEEN_LATELY, awaits_first, judge
 from tests.unit.rules.sets import NOON
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -111,6 +111,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
     (Cause.DATABASE_DAMAGED, some_facts(damaged_since=NOON, damaged_why="Page 7 is torn.")),
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
+    (Cause.RECORD_UNREADABLE, with_set(unreadable="backup_sets 1, `details` cannot be read")),
     (Cause.NOT_PROVEN, with_set(proven_at=None)),
     (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
     (Cause.PLACE_UNKNOWN, with_set(seen_state=MediaState.UNKNOWN)),
@@ -168,6 +169,7 @@ WORSE: Sequence[Callable[[Facts], Facts]] = (
             {"seen_state": MediaState.DAMAGED},
             {"disproven_at": NOON},
             {"is_damaged": True},
+            {"unreadable": "backup_sets 1"},
             {"of_failed_item": True},
             {"missing_key": "AB"},
         )
@@ -212,6 +214,7 @@ def random_sets(draw: st.DrawFn) -> list[SetFacts]:
                 seen_state=draw(st.none() | st.sampled_from([MediaState.PRESENT] * 4 + list(MediaState))),
                 seen_at=draw(st.none() | st.just(NOW) | past),
                 is_damaged=draw(st.integers(0, 9)) == 0,
+                unreadable=draw(st.sampled_from(["", "", "", "backup_sets 1"])),
             )
         )
     return found
@@ -246,7 +249,8 @@ def test_no_fact_that_gets_worse_makes_the_verdict_better(facts: Facts, worsen: 
 def is_sound(one: SetFacts) -> bool:
     """Said a second way: what a set needs that it may be relied on."""
     return (
-        one.seen_state is MediaState.PRESENT
+        not one.unreadable
+        and one.seen_state is MediaState.PRESENT
         and one.seen_at is not None
         and NOW - SEEN_LATELY <= one.seen_at <= NOW + SKEW
         and one.proven_at is not None
@@ -382,3 +386,84 @@ def test_a_verdict_without_causes_has_nothing_to_say() -> None:
     assert (verdict_words.reasons(one, verdict_words.utc), verdict_words.step(one)) == ("", "")
     assert Cause.NEVER_BACKED_UP in LOST
     assert verdict_words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
+
+
+UNREADABLE = "backup_sets 1, `details` cannot be read"
+
+
+def test_a_backup_whose_record_cannot_be_read_is_not_said_to_be_none() -> None:
+    found = judge(with_set(unreadable=UNREADABLE), NOW)
+    assert (found.protection, found.point, found.restorable) == (Protection.NOT_CHECKED, None, frozenset())
+    assert verdict_words.backed_up(found, NOW, verdict_words.utc) == "has a backup of which the record cannot be read"
+    said = verdict_words.reasons(found, verdict_words.utc)
+    assert said == (
+        "What the catalogue keeps of its backup /media/full.bak cannot be read: "
+        "backup_sets 1, `details` cannot be read."
+    )
+    assert "pwsops media FILE" in verdict_words.step(found)
+    assert not found.urgent
+
+
+def test_a_full_whose_record_cannot_be_read_is_no_full_that_is_missing() -> None:
+    base = replace(BASE, unreadable=UNREADABLE)
+    found = judge(some_facts(sets=(an_increment(base), base)), NOW)
+    assert [each.cause for each in found.findings] == [Cause.RECORD_UNREADABLE]
+    assert found.restorable == frozenset()
+
+
+def test_a_record_that_cannot_be_read_hides_no_loss_and_no_delay() -> None:
+    unreadable = a_set("bad", order=0, unreadable=UNREADABLE)
+    gone = a_set("gone", order=1, data_at=NOON + MINUTE, seen_state=MediaState.MISSING)
+    found = judge(some_facts(sets=(unreadable, gone)), NOW)
+    assert [each.cause for each in found.findings] == [Cause.FILES_GONE, Cause.RECORD_UNREADABLE]
+    assert found.urgent
+    late = replace(unreadable, data_at=NOON - 9 * HOUR)
+    assert causes(some_facts(sets=(late,))) == [Cause.OVERDUE, Cause.RECORD_UNREADABLE]
+
+
+def test_newer_backups_that_are_lost_are_told_where_an_older_one_protects() -> None:
+    newer = [
+        a_set(
+            f"new{n}", order=n, data_at=NOON + n * MINUTE, seen_state=MediaState.MISSING, state_since=NOON + MINUTE * 4
+        )
+        for n in (2, 3)
+    ]
+    found = judge(some_facts(sets=(a_set(), *newer)), NOW)
+    assert (found.protection, found.findings) == (Protection.PROTECTED, ())
+    assert verdict_words.notes(found, verdict_words.utc) == [
+        "Newer backups are gone: /media/new3.bak, /media/new2.bak, since 2026-05-06 12:04 UTC."
+    ]
+    bad = a_set("y", order=2, data_at=NOON + MINUTE, is_damaged=True, finished_at=NOON)
+    odd = a_set("x", order=3, data_at=NOON + MINUTE, missing_key="AB12")
+    assert verdict_words.notes(judge(some_facts(sets=(a_set(), bad, odd)), NOW), verdict_words.utc) == [
+        "A newer backup cannot be relied on (private key missing): /media/x.bak.",
+        "A newer backup cannot be relied on (backup of a damaged database): /media/y.bak, since 2026-05-06 12:00 UTC.",
+    ]
+    assert judge(some_facts(), NOW).notes == ()
+
+
+def test_a_clock_in_doubt_is_told_in_the_words_of_the_face() -> None:
+    ahead = with_set(data_at=NOON + HOUR, finished_at=NOON + HOUR + timedelta(microseconds=7))
+    assert verdict_words.reasons(judge(ahead, NOW), verdict_words.utc) == (
+        "Its newest backup (/media/full.bak) is dated after now (2026-05-06 13:00 UTC): a clock was, or is, wrong."
+    )
+
+
+@pytest.mark.parametrize(
+    ("profiles", "is_new"),
+    [
+        ((), False),
+        ((a_profile(amended_at=NOW, last_status=None),), True),
+        ((a_profile(amended_at=NOW, last_status=RunStatus.FAILED),), False),
+        ((a_profile(last_status=None),), False),
+        ((a_profile(amended_at=NOW, recurrence=None),), False),
+        ((a_profile(amended_at=NOW, state=ProfileState.INACTIVE),), False),
+        ((a_profile(amended_at=NOW), a_profile("other", state=ProfileState.INACTIVE)), True),
+        ((a_profile(amended_at=NOW), a_profile("other")), False),
+        ((a_profile(recurrence=replace(HOURLY, start=datetime(2030, 1, 1))),), True),
+    ],
+)
+def test_a_first_backup_is_still_to_come_while_none_has_been_due(
+    profiles: Sequence[ProfileFacts], is_new: bool
+) -> None:
+    assert awaits_first(some_facts(profiles=profiles, sets=()), NOW) is is_new

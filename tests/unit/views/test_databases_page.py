@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
+from pwsops.catalogue import service_state
 from pwsops.engines.base import DatabaseState
 from pwsops.errors import EngineError
 from pwsops.views.pages.databases import Databases
@@ -134,3 +136,25 @@ def test_other_clicks_are_the_session_s(home: Home) -> None:
     browser.page._piece.take({"action": "go", "key": "?page=insert&instance=srv&database=one"})
     assert browser.session.nav.database == "one"
     assert browser.html == before
+
+
+def test_newer_backups_that_are_lost_are_noted_though_an_older_one_protects(home: Home) -> None:
+    home.add(timestamp=True, incremental=False, every=12)
+    home.run()
+    home.run()
+    newest = max(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
+    del home.server.media[newest]
+    with home.core.catalogue.write() as connection:
+        service_state.want(connection, True)
+    with patch("pwsops.operations.databases.is_running", lambda home: True):
+        browser = Browser(home)
+    assert "protected" in browser.row("one")
+    assert f"A newer backup is gone: {newest}, since 12:" in browser.html
+
+
+def test_what_would_be_lost_is_not_known_where_the_record_of_a_backup_cannot_be_read(backed_up: Home) -> None:
+    with backed_up.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET details = '[]'")
+    browser = Browser(backed_up)
+    assert "not known: what is kept of its backup cannot be read" in browser.row("one")
+    assert "backup_sets 1, `details` cannot be read" in browser.html

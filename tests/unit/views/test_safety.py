@@ -6,6 +6,7 @@ import pytest
 
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Cause
+from pwsops.rules.protection import Finding as Reason
 from pwsops.views.safety import answer, mark
 from pwsops.views.store import DatabaseRow, Trouble
 from tests.unit.views.conftest import (
@@ -215,3 +216,21 @@ def test_many_databases_with_something_to_know_are_told_in_one_line() -> None:
 def test_databases_in_no_profile_are_not_spoken_of_twice() -> None:
     verdict = answer(make_snapshot(profiles=[make_profile(databases=())], databases=[warned("a.db", covered=False)]))
     assert [finding.what for finding in verdict.findings] == ["1 database in no profile: a.db."]
+
+
+def noted(name: str) -> DatabaseRow:
+    row = make_database(name)
+    note = Reason(cause=Cause.FILES_GONE, since=NOW, subject="/new.bak")
+    return replace(row, view=replace(row.view, verdict=replace(row.view.verdict, notes=(note,))))
+
+
+def test_newer_backups_that_are_lost_are_told_without_a_tick_though_an_older_one_protects() -> None:
+    verdict = answer(make_snapshot(profiles=[make_profile(databases=("a.db",))], databases=[noted("a.db")]))
+    (finding,) = verdict.findings
+    assert (verdict.tone, finding.what) == ("plain", "a.db is protected by an older backup.")
+    assert finding.why.startswith("A newer backup is gone: /new.bak, since ")
+    assert finding.next_step
+    names = ("a", "b", "c", "d")
+    many = answer(make_snapshot(profiles=[make_profile(databases=names)], databases=[noted(name) for name in names]))
+    (finding,) = many.findings
+    assert finding.what == "Newer backups of 4 databases cannot be relied on: a, b, c and 1 more."
