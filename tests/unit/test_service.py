@@ -421,7 +421,7 @@ def test_a_run_that_could_not_be_carried_out_does_not_end_the_service(
     with led(home) as service:
         home.clock.advance(HOUR)
         assert failed.wait(20)
-        wait_until(lambda: not service._handed, "the failed run to be let go")
+        wait_until(lambda: service._to_put_back, "the failed run to be let go")
         home.clock.advance(HOUR)
         ended(home, 1)
 

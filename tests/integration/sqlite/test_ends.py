@@ -181,7 +181,7 @@ def test_saving_a_certificate_where_all_hangs_ends_after_a_while(
     monkeypatch.setattr(certificate_saving, "SAVE_LIMIT_S", 0.2)
     play(PLAYED + "hung_up()")
     copy = CertificateCopy(file_name="a.pfx", content=lambda: b"", serves=lambda present: False)
-    with pytest.raises(EngineError, match=r"Read certificate of .*a.pfx was stopped"):
+    with pytest.raises(EngineError, match="Look for certificate was stopped"):
         place.engine.save_certificates(str(place.media), [copy])
 
 

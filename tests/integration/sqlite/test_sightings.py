@@ -151,7 +151,8 @@ def test_media_in_a_path_of_more_than_500_characters(place: Place) -> None:
     place.vault()
     deep = place.media.joinpath(*["d" * 100] * 5)
     deep.mkdir(parents=True)
-    full = place.take("f" * 251 + ".bak", directory=str(deep)).backup_set
+    result = place.take("f" * 251 + ".bak", directory=str(deep))
+    full = replace(result.backup_set, details={**result.backup_set.details, **result.noted})
     query(place.path(), "UPDATE ciphers SET user = 'later'")
     taken = place.take(directory=str(deep), base=full).backup_set
     assert len(taken.path) > 500
