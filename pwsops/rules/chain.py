@@ -70,7 +70,7 @@ def is_ahead(dated: datetime, now: datetime) -> bool:
 
 def _own_choice(own: Sequence[BackupSet]) -> BaseChoice:
     newest = next(iter(_bases(own)), None)
-    return BaseChoice(base=newest, reason="" if newest else "this profile has no full backup of the database yet")
+    return BaseChoice(base=newest, reason="" if newest else "no full backup of the database by this profile is known")
 
 
 def _server_choice(all_sets: Sequence[BackupSet], server_base: str | None, outside: Sequence[BackupSet]) -> BaseChoice:

@@ -147,6 +147,8 @@ def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: da
         return []
     lost = [f"Everything written to it since then is replaced: up to {words.duration(behind_s)} of work."]
     newest = view.verdict.point
+    if newest is None and view.verdict.unreadable:
+        return [*lost, "Whether a backup holds what it holds now is not known: the record of one cannot be read."]
     if newest is None:
         return [*lost, "What it holds now is in no backup that pwsops knows."]
     if newest.set_id != target.set_id and newest.finished_at > target.finished_at and target.database == view.name:

@@ -453,7 +453,7 @@ def test_where_no_base_exists_a_full_is_taken_with_the_reason(home: Home) -> Non
     run = latest(home)
     assert run.kind is DIFFERENTIAL
     assert run.items[0].kind is FULL
-    assert run.items[0].reason == run.summary == "this profile has no full backup of the database yet"
+    assert run.items[0].reason == run.summary == "no full backup of the database by this profile is known"
 
 
 def test_a_base_that_does_not_serve_becomes_a_full_with_the_reason(home: Home) -> None:

@@ -337,6 +337,17 @@ def test_one_that_was_never_backed_up_is_said_to_be_in_no_backup(browser: Browse
     assert "is in no backup that pwsops knows" in shown
 
 
+def test_one_whose_record_cannot_be_read_is_not_said_to_be_in_no_backup(browser: Browser, home: Home) -> None:
+    home.add(name="of three", databases=["three"], directory="/three")
+    home.run("of three")
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET details = '[]' WHERE database = 'three'")
+    lay(home, "/media/three.bak", "three")
+    shown = browser.go(database="three", view="file", file="/media/three.bak")
+    assert "is not known: the record of one cannot be read" in shown
+    assert "in no backup" not in shown
+
+
 def test_a_file_shows_its_sets_and_one_of_them_is_chosen(browser: Browser, home: Home) -> None:
     for position in (1, 2):
         lay(home, "/far/many.bak", position=position)
