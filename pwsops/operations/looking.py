@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -149,7 +149,7 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
         wanting = [
             name
             for name, of_database in known.items()
-            if not _has_sound(of_database, now) and (number == 0 or _goes_on(asked[name], seen))
+            if not _has_sound(of_database, looked, now) and (number == 0 or _goes_on(asked[name], seen))
         ]
         number += 1
 
@@ -159,10 +159,10 @@ def _candidates(connection: Connection, instance: str, databases: Iterable[str],
     return {name: sightings.candidates(connection, instance, name, older=older) for name in databases}
 
 
-def _has_sound(known: Sequence[Known], now: datetime) -> bool:
-    """Whether one of these backups can be relied on, its age and its key aside."""
+def _has_sound(known: Sequence[Known], looked: Set[str], now: datetime) -> bool:
+    """Whether one of these backups can be relied on, its age and its key aside; an earlier look proves nothing now."""
     facts = [one.facts for one in known]
-    return any(is_sound(one, facts, now) for one in facts)
+    return any({one.set_id, one.base_id or one.set_id} <= looked and is_sound(one, facts, now) for one in facts)
 
 
 def _goes_on(asked: Sequence[Known], seen: Mapping[str, Sighting]) -> bool:

@@ -554,3 +554,17 @@ def test_log_backups_of_others_count_while_the_full_that_they_follow_can_be_rest
     whole = exposure_s()
     assert whole is not None
     assert whole > 7200.0, "the logs follow a full that is gone"
+
+
+def test_an_older_backup_is_looked_for_at_each_look_that_finds_the_newest_gone(home: Home) -> None:
+    home.add(timestamp=True, incremental=False)
+    for _ in range(2):
+        home.run()
+    older, newest = list(home.server.media)
+    del home.server.media[newest]
+    home.ops.databases.list("srv")
+    assert verdict(home).protection is Protection.PROTECTED
+    del home.server.media[older]
+    home.ops.databases.list("srv")
+    assert verdict(home).protection is Protection.UNPROTECTED
+    assert causes(home)[0] is Cause.FILES_GONE
