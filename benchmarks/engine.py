@@ -26,6 +26,7 @@ from benchmarks import vault
 from pwsops.engines.base import BackupRequest, Instance, RestoreRequest
 from pwsops.engines.sqlite import process
 from pwsops.engines.sqlite.engine import SqliteEngine
+from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.launch import command, environment
 from pwsops.rules.model import BackupKind, BackupSet
 
@@ -234,6 +235,7 @@ def restore_rows(yard: Yard, chain: Sequence[BackupSet]) -> list[Row]:
 
 MEASURE = """
 import os, resource, sys
+from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite import worker
 ended = os._exit
 def note(status):
@@ -280,13 +282,13 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
             )
         )
 
-    sets = [(one.path, one.set_id) for one in (full, incremental)]
+    sets = [recorded(one) for one in (full, incremental)]
     target = {"address": str(yard.database.parent), "database": yard.database.name}
-    restore: dict[str, object] = {**target, "sets": sets, "token": process.new_token()}
+    restore: dict[str, object] = {**target, "sets": sets, "token": process.new_token(), "create_if_missing": False}
     peaks = {
         "full": _peak_kb("backup", order("memory-full.bak")),
         "incremental": _peak_kb("backup", order("memory-incremental.bak", full)),
-        "verify": _peak_kb("verify", {"path": full.path, "set_id": full.set_id, "keys": {}}),
+        "verify": _peak_kb("verify", {"path": full.path, "set": recorded(full), "keys": {}}),
         "restore": _peak_kb("restore", restore),
     }
     return [
@@ -299,7 +301,7 @@ def memory_rows(yard: Yard, full: BackupSet, incremental: BackupSet) -> list[Row
 def writing(path: Path) -> Iterator[Callable[[], dict[str, float]]]:
     """Commit 200 times a second in another process; the function given stops it and gives its figures."""
     writer = subprocess.Popen(
-        [sys.executable, str(WRITER), str(path), "0.005", "none"],
+        [sys.executable, str(WRITER), str(path), "0.005", "none", "sqlite3"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
