@@ -32,7 +32,7 @@ class Attempts:
     tell
         Is given, for the record, what a try failed for and when the next one is.
     waiting
-        Is given the same for whoever watches.
+        Is given the same for those who watch.
     """
 
     clock: Clock
