@@ -266,8 +266,15 @@ def _of_look(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator
         yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
     elif one.unreadable:
         return  # nobody can look for what is not known
-    elif one.seen_at is None or not -SKEW <= now - one.seen_at <= SEEN_LATELY or one.seen_at < (lost_at or one.seen_at):
+    elif not _was_seen_lately(one, now, lost_at):
         yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
+
+
+def _was_seen_lately(one: SetFacts, now: datetime, lost_at: datetime | None) -> bool:
+    """Whether the last look found it, not long ago, and no newer one was found lost since."""
+    if one.seen_state is None or one.seen_at is None or one.seen_at < (lost_at or one.seen_at):
+        return False
+    return -SKEW <= now - one.seen_at <= SEEN_LATELY
 
 
 def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:

@@ -467,3 +467,8 @@ def test_a_first_backup_is_still_to_come_while_none_has_been_due(
     profiles: Sequence[ProfileFacts], is_new: bool
 ) -> None:
     assert awaits_first(some_facts(profiles=profiles, sets=()), NOW) is is_new
+
+
+def test_an_instant_without_what_was_seen_then_is_no_look() -> None:
+    found = judge(some_facts(sets=(a_set(seen_state=None),)), NOW)
+    assert (found.protection, found.findings[0].cause) == (Protection.NOT_CHECKED, Cause.NOT_LOOKED_AT)
