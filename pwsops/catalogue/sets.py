@@ -117,14 +117,6 @@ def at_path(connection: Connection, instance: str, path: str, position: int) -> 
     return next(iter(_sets(connection, where)), None)
 
 
-def of_instance(connection: Connection, instance: str) -> dict[str, list[BackupSet]]:
-    """Give the sets of an instance that were not replaced, the one taken last first, by database."""
-    found: dict[str, list[BackupSet]] = {}
-    for backup_set in _sets(connection, [taken_of(instance), backup_sets.c.replaced_at.is_(None)]):
-        found.setdefault(backup_set.database, []).append(backup_set)
-    return found
-
-
 def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
     """Give every set of that identity that was not replaced."""
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])

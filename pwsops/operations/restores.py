@@ -221,16 +221,17 @@ class Restores:
         with self._context.core.catalogue.read() as connection:
             known = sets.by_id(connection, target.base_id)
         # Several sets may share a file, the full among them.
-        told, refusal = _remembered(engine, target.base_id)
+        refused: list[PwsopsError] = []
+        told = _remembered(engine, target.base_id, refused)
         for path in dict.fromkeys([*(one.path for one in known), target.path, *told]):
-            found = [one for one in _readable(engine, path) if one.set_id == target.base_id]
+            found = [one for one in _readable(engine, path, refused) if one.set_id == target.base_id]
             yield from found
             if found:
                 return
-        found = list(_beside(engine, target))
+        found = list(_beside(engine, target, refused))
         yield from found
-        if not found and refusal is not None:
-            raise refusal
+        if not found and refused:
+            raise refused[0]
 
 
 def _view(row: RestoreRow) -> RestoreView:
@@ -245,18 +246,19 @@ def _view(row: RestoreRow) -> RestoreView:
     return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))
 
 
-def _remembered(engine: Engine, set_id: str) -> tuple[list[str], PwsopsError | None]:
-    """Return where the instance itself remembers a set, if anywhere, and why it could not be asked, if it could not."""
+def _remembered(engine: Engine, set_id: str, refused: list[PwsopsError]) -> list[str]:
+    """Return where the instance itself remembers a set, if anywhere; why it could not be asked goes to `refused`."""
     if not isinstance(engine, RemembersSets):
-        return [], None
+        return []
     try:
         found = engine.remembered_set(set_id)
     except PwsopsError as error:
-        return [], error
-    return [found.path] if found is not None and found.path else [], None
+        refused.append(error)
+        return []
+    return [found.path] if found is not None and found.path else []
 
 
-def _beside(engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
+def _beside(engine: Engine, target: BackupSet, refused: list[PwsopsError]) -> Iterator[BackupSet]:
     """Look for an incremental's full in the files beside it, the likeliest first.
 
     Raises `MediaError` where there are more of them than are looked into: then nobody knows that it is not there.
@@ -273,7 +275,7 @@ def _beside(engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
     files.sort(key=lambda entry: entry.modified_at is not None and entry.modified_at > target.finished_at)
     files.sort(key=lambda entry: (not entry.name.upper().startswith(stem), "_DIFF" in entry.name.upper()))
     for entry in files[:FILES_LOOKED_INTO]:
-        found = [one for one in _readable(engine, entry.path) if one.set_id == target.base_id]
+        found = [one for one in _readable(engine, entry.path, refused) if one.set_id == target.base_id]
         yield from found
         if found:
             return
@@ -285,9 +287,15 @@ def _beside(engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
         )
 
 
-def _readable(engine: Engine, path: str) -> list[BackupSet]:
-    """Give the sets of a file, or none where it is gone or damaged: another copy may still serve."""
+def _readable(engine: Engine, path: str, refused: list[PwsopsError]) -> list[BackupSet]:
+    """Return the sets of a file, or none where it is gone or damaged: another copy may still serve.
+
+    Why it could not be asked for, which says nothing of what it holds, goes to `refused`.
+    """
     try:
         return engine.read_media(path)
-    except PwsopsError:
+    except MediaError:
+        return []
+    except PwsopsError as error:
+        refused.append(error)
         return []

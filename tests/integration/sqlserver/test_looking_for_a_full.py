@@ -25,9 +25,9 @@ def crowd(bench: Bench, count: int = 300) -> None:
 def looked_for(bench: Bench, taken: BackupSet) -> tuple[list[str], int]:
     """Return the paths that were found, and how many files were opened for that."""
     before = len(bench.sent("RESTORE HEADERONLY"))
-    told, _ = restores._remembered(bench.engine, taken.base_id or "")
+    told = restores._remembered(bench.engine, taken.base_id or "", [])
     found = [each for path in told for each in bench.engine.read_media(path) if each.set_id == taken.base_id]
-    found = found or list(restores._beside(bench.engine, taken))
+    found = found or list(restores._beside(bench.engine, taken, []))
     return [each.path for each in found], len(bench.sent("RESTORE HEADERONLY")) - before
 
 
@@ -58,6 +58,7 @@ def test_not_every_file_of_a_directory_is_opened_and_that_is_said(bench: Bench) 
 def test_that_the_history_could_not_be_asked_is_not_told_as_none(bench: Bench) -> None:
     _, taken = incremental(bench, "vault_FULL.bak")
     bench.server.faults.on("SELECT", containing="b.backup_set_uuid = CAST", raise_=[said(1205, 51, "lock")], times=None)
-    told, refusal = restores._remembered(bench.engine, taken.base_id or "")
+    refused: list[PwsopsError] = []
+    told = restores._remembered(bench.engine, taken.base_id or "", refused)
     assert told == []
-    assert isinstance(refusal, PwsopsError)
+    assert len(refused) == 1

@@ -20,6 +20,7 @@ from pwsops.operations.profiles import PREVIEWED
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
 from pwsops.rules.protection import Cause, Protection
 from tests.clocks import NOON, wait_until
+from tests.fake_engine import FakeEngine
 from tests.homes import Home
 
 PLENTY = 1 << 40
@@ -445,6 +446,21 @@ def test_or_beside_it_past_files_that_are_damaged(home: Home) -> None:
     ]
     del home.server.media["/away/z.bak"]
     with pytest.raises(MediaError):
+        home.ops.restores.plan("srv", "one", "/away/d.bak")
+
+
+def test_a_full_that_could_not_be_asked_for_is_not_told_as_missing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(home, "/away/d.bak", BackupKind.DIFFERENTIAL, "d", "f")
+    lay(home, "/away/f.bak", BackupKind.FULL, "f")
+    read = FakeEngine.read_media
+
+    def refuse(engine: FakeEngine, path: str) -> list[BackupSet]:
+        if path == "/away/f.bak":
+            raise EngineError("The server does not answer.", hint="Look at it.")
+        return read(engine, path)
+
+    monkeypatch.setattr(FakeEngine, "read_media", refuse)
+    with pytest.raises(EngineError, match="does not answer"):
         home.ops.restores.plan("srv", "one", "/away/d.bak")
 
 
