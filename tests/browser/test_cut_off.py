@@ -99,6 +99,19 @@ def test_a_page_that_is_cut_off_is_accessible(again: Callable[[], Served], visit
     assert page.get_by_role("alert").filter(has_text="No connection").count() == 1
 
 
+def test_a_page_that_is_cut_off_while_it_is_drawn_says_so_once(again: Callable[[], Served], visit: Open) -> None:
+    server = again()
+    page = visit(server.url).page
+    expect(page.get_by_role("button", name="Start now: Vaults")).to_be_visible()
+    # What the toolkit shows while it waits, and makes an error of: over the whole page, and outside of its landmarks.
+    page.evaluate("document.getElementById('loader').style.display = 'flex'")
+    expect(page.locator("#loader")).to_be_visible()
+    server.process.kill()
+    cut_off(page)
+    expect(page.locator("#loader")).to_be_hidden()
+    assert violations(page) == []
+
+
 def test_what_was_typed_in_the_wizard_is_there_again_after_a_restart(
     again: Callable[[], Served], visit: Open, tmp_path: Path
 ) -> None:

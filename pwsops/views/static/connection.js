@@ -205,6 +205,8 @@ function watch_connection(model, view, shell) {
       cut.lost ||= lost
       return
     }
+    // The toolkit still waits for a page that was cut off while it was being drawn, and would say so across all of it.
+    document.getElementById("loader")?.style.setProperty("visibility", "hidden")
     const notice = notice_cut_off(shell, at(heard))
     const loads = recent_loads().length
     const pause = loads < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** loads)

@@ -147,7 +147,10 @@ def test_a_counter_that_went_back_is_enough_where_no_file_tells_its_birth(place:
         query(path, f"INSERT INTO t VALUES ({number})")
     good = over(place).backup_set
     wanted = wanted_name(place, good)
-    assert placing.look(good.path, wanted, source_now(FUTURE)) == placing.look(good.path, wanted, source_now(None))
+    for birth in (FUTURE, None):
+        free = placing.look(good.path, wanted, source_now(birth))
+        assert free is not None
+        assert (free.set_id, free.why_kept) == (good.set_id, "")
     kept = placing.look(good.path, wanted, source_now(PAST))
     assert kept is not None
     assert "change counter went back from" in kept.why_kept
