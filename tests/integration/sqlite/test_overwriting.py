@@ -147,8 +147,8 @@ def test_a_counter_that_went_back_is_enough_where_no_file_tells_its_birth(place:
         query(path, f"INSERT INTO t VALUES ({number})")
     good = over(place).backup_set
     wanted = wanted_name(place, good)
-    for birth in (FUTURE, None):
-        free = placing.look(good.path, wanted, source_now(birth))
+    for traces in (FUTURE, None):
+        free = placing.look(good.path, wanted, source_now(traces))
         assert free is not None
         assert (free.set_id, free.why_kept) == (good.set_id, "")
     kept = placing.look(good.path, wanted, source_now(PAST))
