@@ -8,7 +8,7 @@ from pwsops.operations.records import AuditEntry
 
 
 class AuditLog:
-    """Read the audit log. Nobody writes to it but by doing something."""
+    """Read the audit log. It is written by what is done; `record` is for what leaves nothing else in the catalogue."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -17,6 +17,11 @@ class AuditLog:
         """Give the newest entries, newest first."""
         with self._context.core.catalogue.read() as connection:
             return [AuditEntry(**row) for row in audit.newest(connection, limit=limit)]
+
+    def record(self, action: str, subject: str, detail: str = "") -> None:
+        """Add an entry for what happens outside of the catalogue: a sign-in, a refusal, an export."""
+        with self._context.core.catalogue.write() as connection:
+            self._context.note(connection, action, subject, detail)
 
     def first_broken(self) -> int | None:
         """Give the id of the first entry that was tampered with; None: the log is whole."""

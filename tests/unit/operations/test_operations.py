@@ -727,6 +727,18 @@ def test_an_operator_starts_runs_under_their_own_name(home: Home) -> None:
     assert home.ops.audit.first_broken() is None
 
 
+def test_what_leaves_nothing_in_the_catalogue_can_be_recorded_too(home: Home) -> None:
+    home.ops.acting_as("ada", Role.VIEWER).audit.record("sign in refused", "ada", "wrong password")
+    newest = home.ops.audit.list(limit=1)[0]
+    assert (newest.actor, newest.action, newest.subject, newest.detail) == (
+        "ada",
+        "sign in refused",
+        "ada",
+        "wrong password",
+    )
+    assert home.ops.audit.first_broken() is None
+
+
 def test_the_version_tells_whether_anything_changed(home: Home) -> None:
     before = home.ops.changes.version()
     assert home.ops.changes.version() == before
