@@ -204,12 +204,12 @@ def share(part: Any) -> str:
 
 
 def reasons(verdict: Verdict) -> str:
-    """Return why a database is not protected, in the words of the overview; empty where it is."""
-    return verdict_words.reasons(verdict, verdict_words.utc)
+    """Return why a database is not protected, or what is to be known of it all the same, as the overview says it."""
+    return verdict_words.told(verdict, verdict_words.utc)
 
 
 def next_step(verdict: Verdict) -> str:
-    """Return what to do first about a database that is not protected; empty where all is well."""
+    """Return what to do first about a database; empty where all is well."""
     return verdict_words.step(verdict)
 
 

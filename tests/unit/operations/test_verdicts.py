@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pwsops.catalogue import service_state, sightings
+from pwsops.catalogue import profiles, service_state, sightings
 from pwsops.engines.base import DatabaseState, Verification
 from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
 from pwsops.operations import databases as databases_module
@@ -17,8 +17,9 @@ from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
 from pwsops.operations.looking import look_for
 from pwsops.operations.reports import ReportFormat
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, RunStatus, Sighting
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.views import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
 from tests.homes import Home
@@ -509,6 +510,25 @@ def test_the_evidence_tells_the_same_verdict(backed_up: Home) -> None:
     said = path.read_text()
     assert "The profile p is inactive." in said
     assert "<strong>0 of 1</strong>databases are protected now" in said
+
+
+def test_each_face_tells_of_a_profile_that_is_switched_off_beside_the_one_that_protects(backed_up: Home) -> None:
+    other = backed_up.add(name="other", timestamp=True)
+    with backed_up.core.catalogue.write() as connection:
+        profiles.set_state(connection, other, state=ProfileState.TRIPPED, tripped_at=backed_up.clock.now())
+    found = verdict(backed_up)
+    told = "The profile other was switched off after five failed runs in a row since 2026-"
+    step = "nothing of it runs until somebody has amended"
+    assert found.protection is Protection.PROTECTED
+    assert told in notebook.reasons(found)
+    assert step in notebook.next_step(found)
+    path = backed_up.path / "evidence.html"
+    backed_up.ops.reports.write(ReportFormat.EVIDENCE, path)
+    assert told in path.read_text()
+    assert step in path.read_text()
+    check = next(one for one in backed_up.ops.doctor() if one.name == "Database one on srv")
+    assert check.finding.startswith(f"protected by the profile p. {told}")
+    assert step in check.next_step
 
 
 def test_from_when_on_a_file_is_gone_its_backup_counts_no_more_in_the_exposure(backed_up: Home) -> None:
