@@ -297,6 +297,8 @@ def _retry(profile: ProfileView, snapshot: Snapshot) -> str:
     if profile.next_due_at is None:
         return "It has no run to come: start it by hand once the cause is gone."
     at = words.short_time(profile.next_due_at, snapshot.at, snapshot.zone)
+    if not snapshot.service.running and profile.next_due_at <= snapshot.at:
+        return f"The next try is due since {at}: start the backup service."
     return f"Next try: {at}, or start it now."
 
 

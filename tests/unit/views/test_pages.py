@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import panel as pn
@@ -183,6 +184,15 @@ def test_a_selected_profile_has_its_own_plan_and_switches(ops: FakeOperations, f
     assert ops.done == [("deactivate", "A"), ("activate", "B")]
     act(frame, "select-all")
     assert "Runs to come: all profiles" in html(frame)
+
+
+def test_a_run_that_is_past_is_called_due_while_the_service_is_stopped(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [make_profile("A", next_due_at=NOW - timedelta(hours=2))]
+    for running in (True, False):
+        ops.running = running
+        frame._session._take(frame._session.store.snapshot())
+        assert ("00: the backup service is stopped." in html(frame)) is not running
+        assert ("due since <span" in " ".join(html(frame).split())) is not running
 
 
 def piece(frame: Frame, name: str) -> Markup:

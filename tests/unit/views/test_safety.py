@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.unit.views.conftest import (
     make_item,
     make_profile,
     make_run,
+    make_service,
     make_snapshot,
     make_verdict,
 )
@@ -145,6 +147,13 @@ def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:
     assert finding.next_step == "Next try: 12:30, or start it now."
 
 
+def test_a_try_that_is_past_is_not_promised_while_the_service_is_stopped() -> None:
+    profile = make_profile(health=Health.ORANGE, last_run=FAILED, next_due_at=NOW - timedelta(hours=1))
+    stopped = make_snapshot(profiles=[profile], databases=[make_database()], service=make_service(running=False))
+    (finding,) = [one for one in answer(stopped).findings if one.run]
+    assert finding.next_step == "The next try is due since 11:00: start the backup service."
+
+
 def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
     orange = make_profile("Other", health=Health.ORANGE, last_run=FAILED)
     red = make_profile(
@@ -168,7 +177,7 @@ AMISS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("trouble", "said"), AMISS)
 def test_a_profile_in_trouble_is_told_beside_databases_that_others_protect(trouble: dict[str, Any], said: str) -> None:
     profiles = [make_profile(), make_profile("Other", **trouble)]
-    for names, whole in ((("a",), "a is"), (("a", "b"), "Both databases are"), (("a", "b", "c"), "All 3 databases are")):
+    for names, whole in (("a", "a is"), ("ab", "Both databases are"), ("abc", "All 3 databases are")):
         databases = [make_database(name, 60) for name in names]
         found = answer(make_snapshot(profiles=profiles, databases=databases, broken={7: FAILED}))
         assert found.headline.startswith(f"{whole} protected, but {said}; ")
