@@ -14,6 +14,7 @@ import panel as pn
 from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
+from pwsops import commands
 from pwsops.operations.sample_home import is_sample
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
@@ -174,7 +175,7 @@ def table(
     )
     if not body:
         body = f'<tr><td colspan="{len(columns)}">{html.escape(empty)}</td></tr>'
-    filled = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    filled = commands.in_page(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     return pn.pane.HTML(f'{_STYLE}<div class="pw-table">{filled}</div>', sizing_mode="stretch_width")
 
 

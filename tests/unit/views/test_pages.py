@@ -97,7 +97,7 @@ def test_a_running_run_shows_how_far_it_is_and_can_be_cancelled(ops: FakeOperati
 def test_a_run_that_is_not_there_is_a_message_with_a_next_step(frame: Frame) -> None:
     act(frame, "open-run", "99")
     assert "There is no run 99." in html(frame)
-    assert "`pwsops runs`" in html(frame)
+    assert "<code>pwsops runs</code>" in html(frame)
 
 
 def test_start_now_starts_and_start_full_takes_a_full(ops: FakeOperations, frame: Frame) -> None:
