@@ -190,8 +190,8 @@ class RestoreWork:
         self._finish(job)
 
     def _note_bad(self, job: Job, error: MediaError) -> None:
-        """Let the verdict know which of the sets could not be read: the one that is named, or the only one."""
-        named = [one for one in job.request.sets if one.path in error.message] or job.request.sets
+        """Let the verdict know which of the sets could not be read: that of the error's file, or the only one."""
+        named = [one for one in job.request.sets if error.path in ("", one.path)]
         if len(named) == 1:
             with suppress(PwsopsError):  # the restore is told as failed all the same
                 now = self._clock.now()

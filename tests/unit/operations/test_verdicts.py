@@ -304,6 +304,22 @@ def test_a_restore_proves_what_it_read_and_disproves_what_it_could_not(backed_up
     assert causes(backed_up) == []
 
 
+def test_of_a_chain_the_set_whose_file_an_error_is_about_is_disproven_whatever_its_words_name(home: Home) -> None:
+    home.add(timestamp=True)
+    home.run()
+    home.run()
+    full, incremental = sorted(
+        home.server.media, key=lambda path: home.server.media[path][0].kind is not BackupKind.FULL
+    )
+    told = f"The incremental {incremental} needs {full}, which is damaged."
+    home.server.restore_error = MediaError(told, hint="Choose another.", path=full)
+    with pytest.raises(MediaError):
+        home.ops.restores.restore("srv", "one", incremental)
+    with home.core.catalogue.read() as connection:
+        rows = connection.exec_driver_sql("SELECT path FROM backup_sets WHERE disproven_at IS NOT NULL")
+        assert rows.scalars().all() == [full]
+
+
 def test_a_copy_that_was_verified_says_nothing_of_the_file_that_is_known(backed_up: Home) -> None:
     (path,) = backed_up.server.media
     copy = replace(backed_up.server.media.pop(path)[0], path="/usb/copy.bak")
