@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pwsops.messages import Message, readable
+from pwsops.messages import Message, readable, single_stops
 
 
 class PwsopsError(Exception):
@@ -43,9 +43,9 @@ class PwsopsError(Exception):
         path: str = "",
     ) -> None:
         # A path of the system's may hold what is no text; everybody stores and shows errors.
-        self.message = readable(message)
+        self.message = single_stops(readable(message))
         super().__init__(self.message)
-        self.hint = hint
+        self.hint = single_stops(hint)
         self.transient = transient
         self.number = number
         self.severity = severity

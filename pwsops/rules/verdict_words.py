@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pwsops.messages import single_stops
 from pwsops.rules.protection import Cause, Finding, Protection, Verdict
 
 When = Callable[[datetime], str]
@@ -100,7 +101,7 @@ def why(finding: Finding, when: When) -> str:
         at=f" ({since})" if since else "",
         then="" if finding.at is None else when(finding.at),
     )
-    return told.replace("..", ".").rstrip()
+    return single_stops(told).rstrip()
 
 
 def next_step(finding: Finding) -> str:
