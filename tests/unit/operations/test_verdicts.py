@@ -329,6 +329,18 @@ def test_a_copy_that_was_verified_says_nothing_of_the_file_that_is_known(backed_
     assert causes(backed_up) == [Cause.FILES_GONE]
 
 
+def test_a_restore_from_a_file_that_was_moved_says_that_the_history_looks_for_it_elsewhere(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    assert backed_up.ops.restores.restore("srv", "one", path).messages == ()
+    backed_up.server.put(replace(backed_up.server.media.pop(path)[0], path="/moved/x.bak"))
+    result = backed_up.ops.restores.restore("srv", "one", "/moved/x.bak")
+    (told,) = result.messages
+    assert told.text.startswith(
+        f"The backup of one was read from /moved/x.bak. The history knows it as {path} and goes"
+    )
+    assert [each.text for each in backed_up.ops.restores.list(limit=1)[0].messages] == [told.text]
+
+
 def foreign(set_id: str, **fields: object) -> BackupSet:
     values = {"database": "one", "kind": BackupKind.FULL, "path": f"/dba/{set_id}.bak", "finished_at": NOON}
     return BackupSet(set_id=set_id, **values | fields)  # type: ignore[arg-type]
