@@ -45,6 +45,13 @@ class Core:
         self.home = home
         self.clock = clock
         self.catalogue = Catalogue(home)
+        try:
+            self._begin(home, clock)
+        except BaseException:
+            self.catalogue.close()
+            raise
+
+    def _begin(self, home: Path, clock: Clock) -> None:
         self.vault = Vault(home, self._has_sealed)
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)

@@ -330,15 +330,16 @@ def _databases(core: Core) -> Iterator[Check]:
         )
     if verdicts and not unsafe:
         yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
-    yield from map(_noted, [one for one in verdicts if one.notes][:MOST_TOLD])
+    yield from map(_noted, [one for one in verdicts if one.notes or one.beside][:MOST_TOLD])
 
 
 def _noted(verdict: Verdict) -> Check:
+    by = "an older backup" if verdict.notes else f"the profile {verdict.profile}"
     return Check(
         name=f"Database {verdict.database} on {verdict.instance}",
         ok=False,
-        finding=f"protected by an older backup. {' '.join(verdict_words.notes(verdict, verdict_words.utc))}",
-        next_step=verdict_words.next_step(verdict.notes[0]),
+        finding=f"protected by {by}. {verdict_words.told(verdict, verdict_words.utc)}",
+        next_step=verdict_words.step(verdict),
         required=False,
     )
 

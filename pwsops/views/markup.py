@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup as Safe
 from panel.custom import JSComponent
 
+from pwsops import commands
 from pwsops.views import words
 
 HERE = Path(__file__).parent
@@ -74,8 +75,8 @@ _templates.globals.update(icon=icon, words=words)
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template of ours; every value is escaped."""
-    return _templates.get_template(template).render(**values)
+    """Fill a template of ours; every value is escaped, and the commands in what is said are shown as code."""
+    return commands.in_page(_templates.get_template(template).render(**values))
 
 
 _EARLY = 1_000
