@@ -89,7 +89,7 @@ def test_a_look_that_fails_is_a_finding_and_the_others_are_taken(home: Home, mon
     def unreadable(_core: object) -> object:
         raise PwsopsError("The catalogue cannot be used: disk I/O error.", hint="Check its disk.")
 
-    monkeypatch.setattr(doctor.audit, "first_broken", unreadable)
+    monkeypatch.setattr(doctor, "audit_checks", unreadable)
     found = {check.name: check for check in home.ops.doctor()}
     assert (found["Audit"].ok, found["Audit"].next_step) == (False, "Check its disk.")
     assert "Backup service" in found
