@@ -281,18 +281,26 @@ class _Walk:
         self.last, self.count, self.head = link.number, self.count + 1, link.digest or ""
 
     def _check(self, link: Link, *, follows: bool) -> None:
-        old = link.key is None
-        if old and self.keyed_from is not None:
+        if not self._can_have(link):
             self._find(Kind.REWRITTEN, link.number, link.number)
             return
-        if not old and link.key != NO_KEY and self.keyed_from is None:
+        keyed = link.key is not None and link.key != NO_KEY
+        if keyed and self.keyed_from is None:
             self.keyed_from = link.number
-        if link.key is not None and link.key != NO_KEY and not self._opens.get(link.key):
+        if keyed and not self._opens.get(link.key or NO_KEY):
             self._find(Kind.KEY_LOST, link.number, link.number)
         elif follows and link.expected is not None and link.expected != link.digest:
             self._find(Kind.REWRITTEN, link.number, link.number)
         elif link.key == NO_KEY:
             self._find(Kind.UNKEYED, link.number, link.number)
+
+    def _can_have(self, link: Link) -> bool:
+        """Whether an entry can have the key that it names, or none."""
+        if link.key == NO_KEY:
+            return True
+        if not self._keys:
+            return link.key is not None or self.keyed_from is None
+        return link.key == max((one.number for one in self._keys if one.first_entry <= link.number), default=None)
 
     def end(self, *, in_use: bool, heads_until: int | None) -> Iterator[Finding]:
         """Return what shows only after the last entry."""
