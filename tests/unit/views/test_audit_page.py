@@ -156,3 +156,12 @@ def test_an_empty_log_says_so(home: Home) -> None:
     assert "Nothing was written yet." in page.text()
     assert "Nothing has been done yet." in page.text()
     page.session.close()
+
+
+def test_the_first_page_tells_that_heads_do_not_leave_the_home(home: Home) -> None:
+    (home.path / "audit.toml").write_text("heads = '/no/such/directory/heads.log'")
+    home.add()
+    page = Page(home)
+    page.session.nav.go()
+    assert "its head does not leave the home: /no/such/directory/heads.log cannot be written" in page.text()
+    page.session.close()
