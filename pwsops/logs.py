@@ -37,7 +37,7 @@ def configure(home: Path) -> Path:
     """
     path = home / "logs" / FILE_NAME
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
         file = BoundedFile(path)
         _open_file.close()
         _open_file.callback(file.close)
@@ -92,7 +92,11 @@ class BoundedFile:
             self._file.close()
 
     def _opened(self) -> TextIO:
-        return self._path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+        # `open` and not the path's method: only that takes an opener.
+        return open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=private)
 
     def _turn_over(self) -> None:
         ours = os.fstat(self._file.fileno())

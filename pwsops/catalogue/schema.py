@@ -93,6 +93,14 @@ def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True)
 
 
+# One row: which home this is, and what proves that the key at hand is its own.
+home = Table(
+    "home",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("key_check", Text),
+)
+
 instances = Table(
     "instances",
     metadata,

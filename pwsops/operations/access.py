@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit, refused_logins, sealed
+from pwsops.catalogue import Catalogue, Connection, audit, refused_logins
+from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
@@ -16,6 +17,7 @@ from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, InvalidInput, LoginRefused
 from pwsops.escrow import Escrow
+from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
@@ -41,11 +43,14 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 class Core:
     """What the operations of one process share: one catalogue, one runner, one part in the scheduling."""
 
-    def __init__(self, home: Path, *, clock: Clock) -> None:
+    def __init__(self, home: Path, *, clock: Clock, mended: Sequence[str] = ()) -> None:
         self.home = home
+        self.mended = mended
+        """What of the home others could use when it was opened, a sentence each; now it is private."""
         self.clock = clock
         self.catalogue = Catalogue(home)
-        self.vault = Vault(home, self._has_sealed)
+        self.vault = Vault(home, StoredKeyRecords(self.catalogue))
+        bind_old(self.catalogue, self.vault)
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
@@ -61,10 +66,6 @@ class Core:
         self.restoring.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
-
-    def _has_sealed(self) -> bool:
-        with self.catalogue.read() as connection:
-            return sealed.is_any(connection)
 
     def instance_row(self, name: str) -> InstanceRow:
         """Give an instance as it is kept; raises `NotFound`."""
@@ -84,7 +85,7 @@ class Core:
             address=row.address,
             options=row.options,
             private_keys=self.escrow.private_key,
-            **vars(credentials or self._credentials(row.login, row.sealed_password)),
+            **vars(credentials or self._credentials(row, row.login, row.sealed_password)),
         )
 
     def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
@@ -116,7 +117,7 @@ class Core:
         if not login:
             return self.engine(instance)
         self._refuse_known(instance, login)
-        return self.engine(instance, self._credentials(login, sealed_password))
+        return self.engine(instance, self._credentials(self.instance_row(instance), login, sealed_password))
 
     @contextmanager
     def asking(self, name: str, login: str | None = None) -> Iterator[None]:
@@ -135,8 +136,9 @@ class Core:
         if known is not None:
             raise known.error("Nothing was done")
 
-    def _credentials(self, login: str | None, sealed: str | None) -> Credentials:
-        return Credentials(login=login, password=None if sealed is None else self.vault.open(sealed))
+    def _credentials(self, row: InstanceRow, login: str | None, sealed: str | None) -> Credentials:
+        password = None if sealed is None else self.vault.open(sealed, row.login_bound(login))
+        return Credentials(login=login, password=password)
 
 
 @dataclass(frozen=True, kw_only=True)
