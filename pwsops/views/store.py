@@ -66,6 +66,8 @@ class Snapshot:
     """Those needed ones that somebody should see to."""
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     """Why an instance could not be asked, by its name."""
+    key: Trouble | None = None
+    """What is wrong with the home's key."""
 
     def profile(self, name: str) -> ProfileView | None:
         """Give the profile of that name."""
@@ -140,6 +142,7 @@ class Store:
             ],
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),
+            key=self._key(),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
             troubles={
                 name: trouble(answer, f"Listing the databases of {name}")
@@ -155,6 +158,10 @@ class Store:
     def _zone(self) -> tuple[tzinfo, str]:
         name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
         return ZoneInfo(name), name.removeprefix("Etc/")
+
+    def _key(self) -> Trouble | None:
+        fault = self.ops.key.fault()
+        return None if fault is None else trouble(fault, "Looking at the key")
 
     def _with_items(self, profile: ProfileView) -> RunView | None:
         if profile.last_run is None or profile.health not in (Health.ORANGE, Health.RED):
