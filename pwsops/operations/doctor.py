@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +60,12 @@ def examine(core: Core) -> list[Check]:
         _directories,
         _databases,
     ]
-    return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
+    return [
+        *_program(),
+        *_home(core.home, core.mended),
+        *(check for look in looks for check in _looked(core, look)),
+        *_odbc(),
+    ]
 
 
 def examine_closed(home: Path, error: PwsopsError) -> list[Check]:
@@ -92,7 +97,7 @@ def _program() -> Iterator[Check]:
     yield Check(name="SQLite", ok=True, finding=finding)
 
 
-def _home(home: Path) -> Iterator[Check]:
+def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:
     probe = home / ".writable"
     try:
         probe.write_text("")
@@ -117,7 +122,9 @@ def _home(home: Path) -> Iterator[Check]:
     yield Check(
         name="Privacy",
         ok=not open_to_others,
-        finding="; ".join(f"{one.path} {one.why}" for one in open_to_others[:MOST_TOLD]) or "the home is its owner's",
+        finding="; ".join(f"{one.path} {one.why}" for one in open_to_others[:MOST_TOLD])
+        or " ".join(mended[:MOST_TOLD])
+        or "the home is its owner's",
         next_step="; ".join(one.next_step for one in open_to_others[:MOST_TOLD]),
     )
 
