@@ -75,7 +75,8 @@ def exception_text(error: BaseException) -> str:
         seen.add(id(one))
         told = f": {one}" if isinstance(one, PwsopsError) else f": {one.strerror}" if isinstance(one, OSError) else ""
         stack = traceback.StackSummary.extract(traceback.walk_tb(one.__traceback__), capture_locals=False)
-        found.append(f"{type(one).__module__}.{type(one).__qualname__}{told}\n{''.join(stack.format())}".rstrip())
+        kind = f"{type(one).__module__}.{type(one).__qualname__}"
+        found.append(f"Traceback (most recent call last):\n{''.join(stack.format())}{kind}{told}")
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return "\nBecause of ".join(found)
 
