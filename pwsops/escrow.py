@@ -6,13 +6,13 @@ from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime
 
-from pwsops.catalogue import Catalogue, certificates
+from pwsops.catalogue import Catalogue, certificates, instances
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.certificates import archive, reading
 from pwsops.certificates.pair import pair_from_der
 from pwsops.engines.base import CertificateCopy, Encryption, Engine, SavesCertificates
-from pwsops.errors import NotFound, PwsopsError
+from pwsops.errors import NotFound, PwsopsError, Refused
 from pwsops.rules.certificates import file_name
 from pwsops.secrets import Vault
 from pwsops.server_escrow import ServerEscrow
@@ -36,20 +36,22 @@ class Escrow:
         """Give a certificate's private key (PKCS #8, DER); None where the store does not have it."""
         with self._catalogue.read() as connection:
             row = certificates.find(connection, thumbprint)
-        return None if row is None else b64decode(self._vault.open(row.sealed_key))
+        return None if row is None else b64decode(self._vault.open(row.sealed_key, row.key_bound))
 
     def encryption(
         self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Callable[[str], None]
     ) -> Encryption | None:
         """Give whom a profile's backups are encrypted for; None: they are not.
 
-        A certificate that has expired, or whose private key the home's key does not open, still encrypts, because a
-        backup that is late is worse: `tell` is given a word of warning.
+        A certificate that has expired still encrypts, because a backup that is late is worse: `tell` is given a word
+        of warning. One whose private key is lost with the home's key does not: nobody could restore such a backup.
 
         Raises
         ------
         NotFound
             Where the store has no such certificate any more.
+        Refused
+            Where the home's key is lost or another one, or does not open the certificate's private key.
         """
         name = profile.fields["encrypt_with"]
         if not name or engine.capabilities.certificates:
@@ -67,10 +69,13 @@ class Escrow:
                 f"The certificate {row.name} expired on {row.not_after:%Y-%m-%d}; the backup is encrypted for it all "
                 "the same. Choose a new one in the profile."
             )
-        if not self._vault.opens(row.sealed_key):
-            tell(
-                f"The home's key does not open the private key of the certificate {row.name}: until it does, this "
-                "backup cannot be restored here. `pwsops doctor` tells what to do."
+        self._vault.require()
+        if not self._vault.opens(row.sealed_key, row.key_bound):
+            raise Refused(
+                f"Nothing was backed up: the home's key does not open the private key of the certificate {row.name}, "
+                "so the backup could not be restored here.",
+                hint="Import the certificate again (`pwsops certificate import FILE.pfx`), or choose another in the "
+                "profile; `pwsops doctor` names all that the key does not open.",
             )
         return Encryption(name=row.name, certificate=row.certificate)
 
@@ -85,13 +90,13 @@ class Escrow:
             return
         with self._catalogue.read() as connection:
             row = certificates.find(connection, profile.fields["encrypt_with"])
-        if row is None:
+            instance = instances.find(connection, profile.fields["instance"])
+        if row is None or instance is None:
             return  # the run fails for it already, and says so
         saved_at: datetime | None = now
         try:
-            for remark in engine.save_certificates(
-                profile.fields["directory"], [self._copy(row, self._vault.open(sealed))]
-            ):
+            password = self._vault.open(sealed, instance.certificate_password_bound)
+            for remark in engine.save_certificates(profile.fields["directory"], [self._copy(row, password)]):
                 tell(remark)
         except PwsopsError as error:
             saved_at = None
@@ -108,7 +113,7 @@ class Escrow:
             return [pair.certificate_der() for pair in found] == [row.certificate]
 
         def content() -> bytes:
-            key = b64decode(self._vault.open(row.sealed_key))
+            key = b64decode(self._vault.open(row.sealed_key, row.key_bound))
             return archive.pack([pair_from_der(row.certificate, key, name=row.name)], password)
 
         return CertificateCopy(file_name=file_name(row.name, row.thumbprint), content=content, serves=serves)

@@ -10,14 +10,18 @@ import atexit
 import json
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
+
+from pwsops.errors import PwsopsError
 
 FILE_NAME = "pwsops.log"
 MAX_BYTES = 10 * 1024 * 1024
@@ -25,6 +29,8 @@ MAX_BYTES = 10 * 1024 * 1024
 REPEATED_AFTER_S = 60.0
 """The same words are written again after so long, with how often they were said meanwhile."""
 _REMEMBERED = 256
+_TOOLKITS = frozenset({"asyncio", "bokeh", "panel", "param", "tornado"})
+_HUSHED = "(not written down)"
 
 _open_file = ExitStack()
 atexit.register(_open_file.close)
@@ -35,9 +41,10 @@ def configure(home: Path) -> Path:
 
     A traceback is written without the values of variables: a password may be among them.
     """
+    hush_toolkits()
     path = home / "logs" / FILE_NAME
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
         file = BoundedFile(path)
         _open_file.close()
         _open_file.callback(file.close)
@@ -45,7 +52,7 @@ def configure(home: Path) -> Path:
             processors=[
                 structlog.contextvars.merge_contextvars,
                 structlog.processors.add_log_level,
-                structlog.processors.format_exc_info,
+                _say_exception,
                 Seldom(),
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(),
@@ -55,6 +62,63 @@ def configure(home: Path) -> Path:
             cache_logger_on_first_use=False,
         )
     return path
+
+
+def exception_text(error: BaseException) -> str:
+    """Return a traceback that holds nothing which was typed or stored: of most errors their kind and place only.
+
+    What an error says may quote the value that it is about, a password among others. Ours do not.
+    """
+    found, seen = [], set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        told = f": {one}" if isinstance(one, PwsopsError) else f": {one.strerror}" if isinstance(one, OSError) else ""
+        stack = traceback.StackSummary.extract(traceback.walk_tb(one.__traceback__), capture_locals=False)
+        kind = f"{type(one).__module__}.{type(one).__qualname__}"
+        found.append(f"Traceback (most recent call last):\n{''.join(stack.format())}{kind}{told}")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\nBecause of ".join(found)
+
+
+def _say_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    told = event.pop("exc_info", None)
+    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    return event if error is None else {**event, "exception": exception_text(error)}
+
+
+def hush_toolkits() -> None:
+    """Keep what a browser sent out of what the toolkits log: they quote messages whose handling failed."""
+    before = logging.getLogRecordFactory()
+    if getattr(before, "is_ours", False):
+        return
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        if record.name.partition(".")[0] in _TOOLKITS:
+            _hush(record)
+        return record
+
+    make.is_ours = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(make)
+
+
+def _hush(record: logging.LogRecord) -> None:
+    """Leave of a record what the toolkit itself wrote: the words, numbers, and where an error came from."""
+    if isinstance(record.args, Mapping):
+        record.args = {key: _hushed(one) for key, one in record.args.items()}
+    elif record.args:
+        record.args = tuple(_hushed(one) for one in record.args)
+    elif record.levelno >= logging.WARNING:
+        # Put together before it came here: nobody knows of what.
+        record.msg = f"said something that is not written down ({record.filename}, line {record.lineno})"
+    if record.exc_info and record.exc_info[1] is not None:
+        record.exc_text = exception_text(record.exc_info[1])
+        record.exc_info = None
+
+
+def _hushed(value: object) -> object:
+    return value if isinstance(value, int | float) else _HUSHED
 
 
 class BoundedFile:
@@ -92,7 +156,11 @@ class BoundedFile:
             self._file.close()
 
     def _opened(self) -> TextIO:
-        return self._path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+        # `open` and not the path's method: only that takes an opener.
+        return open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=private)
 
     def _turn_over(self) -> None:
         ours = os.fstat(self._file.fileno())

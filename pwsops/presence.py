@@ -6,12 +6,21 @@ import fcntl
 import os
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 DIRECTORY = "processes"
 """In the home; made once its catalogue is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """A process that holds a lock, and the user it belongs to."""
+
+    pid: int
+    uid: int
 
 
 class Presence:
@@ -26,8 +35,8 @@ class Presence:
     def __init__(self, home: Path) -> None:
         self.token = uuid.uuid4().hex
         self._directory = home / DIRECTORY
-        self._directory.mkdir(exist_ok=True)
-        self._lock = FileLock(self._directory / f"{self.token}.lock", thread_local=False)
+        self._directory.mkdir(exist_ok=True, mode=0o700)
+        self._lock = FileLock(self._directory / f"{self.token}.lock", mode=0o600, thread_local=False)
         self._lock.acquire(blocking=False)
 
     def is_alive(self, token: str | None) -> bool:
@@ -48,6 +57,23 @@ class Presence:
         self._lock.release()
         with suppress(OSError):
             (self._directory / f"{self.token}.lock").unlink()
+
+
+def holders(path: Path) -> list[Holder]:
+    """Return who holds the lock of that file, as far as the system tells."""
+    try:
+        wanted = path.stat().st_ino
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2261381 0 EOF
+        words = line.split()
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(wanted):
+            with suppress(OSError, ValueError):
+                found.append(Holder(pid=int(words[4]), uid=os.stat(f"/proc/{words[4]}").st_uid))
+    return found
 
 
 def is_held(path: Path) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pwsops.catalogue import Catalogue, certificate_copies, server_certificates, sets
+from pwsops.catalogue import Catalogue, certificate_copies, instances, server_certificates, sets
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
 from pwsops.errors import PwsopsError
 from pwsops.rules.certificates import file_stem
+from pwsops.sealing import Bound
 from pwsops.secrets import Vault
 
 Tell = Callable[[str], None]
@@ -90,10 +91,13 @@ class ServerEscrow:
         ]
 
     def _save(self, order: _Order, certificate: ServerCertificate) -> None:
-        password = self._vault.open(order.sealed_password)
         with self._catalogue.read() as connection:
+            instance = instances.find(connection, order.instance)
             copy = certificate_copies.find(connection, order.instance, certificate.thumbprint, order.directory)
-        if copy is not None and self._serves(copy, order.engine, password):
+        if instance is None:
+            return  # the run fails for it already, and says so
+        password = self._vault.open(order.sealed_password, instance.certificate_password_bound)
+        if copy is not None and self._serves(copy, order.engine, password, instance.certificate_password_bound):
             return
         files = _files(order, certificate)
         try:
@@ -110,11 +114,11 @@ class ServerEscrow:
             certificate_copies.put(connection, _copy(order, certificate, files))
         order.tell(f"The certificate {certificate.name} was saved as {files.certificate}, its key as {files.key}.")
 
-    def _serves(self, copy: CopyRow, engine: KeepsCertificates, password: str) -> bool:
+    def _serves(self, copy: CopyRow, engine: KeepsCertificates, password: str, bound: Bound) -> bool:
         """Whether a copy is under this password and, as far as anybody can tell, still there."""
         there = all(engine.has_file(path) is not False for path in (copy.certificate_file, copy.key_file))
-        readable = there and self._vault.opens(copy.sealed_password)
-        return readable and self._vault.open(copy.sealed_password) == password
+        readable = there and self._vault.opens(copy.sealed_password, bound)
+        return readable and self._vault.open(copy.sealed_password, bound) == password
 
 
 def _files(order: _Order, certificate: ServerCertificate) -> CertificateFiles:

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pwsops.catalogue import Catalogue, claims, profiles, runs, service_state
 from pwsops.clock import Clock
 from pwsops.errors import PwsopsError
-from pwsops.presence import Presence, is_held
+from pwsops.presence import Holder, Presence, holders, is_held
 from pwsops.rules.model import RunStatus
 from pwsops.runner import Runner
 
@@ -84,7 +84,7 @@ class Service:
         self._clock = clock
         self._presence = presence
         self._runner = runner
-        self._lock = FileLock(catalogue.home / LOCK_FILE, thread_local=False)
+        self._lock = FileLock(catalogue.home / LOCK_FILE, mode=0o600, thread_local=False)
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
         self._handed: dict[int, _Handed] = {}
         self._to_put_back: dict[int, float] = {}
@@ -347,3 +347,8 @@ class Service:
 def is_running(home: Path) -> bool:
     """Say whether any process schedules this home."""
     return is_held(home / LOCK_FILE)
+
+
+def holders_of(home: Path) -> list[Holder]:
+    """Return the processes that hold the lock of this home's scheduling, as far as the system tells."""
+    return holders(home / LOCK_FILE)

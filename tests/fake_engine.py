@@ -127,7 +127,8 @@ class FakeServer:
         # What an engine can do is asked of one without an address, and reaches nobody.
         if self.unreachable is not None and instance.address:
             raise self.unreachable
-        self.opened_as.append((instance.login, instance.password))
+        if instance.name:  # without one it is only asked what it can do
+            self.opened_as.append((instance.login, instance.password))
         return FakeEngine(self, instance)
 
     def next_failure(self, database: str) -> Exception | None:

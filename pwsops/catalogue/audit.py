@@ -61,6 +61,12 @@ def begin_anew(connection: Connection, *, now: datetime, actor: str) -> int:
     return key.number
 
 
+def require_key(connection: Connection, *, now: datetime, actor: str) -> None:
+    """Give the log a new key where the home's key does not open its own; raises as `begin_anew`."""
+    if _notary(connection).current(connection) is None:
+        begin_anew(connection, now=now, actor=actor)
+
+
 def newest(connection: Connection, *, limit: int) -> list[AuditRow]:
     """Give the newest rows, newest first."""
     return read(connection, select(audit).order_by(audit.c.id.desc()).limit(limit))

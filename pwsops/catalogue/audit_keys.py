@@ -18,9 +18,12 @@ from pwsops.catalogue.schema import audit_keys
 from pwsops.errors import PwsopsError
 from pwsops.heads import Heads
 from pwsops.rules.audit import NO_KEY, Head, KeyFact
+from pwsops.sealing import Bound
 from pwsops.secrets import Vault
 
 KEY_BYTES = 32
+BOUND: Bound = ("key of the audit log",)
+"""What they are sealed for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,7 @@ class Notary:
         if self._vault is None:
             raise PwsopsError("The audit log has no key.", hint="Open the home with pwsops.")
         text = b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        values = {"sealed": self._vault.seal(text), "first_entry": first_entry, "made_at": now}
+        values = {"sealed": self._vault.seal(text, BOUND), "first_entry": first_entry, "made_at": now}
         number = connection.execute(insert(audit_keys).values(**values).returning(audit_keys.c.id)).scalar_one()
         return Key(number=number, secret=b64decode(text))
 
@@ -79,12 +82,14 @@ class Notary:
                 known[row.id] = secret
         return facts, known
 
-    def _opened(self, sealed: str) -> bytes | None:
+    def _opened(self, sealed: str | None) -> bytes | None:
+        if sealed is None:
+            return None  # it was lost with the home's key
         with self._lock:
             if sealed not in self._open:
                 try:
                     if self._vault is not None:
-                        self._open[sealed] = b64decode(self._vault.open(sealed))
+                        self._open[sealed] = b64decode(self._vault.open(sealed, BOUND))
                 except (PwsopsError, ValueError, AttributeError):
                     return None
             return self._open.get(sealed)

@@ -12,6 +12,7 @@ from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, certificates
 from pwsops.rules.certificates import Purpose
+from pwsops.sealing import Bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,16 @@ class CertificateRow:
     added_at: datetime
     saved_at: datetime | None = None
     exported_at: datetime | None = None
+
+    @property
+    def key_bound(self) -> Bound:
+        """What its private key is sealed for."""
+        return key_bound(self.thumbprint)
+
+
+def key_bound(thumbprint: str) -> Bound:
+    """Return what the private key of a certificate is sealed for."""
+    return "private key", thumbprint
 
 
 def add(connection: Connection, row: CertificateRow) -> None:

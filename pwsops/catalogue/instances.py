@@ -12,6 +12,7 @@ from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import instance_looks, instances, seen_databases
 from pwsops.engines import registry
+from pwsops.sealing import Bound
 
 _COLUMNS = ("name", "engine", "address", "options", "login", "sealed_password")
 
@@ -32,6 +33,19 @@ class InstanceRow:
     def place(self) -> str:
         """Where it is; see `registry.place`."""
         return registry.place(self.engine, self.address)
+
+    def login_bound(self, login: str | None) -> Bound:
+        """Return what the password of a login is sealed for: this server, reached and protected as now."""
+        return ("password of a login", *self._target(), login or "")
+
+    @property
+    def certificate_password_bound(self) -> Bound:
+        """What the password of certificates that are saved with backups is sealed for: a server is given that, too."""
+        target = self._target() if registry.takes_logins(self.engine) else (self.engine,)
+        return ("password of saved certificates", *target)
+
+    def _target(self) -> Bound:
+        return self.engine, self.place, *registry.protection(self.engine, self.options)
 
 
 def add(connection: Connection, row: InstanceRow, *, now: datetime) -> None:

@@ -20,6 +20,7 @@ from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, Recurrence, RunStatus
 from pwsops.rules.protection import Condition, Facts, ProfileFacts
 from pwsops.rules.recurrence import next_due
+from pwsops.sealing import Bound
 
 _CONDITIONS = {
     "gone": Condition.GONE,
@@ -44,7 +45,7 @@ def covered(
     *,
     now: datetime,
     service_running: bool,
-    opens: Callable[[str], bool],
+    opens: Callable[[str, Bound], bool],
     instance: str | None = None,
 ) -> list[Covered]:
     """Return every database that a profile names or an instance has told of, by instance and name.
@@ -54,7 +55,7 @@ def covered(
     service_running
         Whether the schedules are in force now.
     opens
-        Whether the home's key opens a sealed private key.
+        Whether the home's key opens a sealed private key, which is sealed for that certificate.
     instance
         Only this one's; None: all.
     """
@@ -79,7 +80,7 @@ class _Shared:
         *,
         now: datetime,
         service_running: bool,
-        opens: Callable[[str], bool],
+        opens: Callable[[str, Bound], bool],
     ) -> None:
         self._connection = connection
         self._now = now
@@ -91,7 +92,7 @@ class _Shared:
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
         self._usual_s = _usual_s(connection)
         self._recurrences = {row.id: _recurrence(row, now) for row in rows}
-        self._at_hand = {row.thumbprint: opens(row.sealed_key) for row in certificates.every(connection)}
+        self._at_hand = {row.thumbprint: opens(row.sealed_key, row.key_bound) for row in certificates.every(connection)}
         servers = server_certificates.every(connection)
         self._on_servers = {
             (one.instance, one.certificate.thumbprint) for one in servers if one.certificate.has_private_key

@@ -93,6 +93,14 @@ def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True)
 
 
+# One row: which home this is, and what proves that the key at hand is its own.
+home = Table(
+    "home",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("key_check", Text),
+)
+
 instances = Table(
     "instances",
     metadata,
@@ -456,7 +464,7 @@ audit_keys = Table(
     "audit_keys",
     metadata,
     _id(),
-    Column("sealed", Text, nullable=False),
+    Column("sealed", Text),
     Column("first_entry", Integer, nullable=False),
     Column("made_at", Instant, nullable=False),
 )

@@ -15,13 +15,14 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
+from pwsops import private
 from pwsops.catalogue.audit_keys import Notary, Transaction
 from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
 from pwsops.errors import CatalogueDamaged, PwsopsError
 from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0014"
+HEAD = "0015"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
@@ -59,14 +60,9 @@ class Catalogue:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.path = home / FILE_NAME
-        try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise PwsopsError(
-                f"The home {home} cannot be made: {error.strerror}.",
-                hint="Give a directory you may write to, with --home or PWSOPS_HOME.",
-            ) from None
+        private.make_home(home)
         _refuse_emptied(self.path)
+        private.make_file(self.path)
         self._engine = create_engine(
             # Never as a text: a path may have what a URL means something by (%, ?, #).
             URL.create("sqlite", database=str(self.path)),

@@ -14,6 +14,7 @@ from pwsops.cli import (
     databases,
     doctor,
     instances,
+    key,
     media,
     notebook,
     profiles,
@@ -77,5 +78,6 @@ app.command("restore")(restores.restore)
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
+app.add_typer(key.app, name="key")
 app.command("doctor")(doctor.doctor)
 app.add_typer(audit.app, name="audit")

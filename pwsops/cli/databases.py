@@ -30,7 +30,10 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
             if views:
                 _list(instance, views, as_json=as_json)
             raise
+        fault = operations.key.fault()
     _list(instance, views, as_json=as_json)
+    if fault is not None:
+        raise fault
 
 
 def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> None:

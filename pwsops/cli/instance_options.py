@@ -11,8 +11,8 @@ import typer
 Driver = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|FILE",
-        help="sqlserver: the ODBC driver, by its registered name or its file; default: the best one found.",
+        metavar="NAME",
+        help="sqlserver: the ODBC driver, by its registered name; default: the best one found.",
         show_default=False,
     ),
 ]

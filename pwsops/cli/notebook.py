@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,11 @@ import typer
 
 from pwsops.cli.output import note, say
 from pwsops.errors import NotFound, PwsopsError
+from pwsops.spawning import environment
 
 _ROOT = Path(__file__).parents[2]
+_DESKTOP = ("BROWSER", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "TERM", "VIRTUAL_ENV", "WAYLAND_DISPLAY", "XDG_*")
+"""What JupyterLab needs to open a browser."""
 
 
 def notebook(
@@ -42,11 +44,11 @@ def notebook(
         )
     home = context.find_root().obj
     named = {"PWSOPS_HOME": str(Path(home).expanduser().absolute())} if home else {}
+    # A notebook opens the home, as a command does, so it needs the key; what else is secret here is not its business.
+    variables = environment(("PWSOPS_*", "JUPYTER*", "IPYTHON*", *_DESKTOP), **named)
     note("JupyterLab opens in the browser; Ctrl-C here ends it.")
     raise typer.Exit(
-        subprocess.run(
-            [sys.executable, "-m", "jupyterlab", str(directory)], env={**os.environ, **named}, check=False
-        ).returncode
+        subprocess.run([sys.executable, "-m", "jupyterlab", str(directory)], env=variables, check=False).returncode
     )
 
 

@@ -29,6 +29,7 @@ def run(context: typer.Context) -> None:
     stop = threading.Event()
     with _stopped_by_signals(stop), opened(context) as operations:
         note(f"pwsops service for {operations.home}; Ctrl-C stops it.")
+        _warn_of_key(operations)
         watching = threading.Thread(target=_report, args=(operations, stop), name="pwsops-report", daemon=True)
         watching.start()
         try:
@@ -117,7 +118,14 @@ def serve(
 ) -> None:
     """Serve the dashboard, with the backup service in the same process."""
     with opened(context) as operations:
+        _warn_of_key(operations)
         # The pages bring Panel with them; nothing else on the command line does.
         from pwsops.views.server import serve as serve_pages
 
         serve_pages(operations, address=address, port=port, on_ready=lambda url: say(f"pwsops is at {url}"))
+
+
+def _warn_of_key(operations: Operations) -> None:
+    fault = operations.key.fault()
+    if fault is not None:
+        note(f"{fault.message} {fault.hint}")

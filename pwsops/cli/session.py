@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pwsops.cli.output import note
 from pwsops.errors import Refused
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def opened(context: typer.Context) -> Iterator[Operations]:
     from pwsops.operations import open_operations
 
     operations = open_operations(home_of(context))
+    for each in operations.mended:
+        note(each)
     try:
         yield operations
     finally:

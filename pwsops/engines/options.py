@@ -40,6 +40,8 @@ class Option:
         What to beware of, by the value that wants it.
     asked
         Whether a form asks for it; the others are for programs that know their key.
+    guards
+        Whether it is part of how a password is protected on its way: where it changes, a stored one is asked for anew.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Option:
     bounds: tuple[float, float] | None = None
     warnings: Mapping[str | bool, str] = field(default_factory=dict)
     asked: bool = True
+    guards: bool = False
 
 
 def warnings(given: Mapping[str, Any], known: Sequence[Option]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from pwsops.engines.base import Engine, Instance, PrivateKeys, no_keys
+from pwsops.engines.base import Capabilities, Engine, Instance, PrivateKeys, no_keys
 from pwsops.errors import InvalidInput
 
 
@@ -47,6 +48,23 @@ def place(engine: str, address: str) -> str:
     if engine == "sqlite":
         return f"{engine} {os.path.realpath(os.path.abspath(os.path.expanduser(address)))}"
     return f"{engine} {address.strip().casefold()}"
+
+
+def protection(engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what tells how a connection is made and protected: with another one a stored password is not used."""
+    if engine not in ENGINES:
+        return ()
+    known = _offers(engine).options
+    return tuple(f"{one.key}={options.get(one.key, one.default)}" for one in known if one.guards)
+
+
+def takes_logins(engine: str) -> bool:
+    """Whether instances of an engine have logins."""
+    return engine in ENGINES and _offers(engine).login
+
+
+def _offers(engine: str) -> Capabilities:
+    return open_engine(Instance(name="", engine=engine, address="")).capabilities
 
 
 def are_one(engine: str, address: str, other: str) -> bool:

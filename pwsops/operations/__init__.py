@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import platformdirs
+import structlog
 
-from pwsops import logs
+from pwsops import logs, private
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import PwsopsError
 from pwsops.operations import handed_key
@@ -20,6 +21,7 @@ from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine, examine_closed
 from pwsops.operations.history import History
 from pwsops.operations.instances import Instances
+from pwsops.operations.key import HomeKey
 from pwsops.operations.media import Media
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
@@ -33,6 +35,7 @@ from pwsops.operations.settings import Settings
 __all__ = ["Operations", "Role", "default_home", "examine_home", "open_operations"]
 
 HOME_VARIABLE = "PWSOPS_HOME"
+_log = structlog.get_logger(__name__)
 
 
 class Operations:
@@ -50,6 +53,7 @@ class Operations:
         context = Context(core=core, actor=actor, role=role)
         self._core = core
         self.home = core.home
+        self.mended = core.mended
         self.actor = actor
         self.role = role
         self.settings = Settings(context)
@@ -65,6 +69,7 @@ class Operations:
         self.service = ServiceControl(context)
         self.samples = Samples(context)
         self.audit = AuditLog(context)
+        self.key = HomeKey(context)
         self.changes = Changes(context)
 
     def acting_as(self, actor: str, role: Role) -> Operations:
@@ -100,9 +105,13 @@ def open_operations(
         What they may do; the time.
     """
     home = (home or default_home()).expanduser().absolute()
+    private.make_home(home)
+    mended = private.mend(home)
     logs.configure(home)
     handed_key.take()
-    core = Core(home, clock=clock or SystemClock())
+    for each in mended:
+        _log.warning("a file of the home was made private", finding=each)
+    core = Core(home, clock=clock or SystemClock(), mended=mended)
     return Operations(core, actor=actor or _user(), role=role)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit, refused_logins, sealed
+from pwsops.catalogue import Catalogue, Connection, audit, refused_logins
 from pwsops.catalogue.audit_keys import Notary
+from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
@@ -20,6 +21,7 @@ from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError
 from pwsops.escrow import Escrow
 from pwsops.heads import Heads
 from pwsops.operations.events import Events
+from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
@@ -45,8 +47,10 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 class Core:
     """What the operations of one process share: one catalogue, one runner, one part in the scheduling."""
 
-    def __init__(self, home: Path, *, clock: Clock) -> None:
+    def __init__(self, home: Path, *, clock: Clock, mended: Sequence[str] = ()) -> None:
         self.home = home
+        self.mended = mended
+        """What of the home others could use when it was opened, a sentence each; now it is private."""
         self.clock = clock
         self.catalogue = Catalogue(home)
         try:
@@ -56,9 +60,12 @@ class Core:
             raise
 
     def _begin(self, home: Path, clock: Clock) -> None:
-        self.vault = Vault(home, self._has_sealed)
+        self.vault = Vault(home, StoredKeyRecords(self.catalogue))
         self.catalogue.notary = Notary(self.vault, Heads(home))
         self.events = Events(self.catalogue, clock)
+        bind_old(self.catalogue, self.vault)
+        with suppress(PwsopsError):  # what is wrong with the key is told wherever somebody looks, and when it is used
+            self.vault.prepare()
         self._seal_former_log()
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
@@ -75,10 +82,6 @@ class Core:
         self.restoring.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
-
-    def _has_sealed(self) -> bool:
-        with self.catalogue.read() as connection:
-            return sealed.is_any(connection)
 
     def _seal_former_log(self) -> None:
         """Give entries from before the log had a key the first keyed one on top, right after the migration."""
@@ -121,7 +124,7 @@ class Core:
             address=row.address,
             options=row.options,
             private_keys=partial(self.private_key, actor),
-            **vars(credentials or self._credentials(row.login, row.sealed_password)),
+            **vars(credentials or self._credentials(row, row.login, row.sealed_password)),
         )
 
     def engine(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Engine:
@@ -155,7 +158,7 @@ class Core:
         if not login:
             return self.engine(instance)
         self._refuse_known(instance, login)
-        return self.engine(instance, self._credentials(login, sealed_password))
+        return self.engine(instance, self._credentials(self.instance_row(instance), login, sealed_password))
 
     @contextmanager
     def asking(self, name: str, login: str | None = None) -> Iterator[None]:
@@ -174,8 +177,9 @@ class Core:
         if known is not None:
             raise known.error("Nothing was done")
 
-    def _credentials(self, login: str | None, sealed: str | None) -> Credentials:
-        return Credentials(login=login, password=None if sealed is None else self.vault.open(sealed))
+    def _credentials(self, row: InstanceRow, login: str | None, sealed: str | None) -> Credentials:
+        password = None if sealed is None else self.vault.open(sealed, row.login_bound(login))
+        return Credentials(login=login, password=password)
 
 
 @dataclass(frozen=True, kw_only=True)

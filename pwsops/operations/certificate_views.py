@@ -14,12 +14,13 @@ from pwsops.operations.certificate_needs import Gone, Need, Needs
 from pwsops.operations.records import CertificateView, ServerCertificateView
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Purpose
+from pwsops.sealing import Bound
 
 CLOSED = "has a private key that the home's key does not open: what is encrypted for it cannot be restored"
 
 
 def certificate_views(
-    connection: Connection, needed: Needs, *, now: datetime, opens: Callable[[str], bool], gone: Gone = ()
+    connection: Connection, needed: Needs, *, now: datetime, opens: Callable[[str, Bound], bool], gone: Gone = ()
 ) -> list[CertificateView]:
     """Give those of the store, those that servers have, and those that are needed and nowhere.
 
@@ -29,7 +30,10 @@ def certificate_views(
     rows = certificates.every(connection)
     held = {row.thumbprint for row in rows}
     return [
-        *(_in_store(row, needed.anywhere(row.thumbprint), now, opens=opens(row.sealed_key)) for row in rows),
+        *(
+            _in_store(row, needed.anywhere(row.thumbprint), now, opens=opens(row.sealed_key, row.key_bound))
+            for row in rows
+        ),
         *_on_servers(connection, needed, held, now=now, gone=gone),
         *_missing(connection, needed, held),
     ]

@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
 
 from pwsops.catalogue import Connection, RunRow, certificates
-from pwsops.catalogue.certificates import CertificateRow
+from pwsops.catalogue.certificates import CertificateRow, key_bound
 from pwsops.certificates import archive, creation, pvk, reading
 from pwsops.certificates.pair import Pair, common_name, pair_from_der
 from pwsops.engines.certificates import CertificateFiles
@@ -236,10 +236,11 @@ class Certificates:
     def _add(self, pairs: Sequence[Pair], name: str, purpose: Purpose, action: str) -> Views:
         core = self._context.core
         by_thumbprint = {pair.facts().thumbprint: pair for pair in pairs}
+        core.vault.prepare()
         with core.catalogue.write() as connection:
             known = {row.thumbprint: row for row in certificates.every(connection) if row.thumbprint in by_thumbprint}
             new = [pair for thumbprint, pair in by_thumbprint.items() if thumbprint not in known]
-            closed = [row for row in known.values() if not core.vault.opens(row.sealed_key)]
+            closed = [row for row in known.values() if not core.vault.opens(row.sealed_key, row.key_bound)]
             if not new and not closed:
                 raise _already(known.values())
             for row in closed:
@@ -265,10 +266,10 @@ class Certificates:
         )
 
     def _sealed(self, pair: Pair) -> str:
-        return self._context.core.vault.seal(b64encode(pair.key_der()).decode())
+        return self._context.core.vault.seal(b64encode(pair.key_der()).decode(), key_bound(pair.facts().thumbprint))
 
     def _pair(self, row: CertificateRow) -> Pair:
-        key = b64decode(self._context.core.vault.open(row.sealed_key))
+        key = b64decode(self._context.core.vault.open(row.sealed_key, row.key_bound))
         return pair_from_der(row.certificate, key, name=row.name)
 
     def _views(self, gone: Gone | None = None) -> Views:

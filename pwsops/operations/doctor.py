@@ -6,14 +6,13 @@ import importlib
 import platform
 import shutil
 import sqlite3
-import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from pwsops import private
 from pwsops.catalogue import (
     access,
     instances,
@@ -38,8 +37,7 @@ from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.rules.verdict import awaits_first, judge
-from pwsops.secrets import KEY_FILE
-from pwsops.service import is_running
+from pwsops.service import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
@@ -62,7 +60,12 @@ def examine(core: Core) -> list[Check]:
         _directories,
         _databases,
     ]
-    return [*_program(), *_home(core.home), *(check for look in looks for check in _looked(core, look)), *_odbc()]
+    return [
+        *_program(),
+        *_home(core.home, core.mended),
+        *(check for look in looks for check in _looked(core, look)),
+        *_odbc(),
+    ]
 
 
 def examine_closed(home: Path, error: PwsopsError) -> list[Check]:
@@ -94,7 +97,7 @@ def _program() -> Iterator[Check]:
     yield Check(name="SQLite", ok=True, finding=finding)
 
 
-def _home(home: Path) -> Iterator[Check]:
+def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:
     probe = home / ".writable"
     try:
         probe.write_text("")
@@ -115,15 +118,15 @@ def _home(home: Path) -> Iterator[Check]:
         finding=f"{home}, {sizes.told(free)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
-    key = home / KEY_FILE
-    with suppress(FileNotFoundError):
-        private = not key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-        yield Check(
-            name="Key",
-            ok=private,
-            finding=f"{key} is private" if private else f"{key} can be read by others",
-            next_step="" if private else f"chmod 600 {key}",
-        )
+    open_to_others = list(private.findings(home))
+    yield Check(
+        name="Privacy",
+        ok=not open_to_others,
+        finding="; ".join(f"{one.path} {one.why}" for one in open_to_others[:MOST_TOLD])
+        or " ".join(mended[:MOST_TOLD])
+        or "the home is its owner's",
+        next_step="; ".join(one.next_step for one in open_to_others[:MOST_TOLD]),
+    )
 
 
 def _catalogue(core: Core) -> Iterator[Check]:
@@ -146,14 +149,21 @@ def _row(one: soundness.Amiss) -> str:
 
 
 def _sealed(core: Core) -> Iterator[Check]:
-    """Name what the home's key, as it is now, does not open."""
+    """Say whether the home's key is the right one, and name what it does not open, or not for what is there now."""
+    fault = core.vault.fault()
+    yield Check(
+        name="Key",
+        ok=fault is None,
+        finding="the right one, or not needed yet" if fault is None else fault.message,
+        next_step="" if fault is None else fault.hint,
+    )
     with core.catalogue.read() as connection:
-        closed = [one for one in sealed.every(connection) if not core.vault.opens(one.text)]
+        closed = [one for one in sealed.every(connection) if not core.vault.opens(one.text, one.bound)]
     if not closed:
         return
     names = verdict_words.listed([one.what for one in closed], 5)
     try:
-        core.vault.open(closed[0].text)
+        core.vault.open(closed[0].text, closed[0].bound)
     except PwsopsError as error:
         yield Check(
             name="Sealed with the key", ok=False, finding=f"{error.message} This is {names}.", next_step=error.hint
@@ -190,6 +200,15 @@ def _service(core: Core) -> Iterator[Check]:
     running = is_running(core.home)
     with core.catalogue.read() as connection:
         row = service_state.load(connection)
+    strangers = [one for one in holders_of(core.home) if one.pid != row.pid] if running else []
+    if strangers:
+        who = ", ".join(f"process {one.pid} of {private.user_name(one.uid)}" for one in strangers)
+        yield Check(
+            name="Lock of the scheduling",
+            ok=False,
+            finding=f"held by {who}, which is not the backup service: nobody else can schedule",
+            next_step="End that process, or find out what it is for.",
+        )
     yield Check(
         name="Backup service",
         ok=running,

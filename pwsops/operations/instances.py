@@ -73,13 +73,16 @@ class Instances:
             login=login or None,
             password=password,
         )
-        row = _kept(_reached(asked), None if password is None else core.vault.seal(password))
+        row = self._reached(asked)
+        if password is not None:
+            core.vault.prepare()
         with core.catalogue.write() as connection:
             if instances.find(connection, name) is not None:
                 raise Conflict(
                     f"The instance {name!r} exists already.", hint="Choose another name, or edit or remove that one."
                 )
             _refuse_second(connection, row)
+            row = self._with_password(row, password)
             instances.add(connection, row, now=core.clock.now())
             self._context.note(connection, "add instance", name, f"{engine} at {row.address}")
         return _shown(row)
@@ -99,7 +102,9 @@ class Instances:
         Parameters
         ----------
         address, login, password
-            None keeps what there is. An empty login is the service user; another login needs its password.
+            None keeps what there is. An empty login is the service user; another login needs its password, and so
+            does another address, driver or protection: a stored password goes nowhere else than where it was given
+            for.
         options
             Those to change; None or an empty text takes one away.
         seen
@@ -112,21 +117,28 @@ class Instances:
         if seen is not None and _shown(before) != seen:
             raise _changed_meanwhile(name)
         who = before.login if login is None else login or None
-        kept = before.sealed_password if password is None and who == before.login else None
-        asked = Instance(
-            name=name,
-            engine=before.engine,
-            address=before.address if address is None else address,
-            options=before.options | dict(options or {}),
-            login=who,
-            password=password if kept is None else core.vault.open(kept),
+        asked = _understood(
+            Instance(
+                name=name,
+                engine=before.engine,
+                address=before.address if address is None else address,
+                options=before.options | dict(options or {}),
+                login=who,
+            )
         )
-        row = _kept(_reached(asked), kept if password is None else core.vault.seal(password))
+        kept = before.sealed_password if password is None and who == before.login else None
+        if kept is not None:
+            _refuse_elsewhere(before, _kept(asked))
+            password = core.vault.open(kept, before.login_bound(who))
+        row = self._reached(replace(asked, password=password))
+        if password is not None:
+            core.vault.prepare()
         with core.catalogue.write() as connection:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
             if row.place != before.place:
                 _refuse_second(connection, row)
+            row = replace(row, sealed_password=kept) if kept else self._with_password(row, password)
             instances.amend(connection, row)
             if row.place != before.place:
                 # Its databases are others now, whatever they are called.
@@ -177,31 +189,60 @@ class Instances:
             refused_logins.forget_all(connection, name)
             self._context.note(connection, "use refused logins again", name)
 
+    def _reached(self, asked: Instance) -> InstanceRow:
+        """Check what was asked for and reach it once; return it as its engine understands it.
+
+        That a login is tried at an address stands in the audit log before it is: whoever answers learns it.
+        """
+        asked = _understood(asked)
+        able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
+        check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
+        engine = open_engine(asked)
+        if able.login:
+            with self._context.core.catalogue.write() as connection:
+                detail = f"{asked.engine} at {asked.address}, as {asked.login or SERVICE_USER}"
+                self._context.note(connection, "try instance", asked.name, detail)
+        engine.probe()
+        return _kept(engine.instance)
+
+    def _with_password(self, row: InstanceRow, password: str | None) -> InstanceRow:
+        if password is None:
+            return row
+        sealed = self._context.core.vault.seal(password, row.login_bound(row.login))
+        return replace(row, sealed_password=sealed)
+
     def refused_logins(self) -> Sequence[RefusedLogin]:
         """Give the logins that servers refused and that are not tried before something about them is changed."""
         with self._context.core.catalogue.read() as connection:
             return refused_logins.every(connection)
 
 
-def _reached(asked: Instance) -> Instance:
-    """Check what was asked for and reach it once; gives it as its engine understands it."""
+def _understood(asked: Instance) -> Instance:
+    """Return an instance with what its options mean; raises `InvalidInput`. Reaches nothing."""
     able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
     if not asked.address.strip():
         raise InvalidInput(f"The instance {asked.name!r} has no address.", hint="Say where its databases live.")
-    check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
-    engine = open_engine(replace(asked, options=checked(asked.options, able.options, engine=asked.engine)))
-    engine.probe()
-    return engine.instance
+    return replace(asked, options=checked(asked.options, able.options, engine=asked.engine))
 
 
-def _kept(instance: Instance, sealed_password: str | None) -> InstanceRow:
+def _refuse_elsewhere(before: InstanceRow, after: InstanceRow) -> None:
+    """Refuse to use a stored password for another target than the one that it was given for."""
+    if after.login_bound(before.login) != before.login_bound(before.login):
+        raise InvalidInput(
+            f"The password of {before.login} has to be given anew: the stored one is for {before.address}, with the "
+            f"driver and protection of now, and this changes {', '.join(_changes(before, after))}.",
+            hint="Enter it again. A stored password is sent to no other address, and not over another protection.",
+        )
+
+
+def _kept(instance: Instance) -> InstanceRow:
     return InstanceRow(
         name=instance.name,
         engine=instance.engine,
         address=instance.address,
         options=dict(instance.options),
         login=instance.login,
-        sealed_password=sealed_password,
+        sealed_password=None,
     )
 
 

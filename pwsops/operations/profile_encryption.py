@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pwsops.catalogue.profiles import ProfileRow
 from pwsops.certificates.pair import facts_of_der
 from pwsops.engines.base import SavesCertificates
 from pwsops.engines.certificates import KeepsCertificates
@@ -72,29 +71,6 @@ def _settle_on_server(core: Core, profile: BackupProfile, engine: KeepsCertifica
             raise InvalidInput(
                 f"The profile {profile.name!r} cannot be saved: {error.message}", hint=error.hint
             ) from error
-
-
-def sealed_certificate_password(
-    core: Core, profile: BackupProfile, before: ProfileRow | None, password: str | None
-) -> str | None:
-    """Give the sealed password that saved certificates are protected by; None where none are saved.
-
-    Raises
-    ------
-    InvalidInput
-        Where they are to be saved and there is no password, old or new.
-    """
-    if not profile.save_certificates:
-        return None
-    if password:
-        return core.vault.seal(password)
-    kept = None if before is None else before.sealed_certificate_password
-    if kept is None:
-        raise InvalidInput(
-            f"The profile {profile.name!r} is to save its certificates, and has no password to protect them with.",
-            hint="Give one, and keep it where a restore elsewhere can find it; it is kept encrypted and shown nowhere.",
-        )
-    return kept
 
 
 def _require(holds: bool, profile: BackupProfile, why: str) -> None:

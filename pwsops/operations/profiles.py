@@ -13,13 +13,13 @@ from tzlocal import get_localzone_name
 from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs, settings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
-from pwsops.operations import clashes
+from pwsops.operations import clashes, profile_secrets
 from pwsops.operations.access import Context, Role
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
-from pwsops.operations.logins import check_login
 from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
-from pwsops.operations.profile_encryption import sealed_certificate_password, settle_encryption
+from pwsops.operations.profile_encryption import settle_encryption
+from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile, BackupSettings
@@ -82,10 +82,11 @@ class Profiles:
         self._context.allow(Role.ADMIN, "create a profile")
         profile.check()
         core = self._context.core
-        sealed = self._sealed(profile, before=None, password=password)
+        login = self._login_password(profile, None, password)
+        sealed = login.for_checks(core.vault)
         self._check_databases(profile, sealed, already=())
         certificate = settle_encryption(core, profile, None, sealed_password=sealed)
-        sealed_for_certificates = sealed_certificate_password(core, profile, None, certificate_password)
+        saved = profile_secrets.certificate_password(core, profile, None, certificate_password)
         seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
@@ -93,12 +94,7 @@ class Profiles:
             self._check_there(connection, profile, certificate)
             refuse_clash(connection, profile, seen_directories)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
-            profiles.set_state(
-                connection,
-                profile_id,
-                sealed_password=sealed,
-                sealed_certificate_password=sealed_for_certificates,
-            )
+            profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
             self._plan(connection, profile_id)
             self._context.note(connection, "create profile", profile.name, profile.summary())
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
@@ -122,21 +118,21 @@ class Profiles:
         """
         self._context.allow(Role.ADMIN, "edit a profile")
         profile.check()
-        with self._context.core.catalogue.read() as connection:
+        core = self._context.core
+        with core.catalogue.read() as connection:
             before = find_profile(connection, name)
         same_instance = profile.instance == before.fields["instance"]
-        sealed = self._sealed(profile, before=before, password=password)
+        login = self._login_password(profile, before, password)
+        sealed = login.for_checks(core.vault)
         self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
-        certificate = settle_encryption(
-            self._context.core, profile, before.fields if same_instance else None, sealed_password=sealed
-        )
-        protection = sealed_certificate_password(self._context.core, profile, before, certificate_password)
-        seen_directories = clashes.look(self._context.core, profile)
-        with self._context.core.catalogue.write() as connection:
+        certificate = settle_encryption(core, profile, before.fields if same_instance else None, sealed_password=sealed)
+        saved = profile_secrets.certificate_password(core, profile, before, certificate_password)
+        seen_directories = clashes.look(core, profile)
+        with core.catalogue.write() as connection:
             row = find_profile(connection, name)
             self._check_seen(row, seen)
             changes = [*_changes(row, profile), *(["password"] if password is not None and profile.login else [])]
-            changes += ["password of saved certificates"] if protection and certificate_password else []
+            changes += ["password of saved certificates"] if profile.save_certificates and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
             refuse_clash(connection, profile, seen_directories, own_id=row.id)
@@ -144,7 +140,7 @@ class Profiles:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
             self._amend(connection, row, profile)
-            profiles.set_state(connection, row.id, sealed_password=sealed, sealed_certificate_password=protection)
+            profiles.set_state(connection, row.id, **kept_sealed(login, saved, core.vault, row))
             detail = "; ".join(filter(None, [", ".join(changes), note and f"note: {note}"]))
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
@@ -262,21 +258,14 @@ class Profiles:
         if certificate is not None:
             find_certificate(connection, certificate)
 
-    def _sealed(self, profile: BackupProfile, *, before: ProfileRow | None, password: str | None) -> str | None:
-        """Give the sealed password that a profile's login has from now on; None where it has no login of its own."""
-        if not profile.login and password is None:
-            return None
+    def _login_password(self, profile: BackupProfile, before: ProfileRow | None, password: str | None) -> Password:
+        """Return the password of a profile's login, checked; none where it has no login of its own."""
         core = self._context.core
         if password is not None:
             # What the server said of the one before says nothing of this one.
             with core.catalogue.write() as connection:
                 refused_logins.forget(connection, profile.instance, profile.login)
-        same = before is not None and profile.login == before.fields["login"]
-        kept = before.sealed_password if before is not None and same and password is None else None
-        told = password if kept is None else core.vault.open(kept)
-        able = core.unchecked_engine(profile.instance).capabilities
-        check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
-        return kept if told is None or kept is not None else core.vault.seal(told)
+        return profile_secrets.login_password(core, profile, before, password)
 
     def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
         """Refuse names that the instance does not have; those the profile had before may be gone by now."""

@@ -113,7 +113,9 @@ class Draft:
     @property
     def keeps_password(self) -> bool:
         """Whether the login has a password already, which stays unless another is typed."""
-        return self.original is not None and bool(self.original.login) and self.original.login == self.login
+        before = self.original
+        same = before is not None and before.instance == self.text["instance"]
+        return same and before is not None and bool(before.login) and before.login == self.login
 
     def password(self) -> str | None:
         """Give the new password of the login; None: there is none, or it stays the one it is."""
@@ -146,7 +148,10 @@ class Draft:
     @property
     def keeps_certificate_password(self) -> bool:
         """Whether there is a password for them already, which stays unless another is typed."""
-        return self.original is not None and bool(self.original.save_certificates)
+        before = self.original
+        if before is None or (self.able.certificates and before.instance != self.text["instance"]):
+            return False  # a server is given it, and another one is not
+        return bool(before.save_certificates)
 
     def certificate_password(self) -> str | None:
         """Give the new password of saved certificates; None: there is none, or it stays the one it is."""

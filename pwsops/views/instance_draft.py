@@ -50,8 +50,16 @@ class InstanceDraft:
 
     @property
     def keeps_password(self) -> bool:
-        """Whether the login has a password already, which stays unless another is typed."""
-        return bool(self.original and self.original.login and self.original.login == self._said("login"))
+        """Whether the login has a password already, which stays unless another is typed.
+
+        It was given for one server, reached and protected in one way: where that changes it is asked for anew.
+        """
+        before = self.original
+        if before is None or not before.login or before.login != self._said("login"):
+            return False
+        changed = self._changed_options() if self._has_numbers() else {}
+        guarded = any(option.key in changed for option in self.asked if option.guards)
+        return not guarded and self._said("address").casefold() == before.address.strip().casefold()
 
     def set(self, field: str, value: str | bool) -> bool:
         """Take what was typed or ticked, and say whether this form has such a field."""
@@ -95,6 +103,11 @@ class InstanceDraft:
         if self.able.login:
             values |= {"login": self._said("login"), "password": self.text["password"] or None}
         return values
+
+    def _has_numbers(self) -> bool:
+        """Whether every number that was typed is one; else the form is not saved anyway."""
+        texts = {one.key: self._said(OPTION + one.key) for one in self.asked if one.kind is OptionKind.NUMBER}
+        return all(_number(one, texts[one.key]) is not None for one in self.asked if one.key in texts)
 
     def _said(self, field: str) -> str:
         return str(self.text[field]).strip()

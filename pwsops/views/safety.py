@@ -82,6 +82,7 @@ def answer(snapshot: Snapshot) -> Answer:
     """Answer from what the pages know."""
     verdicts = [row.view.verdict for row in snapshot.databases if row.view.verdict.covered]
     found = (
+        *_key_findings(snapshot),
         *_reasons(snapshot, verdicts),
         *_notes(snapshot, verdicts),
         *_profile_findings(snapshot),
@@ -96,6 +97,11 @@ def answer(snapshot: Snapshot) -> Answer:
     return Answer(tone=tone, icon=_ICONS[tone], headline=headline, detail=_coming(snapshot), findings=findings)
 
 
+def _key_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.key is not None:
+        yield Finding(tone="red", what=snapshot.key.message, next_step=snapshot.key.hint)
+
+
 def mark(verdict: Verdict) -> words.Mark:
     """Return a verdict as it is shown. Green, and a tick, is for what is protected alone."""
     tone = "red" if verdict.urgent else _TONES[verdict.protection]
@@ -103,6 +109,8 @@ def mark(verdict: Verdict) -> words.Mark:
 
 
 def _headline(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> str:
+    if snapshot.key is not None:
+        return "The key of this home is missing or wrong: nothing that needs it can be backed up or restored."
     if snapshot.awaited and all(one.protection.rank >= Protection.NOT_CHECKED.rank for one in verdicts):
         return "Looking what is safe …"
     if not verdicts:

@@ -68,6 +68,8 @@ class Snapshot:
     """Why an instance could not be asked, by its name."""
     audit_trouble: str = ""
     """Why the newest head of the audit log did not leave the home; empty: it did."""
+    key: Trouble | None = None
+    """What is wrong with the home's key."""
 
     def profile(self, name: str) -> ProfileView | None:
         """Give the profile of that name."""
@@ -143,6 +145,7 @@ class Store:
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),
             audit_trouble=ops.audit.trouble(),
+            key=self._key(),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
             troubles={
                 name: trouble(answer, f"Listing the databases of {name}")
@@ -158,6 +161,10 @@ class Store:
     def _zone(self) -> tuple[tzinfo, str]:
         name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
         return ZoneInfo(name), name.removeprefix("Etc/")
+
+    def _key(self) -> Trouble | None:
+        fault = self.ops.key.fault()
+        return None if fault is None else trouble(fault, "Looking at the key")
 
     def _with_items(self, profile: ProfileView) -> RunView | None:
         if profile.last_run is None or profile.health not in (Health.ORANGE, Health.RED):

@@ -70,7 +70,7 @@ def instance(stand_in: StandIn, driver: drivers.Driver, *, password: str = "secr
         address=stand_in.address,
         login="pwsops",
         password=password,
-        options={"driver": str(driver.path), "trust_server_certificate": True, **options},
+        options={"driver": driver.id, "trust_server_certificate": True, **options},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,12 @@ from cryptography.fernet import Fernet
 
 from pwsops.certificates import archive
 from pwsops.errors import Conflict, PwsopsError, Refused
+from pwsops.key_file import KEY_FILE
 from pwsops.operations import Operations, open_operations
-from pwsops.operations.records import Check
+from pwsops.operations.records import Check, ItemView
 from pwsops.rules.model import BackupKind, RunStatus
 from pwsops.rules.protection import LOST, Cause, Protection
-from pwsops.secrets import KEY_FILE, KEY_VARIABLE
+from pwsops.secrets import KEY_VARIABLE
 from tests.clocks import ManualClock
 from tests.pairs import pair
 
@@ -33,6 +35,7 @@ class Site:
         self.clock.set_wall(datetime.now(UTC) + timedelta(hours=1))
         self.key = root / "home" / KEY_FILE
         vaults, media = root / "vaults", root / "media"
+        self.media = media
         for directory in (vaults, media):
             directory.mkdir(parents=True)
         with closing(sqlite3.connect(vaults / "db.sqlite3")) as database, database:
@@ -50,13 +53,15 @@ class Site:
     def take_in(self) -> None:
         self.ops.certificates.import_pfx(archive.pack([pair()], "import"), "import")
 
-    def run(self) -> tuple[BackupKind | None, str]:
-        """Run the profile, which must succeed; what was taken, and all that was said of it."""
+    def run(self, status: RunStatus = RunStatus.SUCCEEDED) -> Sequence[ItemView]:
+        """Run the profile, which must end like that; what is said of its databases."""
         self.clock.advance(timedelta(seconds=1))
         run = self.ops.runs.run_here("p")
-        assert run.status is RunStatus.SUCCEEDED
-        (item,) = self.ops.runs.get(run.id).items
-        return item.kind, " ".join([item.reason, *(message.text for message in item.messages)])
+        assert run.status is status
+        return self.ops.runs.get(run.id).items
+
+    def check(self, name: str) -> Check:
+        return next(check for check in self.ops.doctor() if check.name == name)
 
     def causes(self) -> set[Cause]:
         """What the verdict says after a look of a backup that is lost; all else depends on service and clock."""
@@ -95,20 +100,22 @@ def test_what_nobody_can_open_protects_nobody_until_the_key_is_back(site: Site, 
     assert found is not None
     assert (found.ok, found.required) == (False, True)
     assert "the private key of the certificate backups" in found.finding
-    assert str(site.key) in found.next_step
+    assert not site.check("Key").ok
+    with pytest.raises(Refused):
+        site.ops.key.require()
     (certificate,) = site.ops.certificates.attention()
     assert "does not open" in certificate.concerns[0]
     assert site.ops.certificates.for_encryption() == []
-    kind, told = site.run()
-    assert kind is BackupKind.FULL
-    assert "cannot be decrypted" in told
-    assert "does not open the private key of the certificate backups" in told
+    media = {path.name for path in site.media.iterdir()}
+    (item,) = site.run(RunStatus.FAILED)
+    assert "the home's key" in item.error.lower()
+    assert {path.name for path in site.media.iterdir()} == media, "it fails before anything is written"
     assert site.causes() == {Cause.KEY_MISSING}
     site.key.write_text(kept)
     assert (site.causes(), site.doctor()) == (set(), None)
-    kind, told = site.run()
-    assert kind is BackupKind.DIFFERENTIAL
-    assert "does not open" not in told
+    (item,) = site.run()
+    assert item.kind is BackupKind.DIFFERENTIAL
+    assert site.ops.key.fault() is None
 
 
 def test_no_new_key_comes_silently_and_a_certificate_taken_in_anew_opens_its_backups(site: Site) -> None:
@@ -121,6 +128,9 @@ def test_no_new_key_comes_silently_and_a_certificate_taken_in_anew_opens_its_bac
         site.ops.certificates.create("another")
     assert not site.key.exists()
     change(site)
+    with pytest.raises(Refused, match="is not the one"):
+        site.take_in()
+    site.ops.key.begin_anew()
     site.take_in()
     site.ops.audit.begin_new_key()
     assert (site.causes(), site.doctor()) == (set(), None)
@@ -131,7 +141,14 @@ def test_all_that_is_sealed_is_asked_about(site: Site) -> None:
     profile = site.ops.profiles.get("p")
     profile.save_certificates = True
     site.ops.profiles.save("p", profile, certificate_password=PASSWORD)
-    change(site)
+    lose(site)
+    site.ops.key.begin_anew()
+    assert site.key.exists()
+    entry = site.ops.audit.list()[0]
+    assert entry.action == "begin with a new key"
+    assert "the password for the saved certificates of p" in entry.detail
+    with pytest.raises(Refused, match="no need"):
+        site.ops.key.begin_anew()
     found = site.doctor()
     assert found is not None
     assert "the password for the saved certificates of p" in found.finding

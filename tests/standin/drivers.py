@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from pwsops.engines.sqlserver.drivers import VARIABLE
 from tests.needs import require
 from tests.standin.wire import StandIn
 
@@ -50,6 +52,12 @@ def find(driver_id: str) -> Driver:
     return Driver(id=driver_id, path=path)
 
 
+def _named() -> str:
+    """Name both for the product, which takes no path: as an administrator of this machine would."""
+    found = {"msodbc": _microsofts(), "freetds": _freetds()}
+    return ";".join(f"{name}={path}" for name, path in found.items() if path is not None)
+
+
 def _microsofts() -> Path | None:
     if importlib.util.find_spec("mssql_python_odbc") is None:
         return None
@@ -62,3 +70,6 @@ def _microsofts() -> Path | None:
 def _freetds() -> Path | None:
     paths = (Path("/usr/lib", folder, "libtdsodbc.so") for folder in FREETDS_FOLDERS)
     return next((path for path in paths if path.exists()), None)
+
+
+os.environ[VARIABLE] = _named()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import structlog
 
 from pwsops import logs
+from pwsops.errors import Refused
 from pwsops.logs import FILE_NAME, BoundedFile, Seldom
 
 
@@ -83,3 +85,56 @@ def test_only_so_many_words_are_remembered() -> None:
 def test_a_name_that_is_no_text_is_spelled_out(log: Path) -> None:
     structlog.get_logger().error("it failed", database="caf\udce9.db")
     assert lines(log)[0]["database"] == "caf\udce9.db"
+
+
+class Sent(Exception):
+    """An error that quotes what it is about, as many do."""
+
+
+def test_what_an_error_quotes_is_not_written_down_but_its_kind_and_place_are(log: Path) -> None:
+    try:
+        try:
+            raise Sent("c4nary")
+        except Sent:
+            raise KeyError("c4nary") from None
+    except KeyError as error:
+        structlog.get_logger().error("a page met an error", exc_info=error)
+        structlog.get_logger().exception("the same")
+    try:
+        try:
+            raise Sent("c4nary")
+        except Sent as inner:
+            raise Refused("The door is shut.", hint="Open it.") from inner
+    except Refused:
+        structlog.get_logger().exception("another")
+    text = log.read_text(encoding="utf-8")
+    assert "c4nary" not in text.replace('"c4nary"', "").replace('\\"c4nary\\"', ""), "but for the lines of this test"
+    assert "builtins.KeyError" in text
+    assert "test_logs.py" in text
+    assert "The door is shut." in text
+    assert "Sent" in lines(log)[2]["exception"]
+
+
+@pytest.mark.parametrize("name", ["bokeh.server.protocol_handler", "tornado.application", "panel.reactive", "param"])
+def test_what_toolkits_quote_of_a_message_is_not_written_down(
+    log: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    toolkit = logging.getLogger(name)
+    value = "c4" + "nary"
+    try:
+        raise Sent(value)
+    except Sent as error:
+        toolkit.error("error handling message\n message: %r \n error: %r", {"value": value}, error, exc_info=True)
+        toolkit.error(f"Callback failed with {value}", exc_info=True)
+        toolkit.warning("%(what)s took %(s)d s", {"what": value, "s": 3})
+    toolkit.warning("%s took %.2f s", value, 3.5)
+    assert value not in caplog.text
+    assert "error handling message" in caplog.text
+    assert "took 3.50 s" in caplog.text
+    assert "test_logs.py" in caplog.text
+
+
+def test_what_others_log_stays_as_it_is(log: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logs.hush_toolkits()
+    logging.getLogger("others").warning("%s", "told")
+    assert "told" in caplog.text

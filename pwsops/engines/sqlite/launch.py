@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pwsops
+from pwsops import spawning
 
 
 def command(module: str) -> list[str]:
@@ -15,7 +16,7 @@ def command(module: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Give the environment in which that module is found wherever this one was."""
+    """Return the environment in which that module is found wherever this one was, without secrets of this process."""
     root = str(Path(pwsops.__file__).parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
+    return spawning.environment(PYTHONPATH=os.pathsep.join(paths), PYTHONUTF8="1")

@@ -8,12 +8,14 @@ from typing import Any
 
 from pwsops.engines.base import Instance
 from pwsops.engines.sqlserver.drivers import Driver, pyodbc
+from pwsops.engines.sqlserver.quoting import quoted
 from pwsops.errors import InvalidInput
 
 APPLICATION = "pwsops"
 LOGIN_TIMEOUT_S = 15
 ENCRYPT = ("strict", "yes", "no")
 
+_PEOPLES_WORDS = {"UID": "login", "PWD": "password", "SERVER": "address"}
 _ADDRESS = re.compile(r"(?:tcp:)?(?P<host>[^\\,;{}\s]+)(?:\\(?P<instance>[^\\,;{}\s]+))?(?:,\s*(?P<port>\d{1,5}))?")
 
 
@@ -48,17 +50,20 @@ def connection_string(instance: Instance, driver: Driver) -> str:
     words = {"DRIVER": driver.target} | _server(parse_address(instance.address), driver)
     words |= {"DATABASE": "master", "APP": APPLICATION, "LANGUAGE": "us_english"}
     words |= _login(instance) | _protection(instance, driver)
-    return "".join(f"{word}={_braced(value, driver)};" for word, value in words.items())
+    return "".join(f"{word}={_quoted(word, value, driver)};" for word, value in words.items())
 
 
-def _braced(value: str, driver: Driver) -> str:
-    """Protect a value. Microsoft's driver ends it at a single brace and halves double ones; FreeTDS halves none."""
-    if "\0" in value or (driver.is_freetds and "};" in value):
+def _quoted(word: str, value: str, driver: Driver) -> str:
+    """Protect a value; raises `InvalidInput`, which does not show it, where that is not possible."""
+    found = quoted(value, driver.reader)
+    if found is None:
+        what = _PEOPLES_WORDS.get(word, word)
         raise InvalidInput(
-            f"The driver {driver.name} cannot be told a login, a password or an address with NUL or with `}};` in it.",
-            hint="Change it on the server, or use Microsoft's ODBC Driver 18, which takes all but NUL.",
+            f"The driver {driver.name} cannot be told this {what}: it could be taken for another keyword.",
+            hint=f"Change the {what} on the server to one of ASCII without braces; Microsoft's ODBC Driver 18 takes "
+            "braces, too.",
         )
-    return "{" + (value if driver.is_freetds else value.replace("}", "}}")) + "}"
+    return found
 
 
 def _server(address: Address, driver: Driver) -> dict[str, str]:

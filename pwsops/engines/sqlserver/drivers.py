@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pwsops.engines.sqlserver.quoting import Reader
 from pwsops.errors import EngineError
 
 MICROSOFT = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server")
@@ -19,6 +20,8 @@ HOW_TO_INSTALL = (
     "Install Microsoft's ODBC Driver 18 on this machine, or `pip install 'pwsops[sqlserver]'` with the system's "
     "unixODBC (Debian: unixodbc, libltdl7), or FreeTDS (Debian: tdsodbc)."
 )
+VARIABLE = "PWSOPS_ODBC_DRIVERS"
+"""Where this machine names libraries that are not registered. No page and no instance can set it."""
 _PACKAGE = "mssql_python_odbc"
 _FAMILIES = (("debian", "debian_ubuntu"), ("ubuntu", "debian_ubuntu"), ("suse", "suse"), ("rhel", "rhel"))
 
@@ -32,7 +35,8 @@ class Driver:
     name
         For people.
     target
-        What stands behind ``DRIVER=``: a registered name, or a library's path, which needs no registration.
+        What stands behind ``DRIVER=``: a registered name, or the path of a library that this machine's configuration
+        names. Whoever could choose a path could have any library loaded.
     """
 
     name: str
@@ -42,6 +46,14 @@ class Driver:
     def is_freetds(self) -> bool:
         """Whether it is FreeTDS, which takes other words and checks no certificate unless its own file says so."""
         return "tds" in os.path.basename(self.target).lower()
+
+    @property
+    def reader(self) -> Reader:
+        """By whose rules it reads a connection string."""
+        if self.is_freetds:
+            return Reader.FREETDS
+        microsofts = self.target in MICROSOFT or os.path.basename(self.target).startswith("libmsodbcsql")
+        return Reader.MICROSOFT if microsofts else Reader.UNKNOWN
 
     @property
     def knows_strict(self) -> bool:
@@ -72,24 +84,48 @@ def pyodbc() -> Any:
 
 def find(wanted: str | None = None) -> Driver:
     """Give the driver that was asked for, or the best one there is; raises `EngineError` where there is none."""
-    return choose(wanted, registered=pyodbc().drivers(), packaged=packaged())
+    return choose(wanted, registered=pyodbc().drivers(), packaged=packaged(), on_host=named_on_host())
 
 
-def choose(wanted: str | None, *, registered: Sequence[str], packaged: str | None) -> Driver:
+def named_on_host() -> Mapping[str, str]:
+    """Return the libraries that `PWSOPS_ODBC_DRIVERS` names: ``NAME=PATH``, separated by semicolons.
+
+    Raises
+    ------
+    EngineError
+        Where an entry is none, or its library is not there.
+    """
+    found = {}
+    for entry in filter(None, map(str.strip, os.environ.get(VARIABLE, "").split(";"))):
+        name, _, path = (part.strip() for part in entry.partition("="))
+        if not name or not os.path.isabs(path) or not os.path.isfile(path):
+            raise EngineError(
+                f"The variable {VARIABLE} names no ODBC driver with {entry!r}.",
+                hint="Write NAME=PATH, with the whole path of a library that is there; a semicolon between two.",
+            )
+        found[name] = path
+    return found
+
+
+def choose(
+    wanted: str | None, *, registered: Sequence[str], packaged: str | None, on_host: Mapping[str, str] | None = None
+) -> Driver:
     """Choose among what there is.
 
     Parameters
     ----------
     wanted
-        A registered name or the path of a library; None takes the first of Microsoft's 18 and 17, the one from the
-        Python package, and FreeTDS.
+        A name that is registered, or named on this machine; None takes the first of Microsoft's 18 and 17, the one
+        from the Python package, and FreeTDS. A path is none: it would be loaded.
     registered
         What the ODBC manager knows.
     packaged
         The library in the Python package, if that is installed.
+    on_host
+        Libraries by the names that the configuration of this machine gives them.
     """
     if wanted:
-        return _wanted(wanted, registered)
+        return _wanted(wanted, registered, on_host or {})
     for name in MICROSOFT:
         if name in registered:
             return Driver(name=name, target=name)
@@ -100,14 +136,18 @@ def choose(wanted: str | None, *, registered: Sequence[str], packaged: str | Non
     raise EngineError("There is no ODBC driver for SQL Server on this machine.", hint=HOW_TO_INSTALL)
 
 
-def _wanted(wanted: str, registered: Sequence[str]) -> Driver:
+def _wanted(wanted: str, registered: Sequence[str], on_host: Mapping[str, str]) -> Driver:
+    if wanted in on_host:
+        return Driver(name=wanted, target=on_host[wanted])
     if os.path.isabs(wanted):
-        if os.path.isfile(wanted):
-            return Driver(name=os.path.basename(wanted), target=wanted)
-        raise EngineError(f"The ODBC driver {wanted} is not there.", hint="Give the path of the driver's library.")
+        raise EngineError(
+            f"The ODBC driver {wanted} is not used: a driver is chosen by its name, and not by a file.",
+            hint=f"Have an administrator of this machine register it (odbcinst), or name it in {VARIABLE} of the "
+            "service (NAME=PATH); then choose that name.",
+        )
     if wanted in registered:
         return Driver(name=wanted, target=wanted)
-    known = ", ".join(registered) or "none at all"
+    known = ", ".join([*registered, *on_host]) or "none at all"
     raise EngineError(
         f"The ODBC driver {wanted} is not registered on this machine; there is {known}.",
         hint="Choose one of these, or leave the driver out to take the best one there is.",

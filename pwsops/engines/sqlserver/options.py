@@ -15,6 +15,7 @@ OPTIONS: Sequence[Option] = (
         default="yes",
         choices={"yes": "yes", "strict": "strict: SQL Server 2022 and newer", "no": "no"},
         warnings={"no": "Whoever is between here and the server can read what is said."},
+        guards=True,
     ),
     Option(
         key="trust_server_certificate",
@@ -26,16 +27,19 @@ OPTIONS: Sequence[Option] = (
             True: "Whoever is between here and the server can pretend to be it, and read and change all that is said, "
             "the password too."
         },
+        guards=True,
     ),
     Option(
         key="server_certificate",
         title="Certificate of the server",
         meaning="A file on this machine with the one certificate that the server must show; empty: any trusted one.",
+        guards=True,
     ),
     Option(
         key="driver",
         title="ODBC driver",
-        meaning="Its registered name, or its file on this machine; empty: the best one found.",
+        meaning="Its registered name, as `odbcinst -q -d` lists it; empty: the best one found.",
+        guards=True,
     ),
     Option(
         key="login_timeout_s",

@@ -105,7 +105,9 @@ export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
   const told = new Map()
-  const held = (node) => node.dataset.field !== undefined && (told.get(name_of(node)) ?? 0) > model.seen
+  // Passwords that were typed and not told: they leave the browser when their form is submitted, and stay until then.
+  const untold = new Set()
+  const held = (node) => untold.has(node) || node.dataset.field !== undefined && (told.get(name_of(node)) ?? 0) > model.seen
   const draw = () => {
     const fresh = document.createElement("template")
     fresh.innerHTML = model.html
@@ -121,7 +123,21 @@ export function render({model, view}) {
     told.set(field, number)
     post(message, number)
   })
+  const submit = (target) => {
+    const within = target.closest("[data-form]")
+    for (const node of untold) {
+      if (!root.contains(node)) {
+        untold.delete(node)
+      } else if (within?.contains(node) && !target.hasAttribute("data-cancel")) {
+        untold.delete(node)
+        const number = next()
+        told.set(name_of(node), number)
+        post({field: node.dataset.field, key: node.dataset.key ?? "", value: node.value}, number)
+      }
+    }
+  }
   const send = (target, action) => {
+    submit(target)
     const number = next()
     form.acted()
     if (target.tagName === "BUTTON") {
@@ -150,6 +166,10 @@ export function render({model, view}) {
     const {target} = event
     const {field, key} = target.dataset
     if (field === undefined) { return }
+    if (target.type === "password") {
+      untold.add(target)
+      return
+    }
     form.typed(target)
     // A file takes a while to read: what is done meanwhile comes after it, as it was done.
     const number = next()

@@ -87,7 +87,7 @@ def instance(stand_in: StandIn, driver: drivers.Driver, *, login: str | None = "
         address=stand_in.address,
         login=login,
         password=PASSWORD if login else None,
-        options={"driver": str(driver.path), "trust_server_certificate": True, **options},
+        options={"driver": driver.id, "trust_server_certificate": True, **options},
     )
 
 

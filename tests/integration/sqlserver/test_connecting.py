@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,10 @@ def test_strict_encryption_with_the_servers_own_certificate(tmp_path: Path) -> N
         assert engine.probe().facts["Encrypted"] == "strict, certificate checked"
 
 
-@pytest.mark.parametrize("password", ["a}b", "a;b={c", "p'\"w\u00e4 \U0001f5c4", " lead and trail "])
+@pytest.mark.parametrize(
+    "password",
+    ["a}b", "a;b={c", "p'\"w\u00e4 \U0001f5c4", " lead and trail ", "\u017dlu\u0165ouck\u00fd", "\u0100b", "x]y"],
+)
 def test_an_odd_password_arrives_whole(driver: drivers.Driver, password: str) -> None:
     with open_bench(driver) as bench:
         bench.server.add_login("odd}one", password=password, roles={"sysadmin"})
@@ -195,3 +199,29 @@ def test_the_service_user_without_a_domain_is_told_so(driver: drivers.Driver) ->
     with open_bench(driver) as bench, pytest.raises(EngineError) as refused:
         bench.engine_as(None, login_timeout_s=2).databases()
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "password", ["} ;DRIVER=/tmp/none.so;X={", "\u017d ;DRIVER=/tmp/none.so;X={", "};Encryption=off;A={", "x};APP={y"]
+)
+def test_a_password_adds_no_keyword_whatever_the_real_manager_and_driver_make_of_it(
+    driver: drivers.Driver, password: str
+) -> None:
+    """It arrives as it is or is refused; never is another library opened."""
+    with open_bench(driver) as bench:
+        bench.server.add_login("odd", password=password, roles={"sysadmin"})
+        known = instance(bench.stand_in, driver)
+        odd = replace(known, login="odd", password=password)
+        try:
+            found = SqlServerEngine(odd).databases()
+        except InvalidInput as refused:
+            found, told = [], refused.message + refused.hint
+        assert found or ("this password" in told and password not in told)
+
+
+def test_a_library_is_not_loaded_by_its_path(driver: drivers.Driver) -> None:
+    with open_bench(driver) as bench:
+        known = instance(bench.stand_in, driver)
+        known = replace(known, options={**known.options, "driver": str(driver.path)})
+        with pytest.raises(EngineError, match="by its name, and not by a file"):
+            SqlServerEngine(known).databases()

@@ -80,14 +80,16 @@ def test_databases_that_know_no_login_take_none(home: Home) -> None:
 
 def test_an_edit_changes_what_it_is_told_and_keeps_the_rest(home: Home) -> None:
     add(home)
-    saved = home.ops.instances.edit("sql", address="db2", options={"encrypt": None, "driver": "FreeTDS"})
+    saved = home.ops.instances.edit(
+        "sql", address="db2", password=SECRET, options={"encrypt": None, "driver": "FreeTDS"}
+    )
     assert saved == Instance(name="sql", engine="fake", address="db2", login="ops", options={"driver": "FreeTDS"})
     assert home.ops.instances.list()[0] == saved
     assert home.server.opened_as[-1] == ("ops", SECRET)
     assert last_note(home) == (
         "edit instance",
         "sql",
-        "address from db1 to db2; driver from the default to FreeTDS; encrypt from strict to the default",
+        "address from db1 to db2; password; driver from the default to FreeTDS; encrypt from strict to the default",
     )
 
 
@@ -128,7 +130,7 @@ def test_an_edit_that_does_not_reach_the_server_changes_nothing(home: Home) -> N
 
 def test_of_two_who_edit_an_instance_the_second_is_told(home: Home) -> None:
     seen = add(home)
-    home.ops.instances.edit("sql", address="db2", seen=seen)
+    home.ops.instances.edit("sql", address="db2", password=SECRET, seen=seen)
     with pytest.raises(Conflict, match="somebody else"):
         home.ops.instances.edit("sql", address="db3", seen=seen)
     assert home.ops.instances.list()[0].address == "db2"
@@ -139,11 +141,11 @@ def test_who_saves_while_another_is_still_reaching_the_server_wins(home: Home) -
 
     def meanwhile(instance: Instance) -> None:
         home.server.probe_error = lambda instance: None
-        home.ops.instances.edit("sql", address="theirs")
+        home.ops.instances.edit("sql", address="theirs", password=SECRET)
 
     home.server.probe_error = meanwhile
     with pytest.raises(Conflict, match="somebody else"):
-        home.ops.instances.edit("sql", address="mine")
+        home.ops.instances.edit("sql", address="mine", password=SECRET)
     assert home.ops.instances.list()[0].address == "theirs"
 
 

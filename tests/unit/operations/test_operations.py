@@ -591,7 +591,7 @@ def findings(home: Home) -> dict[str, tuple[bool, str]]:
 def test_the_doctor_finds_a_healthy_home_healthy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_module, "LOW_DISK_BYTES", 1)
     home.add()
-    home.core.vault.seal("x")
+    home.core.vault.prepare()
     assert [check for check in home.ops.doctor() if check.required and not check.ok] == []
     assert "Directory /media" in findings(home)
 
@@ -599,12 +599,12 @@ def test_the_doctor_finds_a_healthy_home_healthy(home: Home, monkeypatch: pytest
 def test_the_doctor_says_what_ails_and_what_helps(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_module, "LOW_DISK_BYTES", PLENTY * 1000)
     home.add()
-    home.core.vault.seal("x")
+    home.core.vault.prepare()
     (home.path / "secret.key").chmod(0o644)
     home.server.missing_rights = [MissingRight(right="BACKUP DATABASE", grant="GRANT BACKUP DATABASE TO [ops];")]
     home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
     ill = {check.name: check for check in home.ops.doctor() if not check.ok and check.required}
-    assert set(ill) == {"Home", "Key", "Right on srv", "Directory /media"}
+    assert set(ill) == {"Home", "Privacy", "Right on srv", "Directory /media"}
     assert all(check.next_step for check in ill.values())
     assert ill["Right on srv"].next_step == "GRANT BACKUP DATABASE TO [ops];"
 

@@ -14,12 +14,12 @@ from pwsops.certificates import archive
 from pwsops.engines import registry
 from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import CertificateNeeded, Denied, EngineError, InvalidInput, MediaError, Refused
+from pwsops.key_file import KEY_FILE
 from pwsops.operations import Role
 from pwsops.operations.records import ServerCertificateView
 from pwsops.operations.saved_copies import say_where
 from pwsops.operations.server_certificates import name_in
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
-from pwsops.secrets import KEY_FILE
 from tests.clocks import NOON
 from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
@@ -100,6 +100,7 @@ def test_a_copy_under_a_password_that_no_key_opens_any_more_is_made_anew(home: H
     run(home)
     (home.path / KEY_FILE).write_text(Fernet.generate_key().decode())
     assert "cannot be decrypted" in run(home)[0]
+    home.ops.key.begin_anew()
     home.ops.profiles.save("p", home.ops.profiles.get("p"), certificate_password=SECRET)
     assert run(home)[0].startswith("The certificate keeper was saved as /media/keeper_")
     assert run(home) == []

@@ -139,6 +139,7 @@ class FakeOperations:
     actor: str = "test"
 
     def __post_init__(self) -> None:
+        self.key = SimpleNamespace(fault=lambda: None)
         self.certificates = SimpleNamespace(attention=list, for_encryption=list)
         self.audit = SimpleNamespace(trouble=lambda: "")
         self.profiles = SimpleNamespace(

@@ -201,6 +201,7 @@ def test_a_password_that_is_kept_stays_until_another_is_typed() -> None:
     stored = make(login="backup")
     draft = able(Draft(stored, stored))
     assert (draft.keeps_password, draft.password(), draft.problems(), draft.changed) == (True, None, {}, False)
+    assert not able(Draft(make(login="backup", instance="another"), stored)).keeps_password
     typed(draft, password="new")
     assert (draft.password(), draft.changed) == ("new", True)
     typed(draft, password="", login="other")

@@ -266,3 +266,10 @@ def test_newer_backups_that_are_lost_are_told_without_a_tick_though_an_older_one
     many = answer(make_snapshot(profiles=[make_profile(databases=names)], databases=[noted(name) for name in names]))
     (finding,) = many.findings
     assert finding.what == "Newer backups of 4 databases cannot be relied on: a, b, c and 1 more."
+
+
+def test_a_key_that_is_missing_is_said_before_all_else() -> None:
+    lost = Trouble(message="The key is gone.", hint="Put it back.")
+    found = answer(replace(make_snapshot(profiles=[make_profile()], databases=[make_database("a.db", 20)]), key=lost))
+    assert (found.tone, found.headline.startswith("The key of this home")) == ("red", True)
+    assert (found.findings[0].what, found.findings[0].next_step) == ("The key is gone.", "Put it back.")

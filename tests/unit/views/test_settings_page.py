@@ -414,10 +414,16 @@ def test_an_instance_is_edited_and_keeps_what_is_not_changed(page: Page, server:
     assert "the one it has stays" in page.field("password")
     fill(page, address="db2", option_driver="")
     page.click("save-instance")
+    assert "Give the password of this login." in page.field("password"), "the stored one is for another address"
+    fill(page, password=SECRET)
+    page.click("save-instance")
     kept = home.core.instance("sql")
     assert (kept.address, kept.login, kept.password) == ("db2", "ops", SECRET)
     assert kept.options == {"encrypt": "strict"}
-    assert home.ops.audit.list(limit=1)[0].detail == "address from db1 to db2; driver from FreeTDS to the default"
+    assert (
+        home.ops.audit.list(limit=1)[0].detail
+        == "address from db1 to db2; password; driver from FreeTDS to the default"
+    )
     assert "sql is saved." in page.text()
 
 

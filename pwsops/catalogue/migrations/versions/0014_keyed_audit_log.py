@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_keys",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
         sa.Column("first_entry", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_keys")),

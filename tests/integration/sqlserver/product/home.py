@@ -39,7 +39,7 @@ class Product:
     def add_instance(self, name: str, *, address: str = "", login: str = LOGIN, **options: object) -> None:
         """Add the stand-in as an instance. Its certificate is one that nobody trusts."""
         # Microsoft's driver tries an address that nobody listens at until the login timeout is over.
-        told = {"driver": str(self.driver.path), "trust_server_certificate": True, "login_timeout_s": 3, **options}
+        told = {"driver": self.driver.id, "trust_server_certificate": True, "login_timeout_s": 3, **options}
         self.ops.instances.add(
             name,
             engine="sqlserver",

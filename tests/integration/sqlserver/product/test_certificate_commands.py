@@ -53,7 +53,7 @@ def two(driver: Driver, tmp_path: Path) -> Iterator[Two]:
             stand_in = stack.enter_context(StandIn(server))
             line.done(
                 *("instance", "add", name, "--engine", "sqlserver", "--address", stand_in.address),
-                *("--driver", str(driver.path), "--trust-server-certificate", "--login", LOGIN, "--password-stdin"),
+                *("--driver", driver.id, "--trust-server-certificate", "--login", LOGIN, "--password-stdin"),
                 given=f"{PASSWORD}\n",
             )
         servers["here"].make_certificate("keeper")
@@ -114,7 +114,7 @@ def test_a_server_that_does_not_answer_is_told_and_its_certificates_are_as_last_
     with StandIn(server) as stand_in:
         line.done(
             *("instance", "add", "here", "--engine", "sqlserver", "--address", stand_in.address),
-            *("--driver", str(driver.path), "--trust-server-certificate", "--login", LOGIN, "--password-stdin"),
+            *("--driver", driver.id, "--trust-server-certificate", "--login", LOGIN, "--password-stdin"),
             *("--login-timeout", "2"),
             given=f"{PASSWORD}\n",
         )

@@ -185,7 +185,7 @@ def test_no_password_is_in_the_list_of_processes_or_among_the_statements(
 def adding(server: Server) -> Sequence[str]:
     return (
         *("instance", "add", "main", "--engine", "sqlserver", "--address", server.address),
-        *("--driver", str(server.driver.path), "--trust-server-certificate", "--login", "pwsops", "--password-stdin"),
+        *("--driver", server.driver.id, "--trust-server-certificate", "--login", "pwsops", "--password-stdin"),
     )
 
 

@@ -26,25 +26,42 @@ def test_the_best_driver_there_is_is_taken(registered: list[str], packaged: str 
     assert drivers.choose(None, registered=registered, packaged=packaged).target == target
 
 
-def test_a_driver_asked_for_is_taken_before_a_better_one(tmp_path: Path) -> None:
-    file = tmp_path / "libtdsodbc.so"
-    file.touch()
-    for wanted in (drivers.FREETDS, str(file)):
-        found = drivers.choose(wanted, registered=[EIGHTEEN, drivers.FREETDS], packaged=PACKAGED)
-        assert found.target == wanted
+def test_a_driver_asked_for_is_taken_before_a_better_one() -> None:
+    named = {"Ours": "/opt/libtdsodbc.so"}
+    for wanted, target in ((drivers.FREETDS, drivers.FREETDS), ("Ours", "/opt/libtdsodbc.so")):
+        found = drivers.choose(wanted, registered=[EIGHTEEN, drivers.FREETDS], packaged=PACKAGED, on_host=named)
+        assert (found.name, found.target) == (wanted, target)
         assert found.is_freetds
 
 
-def test_what_is_not_there_is_refused_and_what_is_there_is_said(tmp_path: Path) -> None:
+def test_what_is_not_there_is_refused_and_what_is_there_is_said() -> None:
     with pytest.raises(EngineError, match="there is none at all"):
         drivers.choose("Other", registered=[], packaged=PACKAGED)
-    with pytest.raises(EngineError, match=f"there is {EIGHTEEN}"):
-        drivers.choose("Other", registered=[EIGHTEEN], packaged=None)
-    with pytest.raises(EngineError, match="is not there"):
-        drivers.choose(str(tmp_path / "libother.so"), registered=[EIGHTEEN], packaged=None)
+    with pytest.raises(EngineError, match=f"there is {EIGHTEEN}, Ours"):
+        drivers.choose("Other", registered=[EIGHTEEN], packaged=None, on_host={"Ours": "/opt/x.so"})
     with pytest.raises(EngineError) as nothing:
         drivers.choose(None, registered=[], packaged=None)
     assert "unixodbc" in nothing.value.hint
+
+
+@pytest.mark.parametrize("path", ["/opt/libtdsodbc.so", PACKAGED, "/tmp/evil.so", "../evil.so", "evil.so"])
+def test_a_path_is_no_driver_whoever_else_may_use_it(path: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        drivers.choose(path, registered=[EIGHTEEN], packaged=PACKAGED, on_host={"Ours": "/opt/libtdsodbc.so"})
+    assert refused.value.hint
+
+
+def test_this_machine_may_name_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "lib one.so"
+    library.touch()
+    monkeypatch.setenv(drivers.VARIABLE, f" One = {library} ;; Two={library}")
+    assert drivers.named_on_host() == {"One": str(library), "Two": str(library)}
+    for wrong in ("One", "One=", f"={library}", "One=lib.so", f"One={tmp_path / 'gone.so'}"):
+        monkeypatch.setenv(drivers.VARIABLE, wrong)
+        with pytest.raises(EngineError, match="names no ODBC driver"):
+            drivers.named_on_host()
+    monkeypatch.delenv(drivers.VARIABLE)
+    assert drivers.named_on_host() == {}
 
 
 def test_only_microsofts_eighteen_knows_strict_encryption() -> None:

@@ -1,0 +1,116 @@
+"""The home's key: whether it is the right one, another in its place, and a beginning anew where it is lost."""
+
+from __future__ import annotations
+
+from pwsops.catalogue import Connection, audit, home_key, sealed
+from pwsops.errors import PwsopsError, Refused
+from pwsops.operations.access import Context, Role
+from pwsops.operations.key_binding import bind_old, reseal_all
+from pwsops.secrets import Vault
+
+_NAMED = 10
+"""So many are named of what a key does not open."""
+
+
+class HomeKey:
+    """Check and replace the key that everything sealed is sealed with."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def fault(self) -> PwsopsError | None:
+        """Return what is wrong with the key, with the next step; None where it is right, or was never needed."""
+        return self._context.core.vault.fault()
+
+    def require(self) -> None:
+        """Raise what is wrong with the key, if anything is."""
+        self._context.core.vault.require()
+
+    def check(self) -> int:
+        """Prove that the key opens everything, and return how many texts that is.
+
+        A rotation that was cut off is brought to its end where only its last step is missing.
+
+        Raises `Refused` where the key is lost, another one, or does not open something, which it names.
+        """
+        core = self._context.core
+        core.vault.require()
+        with core.catalogue.read() as connection:
+            found = _require_all(connection, core.vault)
+        if core.vault.keys_at_hand > 1 and not core.vault.from_variable:
+            self._drop_old()
+        return found
+
+    def rotate(self) -> int:
+        """Seal everything with a new key, and return how many texts that were. Old copies of the home need the old key.
+
+        At any moment the keys at hand open everything: the new key joins the old one in the file, then all is sealed
+        anew in one transaction, and only when the new one is proven to open all of it alone, the old one goes. Where
+        that is cut off, doing it again goes on. Keys from `PWSOPS_KEY` are replaced by giving both, the new one first.
+
+        Raises `Refused` where anything does not open, which it names, and where only `PWSOPS_KEY` can be changed.
+        """
+        self._context.allow(Role.ADMIN, "replace the key")
+        core, vault = self._context.core, self._context.core.vault
+        vault.refuse_variable()
+        vault.prepare()
+        with core.catalogue.write() as connection:
+            _require_all(connection, vault)
+            if not vault.from_variable:
+                vault.add_key()
+            done = reseal_all(connection, vault)
+            self._context.note(connection, "rotate key", "key", f"{len(done)} sealed anew")
+        if not vault.from_variable:
+            self._drop_old()
+        return len(done)
+
+    def begin_anew(self) -> None:
+        """Take the key at hand for the right one from now on, or make one; what the lost one sealed stays unopened.
+
+        Raises `Refused` where the key is not lost.
+        """
+        self._context.allow(Role.ADMIN, "begin with a new key")
+        core, vault = self._context.core, self._context.core.vault
+        if (fault := vault.fault()) is None:
+            raise Refused(
+                "There is no need for a new key: the one at hand is the right one.",
+                hint="`pwsops key rotate` puts another in its place, and keeps what is stored.",
+            )
+        vault.make_anew()
+        with core.catalogue.write() as connection:
+            home_key.put_check(connection, vault.new_check())
+            audit.require_key(connection, now=core.clock.now(), actor=self._context.actor)
+            closed = [one.what for one in sealed.every(connection) if not vault.fits(one.text)]
+            self._context.note(connection, "begin with a new key", "key", f"{fault.message} Lost: {_named(closed)}.")
+
+    def bind_old(self) -> None:
+        """Bind what a version before sealed, where its key came back after the home was opened."""
+        bind_old(self._context.core.catalogue, self._context.core.vault)
+
+    def _drop_old(self) -> None:
+        """Drop the keys behind the first. The write lock keeps everybody from sealing meanwhile."""
+        core = self._context.core
+        with core.catalogue.write() as connection:
+            _require_all(connection, core.vault.first_alone())
+            core.vault.drop_keys()
+            self._context.note(connection, "drop old key", "key", "the new one opens everything alone")
+
+
+def _require_all(connection: Connection, vault: Vault) -> int:
+    record = home_key.read(connection)
+    found = sealed.every(connection)
+    closed = [one.what for one in found if not vault.fits(one.text)]
+    if record.check is not None and not vault.fits(record.check):
+        closed.append("the check value")
+    if closed:
+        raise Refused(
+            f"The key does not open everything that is stored: {_named(closed)}.",
+            hint="Give the key that does as well (`PWSOPS_KEY=KEY,OLDER`), or enter those passwords and import those "
+            "certificates anew; then try again.",
+        )
+    return len(found)
+
+
+def _named(closed: list[str]) -> str:
+    rest = len(closed) - _NAMED
+    return ", ".join(closed[:_NAMED]) + (f" and {rest} more" if rest > 0 else "") if closed else "nothing"

@@ -1,0 +1,132 @@
+"""The modes of a home: what lies in it is its owner's alone, whoever made it, however it came there."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pwsops.errors import PwsopsError, Refused
+
+DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_DIRECTORIES = ("logs", "processes")
+_FILES = ("catalogue.sqlite3*", "secret.key*", "scheduler.lock", "*.json", "*.toml", "logs/*", "processes/*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something of a home that others may use, or that another user owns."""
+
+    path: Path
+    why: str
+    next_step: str
+
+
+def make_home(home: Path) -> None:
+    """Make a home for its owner alone, where there is none; raises `PwsopsError` where that is not possible."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    except OSError as error:
+        raise PwsopsError(
+            f"The home {home} cannot be made: {error.strerror}.",
+            hint="Give a directory you may write to, with --home or PWSOPS_HOME.",
+        ) from None
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file for its owner alone where there is none: SQLite gives its other files the same mode."""
+    with suppress(OSError):  # what cannot be made is told by who opens it
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+
+
+def mend(home: Path) -> Sequence[str]:
+    """Take away the rights that others have on a home and what is in it; return a sentence for each.
+
+    Raises
+    ------
+    Refused
+        Where another user owns the home or one of its files: they could take back whatever is taken away here. And
+        where the directory is shared and no home: it must not be closed to those who use it.
+    """
+    told = []
+    for path, wanted in _parts(home):
+        found = _facts(path)
+        if found is None:
+            continue
+        if not _is_ours(found):
+            raise Refused(
+                f"The home {home} is not used: {path} belongs to {user_name(found.st_uid)}.",
+                hint=f"Find out why; then `chown {user_name(os.geteuid())} {path}`, or choose another home.",
+            )
+        if not found.st_mode & _OTHERS or stat.S_ISLNK(found.st_mode):
+            continue
+        if path == home:
+            _refuse_shared(home, found.st_mode)
+        try:
+            path.chmod(wanted)
+        except OSError as error:
+            raise Refused(
+                f"The home {home} is not used: others may use {path}, and that cannot be changed: {error.strerror}.",
+                hint=f"chmod {wanted:o} {path}",
+            ) from None
+        told.append(f"{path} could be used by others (mode {found.st_mode & 0o777:o}); now it is private.")
+    return told
+
+
+def findings(home: Path) -> Iterator[Finding]:
+    """Return what others may use of a home, or own; changes nothing."""
+    for path, wanted in _parts(home):
+        found = _facts(path)
+        if found is None:
+            continue
+        if not _is_ours(found):
+            user = user_name(os.geteuid())
+            yield Finding(path=path, why=f"belongs to {user_name(found.st_uid)}", next_step=f"chown {user} {path}")
+            continue
+        meant = _facts(path.resolve()) if stat.S_ISLNK(found.st_mode) else found
+        if meant is not None and meant.st_mode & _OTHERS:
+            why = f"can be used by others (mode {meant.st_mode & 0o777:o})"
+            yield Finding(path=path, why=why, next_step=f"chmod {wanted:o} {path}")
+
+
+def user_name(uid: int) -> str:
+    """Return what a user of this machine is called."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _refuse_shared(home: Path, mode: int) -> None:
+    is_home = any(True for pattern in _FILES for _ in home.glob(pattern))
+    if mode & stat.S_ISVTX or not (is_home or next(home.iterdir(), None) is None):
+        raise Refused(
+            f"{home} is not made a home: others may use it, and there is something in it that is not of pwsops.",
+            hint=f"Choose a directory of its own, or `chmod {DIRECTORY_MODE:o} {home}` where nobody else needs it.",
+        )
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    # The superuser can do everything anyway, and may own what a service was given.
+    return found.st_uid in (os.geteuid(), 0)
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None
+
+
+def _parts(home: Path) -> Iterator[tuple[Path, int]]:
+    yield home, DIRECTORY_MODE
+    for name in _DIRECTORIES:
+        yield home / name, DIRECTORY_MODE
+    for pattern in _FILES:
+        for path in sorted(home.glob(pattern)):
+            yield path, FILE_MODE
