@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, insert, select
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.audit_keys import NO_KEY, Key, Notary, Transaction, system_user
@@ -67,11 +67,6 @@ def require_key(connection: Connection, *, now: datetime, actor: str) -> None:
         begin_anew(connection, now=now, actor=actor)
 
 
-def newest(connection: Connection, *, limit: int) -> list[AuditRow]:
-    """Give the newest rows, newest first."""
-    return read(connection, select(audit).order_by(audit.c.id.desc()).limit(limit))
-
-
 def about(
     connection: Connection, *, subject: str, actions: Collection[str], since: datetime | None, limit: int
 ) -> list[AuditRow]:
@@ -86,11 +81,6 @@ def head(connection: Connection) -> tuple[int, str]:
     """Return the number of the newest entry and its digest, which covers all before it."""
     found = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
     return (0, FIRST) if found is None else (int(found.id), str(found.digest))
-
-
-def count(connection: Connection) -> int:
-    """Return how many entries there are."""
-    return int(connection.execute(select(func.count()).select_from(audit)).scalar_one())
 
 
 def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
