@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
+from pwsops import foreign as places
 from pwsops.engines.sqlite import layout
 from pwsops.engines.sqlite.layout import Envelope, Footer, FrameHead, Header, Trailer
 from pwsops.errors import CertificateNeeded, MediaError
@@ -62,11 +62,13 @@ def foreign(path: str, start: bytes) -> MediaError:
 
 
 def _open(path: str) -> int:
-    """Open a plain file. Anything else is not even opened: a pipe would wait, and a device may do something."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise MediaError(f"The media file {path} is not a plain file.", hint="Choose a file, not a directory.")
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return places.open_plain(path)
+    except places.NotPlain as error:
+        raise MediaError(
+            f"The media file {path} cannot be read: {error.strerror}.",
+            hint="Choose a plain file; of a link, the file that it leads to.",
+        ) from error
     except OSError as error:
         raise _unreadable(path, "opened", error) from error
 
@@ -151,7 +153,7 @@ class Media:
 
     def is_at(self, path: str) -> bool:
         """Whether this very file has that name now; a link that leads to it does not count."""
-        return os.path.samestat(os.fstat(self._fd), os.lstat(path))
+        return places.is_at(self._fd, path)
 
     @property
     def size_bytes(self) -> int:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, limits
 from pwsops.engines.sqlite.connect import (
     Connection,
@@ -185,7 +186,7 @@ def hold(path: str, copy_path: str, say: Say) -> Iterator[Snapshot]:
 
 def _open_raw(path: str) -> int:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = foreign.open_plain(path)
     except FileNotFoundError as error:
         raise gone(path) from error
     except OSError as error:
@@ -299,7 +300,7 @@ def _copy(path: str, origin: int, copy_path: str, reader: Connection, stack: Exi
             copy.execute("PRAGMA journal_mode=OFF")
             one(copy, "PRAGMA schema_version")
             # It is open from now on and needs no name: whatever ends this process, no plain copy is left behind.
-            os.unlink(copy_path)
+            foreign.unlink(copy_path)
             copy_database(reader, copy, step=COPY_STEP)
     except OSError as error:
         raise files.translate(error, "Backup", directory) from error
