@@ -208,7 +208,8 @@ class Media:
 
         The last checks come after the last frame: a caller that stops early has not checked the file.
         """
-        offset, stored, last_page = self.header_bytes, 0, 0
+        offset, stored, last_page, behind = self.header_bytes, 0, 0, 0
+        base_pages = 0 if self.header.base is None else self.header.base.page_count
         chain = hashlib.sha256()
         for sequence in range(self.trailer.frames):
             head = self.head_at(offset)
@@ -216,10 +217,12 @@ class Media:
                 raise damaged(self.path, f"frame {sequence} is out of order")
             last_page = self._check_pages(head, last_page)
             stored += head.pages
+            behind += head.pages_behind(base_pages)
             chain.update(self.read(offset + head.head_bytes - layout.DIGEST_BYTES, layout.DIGEST_BYTES))
             yield offset, head
             offset += head.head_bytes + head.stored_bytes
-        complete = self.header.base is not None or stored == self.header.page_count
+        # Of an incremental, at least what lies behind the end of its full.
+        complete = behind == max(0, self.header.page_count - base_pages)
         if offset != self.footer.trailer_offset or stored != self.trailer.stored_pages or not complete:
             raise damaged(self.path, "frames are missing or left over")
         if chain.hexdigest() != self.trailer.heads_digest:
