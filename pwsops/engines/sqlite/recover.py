@@ -68,6 +68,7 @@ MOST_PAGES = (1 << 32) - 2
 PFX_BYTES = 4 << 20
 PFX_SECONDS = 30
 MEMORY_BYTES = 256 << 20
+MOST_PARTS, MOST_DEEP = 5_000, 24
 MOST_ROUNDS = 5_000_000
 """How often all passwords of a certificate file together may be hashed: some seconds' work."""
 FRAME = struct.Struct("<4sIIIII32s")
@@ -234,33 +235,30 @@ def limit_memory() -> None:
 
 def check_rounds(content: bytes, path: str) -> None:
     """Refuse a certificate file that declares more rounds of hashing than anybody waits for."""
-    try:
-        declared = rounds(content)
-    except RecursionError:
-        declared = MOST_ROUNDS + 1
-    need(declared <= MOST_ROUNDS, path, f"it declares more than {MOST_ROUNDS} rounds of hashing its password")
+    few = rounds(content, path) <= MOST_ROUNDS
+    need(few, path, f"it declares more than {MOST_ROUNDS} rounds of hashing its password")
 
 
-def rounds(data: bytes) -> int:
+def rounds(data: bytes, path: str, depth: int = 0) -> int:
     """Return how many rounds all parts of a DER structure declare that are not encrypted themselves."""
     found = elements(data)
-    total = sum(rounds(content) for tag, content in found if tag & 0x20 or tag == 0x04)
+    need(depth < MOST_DEEP and len(found) < MOST_PARTS, path, "it has more parts than any certificate file")
+    total = sum(rounds(content, path, depth + 1) for tag, content in found if tag & 0x20 or tag == 0x04)
     tags = [tag for tag, _ in found]
     # Salt and rounds stand side by side: in the parameters of a scheme, and behind the digest of the whole file.
     for at in range(len(found) - 1):
         if tags[at : at + 2] == [0x04, 0x02]:
             numbers = [int.from_bytes(content, "big") for tag, content in found[at + 1 :] if tag == 0x02]
-            product = 1
-            for number in numbers:
-                product *= max(1, number)
-            total += product
+            # Three of them are those of scrypt; two are rounds and the length of the key.
+            total += numbers[0] * (numbers[1] * numbers[2] if len(numbers) > 2 else 1)
     return total
 
 
 def elements(data: bytes) -> list[tuple[int, bytes]]:
     """Take DER apart, one level deep; an empty list for what is none."""
-    found, at = [], 0
-    while at + 2 <= len(data):
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at + 2 <= len(data) and len(found) < MOST_PARTS:
         start, length = at + 2, data[at + 1]
         if length > 0x80:
             start, length = start + length - 0x80, int.from_bytes(data[start : start + length - 0x80], "big")
@@ -268,7 +266,7 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
             return []
         found.append((data[at], data[start : start + length]))
         at = start + length
-    return found if at == len(data) else []
+    return found if at == len(data) or len(found) == MOST_PARTS else []
 
 
 def unwrap(header: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> bytes:
