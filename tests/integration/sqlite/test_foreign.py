@@ -15,9 +15,9 @@ import pytest
 
 from pwsops import confinement, foreign
 from pwsops.engines.base import DatabaseState, RestoreRequest
-from pwsops.engines.sqlite import connect, contents, files, journals, reach, recovery_kit
+from pwsops.engines.sqlite import backup, connect, contents, files, journals, limits, reach, recovery_kit, snapshot
 from pwsops.errors import EngineError, MediaError
-from tests.integration.sqlite.support import Place, is_whole
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order
 from tests.needs import require
 
 MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -324,3 +324,31 @@ def test_a_file_that_is_exchanged_for_a_pipe_after_the_look_is_not_read(
             foreign.open_plain(str(tmp_path / "pipe"))
     assert not foreign.exists(str(tmp_path / "gone" / "a"))
     assert not foreign.is_at(0, str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_copy_whose_file_was_exchanged_is_not_taken(
+    place: Place, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """By a file that whoever exchanged it reads along."""
+    path = place.vault()
+    limits.apply({"current_s": 0.1})
+    real = snapshot.connect
+    theirs = place.media / "theirs"
+
+    def exchanged(name: str, **more: object) -> object:
+        if str(place.media) not in name:
+            return real(name, **more)  # type: ignore[arg-type]
+        os.rename(name, place.media / "ours")
+        theirs.touch()
+        os.rename(theirs, name)
+        opened = real(name)
+        if late:
+            opened.execute("PRAGMA schema_version").fetchall()
+            os.rename(name, theirs)
+            os.rename(place.media / "ours", name)
+        return opened
+
+    monkeypatch.setattr(snapshot, "connect", exchanged)
+    with elsewhere(HOLD, path, "BEGIN IMMEDIATE"), pytest.raises(EngineError, match="exchanged a temporary file"):
+        backup.take(order(path, place.media, "one.bak"), SILENT)
