@@ -18,7 +18,7 @@ tell_version = -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/nul
 PYTHON_VERSION := $(shell $(PYTHON) $(tell_version))
 VENV_VERSION := $(shell $(BIN)/python $(tell_version))
 
-.PHONY: help serve install test lint types unit format bench screenshots system clean
+.PHONY: help serve install test lint types unit format bench screenshots lock sbom system clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -59,11 +59,18 @@ bench: .venv/.installed-test ## run the benchmarks and write benchmarks/results.
 screenshots: .venv/.installed-test ## take the pictures of docs/images in Chromium
 	$(BIN)/python scripts/screenshots.py docs/images
 
+lock: .venv-lock/.installed ## write locks/ anew, from pyproject.toml and constraints.txt
+	.venv-lock/bin/python scripts/lock.py .venv-lock/bin/uv
+
+sbom: .venv/.installed-test ## write sbom.json: what is installed in .venv, as a CycloneDX bill of materials
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-file sbom.json
+
 system:
 	@scripts/system-packages
 
 clean: ## remove what was installed and built
-	rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock sbom.json build dist *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # A .venv of another Python is made anew.
 ifneq ($(VENV_VERSION),$(PYTHON_VERSION))
@@ -78,15 +85,25 @@ $(BIN)/python:
 	rm -rf .venv
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-# What builds the package is pinned like everything else, hence no build of its own environment.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Every file that pip downloads has to have a hash of the lock. What builds the package is in the lock as well, so that
+# the package itself is installed without an index and without a build environment of its own.
+PIP := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(PIP) --require-hashes --requirement
+ITSELF := $(PIP) --no-index --no-deps --no-build-isolation --editable .
 
-.venv/.installed: $(BIN)/python pyproject.toml constraints.txt
+.venv/.installed: $(BIN)/python pyproject.toml locks/run.txt
 	@echo "Installing in .venv; the first time this takes a minute or two."
-	@$(PIP_INSTALL) setuptools
-	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@$(BIN)/python $(LOCKED) locks/run.txt
+	@$(BIN)/python $(ITSELF)
 	@touch $@
 
-.venv/.installed-test: .venv/.installed
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[test]'
+.venv/.installed-test: .venv/.installed locks/test.txt
+	@$(BIN)/python $(LOCKED) locks/test.txt
+	@touch $@
+
+# Apart from .venv: what locks is nobody's dependency.
+.venv-lock/.installed: locks/lock.txt
+	@rm -rf .venv-lock
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python $(LOCKED) locks/lock.txt
 	@touch $@

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pwsops.messages import Message, readable
+from pwsops.messages import Message, readable, single_stops
 
 
 class PwsopsError(Exception):
@@ -27,6 +27,8 @@ class PwsopsError(Exception):
         The server's own, where it gave any.
     messages
         All that the server said on the way to this error, in order and word for word.
+    path
+        The media file that it is about, as the system names it; empty where it is about none, or several.
     """
 
     def __init__(
@@ -38,15 +40,17 @@ class PwsopsError(Exception):
         number: int | None = None,
         severity: int | None = None,
         messages: Sequence[Message] = (),
+        path: str = "",
     ) -> None:
         # A path of the system's may hold what is no text; everybody stores and shows errors.
-        self.message = readable(message)
+        self.message = single_stops(readable(message))
         super().__init__(self.message)
-        self.hint = hint
+        self.hint = single_stops(hint)
         self.transient = transient
         self.number = number
         self.severity = severity
         self.messages = tuple(messages)
+        self.path = path
 
     def __str__(self) -> str:
         return self.message
@@ -58,6 +62,7 @@ class PwsopsError(Exception):
             "number": self.number,
             "severity": self.severity,
             "messages": self.messages,
+            "path": self.path,
         }
         return _rebuild, (type(self), self.message, keywords)
 

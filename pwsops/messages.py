@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,14 @@ class Message:
     severity: int | None = None
     state: int | None = None
     is_error: bool = False
+
+
+_TWO_STOPS = re.compile(r"(?<![./\\])\.\.(?=\s|$)")
+
+
+def single_stops(text: str) -> str:
+    """Return a text in which a sentence that was quoted with its full stop ends with one; paths and "..." stay."""
+    return _TWO_STOPS.sub(".", text)
 
 
 def is_text(name: str) -> bool:

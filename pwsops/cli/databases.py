@@ -71,9 +71,7 @@ def _why(view: DatabaseView) -> str:
 
     if not view.verdict.covered:
         return ""
-    if not view.verdict.findings:
-        return " ".join(verdict_words.notes(view.verdict, words.moment))
-    return f"{verdict_words.reasons(view.verdict, words.moment)} {verdict_words.step(view.verdict)}"
+    return f"{verdict_words.told(view.verdict, words.moment)} {verdict_words.step(view.verdict)}".strip()
 
 
 def _would_be_lost(view: DatabaseView) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -139,12 +139,13 @@ def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the profiles."""
     with opened(context) as operations:
-        views = operations.profiles.list()
+        views, running = operations.profiles.list(), operations.service.status().running
     from pwsops.cli import records, words
 
     if as_json:
         emit(map(records.profile, views))
         return
+    now = datetime.now(UTC)
     rows = (
         (
             one.name,
@@ -167,6 +168,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     for one in views:
         if one.broken:
             note(f"{one.name} cannot run: {one.broken}")
+        elif not running and one.next_due_at is not None and one.next_due_at <= now:
+            note(f"{one.name} is {words.next_run(one.next_due_at, now, running=False)}.")
 
 
 @app.command()
@@ -174,6 +177,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Show one profile with all its fields."""
     with opened(context) as operations:
         view, fields = operations.profiles.view(name), operations.profiles.get(name)
+        running = operations.service.status().running
     from pwsops.cli import records, words
 
     if as_json:
@@ -189,7 +193,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         ("directory", view.directory),
         ("last run", words.run_status(view.last_run.status) if view.last_run else ""),
         ("failures in a row", str(view.failures_in_a_row or "")),
-        ("next run", words.moment(view.next_due_at)),
+        ("next run", words.next_run(view.next_due_at, datetime.now(UTC), running=running)),
         *((key.replace("_", " "), _plain(value)) for key, value in records.profile_fields(fields).items()),
     ]
     table(("Field", view.name), (row for row in rows if row[1]), wraps=(view.name,), empty="")

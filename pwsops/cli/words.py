@@ -125,6 +125,13 @@ def moment(instant: datetime | None) -> str:
     return NOTHING if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M}"
 
 
+def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
+    """Return when the next run is due; where that is past and the service is stopped, since when it has been."""
+    if due_at is None or running or due_at > now:
+        return moment(due_at)
+    return f"due since {moment(due_at)}: the service is stopped"
+
+
 def iso(instant: datetime | None) -> str | None:
     """Give an instant for machines: ISO 8601, UTC, with its offset."""
     return None if instant is None else instant.astimezone(UTC).isoformat()

@@ -11,6 +11,7 @@ import platformdirs
 from pwsops import logs
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import PwsopsError
+from pwsops.operations import handed_key
 from pwsops.operations.access import Context, Core, Role
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
@@ -79,6 +80,7 @@ class Operations:
         if self._core.service is not None:
             self._core.service.detach()
         self._core.restoring.close()
+        self._core.events.close()
         self._core.presence.close()
         self._core.catalogue.close()
 
@@ -99,6 +101,7 @@ def open_operations(
     """
     home = (home or default_home()).expanduser().absolute()
     logs.configure(home)
+    handed_key.take()
     core = Core(home, clock=clock or SystemClock())
     return Operations(core, actor=actor or _user(), role=role)
 

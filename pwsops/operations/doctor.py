@@ -17,7 +17,6 @@ from pathlib import Path
 from pwsops import confinement
 from pwsops.catalogue import (
     access,
-    audit,
     instances,
     profiles,
     refused_logins,
@@ -32,6 +31,7 @@ from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
+from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.profile import BackupSettings
@@ -198,14 +198,7 @@ def _profiles(core: Core) -> Iterator[Check]:
 
 
 def _audit(core: Core) -> Iterator[Check]:
-    with core.catalogue.read() as connection:
-        broken = audit.first_broken(connection)
-    yield Check(
-        name="Audit log",
-        ok=broken is None,
-        finding="whole" if broken is None else f"changed from outside, from entry {broken} on",
-        next_step="" if broken is None else "Find out who had access to the catalogue's file.",
-    )
+    yield from audit_checks(core)
 
 
 def _service(core: Core) -> Iterator[Check]:
@@ -345,15 +338,16 @@ def _databases(core: Core) -> Iterator[Check]:
         )
     if verdicts and not unsafe:
         yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
-    yield from map(_noted, [one for one in verdicts if one.notes][:MOST_TOLD])
+    yield from map(_noted, [one for one in verdicts if one.notes or one.beside][:MOST_TOLD])
 
 
 def _noted(verdict: Verdict) -> Check:
+    by = "an older backup" if verdict.notes else f"the profile {verdict.profile}"
     return Check(
         name=f"Database {verdict.database} on {verdict.instance}",
         ok=False,
-        finding=f"protected by an older backup. {' '.join(verdict_words.notes(verdict, verdict_words.utc))}",
-        next_step=verdict_words.next_step(verdict.notes[0]),
+        finding=f"protected by {by}. {verdict_words.told(verdict, verdict_words.utc)}",
+        next_step=verdict_words.step(verdict),
         required=False,
     )
 

@@ -165,6 +165,7 @@ class Instances:
         if known is not None:
             with core.catalogue.write() as connection:
                 refused_logins.forget(connection, name, known.login)
+                self._context.note(connection, "use refused login again", name, "the server took it when it was asked")
         return found
 
     def try_again(self, name: str) -> None:

@@ -17,9 +17,11 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
 from pwsops.errors import InvalidInput
 from pwsops.operations.access import Context
+from pwsops.operations.audit_log import AuditLog, AuditQuery
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
 from pwsops.reports.formats import ReportFormat
+from pwsops.rules.audit import Verification
 from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.protection import Verdict
 
@@ -130,17 +132,42 @@ class Reports:
 
         if form is ReportFormat.EVIDENCE:
             query = _whole(query)
-        verdicts = Databases(self._context).verdicts() if form is ReportFormat.EVIDENCE else ()
+        is_evidence = form is ReportFormat.EVIDENCE
+        verdicts = Databases(self._context).verdicts() if is_evidence else ()
+        verification = AuditLog(self._context).verify() if is_evidence else None
         with self._selected(query) as selection, new_file(path, replace=replace) as file:
-            self._write(form, file, selection, verdicts)
+            self._write(form, file, selection, verdicts, verification)
+            # Nothing is taken away that leaves no entry: the file gets its name after this.
+            AuditLog(self._context).record(
+                "export evidence" if is_evidence else "export history", path.name, form.value
+            )
             return selection.count()
 
-    def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection, verdicts: Sequence[Verdict]) -> None:
+    def write_audit(self, path: Path, query: AuditQuery | None = None) -> None:
+        """Write the entries of the audit log that fit, oldest first, into a CSV file that is not there yet."""
+        from pwsops.reports import csv
+        from pwsops.reports.new_file import new_file
+        from pwsops.reports.tables import AUDIT_LOG
+
+        with self._context.core.catalogue.read() as connection, new_file(path, replace=False) as file:
+            csv.write(file, AUDIT_LOG, map(AUDIT_LOG.batch, reporting.audit_entries(connection, query or AuditQuery())))
+            AuditLog(self._context).record("export audit log", path.name, "csv")
+
+    def _write(
+        self,
+        form: ReportFormat,
+        file: BinaryIO,
+        selection: Selection,
+        verdicts: Sequence[Verdict],
+        verification: Verification | None,
+    ) -> None:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
         home = self._context.core.home
-        document.write(form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts)
+        document.write(
+            form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
+        )
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from pwsops.attempts import Attempts
-from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sightings
+from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sets, sightings
 from pwsops.clock import Clock
 from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, EndUnknown, MediaError, PwsopsError
@@ -27,6 +27,10 @@ INTERRUPTED = (
 UNWRITTEN = (
     "The restore is done, and that could not be written into the history ({cause}), which will show its end as not "
     "known."
+)
+READ_ELSEWHERE = (
+    "The backup of {database} was read from {path}. The history knows it as {known} and goes on looking for it there: "
+    "put the file there, or take a new full backup."
 )
 INTERRUPTED_HINT = "Look at it now, and restore again if it does not hold the backup's data or lets nobody in."
 PROGRESS_EVERY_S = 0.5
@@ -190,8 +194,8 @@ class RestoreWork:
         self._finish(job)
 
     def _note_bad(self, job: Job, error: MediaError) -> None:
-        """Let the verdict know which of the sets could not be read: the one that is named, or the only one."""
-        named = [one for one in job.request.sets if one.path in error.message] or job.request.sets
+        """Let the verdict know which of the sets could not be read: that of the error's file, or the only one."""
+        named = [one for one in job.request.sets if error.path in ("", one.path)]
         if len(named) == 1:
             with suppress(PwsopsError):  # the restore is told as failed all the same
                 now = self._clock.now()
@@ -209,7 +213,21 @@ class RestoreWork:
             lambda: job.engine.restore(self._request(job), self._report(job), job.cancel),
             finished=lambda _error: None,
         )
-        return replace(result, messages=(*told, *result.messages))
+        return replace(result, messages=(*told, *result.messages, *self._read_elsewhere(job)))
+
+    def _read_elsewhere(self, job: Job) -> Sequence[Message]:
+        """Return what is to be said of sets that were read where the history does not know them: it is not changed.
+
+        That a copy is good does not say that it stays: it may lie on a disk that was plugged in for this restore.
+        """
+        told = []
+        with suppress(PwsopsError), self._catalogue.read() as connection:
+            for one in job.request.sets:
+                known = [row.path for row in sets.by_id(connection, one.set_id)]
+                if known and one.path not in known:
+                    text = READ_ELSEWHERE.format(database=one.database, path=one.path, known=known[0])
+                    told.append(Message(text=text, at=self._clock.now()))
+        return told
 
     def _request(self, job: Job) -> RestoreRequest:
         """Give what is restored, with what an earlier restore still owes, and where a change of access is written."""

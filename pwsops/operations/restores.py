@@ -52,7 +52,7 @@ class Restores:
         that. `credentials` say who to be on the server; None is the instance's own login. Raises `MediaError` when the
         full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
-        engine = self._context.core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         target = set_at(engine, path, position)
         plan = plan_restore(target, list(self._candidates(engine, target)))
         with self._context.core.catalogue.read() as connection:
@@ -65,7 +65,7 @@ class Restores:
         Each is looked for. One that could not be looked at is offered: it may be there.
         """
         core = self._context.core
-        engine = core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         with core.catalogue.read() as connection:
             known = sets.of_database(connection, instance, database)
         seen = look_for(engine, known)
@@ -215,7 +215,7 @@ class Restores:
         self._context.allow(Role.ADMIN, "restore a database")
         core = self._context.core
         core.restoring.settle()
-        engine = core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         with nullcontext() if credentials else core.asking(instance):
             plan = self.plan(instance, database, path, position, credentials=credentials)
         if chosen and [one.set_id for one in plan.sets][-len(chosen) :] != list(chosen):

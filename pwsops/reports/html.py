@@ -9,7 +9,9 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from pwsops import commands
 from pwsops.reports import words
 from pwsops.reports.evidence import Evidence
 from pwsops.reports.figures import Figures
@@ -23,6 +25,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.globals.update(words=words)
+_templates.filters["commands"] = lambda text: Markup(commands.in_text(str(escape(text))))
 
 
 def write_runs(

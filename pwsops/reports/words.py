@@ -26,9 +26,9 @@ def kind(value: str) -> str:
     return "incremental" if value == "differential" else value
 
 
-def reasons(verdict: Verdict) -> str:
-    """Return why a database is not protected; empty where it is."""
-    return verdict_words.reasons(verdict, verdict_words.utc)
+def told(verdict: Verdict) -> str:
+    """Return why a database is not protected, or what is to be known of it all the same."""
+    return verdict_words.told(verdict, verdict_words.utc)
 
 
 def step(verdict: Verdict) -> str:

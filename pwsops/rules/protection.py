@@ -261,6 +261,8 @@ class Verdict:
         Why it is not protected, the worst first; empty where it is.
     notes
         Where it is protected: what is wrong with newer backups than `point`, one for each, the newest first.
+    beside
+        Where it is protected: what keeps other profiles that name it from backing it up.
     point
         The newest backup that can be restored, as far as is known; None: there is none.
     restorable
@@ -277,6 +279,7 @@ class Verdict:
     covered: bool
     findings: Sequence[Finding] = ()
     notes: Sequence[Finding] = ()
+    beside: Sequence[Finding] = ()
     point: SetFacts | None = None
     restorable: frozenset[str] = frozenset()
     checked_at: datetime | None = None

@@ -29,6 +29,8 @@ _SEEN = {
     MediaState.UNKNOWN: Cause.PLACE_UNKNOWN,
 }
 _NOT_TO_RELY_ON = (Cause.CLOCK_IN_DOUBT, Cause.RECORD_UNREADABLE)
+_TROUBLES = (Cause.PROFILE_BROKEN, Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
+"""What nobody chose for a profile: a further one that is inactive, or past its last day, is as somebody wanted it."""
 _CONDITIONS = {
     Condition.GONE: Cause.DATABASE_GONE,
     Condition.OFFLINE: Cause.DATABASE_OFFLINE,
@@ -79,6 +81,7 @@ def judge(facts: Facts, now: datetime) -> Verdict:
         covered=bool(facts.profiles),
         findings=tuple(_in_order(against)),
         notes=tuple(newer) if protection is Protection.PROTECTED else (),
+        beside=tuple(_beside(facts.profiles)) if protection is Protection.PROTECTED else (),
         point=point.set if point else None,
         restorable=frozenset(each.set.set_id for each in points if each.restorable),
         checked_at=point.seen_at if point else None,
@@ -146,6 +149,11 @@ def _of_profile(profile: ProfileFacts) -> Iterator[Finding]:
         yield Finding(cause=Cause.RUN_FAILED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
     elif profile.last_status is RunStatus.MISSED:
         yield Finding(cause=Cause.RUN_MISSED, since=profile.last_at, subject=profile.name, detail=profile.last_error)
+
+
+def _beside(profiles: Sequence[ProfileFacts]) -> list[Finding]:
+    """Return what is wrong with profiles that do not protect a database; the one that does has no finding."""
+    return [each for profile in profiles for each in _of_profile(profile) if each.cause in _TROUBLES]
 
 
 def _of_age(profile: ProfileFacts, due: Expected, newest: SetFacts, now: datetime) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pwsops.messages import single_stops
 from pwsops.rules.protection import Cause, Finding, Protection, Verdict
 
 When = Callable[[datetime], str]
@@ -100,7 +101,7 @@ def why(finding: Finding, when: When) -> str:
         at=f" ({since})" if since else "",
         then="" if finding.at is None else when(finding.at),
     )
-    return told.replace("..", ".").rstrip()
+    return single_stops(told).rstrip()
 
 
 def next_step(finding: Finding) -> str:
@@ -113,7 +114,17 @@ def reasons(verdict: Verdict, when: When) -> str:
     return " ".join(why(each, when) for each in verdict.findings)
 
 
+def told(verdict: Verdict, when: When) -> str:
+    """Return why a database is not protected; where it is, what is to be known all the same; in one paragraph."""
+    return reasons(verdict, when) or " ".join(notes(verdict, when))
+
+
 def notes(verdict: Verdict, when: When) -> Sequence[str]:
+    """Return what is to be known of a database that is protected: of its newer backups, and of its other profiles."""
+    return [*newer(verdict, when), *(why(each, when) for each in verdict.beside)]
+
+
+def newer(verdict: Verdict, when: When) -> Sequence[str]:
     """Return what is wrong with newer backups than the one that protects a database, a sentence for each cause."""
     causes = dict.fromkeys(each.cause for each in verdict.notes)
     return [_note([each for each in verdict.notes if each.cause is cause], when) for cause in causes]
@@ -131,7 +142,8 @@ def _note(found: Sequence[Finding], when: When) -> str:
 
 def step(verdict: Verdict) -> str:
     """Return what to do first; empty where all is well."""
-    return next_step(verdict.findings[0]) if verdict.findings else ""
+    first = next(iter((*verdict.findings, *verdict.notes, *verdict.beside)), None)
+    return "" if first is None else next_step(first)
 
 
 def backed_up(verdict: Verdict, now: datetime, when: When) -> str:

@@ -12,7 +12,8 @@ from panel.custom import JSComponent
 
 from pwsops.views import access, state, theme
 from pwsops.views.markup import Markup, script
-from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.nav import AUDIT, CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.pages.audit import Audit
 from pwsops.views.pages.certificates import Certificates
 from pwsops.views.pages.databases import Databases
 from pwsops.views.pages.history import History
@@ -37,12 +38,14 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     INSERT: Insert,
     CERTIFICATES: Certificates,
     SETTINGS: Settings,
+    AUDIT: Audit,
 }
 _MENU = (
     (OVERVIEW, "Profiles", "profiles"),
     (RUNS, "History", "history"),
     (DATABASES, "Databases", "databases"),
     (CERTIFICATES, "Certificates", "key"),
+    (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}

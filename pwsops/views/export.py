@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from pwsops.operations.audit_log import AuditQuery
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat, ReportQuery
 
@@ -29,6 +30,14 @@ def written(ops: Operations, form: ReportFormat, query: HistoryQuery) -> BinaryI
     with tempfile.TemporaryDirectory(prefix="pwsops-export-") as directory:
         path = Path(directory, f"report.{form.ending}")
         ops.reports.write(form, path, wanted)
+        return path.open("rb")
+
+
+def audit_written(ops: Operations, query: AuditQuery) -> BinaryIO:
+    """Write the entries of the audit log that fit into a file that has no name any more, and return it open."""
+    with tempfile.TemporaryDirectory(prefix="pwsops-export-") as directory:
+        path = Path(directory, "audit.csv")
+        ops.reports.write_audit(path, query)
         return path.open("rb")
 
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup as Safe
 from panel.custom import JSComponent
 
+from pwsops import commands
 from pwsops.views import words
 
 HERE = Path(__file__).parent
@@ -48,6 +49,7 @@ _ICONS = {
     "history": "M3 12a9 9 0 1 0 3-6.7L3 8M3 3.5V8h4.5M12 7v5l3.5 2",
     "databases": "M4 6c0-4 16-4 16 0s-16 4-16 0zM4 6v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0",
     "key": "M15 3a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM10.8 13.2L3 21M6 18l3 3",
+    "audit": "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6",
     "settings": "M3 7h9M18 7h3M15 4a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM3 17h3M12 17h9M9 14a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
 }
 
@@ -74,8 +76,8 @@ _templates.globals.update(icon=icon, words=words)
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template of ours; every value is escaped."""
-    return _templates.get_template(template).render(**values)
+    """Fill a template of ours; every value is escaped, and the commands in what is said are shown as code."""
+    return commands.in_page(_templates.get_template(template).render(**values))
 
 
 _EARLY = 1_000

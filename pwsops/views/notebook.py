@@ -14,6 +14,7 @@ import panel as pn
 from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
+from pwsops import commands
 from pwsops.operations.sample_home import is_sample
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
@@ -174,7 +175,7 @@ def table(
     )
     if not body:
         body = f'<tr><td colspan="{len(columns)}">{html.escape(empty)}</td></tr>'
-    filled = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    filled = commands.in_page(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     return pn.pane.HTML(f'{_STYLE}<div class="pw-table">{filled}</div>', sizing_mode="stretch_width")
 
 
@@ -204,12 +205,12 @@ def share(part: Any) -> str:
 
 
 def reasons(verdict: Verdict) -> str:
-    """Return why a database is not protected, in the words of the overview; empty where it is."""
-    return verdict_words.reasons(verdict, verdict_words.utc)
+    """Return why a database is not protected, or what is to be known of it all the same, as the overview says it."""
+    return verdict_words.told(verdict, verdict_words.utc)
 
 
 def next_step(verdict: Verdict) -> str:
-    """Return what to do first about a database that is not protected; empty where all is well."""
+    """Return what to do first about a database; empty where all is well."""
     return verdict_words.step(verdict)
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pwsops.operations.records import ProfileView
+from pwsops.views import words
 from pwsops.views.month import Month, Tally, tally, together, told
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
+    from pwsops.views.store import Snapshot
 
 Days = Mapping[date, Tally]
 LISTED = 9
@@ -77,12 +79,35 @@ def _key(profile: ProfileView, month: Month, zone: tzinfo) -> tuple[object, ...]
     return (*shown, month.begin, str(zone))
 
 
-def picture(runs: Days | None, month: Month, *, title: str, now: datetime, zone: tzinfo, **more: Any) -> dict[str, Any]:
-    """Give what the template of the calendar shows; None for `runs` says that they are being worked out."""
+def due_since(profiles: Sequence[ProfileView], snapshot: Snapshot) -> datetime | None:
+    """Return the earliest run that is due and that nobody does, because the service is stopped; None: there is none."""
+    if snapshot.service.running:
+        return None
+    due = [one.next_due_at for one in profiles if one.next_due_at is not None and one.next_due_at <= snapshot.at]
+    return min(due, default=None)
+
+
+def picture(
+    runs: Days | None,
+    month: Month,
+    *,
+    title: str,
+    now: datetime,
+    zone: tzinfo,
+    overdue: datetime | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return what the template of the calendar shows.
+
+    `runs`: None says that they are being worked out. `overdue`: since when runs are due that nobody does.
+    """
     inside = month.inside(runs or {})
     listed = month.coming(runs or {}, LISTED)
     summary = "Working out the runs to come …" if runs is None else told(inside, month)
+    if overdue is not None:
+        summary = f"Due since {words.short_time(overdue, now, zone)}: the backup service is stopped. {summary}"
     values = {
+        "overdue": overdue,
         "title": title,
         "several": False,
         "named": True,

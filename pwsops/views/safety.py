@@ -5,6 +5,7 @@ Nothing is judged here: whether a database is protected is for `rules.verdict` a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ _TONES = {
 _ICONS = {"red": "cross", "orange": "warning", "plain": "info", "ok": "check"}
 _OF_PROFILE = (Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
 """Causes of which the profile's own finding tells more."""
+_ILL = (Health.RED, Health.ORANGE)
 _FIXED_IN_PROFILE = (Cause.PROFILE_BROKEN, Cause.PROFILE_INACTIVE, Cause.PROFILE_ENDED, Cause.NOT_BEGUN)
 _BRIEFLY = {
     Cause.PROFILE_BROKEN: "its profile cannot be read",
@@ -84,6 +86,7 @@ def answer(snapshot: Snapshot) -> Answer:
         *_notes(snapshot, verdicts),
         *_profile_findings(snapshot),
         *_certificate_findings(snapshot),
+        *_audit_findings(snapshot),
         *_other_findings(snapshot),
     )
     findings = tuple(sorted(found, key=lambda finding: list(_ICONS).index(finding.tone)))
@@ -110,16 +113,42 @@ def _headline(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> str:
         oldest = min(one.point.data_at for one in verdicts if one.point is not None)
         age = verdict_words.ago(snapshot.at - oldest).removesuffix(" ago").removeprefix("less than ")
         whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
-        return f"{whole} protected: each was backed up within the last {age.removeprefix('a ').removeprefix('1 ')}."
+        within = f"within the last {age.removeprefix('a ').removeprefix('1 ')}"
+        return _protected(whole, f"each was backed up {within}", snapshot)
     return _of_several(verdicts)
 
 
 def _of_one(verdict: Verdict, snapshot: Snapshot) -> str:
     said = f"{verdict.database} {verdict_words.backed_up(verdict, snapshot.at, _when(snapshot))}"
     if verdict.protection is Protection.PROTECTED:
-        return f"{verdict.database} is protected: it{said.removeprefix(verdict.database)}."
+        return _protected(f"{verdict.database} is", f"it{said.removeprefix(verdict.database)}", snapshot)
     brief = next((_BRIEFLY[each.cause] for each in verdict.findings if each.cause in _BRIEFLY), "")
     return f"{said}, and {brief}." if brief else f"{said}."
+
+
+def _protected(whole: str, backed_up: str, snapshot: Snapshot) -> str:
+    """Return the sentence on databases that are all protected, with what is wrong all the same and is told below."""
+    amiss = _amiss(snapshot)
+    if not amiss:
+        return f"{whole} protected: {backed_up}."
+    return f"{whole} protected, but {words.listed(amiss, len(amiss))}; {backed_up}."
+
+
+def _amiss(snapshot: Snapshot) -> list[str]:
+    """Return what is red or orange though no verdict says so, counted."""
+    broken = sum(bool(profile.broken) for profile in snapshot.profiles)
+    healths = Counter(profile.health for profile in snapshot.profiles if not profile.broken)
+    failing, off = healths[Health.ORANGE], healths[Health.RED]
+    skipping = sum(bool(one.red_databases) and one.health not in _ILL for one in snapshot.profiles if not one.broken)
+    ending = len(snapshot.certificates)
+    counted = (
+        (off, f"{words.counted(off, 'profile')} {_are(off)} switched off"),
+        (broken, f"{words.counted(broken, 'profile')} cannot run"),
+        (failing, f"the last run of {words.counted(failing, 'profile')} did not succeed"),
+        (skipping, f"{words.counted(skipping, 'profile')} cannot back up all of its databases"),
+        (ending, f"{words.counted(ending, 'certificate')} {'needs' if ending == 1 else 'need'} attention"),
+    )
+    return [what for number, what in counted if number]
 
 
 def _of_several(verdicts: Sequence[Verdict]) -> str:
@@ -145,7 +174,7 @@ def _when(snapshot: Snapshot) -> verdict_words.When:
 
 def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     """Yield each cause once, with the databases that it concerns."""
-    told = {profile.name for profile in snapshot.profiles if profile.health in (Health.RED, Health.ORANGE)}
+    told = {profile.name for profile in snapshot.profiles if profile.health in _ILL}
     groups: dict[tuple[Cause, str], list[tuple[Verdict, Reason]]] = {}
     for verdict in verdicts:
         for reason in verdict.findings:
@@ -185,7 +214,7 @@ def _notes(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]
         yield Finding(
             tone="plain",
             what=f"{one.database} is protected by an older backup.",
-            why=" ".join(verdict_words.notes(one, _when(snapshot))),
+            why=" ".join(verdict_words.newer(one, _when(snapshot))),
             next_step=verdict_words.next_step(one.notes[0]),
         )
 
@@ -269,6 +298,8 @@ def _retry(profile: ProfileView, snapshot: Snapshot) -> str:
     if profile.next_due_at is None:
         return "It has no run to come: start it by hand once the cause is gone."
     at = words.short_time(profile.next_due_at, snapshot.at, snapshot.zone)
+    if not snapshot.service.running and profile.next_due_at <= snapshot.at:
+        return f"The next try is due since {at}: start the backup service."
     return f"Next try: {at}, or start it now."
 
 
@@ -299,6 +330,17 @@ def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
             why=f"It is needed by {view.needed_by}.",
             next_step="The page Certificates is where it is imported, exported or made anew.",
             page=CERTIFICATES,
+        )
+
+
+def _audit_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.audit_trouble:
+        yield Finding(
+            tone="orange",
+            what="The audit log is written, and its head does not leave the home:",
+            why=f"{snapshot.audit_trouble}.",
+            next_step="Let the service's user write there, or name another file in audit.toml.",
+            page="audit",
         )
 
 

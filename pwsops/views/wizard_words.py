@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.messages import single_stops
 from pwsops.operations.records import CertificateView, Diagnosis, RunView
 from pwsops.profile import BackupProfile
 from pwsops.views import words
@@ -94,10 +95,12 @@ def directory(found: DirectoryCheck | Trouble | None) -> tuple[str, str]:
         checked = f"{found.reason or 'The server can write there'}{free}."
         return (" ".join([checked, *(f"But {one}." for one in found.remarks)]), "")
     if found.status is DirectoryStatus.MISSING:
-        return ("", f"The server has no such directory: {found.reason}. It is not created by a run.")
-    if found.status is DirectoryStatus.UNUSABLE:
-        return ("", f"Backups cannot be written there: {found.reason}. It can be saved all the same.")
-    return ("", f"Whether the server can write there is not known: {found.reason}. It can be saved all the same.")
+        said = f"Backups cannot be written there: {found.reason}. A run does not create the directory."
+    elif found.status is DirectoryStatus.UNUSABLE:
+        said = f"Backups cannot be written there: {found.reason}. It can be saved all the same."
+    else:
+        said = f"Whether the server can write there is not known: {found.reason}. It can be saved all the same."
+    return ("", single_stops(said))
 
 
 def names_media(draft: Draft) -> bool:

@@ -96,7 +96,7 @@ def test_a_double_click_opens_it_and_what_is_wrong_is_said_at_its_field(served: 
     expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
     field = page.get_by_label("Directory on the database server")
     field.fill("/nowhere/at/all")
-    expect(page.get_by_text(re.compile("The server has no such directory"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Backups cannot be written there: it does not exist"))).to_be_visible()
     field.fill("")
     expect(field).to_have_attribute("aria-invalid", "true")
     page.get_by_role("button", name="Save").click()

@@ -70,16 +70,16 @@ class Disk:
     def read(self, one: BackupSet) -> None:
         found = self.found(one.path)
         if found.rotten:
-            raise MediaError(f"{one.path} is damaged.", hint="Choose another.")
+            raise MediaError(f"{one.path} is damaged.", hint="Choose another.", path=one.path)
         if found.backup_set.set_id != one.set_id:
-            raise MediaError(f"{one.path} holds another backup.", hint="Choose another.")
+            raise MediaError(f"{one.path} holds another backup.", hint="Choose another.", path=one.path)
 
     def found(self, path: str) -> Media:
         if posixpath.dirname(path) in self.away:
             raise EngineError(f"{path} cannot be reached.", hint="Mount it.")
         media = self.files.get(path)
         if media is None or media.damaged:
-            raise MediaError(f"{path} is gone or damaged.", hint="Choose another.")
+            raise MediaError(f"{path} is gone or damaged.", hint="Choose another.", path=path)
         return media
 
     def restorable(self, of: tuple[str, str]) -> int:

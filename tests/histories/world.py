@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -162,7 +163,10 @@ class World:
         self.disk.files[self._path(first)].damaged = True
 
     def rot(self, first: int, _second: int) -> None:
-        self.disk.files[self._path(first)].rotten = True
+        """Damage a file where only reading all of it shows that; what was read of it before tells nothing any more."""
+        media = self.disk.files[self._path(first)]
+        media.rotten = True
+        self._read.discard(media.backup_set.set_id)
 
     def swap(self, first: int, second: int) -> None:
         """Let one file take the name of another."""
@@ -171,7 +175,8 @@ class World:
     def verify(self, first: int, second: int) -> None:
         home, instance = self.places[second % 3]
         path = self._path(first)
-        if any(one.path == path for name in NAMES for one in self._known(home, instance, name)):
+        known = any(one.path == path for name in NAMES for one in self._known(home, instance, name))
+        if known and posixpath.dirname(path) not in self.disk.away:
             self._read.add(self.disk.files[path].backup_set.set_id)
         home.ops.media.verify(path, 1, instance)
 

@@ -29,7 +29,7 @@ KNOWN_HOSTS = re.compile(
 NAMESPACES = ("http://www.w3.org/",)
 NOT_OURS = {
     ".git", ".home", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv",
-    "__pycache__", "build", "dist", "node_modules", "test-results",
+    ".venv-lock",    "__pycache__", "build", "dist", "node_modules", "test-results",
 }  # fmt: skip
 PICTURES = {".png", ".ico", ".woff2"}
 

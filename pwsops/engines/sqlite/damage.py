@@ -53,6 +53,7 @@ def refuse(media: Media) -> None:
         raise MediaError(
             f"{media.path} was read from a database that was damaged already; it is no backup.",
             hint="Choose a good backup. recover.py beside it writes it into a new file, for what can be rescued.",
+            path=media.path,
         )
 
 

@@ -35,6 +35,7 @@ def damaged(path: str, why: object) -> MediaError:
     return MediaError(
         f"The media file {path} is damaged: {why}.",
         hint="Choose another backup, or another copy of this file; nothing was written from it.",
+        path=path,
     )
 
 
@@ -45,6 +46,7 @@ def locked(path: str, envelope: Envelope) -> CertificateNeeded:
         f"{envelope.thumbprint}), whose private key is not in the certificate store.",
         hint="Import that certificate with its private key (`pwsops certificate import FILE.pfx`) and try again; a "
         "profile that saves its certificates has put one beside its backups.",
+        path=path,
     )
 
 
@@ -58,7 +60,8 @@ def foreign(path: str, start: bytes) -> MediaError:
         what = "is a SQLite database, not a backup of one"
     else:
         what = "is not one of our backups"
-    return MediaError(f"The file {path} {what}.", hint="Choose a .bak file that a profile of this instance wrote.")
+    hint = "Choose a .bak file that a profile of this instance wrote."
+    return MediaError(f"The file {path} {what}.", hint=hint, path=path)
 
 
 def _open(path: str) -> int:
@@ -68,6 +71,7 @@ def _open(path: str) -> int:
         raise MediaError(
             f"The media file {path} cannot be read: {error.strerror}.",
             hint="Choose a plain file; of a link, the file that it leads to.",
+            path=path,
         ) from error
     except OSError as error:
         raise _unreadable(path, "opened", error) from error
@@ -77,6 +81,7 @@ def _unreadable(path: str, what: str, error: OSError) -> Unreadable:
     return Unreadable(
         f"The media file {path} cannot be {what}: {error.strerror}.",
         hint="Check that the file still exists there and that the service may read it.",
+        path=path,
     )
 
 

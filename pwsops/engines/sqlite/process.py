@@ -244,5 +244,6 @@ def as_error(values: Mapping[str, Any]) -> PwsopsError:
     kind = getattr(errors, values["type"], EngineError)
     if not (isinstance(kind, type) and issubclass(kind, PwsopsError)):
         kind = EngineError
-    error: PwsopsError = kind(values["message"], hint=values["hint"], transient=values["transient"])
+    told = {key: values[key] for key in ("hint", "transient", "path")}
+    error: PwsopsError = kind(values["message"], **told)
     return error

@@ -127,6 +127,7 @@ def as_values(error: PwsopsError) -> dict[str, object]:
         "message": error.message,
         "hint": error.hint,
         "transient": error.transient,
+        "path": error.path,
     }
 
 

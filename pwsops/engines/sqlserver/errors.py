@@ -63,7 +63,7 @@ class Scene:
     operation: str
     server: str
     database: str = "the database"
-    path: str = "the file"
+    path: str = ""
     login: str | None = None
     account: str | None = None
 
@@ -73,7 +73,7 @@ class Scene:
         return {
             "server": self.server,
             "database": self.database,
-            "path": self.path,
+            "path": self.path or "the file",
             "login": f"the login {self.login}" if self.login else "the service user's login",
             "account": f"the SQL Server service account {self.account}"
             if self.account
@@ -106,6 +106,7 @@ def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
         number=message.number,
         severity=message.severity,
         messages=messages,
+        path=scene.path,
     )
 
 

@@ -77,7 +77,7 @@ class Link:
             operation=operation,
             server=self.instance.name or self.instance.address,
             database=database or "the database",
-            path=path or "the file",
+            path=path or "",
             login=self.instance.login or (known.login if known else None),
             account=known.account if known else None,
         )

@@ -121,6 +121,7 @@ def read_one(link: Link, backup_set: BackupSet, limits: Limits | None = None) ->
         f"{backup_set.path} does not hold the backup of {backup_set.database} that was recorded: another one stands at "
         f"position {backup_set.position}.",
         hint="The file was overwritten. Choose another backup.",
+        path=backup_set.path,
     )
 
 

@@ -101,6 +101,7 @@ def require_version(link: Link, sets: Sequence[BackupSet]) -> None:
                 f"{scene.operation} on {scene.server} failed: {cause.text.format(**scene.words)}.",
                 hint=cause.step.format(**scene.words),
                 number=NEWER,
+                path=each.path,
             )
 
 

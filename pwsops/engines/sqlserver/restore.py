@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -191,6 +191,7 @@ def _make(work: _Work, planned: Plan) -> None:
 def _apply(work: _Work, steps: Sequence[Step], *, take_offline: bool) -> None:
     done_before = _count(work)
     for number, step in enumerate(steps, start=1):
+        work.scene = replace(work.scene, path=step.backup_set.path)
         for attempt in range(1, ATTEMPTS + 1):
             heard = _execute(work, step, take_offline=number == 1 and take_offline)
             in_use = heard.failed and any(heard.has(number) for number in IN_USE)

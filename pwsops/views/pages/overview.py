@@ -95,6 +95,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             row_refusals={profile.name: refusal(profile, snapshot) for profile in shown},
             stopped="" if snapshot.service.running else STOPPED,
             tone=words.row_tone,
+            overdue={one.name for one in shown if plans.due_since([one], snapshot) is not None},
             now=snapshot.at,
             zone=snapshot.zone,
             zone_name=snapshot.zone_name,
@@ -118,6 +119,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             title=f"Runs to come: {chosen.name if chosen else 'all profiles'}",
             now=snapshot.at,
             zone=zone,
+            overdue=plans.due_since(profiles, snapshot),
             several=chosen is not None and len(snapshot.profiles) > 1,
             named=chosen is None,
         )

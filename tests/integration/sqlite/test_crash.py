@@ -191,9 +191,10 @@ def test_backups_of_several_threads_do_not_mix(place: Place) -> None:
 
 
 def test_an_error_of_an_unknown_kind_is_an_engine_error() -> None:
-    values = {"type": "Path", "message": "m", "hint": "h", "transient": False}
+    values = {"type": "Path", "message": "m", "hint": "h", "transient": False, "path": "/a.bak"}
     assert type(as_error(values)) is EngineError
-    assert type(as_error({**values, "type": "MediaError"})) is MediaError
+    error = as_error({**values, "type": "MediaError"})
+    assert (type(error), error.path) == (MediaError, "/a.bak")
 
 
 def test_a_worker_that_cannot_start_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,3 +98,12 @@ def test_a_size_is_in_the_units_of_the_pages():
 
 def test_text_from_a_server_cannot_steer_the_terminal():
     assert words.clean("a\x1b[31mred\x07\u202e\udc80\nnext ü") == r"a\x1b[31mred\x07\u202e\udc80" + "\nnext ü"
+
+
+def test_a_run_that_is_past_is_called_due_while_the_service_is_stopped(in_berlin):
+    noon = datetime(2026, 5, 6, 12, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    assert words.next_run(noon, noon - hour, running=False) == "2026-05-06 14:00"
+    assert words.next_run(noon, noon + hour, running=True) == "2026-05-06 14:00"
+    assert words.next_run(noon, noon + hour, running=False) == "due since 2026-05-06 14:00: the service is stopped"
+    assert words.next_run(None, noon, running=False) == words.NOTHING

@@ -17,6 +17,7 @@ from pwsops.operations import Operations, Role, default_home
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations import service as service_module
 from pwsops.operations.profiles import PREVIEWED
+from pwsops.rules.audit import AuditState
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState, RunStatus
 from pwsops.rules.protection import Cause, Protection
 from tests.clocks import NOON, wait_until
@@ -709,14 +710,17 @@ NEEDS: dict[Role, list[Callable[[Operations, Home], object]]] = {
 @pytest.mark.parametrize(
     ("role", "needed"), [("viewer", Role.OPERATOR), ("viewer", Role.ADMIN), ("operator", Role.ADMIN)]
 )
-def test_what_a_role_does_not_cover_is_denied_and_nothing_happens(home: Home, role: str, needed: Role) -> None:
+def test_what_a_role_does_not_cover_is_denied_and_written_down(home: Home, role: str, needed: Role) -> None:
     home.add()
     before = home.ops.audit.list()
     ops = home.ops.acting_as("bob", Role(role))
     for action in NEEDS[needed]:
         with pytest.raises(Denied, match=f"bob may not .* needs the role {needed}"):
             action(ops, home)
-    assert home.ops.audit.list() == before
+    after = home.ops.audit.list()
+    assert after[-len(before) :] == before
+    written = {(one.actor, one.action) for one in after[: -len(before)]}
+    assert written == {("bob", "denied")}
 
 
 def test_an_operator_starts_runs_under_their_own_name(home: Home) -> None:
@@ -724,7 +728,7 @@ def test_an_operator_starts_runs_under_their_own_name(home: Home) -> None:
     home.ops.acting_as("bob", Role.OPERATOR).runs.run_here("p")
     newest = home.ops.audit.list(limit=1)[0]
     assert (newest.actor, newest.action, newest.subject) == ("bob", "start run", "p")
-    assert home.ops.audit.first_broken() is None
+    assert home.ops.audit.verify().state is AuditState.WHOLE
 
 
 def test_what_leaves_nothing_in_the_catalogue_can_be_recorded_too(home: Home) -> None:
@@ -736,7 +740,7 @@ def test_what_leaves_nothing_in_the_catalogue_can_be_recorded_too(home: Home) ->
         "ada",
         "wrong password",
     )
-    assert home.ops.audit.first_broken() is None
+    assert home.ops.audit.verify().state is AuditState.WHOLE
 
 
 def test_the_version_tells_whether_anything_changed(home: Home) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pwsops.catalogue import service_state, sightings
+from pwsops.catalogue import profiles, service_state, sightings
 from pwsops.engines.base import DatabaseState, Verification
 from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
 from pwsops.operations import databases as databases_module
@@ -17,8 +17,9 @@ from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
 from pwsops.operations.looking import look_for
 from pwsops.operations.reports import ReportFormat
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, RunStatus, Sighting
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.views import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
 from tests.homes import Home
@@ -303,6 +304,22 @@ def test_a_restore_proves_what_it_read_and_disproves_what_it_could_not(backed_up
     assert causes(backed_up) == []
 
 
+def test_of_a_chain_the_set_whose_file_an_error_is_about_is_disproven_whatever_its_words_name(home: Home) -> None:
+    home.add(timestamp=True)
+    home.run()
+    home.run()
+    full, incremental = sorted(
+        home.server.media, key=lambda path: home.server.media[path][0].kind is not BackupKind.FULL
+    )
+    told = f"The incremental {incremental} needs {full}, which is damaged."
+    home.server.restore_error = MediaError(told, hint="Choose another.", path=full)
+    with pytest.raises(MediaError):
+        home.ops.restores.restore("srv", "one", incremental)
+    with home.core.catalogue.read() as connection:
+        rows = connection.exec_driver_sql("SELECT path FROM backup_sets WHERE disproven_at IS NOT NULL")
+        assert rows.scalars().all() == [full]
+
+
 def test_a_copy_that_was_verified_says_nothing_of_the_file_that_is_known(backed_up: Home) -> None:
     (path,) = backed_up.server.media
     copy = replace(backed_up.server.media.pop(path)[0], path="/usb/copy.bak")
@@ -310,6 +327,18 @@ def test_a_copy_that_was_verified_says_nothing_of_the_file_that_is_known(backed_
     backed_up.ops.media.verify("/usb/copy.bak", 1, "srv")
     backed_up.ops.databases.list("srv")
     assert causes(backed_up) == [Cause.FILES_GONE]
+
+
+def test_a_restore_from_a_file_that_was_moved_says_that_the_history_looks_for_it_elsewhere(backed_up: Home) -> None:
+    (path,) = backed_up.server.media
+    assert backed_up.ops.restores.restore("srv", "one", path).messages == ()
+    backed_up.server.put(replace(backed_up.server.media.pop(path)[0], path="/moved/x.bak"))
+    result = backed_up.ops.restores.restore("srv", "one", "/moved/x.bak")
+    (told,) = result.messages
+    assert told.text.startswith(
+        f"The backup of one was read from /moved/x.bak. The history knows it as {path} and goes"
+    )
+    assert [each.text for each in backed_up.ops.restores.list(limit=1)[0].messages] == [told.text]
 
 
 def foreign(set_id: str, **fields: object) -> BackupSet:
@@ -509,6 +538,25 @@ def test_the_evidence_tells_the_same_verdict(backed_up: Home) -> None:
     said = path.read_text()
     assert "The profile p is inactive." in said
     assert "<strong>0 of 1</strong>databases are protected now" in said
+
+
+def test_each_face_tells_of_a_profile_that_is_switched_off_beside_the_one_that_protects(backed_up: Home) -> None:
+    other = backed_up.add(name="other", timestamp=True)
+    with backed_up.core.catalogue.write() as connection:
+        profiles.set_state(connection, other, state=ProfileState.TRIPPED, tripped_at=backed_up.clock.now())
+    found = verdict(backed_up)
+    told = "The profile other was switched off after five failed runs in a row since 2026-"
+    step = "nothing of it runs until somebody has amended"
+    assert found.protection is Protection.PROTECTED
+    assert told in notebook.reasons(found)
+    assert step in notebook.next_step(found)
+    path = backed_up.path / "evidence.html"
+    backed_up.ops.reports.write(ReportFormat.EVIDENCE, path)
+    assert told in path.read_text()
+    assert step in path.read_text()
+    check = next(one for one in backed_up.ops.doctor() if one.name == "Database one on srv")
+    assert check.finding.startswith(f"protected by the profile p. {told}")
+    assert step in check.next_step
 
 
 def test_from_when_on_a_file_is_gone_its_backup_counts_no_more_in_the_exposure(backed_up: Home) -> None:

@@ -442,6 +442,29 @@ def test_newer_backups_that_are_lost_are_told_where_an_older_one_protects() -> N
     assert judge(some_facts(), NOW).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("worse", "cause"),
+    [
+        ({"state": ProfileState.TRIPPED, "last_error": "The disk is full."}, Cause.PROFILE_TRIPPED),
+        ({"recurrence": None, "broken": "`every` cannot be read."}, Cause.PROFILE_BROKEN),
+        ({"last_status": RunStatus.FAILED, "last_error": "The disk is full."}, Cause.RUN_FAILED),
+        ({"last_status": RunStatus.MISSED}, Cause.RUN_MISSED),
+        ({"state": ProfileState.INACTIVE}, None),
+        ({"next_due_at": None}, None),
+    ],
+)
+def test_what_keeps_another_profile_from_a_protected_database_is_told(worse: dict[str, Any], cause: Cause) -> None:
+    facts = some_facts()
+    other = replace(facts.profiles[0], name="other", **worse)
+    found = judge(replace(facts, profiles=(other, *facts.profiles)), NOW)
+    assert (found.protection, found.findings) == (Protection.PROTECTED, ())
+    assert [each.cause for each in found.beside] == ([cause] if cause else [])
+    assert ("other" in verdict_words.told(found, verdict_words.utc), bool(verdict_words.step(found))) == (
+        cause is not None,
+        cause is not None,
+    )
+
+
 def test_a_clock_in_doubt_is_told_in_the_words_of_the_face() -> None:
     ahead = with_set(data_at=NOON + HOUR, finished_at=NOON + HOUR + timedelta(microseconds=7))
     assert verdict_words.reasons(judge(ahead, NOW), verdict_words.utc) == (

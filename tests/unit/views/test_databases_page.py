@@ -157,4 +157,4 @@ def test_what_would_be_lost_is_not_known_where_the_record_of_a_backup_cannot_be_
         connection.exec_driver_sql("UPDATE backup_sets SET details = '[]'")
     browser = Browser(backed_up)
     assert "not known: what is kept of its backup cannot be read" in browser.row("one")
-    assert "backup_sets 1, `details` cannot be read" in browser.html
+    assert "backup_sets 1, <code>details</code> cannot be read" in browser.html

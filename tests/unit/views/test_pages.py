@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import panel as pn
@@ -96,7 +97,7 @@ def test_a_running_run_shows_how_far_it_is_and_can_be_cancelled(ops: FakeOperati
 def test_a_run_that_is_not_there_is_a_message_with_a_next_step(frame: Frame) -> None:
     act(frame, "open-run", "99")
     assert "There is no run 99." in html(frame)
-    assert "`pwsops runs`" in html(frame)
+    assert "<code>pwsops runs</code>" in html(frame)
 
 
 def test_start_now_starts_and_start_full_takes_a_full(ops: FakeOperations, frame: Frame) -> None:
@@ -183,6 +184,15 @@ def test_a_selected_profile_has_its_own_plan_and_switches(ops: FakeOperations, f
     assert ops.done == [("deactivate", "A"), ("activate", "B")]
     act(frame, "select-all")
     assert "Runs to come: all profiles" in html(frame)
+
+
+def test_a_run_that_is_past_is_called_due_while_the_service_is_stopped(ops: FakeOperations, frame: Frame) -> None:
+    ops.profile_views = [make_profile("A", next_due_at=NOW - timedelta(hours=2))]
+    for running in (True, False):
+        ops.running = running
+        frame._session._take(frame._session.store.snapshot())
+        assert ("00: the backup service is stopped." in html(frame)) is not running
+        assert ("due since <span" in " ".join(html(frame).split())) is not running
 
 
 def piece(frame: Frame, name: str) -> Markup:

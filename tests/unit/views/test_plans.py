@@ -7,9 +7,10 @@ import pytest
 
 from pwsops.rules.model import BackupKind, Occurrence
 from pwsops.views import plans
+from pwsops.views.markup import render
 from pwsops.views.month import Month, tally
 from pwsops.views.plans import Plans, picture
-from tests.unit.views.conftest import NOW, FakeOperations, make_profile
+from tests.unit.views.conftest import NOW, FakeOperations, make_profile, make_service, make_snapshot
 
 UTC = ZoneInfo("UTC")
 MONTH = Month.read("", NOW)
@@ -89,3 +90,17 @@ def test_at_the_end_of_a_month_the_next_runs_are_those_of_the_month_after() -> N
 def test_while_it_is_worked_out_the_picture_says_so() -> None:
     shown = picture(None, MONTH, title="x", now=NOW, zone=UTC)
     assert (shown["summary"], shown["runs"], shown["more"]) == ("Working out the runs to come …", [], 0)
+
+
+def test_runs_that_are_past_are_told_as_due_where_the_service_is_stopped() -> None:
+    late, coming = make_profile(next_due_at=NOW - timedelta(hours=2)), make_profile("Other", id=2)
+    stopped = make_snapshot(profiles=[late, coming], service=make_service(running=False))
+    assert plans.due_since([coming], stopped) is None
+    assert plans.due_since([late, coming], make_snapshot()) is None
+    assert plans.due_since([late, coming], stopped) == NOW - timedelta(hours=2)
+    times = [NOW + timedelta(hours=hour) for hour in (-2, -1, 1)]
+    days = tally([Occurrence(at, at, BackupKind.FULL, False) for at in times], UTC)
+    shown = picture(days, MONTH, title="x", now=NOW, zone=UTC, overdue=times[0])
+    assert shown["summary"].startswith("Due since 10:00: the backup service is stopped. 3 runs to come")
+    assert render("plan.html", **shown).count("It is due: the service is stopped.") == 2
+    assert "It is due" not in render("plan.html", **picture(days, MONTH, title="x", now=NOW, zone=UTC))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.unit.views.conftest import (
     make_item,
     make_profile,
     make_run,
+    make_service,
     make_snapshot,
     make_verdict,
 )
@@ -144,6 +147,13 @@ def test_a_failed_run_is_orange_with_cause_hint_and_the_next_try() -> None:
     assert finding.next_step == "Next try: 12:30, or start it now."
 
 
+def test_a_try_that_is_past_is_not_promised_while_the_service_is_stopped() -> None:
+    profile = make_profile(health=Health.ORANGE, last_run=FAILED, next_due_at=NOW - timedelta(hours=1))
+    stopped = make_snapshot(profiles=[profile], databases=[make_database()], service=make_service(running=False))
+    (finding,) = [one for one in answer(stopped).findings if one.run]
+    assert finding.next_step == "The next try is due since 11:00: start the backup service."
+
+
 def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
     orange = make_profile("Other", health=Health.ORANGE, last_run=FAILED)
     red = make_profile(
@@ -153,6 +163,28 @@ def test_red_stands_before_orange_and_says_how_it_is_armed_again() -> None:
     assert [finding.tone for finding in verdict.findings] == ["red", "orange"]
     assert verdict.findings[0].what == "It's mine was switched off (12:00:00) after 5 failed runs in a row."
     assert (verdict.findings[0].amend, verdict.findings[1].amend) == ("It's mine", "")
+
+
+AMISS: list[tuple[dict[str, Any], str]] = [
+    ({"health": Health.RED, "state": ProfileState.TRIPPED, "tripped_at": NOW, "last_run": FAILED,
+      "failures_in_a_row": 5}, "1 profile is switched off"),
+    ({"broken": "`every` cannot be read."}, "1 profile cannot run"),
+    ({"health": Health.ORANGE, "last_run": FAILED}, "the last run of 1 profile did not succeed"),
+    ({"red_databases": ("x.db",)}, "1 profile cannot back up all of its databases"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trouble", "said"), AMISS)
+def test_a_profile_in_trouble_is_told_beside_databases_that_others_protect(trouble: dict[str, Any], said: str) -> None:
+    profiles = [make_profile(), make_profile("Other", **trouble)]
+    for names, whole in (("a", "a is"), ("ab", "Both databases are"), ("abc", "All 3 databases are")):
+        databases = [make_database(name, 60) for name in names]
+        found = answer(make_snapshot(profiles=profiles, databases=databases, broken={7: FAILED}))
+        assert found.headline.startswith(f"{whole} protected, but {said}; ")
+        assert found.tone in ("red", "orange")
+    both = [*profiles, make_profile("Third", **trouble)]
+    headline = answer(make_snapshot(profiles=both, databases=databases, broken={7: FAILED})).headline
+    assert "2 profiles" in headline
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_a_directory_is_checked_without_being_in_the_way(home: Home, wizard: Ope
     assert "The server sees it" in shown.form
     assert "can write there" not in shown.form
     shown.type(directory="/gone")
-    assert "no such directory: it does not exist" in shown.form
+    assert "Backups cannot be written there: it does not exist. A run does not create the directory." in shown.form
     shown.type(directory="/full")
     assert "Backups cannot be written there: a file fails" in shown.form
     shown.type(directory="/dark")
