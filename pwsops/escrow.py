@@ -9,7 +9,8 @@ from datetime import datetime
 from pwsops.catalogue import Catalogue, certificates, instances
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.certificates import archive, reading
+from pwsops.certificates import archive
+from pwsops.certificates.opening import open_file
 from pwsops.certificates.pair import pair_from_der
 from pwsops.engines.base import CertificateCopy, Encryption, Engine, SavesCertificates
 from pwsops.errors import NotFound, PwsopsError, Refused
@@ -107,7 +108,7 @@ class Escrow:
     def _copy(self, row: CertificateRow, password: str) -> CertificateCopy:
         def serves(present: bytes) -> bool:
             try:
-                found = reading.read_pfx(present, password, source=row.name)
+                found = open_file(present, password, source=row.name)
             except PwsopsError:
                 return False  # damaged, or under another password than the profile's
             return [pair.certificate_der() for pair in found] == [row.certificate]

@@ -20,6 +20,7 @@ settings.load_profile("suite")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what asks for the long campaigns; see docs/reliability.md."""
     parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
+    parser.addoption("--fuzz", type=int, help="so many changed files of each kind (tests/fuzz)")
     parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
     parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
 

@@ -33,7 +33,9 @@ _MAC_PURPOSE = 3
 _SALT_BYTES = 16
 
 
-class _Element(NamedTuple):
+class Element(NamedTuple):
+    """One element of DER: its tag, what it holds, and all of its bytes."""
+
     tag: int
     content: bytes
     whole: bytes
@@ -87,32 +89,32 @@ def split(data: bytes) -> list[bytes]:
     ]
 
 
-def _parts(data: bytes) -> Iterator[_Element]:
-    [file] = _elements(data)
-    _, holder, *_ = _elements(file.content)
-    [content] = _elements(_octets(holder))
-    yield from _elements(content.content)
+def _parts(data: bytes) -> Iterator[Element]:
+    [file] = elements(data)
+    _, holder, *_ = elements(file.content)
+    [content] = elements(_octets(holder))
+    yield from elements(content.content)
 
 
-def _plain_bags(part: _Element) -> list[_Element]:
+def _plain_bags(part: Element) -> list[Element]:
     """Give the bags of a part that is not encrypted as a whole; keys are encrypted one by one."""
     if not part.content.startswith(_DATA):
         return []
-    [bags] = _elements(_octets(part))
-    return list(_elements(bags.content))
+    [bags] = elements(_octets(part))
+    return list(elements(bags.content))
 
 
-def _without_keys(part: _Element) -> bytes:
+def _without_keys(part: Element) -> bytes:
     if not part.content.startswith(_DATA):
         return part.whole
     kept = [bag.whole for bag in _plain_bags(part) if not bag.content.startswith((_SHROUDED_KEY, _KEY))]
     return _data(_wrap(_SEQUENCE, *kept)) if kept else b""
 
 
-def _octets(holder: _Element) -> bytes:
+def _octets(holder: Element) -> bytes:
     """Give the octets in a ContentInfo of the kind "data"."""
-    _, explicit = _elements(holder.content)
-    [octets] = _elements(explicit.content)
+    _, explicit = elements(holder.content)
+    [octets] = elements(explicit.content)
     if octets.tag != _OCTETS:
         raise ValueError("not a plain string of octets")
     return octets.content
@@ -144,7 +146,7 @@ def _fill(text: bytes, block: int) -> bytes:
     return (text * (size // len(text) + 1))[:size]
 
 
-def _elements(data: bytes) -> Iterator[_Element]:
+def elements(data: bytes) -> Iterator[Element]:
     """Take DER apart, one level deep; `ValueError` or `IndexError` where it is not DER."""
     at = 0
     while at < len(data):
@@ -155,7 +157,7 @@ def _elements(data: bytes) -> Iterator[_Element]:
             start, length = start + length - 0x80, int.from_bytes(data[start : start + length - 0x80], "big")
         if start + length > len(data):
             raise ValueError("it ends too early")
-        yield _Element(data[at], data[start : start + length], data[at : start + length])
+        yield Element(data[at], data[start : start + length], data[at : start + length])
         at = start + length
 
 

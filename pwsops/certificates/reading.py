@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from pwsops.certificates import archive
+from pwsops.certificates import archive, pvk, rounds
 from pwsops.certificates.pair import KNOWN_KEYS, Pair, PrivateKey, public_bytes
 from pwsops.errors import InvalidInput
 
 _PEM = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----.+?-----END (?P=label)-----", re.DOTALL)
+SIZE_LIMIT = 4 << 20
 WHOLE_HINT = "Export it again, this time with its private key (.pfx), or give the key's file as well (PEM)."
+
+
+def read(data: bytes, password: str, *, source: str) -> list[Pair]:
+    """Give the pairs of a file of any kind, told apart by its content; raises as those for each kind."""
+    if len(data) > SIZE_LIMIT:
+        raise InvalidInput(f"{source} is larger than any certificate file.", hint="Give a .pfx file, or PEM.")
+    if pvk.holds_one(data):
+        return [pvk.read(data, password, source=source)]
+    return (read_pem if is_pem(data) else read_pfx)(data, password, source=source)
 
 
 def is_pem(data: bytes) -> bool:
@@ -36,6 +48,7 @@ def read_pfx(data: bytes, password: str, *, source: str) -> list[Pair]:
     """
     if not archive.looks_like_one(data):
         raise _not_a_certificate(data, source)
+    rounds.check(data, source=source)
     opened = _open(data, password, source)
     if opened.key is None:
         raise _no_key(source)
@@ -106,6 +119,7 @@ def _pem_certificate(block: bytes, source: str) -> x509.Certificate:
 
 
 def _pem_key(block: bytes, password: str, source: str) -> PrivateKey:
+    rounds.check(_der(block), source=source)
     try:
         return _known(load_pem_private_key(block, password.encode() or None), source)
     except TypeError:
@@ -121,6 +135,14 @@ def _pem_key(block: bytes, password: str, source: str) -> PrivateKey:
             f"The private key in {source} cannot be opened: the password is wrong, or the key is damaged.",
             hint="Give the password it was saved with; upper and lower case count.",
         ) from None
+
+
+def _der(block: bytes) -> bytes:
+    """Return what a block of PEM holds; what is no base64 is left out, as those that read it do."""
+    lines = block.splitlines()[1:-1]
+    with suppress(ValueError):
+        return b64decode(b"".join(line for line in lines if b":" not in line))
+    return b""
 
 
 def _known(key: object, source: str) -> PrivateKey:

@@ -23,6 +23,13 @@ def restore(
     create_empty: Annotated[
         bool, typer.Option("--create-empty", help="Create the database if it is gone, once the backup is proven.")
     ] = False,
+    accept_unrecorded: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unrecorded",
+            help="Restore a plain backup that nobody recorded, too, where the recorded ones are encrypted.",
+        ),
+    ] = False,
     login: Login = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
@@ -48,6 +55,7 @@ def restore(
                 path,
                 position,
                 create=create_empty,
+                accept_unrecorded=accept_unrecorded,
                 plan=plan,
                 credentials=credentials,
                 on_progress=progress.of_operation(tell, f"restore of {database}"),

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pwsops.catalogue import Connection, RunRow, certificates
 from pwsops.catalogue.certificates import CertificateRow, key_bound
-from pwsops.certificates import archive, creation, pvk, reading
+from pwsops.certificates import archive, creation
+from pwsops.certificates.opening import open_file
 from pwsops.certificates.pair import Pair, common_name, pair_from_der
 from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
@@ -146,7 +147,7 @@ class Certificates:
         is in the store already, or the name is taken.
         """
         self._context.allow(Role.ADMIN, "import a certificate")
-        return self._import(reading.read_pfx(content, password, source=source), name, purpose, source)
+        return self._import(open_file(content, password, source=source), name, purpose, source)
 
     def import_pem(
         self,
@@ -159,7 +160,7 @@ class Certificates:
     ) -> Views:
         """Take in the pairs in PEM text: certificate and key, of one file or of two put together. See `import_pfx`."""
         self._context.allow(Role.ADMIN, "import a certificate")
-        return self._import(reading.read_pem(content, password, source=source), name, purpose, source)
+        return self._import(open_file(content, password, source=source), name, purpose, source)
 
     def import_file(
         self,
@@ -174,11 +175,8 @@ class Certificates:
 
         What a SQL Server saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
         """
-        if pvk.holds_one(content):
-            self._context.allow(Role.ADMIN, "import a certificate")
-            return self._import([pvk.read(content, password, source=source)], name, purpose, source)
-        take = self.import_pem if reading.is_pem(content) else self.import_pfx
-        return take(content, password, name=name, purpose=purpose, source=source)
+        self._context.allow(Role.ADMIN, "import a certificate")
+        return self._import(open_file(content, password, source=source), name, purpose, source)
 
     def create(
         self, name: str, *, years: int = 5, bits: int = creation.MIN_BITS, purpose: Purpose = Purpose.DATABASE

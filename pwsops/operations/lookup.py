@@ -11,7 +11,7 @@ from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
-from pwsops.errors import InvalidInput, MediaError, NotFound
+from pwsops.errors import InvalidInput, MediaError, NotFound, Refused
 from pwsops.rules.model import BackupSet
 
 
@@ -78,6 +78,24 @@ def as_recorded(connection: Connection, instance: str, found: BackupSet) -> Back
         )
     known = [there] if there is not None else sets.by_id(connection, found.set_id)
     return replace(known[0], path=found.path, position=found.position) if known else found
+
+
+def refuse_forgery(connection: Connection, instance: str, database: str, wanted: Sequence[BackupSet]) -> None:
+    """Raise `Refused` for a plain set that nobody recorded where the recorded ones are encrypted.
+
+    Anybody who may write there can make a plain one; an encrypted one that is recorded is compared with its record.
+    """
+    for one in wanted:
+        if one.thumbprint is not None or sets.by_id(connection, one.set_id):
+            continue
+        newest = [sets.of_database(connection, instance, name)[:1] for name in {database, one.database}]
+        if any(known.thumbprint is not None for found in newest for known in found):
+            raise Refused(
+                f"{one.path} was not restored: it is not encrypted and nobody recorded it, while the backups of that "
+                "database that were recorded are encrypted. Whoever may write there could have made it.",
+                hint="Choose a recorded backup. If you know where this one comes from: `pwsops restore "
+                "--accept-unrecorded`; that stands in the audit log.",
+            )
 
 
 def _described(one: BackupSet) -> str:

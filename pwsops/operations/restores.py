@@ -20,7 +20,7 @@ from pwsops.engines.base import (
 from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations.access import Context, Role
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import as_recorded, canonical, set_at
+from pwsops.operations.lookup import as_recorded, canonical, refuse_forgery, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
@@ -81,6 +81,7 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        accept_unrecorded: bool = False,
         set_id: str | None = None,
         credentials: Credentials | None = None,
     ) -> RestoreView:
@@ -91,6 +92,9 @@ class Restores:
         create
             Create the database when the instance does not have it, once the backups are proven; without it the restore
             fails.
+        accept_unrecorded
+            Restore a plain backup that nobody recorded, too, where the recorded ones are encrypted; audited. Without it
+            `Refused` is raised.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -100,7 +104,16 @@ class Restores:
         goes on or another set is in the file: then nothing was touched.
         """
         chosen = () if set_id is None else (set_id,)
-        job = self._begin(instance, database, path, position, create=create, chosen=chosen, credentials=credentials)
+        job = self._begin(
+            instance,
+            database,
+            path,
+            position,
+            create=create,
+            accept_unrecorded=accept_unrecorded,
+            chosen=chosen,
+            credentials=credentials,
+        )
         return self.get(job.id)
 
     def restore(
@@ -111,6 +124,7 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        accept_unrecorded: bool = False,
         plan: RestorePlan | None = None,
         credentials: Credentials | None = None,
         on_progress: ProgressCallback | None = None,
@@ -123,7 +137,15 @@ class Restores:
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         chosen = () if plan is None else [one.set_id for one in plan.sets]
         job = self._begin(
-            instance, database, path, position, create=create, chosen=chosen, credentials=credentials, tell=told.put
+            instance,
+            database,
+            path,
+            position,
+            create=create,
+            accept_unrecorded=accept_unrecorded,
+            chosen=chosen,
+            credentials=credentials,
+            tell=told.put,
         )
         try:
             while (progress := told.get()) is not None:
@@ -185,6 +207,7 @@ class Restores:
         position: int,
         *,
         create: bool,
+        accept_unrecorded: bool,
         chosen: Sequence[str] = (),
         credentials: Credentials | None = None,
         tell: Tell | None = None,
@@ -201,6 +224,7 @@ class Restores:
                 "or rests on another full.",
                 hint="Look at the backups again, and choose the one you want.",
             )
+        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
         names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
         database = canonical(database, names)
@@ -213,6 +237,17 @@ class Restores:
         )
         core.restoring.begin(job)
         return job
+
+    def _require_recorded(self, instance: str, database: str, plan: RestorePlan, *, accepted: bool) -> None:
+        """Refuse what may be forged, or note who takes it all the same."""
+        with self._context.core.catalogue.write() as connection:
+            try:
+                refuse_forgery(connection, instance, database, plan.sets)
+            except Refused:
+                if not accepted:
+                    raise
+                told = ", ".join(one.path for one in plan.sets)
+                self._context.note(connection, "accept unrecorded backup", f"{instance}/{database}", told)
 
     def _candidates(self, engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
         """Give the fulls that an incremental may rest on, each as its file says it is."""

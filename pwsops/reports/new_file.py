@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pwsops import foreign
 from pwsops.errors import Conflict, PwsopsError
 
 
@@ -26,11 +27,11 @@ def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
     Conflict, PwsopsError
         The name is taken; the file cannot be written. Nothing is left behind then.
     """
-    if not replace and path.exists():
+    if not replace and foreign.exists(str(path)):
         raise _taken(path)
     part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        with os.fdopen(foreign.create(str(part), 0o666), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -42,22 +43,22 @@ def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
         ) from None
     finally:
         with suppress(OSError):
-            part.unlink(missing_ok=True)
+            foreign.unlink(str(part))
 
 
 def _name(part: Path, path: Path, *, replace: bool) -> None:
     if replace:
-        part.replace(path)
+        foreign.replace(str(part), str(path))
         return
     try:
         # A link, unlike a rename, never takes the place of what somebody else wrote there in the meantime.
-        path.hardlink_to(part)
+        foreign.link(str(part), str(path))
     except FileExistsError:
         raise _taken(path) from None
     except OSError:
-        if path.exists():
+        if foreign.exists(str(path)):
             raise _taken(path) from None
-        part.rename(path)  # a file system without links
+        foreign.rename(str(part), str(path))  # a file system without links
 
 
 def _taken(path: Path) -> Conflict:

@@ -42,6 +42,10 @@ static int under_fd(int fd) {
     return under(path);
 }
 
+static int under_at(int at, const char *path) {
+    return under(path) || (at != AT_FDCWD && *path != '/' && under_fd(at));
+}
+
 static int is_directory(int fd) {
     struct stat facts;
     return !fstat(fd, &facts) && S_ISDIR(facts.st_mode);
@@ -92,7 +96,7 @@ OPEN(open64)
         va_start(more, flags);                                                                                         \
         mode_t mode = mode_of(flags, more);                                                                            \
         va_end(more);                                                                                                  \
-        return (under(path) || (at != AT_FDCWD && *path != '/' && under_fd(at))) && fails("open")                      \
+        return under_at(at, path) && fails("open")                                                                         \
                    ? -1                                                                                                \
                    : real(at, path, flags, mode);                                                                      \
     }
@@ -127,12 +131,12 @@ int rename(const char *old, const char *new) {
 
 int renameat(int old_at, const char *old, int new_at, const char *new) {
     REAL(int, "renameat", int, const char *, int, const char *);
-    return under(new) && fails("rename") ? -1 : real(old_at, old, new_at, new);
+    return under_at(new_at, new) && fails("rename") ? -1 : real(old_at, old, new_at, new);
 }
 
 int renameat2(int old_at, const char *old, int new_at, const char *new, unsigned flags) {
     REAL(int, "renameat2", int, const char *, int, const char *, unsigned);
-    return under(new) && fails("rename") ? -1 : real(old_at, old, new_at, new, flags);
+    return under_at(new_at, new) && fails("rename") ? -1 : real(old_at, old, new_at, new, flags);
 }
 
 int link(const char *old, const char *new) {
@@ -142,7 +146,7 @@ int link(const char *old, const char *new) {
 
 int linkat(int old_at, const char *old, int new_at, const char *new, int flags) {
     REAL(int, "linkat", int, const char *, int, const char *, int);
-    return under(new) && fails("link") ? -1 : real(old_at, old, new_at, new, flags);
+    return under_at(new_at, new) && fails("link") ? -1 : real(old_at, old, new_at, new, flags);
 }
 
 int flock(int fd, int operation) {
@@ -162,5 +166,5 @@ int unlink(const char *path) {
 
 int unlinkat(int at, const char *path, int flags) {
     REAL(int, "unlinkat", int, const char *, int);
-    return under(path) && fails("unlink") ? -1 : real(at, path, flags);
+    return under_at(at, path) && fails("unlink") ? -1 : real(at, path, flags);
 }

@@ -22,6 +22,7 @@ from pwsops.engines.sqlite.launch import environment
 _SCRIPT = """
 import json, os, socket, sys
 import blake3, zstandard
+from pwsops import confinement
 from pwsops.engines.sqlite import worker
 calls = socket.socket(fileno=int(sys.argv[1]))
 while True:
@@ -36,6 +37,7 @@ while True:
         for fd in fds:
             os.close(fd)
         os.environ.update(json.loads(data))
+        confinement.also_writable.append(os.path.dirname(os.environ.get("FAULT_LOG", "")))
         worker.main()
     for fd in fds[:2]:
         os.close(fd)

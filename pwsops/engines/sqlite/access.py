@@ -7,8 +7,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+from pwsops import foreign
 from pwsops.engines.sqlite import listing, names
 from pwsops.engines.sqlite.connect import Error, connect, library, one
+from pwsops.errors import EngineError
 
 SHOWN = 5
 """How many databases one finding names."""
@@ -21,16 +23,16 @@ _RESTORING = "Insert (restoring)"
 Right = dict[str, object]
 
 
-def survey(address: str) -> dict[str, object]:
+def survey(address: str, *, follow_links: bool = False) -> dict[str, object]:
     """Return the SQLite at work and the missing rights, as the values of `MissingRight`."""
-    return {"library": library(), "missing": list(_missing(address))}
+    return {"library": library(), "missing": list(_missing(address, follow_links))}
 
 
-def _missing(address: str) -> Iterator[Right]:
+def _missing(address: str, follow_links: bool) -> Iterator[Right]:
     if not os.access(address, os.X_OK):
         yield _right("search in", address, "x", f"any backup, and {_RESTORING}")
         return
-    paths = _databases(address)
+    paths = _databases(address, follow_links)
     unreadable = [path for path in paths if not os.access(path, os.R_OK)]
     for path in unreadable:
         yield _right("read", path, "r", f"the backup of {os.path.basename(path)}")
@@ -45,14 +47,15 @@ def _missing(address: str) -> Iterator[Right]:
             yield _right("write in", directory, "wx", _RESTORING)
 
 
-def _databases(address: str) -> list[str]:
+def _databases(address: str, follow_links: bool) -> list[str]:
     with os.scandir(address) as entries:
         named = sorted(entry.path for entry in entries if not entry.name.startswith(".") and names.may_be(entry.name))
-    return [path for path in named if _is_database(path)]
+    found = [os.path.realpath(path) if follow_links else path for path in named]
+    return [path for path in found if _is_database(path)]
 
 
 def _is_database(path: str) -> bool:
-    if not os.path.isfile(path):
+    if os.path.islink(path) or not os.path.isfile(path):
         return False
     if not os.access(path, os.R_OK):
         return path.lower().endswith(names.EXTENSIONS)
@@ -61,8 +64,7 @@ def _is_database(path: str) -> bool:
 
 def _is_wal(path: str) -> bool:
     try:
-        with open(path, "rb") as stream:
-            return stream.read(listing.HEADER_BYTES)[_READ_VERSION_OFFSET:].startswith(_WAL)
+        return foreign.read(path, listing.HEADER_BYTES)[_READ_VERSION_OFFSET:].startswith(_WAL)
     except OSError:
         return False  # it vanished
 
@@ -78,6 +80,8 @@ def _may_open(path: str) -> bool:
             one(connection, "PRAGMA schema_version")
     except Error:
         return False
+    except EngineError:
+        pass  # no right is missing: what lies beside it is refused
     return True
 
 

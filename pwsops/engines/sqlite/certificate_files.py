@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, publishing, sweeping
 from pwsops.engines.sqlite.publishing import Say
 from pwsops.errors import EngineError
@@ -34,7 +34,9 @@ def look(directory: str, name: str) -> Sequence[Found]:
         try:
             found.append((path, _read(path), ""))
         except FileNotFoundError:
-            found.append((path, None, "it is a broken link" if os.path.lexists(path) else ""))
+            found.append((path, None, ""))
+        except foreign.NotPlain as error:
+            found.append((path, None, str(error.strerror)))
         except OSError as error:
             found.append((path, None, f"it cannot be read ({error.strerror})"))
         if found[-1][1:] == (None, ""):
@@ -42,12 +44,8 @@ def look(directory: str, name: str) -> Sequence[Found]:
     return found
 
 
-def _read(path: str) -> str | None:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
-    with os.fdopen(fd, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        return b64encode(stream.read(SIZE_LIMIT)).decode()
+def _read(path: str) -> str:
+    return b64encode(foreign.read(path, SIZE_LIMIT)).decode()
 
 
 def write(path: str, content: str, token: str, say: Say) -> None:

@@ -8,6 +8,7 @@ Only worker processes import this module: two SQLite libraries on one file in on
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -16,16 +17,18 @@ from urllib.parse import quote
 import apsw
 from apsw import Connection, Error
 
-from pwsops.engines.sqlite import limits
+from pwsops.engines.sqlite import journals, limits, own_files
 from pwsops.errors import EngineError, NotFound, PwsopsError
+from pwsops.messages import is_text
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
 __all__ = ["Connection", "Error"]
 
-LONGEST_PATH = 512 - len("-journal")
-"""In bytes, where SQLite needs files beside it (MAX_PATHNAME of its os_unix.c)."""
+LONGEST_PATH = own_files.LONGEST_PATH - len("-journal")
+"""In bytes, where SQLite needs files beside it."""
+_POLL_S = 0.002
 _AS_NAMED = "pwsops-as-named"
-_FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READWRITE
+_FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
 _BUSY = {apsw.SQLITE_BUSY, apsw.SQLITE_LOCKED}
 
 
@@ -56,10 +59,36 @@ def _as_named() -> _AsNamed:
 
 
 def connect(path: str, *, busy_s: float | None = None) -> Connection:
-    """Open a database without ever creating it. Transactions are spelled out."""
-    connection = Connection(_uri(path, "mode=rw"), flags=_FLAGS)
-    connection.set_busy_timeout(int(1000 * (limits.busy_s() if busy_s is None else busy_s)))
+    """Open a database without ever creating it, after a look at what lies beside it. Transactions are spelled out.
+
+    Raises
+    ------
+    EngineError
+        Where something lies there that SQLite must not act on (`journals`).
+    """
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    journals.inspect(real, "Opening")
+    connection = Connection(_uri(real, "mode=rw"), flags=_FLAGS, vfs=_held_to(real))
+    connection.set_busy_handler(_patience(limits.busy_s() if busy_s is None else busy_s))
     return connection
+
+
+def _patience(busy_s: float) -> Callable[[int], bool]:
+    """Return what waits for somebody else's lock, and says whether to try again.
+
+    SQLite's own waiting becomes longer from try to try, so that it rarely meets the gaps of a busy writer; where it
+    would wait for the lock itself, it does so only in files that it opened all by itself.
+    """
+    end = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal end
+        if not tries:
+            end = time.monotonic() + busy_s
+        time.sleep(_POLL_S)
+        return time.monotonic() < end
+
+    return wait
 
 
 def connect_immutable(path: str) -> Connection:
@@ -67,10 +96,15 @@ def connect_immutable(path: str) -> Connection:
     return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_vfs_for(path))
 
 
+def _held_to(path: str) -> str | None:
+    if not is_text(path):
+        return None
+    own_files.own_files().know(path)
+    return own_files.NAME
+
+
 def _vfs_for(path: str) -> str | None:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
+    if not is_text(path):
         return None  # APSW hands over names as text only; SQLite's own way takes all bytes, where they are not too many
     _as_named()
     return _AS_NAMED

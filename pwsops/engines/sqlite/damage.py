@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
+from pwsops import foreign
 from pwsops.engines.sqlite import publishing
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.publishing import Say
@@ -68,7 +69,7 @@ def keep(temp: str, directory: str, database: str, *, at: datetime, suffix: str,
     older_ones = [path for path in _of_same_database(directory, database, marked) if path != kept]
     for older in sorted(older_ones, key=os.path.getmtime)[1:]:
         with suppress(OSError):  # it is no backup, and the next one tries again
-            os.unlink(older)
+            foreign.unlink(older)
         say(f"{older} was removed: it was read from the damaged database, too, and was neither the first nor the last.")
     return kept
 

@@ -15,6 +15,7 @@ from pwsops.messages import is_text, readable
 
 CACHE_ENTRIES = 10_000
 
+LINKED = f"it is a symbolic link, and links are not followed; if you made it, {names.FOLLOW}"
 NOT_TEXT = "its name is not UTF-8, so that it cannot be chosen; rename the file"
 
 Looks = Callable[[Sequence[str]], Mapping[str, str | None]]
@@ -34,19 +35,19 @@ _cache: dict[_Signature, str | None] = {}
 _cache_lock = threading.Lock()
 
 
-def databases(address: str, looks: Looks) -> list[DatabaseInfo]:
+def databases(address: str, looks: Looks, *, follow_links: bool = False) -> list[DatabaseInfo]:
     """List the databases in `address`, by name; `looks` is asked about files that are new or changed."""
-    found = _candidates(address)
+    found = _candidates(address, follow_links)
     reasons = _reasons(found, looks)
     listed = (_info(one, reasons.get(one.path)) for one in found)
     return sorted((info for info in listed if info is not None), key=lambda info: info.name)
 
 
-def _candidates(address: str) -> list[_Candidate]:
+def _candidates(address: str, follow_links: bool) -> list[_Candidate]:
     try:
         with os.scandir(address) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".") and names.may_be(entry.name)]
-            return [found for entry in visible if (found := _candidate(entry)) is not None]
+            return [found for entry in visible if (found := _candidate(entry, follow_links)) is not None]
     except OSError as error:
         raise unreachable(address, error) from error
 
@@ -59,12 +60,18 @@ def unreachable(address: str, error: OSError) -> EngineError:
     )
 
 
-def _candidate(entry: os.DirEntry[str]) -> _Candidate | None:
+def _candidate(entry: os.DirEntry[str], follow_links: bool) -> _Candidate | None:
     """Return what can be seen of a file; None where it is none."""
     if not is_text(entry.name):
         return _Candidate(entry.name, entry.path, None, NOT_TEXT)
     try:
-        return _Candidate(entry.name, entry.path, entry.stat()) if entry.is_file() else None
+        if not entry.is_file():
+            return None
+        if not entry.is_symlink():
+            return _Candidate(entry.name, entry.path, entry.stat())
+        if not follow_links:
+            return _Candidate(entry.name, entry.path, None, LINKED)
+        return _Candidate(entry.name, os.path.realpath(entry.path), entry.stat())
     except FileNotFoundError:
         return None  # it vanished between the listing and the look
     except OSError as error:
@@ -122,6 +129,6 @@ def _unreadable(found: _Candidate) -> DatabaseInfo:
 
 def _log_size(path: str) -> int:
     try:
-        return os.stat(os.path.realpath(path) + "-wal").st_size
+        return os.stat(path + "-wal", follow_symlinks=False).st_size
     except OSError:
         return 0

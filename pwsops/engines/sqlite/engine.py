@@ -48,6 +48,8 @@ SURVEY_LIMIT_S = 30.0
 """How long the look at the rights in a directory may take."""
 TRY_LIMIT_S = 30.0
 """How long trying a directory may take."""
+LOOKS_LIMIT_S = READ_LIMIT_S = 60.0
+"""How long a look at the first bytes of files, and at both ends of one, may take."""
 FIND_LIMIT_S = 60.0
 """How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
@@ -69,13 +71,16 @@ class SqliteEngine:
         self.instance = instance
         self._clock = clock or SystemClock()
         self._address = os.path.abspath(os.path.expanduser(instance.address))
+        self._follows = bool(instance.options.get("follow_links"))
         self._unknown_ends: dict[tuple[str, str, str], list[str]] = {}
         """The ids of sets of which it is not known whether they were finished, for the next attempt."""
 
     def probe(self) -> Probe:
         """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        survey = Worker("survey", {"address": self._address}, limit_s=SURVEY_LIMIT_S).run()
+        survey = Worker(
+            "survey", {"address": self._address, "follow_links": self._follows}, limit_s=SURVEY_LIMIT_S
+        ).run()
         facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
         missing = [MissingRight(**right) for right in survey["missing"]]
         return Probe(
@@ -88,15 +93,15 @@ class SqliteEngine:
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
-        return directory.databases(self._address, self._looks)
+        return directory.databases(self._address, self._looks, follow_links=self._follows)
 
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}).run()
+        answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
         return answer
 
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
-        given = {"address": self._address, "database": database}
+        given = {"address": self._address, "database": database, "follow_links": self._follows}
         found = Worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
@@ -175,6 +180,7 @@ class SqliteEngine:
     def _order(self, request: BackupRequest) -> dict[str, object]:
         order: dict[str, object] = {
             "address": self._address,
+            "follow_links": self._follows,
             "database": request.database,
             "directory": os.path.abspath(request.directory),
             "file_name": request.file_name,
@@ -224,7 +230,7 @@ class SqliteEngine:
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the one set of a media file."""
-        return [to_record(values) for values in Worker("read_media", {"path": path}).run()]
+        return [to_record(values) for values in Worker("read_media", {"path": path}, limit_s=READ_LIMIT_S).run()]
 
     def verify(
         self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
@@ -251,6 +257,7 @@ class SqliteEngine:
         messages: list[Message] = []
         given = {
             "address": self._address,
+            "follow_links": self._follows,
             "database": request.database,
             "sets": [recorded(one) for one in request.sets],
             "create_if_missing": request.create_if_missing,
@@ -333,11 +340,18 @@ def _base(request: BackupRequest) -> dict[str, object]:
 
 
 def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:
-    listed = DirectoryEntry(name=readable(entry.name), path=readable(entry.path), is_directory=entry.is_dir())
+    listed = DirectoryEntry(name=readable(entry.name), path=readable(entry.path), is_directory=False)
     try:
-        facts = entry.stat()
+        facts, is_directory = entry.stat(), entry.is_dir()
     except OSError:
         return listed
-    modified_at = datetime.fromtimestamp(facts.st_mtime, UTC)
-    size = None if listed.is_directory else facts.st_size
-    return replace(listed, size_bytes=size, modified_at=modified_at)
+    size = None if is_directory else facts.st_size
+    return replace(listed, is_directory=is_directory, size_bytes=size, modified_at=_date(facts.st_mtime))
+
+
+def _date(seconds: float) -> datetime | None:
+    """Return an instant; None for one that no calendar has, which a file may have all the same."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

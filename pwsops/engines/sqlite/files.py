@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pwsops import foreign
 from pwsops.engines.sqlite.causes import free_bytes as free_bytes
 from pwsops.engines.sqlite.causes import translate as translate
 from pwsops.errors import Conflict, EngineError, InvalidInput
@@ -70,8 +71,8 @@ def temporary(path: str) -> Iterator[int]:
 
     Its lock says to others that somebody is alive behind it. Where locks do not work, its age has to do (`_is_alive`).
     """
+    fd = foreign.create(path)  # what has the name already is not ours, and stays
     _leftovers.add(path)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
         with suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,7 +86,7 @@ def discard(path: str) -> None:
     """Remove a temporary file with what SQLite may have put beside it; it may be gone already."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         with suppress(OSError):
-            os.unlink(path + suffix)
+            foreign.unlink(path + suffix)
     _leftovers.discard(path)
 
 
@@ -97,11 +98,7 @@ def discard_all() -> None:
 
 def sync_directory(directory: str) -> None:
     """Make names in `directory` durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    foreign.sync_directory(directory)
 
 
 def sync_remark(directory: str) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
+
+from pwsops.engines.sqlite import declared
 
 MAGIC = b"PWSOPS\x1a\x01"
 ENCRYPTED_MAGIC = b"PWSOPS\x1a\x02"
@@ -139,6 +142,11 @@ class FrameHead:
     numbers: tuple[int, ...] | None
     head_bytes: int
 
+    def pages_behind(self, number: int) -> int:
+        """Return how many of its pages have a higher number than this one."""
+        numbers = self.page_numbers()
+        return len(numbers) - bisect_right(numbers, number)
+
     def page_numbers(self) -> range | tuple[int, ...]:
         """Give the page numbers of the frame, ascending."""
         return range(self.first_page, self.first_page + self.pages) if self.numbers is None else self.numbers
@@ -179,7 +187,10 @@ def _unpack_block(magics: tuple[bytes, ...], block: bytes) -> dict[str, Any]:
         raise ValueError("a block is shorter than it says")
     if sha256(block[:-DIGEST_BYTES]) != block[-DIGEST_BYTES:]:
         raise ValueError("a block fails its checksum")
-    content = json.loads(block[len(MAGIC) + _LENGTH.size : -DIGEST_BYTES])
+    try:
+        content = json.loads(block[len(MAGIC) + _LENGTH.size : -DIGEST_BYTES])
+    except RecursionError:
+        raise ValueError("a block is nested deeper than any of ours") from None
     if not isinstance(content, dict):
         raise ValueError("a block does not hold an object")
     return content
@@ -198,6 +209,7 @@ def unpack_header(block: bytes) -> Header:
     """Read the header block; `ValueError` where anything about it is not as it must be."""
     try:
         content = _unpack_block(MAGICS, block)
+        declared.check_header(content)
         base = content["base"]
         encryption = content.pop("encryption") if block.startswith(ENCRYPTED_MAGIC) else None
         header = Header(
@@ -228,8 +240,10 @@ def pack_trailer(trailer: Trailer) -> bytes:
 def unpack_trailer(block: bytes, *, sealed: bool = False) -> Trailer:
     """Read the trailer block."""
     try:
-        trailer = Trailer(**_unpack_block((TRAILER_MAGIC,), block))
-    except TypeError as error:
+        content = _unpack_block((TRAILER_MAGIC,), block)
+        declared.check_trailer(content)
+        trailer = Trailer(**content)
+    except (KeyError, TypeError) as error:
         raise ValueError("the trailer lacks something") from error
     if sealed != (trailer.seal is not None):
         raise ValueError("the trailer contradicts the header about encryption")

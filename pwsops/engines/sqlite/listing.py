@@ -7,10 +7,10 @@ would drop their locks.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pwsops import foreign
 from pwsops.engines.sqlite import damage, files, layout, sweeping
 from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.media import Media
@@ -30,7 +30,7 @@ def looks(paths: Iterable[str]) -> dict[str, str | None]:
 def look(path: str) -> str | None:
     """Say why a file cannot be a database: empty text where it can, None where it has not even the magic."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = foreign.open_plain(path)
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     try:
@@ -108,14 +108,14 @@ def delete(sets: Iterable[Sequence[Any]]) -> list[tuple[str, bool, str]]:
 def _delete(wanted: Recorded) -> tuple[bool, str]:
     path = wanted.path
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
+        if not foreign.is_plain(foreign.facts(path).st_mode):
             return False, "it is not a plain file"
         with Media(path) as media:
             if why := difference(media, wanted):
                 return False, why
             if not media.is_at(path):
                 return False, "it was replaced while it was looked at"
-            os.unlink(path)
+            foreign.unlink(path)
     except FileNotFoundError:
         return False, "it does not exist any more"
     except MediaError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
+from pwsops import foreign as places
 from pwsops.engines.sqlite import layout
 from pwsops.engines.sqlite.layout import Envelope, Footer, FrameHead, Header, Trailer
 from pwsops.errors import CertificateNeeded, MediaError
@@ -65,12 +65,14 @@ def foreign(path: str, start: bytes) -> MediaError:
 
 
 def _open(path: str) -> int:
-    """Open a plain file. Anything else is not even opened: a pipe would wait, and a device may do something."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            hint = "Choose a file, not a directory."
-            raise MediaError(f"The media file {path} is not a plain file.", hint=hint, path=path)
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return places.open_plain(path)
+    except places.NotPlain as error:
+        raise MediaError(
+            f"The media file {path} cannot be read: {error.strerror}.",
+            hint="Choose a plain file; of a link, the file that it leads to.",
+            path=path,
+        ) from error
     except OSError as error:
         raise _unreadable(path, "opened", error) from error
 
@@ -156,7 +158,7 @@ class Media:
 
     def is_at(self, path: str) -> bool:
         """Whether this very file has that name now; a link that leads to it does not count."""
-        return os.path.samestat(os.fstat(self._fd), os.lstat(path))
+        return places.is_at(self._fd, path)
 
     @property
     def size_bytes(self) -> int:
@@ -211,7 +213,8 @@ class Media:
 
         The last checks come after the last frame: a caller that stops early has not checked the file.
         """
-        offset, stored, last_page = self.header_bytes, 0, 0
+        offset, stored, last_page, behind = self.header_bytes, 0, 0, 0
+        base_pages = 0 if self.header.base is None else self.header.base.page_count
         chain = hashlib.sha256()
         for sequence in range(self.trailer.frames):
             head = self.head_at(offset)
@@ -219,10 +222,12 @@ class Media:
                 raise damaged(self.path, f"frame {sequence} is out of order")
             last_page = self._check_pages(head, last_page)
             stored += head.pages
+            behind += head.pages_behind(base_pages)
             chain.update(self.read(offset + head.head_bytes - layout.DIGEST_BYTES, layout.DIGEST_BYTES))
             yield offset, head
             offset += head.head_bytes + head.stored_bytes
-        complete = self.header.base is not None or stored == self.header.page_count
+        # Of an incremental, at least what lies behind the end of its full.
+        complete = behind == max(0, self.header.page_count - base_pages)
         if offset != self.footer.trailer_offset or stored != self.trailer.stored_pages or not complete:
             raise damaged(self.path, "frames are missing or left over")
         if chain.hexdigest() != self.trailer.heads_digest:

@@ -6,13 +6,14 @@ import os
 from itertools import count
 
 from pwsops.engines.sqlite.files import database_path, plain_name
-from pwsops.errors import InvalidInput, NotFound
+from pwsops.errors import EngineError, InvalidInput, NotFound
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
 HARD_LINKED = (
     "Its file has more than one name (a hard link). SQLite keeps the log beside the name that a program opens, so that "
     "what is written under another name may be missing here; remove the other names, or use symbolic links."
 )
+FOLLOW = "set the option follow_links of the instance (`--option follow_links=true`)"
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite appends to a database's name for the files that belong to it."""
 LONGEST_NAME = 255
@@ -52,14 +53,23 @@ def resolve(address: str, name: str) -> str:
     )
 
 
-def locate(address: str, name: str) -> tuple[str, str]:
+def locate(address: str, name: str, *, follow_links: bool = False) -> tuple[str, str]:
     """Return what the database that `name` means is called, and the path of the file that it really is.
 
     SQLite puts a log, a journal and their locks beside the file itself, never beside a symbolic link to it; so do we.
-    Raises what `resolve` raises.
+    Raises what `resolve` raises, and `EngineError` for a link, unless these are to be followed.
     """
     path = resolve(address, name)
-    return os.path.basename(path), os.path.realpath(path)
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if os.path.islink(real):
+        if not follow_links:
+            raise EngineError(
+                f"The database {path} is a symbolic link to {os.readlink(real)}, and links are not followed: who may "
+                "write in that directory could lead a backup or a restore to any file.",
+                hint=f"If you made that link, {FOLLOW}. Otherwise remove it.",
+            )
+        real = os.path.realpath(real)
+    return os.path.basename(path), real
 
 
 def beside(path: str, ending: str) -> str:

@@ -1,4 +1,4 @@
-"""What an instance of SQLite files may be told: how long it waits, and lets others wait."""
+"""What an instance of SQLite files may be told: how long it waits, and lets others wait; whether it follows links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEANINGS = {
     ),
 }
 
-OPTIONS: Sequence[Option] = tuple(
+_WAITS = tuple(
     Option(
         key=key,
         title=title,
@@ -31,4 +31,16 @@ OPTIONS: Sequence[Option] = tuple(
         asked=False,
     )
     for key, (title, meaning) in _MEANINGS.items()
+)
+OPTIONS: Sequence[Option] = (
+    *_WAITS,
+    Option(
+        key="follow_links",
+        title="Follow links",
+        meaning="Back up and restore through databases that are symbolic links.",
+        kind=OptionKind.TRUTH,
+        default=False,
+        warnings={True: "Whoever may write in its directory can lead backups and restores to files elsewhere."},
+        asked=False,
+    ),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, pages, publishing
 from pwsops.engines.sqlite.identity import Recorded, described, difference
 from pwsops.engines.sqlite.media import Keys, Media
@@ -17,15 +17,6 @@ from pwsops.engines.sqlite.publishing import Changed, Lock, Say
 from pwsops.errors import CertificateNeeded, Conflict, PwsopsError
 from pwsops.rules.incarnation import HEADER_BYTES, Origin, Traces, other_incarnation, traces
 from pwsops.rules.naming import ALTERNATIVES, alternatives
-
-_KINDS = {
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFBLK: "a device",
-    stat.S_IFCHR: "a device",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,12 +147,11 @@ def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say:
 def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
     """Return what has a name now; None: nothing."""
     try:
-        facts = os.lstat(path)
+        facts = foreign.facts(path)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(facts.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(facts.st_mode), "no plain file")
-        return Occupant(facts=facts, why_kept=f"it is {kind}")
+    if not foreign.is_plain(facts.st_mode):
+        return Occupant(facts=facts, why_kept=f"it is {foreign.kind(facts.st_mode)}")
     try:
         with Media(path, wanted.keys) as media:
             if not media.is_at(path):

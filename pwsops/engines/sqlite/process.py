@@ -202,7 +202,11 @@ class Worker:
         if not self._beside_database:
             return []
         try:
-            _, path = names.locate(str(self._given["address"]), str(self._given["database"]))
+            _, path = names.locate(
+                str(self._given["address"]),
+                str(self._given["database"]),
+                follow_links=bool(self._given.get("follow_links")),
+            )
         except PwsopsError:
             return []
         return [os.path.dirname(path)]

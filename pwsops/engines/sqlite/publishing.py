@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
-from pwsops.engines.sqlite import files, renaming
+from pwsops import foreign
+from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.causes import UNSUPPORTED
 
 LOCK = ".pwsops-publish.lock"
@@ -51,7 +52,7 @@ def locked(directory: str) -> Iterator[Lock]:
     finally:
         if state is Lock.HELD:
             with suppress(OSError):
-                os.unlink(path)
+                foreign.unlink(path)
         if fd is not None:
             os.close(fd)
 
@@ -60,12 +61,12 @@ def _lock(path: str) -> tuple[int | None, Lock]:
     end = time.monotonic() + WAIT_S
     while True:
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o660)
+            fd = foreign.open_lock(path)
         except OSError:
             return None, Lock.NONE
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(fd, path):
+            if foreign.is_at(fd, path):
                 return fd, Lock.HELD
         except BlockingIOError:
             if time.monotonic() > end:
@@ -74,17 +75,10 @@ def _lock(path: str) -> tuple[int | None, Lock]:
         except OSError:
             os.close(fd)
             with suppress(OSError):
-                os.unlink(path)
+                foreign.unlink(path)
             return None, Lock.NONE
         os.close(fd)
         time.sleep(_PAUSE_S)
-
-
-def _is_at(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def new(temp: str, final: str, say: Say) -> None:
@@ -97,8 +91,8 @@ def new(temp: str, final: str, say: Say) -> None:
     OSError
         Where it could not be given; `temp` still has the file.
     """
-    facts = os.lstat(temp)
-    for attempt in (_link, renaming.rename_new, _reserve):
+    facts = foreign.facts(temp)
+    for attempt in (_link, foreign.rename_new, _reserve):
         try:
             attempt(temp, final)
             break
@@ -112,17 +106,17 @@ def new(temp: str, final: str, say: Say) -> None:
 
 
 def _link(temp: str, final: str) -> None:
-    os.link(temp, final, follow_symlinks=False)
+    foreign.link(temp, final)
 
 
 def _reserve(temp: str, final: str) -> None:
     """Take the name with an empty file, which no run replaces, and then replace that one of our own."""
-    fd = os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    fd = foreign.create(final)
     try:
-        os.replace(temp, final)
+        foreign.replace(temp, final)
     except OSError:
-        if _is_at(fd, final):
-            os.unlink(final)
+        if foreign.is_at(fd, final):
+            foreign.unlink(final)
         raise
     finally:
         os.close(fd)
@@ -150,7 +144,7 @@ def replace(temp: str, final: str, former: os.stat_result, aside: str, lock: Loc
     try:
         _exchange(temp, final, former, aside)
     except FileNotFoundError:
-        if os.path.lexists(final) or not os.path.lexists(temp):
+        if foreign.exists(final) or not foreign.exists(temp):
             raise
         new(temp, final, say)  # somebody removed the older one since the look
         return
@@ -162,19 +156,19 @@ def replace(temp: str, final: str, former: os.stat_result, aside: str, lock: Loc
 
 
 def _exchange(temp: str, final: str, former: os.stat_result, aside: str) -> None:
-    ours, refused = os.lstat(temp), None
-    os.rename(temp, aside)
+    ours, refused = foreign.facts(temp), None
+    foreign.rename(temp, aside)
     try:
-        renaming.exchange(aside, final)
+        foreign.exchange(aside, final)
     except OSError as error:
         refused = error
     if _has(final, ours) and _has(aside, former):
         return
     if _has(final, ours):
         # Somebody else's came out, published since the look. It goes back, in one step too.
-        renaming.exchange(aside, final)
+        foreign.exchange(aside, final)
     if _has(aside, ours):
-        os.rename(aside, temp)
+        foreign.rename(aside, temp)
     raise refused or Changed
 
 
@@ -182,15 +176,15 @@ def _link_aside(temp: str, final: str, former: os.stat_result, aside: str, lock:
     if lock is Lock.BUSY or not _has(final, former):
         raise Changed
     with suppress(OSError):  # where there are no hard links, the rename alone has to do
-        os.link(final, aside, follow_symlinks=False)
+        foreign.link(final, aside)
         if not _has(aside, former):
-            os.unlink(aside)
+            foreign.unlink(aside)
             raise Changed
     try:
-        os.replace(temp, final)
+        foreign.replace(temp, final)
     except OSError:
         with suppress(OSError):
-            os.unlink(aside)
+            foreign.unlink(aside)
         raise
     if lock is Lock.NONE:
         say(
@@ -203,7 +197,7 @@ def _link_aside(temp: str, final: str, former: os.stat_result, aside: str, lock:
 def _has(path: str, facts: os.stat_result) -> bool:
     """Whether the file with these facts has that name now."""
     try:
-        return os.path.samestat(facts, os.lstat(path))
+        return os.path.samestat(facts, foreign.facts(path))
     except OSError:
         return False
 
@@ -211,7 +205,7 @@ def _has(path: str, facts: os.stat_result) -> bool:
 def _settle(rest: str, final: str, say: Say) -> None:
     """Remove the other name, and make all this durable: what fails now is said."""
     try:
-        os.unlink(rest)
+        foreign.unlink(rest)
     except FileNotFoundError:
         pass
     except OSError as error:

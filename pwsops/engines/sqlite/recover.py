@@ -1,4 +1,4 @@
-# pwsops recovery script, version 3
+# pwsops recovery script, version 4
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
@@ -10,6 +10,9 @@ sums still cover every byte of the media.
 
 A file that was read from a damaged database (NAME_DAMAGED_...) is no backup. It is written all the same, with a
 warning, for what can be rescued.
+
+Media and certificates may come from anybody: what they declare (types, sizes, counts, rounds) is looked at before any
+work is done, only plain files are read, and a certificate is opened in a process of its own, for half a minute at most.
 
 Encrypted media need the cryptography module and the .pfx of their certificate, whose password is asked for, or read
 from the first line of standard input where that is not a terminal. --pfx may be repeated.
@@ -23,6 +26,8 @@ import hashlib
 import importlib
 import json
 import os
+import signal
+import stat
 import struct
 import sys
 import uuid
@@ -57,6 +62,15 @@ MAGIC = {
 }
 SIDE_FILES = ("-wal", "-shm", "-journal")
 TAG_BYTES = 16
+FRAME_BYTES = 2 << 20
+PAGE_SIZES = tuple(1 << power for power in range(9, 17))
+MOST_PAGES = (1 << 32) - 2
+PFX_BYTES = 4 << 20
+PFX_SECONDS = 30
+MEMORY_BYTES = 256 << 20
+MOST_PARTS, MOST_DEEP = 5_000, 24
+MOST_ROUNDS = 5_000_000
+"""How often all passwords of a certificate file together may be hashed: some seconds' work."""
 FRAME = struct.Struct("<4sIIIII32s")
 FOOTER = struct.Struct("<8sQQ32s32s")
 
@@ -83,6 +97,63 @@ def exactly(stream: BinaryIO, count: int, path: str) -> bytes:
     return data
 
 
+def open_plain(path: str) -> BinaryIO:
+    """Open a plain file; a pipe would wait, and a device may do something."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    need(stat.S_ISREG(os.stat(path).st_mode), path, "it is not a plain file")
+    stream = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        need(False, path, "it is not a plain file")
+    return stream
+
+
+def whole(content: Mapping[str, Any], name: str, path: str, *, most: int, least: int = 0) -> None:
+    """Stop unless a field is a whole number within its bounds."""
+    need(type(content.get(name)) is int and least <= content[name] <= most, path, f"{name} is no possible number")
+
+
+def texts(content: Mapping[str, Any], names: Sequence[str], path: str) -> None:
+    """Stop unless these fields are texts."""
+    for name in names:
+        need(isinstance(content.get(name), str) and len(content[name]) <= 1 << 16, path, f"{name} is no text")
+
+
+def check_header(header: Mapping[str, Any], path: str, *, sealed: bool) -> None:
+    """Look at what a header declares, before anything is done with it."""
+    texts(header, ("set_id", "database", "kind", "started_at"), path)
+    need(header.get("page_size") in PAGE_SIZES, path, "page_size is no possible number")
+    whole(header, "page_count", path, least=1, most=MOST_PAGES)
+    base = header.get("base")
+    need((header["kind"], base is None) in (("full", True), ("differential", False)), path, "its kind is not known")
+    if base is not None:
+        need(isinstance(base, dict), path, "base is no object")
+        texts(base, ("set_id", "digest"), path)
+        whole(base, "page_count", path, most=MOST_PAGES)
+    if sealed:
+        need(isinstance(header.get("encryption"), dict), path, "encryption is no object")
+        texts(header["encryption"], ("algorithm", "wrapping", "thumbprint", "subject", "wrapped_key"), path)
+
+
+def check_trailer(trailer: Mapping[str, Any], path: str, *, sealed: bool) -> None:
+    """Look at what a trailer declares."""
+    texts(trailer, ("heads_digest", "seal") if sealed else ("heads_digest",), path)
+    whole(trailer, "frames", path, most=1 << 31)
+    whole(trailer, "stored_pages", path, most=MOST_PAGES)
+
+
+def declared_size(payload: bytes) -> int | None:
+    """Return the size that a zstd frame declares for its content (RFC 8878, 3.1.1.1); None: it declares none."""
+    if len(payload) < 14 or payload[:4] != b"\x28\xb5\x2f\xfd":
+        return None  # shorter than any; the library says what is wrong with it
+    descriptor = payload[4]
+    single = descriptor >> 5 & 1
+    at = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
+    count = (single, 2, 4, 8)[descriptor >> 6]
+    size = int.from_bytes(payload[at : at + count], "little")
+    return None if not count else size + 256 if count == 2 else size
+
+
 def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], bytes]:
     """Read the header or the trailer; give its content and its bytes."""
     start = exactly(stream, 12, path)
@@ -91,7 +162,11 @@ def read_block(stream: BinaryIO, name: str, path: str) -> tuple[dict[str, Any], 
     need(length <= 1 << 20, path, f"the {name} is damaged")
     text, digest = exactly(stream, length, path), exactly(stream, 32, path)
     need(sha256(start + text) == digest, path, f"the {name} fails its checksum")
-    content: dict[str, Any] = json.loads(text)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    need(isinstance(content, dict), path, f"the {name} is not written as one")
     return content, start + text + digest
 
 
@@ -120,16 +195,78 @@ def read_pfx(path: str) -> tuple[str, Any]:
         hashes = importlib.import_module("cryptography.hazmat.primitives.hashes")
     except ImportError:
         sys.exit("error: the cryptography module is missing; install it with: python -m pip install cryptography")
-    with open(path, "rb") as stream:
-        content = stream.read()
+    with open_plain(path) as stream:
+        content = stream.read(PFX_BYTES + 1)
+    need(len(content) <= PFX_BYTES, path, "it is larger than any certificate file")
+    check_rounds(content, path)
     question = f"Password of {path}: "
     password = getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    in_time(lambda: pkcs12.load_key_and_certificates(content, password.encode()), path)
     try:
         key, certificate, _ = pkcs12.load_key_and_certificates(content, password.encode())
     except ValueError:
         raise Damaged(f"{path}: the password is wrong, or the file is damaged.") from None
     need(key is not None and certificate is not None, path, "it holds no certificate with its private key")
     return certificate.fingerprint(hashes.SHA1()).hex().upper(), key
+
+
+def in_time(work: Any, path: str) -> None:
+    """Try some work in a process of its own first: what takes too long there would freeze this one."""
+    if not hasattr(os, "fork"):
+        return
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(PFX_SECONDS)
+        with contextlib.suppress(BaseException):
+            limit_memory()
+            work()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    need(status == 0, path, f"it could not be opened within {PFX_SECONDS} s and {MEMORY_BYTES >> 20} MiB")
+
+
+def limit_memory() -> None:
+    """Let this process have so much memory, where the system can do that."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def check_rounds(content: bytes, path: str) -> None:
+    """Refuse a certificate file that declares more rounds of hashing than anybody waits for."""
+    few = rounds(content, path) <= MOST_ROUNDS
+    need(few, path, f"it declares more than {MOST_ROUNDS} rounds of hashing its password")
+
+
+def rounds(data: bytes, path: str, depth: int = 0) -> int:
+    """Return how many rounds all parts of a DER structure declare that are not encrypted themselves."""
+    found = elements(data)
+    need(depth < MOST_DEEP and len(found) < MOST_PARTS, path, "it has more parts than any certificate file")
+    total = sum(rounds(content, path, depth + 1) for tag, content in found if tag & 0x20 or tag == 0x04)
+    tags = [tag for tag, _ in found]
+    # Salt and rounds stand side by side: in the parameters of a scheme, and behind the digest of the whole file.
+    for at in range(len(found) - 1):
+        if tags[at : at + 2] == [0x04, 0x02]:
+            numbers = [int.from_bytes(content, "big") for tag, content in found[at + 1 :] if tag == 0x02]
+            # Three of them are those of scrypt; two are rounds and the length of the key.
+            total += numbers[0] * (numbers[1] * numbers[2] if len(numbers) > 2 else 1)
+    return total
+
+
+def elements(data: bytes) -> list[tuple[int, bytes]]:
+    """Take DER apart, one level deep; an empty list for what is none."""
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at + 2 <= len(data) and len(found) < MOST_PARTS:
+        start, length = at + 2, data[at + 1]
+        if length > 0x80:
+            start, length = start + length - 0x80, int.from_bytes(data[start : start + length - 0x80], "big")
+        if data[at + 1] == 0x80 or start + length > len(data):
+            return []
+        found.append((data[at], data[start : start + length]))
+        at = start + length
+    return found if at == len(data) or len(found) == MOST_PARTS else []
 
 
 def unwrap(header: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> bytes:
@@ -157,6 +294,8 @@ class Media:
         self.path = path
         self.stream = stream
         self.header, header_block = read_block(self.stream, "header", path)
+        sealed = header_block.startswith(ENCRYPTED)
+        check_header(self.header, path, sealed=sealed)
         self.frames_at = self.stream.tell()
         size = self.stream.seek(0, os.SEEK_END)
         need(size >= self.frames_at + FOOTER.size, path, "the file is cut short")
@@ -165,12 +304,14 @@ class Media:
         magic, self.frames_end, says, self.digest, check = FOOTER.unpack(footer)
         need(magic in MAGIC["end"] and sha256(footer[:-32]) == check, path, "the end of the file is damaged")
         need(says == size, path, "the file is longer or shorter than it says")
+        need(self.frames_at <= self.frames_end <= size - FOOTER.size, path, "the trailer is out of place")
         self.stream.seek(self.frames_end)
         self.trailer, trailer_block = read_block(self.stream, "trailer", path)
         need(self.stream.tell() == size - FOOTER.size, path, "the trailer is out of place")
         need(sha256(header_block + trailer_block) == self.digest, path, "header and trailer do not belong together")
+        check_trailer(self.trailer, path, sealed=sealed)
         self.cipher: Cipher | None = None
-        if header_block.startswith(ENCRYPTED):
+        if sealed:
             self.cipher = Cipher(unwrap(self.header, keys, path), header_block, path)
             self.check_seal()
 
@@ -184,17 +325,22 @@ class Media:
     def pages(self) -> Iterator[tuple[Sequence[int], bytes]]:
         """Give (page numbers, raw pages) of each frame, checked."""
         self.stream.seek(self.frames_at)
-        heads, stored = hashlib.sha256(), 0
+        heads, stored, behind, last = hashlib.sha256(), 0, 0, 0
+        base_pages = (self.header["base"] or {"page_count": 0})["page_count"]
         for sequence in range(self.trailer["frames"]):
             numbers, raw, digest = self.frame(sequence)
             heads.update(digest)
             stored += len(numbers)
+            for page in numbers:
+                need(last < page <= self.header["page_count"], self.path, f"frame {sequence} repeats pages")
+                behind, last = behind + (page > base_pages), page
             yield numbers, raw
         need(self.stream.tell() == self.frames_end, self.path, "frames are missing or left over")
         need(
             heads.hexdigest() == self.trailer["heads_digest"], self.path, "frames are not the ones it was finished with"
         )
-        need(stored == self.trailer["stored_pages"], self.path, "pages are missing")
+        complete = behind == max(0, self.header["page_count"] - base_pages)
+        need(stored == self.trailer["stored_pages"] and complete, self.path, "pages are missing")
 
     def frame(self, sequence: int) -> tuple[Sequence[int], bytes, bytes]:
         """Read the next frame: page numbers, raw pages, and the checksum of its head."""
@@ -202,7 +348,10 @@ class Media:
         fixed = exactly(self.stream, FRAME.size, self.path)
         magic, number, first, count, size, blocks, payload_digest = FRAME.unpack(fixed)
         need(
-            magic == b"PFRM" and count <= 4096 and size <= 4 << 20 and blocks <= 32 * count,
+            magic == b"PFRM"
+            and 0 < count <= max(1, FRAME_BYTES // self.header["page_size"])
+            and 0 < size <= 2 * FRAME_BYTES
+            and blocks <= 32 * count,
             self.path,
             f"{what} is damaged",
         )
@@ -225,7 +374,8 @@ class Media:
         return numbers, raw, digest
 
     def decompress(self, payload: bytes, size: int, what: str) -> bytes:
-        """Decompress one payload to at most `size` bytes."""
+        """Decompress one payload to at most `size` bytes; the library makes room for what a frame declares."""
+        need(declared_size(payload) in (None, size), self.path, f"{what} has the wrong size")
         try:
             if ZSTD.__name__ == "zstandard":
                 return bytes(ZSTD.ZstdDecompressor().decompress(payload, max_output_size=size))
@@ -245,7 +395,8 @@ def check_chain(chain: Sequence[Media]) -> None:
     need(chain[0].header["kind"] == "full", chain[0].path, "the first file must be a full backup")
     for media in chain[1:]:
         base = media.header["base"] or {}
-        same = (base.get("set_id"), base.get("digest")) == (chain[0].header["set_id"], chain[0].digest.hex())
+        told = chain[0].header["set_id"], chain[0].digest.hex(), chain[0].header["page_count"]
+        same = (base.get("set_id"), base.get("digest"), base.get("page_count")) == told
         need(same, media.path, f"it is not an incremental of {chain[0].path}")
 
 
@@ -281,7 +432,7 @@ def recover(paths: Sequence[str], target: str, certificates: Sequence[str] = ())
     keys = dict(read_pfx(path) for path in certificates)
     check_target(target)
     with contextlib.ExitStack() as stack:
-        chain = [Media(path, stack.enter_context(open(path, "rb")), keys) for path in paths]
+        chain = [Media(path, stack.enter_context(open_plain(path)), keys) for path in paths]
         check_chain(chain)
         warn_of_damage(chain)
         size = write_new(chain, target)
@@ -346,9 +497,12 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {error.filename or arguments[-1]}: {error.strerror}")
+    except MemoryError:
+        sys.exit("error: the media need more memory than any of ours")
     except (ValueError, KeyError, TypeError) as error:
         sys.exit(f"error: the media are of a kind this script does not know: {error!r}")
 
 
 if __name__ == "__main__":
+    limit_memory()
     main(sys.argv[1:])

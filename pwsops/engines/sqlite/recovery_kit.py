@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from contextlib import suppress
 from pathlib import Path
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files
 
 NAME = "recover.py"
@@ -34,7 +34,7 @@ def place(directory: str, token: str) -> str:
                 return f"{target} is not our recovery script; it was left as it is."
         with files.temporary(temp) as fd:
             _write(fd, wanted)
-            os.replace(temp, target)
+            foreign.replace(temp, target)
     except OSError as error:
         return f"The recovery script could not be put into {directory}: {error.strerror}."
     return ""
@@ -49,10 +49,9 @@ def version(script: bytes) -> int | None:
 def _present(target: str) -> bytes | None:
     """Return what is there; None: nothing. What is no plain file is not read, and is not ours."""
     try:
-        if not stat.S_ISREG(os.lstat(target).st_mode):
-            return b""
-        with open(target, "rb") as stream:
-            return stream.read(SIZE_LIMIT)
+        return foreign.read(target, SIZE_LIMIT)
+    except foreign.NotPlain:
+        return b""
     except FileNotFoundError:
         return None
 

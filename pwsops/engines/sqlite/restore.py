@@ -97,7 +97,8 @@ def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
         )
     for full, differential in pairwise(chain):
         base = differential.header.base
-        if base is None or (base.set_id, base.digest) != (full.header.set_id, full.digest):
+        told = full.header.set_id, full.digest, full.header.page_count
+        if base is None or (base.set_id, base.digest, base.page_count) != told:
             raise MediaError(
                 f"The incremental {differential.path} does not refer to the full backup {full.path}.",
                 hint="Choose the full backup that it was taken against, or the full alone.",

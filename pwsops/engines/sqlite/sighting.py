@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
-import stat
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from pwsops import foreign
 from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.media import Media, Unreadable
 from pwsops.errors import MediaError
@@ -56,13 +56,13 @@ def sighting(wanted: Recorded) -> _Found:
     """Return what is found where one set was written. What is no plain file is not opened."""
     path = wanted.path
     try:
-        facts = os.stat(path)
+        facts = foreign.facts(path)
     except (FileNotFoundError, NotADirectoryError):
         return _missing(path)
     except OSError as error:
         return _found(MediaState.UNKNOWN, f"{path} cannot be looked at: {error.strerror}")
-    if not stat.S_ISREG(facts.st_mode):
-        return _found(MediaState.OTHER, f"{path} is not a plain file")
+    if not foreign.is_plain(facts.st_mode):
+        return _found(MediaState.OTHER, f"{path} is {foreign.kind(facts.st_mode)}, not a plain file")
     try:
         with Media(path) as media:
             why, holds = difference(media, wanted), media.header.set_id

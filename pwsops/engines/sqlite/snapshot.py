@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, limits
 from pwsops.engines.sqlite.connect import (
     Connection,
@@ -185,7 +186,7 @@ def hold(path: str, copy_path: str, say: Say) -> Iterator[Snapshot]:
 
 def _open_raw(path: str) -> int:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = foreign.open_plain(path)
     except FileNotFoundError as error:
         raise gone(path) from error
     except OSError as error:
@@ -298,9 +299,11 @@ def _copy(path: str, origin: int, copy_path: str, reader: Connection, stack: Exi
             copy.execute("PRAGMA synchronous=OFF")
             copy.execute("PRAGMA journal_mode=OFF")
             one(copy, "PRAGMA schema_version")
+            if not foreign.is_at(fd, copy_path):
+                raise _exchanged(directory)
             # It is open from now on and needs no name: whatever ends this process, no plain copy is left behind.
-            os.unlink(copy_path)
-            copy_database(reader, copy, step=COPY_STEP)
+            foreign.unlink(copy_path)
+            copy_database(reader, copy, step=COPY_STEP, after=lambda left, total: _require_growth(fd, directory))
     except OSError as error:
         raise files.translate(error, "Backup", directory) from error
     except Error as error:
@@ -308,6 +311,19 @@ def _copy(path: str, origin: int, copy_path: str, reader: Connection, stack: Exi
     shape = _shape(reader)
     reader.execute("ROLLBACK")
     return Copied(fd, path, *shape, origin=origin)
+
+
+def _require_growth(fd: int, directory: str) -> None:
+    """Raise where what SQLite writes does not come into our own file."""
+    if not os.fstat(fd).st_size:
+        raise _exchanged(directory)
+
+
+def _exchanged(directory: str) -> EngineError:
+    return EngineError(
+        f"Backup: somebody exchanged a temporary file of ours in {directory}.",
+        hint="Find out who may write in that directory, then start the backup again.",
+    )
 
 
 def _copy_error(error: Error, directory: str) -> PwsopsError:

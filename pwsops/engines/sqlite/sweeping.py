@@ -8,6 +8,7 @@ import re
 import time
 from contextlib import suppress
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, publishing
 from pwsops.engines.sqlite.media import Media
 from pwsops.errors import MediaError
@@ -68,9 +69,9 @@ def _bring_back(path: str, database: str, kind: BackupKind) -> None:
 def _is_alive(path: str) -> bool:
     """Whether somebody still writes a temporary file; where locks do not work, one that was written to lately."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return False
+        fd = foreign.open_plain(path)
+    except (FileNotFoundError, foreign.NotPlain):
+        return False  # nobody of us writes into what is no plain file
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

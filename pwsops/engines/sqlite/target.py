@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from typing import Protocol
 
+from pwsops import foreign
 from pwsops.engines.sqlite import files, listing, names, publishing
 from pwsops.engines.sqlite.assembly import Assembly
 from pwsops.engines.sqlite.connect import (
@@ -112,7 +113,7 @@ def create(
 
 def refuse_side_files(path: str) -> None:
     """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
-    left = [path + suffix for suffix in names.BESIDE if os.path.lexists(path + suffix)]
+    left = [path + suffix for suffix in names.BESIDE if foreign.exists(path + suffix)]
     if left:
         raise Conflict(
             f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
@@ -212,7 +213,7 @@ def _replace(
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
-        _take_over_owner(temp_fd, os.stat(path), path, report)
+        _take_over_owner(temp_fd, foreign.facts(path), path, report)
         os.fsync(temp_fd)
         report.finishing()
         _swap(path, temp, kept)
@@ -245,25 +246,25 @@ def _swap(path: str, temp: str, kept: str) -> None:
         for suffix in names.BESIDE:
             # An old log beside the new file would be played into it.
             with suppress(FileNotFoundError):
-                os.rename(path + suffix, kept + suffix)
+                foreign.rename(path + suffix, kept + suffix)
                 undo.callback(_put_back, kept + suffix, path + suffix)
-        os.replace(temp, path)
+        foreign.replace(temp, path)
         undo.pop_all()
 
 
 def _keep(path: str, kept: str) -> None:
     try:
-        os.link(path, kept)
+        foreign.link(path, kept)
     except (FileNotFoundError, FileExistsError):
         raise
     except OSError:
         # No hard links on this file system: for a moment there is no file of that name.
-        os.rename(path, kept)
+        foreign.rename(path, kept)
 
 
 def _put_back(kept: str, path: str) -> None:
     with suppress(OSError):
-        if os.path.lexists(path):
-            os.unlink(kept)
+        if foreign.exists(path):
+            foreign.unlink(kept)
         else:
-            os.rename(kept, path)
+            foreign.rename(kept, path)

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pwsops.engines.sqlite import causes, files, publishing, renaming
+from pwsops import foreign
+from pwsops.engines.sqlite import causes, files, publishing
 
 KEY = files.key("", "trial")
 BLOCK = bytes(4096)
@@ -54,12 +55,12 @@ def _use(fd: int, temp: str, other: str, directory: str, remarks: list[str]) -> 
     if not can_lock:
         remarks.append("the file system has no locks" + ("" if can_swap else NO_GUARD))
     with _step("a file there could not be removed", directory):
-        os.unlink(other)
+        foreign.unlink(other)
 
 
 def _swap(temp: str, other: str) -> None:
-    os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-    renaming.exchange(temp, other)
+    os.close(foreign.create(temp))
+    foreign.exchange(temp, other)
 
 
 def _can(step: Callable[[], object]) -> bool:

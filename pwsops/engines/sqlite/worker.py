@@ -25,6 +25,7 @@ from pwsops.engines.sqlite import (
     limits,
     listing,
     names,
+    reach,
     recovery_kit,
     restore,
     sighting,
@@ -55,7 +56,7 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
 def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same with the database's own path in the place of its instance's address."""
     rest = dict(given)
-    name, path = names.locate(rest.pop("address"), rest.pop("database"))
+    name, path = names.locate(rest.pop("address"), rest.pop("database"), follow_links=rest.pop("follow_links", False))
     return {"database": name, "path": path, **rest}
 
 
@@ -66,7 +67,7 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
     except NotFound:
         if not given["create_if_missing"]:
             raise
-    rest = dict(given)
+    rest = {key: value for key, value in given.items() if key != "follow_links"}
     return {"path": names.new_database(rest.pop("address"), rest["database"]), **rest}
 
 
@@ -84,7 +85,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
-    "survey": lambda given, report: access.survey(given["address"]),
+    "survey": lambda given, report: access.survey(given["address"], follow_links=given.get("follow_links", False)),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: find(given),
@@ -136,6 +137,7 @@ def main() -> None:
     request = json.loads(read_line(stream))
     limits.apply(request["limits"])
     report = Report(send)
+    reach.give_up_the_rest(request["operation"], request["given"])
     threading.Thread(target=watch, args=(stream, request.get("limit_s"), report), daemon=True).start()
     answer(request, report)
     os._exit(0)  # the watching thread still waits, and nothing is left to tidy

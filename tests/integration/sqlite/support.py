@@ -40,6 +40,11 @@ class Place:
         instance = Instance(name="test", engine="sqlite", address=str(self.vaults), options=options)
         self.engine = SqliteEngine(replace(instance, private_keys=self.keys.get))
 
+    def follow_links(self) -> None:
+        """Have the instance follow links, which it does only where it is told to."""
+        instance = self.engine.instance
+        self.engine = SqliteEngine(replace(instance, options={**instance.options, "follow_links": True}))
+
     def path(self, name: str = "db.sqlite3") -> Path:
         return self.vaults / name
 

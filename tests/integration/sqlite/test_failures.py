@@ -254,7 +254,7 @@ def test_media_that_are_not_ours_are_named_for_what_they_are(place: Place) -> No
         (place.media / name).write_bytes(content)
         with pytest.raises(MediaError, match=f"{name} {word}|{name} is {word}"):
             place.engine.read_media(str(place.media / name))
-    with pytest.raises(MediaError, match=r"is not a plain file"):
+    with pytest.raises(MediaError, match=r"it is a directory, not a plain file"):
         place.engine.read_media(str(place.media))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
+from pwsops import foreign
 from pwsops.engines.base import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlite import access, directory, files, limits, names
@@ -177,7 +178,7 @@ def test_an_unreadable_database_cannot_be_backed_up(place: Place, monkeypatch: p
         raise PermissionError(errno.EACCES, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "open", refuse)
+        patched.setattr(foreign, "open_plain", refuse)
         with (
             pytest.raises(EngineError, match="cannot be read: Permission denied"),
             snapshot.hold(str(path), "copy", lambda text: None),

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from pwsops import foreign
 from pwsops.engines.base import BackupResult, RestoreRequest
-from pwsops.engines.sqlite import birth, files, publishing, renaming, sweeping
+from pwsops.engines.sqlite import birth, files, publishing, sweeping
 from pwsops.engines.sqlite import place as placing
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.layout import Envelope
@@ -293,9 +294,9 @@ def no_swap(*given: str, **more: object) -> None:
 def test_without_a_swap_of_names_a_lock_does_it_and_without_both_that_is_said(
     place: Place, monkeypatch: pytest.MonkeyPatch, lock: Lock, links: bool
 ) -> None:
-    monkeypatch.setattr(renaming, "exchange", no_swap)
+    monkeypatch.setattr(foreign, "exchange", no_swap)
     if not links:
-        monkeypatch.setattr(os, "link", no_swap)
+        monkeypatch.setattr(foreign, "link", no_swap)
     temp, final, aside, other = three(place)
     said: list[str] = []
     if lock is Lock.BUSY:
@@ -316,15 +317,15 @@ def test_without_a_swap_of_names_a_lock_does_it_and_without_both_that_is_said(
 def test_where_nothing_but_a_rename_works_a_name_is_reserved_first(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "link", no_swap)
-    monkeypatch.setattr(renaming, "rename_new", no_swap)
+    monkeypatch.setattr(foreign, "link", no_swap)
+    monkeypatch.setattr(foreign, "rename_new", no_swap)
     temp, final, _, other = three(place)
     with pytest.raises(FileExistsError):
         publishing.new(temp, final, print)
     os.unlink(final)
     publishing.new(temp, final, print)
     assert Path(final).read_text() == temp
-    monkeypatch.setattr(os, "replace", no_swap)
+    monkeypatch.setattr(foreign, "replace", no_swap)
     with pytest.raises(OSError, match="no swap"):
         publishing.new(other, temp, print)
     assert sorted(os.listdir(place.media)) == ["final", "other"]
@@ -389,7 +390,7 @@ def test_what_fails_after_a_file_has_its_name_is_said_and_no_failure(
     os.unlink(final)
     said: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setattr(os, "unlink", no_swap)
+        patched.setattr(foreign, "unlink", no_swap)
         patched.setattr(files, "sync_directory", no_swap)
         publishing.new(temp, final, said.append)
     assert Path(final).read_text() == temp
@@ -399,7 +400,7 @@ def test_what_fails_after_a_file_has_its_name_is_said_and_no_failure(
 
 
 def test_an_answer_that_was_lost_on_the_way_is_found_by_looking(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    link, exchange = os.link, renaming.exchange
+    link, exchange = foreign.link, foreign.exchange
 
     def done_and_then(call: Callable[..., object]) -> Callable[..., None]:
         def failing(*given: object, **more: object) -> None:
@@ -408,8 +409,8 @@ def test_an_answer_that_was_lost_on_the_way_is_found_by_looking(place: Place, mo
 
         return failing
 
-    monkeypatch.setattr(os, "link", done_and_then(link))
-    monkeypatch.setattr(renaming, "exchange", done_and_then(exchange))
+    monkeypatch.setattr(foreign, "link", done_and_then(link))
+    monkeypatch.setattr(foreign, "exchange", done_and_then(exchange))
     temp, final, aside, other = three(place)
     os.unlink(final)
     publishing.new(temp, final, print)
@@ -424,13 +425,13 @@ def test_a_swap_that_fails_for_another_reason_leaves_both_where_they_were(
     def broken(*given: str) -> None:
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(renaming, "exchange", broken)
+    monkeypatch.setattr(foreign, "exchange", broken)
     temp, final, aside, _ = three(place)
     with pytest.raises(OSError, match="broken"):
         publishing.replace(temp, final, os.lstat(final), aside, Lock.HELD, print)
     assert (Path(temp).read_text(), Path(final).read_text()) == (temp, final)
-    monkeypatch.setattr(renaming, "exchange", no_swap)
-    monkeypatch.setattr(os, "replace", broken)
+    monkeypatch.setattr(foreign, "exchange", no_swap)
+    monkeypatch.setattr(foreign, "replace", broken)
     with pytest.raises(OSError, match="broken"):
         publishing.replace(temp, final, os.lstat(final), aside, Lock.HELD, print)
     assert (Path(temp).read_text(), Path(final).read_text()) == (temp, final)
@@ -456,10 +457,10 @@ def test_where_locks_do_not_work_a_file_that_was_written_to_lately_is_alive(
 def test_a_system_without_these_calls_says_so(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
     temp, final, *_ = three(place)
     with pytest.raises(FileExistsError):
-        renaming.rename_new(temp, final)
+        foreign.rename_new(temp, final)
     monkeypatch.setattr(ctypes, "CDLL", lambda *given, **more: object())
     with pytest.raises(OSError, match="not implemented"):
-        renaming.exchange(temp, final)
+        foreign.exchange(temp, final)
     assert birth.born_at(temp) is None
 
 

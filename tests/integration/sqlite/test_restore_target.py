@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pwsops import foreign
 from pwsops.engines.base import RestoreRequest
 from pwsops.engines.sqlite import assembly, backup, layout, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
@@ -171,13 +172,13 @@ def test_a_target_whose_place_cannot_be_taken_stays_with_all_that_lies_beside_it
     def refuse(*given: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(foreign, "replace", refuse)
     order = restoring.RestoreOrder(
         database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now"
     )
     for links in (True, False):
         if not links:
-            monkeypatch.setattr(os, "link", refuse)
+            monkeypatch.setattr(foreign, "link", refuse)
         with pytest.raises(EngineError, match="reports an error"):
             restoring.restore(order, Report(lambda _: None))
         assert place.left_in_vaults() == ["db.sqlite3", "db.sqlite3-wal"]
@@ -248,10 +249,10 @@ def test_a_damaged_target_stays_in_its_place_when_the_media_are_damaged_too(plac
 
 
 def test_a_target_without_hard_links_is_replaced_as_well(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*names: str, follow_symlinks: bool = True) -> None:
+    def no_links(*names: str) -> None:
         raise PermissionError(1, "no hard links here")
 
-    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(foreign, "link", no_links)
     old, new, third = (place.media / name for name in ("old", "new", "third"))
     old.write_text("old")
     target._keep(str(old), str(old) + ".damaged")

@@ -22,6 +22,7 @@ def linked(place: Place) -> Path:
     real.parent.mkdir()
     place.vault("made.sqlite3").rename(real)
     place.path().symlink_to(Path("..") / "real" / "vault.sqlite3")
+    place.follow_links()
     return real
 
 
@@ -60,7 +61,7 @@ def test_the_log_of_a_database_behind_a_link_counts_as_size(place: Place, linked
 
 
 def test_what_a_worker_that_died_left_beside_the_real_file_goes(place: Place, linked: Path) -> None:
-    given = {"address": str(place.vaults), "database": "db", "token": "0" * 32}
+    given = {"address": str(place.vaults), "database": "db", "token": "0" * 32, "follow_links": True}
     left = linked.parent / f".pwsops-restore-{'0' * 16}-{'0' * 32}.tmp"
     left.touch()
     worker = process.Worker("no such operation", given, beside_database=True)

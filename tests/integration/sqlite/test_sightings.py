@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pwsops import foreign
 from pwsops.engines.base import RestoreRequest
-from pwsops.engines.sqlite import causes, files, renaming, sighting, trial
+from pwsops.engines.sqlite import causes, files, sighting, trial
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.rules.model import BackupSet, MediaState
 from tests.integration.sqlite.support import Place, is_whole, query
@@ -38,7 +39,7 @@ def test_a_set_is_present_only_where_its_very_contents_are(place: Place) -> None
     os.unlink(taken.path)
     assert seen(place, taken) == (MediaState.MISSING, f"{taken.path} does not exist")
     os.mkfifo(taken.path)
-    assert seen(place, taken) == (MediaState.OTHER, f"{taken.path} is not a plain file")
+    assert seen(place, taken) == (MediaState.OTHER, f"{taken.path} is a pipe, not a plain file")
 
 
 def test_a_directory_that_is_not_there_proves_nothing(place: Place) -> None:
@@ -58,7 +59,7 @@ def test_what_may_not_be_read_is_not_known(place: Place, monkeypatch: pytest.Mon
     def refuse(*given: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(foreign, "open_plain", refuse)
     state, reason, _ = sighting.sighting(recorded(taken))
     assert state == MediaState.UNKNOWN.value
     assert "Permission denied" in reason
@@ -94,8 +95,8 @@ def fail(error: int) -> Callable[..., None]:
     [
         (os, "pwrite", errno.EDQUOT, "a file there could not be written: Disk quota exceeded (the quota"),
         (os, "fsync", errno.EIO, "a file there could not be synced"),
-        (os, "lstat", errno.EIO, "a finished file could not be given its name there"),
-        (os, "unlink", errno.EPERM, "a file there could not be removed"),
+        (foreign, "facts", errno.EIO, "a finished file could not be given its name there"),
+        (foreign, "unlink", errno.EPERM, "a file there could not be removed"),
     ],
 )
 def test_the_step_that_failed_is_named(
@@ -118,7 +119,7 @@ def test_what_a_backup_does_without_is_fine_with_a_remark(place: Place, monkeypa
     assert [any(word in one for one in remarks) for word in ("mode of a file", "could not be synced", "no locks")] == [
         True
     ] * 3
-    monkeypatch.setattr(renaming, "exchange", fail(errno.EINVAL))
+    monkeypatch.setattr(foreign, "exchange", fail(errno.EINVAL))
     assert any("are not kept apart" in one for one in trial.look(str(place.media), "0" * 32)[2])
     assert place.left_in_media() == []
 

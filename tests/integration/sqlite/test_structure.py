@@ -66,6 +66,7 @@ def test_a_damaged_database_is_found_under_any_name(place: Place, name: str) -> 
     break_pages(path, 40)
     path.rename(place.path("real.db") if name == path.name else place.path(name))
     path.symlink_to("real.db" if name == path.name else name)
+    place.follow_links()
     refused(place)
 
 

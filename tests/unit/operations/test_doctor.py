@@ -118,6 +118,13 @@ def test_an_instance_that_does_not_answer_is_amiss(home: Home) -> None:
     assert found.state is CheckState.AMISS
 
 
+def test_it_is_said_whether_the_system_can_confine_what_reads_foreign_files() -> None:
+    assert doctor._confinement(7).finding.endswith("(Landlock 7)")
+    without = doctor._confinement(0)
+    assert "no Landlock" in without.finding
+    assert "lsm" in without.next_step
+
+
 def audit_findings(home: Home) -> dict[str, Check]:
     return {one.name: one for one in home.ops.doctor() if "udit log" in one.name}
 

@@ -248,7 +248,7 @@ def test_a_log_whose_key_is_lost_goes_on_under_a_new_one(home: Home) -> None:
         before = ops.audit.list(limit=1)[0].id
         ops.settings.set("every", "2")
         with ops._core.catalogue.read() as connection:
-            facts, known = ops._core.catalogue.notary.every(connection)
+            facts, _known = ops._core.catalogue.notary.every(connection)
         assert [one.opens for one in facts] == [False, True]
         assert facts[-1].first_entry <= before
         assert ops.key.rotate() == 1

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pwsops.catalogue import restores as rows
+from pwsops.catalogue import sets
 from pwsops.engines.base import Progress
 from pwsops.errors import (
     Cancelled,
@@ -455,3 +456,36 @@ def test_a_database_is_one_and_the_same_by_its_short_name(home: Home) -> None:
         with pytest.raises(Conflict, match=r"vault\.db"):
             home.ops.restores.begin("srv", "vault.db", FILE)
     assert ended(home, first.id).status is RunStatus.SUCCEEDED
+
+
+def test_a_plain_backup_that_nobody_recorded_takes_the_place_of_encrypted_ones_only_by_an_audited_choice(
+    home: Home,
+) -> None:
+    recorded = lay(home, "/media/encrypted.bak")
+    with home.core.catalogue.write() as connection:
+        sets.add(
+            connection,
+            replace(recorded, thumbprint="AB" * 20),
+            instance="srv",
+            profile_id=None,
+            run_id=None,
+            now=NOON,
+        )
+    lay(home)
+    with pytest.raises(
+        Refused, match=f"{FILE} was not restored: it is not encrypted and nobody recorded it"
+    ) as refused:
+        home.ops.restores.begin("srv", "one", FILE)
+    assert "--accept-unrecorded" in refused.value.hint
+    assert home.ops.restores.list() == []
+    # Under another database's name it is the same forgery.
+    home.server.put(replace(recorded, set_id="other", path="/media/other.bak", database="two"))
+    with pytest.raises(Refused, match="nobody recorded it"):
+        home.ops.restores.begin("srv", "one", "/media/other.bak")
+    begun = home.ops.restores.begin("srv", "one", FILE, accept_unrecorded=True)
+    assert ended(home, begun.id).status is RunStatus.SUCCEEDED
+    [noted] = [entry for entry in home.ops.audit.list() if entry.action == "accept unrecorded backup"]
+    assert (noted.subject, noted.detail) == ("srv/one", FILE)
+    with home.core.catalogue.write() as connection:
+        sets.add(connection, lay(home, "/media/plain.bak"), instance="srv", profile_id=None, run_id=None, now=NOON)
+    home.ops.restores.plan("srv", "one", "/media/plain.bak")

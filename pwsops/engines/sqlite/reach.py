@@ -1,0 +1,80 @@
+"""What a worker gives up before it touches a foreign file: what its request does not name, and memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pwsops import confinement, foreign
+from pwsops.engines.sqlite import names
+from pwsops.errors import PwsopsError
+
+READING_BYTES = 256 << 20
+"""How much memory of its own a process may have that only reads what may be anybody's: frames hold 2 MiB each."""
+RESTORING_BYTES = 512 << 20
+_MEMORY = {
+    "verify": READING_BYTES,
+    "read_media": READING_BYTES,
+    "looks": READING_BYTES,
+    "look_for": READING_BYTES,
+    "find": READING_BYTES,
+    "look_for_certificate": READING_BYTES,
+    "delete": READING_BYTES,
+    "restore": RESTORING_BYTES,
+}
+"""By operation. Backups have no such limit: SQLite's check of the structure reads rows that may be large."""
+_ANYWHERE = {"look_for", "looks"}
+"""These only read, many directories side by side, and one of those may hang: they give up writing alone."""
+
+
+class Reach(NamedTuple):
+    """Directories below which a worker reads, and those where it writes, too."""
+
+    read: set[str]
+    write: set[str]
+
+
+def give_up_the_rest(operation: str, given: Mapping[str, Any]) -> None:
+    """Confine this process to what one request needs. Called once, before it has threads."""
+    wanted = of(operation, given)
+    for directory in wanted.write:
+        with suppress(OSError):  # it is missing, which the operation says in its own words
+            foreign.hold(directory)
+    confinement.confine(wanted.read, wanted.write)
+    if operation in _MEMORY:
+        confinement.limit_memory(_MEMORY[operation])
+
+
+def of(operation: str, given: Mapping[str, Any]) -> Reach:
+    """Return what one request needs."""
+    if operation in _ANYWHERE:
+        return Reach(read={os.sep}, write=set())
+    sets = {os.path.dirname(one[0]) for one in given.get("sets", ()) if one[0]}
+    paths = {os.path.dirname(given[key]) for key in ("path", "base_path") if given.get(key)}
+    write = {given["directory"]} if "directory" in given else set()
+    if "address" in given and operation != "find":
+        write |= {given["address"], *_really_in(given)}
+    if operation == "save_certificate":
+        write |= paths
+    if operation == "delete":
+        write |= sets
+    return Reach(read=sets | paths, write=write)
+
+
+def _really_in(given: Mapping[str, Any]) -> Iterable[str]:
+    """Yield where the databases lie that links lead to, where these are followed."""
+    if not given.get("follow_links"):
+        return
+    address, database = given["address"], given.get("database")
+    found = [database] if database is not None else _entries(address)
+    for name in found:
+        with suppress(PwsopsError):  # the operation says so in its own words
+            yield os.path.dirname(names.locate(address, name, follow_links=True)[1])
+
+
+def _entries(address: str) -> list[str]:
+    with suppress(OSError):
+        return os.listdir(address)
+    return []
