@@ -142,7 +142,7 @@ def test_the_runs_are_read_along_an_index_and_never_sorted(filled: Home, monkeyp
     assert not any("USE TEMP B-TREE FOR ORDER BY" in plan for plan in plans)
 
 
-def test_whoever_may_look_may_have_reports_and_choose_no_file_of_the_server(
+def test_who_may_look_exports_and_chooses_no_file_of_the_server(
     filled: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = acting_as(filled.ops, Role.VIEWER, "vera")
