@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -11,7 +12,7 @@ import platformdirs
 from pwsops import logs
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import PwsopsError
-from pwsops.operations.access import Context, Core, Role
+from pwsops.operations.access import Context, Core
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
@@ -28,8 +29,9 @@ from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
 from pwsops.operations.service import ServiceControl
 from pwsops.operations.settings import Settings
+from pwsops.rules.rights import Principal, Right, Role, Way
 
-__all__ = ["Operations", "Role", "default_home", "examine_home", "open_operations"]
+__all__ = ["Operations", "Principal", "Right", "Role", "Way", "default_home", "examine_home", "open_operations"]
 
 HOME_VARIABLE = "PWSOPS_HOME"
 
@@ -41,16 +43,15 @@ class Operations:
     ----------
     core
         What the operations of this process share; `open_operations` makes it.
-    actor, role
-        In whose name, and what they may do.
+    who
+        Who asks, as of now; asked at the beginning of each operation.
     """
 
-    def __init__(self, core: Core, *, actor: str, role: Role) -> None:
-        context = Context(core=core, actor=actor, role=role)
+    def __init__(self, core: Core, who: Callable[[], Principal]) -> None:
+        context = Context(core=core, who=who)
         self._core = core
+        self._context = context
         self.home = core.home
-        self.actor = actor
-        self.role = role
         self.settings = Settings(context)
         self.instances = Instances(context)
         self.databases = Databases(context)
@@ -66,9 +67,21 @@ class Operations:
         self.audit = AuditLog(context)
         self.changes = Changes(context)
 
-    def acting_as(self, actor: str, role: Role) -> Operations:
-        """Give the same operations in another person's name; they share one process's core."""
-        return Operations(self._core, actor=actor, role=role)
+    @property
+    def principal(self) -> Principal:
+        """Who asks, and what they may do, as of now; raises `Denied` where they may ask nothing any more."""
+        return self._context.principal
+
+    def acting_as(self, who: Callable[[], Principal]) -> Operations:
+        """Return the same operations for somebody else; they share one process's core.
+
+        Parameters
+        ----------
+        who
+            Returns who asks, as of now. It is called again at each operation, so that a session that ended, or a role
+            that changed, counts at once; it raises `Denied` when nothing may be asked any more.
+        """
+        return Operations(self._core, who)
 
     def doctor(self) -> list[Check]:
         """Look at what is installed, reachable and writable, and say what to do about what is not."""
@@ -83,24 +96,24 @@ class Operations:
         self._core.catalogue.close()
 
 
-def open_operations(
-    home: Path | None = None, *, actor: str | None = None, role: Role = Role.ADMIN, clock: Clock | None = None
-) -> Operations:
-    """Open a home.
+def open_operations(home: Path | None = None, *, actor: str | None = None, clock: Clock | None = None) -> Operations:
+    """Open a home, as a user of this machine: whoever can read and write it may do everything.
 
     Parameters
     ----------
     home
         Its directory; None takes `default_home()`. Made when it does not exist.
     actor
-        Whose name goes into the audit log; None takes the operating system's.
-    role, clock
-        What they may do; the time.
+        Whose name goes into the audit log; None takes the operating system's, which is recorded beside any other.
+    clock
+        The time.
     """
     home = (home or default_home()).expanduser().absolute()
     logs.configure(home)
     core = Core(home, clock=clock or SystemClock())
-    return Operations(core, actor=actor or _user(), role=role)
+    user = _user()
+    principal = Principal(name=actor or user, way=Way.HOST, system_user=user)
+    return Operations(core, lambda: principal)
 
 
 def examine_home(home: Path) -> list[Check]:
@@ -125,7 +138,13 @@ def default_home() -> Path:
 
 
 def _user() -> str:
+    """Return the name of the user whose process this is; not what its environment claims, where the system tells."""
     try:
+        import pwd
+    except ImportError:  # not on Windows
         return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"

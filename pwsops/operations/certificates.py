@@ -12,12 +12,13 @@ from pwsops.certificates.pair import Pair, common_name, pair_from_der
 from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import server_certificates as servers
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.certificate_needs import Gone, gone_files, needs, recorded_needs, run_in_need
 from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
 from pwsops.rules.certificates import Purpose
+from pwsops.rules.rights import Right
 
 Views = list[CertificateView]
 
@@ -94,7 +95,7 @@ class Certificates:
 
         Raises `InvalidInput` for a wrong password, `Conflict` where the server has it, or the name, already.
         """
-        self._context.allow(Role.ADMIN, "import a certificate")
+        self._context.allow(Right.CONFIGURE, "import a certificate")
         files = CertificateFiles(certificate=certificate_file, key=key_file)
         taken = servers.take(
             self._context, instance, files, password, name=name, master_key_password=master_key_password
@@ -145,7 +146,7 @@ class Certificates:
         Raises `InvalidInput` for a wrong password, half a pair and what is no certificate, `Conflict` where all of it
         is in the store already, or the name is taken.
         """
-        self._context.allow(Role.ADMIN, "import a certificate")
+        self._context.allow(Right.CONFIGURE, "import a certificate")
         return self._import(reading.read_pfx(content, password, source=source), name, purpose, source)
 
     def import_pem(
@@ -158,7 +159,7 @@ class Certificates:
         source: str = "The file",
     ) -> Views:
         """Take in the pairs in PEM text: certificate and key, of one file or of two put together. See `import_pfx`."""
-        self._context.allow(Role.ADMIN, "import a certificate")
+        self._context.allow(Right.CONFIGURE, "import a certificate")
         return self._import(reading.read_pem(content, password, source=source), name, purpose, source)
 
     def import_file(
@@ -175,7 +176,7 @@ class Certificates:
         What a SQL Server saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
         """
         if pvk.holds_one(content):
-            self._context.allow(Role.ADMIN, "import a certificate")
+            self._context.allow(Right.CONFIGURE, "import a certificate")
             return self._import([pvk.read(content, password, source=source)], name, purpose, source)
         take = self.import_pem if reading.is_pem(content) else self.import_pfx
         return take(content, password, name=name, purpose=purpose, source=source)
@@ -184,13 +185,13 @@ class Certificates:
         self, name: str, *, years: int = 5, bits: int = creation.MIN_BITS, purpose: Purpose = Purpose.DATABASE
     ) -> CertificateView:
         """Make a self-signed certificate; raises `InvalidInput`, or `Conflict` where the name is taken."""
-        self._context.allow(Role.ADMIN, "create a certificate")
+        self._context.allow(Right.CONFIGURE, "create a certificate")
         pair = creation.create(name, years=years, bits=bits, now=self._context.core.clock.now())
         return self._add([pair], name, purpose, "create certificate")[0]
 
     def export(self, names: Sequence[str], password: str) -> bytes:
         """Give one `.pfx` file with all these certificates and their keys, protected by a password."""
-        self._context.allow(Role.ADMIN, "export a certificate")
+        self._context.allow(Right.EXPORT_KEY, "export a certificate")
         if not names:
             raise InvalidInput("No certificate was named to be exported.", hint="Name at least one.")
         if not password:
@@ -209,7 +210,7 @@ class Certificates:
 
     def remove(self, name: str) -> None:
         """Forget a certificate and its key. Refused while a profile, a run or a backup that is still there needs it."""
-        self._context.allow(Role.ADMIN, "remove a certificate")
+        self._context.allow(Right.CONFIGURE, "remove a certificate")
         core = self._context.core
         gone = gone_files(core)
         with core.catalogue.write() as connection:

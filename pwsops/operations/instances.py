@@ -14,8 +14,9 @@ from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import checked
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.logins import check_login
+from pwsops.rules.rights import Right
 
 SERVICE_USER = "service user"
 
@@ -59,7 +60,7 @@ class Instances:
         know; `Conflict` for a taken name; and whatever `probe` raises: an instance that never answered is not
         remembered. `options` are those that `offers` names.
         """
-        self._context.allow(Role.ADMIN, "add an instance")
+        self._context.allow(Right.CONNECT, "add an instance")
         if not name.strip() or name != name.strip() or not name.isprintable():
             raise InvalidInput(
                 f"An instance cannot be called {name!r}.", hint="Give a printable name without spaces at its ends."
@@ -106,7 +107,7 @@ class Instances:
             The instance as it was when the editing began: where somebody else has saved it since, `Conflict` is
             raised and nothing of theirs is overwritten.
         """
-        self._context.allow(Role.ADMIN, "edit an instance")
+        self._context.allow(Right.CONNECT, "edit an instance")
         core = self._context.core
         before = core.instance_row(name)
         if seen is not None and _shown(before) != seen:
@@ -139,7 +140,7 @@ class Instances:
 
     def remove(self, name: str) -> None:
         """Forget an instance. Refused while a profile uses it; its history and its backups stay."""
-        self._context.allow(Role.ADMIN, "remove an instance")
+        self._context.allow(Right.CONNECT, "remove an instance")
         core = self._context.core
         core.instance(name)
         with core.catalogue.write() as connection:
@@ -169,7 +170,7 @@ class Instances:
 
     def try_again(self, name: str) -> None:
         """Let every login of an instance be used again that it refused, once what made it do so was mended there."""
-        self._context.allow(Role.ADMIN, "let a refused login be used again")
+        self._context.allow(Right.CONNECT, "let a refused login be used again")
         core = self._context.core
         core.instance_row(name)
         with core.catalogue.write() as connection:

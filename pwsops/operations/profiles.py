@@ -14,7 +14,7 @@ from pwsops.catalogue import Connection, claims, instances, profiles, refused_lo
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import clashes
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.logins import check_login
@@ -27,6 +27,7 @@ from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState
 from pwsops.rules.planner import upcoming
+from pwsops.rules.rights import Right
 from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
@@ -79,7 +80,7 @@ class Profiles:
         directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
-        self._context.allow(Role.ADMIN, "create a profile")
+        self._context.allow(Right.CONFIGURE, "create a profile")
         profile.check()
         core = self._context.core
         sealed = self._sealed(profile, before=None, password=password)
@@ -120,7 +121,7 @@ class Profiles:
         it since, `Conflict` is raised and nothing of theirs is overwritten. `password` is a new one for the profile's
         login, `certificate_password` one for the certificates that it saves; None keeps the one it has.
         """
-        self._context.allow(Role.ADMIN, "edit a profile")
+        self._context.allow(Right.CONFIGURE, "edit a profile")
         profile.check()
         with self._context.core.catalogue.read() as connection:
             before = find_profile(connection, name)
@@ -160,7 +161,7 @@ class Profiles:
 
     def delete(self, name: str) -> None:
         """Forget a profile. Its history and its backups stay."""
-        self._context.allow(Role.ADMIN, "delete a profile")
+        self._context.allow(Right.CONFIGURE, "delete a profile")
         now = self._context.core.clock.now()
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
@@ -169,7 +170,7 @@ class Profiles:
 
     def activate(self, name: str) -> ProfileView:
         """Put a profile's schedule in force. Refused for a tripped one, which has to be amended."""
-        self._context.allow(Role.ADMIN, "activate a profile")
+        self._context.allow(Right.CONFIGURE, "activate a profile")
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             if row.state is ProfileState.TRIPPED:
@@ -183,7 +184,7 @@ class Profiles:
 
     def deactivate(self, name: str) -> ProfileView:
         """Take a profile's schedule out of force; it can still be started by hand."""
-        self._context.allow(Role.ADMIN, "deactivate a profile")
+        self._context.allow(Right.STOP, "deactivate a profile")
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             if row.state is ProfileState.TRIPPED:

@@ -18,13 +18,14 @@ from pwsops.engines.base import (
     RestoreResult,
 )
 from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.looking import look_for
 from pwsops.operations.lookup import as_recorded, canonical, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
+from pwsops.rules.rights import Right
 
 FILES_LOOKED_INTO = 40
 """Beside an incremental, for its full: each takes the server some time to open."""
@@ -163,7 +164,7 @@ class Restores:
 
         The database then holds what it held before, where the engine has `atomic_restore` or nothing was written yet.
         """
-        self._context.allow(Role.ADMIN, "cancel a restore")
+        self._context.allow(Right.RESTORE, "cancel a restore")
         core = self._context.core
         view = self.get(restore_id)
         if view.status.ended:
@@ -189,7 +190,7 @@ class Restores:
         credentials: Credentials | None = None,
         tell: Tell | None = None,
     ) -> Job:
-        self._context.allow(Role.ADMIN, "restore a database")
+        self._context.allow(Right.RESTORE, "restore a database")
         core = self._context.core
         core.restoring.settle()
         engine = core.engine(instance, credentials)

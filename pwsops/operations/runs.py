@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from pwsops.catalogue import claims, runs, service_state
 from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile
 from pwsops.operations.records import RunView
 from pwsops.operations.views import run_views
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
+from pwsops.rules.rights import Right
 from pwsops.service import is_running
 
 POLL_S = 0.1
@@ -51,13 +52,13 @@ class Runs:
 
         Raises `Refused` when the service is stopped, and `Conflict` when a run of the profile is under way.
         """
-        self._context.allow(Role.OPERATOR, "start a run")
+        self._context.allow(Right.RUN, "start a run")
         self._check_service(profile)
         return self.get(self._queue(profile, kind, owner=None))
 
     def run_here(self, profile: str, kind: BackupKind | None = None, on_change: OnChange | None = None) -> RunView:
         """Do a run in this process, whether or not the service runs, and give it when it has ended."""
-        self._context.allow(Role.OPERATOR, "start a run")
+        self._context.allow(Right.RUN, "start a run")
         core = self._context.core
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
         core.runner.reconcile()
@@ -113,7 +114,7 @@ class Runs:
 
     def cancel(self, run_id: int) -> None:
         """Ask a run to stop, wherever it goes on; what it has written so far of the current database is removed."""
-        self._context.allow(Role.OPERATOR, "cancel a run")
+        self._context.allow(Right.RUN, "cancel a run")
         core = self._context.core
         view = self.get(run_id)
         if view.status.ended:

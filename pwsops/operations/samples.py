@@ -13,11 +13,12 @@ from pathlib import Path
 from pwsops.catalogue import claims, instances, past, profiles, runs
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.sample_past import Growth, invent
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState, Trigger, Unit
+from pwsops.rules.rights import Right
 
 INSTANCE = "samples"
 PROFILE = "Sample vaults"
@@ -55,7 +56,7 @@ class Samples:
         with_profile
             Make a profile as well that backs them up every minute until tomorrow, and queue its first run.
         """
-        self._context.allow(Role.ADMIN, "create the samples")
+        self._context.allow(Right.HOST, "create the samples")
         core = self._context.core
         directory = core.home / "samples"
         try:

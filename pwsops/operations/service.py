@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from pwsops.catalogue import Connection, profiles, service_state, settings
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.records import ServiceView
 from pwsops.profile import BackupSettings
+from pwsops.rules.rights import Right
 from pwsops.service import WATCH_EVERY_S, Service, is_running
 
 SWITCH_S = 10.0
@@ -76,7 +77,7 @@ class ServiceControl:
 
     def start(self) -> ServiceView:
         """Start the service in whichever process can run it; raises `Refused` when there is none."""
-        self._context.allow(Role.OPERATOR, "start the service")
+        self._context.allow(Right.STOP, "start the service")
         changed = self._want(True, note="start service")
         if self._becomes(running=True, seconds=SWITCH_S if self._context.core.service else NOBODY_S):
             return self.status()
@@ -90,7 +91,7 @@ class ServiceControl:
 
     def stop(self) -> ServiceView:
         """Stop the service, wherever it runs. Runs that have begun go on to their end."""
-        self._context.allow(Role.ADMIN, "stop the service")
+        self._context.allow(Right.STOP, "stop the service")
         self._want(False, note="stop service")
         if self._becomes(running=False, seconds=SWITCH_S):
             return self.status()

@@ -9,8 +9,9 @@ import param
 
 from pwsops.catalogue import settings
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
+from pwsops.rules.rights import Right
 from pwsops.rules.validity import ZONE_HINT, is_zone
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -50,7 +51,7 @@ class Settings:
         InvalidInput, NotFound
             The first of `problems`; nothing is changed then.
         """
-        self._context.allow(Role.ADMIN, "change the settings")
+        self._context.allow(Right.CONFIGURE, "change the settings")
         problems = self.problems(values)
         if problems:
             raise next(iter(problems.values()))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 import panel as pn
 from panel.config import config
 
 from pwsops.errors import Refused
+from pwsops.rules.rights import Principal, Role, Way
 
 LOOPBACK_NAMES = ("localhost",)
 HINT = (
@@ -51,9 +53,13 @@ def authentication() -> dict[str, str]:
     return {}
 
 
-def signed_in() -> str:
-    """Give the name of who is signed in; empty without authentication."""
-    return str(pn.state.user or "") if authentication() else ""
+def who() -> Callable[[], Principal] | None:
+    """Return who is signed in; None without authentication."""
+    name = str(pn.state.user or "") if authentication() else ""
+    if not name:
+        return None
+    principal = Principal(name=name, role=Role.ADMINISTRATOR, way=Way.SIGNED_IN)
+    return lambda: principal
 
 
 def check_address(address: str) -> None:

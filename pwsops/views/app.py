@@ -139,7 +139,7 @@ def build(ops: Operations | None = None) -> Any:
     """
     try:
         access.check_peer()
-        session = Session(state.store(ops), pn.state.curdoc, actor=access.signed_in())
+        session = Session(state.store(ops), pn.state.curdoc, who=access.who())
         frame = Frame(session)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
         return _refusal(error)

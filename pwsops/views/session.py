@@ -13,6 +13,7 @@ from bokeh.document import Document
 
 from pwsops.engines.base import Capabilities
 from pwsops.rules.model import BackupKind
+from pwsops.rules.rights import GRANTS, Principal, Right, Role
 from pwsops.views.download import Download
 from pwsops.views.draft import Draft
 from pwsops.views.nav import RUN, RUNS, Nav
@@ -34,15 +35,15 @@ class Session:
         The process's own.
     doc
         The browser's document, which belongs to the running event loop; None in tests, where all happens at once.
-    actor
-        Who is signed in; empty takes the name that the operations have.
+    who
+        Who is signed in, as of now; None: who the operations act for.
     on_change
         Redraws the page; always called where the document may be changed.
     """
 
-    def __init__(self, store: Store, doc: Document | None, *, actor: str = "") -> None:
+    def __init__(self, store: Store, doc: Document | None, *, who: Callable[[], Principal] | None = None) -> None:
         self.store = store
-        self.ops: Operations = store.ops.acting_as(actor, store.ops.role) if actor else store.ops
+        self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
@@ -95,6 +96,14 @@ class Session:
         if found is None:
             return Capabilities(), ""
         return self.ops.instances.offers(found.engine), found.login or ""
+
+    def why_not(self, right: Right) -> str:
+        """Return why who looks may not do what needs a right, for what is offered all the same; empty: they may."""
+        principal = self.ops.principal
+        if principal.has(right):
+            return ""
+        able = [role.value for role in Role if right in GRANTS[role]]
+        return f"Your role is {principal.role.value}: that needs the role {' or '.join(able)}."
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""

@@ -8,10 +8,10 @@ from typing import Any
 import panel as pn
 
 from pwsops.errors import NotFound
-from pwsops.operations.access import Role
 from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
+from pwsops.rules.rights import Right
 from pwsops.views import inserting, words
 from pwsops.views.asked import Asked
 from pwsops.views.inserting import Present
@@ -217,8 +217,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
 
     def _not_allowed(self) -> str:
-        role = self._session.ops.role
-        return "" if role == Role.ADMIN else f"Your role is {role}: an administrator may do this."
+        return self._session.why_not(Right.RESTORE)
 
     def _refusal(self) -> str:
         """Say why it cannot be restored now; empty where it can."""

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, update
 from pwsops.catalogue import reporting
 from pwsops.catalogue.schema import audit, backup_sets, runs
 from pwsops.errors import EngineError, InvalidInput, NotFound
-from pwsops.operations.access import Role
+from pwsops.operations import Role
 from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.reports import evidence, figures
 from pwsops.rules.model import RunStatus, Trigger
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
+from tests.people import acting_as
 
 FULL = EngineError("The device is full.", hint="Make room.", number=112, severity=16)
 
@@ -142,7 +143,7 @@ def test_the_runs_are_read_along_an_index_and_never_sorted(filled: Home, monkeyp
 
 
 def test_whoever_may_look_may_have_reports(filled: Home, tmp_path: Path) -> None:
-    viewer = filled.ops.acting_as("vera", Role.VIEWER)
+    viewer = acting_as(filled.ops, Role.VIEWER, "vera")
     assert viewer.reports.write(ReportFormat.EVIDENCE, tmp_path / "e.html") == 6
     assert "by vera with pwsops" in (tmp_path / "e.html").read_text()
 

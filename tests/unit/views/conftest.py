@@ -19,6 +19,7 @@ from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
+from pwsops.rules.rights import Principal
 from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
@@ -135,8 +136,7 @@ class FakeOperations:
     queries: list[HistoryQuery] = field(default_factory=list)
     asked_databases: int = 0
     attached: int = 0
-    role: str = "admin"
-    actor: str = "test"
+    principal: Principal = field(default_factory=lambda: Principal(name="test"))
 
     def __post_init__(self) -> None:
         self.certificates = SimpleNamespace(attention=list, for_encryption=list)
@@ -170,8 +170,8 @@ class FakeOperations:
             attach=self._attach,
         )
 
-    def acting_as(self, actor: str, role: str) -> FakeOperations:
-        self.actor = actor
+    def acting_as(self, who: Callable[[], Principal]) -> FakeOperations:
+        self.principal = who()
         return self
 
     def close(self) -> None:

@@ -89,10 +89,12 @@ def test_a_session_from_another_machine_is_refused(
 
 def test_with_authentication_any_peer_may_come_and_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access.pn, "state", session_from("10.0.0.7", {}))
-    assert access.signed_in() == ""
+    assert access.who() is None
     monkeypatch.setenv("PANEL_BASIC_AUTH", "users.json")
     access.check_peer()
-    assert access.signed_in() == "ada"
+    who = access.who()
+    assert who is not None
+    assert who().name == "ada"
 
 
 def test_an_address_for_others_is_refused_before_anything_is_opened(ops: FakeOperations) -> None:
