@@ -94,7 +94,7 @@ def _server(loop: AsyncIOLoop, address: str, port: int) -> Any:
         **auth,
     )
     if not auth:
-        door.close(server._tornado)
+        door.close(server._tornado, None)
     return server
 
 
