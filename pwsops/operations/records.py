@@ -12,6 +12,7 @@ from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
+from pwsops.rules.rights import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +294,15 @@ class ServiceView:
     since: datetime | None
     why_not: str = ""
     next_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleView:
+    """What somebody may do, by `access.toml`. `instances`: None is all."""
+
+    subject: str
+    role: Role
+    instances: frozenset[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,8 @@ TABLE: dict[str, Entry] = {
     "restores.get": Entry(LOOK, OBJECT, lambda it: (it.restore,)),
     "restores.list": Entry(LOOK),
     "restores.cancel": Entry(RESTORE, OBJECT, lambda it: (it.restore,)),
+    "roles.list": Entry(HOST),
+    "roles.check": Entry(HOST),
     "service.status": Entry(LOOK),
     "service.attach": Entry(HOST),
     "service.run": Entry(HOST, ANY, lambda it: (None,)),
