@@ -7,7 +7,7 @@ import errno
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,10 @@ def serve(
     port: int = 5006,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
+    *,
+    hosts: Sequence[str] = (),
+    proxies: Sequence[str] = (),
+    limits: door.Limits | None = None,
 ) -> None:
     """Serve the dashboard until SIGTERM or SIGINT; the scheduler thread runs before anyone looks.
 
@@ -46,6 +50,12 @@ def serve(
         Whether to show the page in a browser of this machine.
     on_ready
         Called with the address of the page once it answers.
+    hosts
+        Names under which the dashboard answers, beside this machine's own.
+    proxies
+        Addresses of the proxies that pass requests on, and say who sent them.
+    limits
+        How much is let in at once.
 
     Raises
     ------
@@ -56,8 +66,11 @@ def serve(
     """
     access.check_address(address)
     port = _open_port(address, port)
+    # Whatever visitors do, backups have descriptors to work with.
+    limits = (limits or door.Limits()).within(door.raise_descriptors())
     loop = AsyncIOLoop(make_current=False)
-    server = _server(loop, address, port)
+    server = _server(loop, address, port, limits)
+    door.close(server, door.OpenGate(server._tornado), _names(address, hosts), proxies, limits)
     try:
         state.store(ops)
         server.start()
@@ -74,34 +87,31 @@ def serve(
         state.forget()
 
 
-def _server(loop: AsyncIOLoop, address: str, port: int) -> Any:
+def _server(loop: AsyncIOLoop, address: str, port: int, limits: door.Limits) -> Any:
     auth = access.authentication()
     if auth:
         # The stock page for signing in takes its look from elsewhere; ours asks nobody.
         auth["login_template"] = str(HERE / "templates" / "login.html")
         # Signs the cookie; one of its own each time means that a restart signs everybody out.
         auth["cookie_secret"] = config.cookie_secret or secrets.token_hex(32)
-    server = pn.io.server.get_server(
+    return pn.io.server.get_server(
         {"/": build},
         port=port,
         address=address,
         loop=loop,
         title=TITLE,
-        websocket_origin=_origins(address, port),
         # A closed browser is forgotten within a quarter of a minute.
         check_unused_sessions_milliseconds=5_000,
         unused_session_lifetime_milliseconds=10_000,
+        **door.server_options(limits),
         **auth,
     )
-    if not auth:
-        door.close(server._tornado, None)
-    return server
 
 
-def _origins(address: str, port: int) -> list[str]:
-    """Give the hosts whose pages may talk to this server: its own names, and no IPv6 address, which Bokeh rejects."""
-    names = ["localhost", "127.0.0.1"] if access.is_loopback(address) else [socket.gethostname(), address]
-    return [f"{name}:{port}" for name in names if ":" not in name]
+def _names(address: str, hosts: Sequence[str]) -> list[str]:
+    """Return the names of this server: the one address that it listens on can be nobody else's."""
+    everywhere = address in ("", "0.0.0.0", "::")
+    return [*hosts] if everywhere else [*hosts, address]
 
 
 def _open_port(address: str, port: int) -> int:

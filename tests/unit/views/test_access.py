@@ -47,7 +47,7 @@ def test_authentication_opens_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1:5006", "[::1]", "[::1]:5006", "localhost", "LocalHost:80"])
 def test_a_host_that_can_only_mean_this_machine_is_its_own(host: str) -> None:
-    assert access.is_own_host(host)
+    assert access.is_known_host(host)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_host_that_can_only_mean_this_machine_is_its_own(host: str) -> None:
      "0.0.0.0:5006", "[fe80::1]:5006", "[::1].evil.example", "127.0.0.1%25x", "localhost:80:80", "", "::1:5006"],
 )  # fmt: skip
 def test_any_other_host_is_not(host: str) -> None:
-    assert not access.is_own_host(host)
+    assert not access.is_known_host(host)
 
 
 def session_from(peer: str, headers: dict[str, str]) -> object:
@@ -87,12 +87,44 @@ def test_a_session_from_another_machine_is_refused(
         access.check_peer()
 
 
-def test_with_authentication_any_peer_may_come_and_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_panel_serve_shows_nothing_to_another_machine_with_authentication_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(access.pn, "state", session_from("10.0.0.7", {}))
     assert access.signed_in() == ""
     monkeypatch.setenv("PANEL_BASIC_AUTH", "users.json")
-    access.check_peer()
     assert access.signed_in() == "ada"
+    with pytest.raises(Refused, match="another machine"):
+        access.check_peer()
+
+
+def test_panel_serve_shows_nothing_to_nobody_where_it_asks_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANEL_BASIC_AUTH", "users.json")
+    there = session_from("127.0.0.1", {})
+    there.user = None  # type: ignore[attr-defined]
+    monkeypatch.setattr(access.pn, "state", there)
+    with pytest.raises(Refused, match="Nobody is signed in"):
+        access.check_peer()
+
+
+def test_what_a_token_says_of_a_connection_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = session_from("10.0.0.7", {"Host": "localhost"})
+    told = there.curdoc.session_context.request  # type: ignore[attr-defined]
+    there.curdoc.session_context.request = SimpleNamespace(  # type: ignore[attr-defined]
+        headers={"Host": "localhost"}, remote_ip="127.0.0.1", _request=told
+    )
+    monkeypatch.setattr(access.pn, "state", there)
+    with pytest.raises(Refused):
+        access.check_peer()
+
+
+def test_panel_serve_says_what_it_cannot_be_protected_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ops: FakeOperations
+) -> None:
+    monkeypatch.setattr("pwsops.operations.open_operations", lambda actor: ops)
+    monkeypatch.setattr(state.atexit, "register", lambda *_: None)
+    state._open()
+    assert "Every user of this machine" in capsys.readouterr().err
 
 
 def test_an_address_for_others_is_refused_before_anything_is_opened(ops: FakeOperations) -> None:
@@ -116,10 +148,10 @@ def test_a_port_that_may_not_be_had_is_said() -> None:
     assert "Permission denied" in error.message
 
 
-def test_only_this_server_s_own_names_may_talk_to_it() -> None:
-    assert server._origins("127.0.0.1", 5006) == ["localhost:5006", "127.0.0.1:5006"]
-    assert f"{socket.gethostname()}:80" in server._origins("10.0.0.1", 80)
-    assert server._origins("::1", 80) == server._origins("127.0.0.1", 80)
+def test_the_address_that_is_listened_on_is_a_name_and_everywhere_is_none() -> None:
+    assert server._names("10.0.0.1", ["db.example"]) == ["db.example", "10.0.0.1"]
+    assert server._names("0.0.0.0", ["db.example"]) == ["db.example"]
+    assert server._names("::", []) == []
 
 
 def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperations) -> None:
@@ -139,7 +171,7 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperation
     assert "pwsops-pages" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOperations) -> None:
+def test_other_names_get_the_reason_and_nothing_else(ops: FakeOperations) -> None:
     said: dict[str, tuple[int, str]] = {}
     websocket = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "aaaaaaaaaaaaaaaaaaaaaa==",
                  "Sec-WebSocket-Version": "13", "Origin": "http://evil.example"}  # fmt: skip
@@ -153,9 +185,8 @@ def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOp
     def visit(url: str) -> None:
         port = int(url.rstrip("/").rpartition(":")[2])
         try:
-            for path in ("/", "/ws", "/autoload.js", "/favicon.ico", "/static/js/bokeh.min.js", "/liveness", "/none"):
+            for path in ("/", "/ws", "/favicon.ico", "/static/js/bokeh.min.js"):
                 said[path] = ask(port, f"evil.example:{port}", path, "GET", websocket if path == "/ws" else {})
-            said["POST"] = ask(port, "evil.example", "/", "POST", {})
             said["own"] = ask(port, f"localhost:{port}", "/favicon.ico", "GET", {})
             said["own number"] = ask(port, f"127.0.0.2:{port}", "/favicon.ico", "GET", {})
         finally:
@@ -170,16 +201,8 @@ def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOp
     own = {said.pop("own")[0], said.pop("own number")[0]}
     assert own == {200}
     assert {code for code, _ in said.values()} == {403}
-    assert all("no sign-in" in text and "Open it as localhost" in text for _, text in said.values())
-    assert len(said) == 8
-
-
-def test_with_sign_in_any_name_will_do(ops: FakeOperations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PANEL_BASIC_AUTH", "open sesame")
-    closed: list[object] = []
-    monkeypatch.setattr(server.door, "close", closed.append)
-    server.serve(ops, port=0, on_ready=lambda url: signal.raise_signal(signal.SIGTERM))  # type: ignore[arg-type]
-    assert closed == []
+    assert all("its own names" in text and "Open it as localhost" in text for _, text in said.values())
+    assert len(said) == 4
 
 
 def test_the_page_for_signing_in_asks_nobody_outside() -> None:
