@@ -16,6 +16,7 @@ from pwsops.cli import (
     instances,
     media,
     notebook,
+    people,
     profiles,
     report,
     restores,
@@ -77,5 +78,8 @@ app.command("restore")(restores.restore)
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
+app.command("signin-link")(people.signin_link)
+app.add_typer(people.users, name="user")
+app.add_typer(people.tokens, name="token")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)

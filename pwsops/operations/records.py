@@ -12,6 +12,7 @@ from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
+from pwsops.rules.rights import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,6 +317,26 @@ class Diagnosis:
     last_success: RunView | None
     changes: Sequence[AuditEntry]
     tripped_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserView:
+    """Somebody who signs in by a password, which was set at `changed_at`."""
+
+    name: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenView:
+    """A machine's token: what it may do, on which instances (None: all), and until when."""
+
+    name: str
+    role: Role
+    instances: tuple[str, ...] | None
+    created_at: datetime
+    ends_at: datetime
+    ended: bool
 
 
 class CheckState(StrEnum):

@@ -10,7 +10,10 @@ import panel_material_ui as pmui
 import param
 from panel.custom import JSComponent
 
-from pwsops.views import access, state, theme
+from pwsops.errors import Denied
+from pwsops.signin.sessions import Session as SignedIn
+from pwsops.views import access, door, state, theme
+from pwsops.views.door import Visit
 from pwsops.views.markup import Markup, script
 from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.views.pages.certificates import Certificates
@@ -65,9 +68,10 @@ class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
 class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Holds the pages and redraws the one shown when its session says that something changed."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, visit: Visit | None = None) -> None:
         super().__init__()
         self._session = session
+        self._visit = visit
         self._service = Markup(session.act, sizing_mode="stretch_width")
         self._notice = Markup(session.act)
         self._shell = Shell(width=0, height=0, margin=0)
@@ -121,16 +125,21 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._shown, self._body.objects = name, [self._page]
         else:
             self._page.refresh()
-        self._menu.show("menu.html", items=_MENU, here=name, belongs_to=_BELONGS_TO.get(name, name))
+        signed_in = self._visit if isinstance(self._visit, SignedIn) else None
+        who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
+        belongs_to = _BELONGS_TO.get(name, name)
+        self._menu.show("menu.html", items=_MENU, here=name, belongs_to=belongs_to, who=who, csrf=csrf)
 
 
-def build(ops: Operations | None = None) -> Any:
+def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:
     """Build the page for one browser.
 
     Parameters
     ----------
     ops
         What it works with; None takes the process's own, and makes them on first use.
+    guarded
+        Whether the front door is before it: then nobody sees it who has not signed in.
 
     Returns
     -------
@@ -138,9 +147,9 @@ def build(ops: Operations | None = None) -> Any:
         To be served. For somebody who may not look, and where the catalogue cannot be opened, a page that says so.
     """
     try:
-        access.check_peer()
-        session = Session(state.store(ops), pn.state.curdoc, who=access.who())
-        frame = Frame(session)
+        visit = _visit(guarded=guarded)
+        session = Session(state.store(ops), pn.state.curdoc, who=visit.principal if visit is not None else None)
+        frame = Frame(session, visit)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
         return _refusal(error)
     if pn.state.location is not None:
@@ -149,6 +158,16 @@ def build(ops: Operations | None = None) -> Any:
     pn.state.onload(session.open)
     pn.state.on_session_destroyed(lambda _: session.close())
     return frame.__panel__()
+
+
+def _visit(*, guarded: bool) -> Visit | None:
+    """Return whose page it is; None for whoever looks at their own machine by `panel serve`, and in a test."""
+    visit = door.visit_of(pn.state.curdoc.session_context if pn.state.curdoc else None)
+    if visit is None:
+        if guarded:
+            raise Denied("Nobody is signed in.", hint="Sign in, and load the page again.")
+        access.check_peer()
+    return visit
 
 
 def _refusal(error: Exception) -> Any:
