@@ -26,6 +26,7 @@ from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restores import Restores
+from pwsops.operations.rights import check_declared, needs
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
 from pwsops.operations.service import ServiceControl
@@ -68,12 +69,16 @@ class Operations:
         self.audit = AuditLog(context)
         self.people = People(context)
         self.changes = Changes(context)
+        for noun in vars(self).values():
+            if isinstance(getattr(noun, "_context", None), Context):
+                check_declared(type(noun))
 
     @property
     def principal(self) -> Principal:
         """Who asks, and what they may do, as of now; raises `Denied` where they may ask nothing any more."""
         return self._context.principal
 
+    @needs(Right.HOST, "act for somebody else")
     def acting_as(self, who: Callable[[], Principal]) -> Operations:
         """Return the same operations for somebody else; they share one process's core.
 
@@ -85,10 +90,12 @@ class Operations:
         """
         return Operations(self._core, who)
 
+    @needs(Right.HOST, "examine the installation")
     def doctor(self) -> list[Check]:
         """Look at what is installed, reachable and writable, and say what to do about what is not."""
         return examine(self._core)
 
+    @needs(Right.HOST, "close the home")
     def close(self) -> None:
         """Stop this process's part in the scheduling and its restores, and let go of every file."""
         if self._core.service is not None:
@@ -96,6 +103,9 @@ class Operations:
         self._core.restoring.close()
         self._core.presence.close()
         self._core.catalogue.close()
+
+
+check_declared(Operations, besides="principal")
 
 
 def open_operations(home: Path | None = None, *, actor: str | None = None, clock: Clock | None = None) -> Operations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +171,14 @@ class Context:
         finally:
             _asking.reset(token)
 
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection to the catalogue that sees nothing but what belongs to the instances of who asks.
+
+        All that is shown to them is read through this, and what decides about them too: what they may not see is not
+        there. What must be right for everybody (no two profiles write one file) is read from `core.catalogue`.
+        """
+        return self.core.catalogue.read(self.principal.instances)
+
     def allow(self, right: Right, action: str, subject: str = "") -> None:
         """Raise unless who asks has a right, and has signed in lately where the right wants that.
 
@@ -196,6 +204,17 @@ class Context:
             raise SignInAnew(
                 f"{principal.name} may {action} only shortly after signing in.",
                 hint="Sign in once more, and do it again.",
+            )
+
+    def allow_everywhere(self, action: str, subject: str = "") -> None:
+        """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""
+        principal = self.principal
+        if principal.instances is not None:
+            self._note_denied(action, subject)
+            theirs = ", ".join(sorted(principal.instances)) or "none"
+            raise Denied(
+                f"{principal.name} may not {action}: that concerns all instances, and theirs are some ({theirs}).",
+                hint="Ask somebody whose role is for all instances.",
             )
 
     def note(self, connection: Connection, action: str, subject: str, detail: str = "") -> None:

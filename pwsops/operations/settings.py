@@ -7,9 +7,10 @@ from typing import Any
 
 import param
 
-from pwsops.catalogue import settings
+from pwsops.catalogue import Connection, instances, settings
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
+from pwsops.operations.rights import needs, on_everything
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
 from pwsops.rules.rights import Right
 from pwsops.rules.validity import ZONE_HINT, is_zone
@@ -24,15 +25,18 @@ class Settings:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.CONFIGURE, "see the settings")
     def get(self) -> BackupSettings:
         """Give the settings in force; a copy."""
-        with self._context.core.catalogue.read() as connection:
-            return BackupSettings.of(settings.load(connection))
+        with self._context.read() as connection:
+            return defaults(connection)
 
+    @needs(Right.CONFIGURE, "change the settings", on_everything)
     def set(self, key: str, value: str) -> BackupSettings:
         """Set one of them from text; raises `InvalidInput` for an unknown key or a value that does not fit."""
         return self.change({key: value})
 
+    @needs(Right.CONFIGURE, "change the settings", on_everything)
     def change(self, values: Mapping[str, str]) -> BackupSettings:
         """Set several of them from text, all or none.
 
@@ -51,7 +55,6 @@ class Settings:
         InvalidInput, NotFound
             The first of `problems`; nothing is changed then.
         """
-        self._context.allow(Right.CONFIGURE, "change the settings")
         problems = self.problems(values)
         if problems:
             raise next(iter(problems.values()))
@@ -63,6 +66,7 @@ class Settings:
                 self._context.note(connection, "change setting", key, f"now {value}")
         return changed
 
+    @needs(Right.CONFIGURE, "check settings", on_everything)
     def problems(self, values: Mapping[str, str]) -> dict[str, PwsopsError]:
         """Say what is wrong with values, by key; empty where `change` would take them all."""
         found: dict[str, PwsopsError] = {}
@@ -87,6 +91,14 @@ class Settings:
             raise InvalidInput(f"There is no time zone {value!r}.", hint=ZONE_HINT)
         elif key == "instance" and value:
             self._context.core.instance(value)
+
+
+def defaults(connection: Connection) -> BackupSettings:
+    """Return the settings in force; without the instance, and its directory, where the connection does not see it."""
+    found = BackupSettings.of(settings.load(connection))
+    if found.instance and instances.find(connection, found.instance) is None:
+        found.instance, found.directory = "", ""
+    return found
 
 
 def _parsed(parameter: Any, value: str) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pwsops.operations.history import HistoryQuery
@@ -24,12 +22,10 @@ CHOICES = (
 
 
 def written(ops: Operations, form: ReportFormat, query: HistoryQuery) -> BinaryIO:
-    """Write all runs that fit a query, on whatever page, into a file that has no name any more; give it open."""
-    wanted = ReportQuery(profile=query.profile, status=query.status, trigger=query.trigger, text=query.text)
-    with tempfile.TemporaryDirectory(prefix="pwsops-export-") as directory:
-        path = Path(directory, f"report.{form.ending}")
-        ops.reports.write(form, path, wanted)
-        return path.open("rb")
+    """Write all runs that fit a query, on whatever page, into a file that has no name; give it open."""
+    return ops.reports.export(
+        form, ReportQuery(profile=query.profile, status=query.status, trigger=query.trigger, text=query.text)
+    )
 
 
 def file_name(form: ReportFormat, at: datetime, zone: tzinfo) -> str:

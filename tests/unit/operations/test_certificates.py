@@ -396,7 +396,7 @@ def test_only_an_administrator_touches_the_store(home: Home, act: Callable[[Oper
     operator = acting_as(home.ops, Role.OPERATOR, "bob")
     with pytest.raises(Denied):
         act(operator)
-    assert [view.name for view in operator.certificates.list()] == ["one"]
+    assert [view.name for view in home.ops.certificates.list()] == ["one"]
 
 
 def test_keys_and_passwords_are_shown_and_kept_nowhere(home: Home) -> None:
