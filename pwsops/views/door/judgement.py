@@ -12,7 +12,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPServerRequest
 
@@ -128,5 +127,4 @@ def _is_link(request: HTTPServerRequest, kind: Kind) -> bool:
 
 
 def _is_own(origin: str, request: HTTPServerRequest) -> bool:
-    parts = urlsplit(origin)
-    return (parts.scheme, parts.netloc.lower()) == (request.protocol, request.headers.get("Host", "").lower())
+    return origin.lower() == f"{request.protocol}://{request.headers.get('Host', '')}".lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router, RuleRouter
@@ -78,7 +78,7 @@ class Door(Router):
             return Kind.PAGE
         if path == "/ws":
             return Kind.SOCKET
-        if _ASSET.fullmatch(path) and ".." not in path:
+        if _ASSET.fullmatch(path) and ".." not in unquote(path):
             return Kind.ASSET
         return Kind.GATE if any(rule.matcher.match(request) is not None for rule in self._rules) else None
 
