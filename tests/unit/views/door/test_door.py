@@ -201,7 +201,7 @@ def test_a_page_knows_whose_it_is_and_its_token_tells_nothing(shared: Served) ->
     page = shared.page("secret-of-ada")
     assert "secret-of-ada" not in page
     assert set(get_token_payload(token_of(page))) == {"session_expiry"}
-    assert shared.ops.actor == "secret-of-ada"
+    assert shared.ops.principal.name == "secret-of-ada"
 
 
 def test_an_id_or_a_token_that_somebody_brings_is_not_taken(shared: Served) -> None:
