@@ -113,7 +113,7 @@ class Served:
 @contextmanager
 def serving(ops: FakeOperations, **options: Any) -> Iterator[Served]:
     limits = options.pop("limits", door.Limits())
-    gate, ready, made = FakeGate(), threading.Event(), []
+    gate, ready, made = options.pop("gate", None) or FakeGate(), threading.Event(), []
 
     def run() -> None:
         loop = AsyncIOLoop(make_current=False)
