@@ -9,6 +9,7 @@ import typer
 
 from pwsops import __version__
 from pwsops.cli import (
+    access,
     audit,
     certificates,
     databases,
@@ -76,6 +77,7 @@ app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("restore")(restores.restore)
 app.add_typer(certificates.app, name="certificate")
+app.add_typer(access.app, name="access")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
 app.command("signin-link")(people.signin_link)

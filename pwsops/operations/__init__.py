@@ -27,6 +27,7 @@ from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restores import Restores
 from pwsops.operations.rights import check_declared, needs
+from pwsops.operations.roles import Roles
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
 from pwsops.operations.service import ServiceControl
@@ -68,6 +69,7 @@ class Operations:
         self.samples = Samples(context)
         self.audit = AuditLog(context)
         self.people = People(context)
+        self.roles = Roles(context)
         self.changes = Changes(context)
         for noun in vars(self).values():
             if isinstance(getattr(noun, "_context", None), Context):

@@ -10,7 +10,8 @@ from pwsops.operations.access import Context
 from pwsops.operations.records import TokenView, UserView
 from pwsops.operations.rights import needs
 from pwsops.rules.rights import Right, Role
-from pwsops.signin.authentication import Authentication, Roles
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.roles import Roles
 from pwsops.signin.start_token import Links
 from pwsops.signin.tokens import Token, Tokens
 from pwsops.signin.users import Users
@@ -77,22 +78,18 @@ class People:
         return self._links.address(url)
 
     @needs(Right.HOST, "let people in")
-    def authentication(
-        self, roles: Roles, *, later: Callable[[Callable[[], None]], object] = lambda work: work()
-    ) -> Authentication:
+    def authentication(self, *, later: Callable[[Callable[[], None]], object] = lambda work: work()) -> Authentication:
         """Return what judges who comes to the pages.
 
         Parameters
         ----------
-        roles
-            What `access.toml` says.
         later
             Has something done soon, elsewhere.
         """
         core = self._context.core
         user = self._context.principal.system_user or self._context.actor
         return Authentication(
-            core.home, clock=core.clock, roles=roles, record=self._record, system_user=user, later=later
+            core.home, clock=core.clock, roles=Roles(core.home), record=self._record, system_user=user, later=later
         )
 
     def _note(self, action: str, subject: str, detail: str = "") -> None:

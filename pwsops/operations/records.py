@@ -297,6 +297,15 @@ class ServiceView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoleView:
+    """What somebody may do, by `access.toml`. `instances`: None is all."""
+
+    subject: str
+    role: Role
+    instances: frozenset[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry:
     """One line of the audit log; `digest` covers the line and the digest before it."""
 

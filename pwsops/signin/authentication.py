@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,9 @@ class Roles(Protocol):
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed. Raises `Refused` where that cannot be known."""
+
+    def everybody(self) -> Mapping[str, Grant]:
+        """Return what everybody may do who is listed. Raises `Refused` likewise."""
 
 
 class TooManyTries(Refused):
@@ -178,8 +181,8 @@ class Authentication:
         self.sessions.end(session, f"{session.person.name} has signed out.")
 
     def ways_for_others(self) -> bool:
-        """Whether anybody can sign in without being at the machine. Raises `Refused` where that cannot be known."""
-        return bool(self.users.list() or self.providers.providers())
+        """Whether somebody is listed who could sign in from elsewhere. Raises `Refused` where that cannot be known."""
+        return bool(self._roles.everybody() and (self.users.list() or self.providers.providers()))
 
     def _prove(self, password: str, attempt: Attempt) -> None:
         self._begin(attempt)

@@ -19,7 +19,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.platform.asyncio import AsyncIOLoop
 
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
-from pwsops.signin.authentication import Authentication, Roles
+from pwsops.signin.authentication import Authentication
 from pwsops.views import access, door, state
 from pwsops.views.app import TITLE, build
 from pwsops.views.signin import SignInGate
@@ -32,14 +32,6 @@ SWEEP_MS = 1_000
 """How often it is asked whether open pages still belong to somebody, also where they say nothing."""
 
 
-class NobodyListed:
-    """No file of roles: nobody is listed, and whoever is not at the machine is refused."""
-
-    def of(self, subject: str) -> None:
-        """Return that somebody may do nothing."""
-        del subject
-
-
 def serve(
     ops: Operations,
     address: str = "127.0.0.1",
@@ -50,7 +42,6 @@ def serve(
     hosts: Sequence[str] = (),
     proxies: Sequence[str] = (),
     limits: door.Limits | None = None,
-    roles: Roles | None = None,
 ) -> None:
     """Serve the dashboard until SIGTERM or SIGINT; the scheduler thread runs before anyone looks.
 
@@ -70,8 +61,6 @@ def serve(
         Addresses of the proxies that pass requests on, and say who sent them.
     limits
         How much is let in at once.
-    roles
-        What the people may do who sign in.
 
     Raises
     ------
@@ -80,8 +69,7 @@ def serve(
     Conflict
         Something else listens on the port.
     """
-    roles = roles or NobodyListed()
-    _check_address(address, ops.people.authentication(roles))
+    _check_address(address, ops.people.authentication())
     port = _open_port(address, port)
     # Whatever visitors do, backups have descriptors to work with.
     limits = (limits or door.Limits()).within(door.raise_descriptors())
@@ -90,7 +78,7 @@ def serve(
     url = f"http://{_host(address)}:{server.port}/"
     try:
         with ExitStack() as open_things:
-            gate = open_things.enter_context(_gate(loop, ops, roles))
+            gate = open_things.enter_context(_gate(loop, ops))
             links = gate.authentication.links
             door.close(server, gate, _names(address, hosts), proxies, limits)
             state.store(ops)
@@ -109,14 +97,14 @@ def serve(
 
 
 @contextmanager
-def _gate(loop: AsyncIOLoop, ops: Operations, roles: Roles) -> Iterator[SignInGate]:
+def _gate(loop: AsyncIOLoop, ops: Operations) -> Iterator[SignInGate]:
     """Let people in as long as the block lasts, and end what must end."""
 
     def later(work: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the server ends
             gate.passwords.submit(work)
 
-    gate = SignInGate(ops.people.authentication(roles, later=later))
+    gate = SignInGate(ops.people.authentication(later=later))
     sweeping = PeriodicCallback(gate.authentication.sessions.sweep, SWEEP_MS)
     loop.add_callback(sweeping.start)
     try:

@@ -8,18 +8,13 @@ import pytest
 
 from pwsops.errors import Conflict, Denied, NotFound, Refused
 from pwsops.operations import Role
+from pwsops.signin import private_file
 from pwsops.signin.authentication import Authentication
-from pwsops.signin.sessions import Grant
 from pwsops.signin.throttle import Attempt
 from tests.clocks import NOON
 from tests.homes import Home
 
 PASSWORD = "walrus teapot oblong"
-
-
-class Everybody:
-    def of(self, subject: str) -> Grant:
-        return Grant(role=Role.VIEWER)
 
 
 def entries(home: Home) -> list[tuple[str, str, str]]:
@@ -64,7 +59,7 @@ def test_tokens_come_and_go_and_each_act_is_recorded(home: Home) -> None:
 
 
 def test_a_link_leads_to_the_dashboard_that_runs(home: Home) -> None:
-    authentication = home.ops.people.authentication(Everybody())
+    authentication = home.ops.people.authentication()
     with pytest.raises(Refused, match="No dashboard runs"):
         home.ops.people.signin_link()
     with authentication.links.serving("http://127.0.0.1:5006/"):
@@ -80,8 +75,9 @@ def test_a_link_leads_to_the_dashboard_that_runs(home: Home) -> None:
 
 def test_sign_ins_failures_and_ends_are_recorded(home: Home) -> None:
     later: list[object] = []
-    authentication: Authentication = home.ops.people.authentication(Everybody(), later=later.append)
+    authentication: Authentication = home.ops.people.authentication(later=later.append)
     home.ops.people.add_user("ada", PASSWORD)
+    private_file.write(home.ops.home / "access.toml", b'[[person]]\nsubject = "ada"\nrole = "viewer"\n')
     with pytest.raises(Denied):
         authentication.by_password("wrong", Attempt(name="ada", peer="192.0.2.7"))
     entry = authentication.by_password(PASSWORD, Attempt(name="ada", peer="192.0.2.7"))

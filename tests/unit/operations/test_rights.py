@@ -153,6 +153,8 @@ TABLE: dict[str, Entry] = {
     "restores.get": Entry(LOOK, OBJECT, lambda it: (it.restore,)),
     "restores.list": Entry(LOOK),
     "restores.cancel": Entry(RESTORE, OBJECT, lambda it: (it.restore,)),
+    "roles.list": Entry(HOST),
+    "roles.check": Entry(HOST),
     "service.status": Entry(LOOK),
     "service.attach": Entry(HOST),
     "service.run": Entry(HOST, ANY, lambda it: (None,)),
@@ -171,7 +173,7 @@ TABLE: dict[str, Entry] = {
     "people.create_token": Entry(HOST, ANY, lambda it: ("m",), {"role": V, "instances": None, "lasts": timedelta(1)}),
     "people.revoke_token": Entry(HOST, ANY, lambda it: ("m",)),
     "people.signin_link": Entry(HOST),
-    "people.authentication": Entry(HOST, ANY, lambda it: (None,)),
+    "people.authentication": Entry(HOST),
     "changes.version": Entry(LOOK),
 }
 

@@ -21,7 +21,8 @@ from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, Profi
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
 from pwsops.rules.rights import Principal
-from pwsops.signin.authentication import Authentication, Roles
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.roles import Roles
 from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
@@ -179,11 +180,11 @@ class FakeOperations:
         self.principal = who()
         return self
 
-    def _authentication(self, roles: Roles, **options: Any) -> Authentication:
+    def _authentication(self, **options: Any) -> Authentication:
         return Authentication(
             self.home,
             clock=FixedClock(),
-            roles=roles,
+            roles=Roles(self.home),
             record=lambda *words: self.recorded.append(words),
             system_user="service",
             **options,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.signin import private_file, roles
 from pwsops.views import access, server, state
 from tests.unit.views.conftest import FakeOperations
 
@@ -26,11 +27,14 @@ def test_this_machine_s_own_addresses_are_loopback(address: str) -> None:
 )
 def test_others_are_not_let_near_while_none_of_them_could_sign_in(ops: FakeOperations, address: str) -> None:
     assert not access.is_loopback(address)
-    authentication = ops.people.authentication(server.NobodyListed())
+    authentication = ops.people.authentication()
     with pytest.raises(Refused) as refused:
         server._check_address(address, authentication)
     assert "pwsops user add" in refused.value.hint
     authentication.users.add("ada", "walrus teapot oblong")
+    with pytest.raises(Refused):
+        server._check_address(address, authentication)
+    private_file.write(ops.home / roles.FILE_NAME, b'[[person]]\nsubject = "ada"\nrole = "viewer"\n')
     server._check_address(address, authentication)
 
 
