@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import uuid
+from http import HTTPStatus
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -40,7 +41,12 @@ class Visitors:
 
 
 async def _open(url: str) -> WebSocketClientConnection:
-    page = await AsyncHTTPClient().fetch(url)
+    page = await AsyncHTTPClient().fetch(url, raise_error=False)
+    while page.code == HTTPStatus.SERVICE_UNAVAILABLE:
+        # So many were just closed that the door keeps newcomers waiting.
+        await asyncio.sleep(1)
+        page = await AsyncHTTPClient().fetch(url, raise_error=False)
+    page.rethrow()
     token = re.search(r'"token":"([^"]+)"', page.body.decode())
     assert token is not None, "the page names no session"
     request = HTTPRequest(f"ws://{urlsplit(url).netloc}/ws", headers={"Origin": url.rstrip("/")})
