@@ -40,7 +40,7 @@ ATTACK = """
     socket.onopen = () => resolve("open")
     socket.onerror = () => resolve("refused")
   }))
-  note("post", fetch("URL", {method: "POST", mode: "no-cors", body: "x"}).then((answer) => answer.type, () => "refused"))
+  note("post", fetch("URL", {method: "POST", mode: "no-cors", body: "x"}).then(({type}) => type, () => "refused"))
 </script>
 """
 
@@ -56,7 +56,7 @@ def stranger(page: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(page.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *said: object) -> None:
             """Stay silent."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -90,7 +90,8 @@ def test_every_page_works_with_what_the_policy_allows(served: Served, visit: Ope
 
 
 def test_no_script_runs_that_the_page_did_not_bring(served: Served, visit: Open) -> None:
-    page = visit(served.url).page
+    visitor = visit(served.url)
+    page = visitor.page
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     harmed = page.evaluate("""() => {
       const inline = document.createElement("script")
@@ -100,12 +101,13 @@ def test_no_script_runs_that_the_page_did_not_bring(served: Served, visit: Open)
       image.setAttribute("onerror", "window.harmed = 'attribute'")
       image.src = "data:image/png,x"
       document.body.append(image)
-      try { (0, window.eval)("window.harmed = 'eval'") } catch { /* as it should be */ }
-      try { new Function("window.harmed = 'function'")() } catch { /* as it should be */ }
+      // A timer's text is made into a script when the timer is due: by then nothing of the test's own runs any more,
+      // to which the policy would not apply.
+      try { window.setTimeout("window.harmed = 'text'") } catch { /* as it should be */ }
       return new Promise((resolve) => setTimeout(() => resolve(window.harmed ?? ""), 200))
     }""")
-    # An automated browser's own scripts stand outside of the policy; what they put into the page does not.
     assert harmed == ""
+    assert len(visitor.complaints) == 3
 
 
 def test_a_page_of_another_origin_gets_nothing(served: Served, visit: Open) -> None:
