@@ -60,7 +60,11 @@ def check_peer() -> None:
     peers = [getattr(request, "remote_ip", ""), *_forwarded(request.headers)]
     outside = [peer for peer in peers if peer and not is_loopback(peer)]
     if outside:
-        raise Refused(f"`panel serve` shows this dashboard to nobody on another machine ({outside[0]}).", hint=HINT)
+        raise Refused(
+            f"`panel serve` shows this dashboard to nobody on another machine ({outside[0]}).",
+            hint="Look from the machine itself, for instance through `ssh -L 5006:localhost:5006 HOST`, or serve it "
+            "with `pwsops serve` and sign-in.",
+        )
     host = _header(request.headers, "host")
     if host and not is_known_host(host[0]):
         raise Refused(OTHER_NAME, hint=NAMES_HINT)

@@ -9,7 +9,6 @@ import socket
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +128,13 @@ def _show(page: Path) -> None:
     webbrowser.open(page.as_uri())
 
 
+def _page() -> Any:
+    return build(guarded=True)
+
+
 def _server(loop: AsyncIOLoop, address: str, port: int, limits: door.Limits) -> Any:
     return pn.io.server.get_server(
-        {"/": partial(build, guarded=True)},
+        {"/": _page},
         port=port,
         address=address,
         loop=loop,

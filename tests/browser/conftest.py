@@ -42,12 +42,16 @@ FLAGS = [
 
 @dataclass
 class Visit:
-    """One visitor: a page, and every address outside of this machine that it asked for."""
+    """One visitor: a page, and every address outside of this machine that it asked for.
+
+    `errors` are those of scripts, `complaints` what the browser itself says: what it blocked, and did not get.
+    """
 
     page: Page
     context: BrowserContext
     outside: list[str]
     errors: list[str]
+    complaints: list[str]
 
 
 # Not for the session: while it is open, Playwright's event loop runs in this thread, and nobody else's can.
@@ -84,14 +88,16 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
             context.set_default_timeout(PATIENCE_S * 1000)
             outside: list[str] = []
             errors: list[str] = []
+            complaints: list[str] = []
             page = context.new_page()
             page.on("request", lambda request: None if _inside(request.url) else outside.append(request.url))
             page.on("websocket", lambda socket: None if _inside(socket.url) else outside.append(socket.url))
             page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             if signed_in:
                 sign_in(context, url)
             page.goto(url)
-            return Visit(page=page, context=context, outside=outside, errors=errors)
+            return Visit(page=page, context=context, outside=outside, errors=errors, complaints=complaints)
 
         yield open_page
         if request.node.stash.get(FAILED, False):

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from playwright.sync_api import BrowserContext
@@ -109,10 +110,20 @@ def start(command: list[str], home: Path, **environment: str) -> Served:
 
 
 def sign_in(context: BrowserContext, url: str) -> None:
-    """Sign a browser in at the server of an address, where that is one of ours that asks for it."""
+    """Sign a browser in at the server of an address, where that is one of ours that asks for it, and it is not yet."""
+    port = urlsplit(url).port
+    if any(one.get("name") == f"pwsops-session-{port}" for one in context.cookies()):
+        return
     for server in _RUNNING:
         if server.url and url.startswith(server.url) and server.asks:
             assert context.request.get(server.link()).ok
+
+
+def signed_in(server: Served) -> str:
+    """Sign in without a browser, and give the Cookie header of that."""
+    with urlopen(server.link(), timeout=PATIENCE_S) as answer:
+        kept = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie") or ()]
+    return "; ".join(one for one in kept if not one.endswith(("=", '=""')))
 
 
 @contextmanager

@@ -42,14 +42,14 @@ class Limits:
     connections: int = 512
     strangers: int = 256
     strangers_a_peer: int = 192
-    connections_a_visit: int = 64
+    connections_a_visit: int = 96
     header_s: float = 20.0
     body_s: float = 20.0
     header_bytes: int = 16 * 1024
     body_bytes: int = 64 * 1024
     ping_s: float = 30.0
     pages: int = 200
-    pages_a_visit: int = 24
+    pages_a_visit: int = 48
     claim_s: int = 120
     message_bytes: int = 4 * MIB
     messages_a_second: float = 200.0
