@@ -17,6 +17,7 @@ from pwsops.cli import (
     instances,
     media,
     notebook,
+    people,
     profiles,
     report,
     restores,
@@ -79,5 +80,8 @@ app.add_typer(certificates.app, name="certificate")
 app.add_typer(access.app, name="access")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
+app.command("signin-link")(people.signin_link)
+app.add_typer(people.users, name="user")
+app.add_typer(people.tokens, name="token")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)

@@ -21,6 +21,7 @@ from pwsops.operations.doctor import examine, examine_closed
 from pwsops.operations.history import History
 from pwsops.operations.instances import Instances
 from pwsops.operations.media import Media
+from pwsops.operations.people import People
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
@@ -67,6 +68,7 @@ class Operations:
         self.service = ServiceControl(context)
         self.samples = Samples(context)
         self.audit = AuditLog(context)
+        self.people = People(context)
         self.roles = Roles(context)
         self.changes = Changes(context)
         for noun in vars(self).values():

@@ -328,6 +328,26 @@ class Diagnosis:
     tripped_at: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class UserView:
+    """Somebody who signs in by a password, which was set at `changed_at`."""
+
+    name: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenView:
+    """A machine's token: what it may do, on which instances (None: all), and until when."""
+
+    name: str
+    role: Role
+    instances: tuple[str, ...] | None
+    created_at: datetime
+    ends_at: datetime
+    ended: bool
+
+
 class CheckState(StrEnum):
     """What a look came to. `UNKNOWN`: it was not possible, and nothing is said either way."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,9 @@ class Roles(Protocol):
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed. Raises `Refused` where that cannot be known."""
+
+    def everybody(self) -> Mapping[str, Grant]:
+        """Return what everybody may do who is listed. Raises `Refused` likewise."""
 
 
 class TooManyTries(Refused):
@@ -94,12 +98,23 @@ class Authentication:
     roles
         What `access.toml` says.
     record
-        Writes into the audit log.
+        Writes into the audit log; it may take its time.
     system_user
         Whose process this is; one-time links sign in as them.
+    later
+        Has something done soon: the end of a session is noticed where nothing may take its time.
     """
 
-    def __init__(self, home: Path, *, clock: Clock, roles: Roles, record: Record, system_user: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        clock: Clock,
+        roles: Roles,
+        record: Record,
+        system_user: str,
+        later: Callable[[Callable[[], None]], object] = lambda work: work(),
+    ) -> None:
         self.users = Users(home, clock=clock)
         self.tokens = Tokens(home, clock=clock)
         self.links = Links(home, clock=clock)
@@ -109,6 +124,7 @@ class Authentication:
         self._roles = roles
         self._record = record
         self._system_user = system_user
+        self._later = later
 
     def by_password(self, password: str, attempt: Attempt) -> Entry:
         """Let somebody in by name and password. Raises `Denied`, `TooManyTries`, and `Refused` where nobody can."""
@@ -165,8 +181,8 @@ class Authentication:
         self.sessions.end(session, f"{session.person.name} has signed out.")
 
     def ways_for_others(self) -> bool:
-        """Whether anybody can sign in without being at the machine. Raises `Refused` where that cannot be known."""
-        return bool(self.users.list() or self.providers.providers())
+        """Whether somebody is listed who could sign in from elsewhere. Raises `Refused` where that cannot be known."""
+        return bool(self._roles.everybody() and (self.users.list() or self.providers.providers()))
 
     def _prove(self, password: str, attempt: Attempt) -> None:
         self._begin(attempt)
@@ -180,7 +196,8 @@ class Authentication:
     def _take_link(self, token: str, attempt: Attempt) -> None:
         nameless = Attempt(name="", peer=attempt.peer)
         self._begin(nameless)
-        if not self.links.take(token.strip()):
+        # Of a link that is pasted whole, the token is the end.
+        if not self.links.take(token.strip().rpartition("=")[2]):
             self._record(self._system_user, FAILED, "one-time link", f"from {attempt.peer}")
             raise Denied(
                 "This link was used before, has ended, or was never one.",
@@ -212,7 +229,8 @@ class Authentication:
         self._record(session.person.name, SIGN_IN, session.person.name, f"anew, by {session.person.way}")
 
     def _ended(self, session: Session) -> None:
-        self._record(session.person.name, SIGN_OUT, session.person.name, session.ended)
+        name = session.person.name
+        self._later(partial(self._record, name, SIGN_OUT, name, session.ended))
 
     def _local(self, name: str) -> Person:
         def standing() -> Standing | None:

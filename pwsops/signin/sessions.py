@@ -203,11 +203,14 @@ class Sessions:
         """Return the session of an id, as long as it lasts. Raises `Refused` where that cannot be known."""
         if len(text) != _ID_LENGTH:
             return None
-        session = self._known.get(_digest(text))
-        if session is None:
-            return None
-        self._look(session)
-        return None if session.ended else session
+        return self.known(_digest(text))
+
+    def known(self, key: str) -> Session | None:
+        """Return the session that is called so among ourselves (`Session.id`), as long as it lasts."""
+        session = self._known.get(key)
+        if session is not None:
+            self._look(session)
+        return None if session is None or session.ended else session
 
     def check(self, session: Session) -> None:
         """End a session that must end. Raises `Denied` where that cannot be known: then nothing is done in its name."""

@@ -10,8 +10,11 @@ import panel_material_ui as pmui
 import param
 from panel.custom import JSComponent
 
+from pwsops.errors import Denied
 from pwsops.rules.rights import Right
-from pwsops.views import access, state, theme
+from pwsops.signin.sessions import Session as SignedIn
+from pwsops.views import access, door, state, theme
+from pwsops.views.door import Visit
 from pwsops.views.markup import Markup, script
 from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.views.pages.certificates import Certificates
@@ -73,9 +76,10 @@ class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
 class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Holds the pages and redraws the one shown when its session says that something changed."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, visit: Visit | None = None) -> None:
         super().__init__()
         self._session = session
+        self._visit = visit
         self._service = Markup(session.act, sizing_mode="stretch_width")
         self._notice = Markup(session.act)
         self._shell = Shell(width=0, height=0, margin=0)
@@ -132,10 +136,16 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
     def _why_not(self, page: str) -> str:
         return self._session.why_not(_RIGHTS.get(page, Right.LOOK))
 
+    def _show_menu(self, here: str) -> None:
+        items = [item for item in _MENU if not self._why_not(item[0])]
+        signed_in = self._visit if isinstance(self._visit, SignedIn) else None
+        who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
+        belongs_to = _BELONGS_TO.get(here, here)
+        self._menu.show("menu.html", items=items, here=here, belongs_to=belongs_to, who=who, csrf=csrf)
+
     def _show_page(self) -> None:
         name = self._session.nav.page
-        items = [item for item in _MENU if not self._why_not(item[0])]
-        self._menu.show("menu.html", items=items, here=name, belongs_to=_BELONGS_TO.get(name, name))
+        self._show_menu(name)
         why_not = self._why_not(name)
         if why_not:
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
@@ -146,13 +156,15 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._page.refresh()
 
 
-def build(ops: Operations | None = None) -> Any:
+def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:
     """Build the page for one browser.
 
     Parameters
     ----------
     ops
         What it works with; None takes the process's own, and makes them on first use.
+    guarded
+        Whether the front door is before it: then nobody sees it who has not signed in.
 
     Returns
     -------
@@ -160,9 +172,9 @@ def build(ops: Operations | None = None) -> Any:
         To be served. For somebody who may not look, and where the catalogue cannot be opened, a page that says so.
     """
     try:
-        access.check_peer()
-        session = Session(state.store(ops), pn.state.curdoc, who=access.who())
-        frame = Frame(session)
+        visit = _visit(guarded=guarded)
+        session = Session(state.store(ops), pn.state.curdoc, who=visit.principal if visit is not None else None)
+        frame = Frame(session, visit)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
         return _refusal(error)
     if pn.state.location is not None:
@@ -171,6 +183,16 @@ def build(ops: Operations | None = None) -> Any:
     pn.state.onload(session.open)
     pn.state.on_session_destroyed(lambda _: session.close())
     return frame.__panel__()
+
+
+def _visit(*, guarded: bool) -> Visit | None:
+    """Return whose page it is; None for whoever looks at their own machine by `panel serve`, and in a test."""
+    visit = door.visit_of(pn.state.curdoc.session_context if pn.state.curdoc else None)
+    if visit is None:
+        if guarded:
+            raise Denied("Nobody is signed in.", hint="Sign in, and load the page again.")
+        access.check_peer()
+    return visit
 
 
 def _refusal(error: Exception) -> Any:

@@ -135,6 +135,9 @@ class Session:
                 answer = work()
             except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
                 answer = trouble(error, doing)
+            if isinstance(answer, Trouble) and answer.anew:
+                # Whatever the page makes of it, the way to sign in once more stands above it.
+                self._later(partial(self._notify, answer))
             self._later(partial(then, answer))
 
         thread = threading.Thread(target=do, name="pwsops-question", daemon=True)

@@ -15,7 +15,7 @@ from tzlocal import get_localzone_name
 
 from pwsops.clock import Clock, SystemClock
 from pwsops.engines.base import Instance
-from pwsops.errors import PwsopsError
+from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.views.asking import Answer, Asking
@@ -40,10 +40,14 @@ class DatabaseRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Something that could not be read: the message and the next step, never a traceback."""
+    """Something that could not be read: the message and the next step, never a traceback.
+
+    `anew`: it helps to sign in once more.
+    """
 
     message: str
     hint: str
+    anew: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ class Snapshots:
 def trouble(error: Exception, doing: str) -> Trouble:
     """Say an error as a page does; one that nobody foresaw is logged, and named without its insides."""
     if isinstance(error, PwsopsError):
-        return Trouble(message=error.message, hint=error.hint)
+        return Trouble(message=error.message, hint=error.hint, anew=isinstance(error, SignInAnew))
     _log.error("a page met an error that nobody foresaw", doing=doing, exc_info=error)
     return Trouble(
         message=f"{doing} failed: {type(error).__name__}.",

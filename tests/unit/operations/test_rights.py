@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -164,6 +165,15 @@ TABLE: dict[str, Entry] = {
     "audit.list": Entry(EVIDENCE),
     "audit.record": Entry(HOST, ANY, lambda it: ("sign-in", "ada")),
     "audit.first_broken": Entry(EVIDENCE),
+    "people.users": Entry(HOST),
+    "people.add_user": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
+    "people.set_password": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
+    "people.remove_user": Entry(HOST, ANY, lambda it: ("ada",)),
+    "people.tokens": Entry(HOST),
+    "people.create_token": Entry(HOST, ANY, lambda it: ("m",), {"role": V, "instances": None, "lasts": timedelta(1)}),
+    "people.revoke_token": Entry(HOST, ANY, lambda it: ("m",)),
+    "people.signin_link": Entry(HOST),
+    "people.authentication": Entry(HOST),
     "changes.version": Entry(LOOK),
 }
 

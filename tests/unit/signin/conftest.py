@@ -26,6 +26,9 @@ class Listed:
             raise self.broken
         return self.grants.get(subject)
 
+    def everybody(self) -> dict[str, Grant]:
+        return self.grants
+
 
 def attempt(name: str = "ada", peer: str = "192.0.2.7", device: str = "") -> Attempt:
     return Attempt(name=name, peer=peer, device=device)

@@ -257,7 +257,10 @@ def test_many_failures_are_slowed_down_and_the_password_is_not_even_tried(
         signin.by_password(GOOD, attempt())
 
 
-def test_whether_others_than_the_host_can_sign_in_at_all(signin: Authentication) -> None:
+def test_whether_others_than_the_host_can_sign_in_at_all(signin: Authentication, listed: Listed) -> None:
     assert signin.ways_for_others()
+    grant = listed.grants.pop("ada")
+    assert not signin.ways_for_others()
+    listed.grants["ada"] = grant
     signin.users.remove("ada")
     assert not signin.ways_for_others()

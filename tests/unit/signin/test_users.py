@@ -143,5 +143,14 @@ def test_the_same_letters_from_another_keyboard_are_the_same_password(users: Use
     assert users.verified("ada", "zw\u00f6lf alte Walrosse")
 
 
+def test_nothing_is_cut_off_a_password() -> None:
+    longest = "walrus teapot " * 73 + "ab"
+    assert len(longest) == passwords.LONGEST
+    kept = passwords.hashed(longest)
+    assert passwords.fits(kept, longest)
+    assert not passwords.fits(kept, longest[:-1])
+    assert not passwords.fits(kept, longest + "c")
+
+
 def test_a_hash_that_is_none_fits_nothing() -> None:
     assert not passwords.fits("nonsense", "nonsense")
