@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -67,14 +67,14 @@ class Home:
 
 
 @cache
-def _prepared_catalogue() -> bytes:
-    """A catalogue with the instance `srv` in it: making one for each test takes longer than the test."""
+def _prepared_files() -> Mapping[str, bytes]:
+    """The files of a home with the instance `srv` in it: making one for each test takes longer than the test."""
     clock = ManualClock()
     with tempfile.TemporaryDirectory() as directory:
         ops = open_operations(Path(directory), actor="ann", clock=clock)
         ops.instances.add("srv", engine="fake", address="nowhere")
         ops.close()
-        return (Path(directory) / store.FILE_NAME).read_bytes()
+        return {path.name: path.read_bytes() for path in Path(directory).iterdir() if path.is_file()}
 
 
 def _without_syncing(connection: sqlite3.Connection, record: Any) -> None:
@@ -103,8 +103,11 @@ def opened_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     # No test of these pulls the plug, and waiting for the disk takes most of their time.
     monkeypatch.setattr(store, "_prepare", _without_syncing)
     monkeypatch.setattr(store, "create_engine", _create_engine)
+    monkeypatch.setattr("pwsops.heads.file.os.fdatasync", lambda _descriptor: None)
     path.mkdir()
-    (path / store.FILE_NAME).write_bytes(_prepared_catalogue())
+    for name, content in _prepared_files().items():
+        (path / name).touch(mode=0o600)
+        (path / name).write_bytes(content)
     home = Home(path, clock, server)
     try:
         yield home

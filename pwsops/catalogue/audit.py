@@ -1,32 +1,64 @@
-"""The audit log: append-only, each row's digest covering the one before, so that a later rewrite shows."""
+"""The audit log: append-only, numbered without gaps, each entry's digest keyed and covering the one before.
+
+The digest of an entry is HMAC-SHA256 over its columns and the digest before it, under a key of the log's own. Entries
+from before there were keys have a plain SHA-256, as has what is written while the key cannot be had; which of the three
+it is stands in `key_id`, and a verification (`audit_check`) says so.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 
 from pwsops.catalogue import rows
+from pwsops.catalogue.audit_keys import NO_KEY, Key, Notary, Transaction, system_user
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, audit
+from pwsops.errors import PwsopsError
 
 AuditRow = RowMapping | Mapping[str, Any]
 """An entry as it was read, or what stands for one that cannot be."""
 
 FIRST = "0" * 64
+SUBJECT = "audit log"
+KEYED = "begin keyed audit log"
+KEYED_ANEW = "begin new key of audit log"
+SERVICE = "backup service"
+"""Who acts where nobody asked for it."""
+_TOLD = ("at", "actor", "action", "subject", "detail")
 
 
 def append(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
-    """Add one row. The caller holds the write lock, so no other row can come between."""
-    before = connection.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalar() or FIRST
-    digest = _digest(before, at=at, actor=actor, action=action, subject=subject, detail=detail)
-    connection.execute(
-        insert(audit).values(at=at, actor=actor, action=action, subject=subject, detail=detail, digest=digest)
-    )
+    """Add one entry. The caller holds the write lock, so no other can come between."""
+    _write(connection, _key(connection, at), at=at, actor=actor, action=action, subject=subject, detail=detail)
+
+
+def begin_keyed(connection: Connection, *, now: datetime) -> None:
+    """Give a log that has entries from before there were keys its first key, where that can be had."""
+    if is_former(connection):
+        _key(connection, now)
+
+
+def is_former(connection: Connection) -> bool:
+    """Whether the newest entry is from before there were keys."""
+    newest = connection.execute(select(audit.c.key_id).order_by(audit.c.id.desc()).limit(1)).first()
+    return newest is not None and newest.key_id is None
+
+
+def begin_anew(connection: Connection, *, now: datetime, actor: str) -> int:
+    """Give the log a new key from now on, and return its number; raises `PwsopsError` where it cannot be sealed."""
+    number, before = head(connection)
+    key = _notary(connection).make(connection, first_entry=number + 1, now=now)
+    detail = f"key {key.number}; the newest digest before it is {before}"
+    _write(connection, key, at=now, actor=actor, action=KEYED_ANEW, subject=SUBJECT, detail=detail)
+    return key.number
 
 
 def newest(connection: Connection, *, limit: int) -> list[AuditRow]:
@@ -45,23 +77,14 @@ def about(
 
 
 def head(connection: Connection) -> tuple[int, str]:
-    """Give the number of entries, and the newest digest, which covers them all."""
-    count = connection.execute(select(func.count()).select_from(audit)).scalar_one()
-    newest_digest = connection.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalar()
-    return int(count), newest_digest or FIRST
+    """Return the number of the newest entry and its digest, which covers all before it."""
+    found = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
+    return (0, FIRST) if found is None else (int(found.id), str(found.digest))
 
 
-def first_broken(connection: Connection) -> int | None:
-    """Give the id of the first row whose digest does not follow from the one before; None: the log is whole."""
-    before = FIRST
-    for row in rows.read(connection, audit, select(audit).order_by(audit.c.id)):
-        if isinstance(row, Unreadable):
-            return row.id
-        told = {key: row[key] for key in ("at", "actor", "action", "subject", "detail")}
-        if row["digest"] != _digest(before, **told):
-            return int(row["id"])
-        before = row["digest"]
-    return None
+def count(connection: Connection) -> int:
+    """Return how many entries there are."""
+    return int(connection.execute(select(func.count()).select_from(audit)).scalar_one())
 
 
 def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
@@ -69,14 +92,53 @@ def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
     return [_sound(row) for row in rows.read(connection, audit, statement)]
 
 
+def digest_of(before: str, row: Mapping[str, Any], secret: bytes | None) -> str:
+    """Return the digest that an entry has after another, under the key that it names."""
+    told = [before, row["at"].isoformat(), *(row[key] for key in _TOLD[1:])]
+    if row["key_id"] is not None:
+        told += [row["id"], row["system_user"], row["key_id"]]
+    content = json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    if secret is None:
+        return hashlib.sha256(content).hexdigest()
+    return hmac.new(secret, content, hashlib.sha256).hexdigest()
+
+
+def _write(connection: Connection, key: Key | None, **told: Any) -> None:
+    number, before = head(connection)
+    row = {**told, "id": number + 1, "system_user": system_user(), "key_id": NO_KEY if key is None else key.number}
+    row["digest"] = digest_of(before, row, None if key is None else key.secret)
+    connection.execute(insert(audit).values(**row))
+    _transaction(connection).wrote(row["id"], row["digest"], row["at"])
+
+
+def _key(connection: Connection, now: datetime) -> Key | None:
+    """Return the key to write with; makes the log's first one, and where it has entries already, writes that down."""
+    notary = _notary(connection)
+    key = notary.current(connection)
+    if key is not None or not notary.may_begin(connection):
+        return key
+    number, before = head(connection)
+    with suppress(PwsopsError):  # an act is not lost because its entry cannot be keyed: the verification tells
+        key = notary.make(connection, first_entry=number + 1, now=now)
+    if key is not None and number:
+        detail = f"the entries 1 to {number} keep their digests without a key; the newest of them is {before}"
+        _write(connection, key, at=now, actor=SERVICE, action=KEYED, subject=SUBJECT, detail=detail)
+    return key
+
+
+def _transaction(connection: Connection) -> Transaction:
+    found: Transaction = connection.get_execution_options()["pwsops_audit"]
+    return found
+
+
+def _notary(connection: Connection) -> Notary:
+    return _transaction(connection).notary
+
+
 def _sound(row: RowMapping | Unreadable) -> AuditRow:
     if not isinstance(row, Unreadable):
         return row
-    texts = {key: row.values[key] or "" for key in ("actor", "action", "subject", "digest")}
+    texts = {key: row.values[key] or "" for key in ("actor", "action", "subject", "digest", "system_user")}
     detail = f"This entry is damaged: {row.reason}. {row.values['detail'] or ''}".strip()
-    return {"id": row.id, "at": row.values["at"] or BEGINNING, **texts, "detail": detail}
-
-
-def _digest(before: str, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> str:
-    told = json.dumps([before, at.isoformat(), actor, action, subject, detail], ensure_ascii=False)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    key = row.values["key_id"]
+    return {"id": row.id, "at": row.values["at"] or BEGINNING, **texts, "detail": detail, "key_id": key}

@@ -16,7 +16,7 @@ from pwsops.rules import breaker
 from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
 
-SERVICE = "backup service"
+SERVICE = audit.SERVICE
 
 
 def item_succeeded(

@@ -17,7 +17,8 @@ from sqlalchemy.sql.selectable import FromClause
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.audit import read as read_audit
-from pwsops.catalogue.history import Filter, Selection
+from pwsops.catalogue.audit_search import AuditFilter, conditions
+from pwsops.catalogue.history import Selection
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import audit, backup_sets, messages, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
@@ -120,14 +121,19 @@ def set_rows(selection: Selection) -> Chunks:
 
 def audit_rows(selection: Selection) -> Chunks:
     """Give the audit log of the period, oldest first."""
-    columns = [audit.c.id, _kept(audit.c.at), audit.c.actor, audit.c.action, audit.c.subject, audit.c.detail]
-    statement = select(*columns, audit.c.digest).where(*_noted(selection.wanted)).order_by(audit.c.id)
-    return _stream(selection.connection, statement)
+    return audit_entries(selection.connection, AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
+
+
+def audit_entries(connection: Connection, wanted: AuditFilter) -> Chunks:
+    """Return the entries of the audit log that fit, oldest first."""
+    who, what = (audit.c.actor, audit.c.system_user), (audit.c.action, audit.c.subject, audit.c.detail)
+    columns = [audit.c.id, _kept(audit.c.at), *who, *what, audit.c.digest, audit.c.key_id]
+    return _stream(connection, select(*columns).where(*conditions(wanted)).order_by(audit.c.id))
 
 
 def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
     """Give how many entries the audit log has in the period, and the newest of them, oldest first."""
-    where = list(_noted(selection.wanted))
+    where = conditions(AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
     count = selection.connection.execute(select(func.count()).select_from(audit).where(*where)).scalar_one()
     newest = select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit)
     return int(count), [*reversed(read_audit(selection.connection, newest))]
@@ -237,13 +243,6 @@ def sets_of(selection: Selection) -> Iterator[Any]:
 def _of_runs(selection: Selection, columns: Sequence[Any]) -> Select[Any]:
     source = select(*columns).select_from(runs).join(profiles, profiles.c.id == runs.c.profile_id)
     return source.where(*_where(selection)).order_by(runs.c.due_at, runs.c.id)
-
-
-def _noted(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    if wanted.since is not None:
-        yield audit.c.at >= wanted.since
-    if wanted.until is not None:
-        yield audit.c.at < wanted.until
 
 
 def _where(selection: Selection) -> list[ColumnElement[bool]]:

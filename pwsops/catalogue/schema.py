@@ -445,6 +445,20 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("digest", Text, nullable=False),
+    # The operating system's name of the user whose process wrote it; `actor` is what was claimed.
+    Column("system_user", Text, nullable=False, server_default=text("''")),
+    # Which key the digest was made with; 0: none could be had. Entries from before there were keys have none.
+    Column("key_id", Integer),
+)
+
+# The keys of the audit log, sealed with the home's.
+audit_keys = Table(
+    "audit_keys",
+    metadata,
+    _id(),
+    Column("sealed", Text, nullable=False),
+    Column("first_entry", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 # When each instance last answered, and since when it has not: what it said stays known, with its age.

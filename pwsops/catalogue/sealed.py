@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, Table, exists, func, literal, select, union_all
 
-from pwsops.catalogue.schema import certificate_copies, certificates, instances, profiles
+from pwsops.catalogue.schema import audit_keys, certificate_copies, certificates, instances, profiles
 
 
 class Sealed(NamedTuple):
@@ -29,12 +29,15 @@ def is_any(connection: Connection) -> bool:
 
 def _statements() -> list[Select[tuple[str, str, str]]]:
     living = profiles.c.deleted_at.is_(None)
+    # What former keys of the log cover is the verification's to tell.
+    current = audit_keys.c.id == select(func.max(audit_keys.c.id)).scalar_subquery()
     return [
         _of(certificates, "sealed_key", "the private key of the certificate"),
         _of(instances, "sealed_password", "the password of the instance"),
         _of(profiles, "sealed_password", "the password of the profile").where(living),
         _of(profiles, "sealed_certificate_password", "the password for the saved certificates of").where(living),
         _of(certificate_copies, "sealed_password", "the password of the saved copy", name="key_file"),
+        _of(audit_keys, "sealed", "the key of the audit log", name="id").where(current),
     ]
 
 

@@ -16,12 +16,13 @@ from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from pwsops.catalogue import scope
+from pwsops.catalogue.audit_keys import Notary, Transaction
 from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
 from pwsops.errors import CatalogueDamaged, PwsopsError
 from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0013"
+HEAD = "0014"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
@@ -78,6 +79,7 @@ class Catalogue:
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
         self._checkpoints = Checkpoints(self.path, wait_s=BUSY_TIMEOUT_S)
+        self.notary = Notary()
         self._watch_lock = threading.Lock()
         self._watch: sqlite3.Connection | None = None
         try:
@@ -106,12 +108,14 @@ class Catalogue:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
+        entries = Transaction(self.notary)
         with (
             self._translated(),
-            self._engine.connect().execution_options(pwsops_write=True) as connection,
+            self._engine.connect().execution_options(pwsops_write=True, pwsops_audit=entries) as connection,
             connection.begin(),
         ):
             yield connection
+        entries.committed()
         self._checkpoints.after_commit()
 
     @contextmanager

@@ -2,26 +2,131 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pwsops.cli.output import AsJson, emit, table
-from pwsops.cli.session import opened
+from pwsops.cli.output import AsJson, emit, note, say, table
+from pwsops.cli.report import aware, read_moment, read_zone
+from pwsops.cli.session import confirmed, opened
+
+if TYPE_CHECKING:
+    from pwsops.operations.audit_log import Verification
+
+CHANGED = 3
+"""The exit code where the log is not what was written."""
+NOT_CHECKED = 4
+"""The exit code where part of it could not be checked."""
+
+app = typer.Typer(help="Who did what, when; and whether the log of it is whole.", no_args_is_help=True)
 
 
-def audit(
+def _text(name: str, explained: str) -> typer.models.OptionInfo:
+    found: typer.models.OptionInfo = typer.Option(name, metavar="TEXT", help=explained, show_default=False)
+    return found
+
+
+@app.command("list")
+def list_(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="How many entries, the newest first.")] = 100,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", parser=read_moment, metavar="TIME", help="Only from then on.", show_default=False),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", parser=read_moment, metavar="TIME", help="Only before then.", show_default=False),
+    ] = None,
+    actor: Annotated[str, _text("--actor", "Only by whom it is found in: the name, or the system's user.")] = "",
+    action: Annotated[str, _text("--action", "Only this action.")] = "",
+    subject: Annotated[str, _text("--subject", "Only on what it is found in, or in the detail.")] = "",
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            parser=read_zone,
+            metavar="ZONE",
+            help="The zone of times that carry no offset; default: this machine's.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who did what, and when."""
-    with opened(context) as operations:
-        entries = operations.audit.list(limit=limit)
+    """List who did what, and when."""
     from pwsops.cli import records, words
+    from pwsops.operations.audit_log import AuditQuery
+
+    query = AuditQuery(
+        since=aware(since, timezone), until=aware(until, timezone), actor=actor, action=action, subject=subject
+    )
+    with opened(context) as operations:
+        entries = operations.audit.list(limit, query)
 
     if as_json:
         emit(map(records.audit_entry, entries))
         return
-    rows = ((words.moment(one.at), one.actor, one.action, one.subject, one.detail) for one in entries)
-    table(("When", "Who", "What", "On", "Detail"), rows, wraps=("On", "Detail"), empty="Nothing has been done yet.")
+    rows = (
+        (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
+        for one in entries
+    )
+    table(
+        ("Entry", "When", "Who", "As user", "What", "On", "Detail"),
+        rows,
+        right=("Entry",),
+        wraps=("On", "Detail"),
+        empty="Nothing that fits has been done yet.",
+    )
+
+
+@app.command("verify")
+def verify(context: typer.Context, as_json: AsJson = False) -> None:
+    """Compare the log with its digests and with every head of it that left the home.
+
+    Exit 0: whole. Exit 3: it is not what was written. Exit 4: part of it could not be checked.
+    """
+    from pwsops.operations.audit_log import AuditState
+
+    with opened(context) as operations:
+        found = operations.audit.verify()
+        trouble = operations.audit.trouble()
+    if as_json:
+        from pwsops.cli import records
+
+        emit([records.verification(found)])
+    else:
+        for line in _told(found):
+            say(line)
+    if trouble:
+        note(trouble)
+    if found.state is not AuditState.WHOLE:
+        raise typer.Exit(CHANGED if found.state is AuditState.CHANGED else NOT_CHECKED)
+
+
+@app.command("new-key")
+def new_key(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without being asked.")] = False,
+) -> None:
+    """Give the log a new key from now on: the former one is lost, or known to others.
+
+    Where the former one cannot be had any more, what it covers cannot be checked any more either.
+    """
+    with opened(context) as operations:
+        confirmed("The log gets a new key.", "new", yes=yes, refusal="The log keeps its key.")
+        number = operations.audit.begin_new_key()
+    say(f"Entries are written with key {number} of the log from now on.")
+
+
+def _told(found: Verification) -> Iterator[str]:
+    yield f"The audit log is {found.summary}." if not found.findings else f"The audit log: {found.state.value}."
+    yield from (f"- {one.text}" for one in found.findings)
+    if found.left_out:
+        yield f"- and {found.left_out:,} more findings."
+    for name, count in found.sources.items():
+        yield f"Compared with {count:,} heads in {name}."
+    if found.since is not None:
+        yield f"Heads from before {found.since.isoformat()} were left aside, as audit.toml says."
+    if found.last:
+        yield f"The newest digest, of entry {found.last}: {found.head}"

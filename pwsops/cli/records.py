@@ -26,6 +26,7 @@ from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
 
 if TYPE_CHECKING:
+    from pwsops.operations.audit_log import Verification
     from pwsops.profile import BackupProfile
 
 Record = Mapping[str, Any]
@@ -260,6 +261,21 @@ def token(view: TokenView) -> Record:
 def audit_entry(entry: AuditEntry) -> Record:
     """One line of the audit log."""
     return asdict(entry) | {"at": iso(entry.at)}
+
+
+def verification(found: Verification) -> Record:
+    """Return what a verification of the audit log found."""
+    return {
+        "state": found.state.value,
+        "entries": found.entries,
+        "last": found.last,
+        "head": found.head,
+        "keyed_from": found.keyed_from,
+        "findings": [asdict(one) | {"kind": one.kind.value} for one in found.findings],
+        "left_out": found.left_out,
+        "sources": dict(found.sources),
+        "since": iso(found.since),
+    }
 
 
 def check(one: Check) -> Record:

@@ -15,14 +15,16 @@ from pwsops.cli.session import opened
 from pwsops.reports.formats import ReportFormat
 
 
-def _moment(text: str) -> datetime:
+def read_moment(text: str) -> datetime:
+    """Read a moment of an option; raises `BadParameter`."""
     try:
         return parse.moment(text)
     except parse.ParseError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _zone(text: str) -> str:
+def read_zone(text: str) -> str:
+    """Read a time zone of an option; raises `BadParameter`."""
     try:
         return parse.timezone(text)
     except parse.ParseError as error:
@@ -40,7 +42,7 @@ def report(
         datetime | None,
         typer.Option(
             "--from",
-            parser=_moment,
+            parser=read_moment,
             metavar="TIME",
             help="Runs due from then on; default: the first.",
             show_default=False,
@@ -50,7 +52,7 @@ def report(
         datetime | None,
         typer.Option(
             "--to",
-            parser=_moment,
+            parser=read_moment,
             metavar="TIME",
             help="Runs due before then; a date alone is its midnight. Default: now.",
             show_default=False,
@@ -62,7 +64,7 @@ def report(
     timezone: Annotated[
         str | None,
         typer.Option(
-            parser=_zone,
+            parser=read_zone,
             metavar="ZONE",
             help="The zone of times that carry no offset; default: this machine's.",
             show_default=False,
@@ -73,13 +75,13 @@ def report(
     """Write the history into a file: a table, a document, or evidence for an auditor."""
     from pwsops.operations.reports import ReportQuery
 
-    query = ReportQuery(since=_aware(since, timezone), until=_aware(until, timezone), profile=profile)
+    query = ReportQuery(since=aware(since, timezone), until=aware(until, timezone), profile=profile)
     with opened(context) as operations:
         count = operations.reports.write(form, output, query, replace=force)
     say(f"{output} holds {count:,} {'run' if count == 1 else 'runs'}.")
 
 
-def _aware(told: datetime | None, zone: str | None) -> datetime | None:
+def aware(told: datetime | None, zone: str | None) -> datetime | None:
     """Give a moment with its zone: its own offset, the zone that was named, or this machine's."""
     if told is None or told.tzinfo is not None:
         return told

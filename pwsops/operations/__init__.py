@@ -103,6 +103,7 @@ class Operations:
         if self._core.service is not None:
             self._core.service.detach()
         self._core.restoring.close()
+        self._core.events.close()
         self._core.presence.close()
         self._core.catalogue.close()
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pwsops.catalogue import Catalogue, Connection, audit, refused_logins, sealed
+from pwsops.catalogue.audit_keys import Notary
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
@@ -16,6 +18,8 @@ from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError, SignInAnew
 from pwsops.escrow import Escrow
+from pwsops.heads import Heads
+from pwsops.operations.events import DENIED, Events
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
@@ -39,6 +43,9 @@ class Core:
         self.clock = clock
         self.catalogue = Catalogue(home)
         self.vault = Vault(home, self._has_sealed)
+        self.catalogue.notary = Notary(self.vault, Heads(home))
+        self.events = Events(self.catalogue, clock)
+        self._seal_former_log()
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
@@ -59,13 +66,36 @@ class Core:
         with self.catalogue.read() as connection:
             return sealed.is_any(connection)
 
+    def _seal_former_log(self) -> None:
+        """Give entries from before the log had a key the first keyed one on top, right after the migration."""
+        with self.catalogue.read() as connection:
+            is_former = audit.is_former(connection)
+        if is_former:
+            with self.catalogue.write() as connection:
+                audit.begin_keyed(connection, now=self.clock.now())
+
+    def private_key(self, actor: str | None, thumbprint: str) -> bytes | None:
+        """Return a private key of the store and write down who used it; None where the store does not have it.
+
+        `actor`: None is the service, whose runs the history tells.
+        """
+        key = self.escrow.private_key(thumbprint)
+        if key is not None and actor is not None:
+            # A restore does not fail because its entry could not be written.
+            with suppress(PwsopsError):
+                self.events.record_repeated(actor, "use private key", thumbprint, "to decrypt a backup")
+        return key
+
     def instance_row(self, name: str) -> InstanceRow:
         """Give an instance as it is kept; raises `NotFound`."""
         with self.catalogue.read() as connection:
             return find_instance(connection, name)
 
-    def instance(self, name: str, credentials: Credentials | None = None) -> Instance:
-        """Give an instance with its password open, or with another login's; raises `NotFound`."""
+    def instance(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Instance:
+        """Give an instance with its password open, or with another login's; raises `NotFound`.
+
+        `actor`: in whose name private keys are used; None is the service's.
+        """
         row = self.instance_row(name)
         if row.broken:
             raise InvalidInput(
@@ -76,11 +106,11 @@ class Core:
             engine=row.engine,
             address=row.address,
             options=row.options,
-            private_keys=self.escrow.private_key,
+            private_keys=partial(self.private_key, actor),
             **vars(credentials or self._credentials(row.login, row.sealed_password)),
         )
 
-    def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
+    def engine(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Engine:
         """Give the engine that serves an instance, as the instance's own login unless another is given.
 
         Raises `NotFound`, `InvalidInput` for credentials that the engine cannot take, and `LoginRefused` where the
@@ -88,11 +118,13 @@ class Core:
         """
         if credentials is None:
             self._refuse_known(name, self.instance_row(name).login)
-        return self.unchecked_engine(name, credentials)
+        return self.unchecked_engine(name, credentials, actor=actor)
 
-    def unchecked_engine(self, name: str, credentials: Credentials | None = None) -> Engine:
+    def unchecked_engine(
+        self, name: str, credentials: Credentials | None = None, *, actor: str | None = None
+    ) -> Engine:
         """Give the engine as `engine` does, also where the server refused the login before: for a new try, by hand."""
-        engine = open_engine(self.instance(name, credentials))
+        engine = open_engine(self.instance(name, credentials, actor=actor))
         if credentials is not None:
             check_login(f"A use of {name!r}", credentials.login, credentials.password, able=engine.capabilities)
         return engine
@@ -217,15 +249,22 @@ class Context:
                 hint="Ask somebody whose role is for all instances.",
             )
 
+    def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
+        """Return the engine of an instance in this person's name; the use of another login is written down first."""
+        if credentials is not None:
+            login = credentials.login or "the service user"
+            self.core.events.record_repeated(self.actor, "use other login", name, f"as {login}")
+        return self.core.engine(name, credentials, actor=self.actor)
+
     def note(self, connection: Connection, action: str, subject: str, detail: str = "") -> None:
         """Write what is being done into the audit log, in the transaction that does it."""
         now = self.core.clock.now()
         audit.append(connection, at=now, actor=self.actor, action=action, subject=subject, detail=detail)
 
     def _note_denied(self, action: str, subject: str) -> None:
-        # What cannot be written down is refused all the same.
-        with suppress(PwsopsError), self.core.catalogue.write() as connection:
-            self.note(connection, "denied", subject, f"may not {action}")
+        # What cannot be written down is refused all the same; who repeats it does not fill the disk.
+        with suppress(PwsopsError):
+            self.core.events.record(self.actor, DENIED, subject, f"may not {action}")
 
 
 def _denied(principal: Principal, right: Right, action: str) -> Denied:

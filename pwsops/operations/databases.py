@@ -167,9 +167,8 @@ class Databases:
 
     def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
         """Ask an instance something; a login of its own that it refuses is not used again."""
-        core = self._context.core
-        engine = core.engine(instance, credentials)
-        with nullcontext() if credentials else core.asking(instance):
+        engine = self._context.engine(instance, credentials)
+        with nullcontext() if credentials else self._context.core.asking(instance):
             return question(engine)
 
     def _view(self, one: Covered) -> DatabaseView:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from pwsops.catalogue import (
     access,
-    audit,
     instances,
     profiles,
     refused_logins,
@@ -31,6 +30,7 @@ from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
+from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
@@ -189,14 +189,7 @@ def _profiles(core: Core) -> Iterator[Check]:
 
 
 def _audit(core: Core) -> Iterator[Check]:
-    with core.catalogue.read() as connection:
-        broken = audit.first_broken(connection)
-    yield Check(
-        name="Audit log",
-        ok=broken is None,
-        finding="whole" if broken is None else f"changed from outside, from entry {broken} on",
-        next_step="" if broken is None else "Find out who had access to the catalogue's file.",
-    )
+    yield from audit_checks(core)
 
 
 def _service(core: Core) -> Iterator[Check]:

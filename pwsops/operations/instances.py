@@ -176,6 +176,7 @@ class Instances:
         if known is not None:
             with core.catalogue.write() as connection:
                 refused_logins.forget(connection, name, known.login)
+                self._context.note(connection, "use refused login again", name, "the server took it when it was asked")
         return found
 
     @needs(Right.CONNECT, "let a refused login be used again", of_instance("name"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pwsops.catalogue import sightings
 from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
 from pwsops.engines.registry import embedded_engine
@@ -63,11 +65,15 @@ class Media:
                 known = sightings.at(connection, path, position, instance)
             for where, one in known:
                 note_bad(core.catalogue, engine, where, one, error.message, now=core.clock.now())
+            core.events.record(self._context.actor, "verify backup", path, f"set {position} is bad: {error.message}")
             raise
         with core.catalogue.write() as connection:
             sightings.prove(connection, instance, [found.backup_set], now=core.clock.now())
+            self._context.note(connection, "verify backup", path, f"set {position} is good")
         return found
 
     def _engine(self, instance: str | None, credentials: Credentials | None = None) -> Engine:
-        core = self._context.core
-        return embedded_engine(core.escrow.private_key) if instance is None else core.engine(instance, credentials)
+        context = self._context
+        if instance is None:
+            return embedded_engine(partial(context.core.private_key, context.actor))
+        return context.engine(instance, credentials)

@@ -307,7 +307,11 @@ class RoleView:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
-    """One line of the audit log; `digest` covers the line and the digest before it."""
+    """One line of the audit log; `digest` covers the line and the digest before it.
+
+    `actor` is the name that somebody acted under, `system_user` the operating system's user whose process it was.
+    `key_id`: which key of the log the digest was made with; 0: none could be had; None: from before there was one.
+    """
 
     id: int
     at: datetime
@@ -316,6 +320,25 @@ class AuditEntry:
     subject: str
     detail: str
     digest: str
+    system_user: str = ""
+    key_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage:
+    """Part of the audit log, newest first.
+
+    Parameters
+    ----------
+    total
+        How many entries fit, on whatever page.
+    older
+        The number of the entry before which the next page begins; None: this is the last.
+    """
+
+    entries: Sequence[AuditEntry]
+    total: int
+    older: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
+from pwsops.operations.audit_log import AuditQuery
+from pwsops.operations.audit_verification import verified
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
 from pwsops.operations.rights import needs
@@ -141,6 +143,7 @@ class Reports:
 
         with self._report(form, query) as (selection, verdicts), new_file(path, replace=replace) as file:
             self._write(form, file, selection, verdicts)
+            # Nothing is taken away that leaves no entry: the file gets its name after this.
             self._note(form, query, str(path))
             return selection.count()
 
@@ -175,14 +178,33 @@ class Reports:
 
     def _note(self, form: ReportFormat, query: ReportQuery, where: str) -> None:
         with self._context.core.catalogue.write() as connection:
-            self._context.note(connection, "export", query.profile or "history", f"{form.value}, {where}")
+            what = "evidence" if form is ReportFormat.EVIDENCE else "history"
+            self._context.note(connection, f"export {what}", query.profile or what, f"{form.value}, {where}")
+
+    @needs(Right.EVIDENCE, "export the audit log")
+    def export_audit(self, query: AuditQuery | None = None) -> BinaryIO:
+        """Return the entries of the audit log that fit, oldest first, as CSV in a file without a name."""
+        from pwsops.reports import csv
+        from pwsops.reports.tables import AUDIT_LOG
+
+        core = self._context.core
+        with ExitStack() as undone, self._context.read() as connection:
+            file = undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
+            csv.write(file, AUDIT_LOG, map(AUDIT_LOG.batch, reporting.audit_entries(connection, query or AuditQuery())))
+            file.seek(0)
+            core.events.record(self._context.actor, "export audit log", "audit log", "csv, for a browser")
+            undone.pop_all()
+            return file
 
     def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection, verdicts: Sequence[Verdict]) -> None:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
         home = self._context.core.home
-        document.write(form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts)
+        verification = verified(self._context.core) if form is ReportFormat.EVIDENCE else None
+        document.write(
+            form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
+        )
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame

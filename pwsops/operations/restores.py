@@ -55,7 +55,7 @@ class Restores:
         that. `credentials` say who to be on the server; None is the instance's own login. Raises `MediaError` when the
         full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
-        engine = self._context.core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         target = set_at(engine, path, position)
         plan = plan_restore(target, list(self._candidates(engine, target)))
         with self._context.read() as connection:
@@ -69,7 +69,7 @@ class Restores:
         Each is looked for. One that could not be looked at is offered: it may be there.
         """
         core = self._context.core
-        engine = core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         with self._context.read() as connection:
             known = sets.of_database(connection, instance, database)
         seen = look_for(engine, known)
@@ -196,7 +196,7 @@ class Restores:
     ) -> Job:
         core = self._context.core
         core.restoring.settle()
-        engine = core.engine(instance, credentials)
+        engine = self._context.engine(instance, credentials)
         with nullcontext() if credentials else core.asking(instance):
             plan = self.plan(instance, database, path, position, credentials=credentials)
         if chosen and [one.set_id for one in plan.sets][-len(chosen) :] != list(chosen):

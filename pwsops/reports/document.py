@@ -15,6 +15,7 @@ from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
 from pwsops.reports.formats import ReportFormat
 from pwsops.reports.tables import RUNS
+from pwsops.rules.audit import Verification
 from pwsops.rules.protection import Verdict
 
 _READS_A_BATCH = 10
@@ -29,8 +30,12 @@ def write(
     actor: str,
     home: Path,
     verdicts: Sequence[Verdict] = (),
+    verification: Verification | None = None,
 ) -> None:
-    """Write a report in its form; `verdicts` are those on the databases as of now, which evidence has."""
+    """Write a report in its form.
+
+    Evidence has the verdicts on the databases as of now, and what a verification of the audit log found.
+    """
     since, until = period(selection, now)
     about = [*_asked(selection, since, until), _made(now, actor, home)]
     match form:
@@ -56,7 +61,8 @@ def write(
             from pwsops.reports import html
             from pwsops.reports.evidence import gather
 
-            found = gather(selection, since, until, verdicts=verdicts, now=now)
+            assert verification is not None
+            found = gather(selection, since, until, verdicts=verdicts, verification=verification, now=now)
             html.write_evidence(file, found, title="Evidence of backups", about=about)
 
 

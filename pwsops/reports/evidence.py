@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pwsops.catalogue import audit, reporting
+from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.reporting import Failure
 from pwsops.reports.coverage import Covered, covered
 from pwsops.reports.figures import Figures, figures
+from pwsops.rules.audit import Verification
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
@@ -36,8 +37,8 @@ class Evidence:
         The newest entries of the audit log in the period, of which there are so many.
     verdicts, now
         Whether each database that a profile names is protected, the worst first, and the instant that this holds for.
-    head, first_broken
-        The newest digest of the audit log, and the first entry that does not follow from the one before; None: whole.
+    verification
+        What a verification of the audit log found a moment before.
     """
 
     since: datetime
@@ -49,9 +50,7 @@ class Evidence:
     failure_count: int
     changes: Sequence[Any]
     change_count: int
-    head: str
-    entries: int
-    first_broken: int | None
+    verification: Verification
     verdicts: Sequence[Verdict]
     now: datetime
 
@@ -83,12 +82,17 @@ class Evidence:
 
 
 def gather(
-    selection: Selection, since: datetime, until: datetime, *, verdicts: Sequence[Verdict], now: datetime
+    selection: Selection,
+    since: datetime,
+    until: datetime,
+    *,
+    verdicts: Sequence[Verdict],
+    verification: Verification,
+    now: datetime,
 ) -> Evidence:
     """Read the evidence of a period."""
     failure_count, failures = reporting.failures(selection, MOST_FAILURES)
     change_count, changes = reporting.latest_notes(selection, MOST_CHANGES)
-    entries, head = audit.head(selection.connection)
     databases = covered(selection, since, until)
     # Of one profile: only its databases.
     named = {(one.instance, one.database) for one in databases if one.profiles}
@@ -102,9 +106,7 @@ def gather(
         failure_count=failure_count,
         changes=changes,
         change_count=change_count,
-        head=head,
-        entries=entries,
-        first_broken=audit.first_broken(selection.connection),
+        verification=verification,
         verdicts=[one for one in verdicts if one.covered and (one.instance, one.database) in named],
         now=now,
     )

@@ -208,11 +208,13 @@ AUDIT_LOG = Table(
     columns=(
         _integer("entry_id", "The entry's number."),
         _instant("at", "When it was done."),
-        _text("actor", "Who did it."),
+        _text("actor", "Who did it, by the name they signed in or acted under."),
+        _text("system_user", "As which user of the system; empty: from before that was written down."),
         _text("action", "What was done."),
         _text("subject", "What it was done to."),
         _text("detail", "What else is to be said of it."),
         _text("digest", "Covers the entry and the digest before it, so that a later change shows."),
+        _integer("key_id", "Which key of the log the digest was made with; 0: none; empty: from before there was one."),
     ),
 )
 TABLES = (RUNS, ITEMS, MESSAGES, SETS, DATABASES, EXPOSURE, AUDIT_LOG)

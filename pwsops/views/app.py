@@ -16,7 +16,8 @@ from pwsops.signin.sessions import Session as SignedIn
 from pwsops.views import access, door, state, theme
 from pwsops.views.door import Visit
 from pwsops.views.markup import Markup, script
-from pwsops.views.nav import CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.nav import AUDIT, CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.views.pages.audit import Audit
 from pwsops.views.pages.certificates import Certificates
 from pwsops.views.pages.databases import Databases
 from pwsops.views.pages.history import History
@@ -41,12 +42,14 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     INSERT: Insert,
     CERTIFICATES: Certificates,
     SETTINGS: Settings,
+    AUDIT: Audit,
 }
 _MENU = (
     (OVERVIEW, "Profiles", "profiles"),
     (RUNS, "History", "history"),
     (DATABASES, "Databases", "databases"),
     (CERTIFICATES, "Certificates", "key"),
+    (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
 _RIGHTS = {
@@ -54,6 +57,7 @@ _RIGHTS = {
     INSERT: Right.MEDIA,
     CERTIFICATES: Right.CONFIGURE,
     SETTINGS: Right.CONFIGURE,
+    AUDIT: Right.EVIDENCE,
 }
 """What pages need that are not for everybody who may look."""
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, BinaryIO
 
+from pwsops.operations.audit_log import AuditQuery
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat, ReportQuery
 
@@ -31,6 +32,11 @@ def written(ops: Operations, form: ReportFormat, query: HistoryQuery) -> BinaryI
     return ops.reports.export(
         form, ReportQuery(profile=query.profile, status=query.status, trigger=query.trigger, text=query.text)
     )
+
+
+def audit_written(ops: Operations, query: AuditQuery) -> BinaryIO:
+    """Write the entries of the audit log that fit into a file that has no name, and return it open."""
+    return ops.reports.export_audit(query)
 
 
 def file_name(form: ReportFormat, at: datetime, zone: tzinfo) -> str:

@@ -16,7 +16,8 @@ from panel.io.location import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
 DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"
-PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES)
+AUDIT = "audit"
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES, AUDIT)
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
@@ -39,6 +40,9 @@ class Nav(param.Parameterized):
     trigger = param.String(default="", doc="Who started the runs of the history; empty: anybody.")
     sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")
     after = param.String(default="", doc="Where in the history the page begins; empty: at the beginning.")
+    who = param.String(default="", doc="Whose entries of the audit log are shown; empty: everybody's.")
+    since = param.String(default="", doc="From which day on the audit log is shown; empty: from its beginning.")
+    until = param.String(default="", doc="Up to which day, itself included; empty: until now.")
     opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
 
     def search(self) -> str:
@@ -135,5 +139,8 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "trigger": str,
     "sort": str,
     "after": str,
+    "who": str,
+    "since": str,
+    "until": str,
     "opened": count,
 }

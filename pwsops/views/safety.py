@@ -84,6 +84,7 @@ def answer(snapshot: Snapshot) -> Answer:
         *_notes(snapshot, verdicts),
         *_profile_findings(snapshot),
         *_certificate_findings(snapshot),
+        *_audit_findings(snapshot),
         *_other_findings(snapshot),
     )
     findings = tuple(sorted(found, key=lambda finding: list(_ICONS).index(finding.tone)))
@@ -299,6 +300,17 @@ def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
             why=f"It is needed by {view.needed_by}.",
             next_step="The page Certificates is where it is imported, exported or made anew.",
             page=CERTIFICATES,
+        )
+
+
+def _audit_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.audit_trouble:
+        yield Finding(
+            tone="orange",
+            what="The audit log is written, and its head does not leave the home:",
+            why=f"{snapshot.audit_trouble}.",
+            next_step="Let the service's user write there, or name another file in audit.toml.",
+            page="audit",
         )
 
 

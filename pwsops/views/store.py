@@ -71,6 +71,8 @@ class Snapshot:
     """Those needed ones that somebody should see to."""
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     """Why an instance could not be asked, by its name."""
+    audit_trouble: str = ""
+    """Why the newest head of the audit log did not leave the home; empty: it did."""
 
     def profile(self, name: str) -> ProfileView | None:
         """Give the profile of that name."""
@@ -191,6 +193,7 @@ class Store:
             ],
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),
+            audit_trouble=ops.audit.trouble(),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
             troubles={
                 name: trouble(answer, f"Listing the databases of {name}")

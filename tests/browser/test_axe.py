@@ -63,6 +63,7 @@ PAGES = {
     "databases of a server": Look(search="?page=databases&instance=office", shows="Nobody has backed up its log"),
     "wizard, a diagnosis": Look(search="?page=wizard&profile=Tripped", shows="Why it was switched off"),
     "a run of a server": Look(search="?page=run&run={of_server}", shows="3201"),
+    "audit log": Look(search="?page=audit", shows="is as it was written"),
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
 }
 

@@ -128,6 +128,6 @@ def test_an_encrypted_backup_is_refused_without_its_certificate_and_restored_wit
         path.unlink()
     assert "was not removed" in line.refused("certificate", "remove", "Vaults")
     line.done("certificate", "remove", "Vaults", "--yes")
-    log = json.dumps(line.rows("audit"))
+    log = json.dumps(line.rows("audit", "list"))
     assert PASSWORD not in log
     assert PASSWORD not in "".join(file.read_text() for file in (line.home / "logs").glob("*"))

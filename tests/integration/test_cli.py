@@ -219,7 +219,7 @@ def test_a_profile_is_edited_switched_and_deleted(tmp_path, driver):
     assert profile(line, "nightly")["state"] == "inactive"
     assert "history and its backups stay" in line.done("profile", "delete", "nightly", "--yes")
     assert line.rows("profile", "list") == []
-    actions = [row["action"] for row in line.rows("audit", "--limit", "3")]
+    actions = [row["action"] for row in line.rows("audit", "list", "--limit", "3")]
     assert actions == ["delete profile", "deactivate profile", "activate profile"]
 
 
@@ -236,7 +236,7 @@ def test_tables_are_for_people_and_lose_nothing_in_a_pipe(pwsops):
         (("instance", "list"), [str(pwsops.home / "samples")]),
         (("instance", "probe", "samples"), ["version", "SQLite"]),
         (("settings", "show"), ["weekly:sun", "parallel_runs"]),
-        (("audit",), ["create profile", "start run"]),
+        (("audit", "list"), ["create profile", "start run"]),
         (("service", "status"), ["stopped"]),
         (("doctor",), ["Python", "Next step"]),
         (("--version",), ["pwsops 0."]),
@@ -298,7 +298,7 @@ def test_a_profile_that_was_switched_off_is_armed_by_an_edit_alone(tmp_path, dri
     assert "--note" in line.refused("profile", "activate", "p")
     assert "The next run is due" in line.done("profile", "edit", "p", "--note", "the disk was replaced")
     assert profile(line, "p")["state"] == "active"
-    assert "the disk was replaced" in line.rows("audit", "--limit", "1")[0]["detail"]
+    assert "the disk was replaced" in line.rows("audit", "list", "--limit", "1")[0]["detail"]
 
 
 def test_the_doctor_exits_1_where_a_need_is_not_met(tmp_path, driver):
@@ -467,7 +467,7 @@ def test_an_unforeseen_failure_is_one_line_and_a_log(tmp_path):
         "import sys, pwsops.operations.audit_log as module\n"
         "def broken(self, limit): raise ZeroDivisionError('by zero')\n"
         "module.AuditLog.list = broken\n"
-        f"sys.argv = {['pwsops', '--home', str(line.home), 'audit']!r}\n"
+        f"sys.argv = {['pwsops', '--home', str(line.home), 'audit', 'list']!r}\n"
         "from pwsops.cli import main\nmain()"
     )
     result = subprocess.run(

@@ -10,9 +10,11 @@ import pytest
 from pwsops.catalogue import Catalogue, store
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus
 from pwsops.errors import EngineError, PwsopsError
-from pwsops.operations import doctor, examine_home
+from pwsops.heads import journal
+from pwsops.operations import doctor, examine_home, open_operations
 from pwsops.operations.records import Check, CheckState
 from pwsops.presence import Presence
+from pwsops.rules.audit import HeadSource
 from tests.homes import Home
 
 
@@ -89,7 +91,7 @@ def test_a_look_that_fails_is_a_finding_and_the_others_are_taken(home: Home, mon
     def unreadable(_core: object) -> object:
         raise PwsopsError("The catalogue cannot be used: disk I/O error.", hint="Check its disk.")
 
-    monkeypatch.setattr(doctor.audit, "first_broken", unreadable)
+    monkeypatch.setattr(doctor, "audit_checks", unreadable)
     found = {check.name: check for check in home.ops.doctor()}
     assert (found["Audit"].ok, found["Audit"].next_step) == (False, "Check its disk.")
     assert "Backup service" in found
@@ -107,3 +109,59 @@ def test_an_instance_that_does_not_answer_is_amiss(home: Home) -> None:
     home.server.unreachable = EngineError("srv is away.", hint="Start it.", transient=True)
     found = next(check for check in home.ops.doctor() if check.name == "Instance srv")
     assert found.state is CheckState.AMISS
+
+
+def audit_findings(home: Home) -> dict[str, Check]:
+    return {one.name: one for one in home.ops.doctor() if "udit log" in one.name}
+
+
+def test_the_doctor_says_where_the_heads_of_the_audit_log_go(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "where", lambda: "")
+    found = audit_findings(home)
+    assert found["Audit log"].finding == "whole: 1 entry, each as it was written"
+    heads = found["Heads of the audit log"]
+    assert (heads.ok, "nowhere else, since this machine has neither journald nor syslog" in heads.finding) == (
+        True,
+        True,
+    )
+    monkeypatch.setattr(journal, "where", lambda: "journald")
+    assert audit_findings(home)["Heads of the audit log"].finding.endswith("audit-heads.log and journald")
+    (home.path / "audit.toml").write_text("journal = false")
+    assert "not to the system's journal" in audit_findings(home)["Heads of the audit log"].finding
+
+
+def test_the_doctor_tells_heads_that_cannot_be_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "where", lambda: "")
+    (home.path / "audit.toml").write_text("heads = '/no/such/directory/heads.log'")
+    home.ops.audit.record("export history", "a.csv")
+    found = audit_findings(home)
+    assert "/no/such/directory/heads.log cannot be written" in found["Heads of the audit log"].finding
+    assert found["Heads of the audit log"].next_step
+    assert "cannot be written" in home.ops.audit.trouble()
+    assert list(home.ops.audit.places()) == ["/no/such/directory/heads.log"]
+    log = found["Audit log"]
+    assert (log.state, "since` in audit.toml" in log.next_step) == (CheckState.UNKNOWN, True)
+
+
+def test_the_doctor_tells_a_changed_log_and_one_that_cannot_be_checked(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = (home.path / "secret.key").read_bytes()
+    (home.path / "secret.key").unlink()
+    again = open_operations(home.path, clock=home.clock)
+    log = next(one for one in again.doctor() if one.name == "Audit log")
+    again.close()
+    assert (log.state, "new-key" in log.next_step) == (CheckState.UNKNOWN, True)
+    (home.path / "secret.key").write_bytes(kept)
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_is_append_only_delete")
+        connection.exec_driver_sql("DELETE FROM audit")
+    log = audit_findings(home)["Audit log"]
+    assert (log.state, log.ok, "audit verify" in log.next_step) == (CheckState.AMISS, False, True)
+
+
+def test_the_doctor_names_what_could_not_be_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = HeadSource(name="the journal", not_asked="no right.")
+    monkeypatch.setattr(journal, "read", lambda _home: journal.Told(source=source))
+    log = audit_findings(home)["Audit log"]
+    assert (log.state, "may read the journal" in log.next_step) == (CheckState.UNKNOWN, True)

@@ -112,6 +112,7 @@ TABLE: dict[str, Entry] = {
     "reports.exposure": Entry(EXPORT),
     "reports.audit_log": Entry(EVIDENCE),
     "reports.export": Entry(EXPORT, ANY, lambda it: (ReportFormat.CSV,)),
+    "reports.export_audit": Entry(EVIDENCE),
     "reports.write": Entry(HOST, ANY, lambda it: (ReportFormat.CSV, Path("report.csv"))),
     "profiles.list": Entry(LOOK),
     "profiles.view": Entry(LOOK, OBJECT, lambda it: (it.profile,)),
@@ -164,7 +165,12 @@ TABLE: dict[str, Entry] = {
     "samples.history": Entry(HOST),
     "audit.list": Entry(EVIDENCE),
     "audit.record": Entry(HOST, ANY, lambda it: ("sign-in", "ada")),
-    "audit.first_broken": Entry(EVIDENCE),
+    "audit.page": Entry(EVIDENCE),
+    "audit.actions": Entry(EVIDENCE),
+    "audit.verify": Entry(EVIDENCE),
+    "audit.places": Entry(EVIDENCE),
+    "audit.trouble": Entry(LOOK),
+    "audit.begin_new_key": Entry(HOST),
     "people.users": Entry(HOST),
     "people.add_user": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
     "people.set_password": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
@@ -490,7 +496,12 @@ def test_evidence_is_exported_by_those_who_may_read_the_audit_log_and_each_expor
         acting_as(home.ops, O).reports.export(ReportFormat.EVIDENCE)
     acting_as(home.ops, V).reports.export(ReportFormat.CSV, ReportQuery(profile="p")).close()
     newest = home.ops.audit.list(limit=1)[0]
-    assert (newest.actor, newest.action, newest.subject, newest.detail) == ("bob", "export", "p", "csv, for a browser")
+    assert (newest.actor, newest.action, newest.subject, newest.detail) == (
+        "bob",
+        "export history",
+        "p",
+        "csv, for a browser",
+    )
 
 
 def test_an_export_that_finds_no_room_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

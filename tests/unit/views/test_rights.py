@@ -92,7 +92,7 @@ def kept(ops: Operations) -> list[Any]:
         ops.certificates.list(),
         {key: value for key, value in ops.settings.get().param.values().items() if key != "name"},
         ops.service.status(),
-        [entry for entry in ops.audit.list(10_000) if entry.action not in ("denied", "export")],
+        [entry for entry in ops.audit.list(10_000) if entry.action not in ("denied", "export history")],
     ]
 
 
@@ -142,8 +142,8 @@ def test_a_number_that_is_none_is_answered_with_a_message(visits: Any) -> None:
     [
         (Role.VIEWER, {"overview", "runs", "databases"}),
         (Role.OPERATOR, {"overview", "runs", "databases"}),
-        (Role.AUDITOR, {"overview", "runs", "databases"}),
-        (Role.ADMINISTRATOR, {"overview", "runs", "databases", "certificates", "settings"}),
+        (Role.AUDITOR, {"overview", "runs", "databases", "audit"}),
+        (Role.ADMINISTRATOR, {"overview", "runs", "databases", "certificates", "settings", "audit"}),
     ],
 )
 def test_the_menu_has_the_pages_that_somebody_may_open(visits: Any, role: Role, pages: set[str]) -> None:

@@ -1,0 +1,59 @@
+"""Where the heads of the audit log go: `audit.toml` of the home's owner."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+FILE_NAME = "audit.toml"
+DEFAULT = "audit-heads.log"
+_KEYS = {"heads", "journal", "since"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where heads go.
+
+    Parameters
+    ----------
+    file
+        The file that only grows.
+    journal
+        Whether they go to the system's journal as well, where it has one.
+    since
+        Heads from before then are left aside when the log is verified; None: none are.
+    trouble
+        Why the configuration is not in force; empty: it is, or there is none.
+    """
+
+    file: Path
+    journal: bool = True
+    since: datetime | None = None
+    trouble: str = ""
+
+
+def read_places(home: Path) -> Places:
+    """Return where heads go. What cannot be read of the configuration has its default, and that is said."""
+    path = home / FILE_NAME
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _checked(home, said)
+    except FileNotFoundError:
+        return Places(file=home / DEFAULT)
+    except (OSError, ValueError) as error:
+        return Places(file=home / DEFAULT, trouble=f"{path} cannot be used: {error}")
+
+
+def _checked(home: Path, said: dict[str, object]) -> Places:
+    heads, journal, since = said.get("heads", DEFAULT), said.get("journal", True), said.get("since")
+    if unknown := said.keys() - _KEYS:
+        raise ValueError(f"it says what is not known: {', '.join(sorted(unknown))}")
+    if not isinstance(heads, str) or not heads or not isinstance(journal, bool):
+        raise ValueError("`heads` is a path, and `journal` is true or false")
+    if since is not None and not isinstance(since, datetime):
+        raise ValueError("`since` is an instant, such as 2026-03-01T00:00:00Z")
+    if since is not None:
+        since = since.replace(tzinfo=since.tzinfo or UTC)
+    return Places(file=home / heads, journal=journal, since=since)
