@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.visitors import Visitors
 from pwsops.operations import open_operations
 from tests.browser.conftest import FLAGS
-from tests.browser.serving import CHILD, Served, start
+from tests.browser.serving import CHILD, Served, sign_in, signed_in, start
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 KEYS = int(os.environ.get("BENCH_KEYS", "24"))
@@ -107,7 +107,7 @@ def run() -> list[Row]:
         home = Path(directory, "home")
         _fill(home)
         with _serving([*CHILD, str(home)], home) as ours:
-            with _serving([sys.executable, "-m", "benchmarks.bare"], home) as bare, _chromium() as browser:
+            with _serving([sys.executable, "-m", "benchmarks.bare"], home, asks=False) as bare, _chromium() as browser:
                 rows = [
                     *first_paint(browser, ours.url, bare.url),
                     key_to_pixels(browser, ours.url, bare.url),
@@ -157,8 +157,10 @@ def back_again(browser: Browser, ours: str) -> Row:
 def idle_sessions(ours: Served) -> Row:
     """The server's own processor time while so many pages are open and nothing happens, over whole minutes."""
 
+    cookie = signed_in(ours)
+
     async def measure() -> float:
-        async with Visitors(ours.url, CROWD):
+        async with Visitors(ours.url, CROWD, cookie):
             await _until(lambda: ours.listening() == CROWD, f"{CROWD} pages are known")
             await asyncio.sleep(3)
             before = _cpu_s(ours.process.pid)
@@ -172,19 +174,21 @@ def idle_sessions(ours: Served) -> Row:
 def closed_sessions(ours: Served) -> Row:
     """The server's resident memory after many pages were opened and closed, over that after the first few."""
 
+    cookie = signed_in(ours)
+
     async def measure() -> tuple[float, float]:
-        await _come_and_go(ours)
+        await _come_and_go(ours, cookie)
         before = _memory_mib(ours.process.pid)
         for _ in range(OPENED // CROWD):
-            await _come_and_go(ours)
+            await _come_and_go(ours, cookie)
         return _memory_mib(ours.process.pid), before
 
     after, before = asyncio.run(measure())
     return _pair(f"memory after {OPENED} closed sessions / after {CROWD}", [(after, before)], 1.1, "resident", "MiB")
 
 
-async def _come_and_go(ours: Served) -> None:
-    async with Visitors(ours.url, CROWD):
+async def _come_and_go(ours: Served, cookie: str) -> None:
+    async with Visitors(ours.url, CROWD, cookie):
         await _until(lambda: ours.listening() == CROWD, f"{CROWD} pages are known")
     await _until(lambda: ours.listening() == 0, "closed pages are forgotten")
 
@@ -212,8 +216,9 @@ def _fill(home: Path) -> None:
 
 
 @contextmanager
-def _serving(command: list[str], home: Path) -> Iterator[Served]:
+def _serving(command: list[str], home: Path, *, asks: bool = True) -> Iterator[Served]:
     server = start(command, home)
+    server.asks = asks
     try:
         server.url = server.said("ready")
         yield server
@@ -232,6 +237,7 @@ def _chromium() -> Iterator[Browser]:
 def _visit(browser: Browser, url: str, selector: str) -> tuple[float, float]:
     """Give the milliseconds of a first visit and of a second one, each from its navigation."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    sign_in(context, url)
     times = []
     for _ in range(2):
         page = context.new_page()
@@ -244,7 +250,9 @@ def _visit(browser: Browser, url: str, selector: str) -> tuple[float, float]:
 
 
 def _open(browser: Browser, url: str, selector: str) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    sign_in(context, url)
+    page = context.new_page()
     page.add_init_script(TOOLS)
     page.goto(url)
     page.evaluate("selector => bench.shown(selector)", selector)

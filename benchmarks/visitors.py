@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import uuid
+from http import HTTPStatus
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -16,17 +17,18 @@ READY = {"type": "event", "name": "document_ready", "values": {"type": "map", "e
 
 
 class Visitors:
-    """So many open pages, which read what they are sent; all closed at the end of the block."""
+    """So many open pages of who is signed in by `cookie`, which read what they are sent; closed at the block's end."""
 
-    def __init__(self, url: str, count: int) -> None:
+    def __init__(self, url: str, count: int, cookie: str) -> None:
         self._url = url
+        self._cookie = cookie
         self._count = count
         self._sockets: list[WebSocketClientConnection] = []
         self._readers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Visitors:
         for _ in range(self._count):
-            socket = await _open(self._url)
+            socket = await _open(self._url, self._cookie)
             self._sockets.append(socket)
             self._readers.append(asyncio.create_task(_read(socket)))
         return self
@@ -39,11 +41,16 @@ class Visitors:
         await asyncio.gather(*self._readers)
 
 
-async def _open(url: str) -> WebSocketClientConnection:
-    page = await AsyncHTTPClient().fetch(url)
+async def _open(url: str, cookie: str) -> WebSocketClientConnection:
+    page = await AsyncHTTPClient().fetch(url, headers={"Cookie": cookie}, raise_error=False)
+    while page.code == HTTPStatus.SERVICE_UNAVAILABLE:
+        # So many were just closed that the door keeps newcomers waiting.
+        await asyncio.sleep(1)
+        page = await AsyncHTTPClient().fetch(url, headers={"Cookie": cookie}, raise_error=False)
+    page.rethrow()
     token = re.search(r'"token":"([^"]+)"', page.body.decode())
     assert token is not None, "the page names no session"
-    request = HTTPRequest(f"ws://{urlsplit(url).netloc}/ws", headers={"Origin": url.rstrip("/")})
+    request = HTTPRequest(f"ws://{urlsplit(url).netloc}/ws", headers={"Origin": url.rstrip("/"), "Cookie": cookie})
     socket = await websocket_connect(request, subprotocols=["bokeh", token.group(1)], max_message_size=1 << 28)
     await _until(socket, "ACK")
     await _send(socket, "PULL-DOC-REQ", {})

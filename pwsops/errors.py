@@ -88,7 +88,11 @@ class Refused(PwsopsError):
 
 
 class Denied(PwsopsError):
-    """The signed-in person's role does not allow it."""
+    """The signed-in person's role does not allow it, or they are signed in no more."""
+
+
+class SignInAnew(Denied):
+    """Their role allows it shortly after they gave their password; they have to give it once more."""
 
 
 class CatalogueDamaged(PwsopsError):

@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
+from pwsops.clock import SystemClock
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.certificates import Purpose
 from pwsops.rules.model import RunStatus
+from pwsops.signin.start_token import Links
 
 CHROMIUM_FLAGS = [
     "--headless",
@@ -74,7 +76,7 @@ from pathlib import Path
 from pwsops.operations import open_operations
 from pwsops.views.server import serve
 ops = open_operations(Path(sys.argv[1]), actor="demo")
-serve(ops, port=0, on_ready=lambda url: print(url, flush=True))
+serve(ops, port=0, on_ready=lambda url: print(url.partition("signin?")[0], flush=True))
 ops.close()
 """
 
@@ -135,12 +137,14 @@ def served(home: Path) -> Iterator[str]:
             server.wait(20)
 
 
-def take(browser: Browser, url: str, picture: Picture, into: Path) -> None:
+def take(browser: Browser, url: str, links: Links, picture: Picture, into: Path) -> None:
     """Take one picture once the page is all there."""
-    page = browser.new_page(
+    context = browser.new_context(
         viewport={"width": picture.width, "height": picture.height},
         color_scheme=picture.scheme,  # type: ignore[arg-type]
     )
+    context.request.get(links.address(url))
+    page = context.new_page()
     page.goto(f"{url}?{picture.query}")
     page.get_by_role("heading", name=picture.heading).first.wait_for(state="attached")
     if picture.name.startswith("insert"):
@@ -155,7 +159,7 @@ def take(browser: Browser, url: str, picture: Picture, into: Path) -> None:
     # Two frames: the first draws what the fonts have just allowed.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.screenshot(path=into / f"{picture.name}.png")
-    page.close()
+    context.close()
 
 
 def main() -> None:
@@ -171,7 +175,7 @@ def main() -> None:
         with served(home) as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
             for picture in PICTURES:
-                take(browser, url, picture, into)
+                take(browser, url, Links(home, clock=SystemClock()), picture, into)
             browser.close()
 
 

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, help="so many changed files of each kind (tests/fuzz)")
     parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
     parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
+    parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
 
 @pytest.fixture

@@ -117,6 +117,14 @@ def at_path(connection: Connection, instance: str, path: str, position: int) -> 
     return next(iter(_sets(connection, where)), None)
 
 
+def is_recorded(connection: Connection, instance: str | None, path: str) -> bool:
+    """Whether a set was written to that path, and was not replaced; of an instance, or of any."""
+    where = [backup_sets.c.path == path, backup_sets.c.replaced_at.is_(None)]
+    if instance is not None:
+        where.append(backup_sets.c.instance == instance)
+    return connection.execute(select(backup_sets.c.id).where(*where).limit(1)).first() is not None
+
+
 def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
     """Give every set of that identity that was not replaced."""
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])

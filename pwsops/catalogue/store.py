@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as CrowdedError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from pwsops import private
+from pwsops.catalogue import scope
 from pwsops.catalogue.audit_keys import Notary, Transaction
 from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
 from pwsops.errors import CatalogueDamaged, PwsopsError
@@ -87,9 +88,17 @@ class Catalogue:
             raise
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a connection that sees one consistent state; nothing it does is kept."""
+    def read(self, instances: Collection[str] | None = None) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state; nothing it does is kept.
+
+        Parameters
+        ----------
+        instances
+            Of these alone it sees anything at all; None: of all.
+        """
         with self._translated(), self._engine.connect() as connection:
+            if instances is not None:
+                scope.narrow(connection, instances)
             yield connection
 
     @contextmanager

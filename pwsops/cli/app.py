@@ -9,6 +9,7 @@ import typer
 
 from pwsops import __version__
 from pwsops.cli import (
+    access,
     audit,
     certificates,
     databases,
@@ -17,6 +18,7 @@ from pwsops.cli import (
     key,
     media,
     notebook,
+    people,
     profiles,
     report,
     restores,
@@ -76,8 +78,12 @@ app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("restore")(restores.restore)
 app.add_typer(certificates.app, name="certificate")
+app.add_typer(access.app, name="access")
 app.add_typer(service.app, name="service")
 app.command("serve")(service.serve)
 app.add_typer(key.app, name="key")
+app.command("signin-link")(people.signin_link)
+app.add_typer(people.users, name="user")
+app.add_typer(people.tokens, name="token")
 app.command("doctor")(doctor.doctor)
 app.add_typer(audit.app, name="audit")

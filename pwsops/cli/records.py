@@ -19,6 +19,8 @@ from pwsops.operations.records import (
     RunView,
     ServerCertificateView,
     ServiceView,
+    TokenView,
+    UserView,
 )
 from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
@@ -242,6 +244,18 @@ def service(view: ServiceView) -> Record:
         "why_not": view.why_not,
         "next_due_at": iso(view.next_due_at),
     }
+
+
+def user(view: UserView) -> Record:
+    """Somebody who signs in by a password."""
+    return {"name": view.name, "changed_at": iso(view.changed_at)}
+
+
+def token(view: TokenView) -> Record:
+    """Return what a machine has a token for."""
+    instances = None if view.instances is None else list(view.instances)
+    times = {"created_at": iso(view.created_at), "ends_at": iso(view.ends_at), "ended": view.ended}
+    return {"name": view.name, "role": view.role.value, "instances": instances, **times}
 
 
 def audit_entry(entry: AuditEntry) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -115,14 +116,45 @@ def serve(
         str, typer.Option(help="Address to listen on; other than loopback needs sign-in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 5006,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, without a port, that people open the dashboard by. Repeat it for more."),
+    ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the dashboard in a browser of this machine.")
+    ] = False,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of a proxy that passes requests on: what it says of its clients (X-Forwarded-For and "
+            "-Proto) is believed. Repeat it for more.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve the dashboard, with the backup service in the same process."""
+    """Serve the dashboard, with the backup service in the same process. It prints an address that signs you in."""
     with opened(context) as operations:
         _warn_of_key(operations)
         # The pages bring Panel with them; nothing else on the command line does.
         from pwsops.views.server import serve as serve_pages
 
-        serve_pages(operations, address=address, port=port, on_ready=lambda url: say(f"pwsops is at {url}"))
+        serve_pages(
+            operations,
+            address=address,
+            port=port,
+            on_ready=_announce,
+            open_browser=open_browser,
+            hosts=host or (),
+            proxies=behind_proxy or (),
+        )
+
+
+def _announce(address: str) -> None:
+    # What systemd runs speaks to a journal, which others may read.
+    if "JOURNAL_STREAM" in os.environ:
+        address = address.partition("signin?")[0]
+    say(f"pwsops is at {address}")
+    note("`pwsops signin-link` prints another address that signs you in, as often as you need one.")
 
 
 def _warn_of_key(operations: Operations) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -13,7 +14,7 @@ from pwsops import logs, private
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import PwsopsError
 from pwsops.operations import handed_key
-from pwsops.operations.access import Context, Core, Role
+from pwsops.operations.access import Context, Core
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
@@ -23,16 +24,20 @@ from pwsops.operations.history import History
 from pwsops.operations.instances import Instances
 from pwsops.operations.key import HomeKey
 from pwsops.operations.media import Media
+from pwsops.operations.people import People
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restores import Restores
+from pwsops.operations.rights import check_declared, needs
+from pwsops.operations.roles import Roles
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
 from pwsops.operations.service import ServiceControl
 from pwsops.operations.settings import Settings
+from pwsops.rules.rights import Principal, Right, Role, Way
 
-__all__ = ["Operations", "Role", "default_home", "examine_home", "open_operations"]
+__all__ = ["Operations", "Principal", "Right", "Role", "Way", "default_home", "examine_home", "open_operations"]
 
 HOME_VARIABLE = "PWSOPS_HOME"
 _log = structlog.get_logger(__name__)
@@ -45,17 +50,16 @@ class Operations:
     ----------
     core
         What the operations of this process share; `open_operations` makes it.
-    actor, role
-        In whose name, and what they may do.
+    who
+        Who asks, as of now; asked at the beginning of each operation.
     """
 
-    def __init__(self, core: Core, *, actor: str, role: Role) -> None:
-        context = Context(core=core, actor=actor, role=role)
+    def __init__(self, core: Core, who: Callable[[], Principal]) -> None:
+        context = Context(core=core, who=who)
         self._core = core
+        self._context = context
         self.home = core.home
         self.mended = core.mended
-        self.actor = actor
-        self.role = role
         self.settings = Settings(context)
         self.instances = Instances(context)
         self.databases = Databases(context)
@@ -70,16 +74,36 @@ class Operations:
         self.samples = Samples(context)
         self.audit = AuditLog(context)
         self.key = HomeKey(context)
+        self.people = People(context)
+        self.roles = Roles(context)
         self.changes = Changes(context)
+        for noun in vars(self).values():
+            if isinstance(getattr(noun, "_context", None), Context):
+                check_declared(type(noun))
 
-    def acting_as(self, actor: str, role: Role) -> Operations:
-        """Give the same operations in another person's name; they share one process's core."""
-        return Operations(self._core, actor=actor, role=role)
+    @property
+    def principal(self) -> Principal:
+        """Who asks, and what they may do, as of now; raises `Denied` where they may ask nothing any more."""
+        return self._context.principal
 
+    @needs(Right.HOST, "act for somebody else")
+    def acting_as(self, who: Callable[[], Principal]) -> Operations:
+        """Return the same operations for somebody else; they share one process's core.
+
+        Parameters
+        ----------
+        who
+            Returns who asks, as of now. It is called again at each operation, so that a session that ended, or a role
+            that changed, counts at once; it raises `Denied` when nothing may be asked any more.
+        """
+        return Operations(self._core, who)
+
+    @needs(Right.HOST, "examine the installation")
     def doctor(self) -> list[Check]:
         """Look at what is installed, reachable and writable, and say what to do about what is not."""
         return examine(self._core)
 
+    @needs(Right.HOST, "close the home")
     def close(self) -> None:
         """Stop this process's part in the scheduling and its restores, and let go of every file."""
         if self._core.service is not None:
@@ -90,19 +114,20 @@ class Operations:
         self._core.catalogue.close()
 
 
-def open_operations(
-    home: Path | None = None, *, actor: str | None = None, role: Role = Role.ADMIN, clock: Clock | None = None
-) -> Operations:
-    """Open a home.
+check_declared(Operations, besides="principal")
+
+
+def open_operations(home: Path | None = None, *, actor: str | None = None, clock: Clock | None = None) -> Operations:
+    """Open a home, as a user of this machine: whoever can read and write it may do everything.
 
     Parameters
     ----------
     home
         Its directory; None takes `default_home()`. Made when it does not exist.
     actor
-        Whose name goes into the audit log; None takes the operating system's.
-    role, clock
-        What they may do; the time.
+        Whose name goes into the audit log; None takes the operating system's, which is recorded beside any other.
+    clock
+        The time.
     """
     home = (home or default_home()).expanduser().absolute()
     private.make_home(home)
@@ -112,7 +137,9 @@ def open_operations(
     for each in mended:
         _log.warning("a file of the home was made private", finding=each)
     core = Core(home, clock=clock or SystemClock(), mended=mended)
-    return Operations(core, actor=actor or _user(), role=role)
+    user = _user()
+    principal = Principal(name=actor or user, way=Way.HOST, system_user=user)
+    return Operations(core, lambda: principal)
 
 
 def examine_home(home: Path) -> list[Check]:
@@ -137,7 +164,13 @@ def default_home() -> Path:
 
 
 def _user() -> str:
+    """Return the name of the user whose process this is; not what its environment claims, where the system tells."""
     try:
+        import pwd
+    except ImportError:  # not on Windows
         return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.registry import open_engine
-from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError
+from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError, SignInAnew
 from pwsops.escrow import Escrow
 from pwsops.heads import Heads
-from pwsops.operations.events import Events
+from pwsops.operations.events import DENIED, Events
 from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
@@ -28,20 +28,13 @@ from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
 from pwsops.owed_access import OwedAccess
 from pwsops.presence import Presence
+from pwsops.rules.rights import GRANTS, Principal, Right, Role, Way
 from pwsops.runner import Runner
 from pwsops.secrets import Vault
 from pwsops.service import Service
 
-
-class Role(StrEnum):
-    """What somebody may do: look; start runs too; or everything."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-
-_RANK = {role: rank for rank, role in enumerate(Role)}
+Who = Callable[[], Principal]
+"""Who asks, as of now. Raises `Denied` once they may ask nothing any more: signed out, removed, another role."""
 
 
 class Core:
@@ -182,23 +175,90 @@ class Core:
         return Credentials(login=login, password=password)
 
 
+_asking: ContextVar[tuple[Context, Principal] | None] = ContextVar("_asking", default=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One person (or the service) at the door."""
+    """Somebody (or the service) who asks.
+
+    Parameters
+    ----------
+    core
+        What the process shares.
+    who
+        Is asked at the beginning of each operation.
+    """
 
     core: Core
-    actor: str
-    role: Role
+    who: Who
 
-    def allow(self, needed: Role, action: str) -> None:
-        """Raise `Denied` unless the role at hand is `needed` or more."""
-        if _RANK[self.role] < _RANK[needed]:
-            denied = Denied(
-                f"{self.actor} may not {action}: that needs the role {needed.value}, theirs is {self.role.value}.",
-                hint="Ask an administrator to do it, or to give you that role.",
+    @property
+    def principal(self) -> Principal:
+        """Who asks; within an operation, who they were when it began."""
+        asking = _asking.get()
+        return asking[1] if asking is not None and asking[0] is self else self.who()
+
+    @property
+    def actor(self) -> str:
+        """In whose name it is done."""
+        return self.principal.name
+
+    @contextmanager
+    def operation(self) -> Iterator[Principal]:
+        """Ask who it is, once for all that is done inside: what was begun is noted in the name of who began it."""
+        principal = self.principal
+        token = _asking.set((self, principal))
+        try:
+            yield principal
+        finally:
+            _asking.reset(token)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection to the catalogue that sees nothing but what belongs to the instances of who asks.
+
+        All that is shown to them is read through this, and what decides about them too: what they may not see is not
+        there. What must be right for everybody (no two profiles write one file) is read from `core.catalogue`.
+        """
+        return self.core.catalogue.read(self.principal.instances)
+
+    def allow(self, right: Right, action: str, subject: str = "") -> None:
+        """Raise unless who asks has a right, and has signed in lately where the right wants that.
+
+        Parameters
+        ----------
+        right, action
+            What is needed, for what; the action in words that follow "may not".
+        subject
+            What it would be done to, for the audit log.
+
+        Raises
+        ------
+        Denied
+            They have not the right. That is noted.
+        SignInAnew
+            They have it once they have given their password again.
+        """
+        principal = self.principal
+        if not principal.has(right):
+            self._note_denied(action, subject)
+            raise _denied(principal, right, action)
+        if principal.must_sign_in_anew(right, self.core.clock.now()):
+            raise SignInAnew(
+                f"{principal.name} may {action} only shortly after signing in.",
+                hint="Sign in once more, and do it again.",
             )
-            self.core.events.denied(self.actor, action, denied)
-            raise denied
+
+    def allow_everywhere(self, action: str, subject: str = "") -> None:
+        """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""
+        principal = self.principal
+        if principal.instances is not None:
+            self._note_denied(action, subject)
+            theirs = ", ".join(sorted(principal.instances)) or "none"
+            raise Denied(
+                f"{principal.name} may not {action}: that concerns all instances, and theirs are some ({theirs}).",
+                hint="Ask somebody whose role is for all instances.",
+            )
 
     def engine(self, name: str, credentials: Credentials | None = None) -> Engine:
         """Return the engine of an instance in this person's name; the use of another login is written down first."""
@@ -211,3 +271,27 @@ class Context:
         """Write what is being done into the audit log, in the transaction that does it."""
         now = self.core.clock.now()
         audit.append(connection, at=now, actor=self.actor, action=action, subject=subject, detail=detail)
+
+    def _note_denied(self, action: str, subject: str) -> None:
+        # What cannot be written down is refused all the same; who repeats it does not fill the disk.
+        with suppress(PwsopsError):
+            self.core.events.record(self.actor, DENIED, subject, f"may not {action}")
+
+
+def _denied(principal: Principal, right: Right, action: str) -> Denied:
+    roles = [role.value for role in Role if right in GRANTS[role]]
+    if not roles:
+        return Denied(
+            f"{principal.name} may not {action}: only a user of the machine that pwsops runs on may do that.",
+            hint="Ask somebody who administers that machine to do it on its command line.",
+        )
+    if right in GRANTS[principal.role] and principal.way is Way.TOKEN:
+        return Denied(
+            f"{principal.name} may not {action} by a token: that wants a person who has just signed in.",
+            hint="Let somebody who may do it sign in to the pages.",
+        )
+    return Denied(
+        f"{principal.name} may not {action}: that needs the role {' or '.join(roles)}, "
+        f"theirs is {principal.role.value}.",
+        hint="Ask an administrator to do it, or to give you that role.",
+    )

@@ -12,7 +12,9 @@ from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.audit_verification import places, trouble, verified
 from pwsops.operations.records import AuditEntry, AuditPage
+from pwsops.operations.rights import needs
 from pwsops.rules.audit import AuditState, Kind, Verification
+from pwsops.rules.rights import Right
 
 __all__ = ["EVERYTHING", "AuditLog", "AuditQuery", "AuditState", "Kind", "Verification"]
 
@@ -26,27 +28,31 @@ class AuditLog:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def list(self, limit: int = 100, query: AuditQuery = EVERYTHING) -> list[AuditEntry]:
         """Return the newest entries that fit, newest first."""
         return list(self.page(query, size=limit).entries)
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def page(self, query: AuditQuery = EVERYTHING, *, before: int | None = None, size: int = PAGE) -> AuditPage:
         """Return part of the log, newest first; `before`: the entries with a smaller number."""
         _check(query)
         with suppress(PwsopsError):  # to read is more than to write down how often something was refused
             self._context.core.events.flush()
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             found = audit_search.page(connection, query, limit=size + 1, before=before)
             total = audit_search.total(connection, query)
         entries = [AuditEntry(**row) for row in found]
         more = len(entries) > size
         return AuditPage(entries=entries[:size], total=total, older=entries[size - 1].id if more else None)
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def actions(self) -> Sequence[str]:
         """Return every action that the log tells of, in order."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return audit_search.actions(connection)
 
+    @needs(Right.HOST, "write into the audit log")
     def record(self, action: str, subject: str, detail: str = "") -> None:
         """Add an entry for what happens outside of the catalogue: a sign-in, a refusal, an export.
 
@@ -54,10 +60,12 @@ class AuditLog:
         """
         self._context.core.events.record(self._context.actor, action, subject, detail)
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def verify(self) -> Verification:
         """Compare every entry with its digest, its number and the heads that left the home; takes seconds if large."""
         return verified(self._context.core)
 
+    @needs(Right.HOST, "give the audit log a new key")
     def begin_new_key(self) -> int:
         """Give the log a new key from now on, and return its number: the former one is lost, or known to others.
 
@@ -68,10 +76,12 @@ class AuditLog:
         with core.catalogue.write() as connection:
             return audit.begin_anew(connection, now=core.clock.now(), actor=self._context.actor)
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def places(self) -> Sequence[str]:
         """Return where the heads of the log go, as people call it."""
         return places(self._context.core)
 
+    @needs(Right.LOOK, "look whether the audit log leaves the home")
     def trouble(self) -> str:
         """Return why this process could not tell the newest head, or does not heed the configuration; quick."""
         return trouble(self._context.core)

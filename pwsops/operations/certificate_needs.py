@@ -80,7 +80,7 @@ def recorded_needs(connection: Connection) -> Needs:
     return found
 
 
-def needs(connection: Connection, gone: Gone) -> Needs:
+def actual_needs(connection: Connection, gone: Gone) -> Needs:
     """Give what is needed; a set whose file is gone needs nothing."""
     found = _present_needs(connection)
     for one in sets.encrypted(connection):

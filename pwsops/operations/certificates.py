@@ -13,12 +13,14 @@ from pwsops.certificates.pair import Pair, common_name, pair_from_der
 from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import server_certificates as servers
-from pwsops.operations.access import Context, Role
-from pwsops.operations.certificate_needs import Gone, gone_files, needs, recorded_needs, run_in_need
+from pwsops.operations.access import Context
+from pwsops.operations.certificate_needs import Gone, actual_needs, gone_files, recorded_needs, run_in_need
 from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
+from pwsops.operations.rights import needs, of_instance, on_everything
 from pwsops.rules.certificates import Purpose
+from pwsops.rules.rights import Right
 
 Views = list[CertificateView]
 
@@ -31,6 +33,7 @@ class Certificates:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.CONFIGURE, "list certificates", of_instance())
     def list(self, *, required: bool = False, instance: str | None = None) -> Views:
         """Give the certificates of the store by name, those of servers, then those that are needed and nowhere.
 
@@ -47,6 +50,7 @@ class Certificates:
         wanted = [view for view in views if view.needed_by or not required]
         return wanted if instance is None else [view for view in wanted if view.instance == instance]
 
+    @needs(Right.CONFIGURE, "list certificates", of_instance())
     def look(
         self, instance: str | None = None, *, limit_s: float = servers.LOOK_LIMIT_S
     ) -> Mapping[str, PwsopsError | None]:
@@ -64,12 +68,14 @@ class Certificates:
         Mapping
             By instance: the error of one that did not answer, None for one that did.
         """
-        return servers.look(self._context.core, instance, limit_s=limit_s)
+        return servers.look(self._context, instance, limit_s=limit_s)
 
+    @needs(Right.CONFIGURE, "list certificates")
     def keepers(self) -> Sequence[str]:
         """Give the instances whose servers keep certificates themselves, by name."""
-        return servers.keepers(self._context.core)
+        return servers.keepers(self._context)
 
+    @needs(Right.CONFIGURE, "import a certificate", of_instance())
     def import_to_server(
         self,
         instance: str,
@@ -95,7 +101,6 @@ class Certificates:
 
         Raises `InvalidInput` for a wrong password, `Conflict` where the server has it, or the name, already.
         """
-        self._context.allow(Role.ADMIN, "import a certificate")
         files = CertificateFiles(certificate=certificate_file, key=key_file)
         taken = servers.take(
             self._context, instance, files, password, name=name, master_key_password=master_key_password
@@ -103,6 +108,7 @@ class Certificates:
         found = self.list(instance=instance)
         return next(view for view in found if view.thumbprint == taken.thumbprint and view.name)
 
+    @needs(Right.LOOK, "see which certificates need attention")
     def attention(self) -> Views:
         """Give those needed ones that somebody should see to: not here, about to expire, or saved nowhere else.
 
@@ -110,16 +116,19 @@ class Certificates:
         """
         return [view for view in self._views() if view.needed_by and view.concerns]
 
+    @needs(Right.CONFIGURE, "list certificates")
     def for_encryption(self) -> Views:
         """Give those that a profile can be made to encrypt with. Quick, as `attention` is."""
         return [view for view in self._views() if view.may_encrypt]
 
+    @needs(Right.CONFIGURE, "see a certificate")
     def get(self, name: str) -> CertificateView:
         """Give one certificate of the store by its name or thumbprint; raises `NotFound`."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             thumbprint = find_certificate(connection, name).thumbprint
         return next(view for view in self.list() if view.thumbprint == thumbprint)
 
+    @needs(Right.CONFIGURE, "import a certificate", on_everything)
     def import_pfx(
         self,
         content: bytes,
@@ -146,9 +155,9 @@ class Certificates:
         Raises `InvalidInput` for a wrong password, half a pair and what is no certificate, `Conflict` where all of it
         is in the store already, or the name is taken.
         """
-        self._context.allow(Role.ADMIN, "import a certificate")
         return self._import(open_file(content, password, source=source), name, purpose, source)
 
+    @needs(Right.CONFIGURE, "import a certificate", on_everything)
     def import_pem(
         self,
         content: bytes,
@@ -159,9 +168,9 @@ class Certificates:
         source: str = "The file",
     ) -> Views:
         """Take in the pairs in PEM text: certificate and key, of one file or of two put together. See `import_pfx`."""
-        self._context.allow(Role.ADMIN, "import a certificate")
         return self._import(open_file(content, password, source=source), name, purpose, source)
 
+    @needs(Right.CONFIGURE, "import a certificate", on_everything)
     def import_file(
         self,
         content: bytes,
@@ -175,20 +184,19 @@ class Certificates:
 
         What a SQL Server saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
         """
-        self._context.allow(Role.ADMIN, "import a certificate")
         return self._import(open_file(content, password, source=source), name, purpose, source)
 
+    @needs(Right.CONFIGURE, "create a certificate", on_everything)
     def create(
         self, name: str, *, years: int = 5, bits: int = creation.MIN_BITS, purpose: Purpose = Purpose.DATABASE
     ) -> CertificateView:
         """Make a self-signed certificate; raises `InvalidInput`, or `Conflict` where the name is taken."""
-        self._context.allow(Role.ADMIN, "create a certificate")
         pair = creation.create(name, years=years, bits=bits, now=self._context.core.clock.now())
         return self._add([pair], name, purpose, "create certificate")[0]
 
+    @needs(Right.EXPORT_KEY, "export a certificate", on_everything)
     def export(self, names: Sequence[str], password: str) -> bytes:
         """Give one `.pfx` file with all these certificates and their keys, protected by a password."""
-        self._context.allow(Role.ADMIN, "export a certificate")
         if not names:
             raise InvalidInput("No certificate was named to be exported.", hint="Name at least one.")
         if not password:
@@ -196,7 +204,7 @@ class Certificates:
                 "The export has no password, and private keys must not lie about unprotected.", hint="Give a password."
             )
         core = self._context.core
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             rows = {row.thumbprint: row for row in (find_certificate(connection, name) for name in names)}
         content = archive.pack([self._pair(row) for row in rows.values()], password)
         with core.catalogue.write() as connection:
@@ -205,14 +213,14 @@ class Certificates:
                 self._context.note(connection, "export certificate", row.name, f"thumbprint {row.thumbprint}")
         return content
 
+    @needs(Right.CONFIGURE, "remove a certificate", on_everything)
     def remove(self, name: str) -> None:
         """Forget a certificate and its key. Refused while a profile, a run or a backup that is still there needs it."""
-        self._context.allow(Role.ADMIN, "remove a certificate")
         core = self._context.core
         gone = gone_files(core)
         with core.catalogue.write() as connection:
             row = find_certificate(connection, name)
-            need = needs(connection, gone).anywhere(row.thumbprint)
+            need = actual_needs(connection, gone).anywhere(row.thumbprint)
             if need.told():
                 raise Refused(
                     f"The certificate {row.name!r} cannot be removed: it is needed by {need.told()}.",
@@ -273,8 +281,8 @@ class Certificates:
     def _views(self, gone: Gone | None = None) -> Views:
         """Give all; where nobody looked which files are gone, the catalogue's word is taken."""
         core = self._context.core
-        with core.catalogue.read() as connection:
-            needed = recorded_needs(connection) if gone is None else needs(connection, gone)
+        with self._context.read() as connection:
+            needed = recorded_needs(connection) if gone is None else actual_needs(connection, gone)
             return certificate_views(connection, needed, now=core.clock.now(), opens=core.vault.opens, gone=gone or ())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
 from pwsops.catalogue import Connection, instances, profiles, sets
@@ -46,11 +46,16 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def refuse_clash(
-    connection: Connection, profile: BackupProfile, identities: Identities, *, own_id: int | None = None
+    connection: Connection,
+    profile: BackupProfile,
+    identities: Identities,
+    *,
+    sees: Callable[[str], bool],
+    own_id: int | None = None,
 ) -> None:
     """Raise `Conflict` where another living profile would write one of the same files.
 
-    `own_id`: the profile itself, where it is edited.
+    `sees`: of which instances the one who is told may hear. `own_id`: the profile itself, where it is edited.
     """
     if profile.timestamp:
         return
@@ -62,6 +67,8 @@ def refuse_clash(
         theirs = fixed_names(other.fields["databases"], incremental=other.fields["incremental"])
         both = shared(names, theirs)
         if both and _same_directory(connection, identities, fields, other.fields):
+            if not sees(other.fields["instance"]):
+                raise _unseen_clash(profile, names[both[0]][0])
             raise _clash(profile, names[both[0]], other, theirs[both[0]])
 
 
@@ -74,6 +81,14 @@ def _clash(profile: BackupProfile, ours: tuple[str, str], other: ProfileRow, the
         f"{other.fields['instance']}).",
         hint="Choose another directory for one of them, or let the date be added to the file names of one of them; for "
         f"the other that is `pwsops profile edit {other.name!r}`.",
+    )
+
+
+def _unseen_clash(profile: BackupProfile, name: str) -> Conflict:
+    return Conflict(
+        f"The profile {profile.name!r} would write {name} in {profile.directory}, and a profile of an instance that is "
+        "not yours writes the same file there.",
+        hint="Choose another directory, or let the date be added to the file names.",
     )
 
 

@@ -25,9 +25,12 @@ from pwsops.operations.access import Context
 from pwsops.operations.fan_out import Unanswered, ask_all
 from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_instances
+from pwsops.operations.roots import first_root
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
+from pwsops.rules.rights import Right
 from pwsops.rules.verdict import judge
 from pwsops.service import is_running
 
@@ -42,6 +45,7 @@ class Databases:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "list databases", of_instance())
     def list(self, instance: str) -> Sequence[DatabaseView]:
         """Ask an instance for its databases and the files of their backups; return them by name, with the verdicts.
 
@@ -51,10 +55,12 @@ class Databases:
         look(self._context.core, instance)
         return self.known(instance)
 
+    @needs(Right.LOOK, "list databases", of_instance())
     def known(self, instance: str) -> Sequence[DatabaseView]:
         """Return the databases of an instance as they were when it last answered, with the verdicts as of now."""
         return [self._view(one) for one in self._covered(instance)]
 
+    @needs(Right.LOOK, "list databases")
     def everything(self) -> Mapping[str, Sequence[DatabaseView]]:
         """Return the databases of all instances, by instance, as `known` does."""
         found: dict[str, deque[DatabaseView]] = {}
@@ -62,6 +68,7 @@ class Databases:
             found.setdefault(one.facts.instance, deque()).append(self._view(one))
         return found
 
+    @needs(Right.LOOK, "see whether databases are protected", of_instance())
     def verdicts(self, instance: str | None = None) -> Sequence[Verdict]:
         """Return the verdict on each database that a profile names or an instance told of, the worst first.
 
@@ -71,6 +78,7 @@ class Databases:
         found = [judge(one.facts, now) for one in self._covered(instance)]
         return sorted(found, key=lambda one: one.protection.rank)
 
+    @needs(Right.LOOK, "list databases", of_instances)
     def poll(
         self,
         names: Sequence[str] | None = None,
@@ -97,7 +105,7 @@ class Databases:
         """
         core = self._context.core
         if names is None:
-            with core.catalogue.read() as connection:
+            with self._context.read() as connection:
                 names = [row.name for row in instances.every(connection)]
         asks: dict[str, Callable[[], Sequence[DatabaseView]]] = {name: partial(self.list, name) for name in names}
 
@@ -109,37 +117,45 @@ class Databases:
 
         return ask_all(asks, limit_s=limit_s, clock=core.clock, on_answer=answered)
 
+    @needs(Right.LOOK, "see which databases are closed", of_instance())
     def owed_access(self, instance: str | None = None) -> Sequence[ChangedAccess]:
         """Give the databases that a restore closed to those who use them and that are not open again as before.
 
         The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
         """
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return [one for one in access.open_changes(connection) if instance in (None, one.instance)]
 
+    @needs(Right.CONTENTS, "see what is in a database", of_instance())
     def contents(self, instance: str, database: str) -> DatabaseContents:
         """Say which tables a database has now and how many rows; takes seconds at most."""
         return self._ask(instance, None, lambda engine: engine.contents(database))
 
+    @needs(Right.MEDIA, "browse a server", of_instance(), as_login)
     def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
         """Say where on the database server to begin to look for a directory."""
+        if not self._context.principal.has(Right.CONFIGURE) and (root := first_root(self._context, instance)):
+            return root
         return self._ask(instance, credentials, lambda engine: engine.backup_directory())
 
+    @needs(Right.MEDIA, "browse a server", of_instance(), as_login)
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
         """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
         return self._ask(instance, credentials, lambda engine: engine.split(path)[0])
 
+    @needs(Right.MEDIA, "browse a server", of_instance(), as_login, in_roots)
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
         return self._ask(instance, credentials, lambda engine: engine.browse(path))
 
+    @needs(Right.MEDIA, "browse a server", of_instance(), in_roots)
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
         """Say whether backups can be written there, as far as the server can tell."""
         return self._ask(instance, None, lambda engine: engine.check_directory(path))
 
     def _covered(self, instance: str | None) -> Sequence[Covered]:
         core = self._context.core
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             running = is_running(core.home) and service_state.load(connection).wanted
             return covered(
                 connection,

@@ -32,6 +32,7 @@ from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
+from pwsops.operations.roles import findings as role_findings
 from pwsops.profile import BackupSettings
 from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
@@ -53,6 +54,7 @@ def examine(core: Core) -> list[Check]:
         _settings,
         _profiles,
         _audit,
+        _roles,
         _service,
         _owed_access,
         _refused_logins,
@@ -81,6 +83,10 @@ def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Che
     except PwsopsError as error:
         name = look.__name__.strip("_").capitalize()
         yield Check(name=name, ok=False, finding=error.message, next_step=error.hint)
+
+
+def _roles(core: Core) -> Iterator[Check]:
+    return role_findings(core)
 
 
 def _program() -> Iterator[Check]:

@@ -11,8 +11,10 @@ from pwsops.catalogue.history import Filter, Selection, profiles
 from pwsops.catalogue.ordering import HistorySort, Key, key_types
 from pwsops.operations.access import Context
 from pwsops.operations.records import HistoryPage
+from pwsops.operations.rights import needs
 from pwsops.operations.views import run_views
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.rights import Right
 
 __all__ = ["PAGE_SIZE", "History", "HistoryQuery", "HistorySort"]
 
@@ -55,6 +57,7 @@ class History:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "see the history")
     def page(self, query: HistoryQuery) -> HistoryPage:
         """Give a page of runs, their items without messages.
 
@@ -62,16 +65,17 @@ class History:
         page is found without all the others: its total is then the least that there are.
         """
         wanted = Filter(text=query.text.strip(), status=query.status, profile=query.profile, trigger=query.trigger)
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             selection = Selection(connection, wanted)
             found, before, after = _read(selection, query, _Place.read(query.position, query.sort))
             runs = run_views(connection, [row for _, row in found])
             total = max(selection.count(), len(runs))
             return HistoryPage(runs=runs, before=before, after=after, total=total, is_counted=selection.is_counted)
 
+    @needs(Right.LOOK, "see the history")
     def profiles(self) -> list[str]:
         """Give the names of the profiles that have a history, deleted ones too."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return list(profiles(connection))
 
 

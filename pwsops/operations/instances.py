@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,10 @@ from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import checked
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.logins import check_login
+from pwsops.operations.rights import needs, of_instance, on_everything
+from pwsops.rules.rights import Right
 
 SERVICE_USER = "service user"
 
@@ -26,23 +28,32 @@ class Instances:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "list the instances")
     def list(self) -> list[Instance]:
-        """Give all instances by name, without their passwords."""
-        with self._context.core.catalogue.read() as connection:
-            return [_shown(row) for row in instances.every(connection)]
+        """Return all instances by name, without their passwords.
 
+        Where they are, and as whom they are asked, is told to those who may restore or configure something alone.
+        """
+        with self._context.read() as connection:
+            rows = instances.every(connection)
+        return [self._told(row) for row in rows]
+
+    @needs(Right.LOOK, "list the engines")
     def engines(self) -> Sequence[str]:
         """Give the keys of the engines that an instance can have."""
         return sorted(registry.ENGINES)
 
+    @needs(Right.LOOK, "see what an instance can do", of_instance("name"))
     def capabilities(self, name: str) -> Capabilities:
         """Say what an instance can do, without reaching it; raises `NotFound`."""
         return self._context.core.unchecked_engine(name).capabilities
 
+    @needs(Right.LOOK, "see what an engine can do")
     def offers(self, engine: str) -> Capabilities:
         """Say what instances of an engine can do and be told; raises `InvalidInput` for an unknown one."""
         return open_engine(Instance(name="", engine=engine, address="")).capabilities
 
+    @needs(Right.CONNECT, "add an instance", on_everything)
     def add(
         self,
         name: str,
@@ -59,7 +70,6 @@ class Instances:
         know; `Conflict` for a taken name; and whatever `probe` raises: an instance that never answered is not
         remembered. `options` are those that `offers` names.
         """
-        self._context.allow(Role.ADMIN, "add an instance")
         if not name.strip() or name != name.strip() or not name.isprintable():
             raise InvalidInput(
                 f"An instance cannot be called {name!r}.", hint="Give a printable name without spaces at its ends."
@@ -81,12 +91,13 @@ class Instances:
                 raise Conflict(
                     f"The instance {name!r} exists already.", hint="Choose another name, or edit or remove that one."
                 )
-            _refuse_second(connection, row)
+            _refuse_second(connection, row, sees=self._context.principal.sees)
             row = self._with_password(row, password)
             instances.add(connection, row, now=core.clock.now())
             self._context.note(connection, "add instance", name, f"{engine} at {row.address}")
         return _shown(row)
 
+    @needs(Right.CONNECT, "edit an instance", of_instance("name"))
     def edit(
         self,
         name: str,
@@ -111,7 +122,6 @@ class Instances:
             The instance as it was when the editing began: where somebody else has saved it since, `Conflict` is
             raised and nothing of theirs is overwritten.
         """
-        self._context.allow(Role.ADMIN, "edit an instance")
         core = self._context.core
         before = core.instance_row(name)
         if seen is not None and _shown(before) != seen:
@@ -137,7 +147,7 @@ class Instances:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
             if row.place != before.place:
-                _refuse_second(connection, row)
+                _refuse_second(connection, row, sees=self._context.principal.sees)
             row = replace(row, sealed_password=kept) if kept else self._with_password(row, password)
             instances.amend(connection, row)
             if row.place != before.place:
@@ -149,9 +159,9 @@ class Instances:
             self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
         return _shown(row)
 
+    @needs(Right.CONNECT, "remove an instance", of_instance("name"))
     def remove(self, name: str) -> None:
         """Forget an instance. Refused while a profile uses it; its history and its backups stay."""
-        self._context.allow(Role.ADMIN, "remove an instance")
         core = self._context.core
         core.instance(name)
         with core.catalogue.write() as connection:
@@ -167,12 +177,13 @@ class Instances:
             refused_logins.forget_all(connection, name)
             self._context.note(connection, "remove instance", name)
 
+    @needs(Right.CONFIGURE, "probe an instance", of_instance("name"))
     def probe(self, name: str) -> Probe:
         """Reach an instance and say what it is. Where it refused the login before, this tries it anew."""
         core = self._context.core
         with core.asking(name):
             found = core.unchecked_engine(name).probe()
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             known = refused_logins.find(connection, name, core.instance_row(name).login)
         if known is not None:
             with core.catalogue.write() as connection:
@@ -180,14 +191,20 @@ class Instances:
                 self._context.note(connection, "use refused login again", name, "the server took it when it was asked")
         return found
 
+    @needs(Right.CONNECT, "let a refused login be used again", of_instance("name"))
     def try_again(self, name: str) -> None:
         """Let every login of an instance be used again that it refused, once what made it do so was mended there."""
-        self._context.allow(Role.ADMIN, "let a refused login be used again")
         core = self._context.core
         core.instance_row(name)
         with core.catalogue.write() as connection:
             refused_logins.forget_all(connection, name)
             self._context.note(connection, "use refused logins again", name)
+
+    @needs(Right.CONFIGURE, "list refused logins")
+    def refused_logins(self) -> Sequence[RefusedLogin]:
+        """Give the logins that servers refused and that are not tried before something about them is changed."""
+        with self._context.read() as connection:
+            return refused_logins.every(connection)
 
     def _reached(self, asked: Instance) -> InstanceRow:
         """Check what was asked for and reach it once; return it as its engine understands it.
@@ -211,10 +228,11 @@ class Instances:
         sealed = self._context.core.vault.seal(password, row.login_bound(row.login))
         return replace(row, sealed_password=sealed)
 
-    def refused_logins(self) -> Sequence[RefusedLogin]:
-        """Give the logins that servers refused and that are not tried before something about them is changed."""
-        with self._context.core.catalogue.read() as connection:
-            return refused_logins.every(connection)
+    def _told(self, row: InstanceRow) -> Instance:
+        principal = self._context.principal
+        if principal.has(Right.CONFIGURE) or principal.has(Right.RESTORE):
+            return _shown(row)
+        return Instance(name=row.name, engine=row.engine, address="")
 
 
 def _understood(asked: Instance) -> Instance:
@@ -246,15 +264,16 @@ def _kept(instance: Instance) -> InstanceRow:
     )
 
 
-def _refuse_second(connection: Connection, row: InstanceRow) -> None:
+def _refuse_second(connection: Connection, row: InstanceRow, *, sees: Callable[[str], bool]) -> None:
     """Refuse a second name for the same databases: what is done through one would not be known of the other."""
     for other in instances.every(connection):
         same_engine = other.name != row.name and other.engine == row.engine
         if same_engine and registry.are_one(row.engine, row.address, other.address):
+            known = sees(other.name)
             raise Conflict(
-                f"The instance {row.name!r} cannot be at {row.address}: that directory is the instance "
-                f"{other.name!r} already.",
-                hint=f"Use {other.name!r}, or edit its address first.",
+                f"The instance {row.name!r} cannot be at {row.address}: that directory is "
+                f"{f'the instance {other.name!r}' if known else 'another instance'} already.",
+                hint=f"Use {other.name!r}, or edit its address first." if known else "Choose another directory.",
             )
 
 

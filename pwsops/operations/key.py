@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pwsops.catalogue import Connection, audit, home_key, sealed
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.key_binding import bind_old, reseal_all
+from pwsops.operations.rights import needs
+from pwsops.rules.rights import Right
 from pwsops.secrets import Vault
 
 _NAMED = 10
@@ -18,14 +20,17 @@ class HomeKey:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "see whether the key is the right one")
     def fault(self) -> PwsopsError | None:
         """Return what is wrong with the key, with the next step; None where it is right, or was never needed."""
         return self._context.core.vault.fault()
 
+    @needs(Right.LOOK, "see whether the key is the right one")
     def require(self) -> None:
         """Raise what is wrong with the key, if anything is."""
         self._context.core.vault.require()
 
+    @needs(Right.HOST, "check the key")
     def check(self) -> int:
         """Prove that the key opens everything, and return how many texts that is.
 
@@ -41,6 +46,7 @@ class HomeKey:
             self._drop_old()
         return found
 
+    @needs(Right.HOST, "replace the key")
     def rotate(self) -> int:
         """Seal everything with a new key, and return how many texts that were. Old copies of the home need the old key.
 
@@ -50,7 +56,6 @@ class HomeKey:
 
         Raises `Refused` where anything does not open, which it names, and where only `PWSOPS_KEY` can be changed.
         """
-        self._context.allow(Role.ADMIN, "replace the key")
         core, vault = self._context.core, self._context.core.vault
         vault.refuse_variable()
         vault.prepare()
@@ -64,12 +69,12 @@ class HomeKey:
             self._drop_old()
         return len(done)
 
+    @needs(Right.HOST, "begin with a new key")
     def begin_anew(self) -> None:
         """Take the key at hand for the right one from now on, or make one; what the lost one sealed stays unopened.
 
         Raises `Refused` where the key is not lost.
         """
-        self._context.allow(Role.ADMIN, "begin with a new key")
         core, vault = self._context.core, self._context.core.vault
         if (fault := vault.fault()) is None:
             raise Refused(
@@ -83,6 +88,7 @@ class HomeKey:
             closed = [one.what for one in sealed.every(connection) if not vault.fits(one.text)]
             self._context.note(connection, "begin with a new key", "key", f"{fault.message} Lost: {_named(closed)}.")
 
+    @needs(Right.HOST, "bind what a version before sealed")
     def bind_old(self) -> None:
         """Bind what a version before sealed, where its key came back after the home was opened."""
         bind_old(self._context.core.catalogue, self._context.core.vault)

@@ -1,4 +1,4 @@
-"""Find an instance, a profile or a database by its name, or a set by its position; or say which ones come near."""
+"""Find an instance, a profile or a database by its name, a run by its number; or say which ones come near."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from pwsops.catalogue import Connection, certificates, instances, profiles, sets
+from pwsops.catalogue import Connection, RestoreRow, RunRow, certificates, instances, profiles, restores, runs, sets
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
@@ -33,6 +33,22 @@ def find_profile(connection: Connection, name: str) -> ProfileRow:
     near = get_close_matches(name, [other.name for other in profiles.living(connection)], n=3)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`pwsops profile list` shows those there are."
     raise NotFound(f"There is no profile {name!r}.", hint=hint)
+
+
+def find_run(connection: Connection, run_id: int) -> RunRow:
+    """Return the run of that number; raises `NotFound`."""
+    row = runs.get(connection, run_id)
+    if row is None:
+        raise NotFound(f"There is no run {run_id}.", hint="`pwsops runs` lists those there are.")
+    return row
+
+
+def find_restore(connection: Connection, restore_id: int) -> RestoreRow:
+    """Return the restore of that number; raises `NotFound`."""
+    row = restores.get(connection, restore_id)
+    if row is None:
+        raise NotFound(f"There is no restore {restore_id}.", hint="The history lists those there are.")
+    return row
 
 
 def find_certificate(connection: Connection, name: str) -> CertificateRow:

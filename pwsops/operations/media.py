@@ -11,7 +11,9 @@ from pwsops.errors import MediaError
 from pwsops.operations.access import Context
 from pwsops.operations.looking import note_bad
 from pwsops.operations.lookup import set_at
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance
 from pwsops.rules.model import BackupSet
+from pwsops.rules.rights import Right
 
 
 class Media:
@@ -20,6 +22,7 @@ class Media:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.MEDIA, "read a backup file", of_instance(), as_login, in_roots)
     def read(
         self, path: str, instance: str | None = None, *, credentials: Credentials | None = None
     ) -> list[BackupSet]:
@@ -36,10 +39,12 @@ class Media:
         """
         return self._engine(instance, credentials).read_media(path)
 
+    @needs(Right.MEDIA, "read a backup file", of_instance(), in_roots)
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Give one set of a file; raises `InvalidInput` when the file has no such position."""
         return set_at(self._engine(instance), path, position)
 
+    @needs(Right.VERIFY, "verify a backup", of_instance(), in_roots)
     def verify(
         self,
         path: str,
@@ -54,7 +59,7 @@ class Media:
         core = self._context.core
         engine = self._engine(instance)
         try:
-            found = engine.verify(self.find(path, position, instance), on_progress)
+            found = engine.verify(set_at(engine, path, position), on_progress)
         except MediaError as error:
             with core.catalogue.read() as connection:
                 known = sightings.at(connection, path, position, instance)

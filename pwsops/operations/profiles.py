@@ -10,23 +10,26 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs, settings
+from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import clashes, profile_secrets
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
 from pwsops.operations.profile_encryption import settle_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
+from pwsops.operations.rights import needs, of_profile
+from pwsops.operations.settings import defaults as defaults_of
 from pwsops.operations.views import profile_view, run_views
-from pwsops.profile import BackupProfile, BackupSettings
+from pwsops.profile import BackupProfile
 from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, Occurrence, ProfileState
 from pwsops.rules.planner import upcoming
+from pwsops.rules.rights import Right
 from pwsops.rules.validity import is_zone
 
 Views = list[ProfileView]
@@ -40,33 +43,38 @@ class Profiles:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "list profiles")
     def list(self) -> list[ProfileView]:
         """Give all profiles by name, each with its last run and what runs now."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return self._views(connection, profiles.living(connection))
 
+    @needs(Right.LOOK, "see a profile", of_profile("name"))
     def view(self, name: str) -> ProfileView:
         """Give one row of the list; raises `NotFound`."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return self._views(connection, [find_profile(connection, name)])[0]
 
+    @needs(Right.CONFIGURE, "open a profile", of_profile("name"))
     def get(self, name: str) -> BackupProfile:
         """Give an editable copy; raises `NotFound`. A tripped profile's copy is active, since saving it arms it."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             row = find_profile(connection, name)
         profile = row.profile()
         profile.active = row.state is not ProfileState.INACTIVE
         return profile
 
+    @needs(Right.CONFIGURE, "create a profile")
     def new(self) -> BackupProfile:
         """Give a profile that starts from the settings and from this minute."""
-        with self._context.core.catalogue.read() as connection:
-            defaults = BackupSettings.of(settings.load(connection))
+        with self._context.read() as connection:
+            defaults = defaults_of(connection, self._context.principal)
         shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
         zone = defaults.timezone if is_zone(defaults.timezone) else _local_zone()
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
+    @needs(Right.CONFIGURE, "create a profile", of_profile())
     def create(
         self, profile: BackupProfile, *, password: str | None = None, certificate_password: str | None = None
     ) -> ProfileView:
@@ -79,7 +87,6 @@ class Profiles:
         directory is not checked here:
         only the server can tell, and a doubtful answer must not stand in anybody's way.
         """
-        self._context.allow(Role.ADMIN, "create a profile")
         profile.check()
         core = self._context.core
         login = self._login_password(profile, None, password)
@@ -92,13 +99,14 @@ class Profiles:
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
-            refuse_clash(connection, profile, seen_directories)
+            refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
             self._plan(connection, profile_id)
             self._context.note(connection, "create profile", profile.name, profile.summary())
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
 
+    @needs(Right.CONFIGURE, "edit a profile", of_profile("name"), of_profile())
     def save(
         self,
         name: str,
@@ -116,10 +124,9 @@ class Profiles:
         it since, `Conflict` is raised and nothing of theirs is overwritten. `password` is a new one for the profile's
         login, `certificate_password` one for the certificates that it saves; None keeps the one it has.
         """
-        self._context.allow(Role.ADMIN, "edit a profile")
         profile.check()
         core = self._context.core
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             before = find_profile(connection, name)
         same_instance = profile.instance == before.fields["instance"]
         login = self._login_password(profile, before, password)
@@ -135,7 +142,7 @@ class Profiles:
             changes += ["password of saved certificates"] if profile.save_certificates and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
-            refuse_clash(connection, profile, seen_directories, own_id=row.id)
+            refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
                 runs.rename(connection, row.id, profile.name)
@@ -145,27 +152,29 @@ class Profiles:
             self._context.note(connection, "edit profile", profile.name, detail)
             return self._views(connection, [profiles.get(connection, row.id)])[0]
 
+    @needs(Right.CONFIGURE, "create a profile", of_profile())
     def in_the_way(self, profile: BackupProfile) -> Sequence[str]:
         """Return a sentence for each file that lies under a name of its media and is not its own; asks the server."""
         core = self._context.core
         return list(in_the_way(core, core.engine(profile.instance), profile))
 
+    @needs(Right.LOOK, "see why a profile fails", of_profile("name"))
     def diagnose(self, name: str) -> Diagnosis:
         """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
         return diagnose(self._context, name)
 
+    @needs(Right.CONFIGURE, "delete a profile", of_profile("name"))
     def delete(self, name: str) -> None:
         """Forget a profile. Its history and its backups stay."""
-        self._context.allow(Role.ADMIN, "delete a profile")
         now = self._context.core.clock.now()
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             profiles.set_state(connection, row.id, deleted_at=now, next_due_at=None, state=ProfileState.INACTIVE.value)
             self._context.note(connection, "delete profile", name, "history and backups stay")
 
+    @needs(Right.CONFIGURE, "activate a profile", of_profile("name"))
     def activate(self, name: str) -> ProfileView:
         """Put a profile's schedule in force. Refused for a tripped one, which has to be amended."""
-        self._context.allow(Role.ADMIN, "activate a profile")
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             if row.state is ProfileState.TRIPPED:
@@ -177,9 +186,9 @@ class Profiles:
                 )
             return self._switch(connection, row, ProfileState.ACTIVE, "activate profile")
 
+    @needs(Right.STOP, "deactivate a profile", of_profile("name"))
     def deactivate(self, name: str) -> ProfileView:
         """Take a profile's schedule out of force; it can still be started by hand."""
-        self._context.allow(Role.ADMIN, "deactivate a profile")
         with self._context.core.catalogue.write() as connection:
             row = find_profile(connection, name)
             if row.state is ProfileState.TRIPPED:
@@ -189,6 +198,7 @@ class Profiles:
                 )
             return self._switch(connection, row, ProfileState.INACTIVE, "deactivate profile")
 
+    @needs(Right.LOOK, "see the runs to come", of_profile(), of_profile("edits"))
     def preview(
         self,
         profile: BackupProfile | str,
@@ -245,7 +255,7 @@ class Profiles:
         return runs_to_come
 
     def _row(self, name: str) -> ProfileRow:
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return find_profile(connection, name)
 
     def _check_free(self, connection: Connection, name: str) -> None:

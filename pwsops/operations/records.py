@@ -12,6 +12,7 @@ from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
+from pwsops.rules.rights import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +297,15 @@ class ServiceView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoleView:
+    """What somebody may do, by `access.toml`. `instances`: None is all."""
+
+    subject: str
+    role: Role
+    instances: frozenset[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry:
     """One line of the audit log; `digest` covers the line and the digest before it.
 
@@ -339,6 +349,26 @@ class Diagnosis:
     last_success: RunView | None
     changes: Sequence[AuditEntry]
     tripped_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserView:
+    """Somebody who signs in by a password, which was set at `changed_at`."""
+
+    name: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenView:
+    """A machine's token: what it may do, on which instances (None: all), and until when."""
+
+    name: str
+    role: Role
+    instances: tuple[str, ...] | None
+    created_at: datetime
+    ends_at: datetime
+    ended: bool
 
 
 class CheckState(StrEnum):

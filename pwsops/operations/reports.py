@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
-from pwsops.errors import InvalidInput
+from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
-from pwsops.operations.audit_log import AuditLog, AuditQuery
+from pwsops.operations.audit_log import AuditQuery
+from pwsops.operations.audit_verification import verified
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
+from pwsops.operations.rights import needs
 from pwsops.reports.formats import ReportFormat
-from pwsops.rules.audit import Verification
 from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.protection import Verdict
+from pwsops.rules.rights import Right
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,36 +71,42 @@ class Reports:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.EXPORT, "make a report")
     def runs(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the runs, one a row, oldest first."""
         from pwsops.reports.tables import RUNS
 
         return self._frame(RUNS, query, reporting.run_rows)
 
+    @needs(Right.EXPORT, "make a report")
     def items(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the databases of the runs, one a row, with what went wrong and what to do about it."""
         from pwsops.reports.tables import ITEMS
 
         return self._frame(ITEMS, query, reporting.item_rows)
 
+    @needs(Right.EXPORT, "make a report")
     def messages(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give everything that was said during the runs, one message a row."""
         from pwsops.reports.tables import MESSAGES
 
         return self._frame(MESSAGES, query, reporting.message_rows)
 
+    @needs(Right.EXPORT, "make a report")
     def sets(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the backup sets that were finished in the period, one a row, oldest first."""
         from pwsops.reports.tables import SETS
 
         return self._frame(SETS, query, reporting.set_rows)
 
+    @needs(Right.EVIDENCE, "read the audit log")
     def audit_log(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the audit log of the period, one entry a row, oldest first."""
         from pwsops.reports.tables import AUDIT_LOG
 
         return self._frame(AUDIT_LOG, query, reporting.audit_rows)
 
+    @needs(Right.EXPORT, "make a report")
     def databases(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give the databases, one a row: how their backups ended, and what would have been lost.
 
@@ -107,6 +116,7 @@ class Reports:
 
         return self._covered(tables.DATABASES, query, coverage.database_rows)
 
+    @needs(Right.EXPORT, "make a report")
     def exposure(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
         """Give what would have been lost over time: a row for each stretch in which the newest backup stayed the same.
 
@@ -116,6 +126,7 @@ class Reports:
 
         return self._covered(tables.EXPOSURE, query, coverage.exposure_rows)
 
+    @needs(Right.HOST, "write a report into a file of the server")
     def write(self, form: ReportFormat, path: Path, query: ReportQuery = EVERYTHING, *, replace: bool = False) -> int:
         """Write a report into a file, and give the number of runs in it. A million take no more memory than a few.
 
@@ -130,41 +141,67 @@ class Reports:
         """
         from pwsops.reports.new_file import new_file
 
-        if form is ReportFormat.EVIDENCE:
-            query = _whole(query)
-        is_evidence = form is ReportFormat.EVIDENCE
-        verdicts = Databases(self._context).verdicts() if is_evidence else ()
-        verification = AuditLog(self._context).verify() if is_evidence else None
-        with self._selected(query) as selection, new_file(path, replace=replace) as file:
-            self._write(form, file, selection, verdicts, verification)
+        with self._report(form, query) as (selection, verdicts), new_file(path, replace=replace) as file:
+            self._write(form, file, selection, verdicts)
             # Nothing is taken away that leaves no entry: the file gets its name after this.
-            AuditLog(self._context).record(
-                "export evidence" if is_evidence else "export history", path.name, form.value
-            )
+            self._note(form, query, str(path))
             return selection.count()
 
-    def write_audit(self, path: Path, query: AuditQuery | None = None) -> None:
-        """Write the entries of the audit log that fit, oldest first, into a CSV file that is not there yet."""
+    @needs(Right.EXPORT, "export a report")
+    def export(self, form: ReportFormat, query: ReportQuery = EVERYTHING) -> BinaryIO:
+        """Return a report, as `write` makes it, in a file without a name: to be read, from its beginning, and closed.
+
+        Evidence is for those who may read the audit log.
+        """
+        if form is ReportFormat.EVIDENCE:
+            self._context.allow(Right.EVIDENCE, "export evidence")
+        try:
+            with ExitStack() as undone, self._report(form, query) as (selection, verdicts):
+                file = undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
+                self._write(form, file, selection, verdicts)
+                file.seek(0)
+                self._note(form, query, "for a browser")
+                undone.pop_all()
+                return file
+        except OSError as error:
+            raise PwsopsError(
+                f"The report cannot be made: {error.strerror or error}.",
+                hint="Make room in the temporary directory of the server, and try again.",
+            ) from None
+
+    @contextmanager
+    def _report(self, form: ReportFormat, query: ReportQuery) -> Iterator[tuple[Selection, Sequence[Verdict]]]:
+        is_evidence = form is ReportFormat.EVIDENCE
+        verdicts = Databases(self._context).verdicts() if is_evidence else ()
+        with self._selected(_whole(query) if is_evidence else query) as selection:
+            yield selection, verdicts
+
+    def _note(self, form: ReportFormat, query: ReportQuery, where: str) -> None:
+        with self._context.core.catalogue.write() as connection:
+            what = "evidence" if form is ReportFormat.EVIDENCE else "history"
+            self._context.note(connection, f"export {what}", query.profile or what, f"{form.value}, {where}")
+
+    @needs(Right.EVIDENCE, "export the audit log")
+    def export_audit(self, query: AuditQuery | None = None) -> BinaryIO:
+        """Return the entries of the audit log that fit, oldest first, as CSV in a file without a name."""
         from pwsops.reports import csv
-        from pwsops.reports.new_file import new_file
         from pwsops.reports.tables import AUDIT_LOG
 
-        with self._context.core.catalogue.read() as connection, new_file(path, replace=False) as file:
+        core = self._context.core
+        with ExitStack() as undone, self._context.read() as connection:
+            file = undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
             csv.write(file, AUDIT_LOG, map(AUDIT_LOG.batch, reporting.audit_entries(connection, query or AuditQuery())))
-            AuditLog(self._context).record("export audit log", path.name, "csv")
+            file.seek(0)
+            core.events.record(self._context.actor, "export audit log", "audit log", "csv, for a browser")
+            undone.pop_all()
+            return file
 
-    def _write(
-        self,
-        form: ReportFormat,
-        file: BinaryIO,
-        selection: Selection,
-        verdicts: Sequence[Verdict],
-        verification: Verification | None,
-    ) -> None:
+    def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection, verdicts: Sequence[Verdict]) -> None:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
         home = self._context.core.home
+        verification = verified(self._context.core) if form is ReportFormat.EVIDENCE else None
         document.write(
             form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
         )
@@ -187,7 +224,7 @@ class Reports:
     @contextmanager
     def _selected(self, query: ReportQuery) -> Iterator[Selection]:
         wanted = _filter(query)
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             selection = Selection(connection, wanted)
             if wanted.profile is not None and not reporting.has_runs(connection, wanted.profile):
                 find_profile(connection, wanted.profile)

@@ -17,14 +17,16 @@ from pwsops.engines.base import (
     RestoreRequest,
     RestoreResult,
 )
-from pwsops.errors import Conflict, MediaError, NotFound, PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
+from pwsops.operations.access import Context
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import as_recorded, canonical, refuse_forgery, set_at
+from pwsops.operations.lookup import as_recorded, canonical, find_restore, refuse_forgery, set_at
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
+from pwsops.rules.rights import Right
 
 FILES_LOOKED_INTO = 40
 """Beside an incremental, for its full: each takes the server some time to open."""
@@ -36,6 +38,7 @@ class Restores:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.RESTORE, "plan a restore", of_instance(), in_roots)
     def plan(
         self,
         instance: str,
@@ -55,10 +58,11 @@ class Restores:
         engine = self._context.engine(instance, credentials)
         target = set_at(engine, path, position)
         plan = plan_restore(target, list(self._candidates(engine, target)))
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
         return replace(plan, sets=recorded)
 
+    @needs(Right.MEDIA, "list backups", of_instance(), as_login)
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
         """Return the backups of a database that the catalogue knows and that are not known to be lost, newest first.
 
@@ -66,13 +70,14 @@ class Restores:
         """
         core = self._context.core
         engine = self._context.engine(instance, credentials)
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             known = sets.of_database(connection, instance, database)
         seen = look_for(engine, known)
         with core.catalogue.write() as connection:
             sightings.record(connection, instance, seen, now=core.clock.now())
         return [one for one in known if seen[one.set_id].state not in LOST]
 
+    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
     def begin(
         self,
         instance: str,
@@ -116,6 +121,7 @@ class Restores:
         )
         return self.get(job.id)
 
+    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
     def restore(
         self,
         instance: str,
@@ -160,32 +166,31 @@ class Restores:
         assert job.result is not None
         return job.result
 
+    @needs(Right.LOOK, "see a restore", of_restore)
     def get(self, restore_id: int) -> RestoreView:
         """Give one restore; raises `NotFound`."""
         core = self._context.core
         core.restoring.settle()
-        with core.catalogue.read() as connection:
-            row = restores.get(connection, restore_id)
-        if row is None:
-            raise NotFound(f"There is no restore {restore_id}.", hint="The history lists those there are.")
-        return _view(row)
+        with self._context.read() as connection:
+            return _view(find_restore(connection, restore_id))
 
+    @needs(Right.LOOK, "list restores", of_instance())
     def list(
         self, limit: int | None = 50, offset: int = 0, instance: str | None = None, database: str | None = None
     ) -> list[RestoreView]:
         """Give restores, newest first; of one instance or database only, where that is given."""
         core = self._context.core
         core.restoring.settle()
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
 
+    @needs(Right.RESTORE, "cancel a restore", of_restore)
     def cancel(self, restore_id: int) -> None:
         """Ask a restore to stop, wherever it goes on.
 
         The database then holds what it held before, where the engine has `atomic_restore` or nothing was written yet.
         """
-        self._context.allow(Role.ADMIN, "cancel a restore")
         core = self._context.core
         view = self.get(restore_id)
         if view.status.ended:
@@ -212,7 +217,6 @@ class Restores:
         credentials: Credentials | None = None,
         tell: Tell | None = None,
     ) -> Job:
-        self._context.allow(Role.ADMIN, "restore a database")
         core = self._context.core
         core.restoring.settle()
         engine = self._context.engine(instance, credentials)
@@ -253,7 +257,7 @@ class Restores:
         """Give the fulls that an incremental may rest on, each as its file says it is."""
         if target.kind is not BackupKind.DIFFERENTIAL or target.base_id is None:
             return
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             known = sets.by_id(connection, target.base_id)
         # Several sets may share a file, the full among them.
         refused: list[PwsopsError] = []

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 
 from pwsops.catalogue import claims, runs, service_state
-from pwsops.errors import Conflict, NotFound, PwsopsError, Refused
-from pwsops.operations.access import Context, Role
-from pwsops.operations.lookup import find_profile
+from pwsops.errors import Conflict, PwsopsError, Refused
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_profile, find_run
 from pwsops.operations.records import RunView
+from pwsops.operations.rights import needs, of_profile, of_run
 from pwsops.operations.views import run_views
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
+from pwsops.rules.rights import Right
 from pwsops.service import is_running
 
 POLL_S = 0.1
@@ -25,39 +27,39 @@ class Runs:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "list runs")
     def list(
         self, profile: str | None = None, status: RunStatus | None = None, limit: int | None = 50, offset: int = 0
     ) -> list[RunView]:
         """Give runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             found = runs.listing(connection, profile=profile, status=status, limit=limit, offset=offset)
             return run_views(connection, found)
 
+    @needs(Right.LOOK, "count runs")
     def count(self, profile: str | None = None, status: RunStatus | None = None) -> int:
         """Count the runs that `list` would give without its limit."""
-        with self._context.core.catalogue.read() as connection:
+        with self._context.read() as connection:
             return runs.count(connection, profile=profile, status=status)
 
+    @needs(Right.LOOK, "see a run", of_run)
     def get(self, run_id: int) -> RunView:
         """Give one run with every message; raises `NotFound`."""
-        with self._context.core.catalogue.read() as connection:
-            row = runs.get(connection, run_id)
-            if row is None:
-                raise NotFound(f"There is no run {run_id}.", hint="`pwsops runs` lists those there are.")
-            return run_views(connection, [row], with_messages=True)[0]
+        with self._context.read() as connection:
+            return run_views(connection, [find_run(connection, run_id)], with_messages=True)[0]
 
+    @needs(Right.RUN, "start a run", of_profile())
     def start(self, profile: str, kind: BackupKind | None = None) -> RunView:
         """Queue a run for the backup service; it begins at once where a place is free.
 
         Raises `Refused` when the service is stopped, and `Conflict` when a run of the profile is under way.
         """
-        self._context.allow(Role.OPERATOR, "start a run")
         self._check_service(profile)
         return self.get(self._queue(profile, kind, owner=None))
 
+    @needs(Right.RUN, "start a run", of_profile())
     def run_here(self, profile: str, kind: BackupKind | None = None, on_change: OnChange | None = None) -> RunView:
         """Do a run in this process, whether or not the service runs, and give it when it has ended."""
-        self._context.allow(Role.OPERATOR, "start a run")
         core = self._context.core
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
         core.runner.reconcile()
@@ -90,6 +92,7 @@ class Runs:
         # The service of this very process may have been quicker to begin it.
         return self.wait(run_id, on_change)
 
+    @needs(Right.LOOK, "wait for a run", of_run)
     def wait(self, run_id: int, on_change: OnChange | None = None, timeout_s: float | None = None) -> RunView:
         """Wait for a run to end, wherever it goes on.
 
@@ -111,9 +114,9 @@ class Runs:
             self._check_waiting(view, deadline)
             pause.wait(POLL_S)
 
+    @needs(Right.RUN, "cancel a run", of_run)
     def cancel(self, run_id: int) -> None:
         """Ask a run to stop, wherever it goes on; what it has written so far of the current database is removed."""
-        self._context.allow(Role.OPERATOR, "cancel a run")
         core = self._context.core
         view = self.get(run_id)
         if view.status.ended:
@@ -155,7 +158,7 @@ class Runs:
 
     def _check_service(self, profile: str) -> None:
         core = self._context.core
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             find_profile(connection, profile)
             wanted = service_state.load(connection).wanted
         if not wanted or not is_running(core.home):

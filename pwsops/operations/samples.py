@@ -13,11 +13,13 @@ from pathlib import Path
 from pwsops.catalogue import claims, instances, past, profiles, runs
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.profiles import Profiles
+from pwsops.operations.rights import needs, on_everything
 from pwsops.operations.sample_past import Growth, invent
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState, Trigger, Unit
+from pwsops.rules.rights import Right
 
 INSTANCE = "samples"
 PROFILE = "Sample vaults"
@@ -47,6 +49,7 @@ class Samples:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.CONNECT, "create the samples", on_everything)
     def create(self, *, with_profile: bool = False) -> list[str]:
         """Make the sample instance and its vaults where they are not there yet; give the vaults' names.
 
@@ -55,7 +58,6 @@ class Samples:
         with_profile
             Make a profile as well that backs them up every minute until tomorrow, and queue its first run.
         """
-        self._context.allow(Role.ADMIN, "create the samples")
         core = self._context.core
         directory = core.home / "samples"
         try:
@@ -74,6 +76,7 @@ class Samples:
             self._add_profile()
         return sorted(_VAULTS)
 
+    @needs(Right.HOST, "invent a history")
     def history(self, *, weeks: int = 6) -> int:
         """Invent a past of some weeks in a home that has none, and give the number of its runs.
 
@@ -145,7 +148,7 @@ class Samples:
     def _add_profile(self) -> None:
         core = self._context.core
         profile = self._profile()
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             before = profiles.find(connection, PROFILE)
         if before is not None:
             if before.state is ProfileState.ACTIVE:

@@ -19,9 +19,9 @@ _SAVED = re.compile(r"(?P<name>.+)_[0-9A-F]{40}(?:_\d{8}T\d{6}Z_[0-9a-f]{8})?$")
 _ENDING = re.compile(r"\.\w{1,4}$")
 
 
-def keepers(core: Core) -> Sequence[str]:
+def keepers(context: Context) -> Sequence[str]:
     """Give the instances whose servers keep certificates, without reaching any."""
-    with core.catalogue.read() as connection:
+    with context.read() as connection:
         rows = instances.every(connection)
     keep = {
         engine: open_engine(Instance(name="", engine=engine, address="")).capabilities.certificates
@@ -30,9 +30,10 @@ def keepers(core: Core) -> Sequence[str]:
     return [row.name for row in rows if keep[row.engine]]
 
 
-def look(core: Core, instance: str | None, *, limit_s: float) -> Mapping[str, PwsopsError | None]:
+def look(context: Context, instance: str | None, *, limit_s: float) -> Mapping[str, PwsopsError | None]:
     """Ask the servers that keep certificates, all at once, and remember what they have."""
-    with core.catalogue.read() as connection:
+    core = context.core
+    with context.read() as connection:
         names = [row.name for row in instances.every(connection)] if instance is None else [instance]
     asks: dict[str, Callable[[], None]] = {name: partial(_look, core, name) for name in names}
     return ask_all(asks, limit_s=limit_s, clock=core.clock)

@@ -7,9 +7,11 @@ from contextlib import suppress
 
 from pwsops.catalogue import Connection, profiles, service_state, settings
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
 from pwsops.operations.records import ServiceView
+from pwsops.operations.rights import needs, on_everything
 from pwsops.profile import BackupSettings
+from pwsops.rules.rights import Right
 from pwsops.service import WATCH_EVERY_S, Service, is_running
 
 SWITCH_S = 10.0
@@ -24,11 +26,12 @@ class ServiceControl:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.LOOK, "see the service")
     def status(self) -> ServiceView:
         """Say whether the service runs and where; if not, why nothing can be started."""
         core = self._context.core
         running = is_running(core.home)
-        with core.catalogue.read() as connection:
+        with self._context.read() as connection:
             row = service_state.load(connection)
             due = profiles.earliest_due(connection)
         here = core.service is not None and core.service.leads
@@ -41,11 +44,12 @@ class ServiceControl:
             next_due_at=due,
         )
 
+    @needs(Right.HOST, "run the service")
     def attach(self) -> None:
         """Make this process schedule the home, or stand by while another does. Returns at once; safe to repeat."""
         core = self._context.core
         if core.service is None:
-            with core.catalogue.read() as connection:
+            with self._context.read() as connection:
                 parallel = self._parallel(connection)
             core.service = Service(
                 core.catalogue,
@@ -58,6 +62,7 @@ class ServiceControl:
         self._want(True)
         core.service.attach()
 
+    @needs(Right.HOST, "run the service")
     def run(self, stop: threading.Event) -> None:
         """Schedule, or stand by, until `stop` is set, or somebody stops the service and what has begun has ended."""
         self.attach()
@@ -65,7 +70,7 @@ class ServiceControl:
         try:
             while not stop.wait(WATCH_EVERY_S):
                 # A catalogue that cannot be read for a while must not end the schedule.
-                with suppress(PwsopsError), core.catalogue.read() as connection:
+                with suppress(PwsopsError), self._context.read() as connection:
                     wanted = service_state.load(connection).wanted
                     if not wanted and (core.service is None or core.service.at_rest):
                         return
@@ -74,9 +79,9 @@ class ServiceControl:
                 core.service.detach()
                 core.service = None
 
+    @needs(Right.STOP, "start the service", on_everything)
     def start(self) -> ServiceView:
         """Start the service in whichever process can run it; raises `Refused` when there is none."""
-        self._context.allow(Role.OPERATOR, "start the service")
         changed = self._want(True, note="start service")
         if self._becomes(running=True, seconds=SWITCH_S if self._context.core.service else NOBODY_S):
             return self.status()
@@ -88,9 +93,9 @@ class ServiceControl:
             hint="Start `pwsops serve` (with the dashboard) or `pwsops service run`, and leave it running.",
         )
 
+    @needs(Right.STOP, "stop the service", on_everything)
     def stop(self) -> ServiceView:
         """Stop the service, wherever it runs. Runs that have begun go on to their end."""
-        self._context.allow(Role.ADMIN, "stop the service")
         self._want(False, note="stop service")
         if self._becomes(running=False, seconds=SWITCH_S):
             return self.status()

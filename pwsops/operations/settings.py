@@ -7,10 +7,13 @@ from typing import Any
 
 import param
 
-from pwsops.catalogue import settings
+from pwsops.catalogue import Connection, settings
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Role
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_instance
+from pwsops.operations.rights import needs, on_everything
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
+from pwsops.rules.rights import Principal, Right
 from pwsops.rules.validity import ZONE_HINT, is_zone
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -23,15 +26,18 @@ class Settings:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    @needs(Right.CONFIGURE, "see the settings")
     def get(self) -> BackupSettings:
         """Give the settings in force; a copy."""
-        with self._context.core.catalogue.read() as connection:
-            return BackupSettings.of(settings.load(connection))
+        with self._context.read() as connection:
+            return defaults(connection, self._context.principal)
 
+    @needs(Right.CONFIGURE, "change the settings", on_everything)
     def set(self, key: str, value: str) -> BackupSettings:
         """Set one of them from text; raises `InvalidInput` for an unknown key or a value that does not fit."""
         return self.change({key: value})
 
+    @needs(Right.CONFIGURE, "change the settings", on_everything)
     def change(self, values: Mapping[str, str]) -> BackupSettings:
         """Set several of them from text, all or none.
 
@@ -50,7 +56,6 @@ class Settings:
         InvalidInput, NotFound
             The first of `problems`; nothing is changed then.
         """
-        self._context.allow(Role.ADMIN, "change the settings")
         problems = self.problems(values)
         if problems:
             raise next(iter(problems.values()))
@@ -62,6 +67,7 @@ class Settings:
                 self._context.note(connection, "change setting", key, f"now {value}")
         return changed
 
+    @needs(Right.CONFIGURE, "check settings")
     def problems(self, values: Mapping[str, str]) -> dict[str, PwsopsError]:
         """Say what is wrong with values, by key; empty where `change` would take them all."""
         found: dict[str, PwsopsError] = {}
@@ -85,7 +91,17 @@ class Settings:
         elif key == "timezone" and value and not is_zone(value):
             raise InvalidInput(f"There is no time zone {value!r}.", hint=ZONE_HINT)
         elif key == "instance" and value:
+            with self._context.read() as connection:
+                find_instance(connection, value)
             self._context.core.instance(value)
+
+
+def defaults(connection: Connection, principal: Principal) -> BackupSettings:
+    """Return the settings in force; without the instance, and its directory, where it is not one of theirs."""
+    found = BackupSettings.of(settings.load(connection))
+    if not principal.sees(found.instance):
+        found.instance, found.directory = "", ""
+    return found
 
 
 def _parsed(parameter: Any, value: str) -> Any:

@@ -10,7 +10,11 @@ import panel_material_ui as pmui
 import param
 from panel.custom import JSComponent
 
-from pwsops.views import access, state, theme
+from pwsops.errors import Denied
+from pwsops.rules.rights import Right
+from pwsops.signin.sessions import Session as SignedIn
+from pwsops.views import access, door, state, theme
+from pwsops.views.door import Visit
 from pwsops.views.markup import Markup, script
 from pwsops.views.nav import AUDIT, CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.views.pages.audit import Audit
@@ -23,7 +27,7 @@ from pwsops.views.pages.run import Run
 from pwsops.views.pages.settings import Settings
 from pwsops.views.pages.wizard import Wizard
 from pwsops.views.session import Session
-from pwsops.views.store import trouble
+from pwsops.views.store import Trouble, trouble
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -48,6 +52,14 @@ _MENU = (
     (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
+_RIGHTS = {
+    WIZARD: Right.CONFIGURE,
+    INSERT: Right.MEDIA,
+    CERTIFICATES: Right.CONFIGURE,
+    SETTINGS: Right.CONFIGURE,
+    AUDIT: Right.EVIDENCE,
+}
+"""What pages need that are not for everybody who may look."""
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
 
@@ -68,9 +80,10 @@ class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
 class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Holds the pages and redraws the one shown when its session says that something changed."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, visit: Visit | None = None) -> None:
         super().__init__()
         self._session = session
+        self._visit = visit
         self._service = Markup(session.act, sizing_mode="stretch_width")
         self._notice = Markup(session.act)
         self._shell = Shell(width=0, height=0, margin=0)
@@ -104,7 +117,12 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         session = self._session
         notice = session.notice
         self._shell.zone = str(session.snapshot.zone)
-        self._service.show("service.html", service=session.snapshot.service, switching=session.switching)
+        self._service.show(
+            "service.html",
+            service=session.snapshot.service,
+            switching=session.switching,
+            refused=session.why_not(Right.STOP, everywhere=True),
+        )
         self._notice.show("notice.html", notice=notice)
         parts = [self._body] if notice is None else [self._notice, self._body]
         if list(self._main.objects) != parts:
@@ -112,28 +130,45 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         try:
             self._show_page()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-            found = trouble(error, "Showing this page")
-            piece = Markup()
-            piece.show("trouble.html", message=found.message, hint=found.hint, command="")
-            self._shown, self._body.objects = "", [piece]
+            self._show_trouble(trouble(error, "Showing this page"))
+
+    def _show_trouble(self, found: Trouble) -> None:
+        piece = Markup()
+        piece.show("trouble.html", message=found.message, hint=found.hint, command="")
+        self._shown, self._body.objects = "", [piece]
+
+    def _why_not(self, page: str) -> str:
+        return self._session.why_not(_RIGHTS.get(page, Right.LOOK))
+
+    def _show_menu(self, here: str) -> None:
+        items = [item for item in _MENU if not self._why_not(item[0])]
+        signed_in = self._visit if isinstance(self._visit, SignedIn) else None
+        who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
+        belongs_to = _BELONGS_TO.get(here, here)
+        self._menu.show("menu.html", items=items, here=here, belongs_to=belongs_to, who=who, csrf=csrf)
 
     def _show_page(self) -> None:
         name = self._session.nav.page
-        if name != self._shown:
+        self._show_menu(name)
+        why_not = self._why_not(name)
+        if why_not:
+            self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
+        elif name != self._shown:
             self._page = _PAGES[name](self._session)
             self._shown, self._body.objects = name, [self._page]
         else:
             self._page.refresh()
-        self._menu.show("menu.html", items=_MENU, here=name, belongs_to=_BELONGS_TO.get(name, name))
 
 
-def build(ops: Operations | None = None) -> Any:
+def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:
     """Build the page for one browser.
 
     Parameters
     ----------
     ops
         What it works with; None takes the process's own, and makes them on first use.
+    guarded
+        Whether the front door is before it: then nobody sees it who has not signed in.
 
     Returns
     -------
@@ -141,9 +176,9 @@ def build(ops: Operations | None = None) -> Any:
         To be served. For somebody who may not look, and where the catalogue cannot be opened, a page that says so.
     """
     try:
-        access.check_peer()
-        session = Session(state.store(ops), pn.state.curdoc, actor=access.signed_in())
-        frame = Frame(session)
+        visit = _visit(guarded=guarded)
+        session = Session(state.store(ops), pn.state.curdoc, who=visit.principal if visit is not None else None)
+        frame = Frame(session, visit)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
         return _refusal(error)
     if pn.state.location is not None:
@@ -152,6 +187,16 @@ def build(ops: Operations | None = None) -> Any:
     pn.state.onload(session.open)
     pn.state.on_session_destroyed(lambda _: session.close())
     return frame.__panel__()
+
+
+def _visit(*, guarded: bool) -> Visit | None:
+    """Return whose page it is; None for whoever looks at their own machine by `panel serve`, and in a test."""
+    visit = door.visit_of(pn.state.curdoc.session_context if pn.state.curdoc else None)
+    if visit is None:
+        if guarded:
+            raise Denied("Nobody is signed in.", hint="Sign in, and load the page again.")
+        access.check_peer()
+    return visit
 
 
 def _refusal(error: Exception) -> Any:

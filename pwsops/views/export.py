@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pwsops.operations.audit_log import AuditQuery
@@ -24,21 +22,21 @@ CHOICES = (
 """Each form, its word, and what it is good for."""
 
 
+def choices(*, evidence: bool) -> list[tuple[ReportFormat, str, str]]:
+    """Return the forms, with evidence for those alone who may read the audit log."""
+    return [choice for choice in CHOICES if evidence or choice[0] is not ReportFormat.EVIDENCE]
+
+
 def written(ops: Operations, form: ReportFormat, query: HistoryQuery) -> BinaryIO:
-    """Write all runs that fit a query, on whatever page, into a file that has no name any more; give it open."""
-    wanted = ReportQuery(profile=query.profile, status=query.status, trigger=query.trigger, text=query.text)
-    with tempfile.TemporaryDirectory(prefix="pwsops-export-") as directory:
-        path = Path(directory, f"report.{form.ending}")
-        ops.reports.write(form, path, wanted)
-        return path.open("rb")
+    """Write all runs that fit a query, on whatever page, into a file that has no name; give it open."""
+    return ops.reports.export(
+        form, ReportQuery(profile=query.profile, status=query.status, trigger=query.trigger, text=query.text)
+    )
 
 
 def audit_written(ops: Operations, query: AuditQuery) -> BinaryIO:
-    """Write the entries of the audit log that fit into a file that has no name any more, and return it open."""
-    with tempfile.TemporaryDirectory(prefix="pwsops-export-") as directory:
-        path = Path(directory, "audit.csv")
-        ops.reports.write_audit(path, query)
-        return path.open("rb")
+    """Write the entries of the audit log that fit into a file that has no name, and return it open."""
+    return ops.reports.export_audit(query)
 
 
 def file_name(form: ReportFormat, at: datetime, zone: tzinfo) -> str:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import panel as pn
 import param
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup as Safe
 from panel.custom import JSComponent
 
 from pwsops import commands
-from pwsops.views import words
+from pwsops.signin.sessions import Session as SignedIn
+from pwsops.views import door, words
 
 HERE = Path(__file__).parent
 CSS = (HERE / "static" / "pwsops.css").read_text(encoding="utf-8")
@@ -103,6 +105,14 @@ class _Order:
             yield due
 
 
+def _active() -> None:
+    """Note that the person at the page which is being served did something: that puts the idle limit off."""
+    document = pn.state.curdoc
+    visit = door.visit_of(document.session_context) if document is not None else None
+    if isinstance(visit, SignedIn):
+        visit.active()
+
+
 class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Shows a filled template, and says what is done with it.
 
@@ -147,6 +157,7 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
 
     def take(self, message: dict[str, Any]) -> None:
         """Do what one message of the browser says."""
+        _active()
         key = str(message.get("key", ""))
         if "field" in message and self._on_field is not None:
             value = message.get("value")

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import structlog
-from panel.config import config
+from tornado.ioloop import PeriodicCallback
 from tornado.platform.asyncio import AsyncIOLoop
 
-from pwsops.errors import Conflict, InvalidInput, PwsopsError
+from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.signin.authentication import Authentication
 from pwsops.views import access, door, state
 from pwsops.views.app import TITLE, build
-from pwsops.views.markup import HERE
+from pwsops.views.signin import SignInGate
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
 _log = structlog.get_logger(__name__)
+SWEEP_MS = 1_000
+"""How often it is asked whether open pages still belong to somebody, also where they say nothing."""
 
 
 def serve(
@@ -33,6 +37,10 @@ def serve(
     port: int = 5006,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
+    *,
+    hosts: Sequence[str] = (),
+    proxies: Sequence[str] = (),
+    limits: door.Limits | None = None,
 ) -> None:
     """Serve the dashboard until SIGTERM or SIGINT; the scheduler thread runs before anyone looks.
 
@@ -45,28 +53,41 @@ def serve(
     open_browser
         Whether to show the page in a browser of this machine.
     on_ready
-        Called with the address of the page once it answers.
+        Called with an address that signs in, once, when it answers.
+    hosts
+        Names under which the dashboard answers, beside this machine's own.
+    proxies
+        Addresses of the proxies that pass requests on, and say who sent them.
+    limits
+        How much is let in at once.
 
     Raises
     ------
     Refused
-        The address can be reached by others and no authentication is configured.
+        The address can be reached by others, and nobody of them could sign in.
     Conflict
         Something else listens on the port.
     """
-    access.check_address(address)
+    _check_address(address, ops.people.authentication())
     port = _open_port(address, port)
+    # Whatever visitors do, backups have descriptors to work with.
+    limits = (limits or door.Limits()).within(door.raise_descriptors())
     loop = AsyncIOLoop(make_current=False)
-    server = _server(loop, address, port)
+    server = _server(loop, address, port, limits)
+    url = f"http://{_host(address)}:{server.port}/"
     try:
-        state.store(ops)
-        server.start()
-        url = f"http://{_host(address)}:{server.port}/"
-        with _signals(loop):
+        with ExitStack() as open_things:
+            gate = open_things.enter_context(_gate(loop, ops))
+            links = gate.authentication.links
+            door.close(server, gate, _names(address, hosts), proxies, limits)
+            state.store(ops)
+            server.start()
+            open_things.enter_context(links.serving(url))
+            open_things.enter_context(_signals(loop))
             if on_ready is not None:
-                loop.add_callback(on_ready, url)
+                loop.add_callback(on_ready, links.address(url))
             if open_browser:
-                loop.add_callback(server.show, "/")
+                loop.add_callback(_show, open_things.enter_context(links.page(url)))
             loop.start()
         _log.info("dashboard stopped", url=url)
     finally:
@@ -74,34 +95,61 @@ def serve(
         state.forget()
 
 
-def _server(loop: AsyncIOLoop, address: str, port: int) -> Any:
-    auth = access.authentication()
-    if auth:
-        # The stock page for signing in takes its look from elsewhere; ours asks nobody.
-        auth["login_template"] = str(HERE / "templates" / "login.html")
-        # Signs the cookie; one of its own each time means that a restart signs everybody out.
-        auth["cookie_secret"] = config.cookie_secret or secrets.token_hex(32)
-    server = pn.io.server.get_server(
-        {"/": build},
+@contextmanager
+def _gate(loop: AsyncIOLoop, ops: Operations) -> Iterator[SignInGate]:
+    """Let people in as long as the block lasts, and end what must end."""
+
+    def later(work: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the server ends
+            gate.passwords.submit(work)
+
+    gate = SignInGate(ops.people.authentication(later=later))
+    sweeping = PeriodicCallback(gate.authentication.sessions.sweep, SWEEP_MS)
+    loop.add_callback(sweeping.start)
+    try:
+        yield gate
+    finally:
+        sweeping.stop()
+        gate.close()
+
+
+def _check_address(address: str, authentication: Authentication) -> None:
+    """Raise `Refused` for an address that others could reach, while nobody of them could sign in."""
+    if not access.is_loopback(address) and not authentication.ways_for_others():
+        raise Refused(
+            f"The dashboard will not listen on {address}: nobody is set up who could sign in from elsewhere.",
+            hint="Add somebody first, `pwsops user add NAME`, and give them a role in access.toml; or set up OpenID "
+            "Connect in oidc.toml (docs/how-to/sign-in.md). " + access.HINT,
+        )
+
+
+def _show(page: Path) -> None:
+    """Open a browser of this machine. What it is started with, every user of the machine can read."""
+    webbrowser.open(page.as_uri())
+
+
+def _page() -> Any:
+    return build(guarded=True)
+
+
+def _server(loop: AsyncIOLoop, address: str, port: int, limits: door.Limits) -> Any:
+    return pn.io.server.get_server(
+        {"/": _page},
         port=port,
         address=address,
         loop=loop,
         title=TITLE,
-        websocket_origin=_origins(address, port),
         # A closed browser is forgotten within a quarter of a minute.
         check_unused_sessions_milliseconds=5_000,
         unused_session_lifetime_milliseconds=10_000,
-        **auth,
+        **door.server_options(limits),
     )
-    if not auth:
-        door.close(server._tornado)
-    return server
 
 
-def _origins(address: str, port: int) -> list[str]:
-    """Give the hosts whose pages may talk to this server: its own names, and no IPv6 address, which Bokeh rejects."""
-    names = ["localhost", "127.0.0.1"] if access.is_loopback(address) else [socket.gethostname(), address]
-    return [f"{name}:{port}" for name in names if ":" not in name]
+def _names(address: str, hosts: Sequence[str]) -> list[str]:
+    """Return the names of this server: the one address that it listens on can be nobody else's."""
+    everywhere = address in ("", "0.0.0.0", "::")
+    return [*hosts] if everywhere else [*hosts, address]
 
 
 def _open_port(address: str, port: int) -> int:

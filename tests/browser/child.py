@@ -24,7 +24,7 @@ def serve(home: str) -> None:
 
     ops = open_operations(Path(home), actor="test")
     threading.Thread(target=answer, daemon=True).start()
-    server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: _say("ready", url))
+    server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: _say("ready", url.partition("signin?")[0]))
     ops.close()
     _say("ended")
 

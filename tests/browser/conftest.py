@@ -15,7 +15,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pwsops.operations import Operations, open_operations
-from tests.browser.serving import CHILD, PATIENCE_S, Served, free_port, make_profile, serving, start, wait_for_answer
+from tests.browser.serving import (
+    PATIENCE_S,
+    Served,
+    free_port,
+    make_profile,
+    serving,
+    sign_in,
+    start,
+    wait_for_answer,
+)
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 FAILED = pytest.StashKey[bool]()
@@ -33,12 +42,16 @@ FLAGS = [
 
 @dataclass
 class Visit:
-    """One visitor: a page, and every address outside of this machine that it asked for."""
+    """One visitor: a page, and every address outside of this machine that it asked for.
+
+    `errors` are those of scripts, `complaints` what the browser itself says: what it blocked, and did not get.
+    """
 
     page: Page
     context: BrowserContext
     outside: list[str]
     errors: list[str]
+    complaints: list[str]
 
 
 # Not for the session: while it is open, Playwright's event loop runs in this thread, and nobody else's can.
@@ -68,19 +81,23 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
     contexts: list[BrowserContext] = []
     with ExitStack() as stack:
 
-        def open_page(url: str, **options: object) -> Visit:
+        def open_page(url: str, *, signed_in: bool = True, **options: object) -> Visit:
             context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **options})  # type: ignore[arg-type]
             stack.callback(context.close)
             contexts.append(context)
             context.set_default_timeout(PATIENCE_S * 1000)
             outside: list[str] = []
             errors: list[str] = []
+            complaints: list[str] = []
             page = context.new_page()
             page.on("request", lambda request: None if _inside(request.url) else outside.append(request.url))
             page.on("websocket", lambda socket: None if _inside(socket.url) else outside.append(socket.url))
             page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+            if signed_in:
+                sign_in(context, url)
             page.goto(url)
-            return Visit(page=page, context=context, outside=outside, errors=errors)
+            return Visit(page=page, context=context, outside=outside, errors=errors, complaints=complaints)
 
         yield open_page
         if request.node.stash.get(FAILED, False):
@@ -122,17 +139,6 @@ def served(home: Path, ops: Operations) -> Iterator[Served]:
 
 
 @pytest.fixture
-def guarded(home: Path, ops: Operations) -> Iterator[Served]:
-    """The real server with a password set up."""
-    server = start([*CHILD, str(home)], home, PANEL_BASIC_AUTH="open sesame")
-    try:
-        server.url = server.said("ready")
-        yield server
-    finally:
-        server.close()
-
-
-@pytest.fixture
 def panel_served(home: Path, ops: Operations) -> Iterator[Served]:
     """`panel serve dashboards/operations.py`, as the manual says, on the same kind of home."""
     make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
@@ -140,6 +146,7 @@ def panel_served(home: Path, ops: Operations) -> Iterator[Served]:
     command = [sys.executable, "-m", "panel", "serve", "dashboards/operations.py", "--setup", "pwsops/views/setup.py"]
     server = start([*command, "--address", "127.0.0.1", "--port", str(port),
                     "--allow-websocket-origin", f"127.0.0.1:{port}"], home)  # fmt: skip
+    server.asks = False
     try:
         wait_for_answer(server, port)
         server.url = f"http://127.0.0.1:{port}/operations"

@@ -12,9 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from playwright.sync_api import BrowserContext
+
+from pwsops.clock import SystemClock
 from pwsops.operations import Operations
+from pwsops.signin.start_token import Links
 from tests import unmeasured
 from tests.browser.forked import Forked
 from tests.clocks import joined, wait_until
@@ -25,17 +30,24 @@ CHILD = [sys.executable, "-m", "tests.browser.child"]
 """Starts a server from nothing; it wants its home."""
 
 
+_RUNNING: list[Served] = []
+
+
 @dataclass
 class Served:
     """A server process. `url` is where its page is."""
 
     process: subprocess.Popen[str] | Forked
+    home: Path
     url: str = ""
     lines: queue.Queue[str] = field(default_factory=queue.Queue)
+    asks: bool = True
+    """Whether it asks who one is; `panel serve` does not."""
 
     def __post_init__(self) -> None:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        _RUNNING.append(self)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -54,6 +66,10 @@ class Served:
                 return line.removeprefix(word).strip()
             passed.append(line)
 
+    def link(self) -> str:
+        """An address that signs in once, as the user of this process."""
+        return Links(self.home, clock=SystemClock()).address(self.url)
+
     def listening(self) -> int:
         """How many open pages the server knows."""
         assert self.process.stdin is not None
@@ -68,6 +84,7 @@ class Served:
 
     def close(self) -> None:
         """Kill it, if it is still there, and leave nothing of it behind."""
+        _RUNNING.remove(self)
         self.process.kill()
         self.process.wait(PATIENCE_S)
         joined(self._reader)
@@ -87,14 +104,32 @@ def start(command: list[str], home: Path, **environment: str) -> Served:
             text=True,
             cwd=ROOT,
             env=unmeasured.environment(PWSOPS_HOME=str(home), **environment),
-        )
+        ),
+        home,
     )
+
+
+def sign_in(context: BrowserContext, url: str) -> None:
+    """Sign a browser in at the server of an address, where that is one of ours that asks for it, and it is not yet."""
+    port = urlsplit(url).port
+    if any(one.get("name") == f"pwsops-session-{port}" for one in context.cookies()):
+        return
+    for server in _RUNNING:
+        if server.url and url.startswith(server.url) and server.asks:
+            assert context.request.get(server.link()).ok
+
+
+def signed_in(server: Served) -> str:
+    """Sign in without a browser, and give the Cookie header of that."""
+    with urlopen(server.link(), timeout=PATIENCE_S) as answer:
+        kept = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie") or ()]
+    return "; ".join(one for one in kept if not one.endswith(("=", '=""')))
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[Served]:
     """The real server on a home, soon."""
-    server = Served(Forked(home))
+    server = Served(Forked(home), home)
     try:
         server.url = server.said("ready")
         yield server

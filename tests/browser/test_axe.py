@@ -16,7 +16,7 @@ from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
-from tests.browser.serving import PATIENCE_S, Served, make_profile, serving
+from tests.browser.serving import PATIENCE_S, Served, make_profile, serving, sign_in
 from tests.pairs import pair
 from tests.standin import demo, drivers
 from tests.standin.wire import StandIn
@@ -145,6 +145,7 @@ def visit(context: BrowserContext) -> Iterator[Open]:
         page = context.new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
+        sign_in(context, url)
         page.goto(url)
         return page
 

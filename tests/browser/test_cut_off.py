@@ -27,7 +27,7 @@ from pathlib import Path
 from pwsops.operations import open_operations
 from pwsops.views import server
 ops = open_operations(Path(sys.argv[1]), actor="test")
-server.serve(ops, port=int(sys.argv[2]), on_ready=lambda url: print("ready", url, flush=True))
+server.serve(ops, port=int(sys.argv[2]), on_ready=lambda url: print("ready", url.partition("signin?")[0], flush=True))
 ops.close()
 """
 NO_CONNECTION = re.compile(r"^No connection to the server since \d\d:\d\d:\d\d\.$")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.catalogue.store import FILE_NAME
-from pwsops.operations import open_operations
+from pwsops.operations import Principal, open_operations
 from pwsops.rules.audit import AuditState
 from tests.integration.command_line import CommandLine, Driver
 
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Path:
     ops = open_operations(tmp_path / "home", actor="ann")
     for number in range(3):
         ops.audit.record("test", f"thing {number}")
-    ops.acting_as("bob", ops.role).audit.record("sign-in failed", "bob")
+    ops.acting_as(lambda: Principal(name="bob")).audit.record("sign-in failed", "bob")
     ops.close()
     return tmp_path / "home"
 

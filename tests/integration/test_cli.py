@@ -484,3 +484,24 @@ def test_an_unforeseen_failure_is_one_line_and_a_log(tmp_path):
 def test_an_argument_that_is_no_text_is_refused_in_words(tmp_path):
     said = CommandLine(tmp_path / "home").refused("profile", "show", "caf\udce9")
     assert "caf\\xe9 cannot be used: it is not UTF-8" in said
+
+
+def test_who_may_do_what_is_listed_and_checked(tmp_path, driver):
+    line = CommandLine(tmp_path / "home", cwd=tmp_path, driver=driver)
+    line.done("sample")
+    file = tmp_path / "home" / "access.toml"
+    file.touch(mode=0o600)
+    assert "Nobody has a role" in line.done("access", "list")
+    file.write_text(
+        '[[person]]\nsubject = "ada"\nrole = "operator"\ninstances = ["samples"]\n'
+        '[[person]]\nsubject = "bob"\nrole = "auditor"\n'
+    )
+    assert line.rows("access", "list") == [
+        {"subject": "ada", "role": "operator", "instances": ["samples"]},
+        {"subject": "bob", "role": "auditor", "instances": None},
+    ]
+    assert "2 people have a role" in line.done("access", "check")
+    file.write_text(file.read_text().replace("samples", "sample"))
+    checked = line.run("access", "check")
+    assert checked.returncode == 1
+    assert "ada is given sample, and there is no such instance" in checked.stdout

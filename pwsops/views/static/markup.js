@@ -28,11 +28,13 @@ function values(node, held, drawn = false) {
   }
 }
 
-// A file is sent as text, unless it is larger than any file that is asked for here.
+// A file is sent as text, unless it is larger than any file that is asked for here. All files of a choice go in one
+// message, of which the server takes 4 MiB (views/door/limits.py).
 const FILE_BYTES = 1 << 20
 
-async function content(file) {
-  if (file.size > FILE_BYTES) { return {name: file.name, content: ""} }
+async function content(file, _, files) {
+  const all = files.reduce((sum, {size}) => sum + size, 0)
+  if (file.size > FILE_BYTES || all > 2 * FILE_BYTES) { return {name: file.name, content: ""} }
   const bytes = new Uint8Array(await file.arrayBuffer())
   return {name: file.name, content: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}
 }

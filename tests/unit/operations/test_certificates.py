@@ -22,6 +22,7 @@ from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
 from tests.homes import Home
 from tests.pairs import certificate_pem, key_pem, pair, weakly_signed
+from tests.people import acting_as
 
 PASSWORD = "pä55word"
 ONE = pair("one").facts().thumbprint
@@ -391,10 +392,10 @@ def test_an_export_wants_a_password_and_something_to_export(home: Home) -> None:
 )
 def test_only_an_administrator_touches_the_store(home: Home, act: Callable[[Operations], object]) -> None:
     take_in(home, "one")
-    operator = home.ops.acting_as("bob", Role.OPERATOR)
+    operator = acting_as(home.ops, Role.OPERATOR, "bob")
     with pytest.raises(Denied):
         act(operator)
-    assert [view.name for view in operator.certificates.list()] == ["one"]
+    assert [view.name for view in home.ops.certificates.list()] == ["one"]
 
 
 def test_keys_and_passwords_are_shown_and_kept_nowhere(home: Home) -> None:

@@ -15,6 +15,7 @@ from pwsops.operations.audit_log import AuditQuery
 from pwsops.operations.events import MOST_DIFFERENT, WINDOW_S
 from pwsops.operations.reports import ReportFormat
 from tests.homes import Home
+from tests.people import acting_as
 
 A_MINUTE = timedelta(seconds=WINDOW_S)
 
@@ -70,7 +71,7 @@ def test_a_denial_is_raised_also_where_it_cannot_be_written_down(home: Home, mon
 
     monkeypatch.setattr(home.core.events, "record", locked)
     with pytest.raises(Denied):
-        home.ops.acting_as("bob", Role.VIEWER).service.stop()
+        acting_as(home.ops, Role.VIEWER).service.stop()
 
 
 def test_exports_leave_an_entry_and_without_one_there_is_no_file(
@@ -78,17 +79,17 @@ def test_exports_leave_an_entry_and_without_one_there_is_no_file(
 ) -> None:
     home.ops.reports.write(ReportFormat.CSV, tmp_path / "a.csv")
     home.ops.reports.write(ReportFormat.EVIDENCE, tmp_path / "b.html")
-    home.ops.reports.write_audit(tmp_path / "c.csv")
+    home.ops.reports.export_audit().close()
     assert [(one.action, one.subject, one.detail) for one in home.ops.audit.list(limit=3)] == [
-        ("export audit log", "c.csv", "csv"),
-        ("export evidence", "b.html", "evidence"),
-        ("export history", "a.csv", "csv"),
+        ("export audit log", "audit log", "csv, for a browser"),
+        ("export evidence", "evidence", f"evidence, {tmp_path / 'b.html'}"),
+        ("export history", "history", f"csv, {tmp_path / 'a.csv'}"),
     ]
 
     def locked(*_: object, **__: object) -> None:
         raise PwsopsError("locked", hint="wait")
 
-    monkeypatch.setattr(home.core.events, "record", locked)
+    monkeypatch.setattr("pwsops.catalogue.audit.append", locked)
     with pytest.raises(PwsopsError, match="locked"):
         home.ops.reports.write(ReportFormat.CSV, tmp_path / "d.csv")
     assert not (tmp_path / "d.csv").exists()

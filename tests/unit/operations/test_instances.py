@@ -9,6 +9,7 @@ from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import Conflict, Denied, EngineError, InvalidInput, NotFound
 from pwsops.operations import Role
 from tests.homes import Home
+from tests.people import acting_as
 
 SECRET = "pa55 wörd"
 
@@ -153,7 +154,7 @@ def test_only_an_administrator_edits_and_only_what_is_there(home: Home) -> None:
     with pytest.raises(NotFound, match="'gone'"):
         home.ops.instances.edit("gone", address="x")
     with pytest.raises(Denied, match="edit an instance"):
-        home.ops.acting_as("eve", Role.OPERATOR).instances.edit("srv", address="x")
+        acting_as(home.ops, Role.OPERATOR, "eve").instances.edit("srv", address="x")
 
 
 def test_files_are_read_and_listed_as_the_login_that_is_given(home: Home) -> None:

@@ -14,13 +14,14 @@ from sqlalchemy import Connection, update
 from pwsops.catalogue import reporting
 from pwsops.catalogue.audit_keys import system_user
 from pwsops.catalogue.schema import audit, backup_sets, runs
-from pwsops.errors import EngineError, InvalidInput, NotFound
-from pwsops.operations.access import Role
+from pwsops.errors import Denied, EngineError, InvalidInput, NotFound
+from pwsops.operations import Role
 from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.reports import evidence, figures
 from pwsops.rules.model import RunStatus, Trigger
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
+from tests.people import acting_as
 
 FULL = EngineError("The device is full.", hint="Make room.", number=112, severity=16)
 
@@ -142,10 +143,16 @@ def test_the_runs_are_read_along_an_index_and_never_sorted(filled: Home, monkeyp
     assert not any("USE TEMP B-TREE FOR ORDER BY" in plan for plan in plans)
 
 
-def test_whoever_may_look_may_have_reports(filled: Home, tmp_path: Path) -> None:
-    viewer = filled.ops.acting_as("vera", Role.VIEWER)
-    assert viewer.reports.write(ReportFormat.EVIDENCE, tmp_path / "e.html") == 6
-    assert "by vera with pwsops" in (tmp_path / "e.html").read_text()
+def test_who_may_look_exports_and_chooses_no_file_of_the_server(
+    filled: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = acting_as(filled.ops, Role.VIEWER, "vera")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with viewer.reports.export(ReportFormat.HTML) as file:
+        assert b"by vera with pwsops" in file.read()
+        assert list(tmp_path.iterdir()) == [filled.path]
+    with pytest.raises(Denied, match="into a file of the server"):
+        viewer.reports.write(ReportFormat.HTML, tmp_path / "e.html")
 
 
 def test_a_period_without_a_zone_or_without_length_is_refused(filled: Home) -> None:

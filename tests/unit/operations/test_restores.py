@@ -32,6 +32,7 @@ from pwsops.presence import Presence
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
 from tests.clocks import NOON, wait_until
 from tests.homes import Home
+from tests.people import acting_as
 
 FILE = "/media/a.bak"
 STEPS = (
@@ -403,7 +404,7 @@ def test_a_restore_that_nobody_began_is_not_found(home: Home) -> None:
 
 def test_who_may_not_restore_may_not_cancel_and_may_look(home: Home) -> None:
     lay(home)
-    bob = home.ops.acting_as("bob", Role.OPERATOR)
+    bob = acting_as(home.ops, Role.OPERATOR, "bob")
     for refused in (lambda: bob.restores.begin("srv", "one", FILE), lambda: bob.restores.cancel(1)):
         with pytest.raises(Denied):
             refused()

@@ -14,6 +14,7 @@ from pwsops.operations.sample_home import is_sample, open_or_sample
 from pwsops.operations.samples import HOURLY, NIGHTLY
 from pwsops.rules.model import ProfileState, RunStatus, Trigger
 from tests.clocks import NOON, ManualClock
+from tests.people import acting_as
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_home_with_a_profile_or_a_history_gets_none(ops: Operations) -> None:
         ops.samples.history()
     assert ops.runs.count() == 1
     with pytest.raises(Denied):
-        ops.acting_as("vera", Role.VIEWER).samples.history()
+        acting_as(ops, Role.VIEWER, "vera").samples.history()
 
 
 def test_a_backup_taken_after_it_is_a_real_one(ops: Operations, clock: ManualClock) -> None:
@@ -120,6 +121,6 @@ def test_a_home_with_something_to_see_is_opened_itself(tmp_path: Path) -> None:
     before.samples.create(with_profile=True)
     before.close()
     opened = open_or_sample(tmp_path / "home", actor="ann")
-    assert (opened.home, opened.actor) == (tmp_path / "home", "ann")
+    assert (opened.home, opened.principal.name) == (tmp_path / "home", "ann")
     assert not is_sample(opened)
     opened.close()

@@ -24,6 +24,7 @@ from tests.clocks import NOON
 from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
 from tests.pairs import key_pem, openssl, pair
+from tests.people import acting_as
 
 SECRET = "pä55word"
 
@@ -292,6 +293,6 @@ def test_what_a_server_saved_goes_into_the_store(home: Home, keeper: Keeper, tmp
     key = openssl("rsa", "-in", file, "-outform", "PVK", "-pvk-strong", "-passout", "pass:S3cret", *legacy)
     both = one.certificate_der() + b"\n" + key
     with pytest.raises(Denied):
-        home.ops.acting_as("bob", Role.OPERATOR).certificates.import_file(both, "S3cret")
+        acting_as(home.ops, Role.OPERATOR, "bob").certificates.import_file(both, "S3cret")
     [taken] = home.ops.certificates.import_file(both, "S3cret", name="from the server")
     assert (taken.name, taken.thumbprint) == ("from the server", one.facts().thumbprint)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,9 @@ from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
+from pwsops.rules.rights import Principal
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.roles import Roles
 from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
 
@@ -135,8 +139,9 @@ class FakeOperations:
     queries: list[HistoryQuery] = field(default_factory=list)
     asked_databases: int = 0
     attached: int = 0
-    role: str = "admin"
-    actor: str = "test"
+    home: Path = Path("/nowhere")
+    recorded: list[tuple[str, ...]] = field(default_factory=list)
+    principal: Principal = field(default_factory=lambda: Principal(name="test"))
 
     def __post_init__(self) -> None:
         self.key = SimpleNamespace(fault=lambda: None)
@@ -163,6 +168,7 @@ class FakeOperations:
         self.history = SimpleNamespace(
             page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
         )
+        self.people = SimpleNamespace(authentication=self._authentication)
         self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
         self.changes = SimpleNamespace(version=lambda: self.version)
         self.service = SimpleNamespace(
@@ -172,9 +178,19 @@ class FakeOperations:
             attach=self._attach,
         )
 
-    def acting_as(self, actor: str, role: str) -> FakeOperations:
-        self.actor = actor
+    def acting_as(self, who: Callable[[], Principal]) -> FakeOperations:
+        self.principal = who()
         return self
+
+    def _authentication(self, **options: Any) -> Authentication:
+        return Authentication(
+            self.home,
+            clock=FixedClock(),
+            roles=Roles(self.home),
+            record=lambda *words: self.recorded.append(words),
+            system_user="service",
+            **options,
+        )
 
     def close(self) -> None:
         self.done.append(("close",))
@@ -235,8 +251,9 @@ def hold(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[],
 
 
 @pytest.fixture
-def ops() -> FakeOperations:
+def ops(tmp_path: Path) -> FakeOperations:
     return FakeOperations(
+        home=tmp_path,
         profile_views=[make_profile(last_run=make_run())],
         run_views=[make_run()],
         database_views=[make_database().view],

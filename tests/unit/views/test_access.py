@@ -7,47 +7,40 @@ import socket
 import threading
 from contextlib import closing
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
 from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.signin import private_file, roles
 from pwsops.views import access, server, state
 from tests.unit.views.conftest import FakeOperations
-
-
-@pytest.fixture(autouse=True)
-def _no_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PANEL_BASIC_AUTH", "PANEL_OAUTH_PROVIDER"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "::ffff:127.0.0.1"])
 def test_this_machine_s_own_addresses_are_loopback(address: str) -> None:
     assert access.is_loopback(address)
-    access.check_address(address)
 
 
 @pytest.mark.parametrize(
     "address", ["0.0.0.0", "", "::", "192.168.1.5", "fe80::1%eth0", "db.example", "::ffff:10.0.0.1"]
 )
-def test_others_are_refused_without_authentication(address: str) -> None:
+def test_others_are_not_let_near_while_none_of_them_could_sign_in(ops: FakeOperations, address: str) -> None:
+    assert not access.is_loopback(address)
+    authentication = ops.people.authentication()
     with pytest.raises(Refused) as refused:
-        access.check_address(address)
-    assert "PANEL_BASIC_AUTH" in refused.value.hint
-
-
-def test_authentication_opens_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PANEL_BASIC_AUTH", "users.json")
-    access.check_address("0.0.0.0")
-    assert access.authentication() == {"basic_auth": "users.json"}
-    monkeypatch.delenv("PANEL_BASIC_AUTH")
-    monkeypatch.setenv("PANEL_OAUTH_PROVIDER", "github")
-    assert access.authentication() == {"oauth_provider": "github"}
+        server._check_address(address, authentication)
+    assert "pwsops user add" in refused.value.hint
+    authentication.users.add("ada", "walrus teapot oblong")
+    with pytest.raises(Refused):
+        server._check_address(address, authentication)
+    private_file.write(ops.home / roles.FILE_NAME, b'[[person]]\nsubject = "ada"\nrole = "viewer"\n')
+    server._check_address(address, authentication)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1:5006", "[::1]", "[::1]:5006", "localhost", "LocalHost:80"])
 def test_a_host_that_can_only_mean_this_machine_is_its_own(host: str) -> None:
-    assert access.is_own_host(host)
+    assert access.is_known_host(host)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +49,7 @@ def test_a_host_that_can_only_mean_this_machine_is_its_own(host: str) -> None:
      "0.0.0.0:5006", "[fe80::1]:5006", "[::1].evil.example", "127.0.0.1%25x", "localhost:80:80", "", "::1:5006"],
 )  # fmt: skip
 def test_any_other_host_is_not(host: str) -> None:
-    assert not access.is_own_host(host)
+    assert not access.is_known_host(host)
 
 
 def session_from(peer: str, headers: dict[str, str]) -> object:
@@ -87,12 +80,31 @@ def test_a_session_from_another_machine_is_refused(
         access.check_peer()
 
 
-def test_with_authentication_any_peer_may_come_and_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access.pn, "state", session_from("10.0.0.7", {}))
-    assert access.signed_in() == ""
+def test_the_toolkit_s_own_authentication_lets_nobody_in_and_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PANEL_BASIC_AUTH", "users.json")
-    access.check_peer()
-    assert access.signed_in() == "ada"
+    monkeypatch.setattr(access.pn, "state", session_from("10.0.0.7", {}))
+    with pytest.raises(Refused, match="another machine"):
+        access.check_peer()
+
+
+def test_what_a_token_says_of_a_connection_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = session_from("10.0.0.7", {"Host": "localhost"})
+    told = there.curdoc.session_context.request  # type: ignore[attr-defined]
+    there.curdoc.session_context.request = SimpleNamespace(  # type: ignore[attr-defined]
+        headers={"Host": "localhost"}, remote_ip="127.0.0.1", _request=told
+    )
+    monkeypatch.setattr(access.pn, "state", there)
+    with pytest.raises(Refused):
+        access.check_peer()
+
+
+def test_panel_serve_says_what_it_cannot_be_protected_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ops: FakeOperations
+) -> None:
+    monkeypatch.setattr("pwsops.operations.open_operations", lambda actor: ops)
+    monkeypatch.setattr(state.atexit, "register", lambda *_: None)
+    state._open()
+    assert "Every user of this machine" in capsys.readouterr().err
 
 
 def test_an_address_for_others_is_refused_before_anything_is_opened(ops: FakeOperations) -> None:
@@ -116,10 +128,10 @@ def test_a_port_that_may_not_be_had_is_said() -> None:
     assert "Permission denied" in error.message
 
 
-def test_only_this_server_s_own_names_may_talk_to_it() -> None:
-    assert server._origins("127.0.0.1", 5006) == ["localhost:5006", "127.0.0.1:5006"]
-    assert f"{socket.gethostname()}:80" in server._origins("10.0.0.1", 80)
-    assert server._origins("::1", 80) == server._origins("127.0.0.1", 80)
+def test_the_address_that_is_listened_on_is_a_name_and_everywhere_is_none() -> None:
+    assert server._names("10.0.0.1", ["db.example"]) == ["db.example", "10.0.0.1"]
+    assert server._names("0.0.0.0", ["db.example"]) == ["db.example"]
+    assert server._names("::", []) == []
 
 
 def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperations) -> None:
@@ -139,7 +151,7 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperation
     assert "pwsops-pages" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOperations) -> None:
+def test_other_names_get_the_reason_and_nothing_else(ops: FakeOperations) -> None:
     said: dict[str, tuple[int, str]] = {}
     websocket = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "aaaaaaaaaaaaaaaaaaaaaa==",
                  "Sec-WebSocket-Version": "13", "Origin": "http://evil.example"}  # fmt: skip
@@ -151,11 +163,10 @@ def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOp
             return answer.status, "" if answer.status == 200 else answer.read().decode()
 
     def visit(url: str) -> None:
-        port = int(url.rstrip("/").rpartition(":")[2])
+        port = int(urlsplit(url).port or 0)
         try:
-            for path in ("/", "/ws", "/autoload.js", "/favicon.ico", "/static/js/bokeh.min.js", "/liveness", "/none"):
+            for path in ("/", "/ws", "/favicon.ico", "/static/js/bokeh.min.js"):
                 said[path] = ask(port, f"evil.example:{port}", path, "GET", websocket if path == "/ws" else {})
-            said["POST"] = ask(port, "evil.example", "/", "POST", {})
             said["own"] = ask(port, f"localhost:{port}", "/favicon.ico", "GET", {})
             said["own number"] = ask(port, f"127.0.0.2:{port}", "/favicon.ico", "GET", {})
         finally:
@@ -168,21 +179,7 @@ def test_without_sign_in_other_names_get_the_reason_and_nothing_else(ops: FakeOp
 
     server.serve(ops, port=0, on_ready=ready)  # type: ignore[arg-type]
     own = {said.pop("own")[0], said.pop("own number")[0]}
-    assert own == {200}
+    assert own == {401}
     assert {code for code, _ in said.values()} == {403}
-    assert all("no sign-in" in text and "Open it as localhost" in text for _, text in said.values())
-    assert len(said) == 8
-
-
-def test_with_sign_in_any_name_will_do(ops: FakeOperations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PANEL_BASIC_AUTH", "open sesame")
-    closed: list[object] = []
-    monkeypatch.setattr(server.door, "close", closed.append)
-    server.serve(ops, port=0, on_ready=lambda url: signal.raise_signal(signal.SIGTERM))  # type: ignore[arg-type]
-    assert closed == []
-
-
-def test_the_page_for_signing_in_asks_nobody_outside() -> None:
-    text = (server.HERE / "templates" / "login.html").read_text(encoding="utf-8")
-    assert "http" not in text
-    assert 'name="username"' in text
+    assert all("its own names" in text and "Open it as localhost" in text for _, text in said.values())
+    assert len(said) == 4

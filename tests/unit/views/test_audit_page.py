@@ -130,7 +130,7 @@ def test_what_fails_is_a_message(home: Home, page: Page, monkeypatch: pytest.Mon
     def fail(*_: Any, **__: Any) -> None:
         raise PwsopsError("It is locked.", hint="Try again.")
 
-    for owner, name in ((home.ops.audit, "page"), (home.ops.audit, "verify"), (home.ops.reports, "write_audit")):
+    for owner, name in ((home.ops.audit, "page"), (home.ops.audit, "verify"), (home.ops.reports, "export_audit")):
         monkeypatch.setattr(owner, name, fail)
     page.click("verify")
     page.type("on", "x")

@@ -20,6 +20,7 @@ from pwsops.views.session import Session
 from pwsops.views.store import Store
 from tests.clocks import NOON, joined, wait_until
 from tests.homes import Home
+from tests.people import acting_as
 from tests.unit.views.conftest import hold
 
 HOSTILE = "<script>alert(1)</script>"
@@ -428,7 +429,7 @@ def test_a_restore_of_another_database_is_not_shown_here(browser: Browser, media
 
 def test_who_may_not_restore_is_told(home: Home, media: list[str]) -> None:
     browser = Browser(home)
-    browser.session.ops = home.ops.acting_as("bob", Role.OPERATOR)
+    browser.session.ops = acting_as(home.ops, Role.OPERATOR, "bob")
     browser.go(file=media[2])
     browser.type("confirmed", "one")
     assert "Your role is operator" in browser.click("restore-now")

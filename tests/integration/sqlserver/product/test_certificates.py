@@ -16,6 +16,7 @@ from pwsops.operations.records import CertificateView, ItemView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import RunStatus
 from tests.integration.sqlserver.product.home import ROWS, Overhearing, Product, Work, opened
+from tests.people import acting_as
 from tests.standin.drivers import Driver
 from tests.standin.server import ScriptedServer
 from tests.standin.server.certificates import Certificate, CertificateFile, KeyFileContent
@@ -284,7 +285,7 @@ def test_a_restore_that_lacks_a_certificate_is_told_where_it_was_saved(keeping: 
 
 
 def test_only_an_admin_brings_a_certificate_to_a_server(keeping: Keeping) -> None:
-    operator = keeping.product.ops.acting_as("bob", Role.OPERATOR)
+    operator = acting_as(keeping.product.ops, Role.OPERATOR, "bob")
     with pytest.raises(Denied, match="import a certificate"):
         operator.certificates.import_to_server("srv", certificate_file="x", key_file="y", password="z")
 

@@ -1,0 +1,52 @@
+"""What somebody sees who is given some instances only: a connection on which every table holds theirs alone.
+
+Each table that tells of instances is covered, for one connection, by a temporary view of the same name. So whatever a
+statement counts, searches, sorts or names in an error, it can tell of nothing else, and no statement has to think of
+it. The views go with the transaction, as the connection's other temporary tables do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection
+
+from pwsops.catalogue.schema import metadata
+
+EVERYBODYS = frozenset({"settings", "certificates", "service", "texts", "audit_keys"})
+"""Tables that tell of no instance. What `texts` holds is found by the runs that say it."""
+_MINE = "SELECT instance FROM temp.visible_instances"
+_PROFILES = f"SELECT id FROM main.profiles WHERE instance IN ({_MINE})"
+_RUN = f"SELECT 1 FROM main.runs AS one WHERE one.id = run_id AND one.profile_id IN ({_PROFILES})"
+_CONDITIONS = {
+    "instances": f"name IN ({_MINE})",
+    # The plus keeps it from being looked up in an index, which would undo the order that runs are read in.
+    "runs": f"+profile_id IN ({_PROFILES})",
+    "run_counts": f"profile_id IN ({_PROFILES})",
+    "run_items": f"EXISTS ({_RUN})",
+    "said": f"EXISTS ({_RUN})",
+    "messages": "EXISTS (SELECT 1 FROM main.run_items AS item JOIN main.runs AS one ON one.id = item.run_id "
+    f"WHERE item.id = item_id AND one.profile_id IN ({_PROFILES}))",
+    # An instance, a database of one, or a profile; what a profile elsewhere is called too is not told.
+    "audit": f"(subject IN ({_MINE}) OR EXISTS ({_MINE} WHERE substr(subject, 1, length(instance) + 1) = "
+    f"instance || '/') OR subject IN (SELECT name FROM main.profiles WHERE instance IN ({_MINE}))) AND subject NOT IN "
+    f"(SELECT name FROM main.profiles WHERE instance NOT IN ({_MINE}))",
+}
+
+
+def conditions() -> dict[str, str]:
+    """Return what holds of the rows that are seen, by table; those of `EVERYBODYS` are not among them."""
+    by_instance = f"instance IN ({_MINE})"
+    told = {name: by_instance for name, table in metadata.tables.items() if "instance" in table.columns}
+    return told | _CONDITIONS
+
+
+def narrow(connection: Connection, instances: Collection[str]) -> None:
+    """Let a connection that only reads see nothing but what belongs to these instances, until its transaction ends."""
+    run = connection.exec_driver_sql
+    run("CREATE TEMPORARY TABLE visible_instances (instance TEXT PRIMARY KEY)")
+    if instances:
+        run("INSERT INTO temp.visible_instances VALUES (?)", [(name,) for name in sorted(instances)])
+    for table, condition in conditions().items():
+        # Names of our own schema, and no value among them.
+        run(f"CREATE TEMPORARY VIEW {table} AS SELECT * FROM main.{table} WHERE {condition}")

@@ -1,0 +1,40 @@
+"""`pwsops access`."""
+
+from __future__ import annotations
+
+import typer
+
+from pwsops.cli.output import AsJson, emit, say, table
+from pwsops.cli.session import opened
+
+app = typer.Typer(help="Who may do what on the pages: the file access.toml of the home.", no_args_is_help=True)
+
+
+@app.command("list")
+def listed(context: typer.Context, as_json: AsJson = False) -> None:
+    """List who has which role, for which instances."""
+    with opened(context) as operations:
+        views = operations.roles.list()
+    if as_json:
+        emit(
+            {"subject": one.subject, "role": one.role.value, "instances": one.instances and sorted(one.instances)}
+            for one in views
+        )
+        return
+    rows = ((one.subject, one.role.value, _told(one.instances)) for one in views)
+    table(("Who", "Role", "Instances"), rows, wraps=("Who", "Instances"), empty="Nobody has a role.")
+
+
+@app.command()
+def check(context: typer.Context) -> None:
+    """Say whether access.toml can be used, and what in it names nothing that is there."""
+    with opened(context) as operations:
+        found = operations.roles.check()
+    for one in found:
+        say(f"{one.finding}. {one.next_step}".strip() if not one.ok else f"{one.finding}.")
+    if not all(one.ok for one in found):
+        raise typer.Exit(1)
+
+
+def _told(instances: frozenset[str] | None) -> str:
+    return "all" if instances is None else ", ".join(sorted(instances)) or "none"

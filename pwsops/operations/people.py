@@ -1,0 +1,114 @@
+"""Who may sign in to the pages: users with a password, machines' tokens, one-time links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from pwsops.catalogue import audit
+from pwsops.operations.access import Context
+from pwsops.operations.records import TokenView, UserView
+from pwsops.operations.rights import needs
+from pwsops.rules.rights import Right, Role
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.roles import Roles
+from pwsops.signin.start_token import Links
+from pwsops.signin.tokens import Token, Tokens
+from pwsops.signin.users import Users
+
+
+class People:
+    """Add, list and remove them. What they may do stands in `access.toml`; a token's role goes with the token."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        home, clock = context.core.home, context.core.clock
+        self._users = Users(home, clock=clock)
+        self._tokens = Tokens(home, clock=clock)
+        self._links = Links(home, clock=clock)
+
+    @needs(Right.HOST, "see who may sign in")
+    def users(self) -> list[UserView]:
+        """Return everybody who signs in by a password, by name."""
+        return [UserView(name=user.name, changed_at=user.changed_at) for user in self._users.list()]
+
+    @needs(Right.HOST, "add a user")
+    def add_user(self, name: str, password: str) -> None:
+        """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name."""
+        self._users.add(name, password)
+        self._note("add user", name)
+
+    @needs(Right.HOST, "set somebody's password")
+    def set_password(self, name: str, password: str) -> None:
+        """Give somebody a new password, which ends their sessions at once. Raises `NotFound` and `InvalidInput`."""
+        self._users.set_password(name, password)
+        self._note("set password", name)
+
+    @needs(Right.HOST, "remove a user")
+    def remove_user(self, name: str) -> None:
+        """Remove somebody, which ends their sessions at once. Raises `NotFound`."""
+        self._users.remove(name)
+        self._note("remove user", name)
+
+    @needs(Right.HOST, "see the tokens of machines")
+    def tokens(self) -> list[TokenView]:
+        """Return the tokens of machines, by name."""
+        now = self._context.core.clock.now()
+        return [_view(token, ended=token.ends_at <= now) for token in self._tokens.list()]
+
+    @needs(Right.HOST, "create a token")
+    def create_token(self, name: str, *, role: Role, instances: Iterable[str] | None, lasts: timedelta) -> str:
+        """Make a token for a machine and return it; it is shown this once. Raises `InvalidInput` and `Conflict`."""
+        scope = None if instances is None else sorted(set(instances))
+        text = self._tokens.create(name, role=role, instances=scope, lasts=lasts)
+        self._note("create token", name, f"{role.value}, {'all instances' if scope is None else ', '.join(scope)}")
+        return text
+
+    @needs(Right.HOST, "revoke a token")
+    def revoke_token(self, name: str) -> None:
+        """Take a token back, at once. Raises `NotFound`."""
+        self._tokens.revoke(name)
+        self._note("revoke token", name)
+
+    @needs(Right.HOST, "make a sign-in link")
+    def signin_link(self) -> str:
+        """Return an address that signs in once, as this user, at the dashboard that runs. Raises `Refused`."""
+        url = self._links.running()
+        self._note("make sign-in link", url)
+        return self._links.address(url)
+
+    @needs(Right.HOST, "let people in")
+    def authentication(self, *, later: Callable[[Callable[[], None]], object] = lambda work: work()) -> Authentication:
+        """Return what judges who comes to the pages.
+
+        Parameters
+        ----------
+        later
+            Has something done soon, elsewhere.
+        """
+        core = self._context.core
+        user = self._context.principal.system_user or self._context.actor
+        return Authentication(
+            core.home, clock=core.clock, roles=Roles(core.home), record=self._record, system_user=user, later=later
+        )
+
+    def _note(self, action: str, subject: str, detail: str = "") -> None:
+        with self._context.core.catalogue.write() as connection:
+            self._context.note(connection, action, subject, detail)
+
+    def _record(self, actor: str, action: str, subject: str, detail: str) -> None:
+        core = self._context.core
+        with core.catalogue.write() as connection:
+            audit.append(connection, at=core.clock.now(), actor=actor, action=action, subject=subject, detail=detail)
+
+
+def _view(token: Token, *, ended: bool) -> TokenView:
+    instances = None if token.instances is None else tuple(sorted(token.instances))
+    return TokenView(
+        name=token.name,
+        role=token.role,
+        instances=instances,
+        created_at=token.created_at,
+        ends_at=token.ends_at,
+        ended=ended,
+    )

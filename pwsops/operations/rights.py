@@ -1,0 +1,175 @@
+"""What each operation needs: declared where it is defined, checked before it begins."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
+from pwsops.operations.roots import check_root
+from pwsops.rules.rights import Right, Way
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Check = Callable[[Context, "Needs", Mapping[str, Any]], None]
+"""Raises where an operation may not be done with these arguments."""
+
+
+class HasContext(Protocol):
+    """What operations are methods of."""
+
+    _context: Context
+
+
+N = TypeVar("N", bound=HasContext)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an operation declares.
+
+    Parameters
+    ----------
+    right, action
+        What is needed; and for what, in words that follow "may not".
+    on
+        What else is checked, in order: that what it is about belongs to the instances of who asks, and the like.
+    """
+
+    right: Right
+    action: str
+    on: tuple[Check, ...] = ()
+
+    def check(self, context: Context, arguments: Callable[[], Mapping[str, Any]]) -> None:
+        """Raise `Denied`, `SignInAnew`, or `NotFound` for what somebody may not see."""
+        principal = context.principal
+        if principal.way is Way.HOST and principal.instances is None:
+            return
+        given = arguments()
+        context.allow(self.right, self.action, _subject(given))
+        for check in self.on:
+            check(context, self, given)
+
+
+def needs(
+    right: Right, action: str, *on: Check
+) -> Callable[[Callable[Concatenate[N, P], R]], Callable[Concatenate[N, P], R]]:
+    """Declare what an operation needs; see `Needs`. It is checked each time, and who asks is asked once for all of it.
+
+    What the operation calls on its way goes through no second check where it calls functions; where it calls another
+    operation, that is checked for the same person.
+    """
+    told = Needs(right=right, action=action, on=on)
+
+    def declare(method: Callable[Concatenate[N, P], R]) -> Callable[Concatenate[N, P], R]:
+        signature = inspect.signature(method)
+
+        @functools.wraps(method)
+        def checked(self: N, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            def arguments() -> Mapping[str, Any]:
+                bound = signature.bind(self, *args, **kwargs)
+                bound.apply_defaults()
+                return bound.arguments
+
+            with self._context.operation():
+                told.check(self._context, arguments)
+                return method(self, *args, **kwargs)
+
+        checked.needs = told  # type: ignore[attr-defined]  # a function takes attributes
+        return checked
+
+    return declare
+
+
+def operations_of(kind: type) -> Iterator[tuple[str, Needs | None]]:
+    """Yield the public operations of a class by name, with what each declares; None: nothing."""
+    for name, value in inspect.getmembers(kind, lambda one: callable(one) or isinstance(one, property)):
+        if not name.startswith("_"):
+            yield name, getattr(value, "needs", None)
+
+
+def check_declared(kind: type, *, besides: str = "") -> None:
+    """Raise `TypeError` where a class has a public method that declares no right: nobody knows who may call it."""
+    silent = [name for name, told in operations_of(kind) if told is None and name != besides]
+    if silent:
+        raise TypeError(
+            f"{kind.__name__}.{silent[0]} declares no right. Put @needs(Right.…, …) of pwsops.operations.rights over "
+            "it, and a line for it into the table of tests/unit/operations/test_rights.py."
+        )
+
+
+def of_instance(parameter: str = "instance") -> Check:
+    """Return the check that the instance of that name is theirs; None is all of theirs."""
+
+    def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+        if context.principal.instances is not None and given[parameter] is not None:
+            with context.read() as connection:
+                find_instance(connection, given[parameter])
+
+    return check
+
+
+def of_instances(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that each of several instances is theirs; None is all of theirs."""
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            for name in given["names"] or ():
+                find_instance(connection, name)
+
+
+def of_profile(parameter: str = "profile") -> Check:
+    """Return the check that a profile, stored (its name) or being edited, is of one of their instances."""
+
+    def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+        profile = given[parameter]
+        if context.principal.instances is None or profile is None:
+            return
+        with context.read() as connection:
+            if isinstance(profile, str):
+                find_profile(connection, profile)
+            elif profile.instance:  # it may not be chosen yet
+                find_instance(connection, profile.instance)
+
+    return check
+
+
+def of_run(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that a run is of one of their profiles."""
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            find_run(connection, given["run_id"])
+
+
+def of_restore(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that a restore is on one of their instances."""
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            find_restore(connection, given["restore_id"])
+
+
+def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that all instances are theirs: it concerns each of them."""
+    context.allow_everywhere(needed.action, _subject(given))
+
+
+def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that a path lies where backups are kept; see `check_root`."""
+    check_root(context, given["instance"], given["path"])
+
+
+def as_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that they may use another login than the instance's own, where they give one."""
+    if given["credentials"] is not None:
+        context.allow(Right.RESTORE, f"{needed.action} as another login", _subject(given))
+
+
+def _subject(given: Mapping[str, Any]) -> str:
+    """Return what an operation is about, for the audit log: the first thing that it names, and no more."""
+    for name in ("instance", "profile", "name", "run_id", "restore_id", "key"):
+        if isinstance(given.get(name), str | int):
+            return str(given[name])
+    return ""

@@ -1,0 +1,69 @@
+"""The directories that backups are read from: those of the profiles, and where the instances themselves are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from pwsops.catalogue import Connection, instances, profiles, sets
+from pwsops.errors import Denied, PwsopsError
+from pwsops.operations.access import Context
+from pwsops.operations.clashes import EMBEDDED
+from pwsops.rules.rights import Right
+from pwsops.rules.roots import is_within
+
+
+def check_root(context: Context, instance: str | None, path: str) -> None:
+    """Raise `Denied` for a path outside of the configured directories, unless an administrator asks.
+
+    Parameters
+    ----------
+    instance
+        Whose server is to read it; None: this machine, where any embedded instance of theirs may keep backups.
+    path
+        What it is to read. One that the catalogue recorded a backup at may be read wherever that is.
+    """
+    principal = context.principal
+    if principal.has(Right.CONFIGURE):
+        return
+    with context.read() as connection:
+        local, roots = _configured(connection, instance)
+        if sets.is_recorded(connection, instance, path):
+            return
+    # A link in a configured directory leads elsewhere by the choice of whoever may write there.
+    meant = os.path.realpath(path) if local else path
+    if is_within(meant, map(os.path.realpath, roots) if local else roots):
+        return
+    if not local and instance is not None and is_within(path, _of_server(context, instance)):
+        return
+    raise Denied(
+        f"{principal.name} may not read {path}: it is in no directory that backups are kept in by a profile or an "
+        "instance.",
+        hint="Ask an administrator to look there, or to make a profile that keeps its backups there.",
+    )
+
+
+def first_root(context: Context, instance: str) -> str:
+    """Return where somebody who reads configured directories alone begins to look on this machine; empty: nowhere."""
+    with context.read() as connection:
+        local, roots = _configured(connection, instance)
+    return roots[-1] if local and roots else ""
+
+
+def _configured(connection: Connection, instance: str | None) -> tuple[bool, Sequence[str]]:
+    """Return whether it is this machine that reads, and the configured directories."""
+    rows = [row for row in instances.every(connection) if instance in (None, row.name)]
+    served = [row for row in rows if row.engine == EMBEDDED or instance is not None]
+    local = instance is None or any(row.engine == EMBEDDED for row in served)
+    names = {row.name for row in served}
+    roots = [row.address for row in served if local]
+    roots += [row.fields["directory"] for row in profiles.living(connection) if row.fields["instance"] in names]
+    return local, [root for root in roots if root]
+
+
+def _of_server(context: Context, instance: str) -> Iterator[str]:
+    """Yield where a server keeps backups by itself; nothing where it cannot be asked."""
+    try:
+        yield context.core.engine(instance).backup_directory()
+    except PwsopsError:
+        return

@@ -1,0 +1,261 @@
+"""Who comes in, by which proof; each success and failure is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pwsops.clock import Clock
+from pwsops.errors import Denied, PwsopsError, Refused
+from pwsops.rules.rights import Principal, Role, Way
+from pwsops.signin.oidc import Identity, OpenIdConnect, Provider
+from pwsops.signin.sessions import Grant, Person, Session, Sessions, Standing
+from pwsops.signin.start_token import Links
+from pwsops.signin.throttle import Attempt, Throttle
+from pwsops.signin.tokens import Token, Tokens
+from pwsops.signin.users import Users
+
+PASSWORD, LINK = "password", "link"
+WRONG = "Name or password is wrong."
+SIGN_IN, FAILED, SIGN_OUT, DENIED = "sign in", "sign-in failed", "sign out", "sign-in denied"
+"""Actions in the audit log."""
+
+Record = Callable[[str, str, str, str], None]
+"""Writes into the audit log: actor, action, subject, detail."""
+
+
+class Roles(Protocol):
+    """What `access.toml` says."""
+
+    def of(self, subject: str) -> Grant | None:
+        """Return what somebody may do; None: they are not listed. Raises `Refused` where that cannot be known."""
+
+    def everybody(self) -> Mapping[str, Grant]:
+        """Return what everybody may do who is listed. Raises `Refused` likewise."""
+
+
+class TooManyTries(Refused):
+    """Somebody tries too often; `wait_s` seconds later they may again."""
+
+    def __init__(self, wait_s: float) -> None:
+        seconds = max(1, round(wait_s))
+        super().__init__(
+            "There were too many failures to sign in.",
+            hint=f"Wait {seconds} seconds, then try again. At the machine, `pwsops signin-link` always lets you in.",
+        )
+        self.wait_s = seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Somebody has come in: the id for the browser to keep, and the session."""
+
+    id: str
+    session: Session
+
+
+class MachineVisit:
+    """A request by a machine's token. It holds as long as the token does."""
+
+    def __init__(self, tokens: Tokens, token: Token, system_user: str) -> None:
+        self.id = f"token {token.digest}"
+        self._tokens = tokens
+        self._token = token
+        self._system_user = system_user
+
+    def principal(self) -> Principal:
+        """Return who it is, as of now. Raises `Denied` where the token was revoked, replaced or has ended."""
+        if self._tokens.valid(self._token.digest) != self._token:
+            raise Denied(
+                f"The token {self._token.name} is not good any more.", hint="Create another: `pwsops token create`."
+            )
+        return Principal(
+            name=self._token.name,
+            role=self._token.role,
+            way=Way.TOKEN,
+            instances=self._token.instances,
+            system_user=self._system_user,
+        )
+
+    def touch(self) -> None:
+        """Raise `Denied` where the token is not good any more."""
+        self.principal()
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Nothing: who comes by a token is asked for it with each message."""
+
+
+class Authentication:
+    """All ways to come in.
+
+    Parameters
+    ----------
+    home, clock
+        Where the files are; the time.
+    roles
+        What `access.toml` says.
+    record
+        Writes into the audit log; it may take its time.
+    system_user
+        Whose process this is; one-time links sign in as them.
+    later
+        Has something done soon: the end of a session is noticed where nothing may take its time.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        clock: Clock,
+        roles: Roles,
+        record: Record,
+        system_user: str,
+        later: Callable[[Callable[[], None]], object] = lambda work: work(),
+    ) -> None:
+        self.users = Users(home, clock=clock)
+        self.tokens = Tokens(home, clock=clock)
+        self.links = Links(home, clock=clock)
+        self.providers = OpenIdConnect(home, clock=clock)
+        self.throttle = Throttle(home, clock=clock)
+        self.sessions = Sessions(clock=clock, on_end=self._ended)
+        self._roles = roles
+        self._record = record
+        self._system_user = system_user
+        self._later = later
+
+    def by_password(self, password: str, attempt: Attempt) -> Entry:
+        """Let somebody in by name and password. Raises `Denied`, `TooManyTries`, and `Refused` where nobody can."""
+        self._prove(password, attempt)
+        return self._open(self._local(attempt.name), anew=True)
+
+    def by_link(self, token: str, attempt: Attempt) -> Entry:
+        """Let somebody in by a one-time link, as the user of this process. Raises as `by_password`."""
+        self._take_link(token, attempt)
+        return self._open(self._host(), anew=True)
+
+    def by_provider(self, identity: Identity) -> Entry:
+        """Let somebody in by a provider's word. Raises `Denied`."""
+        return self._open(self._guest(identity), anew=identity.anew)
+
+    def anew_by_secret(self, session: Session, secret: str, attempt: Attempt) -> None:
+        """Note that somebody has given their password, or another one-time token, once more. Raises as `by_password`.
+
+        A session that began by a link goes on by another: `pwsops signin-link` makes it, at the machine.
+        """
+        if session.person.way == LINK:
+            self._take_link(secret, attempt)
+        else:
+            self._prove(secret, Attempt(name=session.person.name, peer=attempt.peer, device=attempt.device))
+        self._renewed(session)
+
+    def anew_by_provider(self, session: Session, identity: Identity) -> None:
+        """Note that somebody has proved themselves to their provider once more. Raises `Denied`."""
+        if identity.subject != session.person.name or not identity.anew:
+            self._record(session.person.name, FAILED, identity.subject, "signing in anew")
+            raise Denied(
+                f"{identity.provider.label} does not say that {session.person.name} gave the password just now.",
+                hint="Sign in there with the same account, by its password.",
+            )
+        self._renewed(session)
+
+    def session(self, text: str) -> Session | None:
+        """Return the session of a browser's id; None where there is none, or it cannot be known."""
+        try:
+            return self.sessions.find(text)
+        except Refused:
+            return None
+
+    def machine(self, text: str) -> MachineVisit | None:
+        """Return the visit of a machine's token; None where it is not good, or that cannot be known."""
+        try:
+            token = self.tokens.find(text)
+        except Refused:
+            return None
+        return None if token is None else MachineVisit(self.tokens, token, self._system_user)
+
+    def sign_out(self, session: Session) -> None:
+        """End a session, at its person's wish."""
+        self.sessions.end(session, f"{session.person.name} has signed out.")
+
+    def ways_for_others(self) -> bool:
+        """Whether somebody is listed who could sign in from elsewhere. Raises `Refused` where that cannot be known."""
+        return bool(self._roles.everybody() and (self.users.list() or self.providers.providers()))
+
+    def _prove(self, password: str, attempt: Attempt) -> None:
+        self._begin(attempt)
+        if self.users.verified(attempt.name, password) is None:
+            # What was typed as a name may be a password: only names that exist are recorded.
+            known = self.users.stamp(attempt.name) is not None
+            self._record(self._system_user, FAILED, attempt.name if known else "(unknown name)", f"from {attempt.peer}")
+            raise Denied(WRONG, hint="Try again.")
+        self.throttle.succeeded(attempt)
+
+    def _take_link(self, token: str, attempt: Attempt) -> None:
+        nameless = Attempt(name="", peer=attempt.peer)
+        self._begin(nameless)
+        # Of a link that is pasted whole, the token is the end.
+        if not self.links.take(token.strip().rpartition("=")[2]):
+            self._record(self._system_user, FAILED, "one-time link", f"from {attempt.peer}")
+            raise Denied(
+                "This link was used before, has ended, or was never one.",
+                hint="`pwsops signin-link`, at the machine, prints another.",
+            )
+        self.throttle.succeeded(nameless)
+
+    def _begin(self, attempt: Attempt) -> None:
+        wait_s = self.throttle.begin(attempt)
+        if wait_s > 0:
+            raise TooManyTries(wait_s)
+
+    def _open(self, person: Person, *, anew: bool) -> Entry:
+        try:
+            text, session = self.sessions.open(person, anew=anew)
+        except PwsopsError as error:
+            self._record(person.name, DENIED, person.name, error.message)
+            raise
+        try:
+            self._record(person.name, SIGN_IN, person.name, f"by {person.way}")
+        except Exception:
+            self.sessions.end(session, "It could not be recorded.")
+            raise
+        return Entry(id=text, session=session)
+
+    def _renewed(self, session: Session) -> None:
+        session.touch()
+        session.renew()
+        self._record(session.person.name, SIGN_IN, session.person.name, f"anew, by {session.person.way}")
+
+    def _ended(self, session: Session) -> None:
+        name = session.person.name
+        self._later(partial(self._record, name, SIGN_OUT, name, session.ended))
+
+    def _local(self, name: str) -> Person:
+        def standing() -> Standing | None:
+            return self._standing(self.users.stamp(name), name)
+
+        return Person(name=name, way=PASSWORD, standing=standing, system_user=self._system_user)
+
+    def _guest(self, identity: Identity) -> Person:
+        provider, subject = identity.provider, identity.subject
+
+        def standing() -> Standing | None:
+            return self._standing(_same(self.providers.providers().get(provider.name), provider), subject)
+
+        return Person(name=subject, way=provider.name, standing=standing, system_user=self._system_user)
+
+    def _host(self) -> Person:
+        standing = Standing(proof=LINK, grant=Grant(role=Role.ADMINISTRATOR))
+        return Person(name=self._system_user, way=LINK, standing=lambda: standing, system_user=self._system_user)
+
+    def _standing(self, proof: object, subject: str) -> Standing | None:
+        grant = self._roles.of(subject)
+        if proof is None or grant is None:
+            return None
+        return Standing(proof=str(proof), grant=grant)
+
+
+def _same(now: Provider | None, then: Provider) -> str | None:
+    return "the same provider" if now == then else None

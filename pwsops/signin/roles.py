@@ -1,0 +1,78 @@
+"""What people may do: `access.toml` of the home, written by its owner with an editor, read again when it changes.
+
+::
+
+    [[person]]
+    subject = "ada"              # the name of a user, or what a provider calls somebody
+    role = "operator"            # viewer, operator, restorer, auditor or administrator
+    instances = ["vaults"]       # left out: all
+
+Who is not listed gets no page.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pwsops.rules.rights import Role
+from pwsops.signin.private_file import Watched
+from pwsops.signin.sessions import Grant
+
+FILE_NAME = "access.toml"
+_KEYS = ("subject", "role", "instances")
+
+
+class Roles:
+    """The roles of one home, as of now.
+
+    Parameters
+    ----------
+    home
+        Whose `access.toml` it is. It counts only as a plain file of the home's owner that nobody else may write to.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / FILE_NAME
+        self._file = Watched(self.path, _read)
+
+    def of(self, subject: str) -> Grant | None:
+        """Return what somebody may do; None: they are not listed.
+
+        Raises `Refused`, with the reason, where the file cannot be used: what it said before counts no more.
+        """
+        return self._file.get().get(subject)
+
+    def everybody(self) -> Mapping[str, Grant]:
+        """Return what everybody who is listed may do, in the order of the file. Raises `Refused` as `of` does."""
+        return self._file.get()
+
+
+def _read(content: bytes | None) -> Mapping[str, Grant]:
+    told = tomllib.loads((content or b"").decode())
+    unknown = told.keys() - {"person"}
+    people = told.get("person", [])
+    if unknown or not isinstance(people, list):
+        raise ValueError(f"it may hold [[person]] tables alone, not {', '.join(sorted(unknown)) or 'another person'}")
+    found: dict[str, Grant] = {}
+    for number, person in enumerate(people, start=1):
+        subject, grant = _person(person, f"person {number}")
+        if subject in found:
+            raise ValueError(f"{subject!r} is listed twice")
+        found[subject] = grant
+    return found
+
+
+def _person(told: Any, which: str) -> tuple[str, Grant]:
+    if not isinstance(told, dict) or not told.keys() <= set(_KEYS):
+        raise ValueError(f"{which} may have {', '.join(_KEYS)} and nothing else")
+    subject, role, instances = (told.get(key) for key in _KEYS)
+    if not isinstance(subject, str) or not subject.strip():
+        raise ValueError(f"{which} has no subject")
+    if role not in list(Role):
+        raise ValueError(f"{subject!r} has the role {role!r}; there are {', '.join(Role)}")
+    if instances is not None and not (isinstance(instances, list) and all(isinstance(one, str) for one in instances)):
+        raise ValueError(f"the instances of {subject!r} are no list of names")
+    return subject, Grant(role=Role(role), instances=None if instances is None else frozenset(instances))

@@ -1,0 +1,269 @@
+"""Sessions of people who signed in. They live on the server; the browser holds a random id, the server its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pwsops.clock import Clock
+from pwsops.errors import Denied
+from pwsops.rules.rights import Principal, Role, Way
+
+IDLE = timedelta(minutes=30)
+LONGEST = timedelta(hours=12)
+ANEW = timedelta(minutes=5)
+A_PERSON = 20
+"""Sessions of one person at most; one more ends the oldest."""
+_ID_LENGTH = 43
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What somebody may do: `role`, on `instances`; None: all."""
+
+    role: Role
+    instances: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What a session rests on. It ends as soon as that is different, or gone.
+
+    Parameters
+    ----------
+    proof
+        Another one with each new password, or other way to prove who one is.
+    grant
+        What they may do.
+    """
+
+    proof: Hashable
+    grant: Grant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody who has proved who they are.
+
+    Parameters
+    ----------
+    name
+        Under which their acts are recorded.
+    way
+        How they did, for the page that asks for it anew: "password", "link", or the name of a provider.
+    standing
+        Returns what their sessions rest on now; None: nothing any more. Raises `Refused` where that cannot be known.
+    system_user
+        Whose process it is.
+    """
+
+    name: str
+    way: str
+    standing: Callable[[], Standing | None]
+    system_user: str = ""
+
+
+class Session:
+    """One stay of one person, in one browser. `Sessions.open` makes it."""
+
+    def __init__(self, sessions: Sessions, key: str, person: Person, standing: Standing, *, anew: bool) -> None:
+        self.id = key
+        self.person = person
+        self.csrf = secrets.token_urlsafe(32)
+        self._sessions = sessions
+        self._standing = standing
+        self._began = self._active = sessions.instant()
+        self._anew = self._began if anew else None
+        self._ended = ""
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def principal(self) -> Principal:
+        """Return who it is, as of now. Raises `Denied` once it has ended, or where that cannot be known."""
+        self.touch()
+        return Principal(
+            name=self.person.name,
+            role=self._standing.grant.role,
+            way=Way.SIGNED_IN,
+            instances=self._standing.grant.instances,
+            anew_until=self._anew_until(),
+            system_user=self.person.system_user,
+        )
+
+    def touch(self) -> None:
+        """Raise `Denied` once it has ended. A message alone is no sign of a person: pages send some by themselves."""
+        self._sessions.check(self)
+        if self._ended:
+            raise Denied(f"{self._ended} Nothing was done.", hint="Sign in again.")
+
+    def active(self) -> None:
+        """Put the idle limit off: the person did something."""
+        self._active = self._sessions.instant()
+
+    def renew(self) -> None:
+        """Note that the person has proved once more who they are."""
+        self._anew = self._sessions.instant()
+        self.active()
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` at once when it ends, in whichever thread; now, where it has ended."""
+        with self._lock:
+            if not self._ended:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def end(self, reason: str) -> None:
+        """End it, once; `reason` is a sentence."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = reason
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            # One page that cannot be closed must not keep the others open; the door asks again at each message.
+            with suppress(Exception):
+                callback()
+
+    @property
+    def ended(self) -> str:
+        """Why it has ended; empty as long as it has not."""
+        return self._ended
+
+    def why_it_ends(self) -> str:
+        """Return why it must end now; empty where it need not. Raises `Refused` where that cannot be known."""
+        if self._sessions.since(self._active) >= IDLE:
+            return f"The session of {self.person.name} ended after {_minutes(IDLE)} without use."
+        if self._sessions.since(self._began) >= LONGEST:
+            return f"The session of {self.person.name} ended after {LONGEST // timedelta(hours=1)} hours."
+        if self.person.standing() != self._standing:
+            return f"The session of {self.person.name} ended: the password or the role has changed."
+        return ""
+
+    def _anew_until(self) -> datetime | None:
+        if self._anew is None:
+            return None
+        return self._sessions.now() + ANEW - self._sessions.since(self._anew)
+
+
+class Sessions:
+    """All sessions of this process.
+
+    Parameters
+    ----------
+    clock
+        The time. Limits go by whichever of its two faces has moved more: one stands still while a machine sleeps, the
+        other may be set back.
+    on_end
+        Called with each session that ended.
+    """
+
+    def __init__(self, *, clock: Clock, on_end: Callable[[Session], None] = lambda session: None) -> None:
+        self._clock = clock
+        self._on_end = on_end
+        self._known: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def open(self, person: Person, *, anew: bool) -> tuple[str, Session]:
+        """Begin a session; returns its id, which only the browser is to know, and the session.
+
+        Parameters
+        ----------
+        person
+            Whose it is.
+        anew
+            Whether they proved who they are just now.
+
+        Raises
+        ------
+        Denied
+            They have no standing here.
+        """
+        standing = person.standing()
+        if standing is None:
+            raise Denied(
+                f"{person.name} may not come in: no role is given to them.",
+                hint="Ask an administrator of the machine to give you one in access.toml.",
+            )
+        text = secrets.token_urlsafe(32)
+        session = Session(self, _digest(text), person, standing, anew=anew)
+        with self._lock:
+            theirs = [one for one in self._known.values() if one.person.name == person.name]
+            self._known[session.id] = session
+        for surplus in theirs[: max(0, len(theirs) + 1 - A_PERSON)]:
+            self.end(surplus, f"The session of {person.name} ended: there were more than {A_PERSON}.")
+        return text, session
+
+    def find(self, text: str) -> Session | None:
+        """Return the session of an id, as long as it lasts. Raises `Refused` where that cannot be known."""
+        if len(text) != _ID_LENGTH:
+            return None
+        return self.known(_digest(text))
+
+    def known(self, key: str) -> Session | None:
+        """Return the session that is called so among ourselves (`Session.id`), as long as it lasts."""
+        session = self._known.get(key)
+        if session is not None:
+            self._look(session)
+        return None if session is None or session.ended else session
+
+    def check(self, session: Session) -> None:
+        """End a session that must end. Raises `Denied` where that cannot be known: then nothing is done in its name."""
+        try:
+            self._look(session)
+        except Exception as error:
+            reason = getattr(error, "message", type(error).__name__)
+            raise Denied(f"It is not known whether {session.person.name} is still signed in: {reason}",
+                         hint=getattr(error, "hint", "Try again.")) from error  # fmt: skip
+
+    def sweep(self) -> None:
+        """End all that must end, also those whose pages say nothing."""
+        for session in list(self._known.values()):
+            # What cannot be known now ends nothing, and lets nothing be done: `check`.
+            with suppress(Exception):
+                self._look(session)
+
+    def end(self, session: Session, reason: str) -> None:
+        """End a session."""
+        with self._lock:
+            gone = self._known.pop(session.id, None)
+        session.end(reason)
+        if gone is not None:
+            self._on_end(session)
+
+    def end_all(self, reason: str, *, name: str | None = None) -> None:
+        """End the sessions of somebody; None: of everybody."""
+        for session in list(self._known.values()):
+            if name in (None, session.person.name):
+                self.end(session, reason)
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._clock.now()
+
+    def instant(self) -> tuple[datetime, float]:
+        """Return the present instant, by both faces of the clock."""
+        return self._clock.now(), self._clock.monotonic()
+
+    def since(self, instant: tuple[datetime, float]) -> timedelta:
+        """Return how much time has passed."""
+        wall, steady_s = instant
+        return max(self._clock.now() - wall, timedelta(seconds=self._clock.monotonic() - steady_s))
+
+    def _look(self, session: Session) -> None:
+        reason = session.why_it_ends() if not session.ended else ""
+        if reason:
+            self.end(session, reason)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{span // timedelta(minutes=1)} minutes"

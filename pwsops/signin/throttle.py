@@ -1,0 +1,136 @@
+"""How long somebody waits after failures to sign in. Strangers cannot lock anybody out.
+
+Failures are counted for a name from one peer, for a peer, and for a name from all peers; each failure beyond the first
+few doubles the wait. A browser that has signed in as somebody before holds a mark of that (a "device cookie"): it waits
+for its own failures alone, so that whoever guesses from elsewhere, or through the same proxy, does not hinder it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from pwsops.clock import Clock
+from pwsops.signin.keys import kept_key
+
+KEY_FILE = "devices.key"
+LONGEST_WAIT_S = 900.0
+FORGOTTEN_AFTER_S = 3600.0
+_REMEMBERED = 10_000
+"""Counters at most; beyond, the one that was used longest ago goes."""
+_FREE = {"pair": 4, "device": 4, "peer": 20, "name": 50}
+"""Failures before the first wait. With the waits that follow, a name has fewer than 100 an hour (ASVS 2.2.1)."""
+
+
+@dataclass
+class _Counter:
+    failures: int = 0
+    at_s: float = 0.0
+    """Of the last failure, by the clock that never jumps."""
+
+    def wait_s(self, free: int, now_s: float) -> float:
+        over = self.failures - free
+        if over < 0:
+            return 0.0
+        return max(0.0, self.at_s + min(2.0 ** min(over, 20), LONGEST_WAIT_S) - now_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Somebody tries to sign in.
+
+    Parameters
+    ----------
+    name
+        As it was typed; empty for a way without names.
+    peer
+        The address it comes from.
+    device
+        The mark that the browser showed; empty: none.
+    """
+
+    name: str
+    peer: str
+    device: str = ""
+
+
+class Throttle:
+    """Counts failures, in this process's memory, which is bounded.
+
+    Parameters
+    ----------
+    home
+        Keeps the key that marks browsers, so that a restart does not forget them.
+    clock
+        The time.
+    """
+
+    def __init__(self, home: Path, *, clock: Clock) -> None:
+        self._key_path = home / KEY_FILE
+        self._clock = clock
+        self._counters: OrderedDict[tuple[str, str, str], _Counter] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def begin(self, attempt: Attempt) -> float:
+        """Return the seconds to wait before another try; 0: it may be made now, and counts as failed until it succeeds.
+
+        So that many tries at once count as many.
+        """
+        now_s = self._clock.monotonic()
+        with self._lock:
+            keys = self._keys(attempt)
+            wait_s = max((self._known(key, now_s).wait_s(_FREE[key[0]], now_s) for key in keys), default=0.0)
+            if wait_s > 0:
+                return wait_s
+            for key in keys:
+                counter = self._known(key, now_s)
+                counter.failures += 1
+                counter.at_s = now_s
+                self._counters[key] = counter
+                self._counters.move_to_end(key)
+            while len(self._counters) > _REMEMBERED:
+                self._counters.popitem(last=False)
+        return 0.0
+
+    def succeeded(self, attempt: Attempt) -> None:
+        """Take back what `begin` counted. What others failed at from there, or under that name, stays counted."""
+        with self._lock:
+            for key in self._keys(attempt):
+                if key[0] in ("pair", "device"):
+                    self._counters.pop(key, None)
+                elif key in self._counters:
+                    self._counters[key].failures -= 1
+
+    def mark(self, name: str) -> str:
+        """Return the mark for a browser that has just signed in under a name."""
+        told = hashlib.sha256(name.encode()).hexdigest()
+        return hmac.new(kept_key(self._key_path), told.encode(), hashlib.sha256).hexdigest()
+
+    def _keys(self, attempt: Attempt) -> list[tuple[str, str, str]]:
+        name, peer = attempt.name, _network(attempt.peer)
+        if attempt.device and hmac.compare_digest(attempt.device.encode(), self.mark(name).encode()):
+            return [("device", name, "")]
+        keys = [("pair", name, peer), ("peer", "", peer)]
+        return [*keys, ("name", name, "")] if name else keys
+
+    def _known(self, key: tuple[str, str, str], now_s: float) -> _Counter:
+        counter = self._counters.get(key)
+        if counter is None or now_s - counter.at_s > FORGOTTEN_AFTER_S:
+            return _Counter(at_s=now_s)
+        return counter
+
+
+def _network(peer: str) -> str:
+    """Return what one household has: an IPv4 address, or 2^64 of IPv6."""
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer[:64]
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

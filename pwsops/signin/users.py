@@ -1,0 +1,140 @@
+"""People who sign in by a password: `users.json` in the home."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from pwsops.clock import Clock
+from pwsops.errors import Conflict, InvalidInput, NotFound
+from pwsops.signin import passwords, private_file
+
+FILE = "users.json"
+_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Somebody with a password.
+
+    Parameters
+    ----------
+    name
+        As it is typed at the sign-in, and stands in `access.toml`.
+    password
+        What is kept of the password.
+    stamp
+        Another one with each new password; sessions of an older one have ended.
+    changed_at
+        When the password was set; aware.
+    """
+
+    name: str
+    password: str
+    stamp: str
+    changed_at: datetime
+
+
+class Users:
+    """Reads and writes the file; each call sees what it says now.
+
+    Parameters
+    ----------
+    home, clock
+        Where the file is; the time.
+    """
+
+    def __init__(self, home: Path, *, clock: Clock) -> None:
+        self._file = private_file.Watched(home / FILE, _parse)
+        self._lock = FileLock(home / f".{FILE}.lock", thread_local=False, mode=private_file.MODE)
+        self._clock = clock
+
+    def list(self) -> list[User]:
+        """Return everybody, by name. Raises `Refused` where the file cannot be used, as all methods here do."""
+        return sorted(self._file.get().values(), key=lambda user: user.name)
+
+    def stamp(self, name: str) -> str | None:
+        """Return the stamp of a user's present password; None: there is no such user."""
+        user = self._file.get().get(name)
+        return None if user is None else user.stamp
+
+    def add(self, name: str, password: str) -> None:
+        """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name."""
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                f"Nobody can be called {name!r} here.",
+                hint="Take up to 64 letters, digits and . _ @ + -, beginning with a letter or digit.",
+            )
+        passwords.check(name, password)
+        with self._lock:
+            users = self._file.get()
+            if name.casefold() in {known.casefold() for known in users}:
+                raise Conflict(
+                    f"There is a user {name!r} already.", hint="`pwsops user password` gives them a new password."
+                )
+            self._store({**users, name: self._made(name, password)})
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give somebody a new password, which ends their sessions. Raises `NotFound` and `InvalidInput`."""
+        with self._lock:
+            users = self._file.get()
+            if name not in users:
+                raise _nobody(name)
+            passwords.check(name, password)
+            self._store({**users, name: self._made(name, password)})
+
+    def remove(self, name: str) -> None:
+        """Remove somebody, which ends their sessions. Raises `NotFound`."""
+        with self._lock:
+            users = dict(self._file.get())
+            if users.pop(name, None) is None:
+                raise _nobody(name)
+            self._store(users)
+
+    def verified(self, name: str, password: str) -> User | None:
+        """Return the user whose password this is. A name that does not exist takes as long as a wrong password."""
+        user = self._file.get().get(name)
+        kept = passwords.nobodys() if user is None else user.password
+        if not passwords.fits(kept, password) or user is None:
+            return None
+        if passwords.is_outdated(kept):
+            self._renew(user, password)
+        return user
+
+    def _renew(self, user: User, password: str) -> None:
+        with self._lock:
+            users = self._file.get()
+            if users.get(user.name) == user:
+                self._store({**users, user.name: replace(user, password=passwords.hashed(password))})
+
+    def _made(self, name: str, password: str) -> User:
+        kept = passwords.hashed(password)
+        return User(name=name, password=kept, stamp=secrets.token_hex(16), changed_at=self._clock.now())
+
+    def _store(self, users: Mapping[str, User]) -> None:
+        entries = [{**asdict(user), "changed_at": user.changed_at.isoformat()} for user in users.values()]
+        private_file.write(self._file.path, json.dumps({"users": entries}, indent=1).encode())
+
+
+def _parse(content: bytes | None) -> dict[str, User]:
+    if content is None:
+        return {}
+    try:
+        entries = json.loads(content)["users"]
+        users = [User(**{**entry, "changed_at": datetime.fromisoformat(entry["changed_at"])}) for entry in entries]
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if not all(isinstance(text, str) for user in users for text in (user.name, user.password, user.stamp)):
+        raise ValueError("a name, password or stamp is no text")
+    return {user.name: user for user in users}
+
+
+def _nobody(name: str) -> NotFound:
+    return NotFound(f"There is no user {name!r}.", hint="`pwsops user list` names those there are.")

@@ -1,0 +1,71 @@
+"""Who is signed in, for the front door."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import PathMatches, Rule
+
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.sessions import Session
+from pwsops.views.door.gate import Visit
+from pwsops.views.signin import cookies
+from pwsops.views.signin.cookies import Cookie
+
+BEARER = "Bearer "
+WAITING = 32
+"""Tries to sign in that wait at most; each takes some 20 ms of a processor."""
+
+
+class SignInGate:
+    """The gate of `pwsops serve`.
+
+    Parameters
+    ----------
+    authentication
+        Judges proofs, and keeps the sessions.
+    """
+
+    def __init__(self, authentication: Authentication) -> None:
+        self.authentication = authentication
+        # Two, so that passwords leave the pages a processor, and nobody's memory fills; providers may be slow.
+        self.passwords = ThreadPoolExecutor(2, "pwsops-signin")
+        self.providers = ThreadPoolExecutor(2, "pwsops-provider")
+        self._key = secrets.token_bytes(32)
+
+    def who(self, request: HTTPServerRequest) -> Visit | None:
+        """Return the visit that a request belongs to: by its cookie, or by a machine's token."""
+        told = request.headers.get("Authorization", "")
+        if told.startswith(BEARER):
+            return self.authentication.machine(told.removeprefix(BEARER))
+        return self.session(request)
+
+    def session(self, request: HTTPServerRequest) -> Session | None:
+        """Return the session of a browser."""
+        return self.authentication.session(cookies.read(request, Cookie.SESSION))
+
+    def routes(self) -> list[Rule]:
+        """Return our own pages."""
+        from pwsops.views.signin import handlers
+
+        pages = {
+            "/signin": handlers.SignIn,
+            "/signout": handlers.SignOut,
+            "/signin/anew": handlers.Anew,
+            "/signin/provider": handlers.ToProvider,
+            "/signin/callback": handlers.Callback,
+        }
+        return [Rule(PathMatches(path), handler, {"gate": self}) for path, handler in pages.items()]
+
+    def form_token(self, kept: str) -> str:
+        """Return what a form carries that was made for the browser which keeps `kept`."""
+        return hmac.new(self._key, hashlib.sha256(kept.encode()).digest(), hashlib.sha256).hexdigest()
+
+    def close(self) -> None:
+        """Let go of the threads; whoever waits is not answered any more."""
+        for pool in (self.passwords, self.providers):
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,95 @@
+"""Who may sign in, through the one door: what is kept, what is shown, and what the audit log says of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pwsops.errors import Conflict, Denied, NotFound, Refused
+from pwsops.operations import Role
+from pwsops.signin import private_file
+from pwsops.signin.authentication import Authentication
+from pwsops.signin.throttle import Attempt
+from tests.clocks import NOON
+from tests.homes import Home
+
+PASSWORD = "walrus teapot oblong"
+
+
+def entries(home: Home) -> list[tuple[str, str, str]]:
+    return [(one.actor, one.action, one.subject) for one in reversed(home.ops.audit.list())]
+
+
+def test_users_come_and_go_and_each_act_is_recorded(home: Home) -> None:
+    people = home.ops.people
+    people.add_user("ada", PASSWORD)
+    people.set_password("ada", "quartz lantern misty")
+    assert [(one.name, one.changed_at) for one in people.users()] == [("ada", NOON)]
+    people.remove_user("ada")
+    assert people.users() == []
+    actor = home.ops.principal.name
+    assert entries(home)[-3:] == [(actor, action, "ada") for action in ("add user", "set password", "remove user")]
+    with pytest.raises(NotFound):
+        people.remove_user("ada")
+    assert len(entries(home)) == 4
+    assert PASSWORD not in repr(home.ops.audit.list())
+
+
+def test_tokens_come_and_go_and_each_act_is_recorded(home: Home) -> None:
+    people = home.ops.people
+    text = people.create_token("monitor", role=Role.VIEWER, instances=["b", "a", "b"], lasts=timedelta(days=1))
+    people.create_token("all", role=Role.AUDITOR, instances=None, lasts=timedelta(days=3))
+    with pytest.raises(Conflict):
+        people.create_token("all", role=Role.AUDITOR, instances=None, lasts=timedelta(days=3))
+    home.clock.advance(days=2)
+    assert [(one.name, one.instances, one.ended) for one in people.tokens()] == [
+        ("all", None, False),
+        ("monitor", ("a", "b"), True),
+    ]
+    people.revoke_token("monitor")
+    assert [one.name for one in people.tokens()] == ["all"]
+    told = home.ops.audit.list()
+    assert [(one.action, one.subject, one.detail) for one in reversed(told)][1:] == [
+        ("create token", "monitor", "viewer, a, b"),
+        ("create token", "all", "auditor, all instances"),
+        ("revoke token", "monitor", ""),
+    ]
+    assert text not in repr(told)
+
+
+def test_a_link_leads_to_the_dashboard_that_runs(home: Home) -> None:
+    authentication = home.ops.people.authentication()
+    with pytest.raises(Refused, match="No dashboard runs"):
+        home.ops.people.signin_link()
+    with authentication.links.serving("http://127.0.0.1:5006/"):
+        address = home.ops.people.signin_link()
+    assert address.startswith("http://127.0.0.1:5006/signin?token=")
+    token = address.rpartition("=")[2]
+    entry = authentication.by_link(token, Attempt(name="", peer="127.0.0.1"))
+    assert entry.session.principal().name == home.ops.principal.system_user
+    told = home.ops.audit.list()
+    assert [one.action for one in told][:2] == ["sign in", "make sign-in link"]
+    assert token not in repr(told)
+
+
+def test_sign_ins_failures_and_ends_are_recorded(home: Home) -> None:
+    later: list[object] = []
+    authentication: Authentication = home.ops.people.authentication(later=later.append)
+    home.ops.people.add_user("ada", PASSWORD)
+    private_file.write(home.ops.home / "access.toml", b'[[person]]\nsubject = "ada"\nrole = "viewer"\n')
+    with pytest.raises(Denied):
+        authentication.by_password("wrong", Attempt(name="ada", peer="192.0.2.7"))
+    entry = authentication.by_password(PASSWORD, Attempt(name="ada", peer="192.0.2.7"))
+    home.ops.people.remove_user("ada")
+    authentication.sessions.sweep()
+    assert entry.session.ended
+    (work,) = later
+    work()  # type: ignore[operator]
+    user = home.ops.principal.system_user
+    assert entries(home)[2:] == [
+        (user, "sign-in failed", "ada"),
+        ("ada", "sign in", "ada"),
+        (home.ops.principal.name, "remove user", "ada"),
+        ("ada", "sign out", "ada"),
+    ]
