@@ -102,7 +102,7 @@ def status(address, path, **headers):
 
 
 STRANGER = """
-import http.client, os, sys
+import encodings.idna, email.parser, http.client, os, stringprep, sys
 port, home = int(sys.argv[1]), sys.argv[2]
 os.setgroups([])
 os.setgid(int(sys.argv[4]))
@@ -116,7 +116,7 @@ print(ask("/"), ask("/favicon.ico"), ask("/autoload.js"), ask("/components/venv.
 for name in os.listdir("/proc"):
     for file in ("cmdline", "environ"):
         try:
-            if b"signin?token=" in open(f"/proc/{name}/{file}", "rb").read():
+            if b"signin?" + b"token=" in open(f"/proc/{name}/{file}", "rb").read():
                 print("opened", name, file)
         except OSError:
             pass
@@ -134,17 +134,15 @@ for name in ("users.json", "tokens.json", "access.toml", "devices.key"):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user of the machine")
-def test_another_user_of_the_machine_gets_no_page_and_reads_no_secret(line):
+def test_another_user_of_the_machine_gets_no_page_and_reads_no_secret(line, tmp_path_factory):
     """The one who may do everything is the user that runs it; whoever else reaches loopback is a stranger."""
     nobody = pwd.getpwnam("nobody")
     line.done("user", "add", "ada", "--password-stdin", given=f"{PASSWORD}\n")
     line.done("token", "create", "monitor")
     # The way to the home is open: what stops them are the modes of what is in it.
-    parent = line.home.parent
-    while parent != parent.parent and str(parent) != "/tmp":
-        parent.chmod(0o755)
-        parent = parent.parent
-    line.home.chmod(0o755)
+    base = tmp_path_factory.getbasetemp()
+    for directory in (base.parent, base, line.home.parent, line.home):
+        directory.chmod(0o755)
     with serving(line) as address:
         made = subprocess.run(
             [sys.executable, "-I", "-c", STRANGER, str(urlsplit(address).port), str(line.home), str(nobody.pw_uid),

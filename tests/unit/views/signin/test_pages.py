@@ -193,6 +193,8 @@ def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(site: Site, bro
     assert answer.status == 200
     assert '<meta http-equiv="refresh" content="0;url=/">' in answer.text
     assert parse_qs(path.query)["token"][0] not in answer.text
+    # Else the token would stand in the next page's referrer.
+    assert '<meta name="referrer" content="no-referrer">' in answer.text
     assert browser.inside()
     assert site.recorded == [("service", "sign in", "service", "by link")]
     again = site.browser()
