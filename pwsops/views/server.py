@@ -34,7 +34,6 @@ def serve(
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
     *,
-    gate: door.Gate | None = None,
     hosts: Sequence[str] = (),
     proxies: Sequence[str] = (),
     limits: door.Limits | None = None,
@@ -51,8 +50,6 @@ def serve(
         Whether to show the page in a browser of this machine.
     on_ready
         Called with the address of the page once it answers.
-    gate
-        Knows who is signed in; None takes everybody in, who can only be of this machine.
     hosts
         Names under which the dashboard answers, beside this machine's own.
     proxies
@@ -73,7 +70,7 @@ def serve(
     limits = (limits or door.Limits()).within(door.raise_descriptors())
     loop = AsyncIOLoop(make_current=False)
     server = _server(loop, address, port, limits)
-    door.close(server, gate or door.OpenGate(server._tornado), _names(address, hosts), proxies, limits)
+    door.close(server, door.OpenGate(server._tornado), _names(address, hosts), proxies, limits)
     try:
         state.store(ops)
         server.start()

@@ -84,13 +84,12 @@ def test_strangers_cost_no_backup(tmp_path: Path, request: pytest.FixtureRequest
                 during.append(page_s(port))
                 time.sleep(max(0.0, begun + number + 1 - time.monotonic()) if seconds else 0)
             wait_until(lambda: all(ops.runs.get(run).status.ended for run in started), "the runs to end", 120)
-        found = [ops.runs.get(run).status for run in started]
-        assert found == [RunStatus.SUCCEEDED] * backups
-        assert answered.get("not connected", 0) == 0, answered
+        alone, during_s = statistics.median(before), statistics.median(during)
+        sys.stderr.write(f"\na page takes {alone:.3f} s alone and {during_s:.3f} s besieged; {answered}\n")
+        assert [ops.runs.get(run).status for run in started] == [RunStatus.SUCCEEDED] * backups
+        assert answered["401"] > 0
         if seconds:
-            pair = statistics.median(before), statistics.median(during)
-            sys.stderr.write(f"\npages: {pair[0]:.3f} s alone, {pair[1]:.3f} s besieged; {answered}\n")
-            assert pair[1] < FACTOR * pair[0]
+            assert during_s < FACTOR * alone
     finally:
         server.close()
         ops.close()
