@@ -68,7 +68,7 @@ class Profiles:
     def new(self) -> BackupProfile:
         """Give a profile that starts from the settings and from this minute."""
         with self._context.read() as connection:
-            defaults = defaults_of(connection)
+            defaults = defaults_of(connection, self._context.principal)
         shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
         zone = defaults.timezone if is_zone(defaults.timezone) else _local_zone()
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)

@@ -106,7 +106,7 @@ def of_instance(parameter: str = "instance") -> Check:
     """Return the check that the instance of that name is theirs; None is all of theirs."""
 
     def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
-        if given[parameter] is not None:
+        if context.principal.instances is not None and given[parameter] is not None:
             with context.read() as connection:
                 find_instance(connection, given[parameter])
 
@@ -115,9 +115,10 @@ def of_instance(parameter: str = "instance") -> Check:
 
 def of_instances(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that each of several instances is theirs; None is all of theirs."""
-    with context.read() as connection:
-        for name in given["names"] or ():
-            find_instance(connection, name)
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            for name in given["names"] or ():
+                find_instance(connection, name)
 
 
 def of_profile(parameter: str = "profile") -> Check:
@@ -125,10 +126,12 @@ def of_profile(parameter: str = "profile") -> Check:
 
     def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
         profile = given[parameter]
+        if context.principal.instances is None or profile is None:
+            return
         with context.read() as connection:
             if isinstance(profile, str):
                 find_profile(connection, profile)
-            elif profile is not None:
+            elif profile.instance:  # it may not be chosen yet
                 find_instance(connection, profile.instance)
 
     return check
@@ -136,14 +139,16 @@ def of_profile(parameter: str = "profile") -> Check:
 
 def of_run(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a run is of one of their profiles."""
-    with context.read() as connection:
-        find_run(connection, given["run_id"])
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            find_run(connection, given["run_id"])
 
 
 def of_restore(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a restore is on one of their instances."""
-    with context.read() as connection:
-        find_restore(connection, given["restore_id"])
+    if context.principal.instances is not None:
+        with context.read() as connection:
+            find_restore(connection, given["restore_id"])
 
 
 def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:

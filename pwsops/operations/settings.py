@@ -7,12 +7,13 @@ from typing import Any
 
 import param
 
-from pwsops.catalogue import Connection, instances, settings
+from pwsops.catalogue import Connection, settings
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_instance
 from pwsops.operations.rights import needs, on_everything
 from pwsops.profile import BackupSettings, parse_renewal, setting_keys
-from pwsops.rules.rights import Right
+from pwsops.rules.rights import Principal, Right
 from pwsops.rules.validity import ZONE_HINT, is_zone
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -29,7 +30,7 @@ class Settings:
     def get(self) -> BackupSettings:
         """Give the settings in force; a copy."""
         with self._context.read() as connection:
-            return defaults(connection)
+            return defaults(connection, self._context.principal)
 
     @needs(Right.CONFIGURE, "change the settings", on_everything)
     def set(self, key: str, value: str) -> BackupSettings:
@@ -66,7 +67,7 @@ class Settings:
                 self._context.note(connection, "change setting", key, f"now {value}")
         return changed
 
-    @needs(Right.CONFIGURE, "check settings", on_everything)
+    @needs(Right.CONFIGURE, "check settings")
     def problems(self, values: Mapping[str, str]) -> dict[str, PwsopsError]:
         """Say what is wrong with values, by key; empty where `change` would take them all."""
         found: dict[str, PwsopsError] = {}
@@ -90,13 +91,15 @@ class Settings:
         elif key == "timezone" and value and not is_zone(value):
             raise InvalidInput(f"There is no time zone {value!r}.", hint=ZONE_HINT)
         elif key == "instance" and value:
+            with self._context.read() as connection:
+                find_instance(connection, value)
             self._context.core.instance(value)
 
 
-def defaults(connection: Connection) -> BackupSettings:
-    """Return the settings in force; without the instance, and its directory, where the connection does not see it."""
+def defaults(connection: Connection, principal: Principal) -> BackupSettings:
+    """Return the settings in force; without the instance, and its directory, where it is not one of theirs."""
     found = BackupSettings.of(settings.load(connection))
-    if found.instance and instances.find(connection, found.instance) is None:
+    if not principal.sees(found.instance):
         found.instance, found.directory = "", ""
     return found
 

@@ -11,6 +11,7 @@ import param
 from panel.custom import JSComponent
 
 from pwsops.errors import Denied
+from pwsops.rules.rights import Right
 from pwsops.signin.sessions import Session as SignedIn
 from pwsops.views import access, door, state, theme
 from pwsops.views.door import Visit
@@ -25,7 +26,7 @@ from pwsops.views.pages.run import Run
 from pwsops.views.pages.settings import Settings
 from pwsops.views.pages.wizard import Wizard
 from pwsops.views.session import Session
-from pwsops.views.store import trouble
+from pwsops.views.store import Trouble, trouble
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -48,6 +49,13 @@ _MENU = (
     (CERTIFICATES, "Certificates", "key"),
     (SETTINGS, "Settings", "settings"),
 )
+_RIGHTS = {
+    WIZARD: Right.CONFIGURE,
+    INSERT: Right.MEDIA,
+    CERTIFICATES: Right.CONFIGURE,
+    SETTINGS: Right.CONFIGURE,
+}
+"""What pages need that are not for everybody who may look."""
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
 
@@ -105,7 +113,12 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         session = self._session
         notice = session.notice
         self._shell.zone = str(session.snapshot.zone)
-        self._service.show("service.html", service=session.snapshot.service, switching=session.switching)
+        self._service.show(
+            "service.html",
+            service=session.snapshot.service,
+            switching=session.switching,
+            refused=session.why_not(Right.STOP, everywhere=True),
+        )
         self._notice.show("notice.html", notice=notice)
         parts = [self._body] if notice is None else [self._notice, self._body]
         if list(self._main.objects) != parts:
@@ -113,22 +126,34 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         try:
             self._show_page()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-            found = trouble(error, "Showing this page")
-            piece = Markup()
-            piece.show("trouble.html", message=found.message, hint=found.hint, command="")
-            self._shown, self._body.objects = "", [piece]
+            self._show_trouble(trouble(error, "Showing this page"))
+
+    def _show_trouble(self, found: Trouble) -> None:
+        piece = Markup()
+        piece.show("trouble.html", message=found.message, hint=found.hint, command="")
+        self._shown, self._body.objects = "", [piece]
+
+    def _why_not(self, page: str) -> str:
+        return self._session.why_not(_RIGHTS.get(page, Right.LOOK))
+
+    def _show_menu(self, here: str) -> None:
+        items = [item for item in _MENU if not self._why_not(item[0])]
+        signed_in = self._visit if isinstance(self._visit, SignedIn) else None
+        who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
+        belongs_to = _BELONGS_TO.get(here, here)
+        self._menu.show("menu.html", items=items, here=here, belongs_to=belongs_to, who=who, csrf=csrf)
 
     def _show_page(self) -> None:
         name = self._session.nav.page
-        if name != self._shown:
+        self._show_menu(name)
+        why_not = self._why_not(name)
+        if why_not:
+            self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
+        elif name != self._shown:
             self._page = _PAGES[name](self._session)
             self._shown, self._body.objects = name, [self._page]
         else:
             self._page.refresh()
-        signed_in = self._visit if isinstance(self._visit, SignedIn) else None
-        who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
-        belongs_to = _BELONGS_TO.get(name, name)
-        self._menu.show("menu.html", items=_MENU, here=name, belongs_to=belongs_to, who=who, csrf=csrf)
 
 
 def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:

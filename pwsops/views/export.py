@@ -21,6 +21,11 @@ CHOICES = (
 """Each form, its word, and what it is good for."""
 
 
+def choices(*, evidence: bool) -> list[tuple[ReportFormat, str, str]]:
+    """Return the forms, with evidence for those alone who may read the audit log."""
+    return [choice for choice in CHOICES if evidence or choice[0] is not ReportFormat.EVIDENCE]
+
+
 def written(ops: Operations, form: ReportFormat, query: HistoryQuery) -> BinaryIO:
     """Write all runs that fit a query, on whatever page, into a file that has no name; give it open."""
     return ops.reports.export(

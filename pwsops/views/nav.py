@@ -46,13 +46,21 @@ class Nav(param.Parameterized):
         said = {key: getattr(self, key) for key in _FIELDS if getattr(self, key) != self.param[key].default}
         return f"?{urlencode(said)}" if said else ""
 
+    by_link = False
+    """Whether somebody came here by an address alone, which others may have made up, and not by a click on a page."""
+
     def read(self, search: str) -> None:
         """Go where an address says; what it says amiss is taken as unsaid."""
+        self._go_by(search, link=False)
+
+    def _go_by(self, search: str, *, link: bool) -> None:
+        self.by_link = link
         query = dict(parse_qsl(search.removeprefix("?")))
         self.param.update(**{key: self._value(key, query) for key in _FIELDS})
 
     def go(self, **where: Any) -> None:
         """Go to a page; what is not named has its default there."""
+        self.by_link = False
         self.param.update(**{**{key: self.param[key].default for key in _FIELDS}, **where})
 
     def _value(self, key: str, query: Mapping[str, str]) -> Any:
@@ -63,8 +71,14 @@ class Nav(param.Parameterized):
 
     def follow(self, location: Location) -> None:
         """Keep equal to the browser's address, both ways."""
-        self.read(location.search)
-        location.param.watch(lambda event: self.read(event.new), "search")
+        self._go_by(location.search, link=True)
+
+        def told(event: Any) -> None:
+            # What we wrote there ourselves comes back.
+            if Nav.canonical(event.new) != self.search():
+                self._go_by(event.new, link=True)
+
+        location.param.watch(told, "search")
 
         def write(*_: object) -> None:
             # An address that says the same is not written again, or the browser would have to go back twice.
@@ -93,31 +107,33 @@ def _month(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Return a number that an address or a page names; raises `ValueError` for what is none, or too large."""
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise ValueError(text)
     return int(text)
 
 
-def _step(text: str) -> int:
-    return min(max(_count(text), 1), STEPS)
+def step(text: str) -> int:
+    """Return the step of the wizard that is meant; raises `ValueError` for what is no number."""
+    return min(max(count(text), 1), STEPS)
 
 
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "page": _page,
     "profile": str,
     "month": _month,
-    "run": _count,
-    "step": _step,
+    "run": count,
+    "step": step,
     "instance": str,
     "database": str,
     "file": str,
-    "position": _count,
+    "position": count,
     "view": str,
     "q": str,
     "status": str,
     "trigger": str,
     "sort": str,
     "after": str,
-    "opened": _count,
+    "opened": count,
 }

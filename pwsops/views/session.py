@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bokeh.document import Document
 
 from pwsops.engines.base import Capabilities
+from pwsops.errors import Denied, InvalidInput
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
 from pwsops.views.download import Download
 from pwsops.views.draft import Draft
-from pwsops.views.nav import RUN, RUNS, Nav
-from pwsops.views.store import Snapshot, Store, Trouble, trouble
+from pwsops.views.nav import RUN, RUNS, Nav, count
+from pwsops.views.store import Snapshot, Snapshots, Store, Trouble, trouble
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -47,7 +48,9 @@ class Session:
         self.nav = Nav()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
-        self.snapshot: Snapshot = store.snapshot()
+        self.snapshot: Snapshot = store.snapshot(self.ops.principal.instances)
+        self.deleting = ""
+        """The profile that is to be deleted once somebody says so."""
         self.drafts: dict[str, Draft] = {}
         self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
         """By field of the settings page: what was typed there and is not saved, and what was stored before."""
@@ -97,19 +100,28 @@ class Session:
             return Capabilities(), ""
         return self.ops.instances.offers(found.engine), found.login or ""
 
-    def why_not(self, right: Right) -> str:
-        """Return why who looks may not do what needs a right, for what is offered all the same; empty: they may."""
-        principal = self.ops.principal
-        if principal.has(right):
-            return ""
-        able = [role.value for role in Role if right in GRANTS[role]]
-        return f"Your role is {principal.role.value}: that needs the role {' or '.join(able)}."
+    def why_not(self, right: Right, *, everywhere: bool = False) -> str:
+        """Return why somebody may not do what needs a right, for a button that is offered all the same; empty: may.
+
+        `everywhere`: it concerns all instances.
+        """
+        try:
+            principal = self.ops.principal
+        except Denied as error:
+            return error.message
+        if not principal.has(right):
+            able = " or ".join(role.value for role in Role if right in GRANTS[role])
+            return f"Your role is {principal.role.value}: that needs the role {able}."
+        if everywhere and principal.instances is not None:
+            return "It concerns all instances, and yours are some."
+        return ""
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""
         known = self._actions.get(action)
         if known is not None:
-            known(key)
+            with suppress(ValueError):  # no page of ours has such a key
+                known(key)
 
     def ask(self, doing: str, work: Callable[[], Answer], then: Callable[[Answer | Trouble], None]) -> None:
         """Do `work`, which may take its time, elsewhere; `then` is given the answer, or the trouble, on the page.
@@ -166,8 +178,9 @@ class Session:
     def _moved(self, *_: object) -> None:
         self._visits += 1
 
-    def _told(self, snapshot: Snapshot) -> None:
-        self._later(partial(self._take, snapshot))
+    def _told(self, snapshots: Snapshots) -> None:
+        with suppress(Denied):  # who may ask nothing any more is told nothing
+            self._later(partial(self._take, snapshots.of(self.ops.principal.instances)))
 
     def _take(self, snapshot: Snapshot) -> None:
         # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
@@ -204,10 +217,12 @@ class Session:
             "select": lambda key: go(profile=key, month=nav.month),
             "select-all": lambda _: go(month=nav.month),
             "month": lambda key: go(profile=nav.profile, month=key),
-            "open-run": lambda key: go(page=RUN, run=int(key)),
+            "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
             "dismiss": lambda _: self._notify(None),
+            "delete": self._ask_to_delete,
+            "keep": lambda _: self._ask_to_delete(""),
         }
 
     def _operations(self) -> dict[str, Action]:
@@ -215,7 +230,7 @@ class Session:
         doings: dict[str, tuple[str, Action]] = {
             "start": ("Starting the run", ops.runs.start),
             "start-full": ("Starting the run", lambda name: ops.runs.start(name, BackupKind.FULL)),
-            "cancel": ("Cancelling the run", lambda key: ops.runs.cancel(int(key))),
+            "cancel": ("Cancelling the run", lambda key: ops.runs.cancel(_number(key))),
             "activate": ("Activating the profile", ops.profiles.activate),
             "deactivate": ("Deactivating the profile", ops.profiles.deactivate),
             "delete-now": ("Deleting the profile", self._delete),
@@ -224,7 +239,15 @@ class Session:
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
 
+    def _ask_to_delete(self, name: str) -> None:
+        self.deleting = name
+        self.changed()
+
     def _delete(self, name: str) -> None:
+        # What a browser sends proves nothing: the question has to have been asked, and about this one.
+        asked, self.deleting = self.deleting, ""
+        if asked != name:
+            raise InvalidInput(f"{name!r} was not deleted: nobody was asked first.", hint="Press Delete, and answer.")
         self.ops.profiles.delete(name)
         self._later(partial(self._unselect, name))
 
@@ -249,7 +272,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a click is answered with a message, never a traceback
             notice = trouble(error, doing)
         try:
-            snapshot = self.store.snapshot()
+            snapshot = self.store.snapshot(self.ops.principal.instances)
         except Exception as error:  # noqa: BLE001 - likewise
             notice = notice or trouble(error, "Reading what there is now")
         self._later(partial(self._done, doing, notice, snapshot))
@@ -263,6 +286,15 @@ class Session:
     def _notify(self, notice: Trouble | None) -> None:
         self.notice = notice
         self.changed()
+
+
+def _number(key: str) -> int:
+    try:
+        return count(key)
+    except ValueError:
+        raise InvalidInput(
+            "No run was cancelled: what was sent is no number of one.", hint="Load the page again."
+        ) from None
 
 
 def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:

@@ -1,10 +1,11 @@
-"""What the pages show, read once for all of them."""
+"""What the pages show, read once for all of those who may see the same."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -76,6 +77,28 @@ class Snapshot:
         return next((profile for profile in self.profiles if profile.name == name), None)
 
 
+class Snapshots:
+    """The snapshots as of one look, each read when the first who is given those instances asks for it.
+
+    Parameters
+    ----------
+    read
+        Reads the one of those who are given these instances; None: all.
+    """
+
+    def __init__(self, read: Callable[[frozenset[str] | None], Snapshot]) -> None:
+        self._read = read
+        self._known: dict[frozenset[str] | None, Snapshot] = {}
+        self._lock = threading.Lock()
+
+    def of(self, theirs: frozenset[str] | None) -> Snapshot:
+        """Return what somebody may see who is given these instances; None: all."""
+        with self._lock:
+            if theirs not in self._known:
+                self._known[theirs] = self._read(theirs)
+            return self._known[theirs]
+
+
 def trouble(error: Exception, doing: str) -> Trouble:
     """Say an error as a page does; one that nobody foresaw is logged, and named without its insides."""
     if isinstance(error, PwsopsError):
@@ -106,7 +129,7 @@ class Store:
     ) -> None:
         self.ops = ops
         self.clock = clock or SystemClock()
-        self.watcher: Watcher[Snapshot] = Watcher(version=self._version, read=self.snapshot, every_s=every_s)
+        self.watcher: Watcher[Snapshots] = Watcher(version=self._version, read=self.snapshots, every_s=every_s)
         self.plans = Plans(ops)
         self._waits = waits
         self._numbers = itertools.count(1)
@@ -118,24 +141,48 @@ class Store:
         minute = self.clock.now().replace(second=0, microsecond=0)
         return self.ops.changes.version(), service, minute, self._asking.version
 
-    def snapshot(self) -> Snapshot:
-        """Read everything that pages share; what cannot be read is a trouble in it."""
-        number = next(self._numbers)
-        ops, now = self.ops, self.clock.now()
-        profiles = ops.profiles.list()
-        runs = ops.runs.list(limit=LATEST)
-        zone, zone_name = self._zone()
-        instances = ops.instances.list()
+    def snapshot(self, theirs: frozenset[str] | None = None) -> Snapshot:
+        """Read everything that pages share, for somebody who is given these instances; None: all."""
+        return self.snapshots().of(theirs)
+
+    def snapshots(self) -> Snapshots:
+        """Read what pages show, as of now, once for all of those who are given the same instances."""
+        number, now = next(self._numbers), self.clock.now()
+        instances, profiles = self.ops.instances.list(), self.ops.profiles.list()
+        # A server is asked once for everybody.
         answers = self._answers(instances, profiles, now)
+
+        def read(theirs: frozenset[str] | None) -> Snapshot:
+            if theirs is None:
+                return self._snapshot(self.ops, number, now, [one.name for one in instances], profiles, answers)
+            principal = replace(self.ops.principal, instances=theirs)
+            ops = self.ops.acting_as(lambda: principal)
+            names = [one.name for one in ops.instances.list()]
+            known = {name: answer for name, answer in answers.items() if name in names}
+            return self._snapshot(ops, number, now, names, ops.profiles.list(), known)
+
+        return Snapshots(read)
+
+    def _snapshot(
+        self,
+        ops: Operations,
+        number: int,
+        now: datetime,
+        instances: Sequence[str],
+        profiles: Sequence[ProfileView],
+        answers: Mapping[str, Answer | None],
+    ) -> Snapshot:
+        """Read what `ops` may see; what cannot be read is a trouble in it."""
+        zone, zone_name = self._zone()
         return Snapshot(
             number=number,
             at=now,
             zone=zone,
             zone_name=zone_name,
             service=ops.service.status(),
-            instances=[instance.name for instance in instances],
+            instances=instances,
             profiles=profiles,
-            runs=runs,
+            runs=ops.runs.list(limit=LATEST),
             databases=[
                 DatabaseRow(instance=name, view=view)
                 for name, views in ops.databases.everything().items()

@@ -11,6 +11,7 @@ from pwsops.engines.base import DatabaseState
 from pwsops.operations.records import DatabaseView
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Cause, Protection
+from pwsops.rules.rights import Right
 from pwsops.views import inserting, safety
 from pwsops.views.markup import Markup
 from pwsops.views.nav import DATABASES, Nav
@@ -64,7 +65,9 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             trouble=snapshot.troubles.get(chosen),
             rows=[_row(chosen, view, snapshot) for view in sorted(views, key=_urgency)],
             other=self._other,
-            stopped="" if snapshot.service.running else snapshot.service.why_not,
+            stopped=self._session.why_not(Right.RUN) or ("" if snapshot.service.running else snapshot.service.why_not),
+            may_restore=not self._session.why_not(Right.MEDIA),
+            may_configure=not self._session.why_not(Right.CONFIGURE),
             now=snapshot.at,
             zone=snapshot.zone,
         )

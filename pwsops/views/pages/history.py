@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -14,9 +15,10 @@ from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.records import HistoryPage, RunView
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.rights import Right
 from pwsops.views import export, restores_list, words
 from pwsops.views.markup import Markup
-from pwsops.views.nav import RUNS, Nav
+from pwsops.views.nav import RUNS, Nav, count
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
 
@@ -121,7 +123,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             said=_said(page),
             looking=self._asked != self._answered,
             exporting=self._exporting,
-            exports=export.CHOICES,
+            exports=export.choices(evidence=not session.why_not(Right.EVIDENCE)),
             page=page,
             rows=rows,
             opened=self._opened(rows),
@@ -147,11 +149,12 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         elif action == "turn":
             nav.param.update(after=key, opened=0)
         elif action == "unfold":
-            nav.opened = 0 if key == str(nav.opened) else int(key)
+            with suppress(ValueError):  # no page of ours has such a key
+                nav.opened = 0 if key == str(nav.opened) else count(key)
         elif action == "clear":
             self._typed = ""
             nav.go(page=RUNS, sort=nav.sort)
-        elif action == "export":
+        elif action == "export" and key in list(ReportFormat):
             self._export(ReportFormat(key))
         else:
             self._session.act(action, key)

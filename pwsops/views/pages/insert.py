@@ -98,6 +98,10 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._ask_anew()
         self._session.changed()
 
+    def _read_file(self, _key: str) -> None:
+        self._session.nav.by_link = False
+        self._session.changed()
+
     def _start_anew(self) -> None:
         self._stay = object()
         self._watched = 0
@@ -175,11 +179,16 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def _show_plan(self, present: Present, chosen: tuple[str, int]) -> None:
         ops, (instance, database), (path, position) = self._session.ops, self._place, chosen
-        who = self._who.credentials
-        plan = self._planned.about(
-            (instance, database, path, position, self._round),
-            lambda: ops.restores.plan(instance, database, path, position, credentials=who),
-        )
+        who, not_allowed = self._who.credentials, self._not_allowed()
+        unread = not self._source.is_asked_for(path)
+        plan: RestorePlan | Trouble | None = None
+        if not_allowed:
+            plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
+        elif not unread:
+            plan = self._planned.about(
+                (instance, database, path, position, self._round),
+                lambda: ops.restores.plan(instance, database, path, position, credentials=who),
+            )
         snapshot = self._session.snapshot
         story, self._confirmable = None, None
         if isinstance(plan, RestorePlan):
@@ -189,6 +198,8 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             "insert_plan.html",
             database=database,
             story=story,
+            unread=path if unread else "",
+            not_allowed=not_allowed,
             trouble=plan if isinstance(plan, Trouble) else None,
             atomic=inserting.is_atomic(ops, instance),
             typed=self._confirmed,
@@ -232,6 +243,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _act(self, action: str, key: str) -> None:
         own = {
             "look-again": self._look_again,
+            "read-file": self._read_file,
             "restore-now": self._begin,
             "cancel-restore": self._cancel,
             "restore-again": self._again,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pwsops.engines.base import Credentials
+from pwsops.rules.rights import Right
 from pwsops.views.markup import Markup
 from pwsops.views.session import Session
 
@@ -43,7 +44,7 @@ class LoginPart:
             password=self._password,
             errors=self._problems() if self._pressed else {},
         )
-        return able.login
+        return able.login and not self._session.why_not(Right.RESTORE)
 
     def forget(self) -> None:
         """Let go of the login data: the restore that they were given for has begun, or was given up."""

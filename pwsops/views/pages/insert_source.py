@@ -43,12 +43,23 @@ class Source:
         self._path: str | None = None
         self._limit = SOURCES
         self._round = 0
+        self._chosen: set[tuple[str, str]] = set()
 
     def show(self, place: tuple[str, str]) -> tuple[str, int] | None:
         """Show what there is for an instance's database; give the file and position that are chosen."""
         if place != self._place:
             self._place, self._path, self._limit = place, None, SOURCES
         return self._show_files() if self._session.nav.view == FROM_FILE else self._show_history()
+
+    def is_asked_for(self, path: str) -> bool:
+        """Whether somebody chose a file on a page of ours.
+
+        An address may be made up by others: a server that opens a path of theirs, on a share, shows them its login.
+        """
+        wanted = (self._place[0], path)
+        if not self._session.nav.by_link:
+            self._chosen.add(wanted)
+        return wanted in self._chosen
 
     def ask_anew(self) -> None:
         """Forget what the server answered: somebody else asks it, or the same path may have another answer by now."""
@@ -81,9 +92,12 @@ class Source:
     def _show_files(self) -> tuple[str, int] | None:
         ops, nav, (instance, _) = self._session.ops, self._session.nav, self._place
         path, who = nav.file or self._directory(), self._who.credentials
-        looked = self._looked.about(
-            (instance, path, self._round), lambda: inserting.look_at_path(ops, instance, path, who)
-        )
+        unread = bool(nav.file) and not self.is_asked_for(nav.file)
+        looked = None
+        if not unread:
+            looked = self._looked.about(
+                (instance, path, self._round), lambda: inserting.look_at_path(ops, instance, path, who)
+            )
         found = looked if isinstance(looked, Looked) else None
         path = found.path if found else path
         sets = list(found.sets or ()) if found else []
@@ -93,7 +107,8 @@ class Source:
             "insert_file.html",
             tabs=self._tabs(),
             path=path if self._path is None else self._path,
-            awaited=looked is None,
+            unread=unread,
+            awaited=looked is None and not unread,
             trouble=looked if isinstance(looked, Trouble) else found and found.trouble,
             listing=inserting.listing(found) if found else None,
             address=self._address_of,
@@ -137,7 +152,10 @@ class Source:
         self._session.changed()
 
     def _act(self, action: str, key: str) -> None:
-        if action == "open-path":
+        if action == "read-file":
+            self._session.nav.by_link = False
+            self._session.changed()
+        elif action == "open-path":
             path = self._session.nav.file if self._path is None else self._path.strip()
             self._path = None
             self.ask_anew()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import panel as pn
 
 from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
+from pwsops.rules.rights import Right
 from pwsops.views import plans, safety, words
 from pwsops.views.markup import Markup
 from pwsops.views.month import Month
@@ -21,6 +22,11 @@ from pwsops.views.store import Snapshot, Trouble
 
 STOPPED = "The backup service is stopped. Start it at the top of the page; then any profile can be started."
 NONE_SELECTED = "Select a profile first."
+NOTHING_YET = {
+    "title": "No profile yet",
+    "text": "There is no profile for any instance that is yours. An administrator makes profiles, and gives instances.",
+    "steps": [],
+}
 _URGENT = ("red", "orange", "")
 _AT_ONCE = 10
 """So many profiles are planned while the page is drawn; more, while it is looked at."""
@@ -34,7 +40,6 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._deleting = ""
         self._planning: object = None
         self._unplanned: tuple[Snapshot, Trouble] | None = None
         self._verdict = Markup(session.act)
@@ -61,7 +66,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
                 broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
                 self._messages.show("messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
         else:
-            self._profiles.show("welcome.html", **welcome(snapshot))
+            may_configure = not self._session.why_not(Right.CONFIGURE)
+            self._profiles.show("welcome.html", **(welcome(snapshot) if may_configure else NOTHING_YET))
             parts = [self._profiles, self._runs] if snapshot.runs else [self._profiles]
         self._runs.show("runs.html", title="Latest runs", runs=snapshot.runs, now=snapshot.at, zone=snapshot.zone)
         if list(self._column.objects) != parts:
@@ -70,12 +76,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def _act(self, action: str, key: str) -> None:
         if action == "edit":
             self._session.nav.go(page=WIZARD, profile=key)
-        elif action in ("delete", "keep"):
-            self._deleting = key if action == "delete" else ""
-            self._session.changed()
         else:
-            if action == "delete-now":
-                self._deleting = ""
             self._session.act(action, key)
 
     def _search(self, _field: str, _key: str, value: str | bool) -> None:
@@ -84,15 +85,17 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def _show_profiles(self, snapshot: Snapshot) -> None:
         chosen = selected(snapshot, self._session.nav)
         sought = self._session.nav.q.strip().lower()
+        may_not_start = self._session.why_not(Right.RUN)
         shown = [profile for profile in snapshot.profiles if sought in _searched(profile)]
         self._profiles.show(
             "profiles.html",
             profiles=sorted(shown, key=lambda profile: (_URGENT.index(words.row_tone(profile)), profile.name.lower())),
             selected=chosen,
             search=self._session.nav.q if sought or len(snapshot.profiles) >= _SEARCHED else None,
-            deleting=chosen if chosen is not None and chosen.name == self._deleting else None,
-            refusals=refusals(chosen, snapshot),
-            row_refusals={profile.name: refusal(profile, snapshot) for profile in shown},
+            deleting=chosen if chosen is not None and chosen.name == self._session.deleting else None,
+            refusals=refusals(chosen, snapshot, self._session.why_not),
+            row_refusals={profile.name: may_not_start or refusal(profile, snapshot) for profile in shown},
+            may_configure=not self._session.why_not(Right.CONFIGURE),
             stopped="" if snapshot.service.running else STOPPED,
             tone=words.row_tone,
             now=snapshot.at,
@@ -166,8 +169,19 @@ def refusal(profile: ProfileView, snapshot: Snapshot) -> str:
     return f"{profile.name} is running." if profile.running is not None else ""
 
 
-def refusals(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, str]:
-    """Say for each button of the toolbar why it cannot be pressed; empty where it can."""
+def refusals(
+    profile: ProfileView | None, snapshot: Snapshot, why_not: Callable[[Right], str] = lambda right: ""
+) -> dict[str, str]:
+    """Say for each button of the toolbar why it cannot be pressed; empty where it can.
+
+    `why_not` says why somebody may not do at all what needs a right.
+    """
+    switch = Right.STOP if profile is not None and profile.state is ProfileState.ACTIVE else Right.CONFIGURE
+    needed = {"start": Right.RUN, "edit": Right.CONFIGURE, "delete": Right.CONFIGURE, "switch": switch}
+    return {name: why_not(needed[name]) or why for name, why in _now_refused(profile, snapshot).items()}
+
+
+def _now_refused(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, str]:
     if profile is None:
         return dict.fromkeys(("start", "edit", "delete", "switch"), NONE_SELECTED)
     start = refusal(profile, snapshot)

@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 
 from pwsops.errors import PwsopsError
+from pwsops.rules.rights import Right
 from pwsops.views.markup import Markup
 from pwsops.views.session import Session
 from pwsops.views.store import trouble
@@ -33,4 +34,5 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             found = trouble(error, "Showing the run")
             self._details.show("trouble.html", message=found.message, hint=found.hint, command="")
             return
-        self._details.show("run.html", run=run, now=snapshot.at, zone=snapshot.zone)
+        refused = self._session.why_not(Right.RUN)
+        self._details.show("run.html", run=run, now=snapshot.at, zone=snapshot.zone, refused=refused)

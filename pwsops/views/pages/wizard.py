@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from pwsops.views import plans, wizard_words
 from pwsops.views.draft import STEP_FIELDS, Draft
 from pwsops.views.markup import Markup
 from pwsops.views.month import Month, tally
-from pwsops.views.nav import OVERVIEW, STEPS, WIZARD
+from pwsops.views.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.views.newest import NewestOfEach
 from pwsops.views.session import Session
 from pwsops.views.store import Trouble
@@ -198,7 +199,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is None:
             self._session.act(action, key)
         elif action == "step":
-            nav.param.update(step=min(max(int(key), 1), STEPS))
+            with suppress(ValueError):  # no page of ours has such a key
+                nav.param.update(step=step(key))
         elif action == "next":
             self._next(draft)
         elif action == "recommend":

@@ -73,7 +73,7 @@ TABLE: dict[str, Entry] = {
     "settings.get": Entry(CONFIGURE),
     "settings.set": Entry(CONFIGURE, EVERYTHING, lambda it: ("every", "2")),
     "settings.change": Entry(CONFIGURE, EVERYTHING, lambda it: ({"every": "2"},)),
-    "settings.problems": Entry(CONFIGURE, EVERYTHING, lambda it: ({"every": "2"},)),
+    "settings.problems": Entry(CONFIGURE, ANY, lambda it: ({"every": "2"},)),
     "instances.list": Entry(LOOK),
     "instances.engines": Entry(LOOK),
     "instances.capabilities": Entry(LOOK, OBJECT, lambda it: (it.instance,)),

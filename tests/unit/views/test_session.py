@@ -181,9 +181,11 @@ def test_deleting_a_profile_leaves_another_selected_that_was_chosen_meanwhile(
 ) -> None:
     session = Session(store, None)
     session.nav.profile = "Vaults"
+    session.act("delete", "Vaults")
     session.act("delete-now", "Vaults")
     assert session.nav.profile == ""
     session.nav.profile = "Other"
+    session.act("delete", "Vaults")
     session.act("delete-now", "Vaults")
     assert session.nav.profile == "Other"
 
