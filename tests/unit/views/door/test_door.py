@@ -373,6 +373,9 @@ def test_behind_a_known_proxy_its_word_counts(behind: Behind) -> None:
     assert served.ask("/signin", Origin="http://db.example", **told).status == 403
     plain = served.ask("/signin", host="db.example", X_Forwarded_For="203.0.113.9", X_Forwarded_Proto="ws")
     assert plain.text == "from 203.0.113.9 by http"
+    for odd in ("somebody", "203.0.113.9:80", "203.0.113.9, ", "<b>", "\x1b[0m"[1:]):
+        unknown = served.ask("/signin", host="db.example", X_Forwarded_For=odd)
+        assert unknown.text == "from 127.0.0.1 by http"
     assert "Strict-Transport-Security" not in plain.headers
 
 
