@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,10 +18,15 @@ from pwsops.views.download import Download
 from pwsops.views.draft import Draft
 from pwsops.views.nav import RUN, RUNS, Nav, count
 from pwsops.views.store import Snapshot, Snapshots, Store, Trouble, trouble
+from pwsops.views.turns import Turns
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
+TOO_MUCH = Trouble(
+    message="This page has asked for too much at once, and this was not done.",
+    hint="Wait until what was asked for is done, and try again.",
+)
 Action = Callable[[str], object]
 Answer = TypeVar("Answer")
 
@@ -48,6 +52,7 @@ class Session:
         self.nav = Nav()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
+        self._turns = Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal.instances)
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
@@ -86,6 +91,7 @@ class Session:
         """Leave nothing behind."""
         self._closed = True
         self._unsubscribe()
+        self._turns.forget()
         self.download.withdraw()
         self.on_change = lambda: None
 
@@ -140,10 +146,8 @@ class Session:
                 self._later(partial(self._notify, answer))
             self._later(partial(then, answer))
 
-        thread = threading.Thread(target=do, name="pwsops-question", daemon=True)
-        thread.start()
-        if self._doc is None:
-            thread.join()
+        if not self._turn(do, "pwsops-question"):
+            self._later(partial(then, TOO_MUCH))
 
     def ask_here(
         self,
@@ -260,10 +264,18 @@ class Session:
         self.notice = None
         self._doings.append(doing)
         self.changed()
-        thread = threading.Thread(target=self._do, args=(doing, work, key), name="pwsops-action", daemon=True)
-        thread.start()
-        if self._doc is None:
+        if not self._turn(partial(self._do, doing, work, key), "pwsops-action"):
+            self._done(doing, TOO_MUCH, None)
+
+    def _turn(self, work: Callable[[], None], name: str) -> bool:
+        """Have something done in another thread; whether there is room for it."""
+        try:
+            thread = self._turns.take(work, name=name)
+        except OverflowError:
+            return False
+        if self._doc is None and thread is not None:
             thread.join()
+        return True
 
     def _do(self, doing: str, work: Action, key: str) -> None:
         notice, snapshot = None, None

@@ -119,6 +119,11 @@ def sign_in(context: BrowserContext, url: str) -> None:
             assert context.request.get(server.link()).ok
 
 
+def link_to(url: str) -> str:
+    """A link that signs in at the server of an address."""
+    return next(server.link() for server in _RUNNING if server.url and url.startswith(server.url))
+
+
 def signed_in(server: Served) -> str:
     """Sign in without a browser, and give the Cookie header of that."""
     with urlopen(server.link(), timeout=PATIENCE_S) as answer:

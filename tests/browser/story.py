@@ -8,7 +8,7 @@ from typing import Protocol
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.serving import Served
+from tests.browser.serving import Served, sign_in
 
 PROFILE = "Vault"
 
@@ -156,7 +156,9 @@ def delete_and_look_back(place: Place, page: Page, server: Served, begin_again: 
     page.get_by_role("button", name=f"Delete {PROFILE}").click()
     expect(page.get_by_role("heading", name="No profile yet")).to_be_visible()
     assert server.end() == 0
-    page.goto(f"{begin_again().url}?page=runs")
+    url = begin_again().url
+    sign_in(page.context, url)
+    page.goto(f"{url}?page=runs")
     rows = page.get_by_role("row").filter(has_text=PROFILE)
     expect(rows).to_have_count(8)
     expect(rows.filter(has_text="failed")).to_have_count(5)

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from pwsops.operations import Operations
 from pwsops.views.markup import HERE
 from tests.browser.axe import violations
-from tests.browser.serving import Served, free_port, make_profile, start
+from tests.browser.serving import Served, free_port, link_to, make_profile, start
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -59,6 +59,12 @@ def cut_off(page: Page) -> None:
 
 
 def back(page: Page) -> None:
+    """Wait for the page to be back; where another server has come, it wants to know who is there."""
+    code = page.get_by_label("Code of the link")
+    expect(code.or_(page.get_by_text("Connected again."))).to_be_visible()
+    if code.is_visible():
+        code.fill(link_to(page.url))
+        page.get_by_role("button", name="Sign in by the code").click()
     expect(page.get_by_text("Connected again.")).to_be_visible()
     expect(page.get_by_text(NO_CONNECTION)).to_have_count(0)
 

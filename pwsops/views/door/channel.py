@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from bokeh.io import doc as current_documents
 from bokeh.server.session import ServerSession
 from panel.io.server import WSHandler
 from tornado import gen
@@ -87,6 +88,17 @@ class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
             reply = await _WORK[message.msgtype](message, self.connection)
         except Exception as error:  # noqa: BLE001 - the toolkit would log the message, and a password with it
             _log.error("a page's message met an error that nobody foresaw", error=type(error).__name__)
+            _forget(self.connection.session.document)
             reply = self.connection.error(message, type(error).__name__)
         if reply:
             await self.send_message(reply)
+
+
+def _forget(document: Any) -> None:
+    """Take a document from the toolkit's list of current ones: Bokeh 3.9 leaves it there when a message fails.
+
+    It would be the current document of every thread from then on, whoever's page that works for.
+    """
+    current = getattr(current_documents, "_PATCHED_CURDOCS", None)
+    if isinstance(current, list):
+        current[:] = [found for found in current if found() not in (document, None)]

@@ -14,6 +14,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from tornado.httputil import HTTPServerRequest
+from tornado.netutil import is_valid_ip
 
 from pwsops.views import access
 
@@ -79,7 +80,7 @@ class Judgement:
             return _PROXY if any(name in request.headers for name in FORWARDED) else None
         # The last of the list is what our proxy itself saw; what stands before it, its client made up or not.
         told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        request.remote_ip = told or request.remote_ip
+        request.remote_ip = told if is_valid_ip(told) else request.remote_ip
         request.protocol = "https" if request.headers.get("X-Forwarded-Proto", "").strip() == "https" else "http"
         return None
 

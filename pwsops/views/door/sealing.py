@@ -45,6 +45,8 @@ def page_policy(nonce: str, host: str, *, secure: bool) -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
+            # It would otherwise be what scripts may be.
+            "worker-src 'none'",
             f"connect-src 'self' blob: {'wss' if secure else 'ws'}://{host}",
             _BASE,
         )

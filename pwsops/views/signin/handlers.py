@@ -74,10 +74,13 @@ class Handler(RequestHandler):
         self.show("signin_continue.html", there=there)
 
     def come_in(self, entry: Entry) -> None:
-        """Have the browser keep a new session; one that it had ends."""
-        former = self.session
-        if former is not None:
-            self.gate.authentication.sign_out(former)
+        """Have the browser keep a new session. One that it had ends now, or with it where it is the same person's."""
+        former, sign_out = self.session, self.gate.authentication.sign_out
+        if former is not None and former.person.name == entry.session.person.name:
+            # Pages in other tabs go on.
+            entry.session.on_end(lambda: sign_out(former))
+        elif former is not None:
+            sign_out(former)
         cookies.keep(self, Cookie.SESSION, entry.id)
         cookies.forget(self, Cookie.FORM)
 

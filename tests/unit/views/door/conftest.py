@@ -106,8 +106,9 @@ class Served:
             assert found.kinds("ACK") == ["ACK"]
             yield found
 
-    def sessions(self) -> int:
-        return len(self.server.get_sessions("/"))
+    def sessions(self) -> set[str]:
+        """The ids of the pages that there are; they go by themselves, a while after their websockets."""
+        return {session.id for session in self.server.get_sessions("/")}
 
 
 @contextmanager

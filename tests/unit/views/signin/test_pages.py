@@ -102,15 +102,36 @@ def test_an_id_that_somebody_else_chose_is_not_taken_over(site: Site) -> None:
     assert not stranger.inside()
 
 
-def test_signing_in_again_gives_another_id_and_ends_the_former_session(site: Site, browser: Browser) -> None:
+def again(site: Site, browser: Browser, name: str, password: str) -> None:
+    """Sign in by a form that was open since before."""
+    form = site.browser()
+    fields = form.form("/signin")
+    browser.jar.update(form.jar)
+    assert browser.post("/signin", {**fields, "name": name, "password": password}).status == 303
+
+
+def test_signing_in_again_gives_another_id_and_pages_go_on_until_the_sign_out(site: Site, browser: Browser) -> None:
     browser.sign_in()
     former = browser.cookie()
-    other = site.browser()
-    fields = other.form("/signin")
-    browser.jar.update(other.jar)
-    browser.post("/signin", {**fields, "name": "ada", "password": GOOD})
+    with browser.page() as page:
+        again(site, browser, "ada", GOOD)
+        assert browser.cookie() != former
+        page.message("PULL-DOC-REQ", {})
+        assert "PULL-DOC-REPLY" in page.kinds("PULL-DOC-REPLY")
+        browser.post("/signout", {"csrf": browser.csrf()})
+        assert page.closed() == 4401
+    assert not site.browser(Cookie=former).inside()
+
+
+def test_signing_in_as_another_ends_the_former_session(site: Site, browser: Browser) -> None:
+    site.authentication.users.add("eve", OTHER)
+    site.listed.grants["eve"] = Grant(role=Role.VIEWER)
+    browser.sign_in()
+    former = browser.cookie()
+    with browser.page() as page:
+        again(site, browser, "eve", OTHER)
+        assert page.closed() == 4401
     assert browser.inside()
-    assert browser.cookie() != former
     assert not site.browser(Cookie=former).inside()
 
 
@@ -172,6 +193,8 @@ def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(site: Site, bro
     assert answer.status == 200
     assert '<meta http-equiv="refresh" content="0;url=/">' in answer.text
     assert parse_qs(path.query)["token"][0] not in answer.text
+    # Else the token would stand in the next page's referrer.
+    assert '<meta name="referrer" content="no-referrer">' in answer.text
     assert browser.inside()
     assert site.recorded == [("service", "sign in", "service", "by link")]
     again = site.browser()
