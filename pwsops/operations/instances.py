@@ -17,6 +17,7 @@ from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.logins import check_login
 from pwsops.operations.rights import needs, of_instance, on_everything
+from pwsops.operations.roots import refuse_home
 from pwsops.rules.rights import Right
 
 SERVICE_USER = "service user"
@@ -215,6 +216,7 @@ class Instances:
         able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
         check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
         engine = open_engine(asked)
+        refuse_home(self._context.core, engine.instance)
         if able.login:
             with self._context.core.catalogue.write() as connection:
                 detail = f"{asked.engine} at {asked.address}, as {asked.login or SERVICE_USER}"

@@ -1,4 +1,4 @@
-"""The directories that backups are read from: those of the profiles, and where the instances themselves are."""
+"""The directories that backups are read from: those of profiles and instances, and never the home itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from pwsops.catalogue import Connection, instances, profiles, sets
-from pwsops.errors import Denied, PwsopsError
-from pwsops.operations.access import Context
+from pwsops.engines import registry
+from pwsops.engines.base import Instance
+from pwsops.errors import Denied, PwsopsError, Refused
+from pwsops.operations.access import Context, Core
 from pwsops.operations.clashes import EMBEDDED
 from pwsops.rules.rights import Right
 from pwsops.rules.roots import is_within
@@ -41,6 +43,19 @@ def check_root(context: Context, instance: str | None, path: str) -> None:
         "instance.",
         hint="Ask an administrator to look there, or to make a profile that keeps its backups there.",
     )
+
+
+def refuse_home(core: Core, instance: Instance) -> None:
+    """Raise `Refused` for an instance whose databases would lie in the home itself: the catalogue would be one of them.
+
+    Who may restore there could put another catalogue, and another audit log, in the place of ours.
+    """
+    if registry.are_one(instance.engine, instance.address, str(core.home)):
+        raise Refused(
+            f"The instance {instance.name!r} cannot be at {instance.address}: there pwsops keeps its own catalogue, "
+            "which is no database to be restored.",
+            hint="Keep databases in another directory, and copy the home as a whole where it is to be saved.",
+        )
 
 
 def first_root(context: Context, instance: str) -> str:
