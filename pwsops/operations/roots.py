@@ -15,8 +15,8 @@ from pwsops.rules.rights import Right
 from pwsops.rules.roots import is_within
 
 
-def check_root(context: Context, instance: str | None, path: str) -> None:
-    """Raise `Denied` for a path outside of the configured directories, unless an administrator asks.
+def check_root(context: Context, instance: str | None, path: str, action: str) -> None:
+    """Raise `Denied`, and note it, for a path outside of the configured directories, unless an administrator asks.
 
     Parameters
     ----------
@@ -24,6 +24,8 @@ def check_root(context: Context, instance: str | None, path: str) -> None:
         Whose server is to read it; None: this machine, where any embedded instance of theirs may keep backups.
     path
         What it is to read. One that the catalogue recorded a backup at may be read wherever that is.
+    action
+        What it is read for, in words that follow "may not".
     """
     principal = context.principal
     if principal.has(Right.CONFIGURE):
@@ -38,6 +40,7 @@ def check_root(context: Context, instance: str | None, path: str) -> None:
         return
     if not local and instance is not None and is_within(path, _of_server(context, instance)):
         return
+    context.note_denied(action, path)
     raise Denied(
         f"{principal.name} may not read {path}: it is in no directory that backups are kept in by a profile or an "
         "instance.",

@@ -171,6 +171,12 @@ TABLE: dict[str, Entry] = {
     "audit.places": Entry(EVIDENCE),
     "audit.trouble": Entry(LOOK),
     "audit.begin_new_key": Entry(HOST),
+    "key.fault": Entry(LOOK),
+    "key.require": Entry(LOOK),
+    "key.check": Entry(HOST),
+    "key.rotate": Entry(HOST),
+    "key.begin_anew": Entry(HOST),
+    "key.bind_old": Entry(HOST),
     "people.users": Entry(HOST),
     "people.add_user": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
     "people.set_password": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
@@ -265,7 +271,7 @@ def hollow(places: Places, monkeypatch: pytest.MonkeyPatch) -> Places:
         names = operation.__code__.co_freevars
         cell = operation.__closure__[names.index("method")]
         monkeypatch.setattr(cell, "cell_contents", lambda *given, **options: "done")
-    monkeypatch.setattr(Context, "_note_denied", lambda *given: None)
+    monkeypatch.setattr(Context, "note_denied", lambda *given: None)
     return places
 
 
@@ -467,6 +473,36 @@ def test_a_denial_is_noted_with_who_and_what(home: Home) -> None:
     assert "administrator" in refused.value.hint
     newest = home.ops.audit.list(limit=1)[0]
     assert (newest.actor, newest.action, newest.subject, newest.detail) == ("bob", "denied", "p", "may not start a run")
+
+
+def test_what_is_another_s_is_noted_as_a_denial_and_what_is_nowhere_is_not(places: Places) -> None:
+    home, bob = places.home, acting_as(places.home.ops, A, instances=frozenset({MINE}))
+    theirs = [
+        ("instances.probe", lambda: bob.instances.probe(ELSEWHERE)),
+        ("databases.list", lambda: bob.databases.poll([MINE, ELSEWHERE])),
+        ("runs.start", lambda: bob.runs.start("canary-profile")),
+        ("runs.get", lambda: bob.runs.get(places.elsewhere.run)),
+        ("restores.get", lambda: bob.restores.get(places.elsewhere.restore)),
+    ]
+    for what, ask in theirs:
+        before = home.ops.audit.list(limit=1)[0].id
+        with pytest.raises(NotFound):
+            ask()
+        newest = home.ops.audit.list(limit=1)[0]
+        assert (newest.id, newest.actor, newest.action) == (before + 1, "bob", "denied"), what
+    before = home.ops.audit.list(limit=1)[0].id
+    with pytest.raises(NotFound):
+        bob.runs.start("nowhere")
+    with pytest.raises(NotFound):
+        bob.runs.get(987_654)
+    assert home.ops.audit.list(limit=1)[0].id == before
+
+
+def test_a_path_that_nobody_configured_is_noted_as_a_denial(places: Places) -> None:
+    assert read(acting_as(places.home.ops, O), "/etc/passwd") == "denied"
+    newest = places.home.ops.audit.list(limit=1)[0]
+    assert (newest.actor, newest.action, newest.subject) == ("bob", "denied", "/etc/passwd")
+    assert newest.detail == "may not read a backup file"
 
 
 def test_a_denial_stands_where_it_cannot_be_noted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
