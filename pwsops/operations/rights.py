@@ -14,7 +14,7 @@ from pwsops.catalogue import Connection
 from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
-from pwsops.operations.roots import check_root
+from pwsops.operations.roots import check_own, check_root
 from pwsops.rules.rights import Right, Way
 
 P = ParamSpec("P")
@@ -170,6 +170,17 @@ def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> 
 def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a path lies where backups are kept; see `check_root`."""
     check_root(context, given["instance"], given["path"], needed.action)
+
+
+def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that the directory of a profile that is being edited is none of another's; see `check_own`."""
+    profile = given["profile"]
+    check_own(context, profile.instance, profile.directory, needed.action)
+
+
+def at_own_address(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that the new address of an instance, where one is given, is no directory of another's."""
+    check_own(context, given["name"], given["address"] or "", needed.action)
 
 
 def as_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:

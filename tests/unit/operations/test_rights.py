@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -594,9 +595,9 @@ def test_what_stands_in_the_way_elsewhere_is_not_named(places: Places, tmp_path:
     for name, directory in (("canary-too", "canary"), ("vaults", "vaults")):
         (tmp_path / directory).mkdir()
         home.ops.instances.add(name, engine="sqlite", address=str(tmp_path / directory))
-    with pytest.raises(Conflict, match="another instance already") as refused:
+    with pytest.raises(Denied, match="may not read") as denied:
         ops.instances.edit("vaults", address=str(tmp_path / "canary"))
-    assert "canary-too" not in f"{refused.value.message} {refused.value.hint}"
+    assert "canary-too" not in f"{denied.value.message} {denied.value.hint}"
 
 
 # Where backups are read from
@@ -624,6 +625,35 @@ def test_backups_are_read_in_configured_directories_alone_but_for_administrators
     assert read(operator, "/etc/passwd") == "denied"
     home.server.unreachable = PwsopsError("Away.", hint="Wait.")
     assert read(operator, "/etc/passwd") == "denied"
+
+
+def test_an_administrator_of_some_instances_reads_nothing_where_others_keep_theirs(home: Home, tmp_path: Path) -> None:
+    mine, theirs, free = (tmp_path / name for name in ("mine", "theirs", "free"))
+    for directory in (mine, theirs / "db", theirs / "bk", free):
+        directory.mkdir(parents=True)
+    for directory in (mine, theirs / "db"):
+        sqlite3.connect(directory / "x.db").execute("CREATE TABLE t (a)").connection.close()
+    home.ops.instances.add("vaults", engine="sqlite", address=str(mine))
+    home.ops.instances.add("canary", engine="sqlite", address=str(theirs / "db"))
+    home.add(name="canary-profile", instance="canary", databases=["x.db"], directory=str(theirs / "bk"))
+    some = acting_as(home.ops, A, instances=frozenset({"vaults"}))
+    (free / "link").symlink_to(theirs / "bk")
+    for path in (theirs / "bk" / "a.bak", theirs / "db", free / "link" / "a.bak"):
+        assert read(some, str(path), "vaults") == read(some, str(path), None) == "denied", path
+        assert read(acting_as(home.ops, A), str(path), "vaults") == "read", path
+    assert read(some, str(free / "a.bak"), "vaults") == "read"
+    # Nor can they make it theirs.
+    for directory in (theirs / "bk", theirs, free / "link"):
+        with pytest.raises(Denied, match="may not read"):
+            some.profiles.create(
+                home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(directory))
+            )
+        with pytest.raises(Denied, match="may not read"):
+            some.instances.edit("vaults", address=str(directory))
+    some.profiles.create(home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(free)))
+    with pytest.raises(Denied, match="may not read"):
+        some.profiles.save("q", home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(theirs)))
+    some.instances.edit("vaults", address=str(free))
 
 
 def test_a_backup_that_was_recorded_is_read_wherever_it_is(places: Places) -> None:
