@@ -19,6 +19,7 @@ from unittest import mock
 from sqlalchemy import Connection, insert
 
 from pwsops.catalogue import Catalogue, claims, profiles, service_state
+from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import profiles as table
 from pwsops.clock import SystemClock
@@ -109,7 +110,7 @@ def _claim_all(catalogue: Catalogue, count: int, due: datetime) -> list[float]:
 
 def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     clock, presence = SystemClock(), Presence(catalogue.home)
-    escrow = Escrow(catalogue, Vault(catalogue.home))
+    escrow = Escrow(catalogue, Vault(catalogue.home, StoredKeyRecords(catalogue)))
     owed = OwedAccess(catalogue, clock=clock, presence=presence, open_instance=_no_instance)
     runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine, escrow=escrow, owed_access=owed)
     service = Service(catalogue, clock=clock, presence=presence, runner=runner, parallel_runs=2)

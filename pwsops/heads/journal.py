@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pwsops import spawning
 from pwsops.heads.file import line_of, name_of, parse
 from pwsops.heads.places import read_places
 from pwsops.rules.audit import Head, HeadSource
@@ -73,7 +74,9 @@ def read(home: Path) -> Told | None:
     writers = [f"_UID={uid}" for uid in sorted({0, home.stat().st_uid})]
     command = [program, "--output=json", f"--identifier={IDENTIFIER}", "--no-pager", "--quiet", f"-n{MOST_READ}"]
     try:
-        done = subprocess.run([*command, *writers], capture_output=True, timeout=READ_LIMIT_S, check=False)
+        done = subprocess.run(
+            [*command, *writers], capture_output=True, timeout=READ_LIMIT_S, check=False, env=spawning.environment()
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Told(source=HeadSource(name=NAME, not_asked=f"{error}."))
     if done.returncode:

@@ -137,7 +137,7 @@ def _on_the_command_line(line: CommandLine, root: Path, address: str) -> str:
     say("certificate", "export", "backups", "--output", exports / "backups.pfx", "--password-stdin", given=phrase)
     say("databases", "own")
     say("report", "--format", "csv", "--output", exports / "runs.csv")
-    say("audit")
+    say("audit", "list")
     say("runs", "--json")
     told.append(line.run("doctor").stdout)
     return "".join(told)

@@ -174,6 +174,8 @@ def test_settings_and_the_name_that_confirms_a_restore_are_there_again(
     expect(settings.get_by_text(re.compile("Not saved yet: Every, Incremental"))).to_be_visible()
     expect(settings.get_by_label("Every", exact=True)).to_have_value("5")
     expect(settings.get_by_label("Incremental")).not_to_be_checked()
+    # The address alone makes nobody read a file; what was typed waits.
+    insert.get_by_role("button", name="Read it").click()
     expect(confirmed).to_have_value("family-vault.sqlite3")
 
 

@@ -465,7 +465,8 @@ def test_an_unforeseen_failure_is_one_line_and_a_log(tmp_path):
     line = CommandLine(tmp_path / "home")
     program = (
         "import sys, pwsops.operations.audit_log as module\n"
-        "def broken(self, limit): raise ZeroDivisionError('by zero')\n"
+        "def broken(self, limit, query): raise ZeroDivisionError('by zero')\n"
+        "broken.needs = module.AuditLog.list.needs\n"
         "module.AuditLog.list = broken\n"
         f"sys.argv = {['pwsops', '--home', str(line.home), 'audit', 'list']!r}\n"
         "from pwsops.cli import main\nmain()"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from pwsops.catalogue import Catalogue, audit, audit_check
 from pwsops.catalogue.audit_keys import Notary
+from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.store import FILE_NAME
+from pwsops.errors import PwsopsError
 from pwsops.heads import Heads
 from pwsops.heads.places import DEFAULT
 from pwsops.rules.audit import NO_KEY, AuditState, Kind, Verification
@@ -59,7 +61,10 @@ def append(catalogue: Catalogue, number: int) -> None:
 @contextmanager
 def opened(home: Path) -> Iterator[Catalogue]:
     catalogue = Catalogue(home)
-    catalogue.notary = Notary(Vault(home), Heads(home))
+    vault = Vault(home, StoredKeyRecords(catalogue))
+    with suppress(PwsopsError):
+        vault.prepare()
+    catalogue.notary = Notary(vault, Heads(home))
     try:
         yield catalogue
     finally:

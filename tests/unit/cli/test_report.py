@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pwsops.cli.report import _aware
+from pwsops.cli.report import aware
 
 WALL = datetime(2026, 7, 1, 8)
 
@@ -14,13 +14,13 @@ WALL = datetime(2026, 7, 1, 8)
 def test_a_time_without_an_offset_is_in_the_zone_that_was_named_or_in_this_machines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert _aware(WALL, "Europe/Berlin") == datetime(2026, 7, 1, 6, tzinfo=UTC)
-    here = _aware(WALL, None)
+    assert aware(WALL, "Europe/Berlin") == datetime(2026, 7, 1, 6, tzinfo=UTC)
+    here = aware(WALL, None)
     assert here is not None
     assert here.utcoffset() == WALL.astimezone().utcoffset()
 
 
 def test_a_time_with_an_offset_keeps_it_and_none_is_none() -> None:
     told = WALL.astimezone(UTC) + timedelta(hours=1)
-    assert _aware(told, "Asia/Tokyo") is told
-    assert _aware(None, "Asia/Tokyo") is None
+    assert aware(told, "Asia/Tokyo") is told
+    assert aware(None, "Asia/Tokyo") is None
