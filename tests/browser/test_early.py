@@ -11,18 +11,24 @@ from playwright.sync_api import expect
 
 from pwsops.operations import Operations
 from tests.browser.conftest import Visit
-from tests.browser.serving import Served, start
+from tests.browser.serving import Served, sign_in, start
 
 # The list of certificates does not come before the standard input has a line.
 HELD = """
-import sys, threading
+import functools, sys, threading
 from pwsops.operations.certificates import Certificates
 from tests.browser.child import serve
 
 read, go_on, list_them = sys.stdin, threading.Event(), Certificates.list
 sys.stdin = ()
 threading.Thread(target=lambda: read.readline() and go_on.set(), daemon=True).start()
-Certificates.list = lambda self: go_on.wait(60) and list_them(self)
+
+@functools.wraps(list_them)  # with the right that it declares
+def held(self):
+    go_on.wait(60)
+    return list_them(self)
+
+Certificates.list = held
 serve(sys.argv[1])
 """
 
@@ -40,6 +46,7 @@ def held(home: Path, ops: Operations) -> Iterator[Served]:
 
 def test_an_answer_between_fetching_and_drawing_is_shown(held: Served, visit: Callable[..., Visit]) -> None:
     visitor = visit("about:blank")
+    sign_in(visitor.context, held.url)
     fetched: list[str] = []
 
     def hear(frame: str | bytes) -> None:
