@@ -202,6 +202,17 @@ def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(site: Site, bro
     assert not again.inside()
 
 
+def test_a_link_that_was_used_before_lets_those_stay_who_are_in_already(site: Site, browser: Browser) -> None:
+    path = urlsplit(site.authentication.links.address(f"http://127.0.0.1:{site.port}/"))
+    there = f"{path.path}?{path.query}"
+    browser.sign_in()
+    browser.get(there, Sec_Fetch_Site="none")
+    answer = browser.get(there, Sec_Fetch_Site="none")
+    assert answer.status == 200
+    assert '<meta http-equiv="refresh" content="0;url=/">' in answer.text
+    assert browser.inside()
+
+
 def test_the_code_of_a_link_can_be_typed(site: Site, browser: Browser) -> None:
     fields = browser.form("/signin")
     answer = browser.post("/signin", {**fields, "token": site.authentication.links.address("http://127.0.0.1:1/")})
