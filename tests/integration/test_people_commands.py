@@ -44,7 +44,7 @@ def test_users_come_and_go_and_no_password_is_an_argument(line):
     assert "--yes" in line.refused("user", "remove", "ada")
     line.done("user", "remove", "ada", "--yes")
     assert line.rows("user", "list") == []
-    actions = [entry["action"] for entry in line.rows("audit")]
+    actions = [entry["action"] for entry in line.rows("audit", "list")]
     assert actions == ["remove user", "set password", "add user"]
 
 
@@ -60,7 +60,9 @@ def test_tokens_come_and_go_and_are_shown_once(line):
         False,
     )
     assert "a, b" in line.done("token", "list")
-    assert text not in line.done("token", "list") + str(line.rows("audit"))
+    assert "There is no instance a: the token" in line.run("token", "create", "other", "--instance", "a").stderr
+    line.done("token", "revoke", "other")
+    assert text not in line.done("token", "list") + str(line.rows("audit", "list"))
     line.refused("token", "create", "monitor", "--days", "367", code=2)
     line.done("token", "revoke", "monitor")
     assert "no token" in line.refused("token", "revoke", "monitor")
