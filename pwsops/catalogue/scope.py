@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from pwsops.catalogue.schema import metadata
 
-EVERYBODYS = frozenset({"settings", "certificates", "service", "texts", "audit_keys"})
+EVERYBODYS = frozenset({"settings", "certificates", "service", "texts", "audit_keys", "home"})
 """Tables that tell of no instance. What `texts` holds is found by the runs that say it."""
 _MINE = "SELECT instance FROM temp.visible_instances"
 _PROFILES = f"SELECT id FROM main.profiles WHERE instance IN ({_MINE})"

@@ -241,7 +241,7 @@ class Context:
         """
         principal = self.principal
         if not principal.has(right):
-            self._note_denied(action, subject)
+            self.note_denied(action, subject)
             raise _denied(principal, right, action)
         if principal.must_sign_in_anew(right, self.core.clock.now()):
             raise SignInAnew(
@@ -253,7 +253,7 @@ class Context:
         """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""
         principal = self.principal
         if principal.instances is not None:
-            self._note_denied(action, subject)
+            self.note_denied(action, subject)
             theirs = ", ".join(sorted(principal.instances)) or "none"
             raise Denied(
                 f"{principal.name} may not {action}: that concerns all instances, and theirs are some ({theirs}).",
@@ -272,7 +272,8 @@ class Context:
         now = self.core.clock.now()
         audit.append(connection, at=now, actor=self.actor, action=action, subject=subject, detail=detail)
 
-    def _note_denied(self, action: str, subject: str) -> None:
+    def note_denied(self, action: str, subject: str) -> None:
+        """Write down that somebody was kept from something; `action` follows "may not"."""
         # What cannot be written down is refused all the same; who repeats it does not fill the disk.
         with suppress(PwsopsError):
             self.core.events.record(self.actor, DENIED, subject, f"may not {action}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.logins import check_login
-from pwsops.operations.rights import needs, of_instance, on_everything
+from pwsops.operations.rights import at_own_address, needs, of_instance, on_everything
+from pwsops.operations.roots import refuse_home
 from pwsops.rules.rights import Right
 
 SERVICE_USER = "service user"
@@ -91,13 +92,13 @@ class Instances:
                 raise Conflict(
                     f"The instance {name!r} exists already.", hint="Choose another name, or edit or remove that one."
                 )
-            _refuse_second(connection, row, sees=self._context.principal.sees)
+            _refuse_second(connection, row)
             row = self._with_password(row, password)
             instances.add(connection, row, now=core.clock.now())
             self._context.note(connection, "add instance", name, f"{engine} at {row.address}")
         return _shown(row)
 
-    @needs(Right.CONNECT, "edit an instance", of_instance("name"))
+    @needs(Right.CONNECT, "edit an instance", of_instance("name"), at_own_address)
     def edit(
         self,
         name: str,
@@ -147,7 +148,7 @@ class Instances:
             if instances.find(connection, name) != before:
                 raise _changed_meanwhile(name)
             if row.place != before.place:
-                _refuse_second(connection, row, sees=self._context.principal.sees)
+                _refuse_second(connection, row)
             row = replace(row, sealed_password=kept) if kept else self._with_password(row, password)
             instances.amend(connection, row)
             if row.place != before.place:
@@ -215,6 +216,7 @@ class Instances:
         able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
         check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
         engine = open_engine(asked)
+        refuse_home(self._context.core, engine.instance)
         if able.login:
             with self._context.core.catalogue.write() as connection:
                 detail = f"{asked.engine} at {asked.address}, as {asked.login or SERVICE_USER}"
@@ -264,16 +266,15 @@ def _kept(instance: Instance) -> InstanceRow:
     )
 
 
-def _refuse_second(connection: Connection, row: InstanceRow, *, sees: Callable[[str], bool]) -> None:
+def _refuse_second(connection: Connection, row: InstanceRow) -> None:
     """Refuse a second name for the same databases: what is done through one would not be known of the other."""
     for other in instances.every(connection):
         same_engine = other.name != row.name and other.engine == row.engine
         if same_engine and registry.are_one(row.engine, row.address, other.address):
-            known = sees(other.name)
             raise Conflict(
-                f"The instance {row.name!r} cannot be at {row.address}: that directory is "
-                f"{f'the instance {other.name!r}' if known else 'another instance'} already.",
-                hint=f"Use {other.name!r}, or edit its address first." if known else "Choose another directory.",
+                f"The instance {row.name!r} cannot be at {row.address}: that directory is the instance {other.name!r} "
+                "already.",
+                hint=f"Use {other.name!r}, or edit its address first.",
             )
 
 

@@ -24,6 +24,7 @@ from pwsops.operations.lookup import as_recorded, canonical, find_restore, refus
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
+from pwsops.operations.roots import refuse_home
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
@@ -220,6 +221,7 @@ class Restores:
         core = self._context.core
         core.restoring.settle()
         engine = self._context.engine(instance, credentials)
+        refuse_home(core, engine.instance)
         with nullcontext() if credentials else core.asking(instance):
             plan = self.plan(instance, database, path, position, credentials=credentials)
         if chosen and [one.set_id for one in plan.sets][-len(chosen) :] != list(chosen):

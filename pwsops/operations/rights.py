@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from pwsops.catalogue import Connection
+from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
-from pwsops.operations.roots import check_root
+from pwsops.operations.roots import check_own, check_root
 from pwsops.rules.rights import Right, Way
 
 P = ParamSpec("P")
@@ -106,19 +110,16 @@ def of_instance(parameter: str = "instance") -> Check:
     """Return the check that the instance of that name is theirs; None is all of theirs."""
 
     def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
-        if context.principal.instances is not None and given[parameter] is not None:
-            with context.read() as connection:
-                find_instance(connection, given[parameter])
+        if given[parameter] is not None:
+            _check_theirs(context, needed, given, partial(find_instance, name=given[parameter]))
 
     return check
 
 
 def of_instances(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that each of several instances is theirs; None is all of theirs."""
-    if context.principal.instances is not None:
-        with context.read() as connection:
-            for name in given["names"] or ():
-                find_instance(connection, name)
+    for name in given["names"] or ():
+        _check_theirs(context, needed, given, partial(find_instance, name=name))
 
 
 def of_profile(parameter: str = "profile") -> Check:
@@ -126,29 +127,39 @@ def of_profile(parameter: str = "profile") -> Check:
 
     def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
         profile = given[parameter]
-        if context.principal.instances is None or profile is None:
-            return
-        with context.read() as connection:
-            if isinstance(profile, str):
-                find_profile(connection, profile)
-            elif profile.instance:  # it may not be chosen yet
-                find_instance(connection, profile.instance)
+        if isinstance(profile, str):
+            _check_theirs(context, needed, given, partial(find_profile, name=profile))
+        elif profile is not None and profile.instance:  # it may not be chosen yet
+            _check_theirs(context, needed, given, partial(find_instance, name=profile.instance))
 
     return check
 
 
 def of_run(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a run is of one of their profiles."""
-    if context.principal.instances is not None:
-        with context.read() as connection:
-            find_run(connection, given["run_id"])
+    _check_theirs(context, needed, given, partial(find_run, run_id=given["run_id"]))
 
 
 def of_restore(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a restore is on one of their instances."""
-    if context.principal.instances is not None:
+    _check_theirs(context, needed, given, partial(find_restore, restore_id=given["restore_id"]))
+
+
+def _check_theirs(
+    context: Context, needed: Needs, given: Mapping[str, Any], find: Callable[[Connection], object]
+) -> None:
+    """Raise `NotFound` for what is not there for who asks; where it is there for others, that is noted as a denial."""
+    if context.principal.instances is None:
+        return
+    try:
         with context.read() as connection:
-            find_restore(connection, given["restore_id"])
+            find(connection)
+    except NotFound:
+        with suppress(NotFound):
+            with context.core.catalogue.read() as connection:
+                find(connection)
+            context.note_denied(needed.action, _subject(given))
+        raise
 
 
 def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
@@ -158,7 +169,18 @@ def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> 
 
 def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a path lies where backups are kept; see `check_root`."""
-    check_root(context, given["instance"], given["path"])
+    check_root(context, given["instance"], given["path"], needed.action)
+
+
+def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that the directory of a profile that is being edited is none of another's; see `check_own`."""
+    profile = given["profile"]
+    check_own(context, profile.instance, profile.directory, needed.action)
+
+
+def at_own_address(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that the new address of an instance, where one is given, is no directory of another's."""
+    check_own(context, given["name"], given["address"] or "", needed.action)
 
 
 def as_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:

@@ -20,7 +20,8 @@ from pwsops.signin.users import Users
 
 PASSWORD, LINK = "password", "link"
 WRONG = "Name or password is wrong."
-SIGN_IN, FAILED, SIGN_OUT, DENIED = "sign in", "sign-in failed", "sign out", "sign-in denied"
+SIGN_IN, SIGN_OUT = "sign in", "sign out"
+FAILED, DENIED, REFUSED = "sign-in failed", "sign-in denied", "sign-in refused"
 """Actions in the audit log."""
 
 Record = Callable[[str, str, str, str], None]
@@ -136,6 +137,22 @@ class Authentication:
         self._take_link(token, attempt)
         return self._open(self._host(), anew=True)
 
+    def identity(self, kept: str, *, state: str, code: str, peer: str) -> Identity:
+        """Return who came back from a provider. Raises `Denied`, and `Refused` where it cannot be asked.
+
+        Parameters
+        ----------
+        kept, state, code
+            As `OpenIdConnect.finish` has them.
+        peer
+            The address that the browser comes from.
+        """
+        try:
+            return self.providers.finish(kept, state=state, code=code)
+        except Denied as error:
+            self._record(self._system_user, FAILED, "by a provider", f"from {peer}: {error.message}")
+            raise
+
     def by_provider(self, identity: Identity) -> Entry:
         """Let somebody in by a provider's word. Raises `Denied`."""
         return self._open(self._guest(identity), anew=identity.anew)
@@ -185,29 +202,30 @@ class Authentication:
         return bool(self._roles.everybody() and (self.users.list() or self.providers.providers()))
 
     def _prove(self, password: str, attempt: Attempt) -> None:
-        self._begin(attempt)
+        # What was typed as a name may be a password: only names that exist are recorded.
+        known = attempt.name if self.users.stamp(attempt.name) is not None else "(unknown name)"
+        self._begin(attempt, known)
         if self.users.verified(attempt.name, password) is None:
-            # What was typed as a name may be a password: only names that exist are recorded.
-            known = self.users.stamp(attempt.name) is not None
-            self._record(self._system_user, FAILED, attempt.name if known else "(unknown name)", f"from {attempt.peer}")
+            self._record(self._system_user, FAILED, known, f"from {attempt.peer}")
             raise Denied(WRONG, hint="Try again.")
         self.throttle.succeeded(attempt)
 
     def _take_link(self, token: str, attempt: Attempt) -> None:
-        nameless = Attempt(name="", peer=attempt.peer)
-        self._begin(nameless)
-        # Of a link that is pasted whole, the token is the end.
-        if not self.links.take(token.strip().rpartition("=")[2]):
-            self._record(self._system_user, FAILED, "one-time link", f"from {attempt.peer}")
-            raise Denied(
-                "This link was used before, has ended, or was never one.",
-                hint="`pwsops signin-link`, at the machine, prints another.",
-            )
-        self.throttle.succeeded(nameless)
+        # Of a link that is pasted whole, the token is the end. A good one comes in whatever others failed at: nobody
+        # guesses 256 bits, and strangers have one address with whoever is at the machine.
+        if self.links.take(token.strip().rpartition("=")[2]):
+            return
+        self._begin(Attempt(name="", peer=attempt.peer), "one-time link")
+        self._record(self._system_user, FAILED, "one-time link", f"from {attempt.peer}")
+        raise Denied(
+            "This link was used before, has ended, or was never one.",
+            hint="`pwsops signin-link`, at the machine, prints another.",
+        )
 
-    def _begin(self, attempt: Attempt) -> None:
+    def _begin(self, attempt: Attempt, subject: str) -> None:
         wait_s = self.throttle.begin(attempt)
         if wait_s > 0:
+            self._record(self._system_user, REFUSED, subject, f"from {attempt.peer}, after too many failures")
             raise TooManyTries(wait_s)
 
     def _open(self, person: Person, *, anew: bool) -> Entry:

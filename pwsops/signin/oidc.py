@@ -179,7 +179,7 @@ class OpenIdConnect:
     def _opened(self, sealed: str) -> dict[str, str]:
         try:
             content = self._pending.decrypt_at_time(sealed, ttl=PENDING_S, current_time=self._now_s())
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             raise _forged("it was not begun in this browser, or too long ago") from None
         kept: dict[str, str] = json.loads(content)
         return kept

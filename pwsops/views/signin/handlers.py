@@ -308,7 +308,7 @@ class Callback(Handler):
 
     def _believed(self, kept: str, state: str, code: str) -> tuple[Entry, str] | str:
         authentication = self.gate.authentication
-        identity = authentication.providers.finish(kept, state=state, code=code)
+        identity = authentication.identity(kept, state=state, code=code, peer=self.request.remote_ip or "")
         if not identity.session:
             return authentication.by_provider(identity), identity.next
         # The cookie of the session does not come along from elsewhere; what the browser kept names it.

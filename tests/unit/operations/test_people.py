@@ -93,3 +93,29 @@ def test_sign_ins_failures_and_ends_are_recorded(home: Home) -> None:
         (home.ops.principal.name, "remove user", "ada"),
         ("ada", "sign out", "ada"),
     ]
+
+
+def test_guesses_that_have_to_wait_are_recorded_and_a_flood_is_counted(home: Home) -> None:
+    authentication = home.ops.people.authentication()
+    home.ops.people.add_user("ada", PASSWORD)
+    before = len(entries(home))
+    for _ in range(30):
+        with pytest.raises((Denied, Refused)):
+            authentication.by_password("wrong", Attempt(name="ada", peer="192.0.2.7"))
+    assert [(one[1], one[2]) for one in entries(home)[before:]] == [
+        ("sign-in failed", "ada"),
+        ("sign-in refused", "ada"),
+    ]
+    home.clock.advance(minutes=2)
+    told = home.ops.audit.list()
+    assert sorted(one.detail.partition(" more")[0] for one in told[:2]) == ["25", "3"]
+
+
+def test_what_a_provider_did_not_say_is_recorded(home: Home) -> None:
+    authentication = home.ops.people.authentication()
+    for forged in ("", "gAAAA", "\xff"):
+        with pytest.raises(Denied, match="was not begun in this browser"):
+            authentication.identity(forged, state="s", code="c", peer="192.0.2.7")
+    newest = home.ops.audit.list(limit=1)[0]
+    assert (newest.action, newest.subject) == ("sign-in failed", "by a provider")
+    assert "192.0.2.7" in newest.detail

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pwsops.catalogue import sets
-from pwsops.errors import Conflict
+from pwsops.catalogue import instances, sets
+from pwsops.errors import Conflict, Refused
 from pwsops.operations import open_operations
 from pwsops.operations.records import DatabaseView
 from pwsops.rules.model import BackupKind
@@ -109,3 +111,25 @@ def test_one_directory_is_not_two_instances(tmp_path: Path) -> None:
         ops.instances.edit("b", address=str(tmp_path / "link"))
     ops.instances.edit("a", address=str(tmp_path / "link"))
     ops.close()
+
+
+def test_the_home_is_no_place_for_databases(tmp_path: Path) -> None:
+    """Who may restore there could put another catalogue, with another audit log, in the place of ours."""
+    home, link, vaults = (tmp_path / name for name in ("home", "link", "vaults"))
+    vaults.mkdir()
+    with closing(open_operations(home)) as ops:
+        link.symlink_to(home)
+        for address in (str(home), str(link), f"{home}/../home"):
+            with pytest.raises(Refused, match="its own catalogue"):
+                ops.instances.add("own", engine="sqlite", address=address)
+        ops.instances.add("a", engine="sqlite", address=str(vaults))
+        with pytest.raises(Refused, match="its own catalogue"):
+            ops.instances.edit("a", address=str(home))
+        # Of a version that did not ask, or a directory that leads elsewhere since.
+        with ops._core.catalogue.write() as connection:
+            row = instances.find(connection, "a")
+            assert row is not None
+            instances.amend(connection, replace(row, address=str(home)))
+        with pytest.raises(Refused, match="its own catalogue"):
+            ops.restores.restore("a", "catalogue.sqlite3", str(vaults / "any.bak"))
+        assert [one.name for one in ops.instances.list()] == ["a"]

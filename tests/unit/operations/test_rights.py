@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -171,6 +172,12 @@ TABLE: dict[str, Entry] = {
     "audit.places": Entry(EVIDENCE),
     "audit.trouble": Entry(LOOK),
     "audit.begin_new_key": Entry(HOST),
+    "key.fault": Entry(LOOK),
+    "key.require": Entry(LOOK),
+    "key.check": Entry(HOST),
+    "key.rotate": Entry(HOST),
+    "key.begin_anew": Entry(HOST),
+    "key.bind_old": Entry(HOST),
     "people.users": Entry(HOST),
     "people.add_user": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
     "people.set_password": Entry(HOST, ANY, lambda it: ("ada", "walrus teapot oblong")),
@@ -265,7 +272,7 @@ def hollow(places: Places, monkeypatch: pytest.MonkeyPatch) -> Places:
         names = operation.__code__.co_freevars
         cell = operation.__closure__[names.index("method")]
         monkeypatch.setattr(cell, "cell_contents", lambda *given, **options: "done")
-    monkeypatch.setattr(Context, "_note_denied", lambda *given: None)
+    monkeypatch.setattr(Context, "note_denied", lambda *given: None)
     return places
 
 
@@ -469,6 +476,36 @@ def test_a_denial_is_noted_with_who_and_what(home: Home) -> None:
     assert (newest.actor, newest.action, newest.subject, newest.detail) == ("bob", "denied", "p", "may not start a run")
 
 
+def test_what_is_another_s_is_noted_as_a_denial_and_what_is_nowhere_is_not(places: Places) -> None:
+    home, bob = places.home, acting_as(places.home.ops, A, instances=frozenset({MINE}))
+    theirs = [
+        ("instances.probe", lambda: bob.instances.probe(ELSEWHERE)),
+        ("databases.list", lambda: bob.databases.poll([MINE, ELSEWHERE])),
+        ("runs.start", lambda: bob.runs.start("canary-profile")),
+        ("runs.get", lambda: bob.runs.get(places.elsewhere.run)),
+        ("restores.get", lambda: bob.restores.get(places.elsewhere.restore)),
+    ]
+    for what, ask in theirs:
+        before = home.ops.audit.list(limit=1)[0].id
+        with pytest.raises(NotFound):
+            ask()
+        newest = home.ops.audit.list(limit=1)[0]
+        assert (newest.id, newest.actor, newest.action) == (before + 1, "bob", "denied"), what
+    before = home.ops.audit.list(limit=1)[0].id
+    with pytest.raises(NotFound):
+        bob.runs.start("nowhere")
+    with pytest.raises(NotFound):
+        bob.runs.get(987_654)
+    assert home.ops.audit.list(limit=1)[0].id == before
+
+
+def test_a_path_that_nobody_configured_is_noted_as_a_denial(places: Places) -> None:
+    assert read(acting_as(places.home.ops, O), "/etc/passwd") == "denied"
+    newest = places.home.ops.audit.list(limit=1)[0]
+    assert (newest.actor, newest.action, newest.subject) == ("bob", "denied", "/etc/passwd")
+    assert newest.detail == "may not read a backup file"
+
+
 def test_a_denial_stands_where_it_cannot_be_noted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise PwsopsError("Locked.", hint="Wait.")
@@ -558,9 +595,9 @@ def test_what_stands_in_the_way_elsewhere_is_not_named(places: Places, tmp_path:
     for name, directory in (("canary-too", "canary"), ("vaults", "vaults")):
         (tmp_path / directory).mkdir()
         home.ops.instances.add(name, engine="sqlite", address=str(tmp_path / directory))
-    with pytest.raises(Conflict, match="another instance already") as refused:
+    with pytest.raises(Denied, match="may not read") as denied:
         ops.instances.edit("vaults", address=str(tmp_path / "canary"))
-    assert "canary-too" not in f"{refused.value.message} {refused.value.hint}"
+    assert "canary-too" not in f"{denied.value.message} {denied.value.hint}"
 
 
 # Where backups are read from
@@ -588,6 +625,35 @@ def test_backups_are_read_in_configured_directories_alone_but_for_administrators
     assert read(operator, "/etc/passwd") == "denied"
     home.server.unreachable = PwsopsError("Away.", hint="Wait.")
     assert read(operator, "/etc/passwd") == "denied"
+
+
+def test_an_administrator_of_some_instances_reads_nothing_where_others_keep_theirs(home: Home, tmp_path: Path) -> None:
+    mine, theirs, free = (tmp_path / name for name in ("mine", "theirs", "free"))
+    for directory in (mine, theirs / "db", theirs / "bk", free):
+        directory.mkdir(parents=True)
+    for directory in (mine, theirs / "db"):
+        sqlite3.connect(directory / "x.db").execute("CREATE TABLE t (a)").connection.close()
+    home.ops.instances.add("vaults", engine="sqlite", address=str(mine))
+    home.ops.instances.add("canary", engine="sqlite", address=str(theirs / "db"))
+    home.add(name="canary-profile", instance="canary", databases=["x.db"], directory=str(theirs / "bk"))
+    some = acting_as(home.ops, A, instances=frozenset({"vaults"}))
+    (free / "link").symlink_to(theirs / "bk")
+    for path in (theirs / "bk" / "a.bak", theirs / "db", free / "link" / "a.bak"):
+        assert read(some, str(path), "vaults") == read(some, str(path), None) == "denied", path
+        assert read(acting_as(home.ops, A), str(path), "vaults") == "read", path
+    assert read(some, str(free / "a.bak"), "vaults") == "read"
+    # Nor can they make it theirs.
+    for directory in (theirs / "bk", theirs, free / "link"):
+        with pytest.raises(Denied, match="may not read"):
+            some.profiles.create(
+                home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(directory))
+            )
+        with pytest.raises(Denied, match="may not read"):
+            some.instances.edit("vaults", address=str(directory))
+    some.profiles.create(home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(free)))
+    with pytest.raises(Denied, match="may not read"):
+        some.profiles.save("q", home.profile(name="q", instance="vaults", databases=["x.db"], directory=str(theirs)))
+    some.instances.edit("vaults", address=str(free))
 
 
 def test_a_backup_that_was_recorded_is_read_wherever_it_is(places: Places) -> None:

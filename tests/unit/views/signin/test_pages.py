@@ -359,3 +359,16 @@ def test_the_users_file_s_path_is_nobody_s_password(browser: Browser, ops: FakeO
     for password in (str(path), path.name, "", "secret"):
         browser.post("/signin", {**fields, "name": "ada", "password": password})
     assert not browser.inside()
+
+
+def test_a_link_always_helps_whatever_strangers_fail_at(site: Site, browser: Browser) -> None:
+    """They have one address with whoever sits at the machine."""
+    stranger = site.browser()
+    for number in range(40):
+        stranger.get(f"/signin?token={number:043}")
+        stranger.sign_in(name=f"n{number}", password=OTHER)
+    answer = browser.get(f"/signin?token={site.authentication.links.make()}")
+    assert (answer.status, browser.inside()) == (200, True)
+    assert stranger.get(f"/signin?token={'a' * 43}").status == 429
+    anew = browser.post("/signin/anew", {"csrf": browser.csrf(), "password": site.authentication.links.make()})
+    assert anew.status == 303
