@@ -103,6 +103,8 @@ def hush_toolkits() -> None:
 
     make.is_ours = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(make)
+    # Addresses are left out of its lines, which say nothing then; what was refused, the door and the audit log have.
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
     for name in ("bokeh.server.views.ws", "asyncio"):
         logging.getLogger(name).addFilter(lambda record: not getattr(record, "is_farewell", False))
 

@@ -184,6 +184,7 @@ class SignIn(Handler):
             status,
             error=error,
             signed_out=error is None and "signed-out" in self.request.query_arguments,
+            ended=self.session is None and bool(cookies.read(self.request, Cookie.SESSION)),
             others=others,
             users=users,
             providers=providers,

@@ -146,6 +146,9 @@ def test_signing_out_closes_every_page_and_the_cookie_is_worth_nothing(site: Sit
             assert page.closed() == 4401
     assert not browser.inside()
     assert not site.browser(Cookie=stolen).inside()
+    # Whoever comes with a session that is none any more is told so, and nobody else.
+    assert "Your session has ended" in site.browser(Cookie=stolen).get("/signin").text
+    assert "Your session has ended" not in browser.get("/signin").text
     assert "You have signed out" in browser.get("/signin?signed-out=1").text
 
 
@@ -250,7 +253,7 @@ def test_guessing_is_slowed_down(site: Site, browser: Browser) -> None:
         assert browser.sign_in(password=OTHER).status == 403
     answer = browser.sign_in()
     assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
-    assert "Wait 1 seconds" in answer.text
+    assert "Wait 1 second, then" in answer.text
     site.clock.advance(seconds=1)
     assert browser.sign_in().status == 303
     # From now on it is known here: what others fail at does not hinder it.
