@@ -45,7 +45,8 @@ class TooManyTries(Refused):
         seconds = max(1, round(wait_s))
         super().__init__(
             "There were too many failures to sign in.",
-            hint=f"Wait {seconds} second{'' if seconds == 1 else 's'}, then try again. At the machine, `pwsops signin-link` always lets you in.",
+            hint=f"Wait {seconds} second{'' if seconds == 1 else 's'}, then try again. At the machine, "
+            "`pwsops signin-link` always lets you in.",
         )
         self.wait_s = seconds
 
