@@ -105,7 +105,7 @@ def hush_toolkits() -> None:
     logging.setLogRecordFactory(make)
     # Addresses are left out of its lines, which say nothing then; what was refused, the door and the audit log have.
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
-    for name in ("bokeh.server.views.ws", "asyncio"):
+    for name in ("bokeh.server.views.ws", "panel.io.document", "asyncio"):
         logging.getLogger(name).addFilter(lambda record: not getattr(record, "is_farewell", False))
 
 

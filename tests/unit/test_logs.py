@@ -135,7 +135,7 @@ def test_what_toolkits_quote_of_a_message_is_not_written_down(
     assert "test_logs.py" in caplog.text
 
 
-@pytest.mark.parametrize("toolkit", ["bokeh.server.views.ws", "asyncio"])
+@pytest.mark.parametrize("toolkit", ["bokeh.server.views.ws", "panel.io.document", "asyncio"])
 def test_a_page_that_was_closed_is_no_news(caplog: pytest.LogCaptureFixture, toolkit: str) -> None:
     logs.hush_toolkits()
     logger = logging.getLogger(toolkit)

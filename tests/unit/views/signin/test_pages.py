@@ -274,7 +274,9 @@ def test_the_password_is_given_once_more(site: Site, browser: Browser) -> None:
 
     assert must()
     form = browser.form("/signin/anew")
-    assert browser.post("/signin/anew", {**form, "password": OTHER}).status == 403
+    wrong = browser.post("/signin/anew", {**form, "password": OTHER})
+    assert wrong.status == 403
+    assert "The password is wrong." in wrong.text
     assert browser.post("/signin/anew", {"csrf": "x", "password": GOOD}).status == 403
     assert must()
     answer = browser.post("/signin/anew", {**form, "password": GOOD})
