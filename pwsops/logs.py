@@ -30,6 +30,7 @@ REPEATED_AFTER_S = 60.0
 """The same words are written again after so long, with how often they were said meanwhile."""
 _REMEMBERED = 256
 _TOOLKITS = frozenset({"asyncio", "bokeh", "panel", "param", "tornado"})
+_CLOSED = "Failed sending message as connection was closed"
 _HUSHED = "(not written down)"
 
 _open_file = ExitStack()
@@ -95,12 +96,23 @@ def hush_toolkits() -> None:
 
     def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)
+        record.is_farewell = _is_farewell(record)
         if record.name.partition(".")[0] in _TOOLKITS:
             _hush(record)
         return record
 
     make.is_ours = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(make)
+    # Addresses are left out of its lines, which say nothing then; what was refused, the door and the audit log have.
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+    for name in ("bokeh.server.views.ws", "panel.io.document", "asyncio"):
+        logging.getLogger(name).addFilter(lambda record: not getattr(record, "is_farewell", False))
+
+
+def _is_farewell(record: logging.LogRecord) -> bool:
+    """Whether a toolkit complains that a page was closed while it was told something, as happens all day."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.msg == _CLOSED or type(error).__name__ == "WebSocketClosedError"
 
 
 def _hush(record: logging.LogRecord) -> None:

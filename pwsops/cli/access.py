@@ -31,7 +31,8 @@ def check(context: typer.Context) -> None:
     with opened(context) as operations:
         found = operations.roles.check()
     for one in found:
-        say(f"{one.finding}. {one.next_step}".strip() if not one.ok else f"{one.finding}.")
+        finding = one.finding.removesuffix(".") + "."
+        say(finding if one.ok else f"{finding} {one.next_step}".strip())
     if not all(one.ok for one in found):
         raise typer.Exit(1)
 

@@ -73,7 +73,10 @@ def create(
     """Make a token for a machine, and print it: this once."""
     with opened(context) as operations:
         text = operations.people.create_token(name, role=role, instances=instance, lasts=timedelta(days=days))
+        unknown = sorted({*(instance or ())} - {one.name for one in operations.instances.list()})
     say(text)
+    for one in unknown:
+        note(f"There is no instance {one}: the token shows nothing of it until there is.")
     note("It is shown this once. Send it as the header `Authorization: Bearer TOKEN`, over TLS only.")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -151,10 +153,16 @@ def serve(
 
 def _announce(address: str) -> None:
     # What systemd runs speaks to a journal, which others may read.
-    if "JOURNAL_STREAM" in os.environ:
-        address = address.partition("signin?")[0]
-    say(f"pwsops is at {address}")
-    note("`pwsops signin-link` prints another address that signs you in, as often as you need one.")
+    secret = "JOURNAL_STREAM" in os.environ
+    say(f"pwsops is at {address.partition('signin?')[0] if secret else address}")
+    if not secret:
+        note("Open it in a browser of this machine within 15 minutes: it signs you in, once.")
+    note(f"`{_command()} signin-link` prints another address that signs you in, as often as you need one.")
+
+
+def _command() -> str:
+    """Return how this program is called again: by its path where a shell does not find it."""
+    return "pwsops" if shutil.which("pwsops") or not sys.argv[0].endswith("pwsops") else sys.argv[0]
 
 
 def _warn_of_key(operations: Operations) -> None:

@@ -45,7 +45,8 @@ class TooManyTries(Refused):
         seconds = max(1, round(wait_s))
         super().__init__(
             "There were too many failures to sign in.",
-            hint=f"Wait {seconds} seconds, then try again. At the machine, `pwsops signin-link` always lets you in.",
+            hint=f"Wait {seconds} second{'' if seconds == 1 else 's'}, then try again. At the machine, "
+            "`pwsops signin-link` always lets you in.",
         )
         self.wait_s = seconds
 
@@ -165,7 +166,8 @@ class Authentication:
         if session.person.way == LINK:
             self._take_link(secret, attempt)
         else:
-            self._prove(secret, Attempt(name=session.person.name, peer=attempt.peer, device=attempt.device))
+            own = Attempt(name=session.person.name, peer=attempt.peer, device=attempt.device)
+            self._prove(secret, own, wrong="The password is wrong.")
         self._renewed(session)
 
     def anew_by_provider(self, session: Session, identity: Identity) -> None:
@@ -201,13 +203,13 @@ class Authentication:
         """Whether somebody is listed who could sign in from elsewhere. Raises `Refused` where that cannot be known."""
         return bool(self._roles.everybody() and (self.users.list() or self.providers.providers()))
 
-    def _prove(self, password: str, attempt: Attempt) -> None:
+    def _prove(self, password: str, attempt: Attempt, *, wrong: str = WRONG) -> None:
         # What was typed as a name may be a password: only names that exist are recorded.
         known = attempt.name if self.users.stamp(attempt.name) is not None else "(unknown name)"
         self._begin(attempt, known)
         if self.users.verified(attempt.name, password) is None:
             self._record(self._system_user, FAILED, known, f"from {attempt.peer}")
-            raise Denied(WRONG, hint="Try again.")
+            raise Denied(wrong, hint="Try again.")
         self.throttle.succeeded(attempt)
 
     def _take_link(self, token: str, attempt: Attempt) -> None:

@@ -99,7 +99,8 @@ def unusable(path: Path, reason: str) -> Refused:
     """Return the error for a file that is there and cannot be used."""
     return Refused(
         f"Nobody can sign in: {path} cannot be used, {reason}.",
-        hint="Restore it from your records. It must be a plain file that belongs to the service's user, of mode 0600.",
+        hint="Mend it, or restore it from your records. It must be a plain file that belongs to the service's user, "
+        "of mode 0600.",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.errors import PwsopsError
+from pwsops.operations.certificate_views import CLOSED
 from pwsops.operations.records import CertificateView, ServerCertificateView
 from pwsops.views.certificate_form import PURPOSES
 from pwsops.views.words import Mark
@@ -14,6 +15,7 @@ from pwsops.views.words import Mark
 _FINE = Mark(tone="ok", icon="check", word="in the store")
 _KEPT = Mark(tone="ok", icon="check", word="on the server")
 _MISSING = Mark(tone="orange", icon="warning", word="not here")
+_CLOSED = Mark(tone="red", icon="cross", word="does not open")
 _KEYLESS = Mark(tone="orange", icon="warning", word="no private key")
 _EXPIRED = Mark(tone="orange", icon="warning", word="expired")
 _SOON = Mark(tone="orange", icon="warning", word="expires soon")
@@ -81,6 +83,8 @@ def mark(view: CertificateView) -> Mark:
         return _mark_on_server(view)
     if not view.held:
         return _MISSING
+    if CLOSED in view.doubts:
+        return _CLOSED
     if any(doubt.startswith("expired") for doubt in view.doubts):
         return _EXPIRED
     if view.doubts:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from pwsops.certificates import archive
 from pwsops.operations import Operations
-from tests.browser.serving import Served
+from tests.browser.serving import Served, sign_in
 from tests.pairs import certificate_pem, key_pem, openssl, pair
 
 pytestmark = pytest.mark.browser
@@ -75,7 +75,9 @@ def test_the_two_halves_of_pem_are_chosen_together(
 ) -> None:
     (tmp_path / "one.crt").write_bytes(certificate_pem(pair("one")))
     (tmp_path / "one.key").write_bytes(key_pem(pair("one")))
-    page = visit("about:blank").page
+    visitor = visit("about:blank")
+    sign_in(visitor.context, served.url)
+    page = visitor.page
     page.add_init_script(SLOW_TO_READ)
     page.goto(f"{served.url}?page=certificates&view=import")
     page.get_by_label("File", exact=True).set_input_files([tmp_path / "one.crt", tmp_path / "one.key"])

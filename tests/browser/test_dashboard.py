@@ -155,6 +155,8 @@ def test_no_request_leaves_the_machine(served: Served, visit: Open) -> None:
     ):
         page.goto(f"{served.url}?{query}")
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_attached()
+        # What is not visible is not drawn: files are not opened with another login.
+        expect(page.get_by_role("button", name="Give another login")).to_have_count(0)
     page.evaluate("document.fonts.ready")
     assert visited.outside == []
     assert visited.errors == []

@@ -15,8 +15,7 @@ from tests.browser.serving import Served, sign_in, start
 
 # The list of certificates does not come before the standard input has a line.
 HELD = """
-import sys, threading
-from functools import wraps
+import functools, sys, threading
 from pwsops.operations.certificates import Certificates
 from tests.browser.child import serve
 
@@ -24,11 +23,10 @@ read, go_on, list_them = sys.stdin, threading.Event(), Certificates.list
 sys.stdin = ()
 threading.Thread(target=lambda: read.readline() and go_on.set(), daemon=True).start()
 
-
-@wraps(list_them)
+@functools.wraps(list_them)  # with the right that it declares
 def held(self):
-    return go_on.wait(60) and list_them(self)
-
+    go_on.wait(60)
+    return list_them(self)
 
 Certificates.list = held
 serve(sys.argv[1])

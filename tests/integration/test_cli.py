@@ -506,3 +506,5 @@ def test_who_may_do_what_is_listed_and_checked(tmp_path, driver):
     checked = line.run("access", "check")
     assert checked.returncode == 1
     assert "ada is given sample, and there is no such instance" in checked.stdout
+    file.write_text("[[person")
+    assert ".. " not in line.run("access", "check").stdout

@@ -60,6 +60,8 @@ def test_tokens_come_and_go_and_are_shown_once(line):
         False,
     )
     assert "a, b" in line.done("token", "list")
+    assert "There is no instance a: the token" in line.run("token", "create", "other", "--instance", "a").stderr
+    line.done("token", "revoke", "other")
     assert text not in line.done("token", "list") + str(line.rows("audit", "list"))
     line.refused("token", "create", "monitor", "--days", "367", code=2)
     line.done("token", "revoke", "monitor")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+from tornado.websocket import WebSocketClosedError
 
 from pwsops import logs
 from pwsops.errors import Refused
@@ -132,6 +133,18 @@ def test_what_toolkits_quote_of_a_message_is_not_written_down(
     assert "error handling message" in caplog.text
     assert "took 3.50 s" in caplog.text
     assert "test_logs.py" in caplog.text
+
+
+@pytest.mark.parametrize("toolkit", ["bokeh.server.views.ws", "panel.io.document", "asyncio"])
+def test_a_page_that_was_closed_is_no_news(caplog: pytest.LogCaptureFixture, toolkit: str) -> None:
+    logs.hush_toolkits()
+    logger = logging.getLogger(toolkit)
+    logger.warning("Failed sending message as connection was closed")
+    gone = WebSocketClosedError()
+    logger.error("Task exception was never retrieved", exc_info=(type(gone), gone, None))
+    assert caplog.text == ""
+    logger.warning("Something else")
+    assert caplog.text
 
 
 def test_what_others_log_stays_as_it_is(log: Path, caplog: pytest.LogCaptureFixture) -> None:

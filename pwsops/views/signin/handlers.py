@@ -157,7 +157,11 @@ class SignIn(Handler):
         try:
             entry = await self.soon(self.gate.passwords, work)
         except PwsopsError as error:
-            self._form(error, self.status_of(error))
+            if by_link and isinstance(error, Denied) and self.session is not None:
+                # The link was kept, or opened twice: whoever is in already stays in, as who they are.
+                self.go_on(self.next)
+            else:
+                self._form(error, self.status_of(error))
             return
         self.come_in(entry)
         if name:
@@ -180,6 +184,7 @@ class SignIn(Handler):
             status,
             error=error,
             signed_out=error is None and "signed-out" in self.request.query_arguments,
+            ended=self.session is None and bool(cookies.read(self.request, Cookie.SESSION)),
             others=others,
             users=users,
             providers=providers,

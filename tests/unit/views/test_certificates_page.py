@@ -12,9 +12,11 @@ from typing import Any, BinaryIO
 from unittest.mock import Mock
 
 import pytest
+from cryptography.fernet import Fernet
 
 from pwsops.certificates import archive, reading
 from pwsops.errors import PwsopsError
+from pwsops.key_file import KEY_FILE
 from pwsops.operations import Role
 from pwsops.rules.certificates import Purpose
 from pwsops.views import safety
@@ -310,6 +312,13 @@ def test_each_state_has_a_word(page: Page, home: Home) -> None:
     page.session.nav.go(page=CERTIFICATES, status="required")
     assert "two" in page.text()
     assert "expires soon" not in page.text()
+
+
+def test_one_that_the_home_s_key_does_not_open_is_red(page: Page, home: Home) -> None:
+    take_in(home, "one")
+    (home.path / KEY_FILE).write_text(Fernet.generate_key().decode())
+    page.frame.refresh()
+    assert re.search(r'class="state tone-red">.*does not open<', page.html())
 
 
 def test_what_is_needed_and_not_here_is_listed_and_told_on_the_first_page(page: Page, home: Home) -> None:

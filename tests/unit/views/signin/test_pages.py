@@ -146,6 +146,9 @@ def test_signing_out_closes_every_page_and_the_cookie_is_worth_nothing(site: Sit
             assert page.closed() == 4401
     assert not browser.inside()
     assert not site.browser(Cookie=stolen).inside()
+    # Whoever comes with a session that is none any more is told so, and nobody else.
+    assert "Your session has ended" in site.browser(Cookie=stolen).get("/signin").text
+    assert "Your session has ended" not in browser.get("/signin").text
     assert "You have signed out" in browser.get("/signin?signed-out=1").text
 
 
@@ -202,6 +205,17 @@ def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(site: Site, bro
     assert not again.inside()
 
 
+def test_a_link_that_was_used_before_lets_those_stay_who_are_in_already(site: Site, browser: Browser) -> None:
+    path = urlsplit(site.authentication.links.address(f"http://127.0.0.1:{site.port}/"))
+    there = f"{path.path}?{path.query}"
+    browser.sign_in()
+    browser.get(there, Sec_Fetch_Site="none")
+    answer = browser.get(there, Sec_Fetch_Site="none")
+    assert answer.status == 200
+    assert '<meta http-equiv="refresh" content="0;url=/">' in answer.text
+    assert browser.inside()
+
+
 def test_the_code_of_a_link_can_be_typed(site: Site, browser: Browser) -> None:
     fields = browser.form("/signin")
     answer = browser.post("/signin", {**fields, "token": site.authentication.links.address("http://127.0.0.1:1/")})
@@ -239,7 +253,7 @@ def test_guessing_is_slowed_down(site: Site, browser: Browser) -> None:
         assert browser.sign_in(password=OTHER).status == 403
     answer = browser.sign_in()
     assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
-    assert "Wait 1 seconds" in answer.text
+    assert "Wait 1 second, then" in answer.text
     site.clock.advance(seconds=1)
     assert browser.sign_in().status == 303
     # From now on it is known here: what others fail at does not hinder it.
@@ -260,7 +274,9 @@ def test_the_password_is_given_once_more(site: Site, browser: Browser) -> None:
 
     assert must()
     form = browser.form("/signin/anew")
-    assert browser.post("/signin/anew", {**form, "password": OTHER}).status == 403
+    wrong = browser.post("/signin/anew", {**form, "password": OTHER})
+    assert wrong.status == 403
+    assert "The password is wrong." in wrong.text
     assert browser.post("/signin/anew", {"csrf": "x", "password": GOOD}).status == 403
     assert must()
     answer = browser.post("/signin/anew", {**form, "password": GOOD})
