@@ -21,6 +21,7 @@ UNGUARDED = (
     "pwsops: `panel serve` has no front door of ours. Every user of this machine, and every program of theirs, can "
     "open this dashboard and do all that it can do. Use it to look at your own machine; `pwsops serve` is for the rest."
 )
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:\[([^\]%]+)\]|([^:\[\]%]+))(?::[0-9]*)?")
 
 
@@ -44,6 +45,15 @@ def is_known_host(host: str, names: Collection[str] = ()) -> bool:
     found = _HOST.fullmatch(host.lower())
     name = "" if found is None else found[1] or found[2]
     return bool(name) and (is_loopback(name) or name in names)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is the name or address of a machine as browsers send it, without a port."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return _NAME.fullmatch(text) is not None
+    return True
 
 
 def check_peer() -> None:

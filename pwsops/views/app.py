@@ -52,14 +52,6 @@ _MENU = (
     (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
-_RIGHTS = {
-    WIZARD: Right.CONFIGURE,
-    INSERT: Right.MEDIA,
-    CERTIFICATES: Right.CONFIGURE,
-    SETTINGS: Right.CONFIGURE,
-    AUDIT: Right.EVIDENCE,
-}
-"""What pages need that are not for everybody who may look."""
 _BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
 
 
@@ -137,11 +129,8 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         piece.show("trouble.html", message=found.message, hint=found.hint, command="")
         self._shown, self._body.objects = "", [piece]
 
-    def _why_not(self, page: str) -> str:
-        return self._session.why_not(_RIGHTS.get(page, Right.LOOK))
-
     def _show_menu(self, here: str) -> None:
-        items = [item for item in _MENU if not self._why_not(item[0])]
+        items = [item for item in _MENU if not self._session.why_not_open(item[0])]
         signed_in = self._visit if isinstance(self._visit, SignedIn) else None
         who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
         belongs_to = _BELONGS_TO.get(here, here)
@@ -150,7 +139,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
     def _show_page(self) -> None:
         name = self._session.nav.page
         self._show_menu(name)
-        why_not = self._why_not(name)
+        why_not = self._session.why_not_open(name)
         if why_not:
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:

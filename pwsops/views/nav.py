@@ -14,10 +14,20 @@ from urllib.parse import parse_qsl, urlencode
 import param
 from panel.io.location import Location
 
+from pwsops.rules.rights import Right
+
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
 DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"
 AUDIT = "audit"
 PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES, AUDIT)
+RIGHTS = {
+    WIZARD: Right.CONFIGURE,
+    INSERT: Right.MEDIA,
+    CERTIFICATES: Right.CONFIGURE,
+    SETTINGS: Right.CONFIGURE,
+    AUDIT: Right.EVIDENCE,
+}
+"""What pages need that are not for everybody who may look."""
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pwsops.operations import Operations
 
 _log = structlog.get_logger(__name__)
+EVERYWHERE = ("", "0.0.0.0", "::")
+"""Addresses that stand for all of a machine's; nothing is reached under them."""
 SWEEP_MS = 1_000
 """How often it is asked whether open pages still belong to somebody, also where they say nothing."""
 
@@ -63,11 +65,14 @@ def serve(
 
     Raises
     ------
+    InvalidInput
+        A name is none, or the address is not of this machine.
     Refused
         The address can be reached by others, and nobody of them could sign in.
     Conflict
         Something else listens on the port.
     """
+    names = _names(address, hosts)
     _check_address(address, ops.people.authentication())
     port = _open_port(address, port)
     # Whatever visitors do, backups have descriptors to work with.
@@ -79,7 +84,7 @@ def serve(
         with ExitStack() as open_things:
             gate = open_things.enter_context(_gate(loop, ops))
             links = gate.authentication.links
-            door.close(server, gate, _names(address, hosts), proxies, limits)
+            door.close(server, gate, names, proxies, limits)
             state.store(ops)
             server.start()
             open_things.enter_context(links.serving(url))
@@ -148,8 +153,14 @@ def _server(loop: AsyncIOLoop, address: str, port: int, limits: door.Limits) -> 
 
 def _names(address: str, hosts: Sequence[str]) -> list[str]:
     """Return the names of this server: the one address that it listens on can be nobody else's."""
-    everywhere = address in ("", "0.0.0.0", "::")
-    return [*hosts] if everywhere else [*hosts, address]
+    for name in hosts:
+        if not access.is_name(name):
+            raise InvalidInput(
+                f"The dashboard cannot be opened as {name!r}: that is no name of a machine.",
+                hint="Give --host the name alone, without http://, port and path: `--host backups.example.com`.",
+            )
+    names = [name.lower() for name in hosts]
+    return names if address in EVERYWHERE else [*names, address]
 
 
 def _open_port(address: str, port: int) -> int:
@@ -163,7 +174,10 @@ def _open_port(address: str, port: int) -> int:
 
 
 def _host(address: str) -> str:
-    return "localhost" if ":" in address else address
+    """Return how a browser of this machine names an address that is listened on, in a form that the door lets in."""
+    if address in EVERYWHERE:
+        return "localhost" if address == "::" else "127.0.0.1"
+    return f"[{address}]" if ":" in address else address
 
 
 def _cannot_listen(address: str, port: int, error: OSError) -> PwsopsError:

@@ -16,7 +16,7 @@ from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
 from pwsops.views.download import Download
 from pwsops.views.draft import Draft
-from pwsops.views.nav import RUN, RUNS, Nav, count
+from pwsops.views.nav import RIGHTS, RUN, RUNS, Nav, count
 from pwsops.views.store import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.views.turns import Turns
 
@@ -116,11 +116,16 @@ class Session:
         except Denied as error:
             return error.message
         if not principal.has(right):
-            able = " or ".join(role.value for role in Role if right in GRANTS[role])
+            *others, last = (role.value for role in Role if right in GRANTS[role])
+            able = f"{', '.join(others)} or {last}" if others else last
             return f"Your role is {principal.role.value}: that needs the role {able}."
         if everywhere and principal.instances is not None:
             return "It concerns all instances, and yours are some."
         return ""
+
+    def why_not_open(self, page: str) -> str:
+        """Return why a page is not for somebody; empty: it is."""
+        return self.why_not(RIGHTS.get(page, Right.LOOK))
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""

@@ -56,7 +56,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
-        self._verdict.show("verdict.html", verdict=safety.answer(snapshot))
+        self._verdict.show("verdict.html", verdict=safety.answer(snapshot), closed=self._session.why_not_open)
         if snapshot.profiles:
             parts = [self._verdict, self._profiles, self._plan, self._runs]
             self._show_profiles(snapshot)

@@ -129,9 +129,27 @@ def test_a_port_that_may_not_be_had_is_said() -> None:
 
 
 def test_the_address_that_is_listened_on_is_a_name_and_everywhere_is_none() -> None:
-    assert server._names("10.0.0.1", ["db.example"]) == ["db.example", "10.0.0.1"]
+    assert server._names("10.0.0.1", ["DB.example"]) == ["db.example", "10.0.0.1"]
     assert server._names("0.0.0.0", ["db.example"]) == ["db.example"]
     assert server._names("::", []) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("::", "localhost"), ("::1", "[::1]"), ("10.0.0.1", "10.0.0.1"),
+     ("2001:db8::5", "[2001:db8::5]"), ("localhost", "localhost")],
+)  # fmt: skip
+def test_the_address_that_is_printed_is_one_that_is_answered(address: str, named: str) -> None:
+    assert server._host(address) == named
+    assert access.is_known_host(f"{named}:5006", server._names(address, []))
+
+
+@pytest.mark.parametrize("name", ["http://db.example", "db.example:5006", "db.example/", "*.example", "a b", "", "[::1]"])
+def test_a_host_that_no_browser_could_name_is_refused(ops: FakeOperations, name: str) -> None:
+    with pytest.raises(InvalidInput, match="no name of a machine") as wrong:
+        server.serve(ops, hosts=["fine.example", name])  # type: ignore[arg-type]
+    assert "--host" in wrong.value.hint
+    assert ops.attached == 0
 
 
 def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(ops: FakeOperations) -> None:

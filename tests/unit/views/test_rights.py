@@ -177,6 +177,14 @@ def test_what_somebody_may_not_do_is_offered_with_the_reason_that_they_may_not(v
     assert "New" not in re.findall(r">(\w+)</a>", viewer.show("overview"))
 
 
+def test_no_way_leads_from_what_is_wrong_to_a_page_that_is_not_for_somebody(home_with_all: Home, visits: Any) -> None:
+    home_with_all.ops.profiles.deactivate("p")
+    assert "Fix this profile" in visits(Role.ADMINISTRATOR).show("overview")
+    shown = visits(Role.OPERATOR).show("overview")
+    assert "is switched off" in shown or "inactive" in shown
+    assert "Fix this profile" not in shown
+
+
 def test_evidence_is_offered_to_those_who_may_have_it(visits: Any) -> None:
     assert 'data-key="evidence"' in visits(Role.AUDITOR).show("runs")
     assert 'data-key="evidence"' not in visits(Role.OPERATOR).show("runs")
