@@ -14,8 +14,11 @@ from pwsops.errors import PwsopsError, Refused
 
 DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_DIRECTORIES = ("logs", "processes")
-_FILES = ("catalogue.sqlite3*", "secret.key*", "scheduler.lock", "*.json", "*.toml", "logs/*", "processes/*")
+_DIRECTORIES = ("logs", "processes", "signin")
+_FILES = (
+    "catalogue.sqlite3*", "secret.key*", "devices.key*", "audit-heads.log", "scheduler.lock", "*.json", ".*.lock",
+    "*.toml", "logs/*", "processes/*", "signin/*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

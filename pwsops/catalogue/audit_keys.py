@@ -59,9 +59,14 @@ class Notary:
         return None if found is None or secret is None else Key(number=found.id, secret=secret)
 
     def may_begin(self, connection: Connection) -> bool:
-        """Whether the log never had a key: then one may be made without asking anybody."""
+        """Whether the log never had a key: then one may be made without asking anybody.
+
+        Not while the home's key is the wrong one: what it seals would make it look like the right one.
+        """
         has_key = connection.execute(select(audit_keys.c.id).limit(1)).first() is not None
-        return not has_key and self._vault is not None and not (self.heads is not None and self.heads.is_known())
+        if has_key or self._vault is None or (self.heads is not None and self.heads.is_known()):
+            return False
+        return self._vault.fault() is None
 
     def make(self, connection: Connection, *, first_entry: int, now: datetime) -> Key:
         """Make a new key, for entries from `first_entry` on; raises `PwsopsError` where it cannot be sealed."""

@@ -63,7 +63,7 @@ class MachineVisit:
     """A request by a machine's token. It holds as long as the token does."""
 
     def __init__(self, tokens: Tokens, token: Token, system_user: str) -> None:
-        self.id = f"token {token.digest}"
+        self.id = self.whose = f"token {token.digest}"
         self._tokens = tokens
         self._token = token
         self._system_user = system_user

@@ -83,6 +83,11 @@ class Session:
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
+    @property
+    def whose(self) -> str:
+        """What all sessions of one person have in common."""
+        return self.person.name
+
     def principal(self) -> Principal:
         """Return who it is, as of now. Raises `Denied` once it has ended, or where that cannot be known."""
         self.touch()

@@ -47,7 +47,7 @@ class Crowd:
 
         return came
 
-    def know(self, stream: IOStream, visit: str) -> bool:
+    def know(self, stream: IOStream, whose: str) -> bool:
         """Note whose connection it is; whether there is still room for one of theirs."""
         if stream in self._known:
             return True
@@ -55,10 +55,10 @@ class Crowd:
         theirs = Counter(self._known.values())
         if len(self._known) >= self._limits.connections - self._limits.strangers:
             return False
-        if theirs[visit] >= self._limits.connections_a_visit:
+        if theirs[whose] >= self._limits.connections_a_person:
             return False
         self._strangers.pop(stream, None)
-        self._known[stream] = visit
+        self._known[stream] = whose
         return True
 
     def _make_room(self, peer: str) -> None:
@@ -77,7 +77,7 @@ class Crowd:
 
     def _forget_closed(self) -> None:
         self._strangers = {stream: peer for stream, peer in self._strangers.items() if not stream.closed()}
-        self._known = {stream: visit for stream, visit in self._known.items() if not stream.closed()}
+        self._known = {stream: whose for stream, whose in self._known.items() if not stream.closed()}
 
 
 def _peer(address: Any) -> str:

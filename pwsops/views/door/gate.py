@@ -21,6 +21,10 @@ class Visit(Protocol):
     def id(self) -> str:
         """What tells this visit from any other, as long as the process lives."""
 
+    @property
+    def whose(self) -> str:
+        """What all visits of one person have in common: what may be had at once is counted by that."""
+
     def principal(self) -> Principal:
         """Return who it is, as of now.
 

@@ -21,16 +21,16 @@ class Limits:
         Connections in total, websockets too.
     strangers, strangers_a_peer
         Of these, how many may be of people who have not shown a valid sign-in, and how many from one address.
-    connections_a_visit
-        How many one visit may have. A browser opens six, and one more for each page.
+    connections_a_person
+        How many one person may have, in all their visits. A browser opens six, and one more for each page.
     header_s, body_s
         Time for the whole of a request's header, also while a connection is idle, and of its body. Seconds.
     header_bytes, body_bytes
         Sizes of a request.
     ping_s
         Pause between two questions whether a page's connection is alive; without an answer it is closed. Seconds.
-    pages, pages_a_visit
-        Open pages in total, and of one visit.
+    pages, pages_a_person
+        Open pages in total, and of one person.
     claim_s
         Time from a page's answer to its websocket. Seconds.
     message_bytes
@@ -42,14 +42,14 @@ class Limits:
     connections: int = 512
     strangers: int = 256
     strangers_a_peer: int = 192
-    connections_a_visit: int = 96
+    connections_a_person: int = 96
     header_s: float = 20.0
     body_s: float = 20.0
     header_bytes: int = 16 * 1024
     body_bytes: int = 64 * 1024
     ping_s: float = 30.0
     pages: int = 200
-    pages_a_visit: int = 48
+    pages_a_person: int = 48
     claim_s: int = 120
     message_bytes: int = 4 * MIB
     messages_a_second: float = 200.0

@@ -23,6 +23,7 @@ class Closing(Protocol):
 class _Page:
     session_id: str
     visit_id: str
+    whose: str
     until: float
     """When it can no longer be connected to for the first time."""
 
@@ -58,16 +59,16 @@ class Pages:
     _stays: dict[str, _Stay] = field(default_factory=dict)
 
     def room(self, visit: Visit) -> bool:
-        """Whether another page may be handed to a visit."""
+        """Whether another page may be handed to somebody, of all that their visits have."""
         self._forget()
         alive = self.alive()
-        theirs = sum(page.visit_id == visit.id and page.session_id in alive for page in self._pages.values())
-        return theirs < self.limits.pages_a_visit and len(alive) < self.limits.pages
+        theirs = sum(page.whose == visit.whose and page.session_id in alive for page in self._pages.values())
+        return theirs < self.limits.pages_a_person and len(alive) < self.limits.pages
 
     def issue(self, visit: Visit, session_id: str, token: str) -> None:
         """Note that a page with a token was made for a visit."""
         self._follow(visit)
-        self._pages[_digest(token)] = _Page(session_id, visit.id, self.clock() + self.limits.claim_s)
+        self._pages[_digest(token)] = _Page(session_id, visit.id, visit.whose, self.clock() + self.limits.claim_s)
 
     def claim(self, visit: Visit, token: str) -> bool:
         """Whether a token is one that this visit was given, exactly as it was given; nothing in it is believed."""

@@ -66,7 +66,7 @@ class Door(Router):
         if refusal is not None or kind is None:
             return self._refuse(request, refusal or NOTHING)
         visit = self._gate.who(request)
-        if visit is not None and not self._crowd.know(connection.stream, visit.id):
+        if visit is not None and not self._crowd.know(connection.stream, visit.whose):
             return _Answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Too many are connected. Try again soon.")
         if kind is Kind.GATE:
             return self._own.find_handler(request)

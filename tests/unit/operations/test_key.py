@@ -265,6 +265,6 @@ def test_a_key_of_another_home_is_found_out(kept: Home, tmp_path: Path) -> None:
     assert kept.ops.key.fault() is None
 
 
-def test_nobody_replaces_the_key_but_at_the_machine(kept: Home) -> None:
+def test_only_a_user_of_the_machine_replaces_the_key(kept: Home) -> None:
     with pytest.raises(Denied):
         acting_as(kept.ops, Role.ADMINISTRATOR).key.rotate()

@@ -31,6 +31,11 @@ class FakeVisit:
     touched: int = 0
     on_ends: list[Callable[[], None]] = field(default_factory=list)
 
+    @property
+    def whose(self) -> str:
+        """`ada@home` and `ada@work` are two visits of one person."""
+        return self.id.partition("@")[0]
+
     def principal(self) -> Principal:
         self._check()
         return Principal(name=self.id)

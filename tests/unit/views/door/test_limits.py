@@ -65,10 +65,11 @@ def test_a_request_too_large_is_not_read(behind: Behind) -> None:
     assert served.ask("/signin").status == 200
 
 
-def test_a_visit_has_so_many_pages_and_no_more(behind: Behind) -> None:
-    served = behind(limits=Limits(pages_a_visit=2, pages=3))
-    for _ in range(2):
-        served.page("ada")
+def test_a_person_has_so_many_pages_and_no_more_by_however_many_visits(behind: Behind) -> None:
+    served = behind(limits=Limits(pages_a_person=2, pages=3))
+    served.page("ada@home")
+    served.page("ada@work")
+    served.enter("ada")
     refused = served.ask("/", "ada")
     assert refused.status == 503
     assert refused.headers["Retry-After"] == "15"
@@ -79,15 +80,17 @@ def test_a_visit_has_so_many_pages_and_no_more(behind: Behind) -> None:
     assert len(served.sessions()) <= 3
 
 
-def test_a_visit_has_so_many_connections_and_no_more(behind: Behind) -> None:
-    served = behind(limits=Limits(connections_a_visit=2))
+def test_a_person_has_so_many_connections_and_no_more_by_however_many_visits(behind: Behind) -> None:
+    served = behind(limits=Limits(connections_a_person=2))
     token = token_of(served.page("ada"))
+    other = token_of(served.page("ada@work"))
     served.enter("eve")
-    with served.socket("ada", token) as first, served.socket("ada", token) as second:
+    with served.socket("ada", token) as first, served.socket("ada@work", other) as second:
         assert isinstance(first, Socket)
         assert isinstance(second, Socket)
-        with served.socket("ada", token) as third:
-            assert third == 503
+        for visit, its in (("ada", token), ("ada@work", other)):
+            with served.socket(visit, its) as third:
+                assert third == 503
         assert served.ask("/", "eve", method="HEAD").status == 204
 
 
@@ -132,7 +135,7 @@ def test_a_proxy_brings_as_many_as_there_is_room_for() -> None:
 
 
 def test_those_signed_in_have_a_share_of_their_own() -> None:
-    made, come = crowd(connections=5, strangers=3, strangers_a_peer=3, connections_a_visit=2)
+    made, come = crowd(connections=5, strangers=3, strangers_a_peer=3, connections_a_person=2)
     streams = [come("10.0.0.1") for _ in range(3)]
     assert [made.know(stream, "ada") for stream in streams] == [True, True, False]  # type: ignore[arg-type]
     assert made.know(streams[0], "ada")  # type: ignore[arg-type]
