@@ -144,7 +144,9 @@ def test_the_address_that_is_printed_is_one_that_is_answered(address: str, named
     assert access.is_known_host(f"{named}:5006", server._names(address, []))
 
 
-@pytest.mark.parametrize("name", ["http://db.example", "db.example:5006", "db.example/", "*.example", "a b", "", "[::1]"])
+@pytest.mark.parametrize(
+    "name", ["http://db.example", "db.example:5006", "db.example/", "*.example", "a b", "", "[::1]"]
+)
 def test_a_host_that_no_browser_could_name_is_refused(ops: FakeOperations, name: str) -> None:
     with pytest.raises(InvalidInput, match="no name of a machine") as wrong:
         server.serve(ops, hosts=["fine.example", name])  # type: ignore[arg-type]
