@@ -95,9 +95,13 @@ class Watched(Generic[T]):
         return value
 
 
-def unusable(path: Path, reason: str) -> Refused:
+class Unusable(Refused):
+    """A file of the sign-in is there and cannot be used. It says which and why, to whoever is at the machine."""
+
+
+def unusable(path: Path, reason: str) -> Unusable:
     """Return the error for a file that is there and cannot be used."""
-    return Refused(
+    return Unusable(
         f"Nobody can sign in: {path} cannot be used, {reason}.",
         hint="Mend it, or restore it from your records. It must be a plain file that belongs to the service's user, "
         "of mode 0600.",

@@ -17,6 +17,7 @@ from tornado.web import RequestHandler
 
 from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.signin.authentication import LINK, PASSWORD, Entry, TooManyTries
+from pwsops.signin.private_file import Unusable
 from pwsops.signin.sessions import Session
 from pwsops.signin.start_token import PARAMETER
 from pwsops.signin.throttle import Attempt
@@ -182,7 +183,7 @@ class SignIn(Handler):
         self.show(
             "signin.html",
             status,
-            error=error,
+            error=None if error is None else _for_strangers(error),
             signed_out=error is None and "signed-out" in self.request.query_arguments,
             ended=self.session is None and bool(cookies.read(self.request, Cookie.SESSION)),
             others=others,
@@ -320,6 +321,16 @@ class Callback(Handler):
         return f"/signin/anew?{urlencode({'done': 1})}"
 
 
+def _for_strangers(error: PwsopsError) -> PwsopsError:
+    """Return what somebody who is not signed in is told: nothing of where the home is, and what its files hold."""
+    if not isinstance(error, Unusable):
+        return error
+    return Refused(
+        "Nobody can sign in just now but by a link: a file of the home cannot be used.",
+        hint="At the machine, `pwsops access check` and `pwsops user list` say which, and why.",
+    )
+
+
 def _show_failure(handler: Handler, error: PwsopsError) -> None:
-    status = handler.status_of(error)
+    status, error = handler.status_of(error), _for_strangers(error)
     handler.show("signin_message.html", status, title="Not signed in", message=error.message, hint=error.hint)

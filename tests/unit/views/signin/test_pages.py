@@ -307,6 +307,9 @@ def test_while_the_users_cannot_be_read_nobody_signs_in_but_by_a_link(
     answer = browser.post("/signin", {**form, "name": "ada", "password": GOOD})
     assert answer.status == 503
     assert "cannot be used" in answer.text
+    # Strangers read that, too.
+    assert str(ops.home) not in answer.text
+    assert str(ops.home) not in browser.get("/signin").text
     assert not browser.inside()
     browser.post("/signin", {**form, "token": site.authentication.links.make()})
     assert browser.inside()
