@@ -58,14 +58,16 @@ class Databases:
     @needs(Right.LOOK, "list databases", of_instance())
     def known(self, instance: str) -> Sequence[DatabaseView]:
         """Return the databases of an instance as they were when it last answered, with the verdicts as of now."""
-        return [self._view(one) for one in self._covered(instance)]
+        now = self._context.core.clock.now()
+        return [self._view(one, now) for one in self._covered(instance)]
 
     @needs(Right.LOOK, "list databases")
     def everything(self) -> Mapping[str, Sequence[DatabaseView]]:
         """Return the databases of all instances, by instance, as `known` does."""
         found: dict[str, deque[DatabaseView]] = {}
+        now = self._context.core.clock.now()
         for one in self._covered(None):
-            found.setdefault(one.facts.instance, deque()).append(self._view(one))
+            found.setdefault(one.facts.instance, deque()).append(self._view(one, now))
         return found
 
     @needs(Right.LOOK, "see whether databases are protected", of_instance())
@@ -171,8 +173,7 @@ class Databases:
         with nullcontext() if credentials else self._context.core.asking(instance):
             return question(engine)
 
-    def _view(self, one: Covered) -> DatabaseView:
-        now = self._context.core.clock.now()
+    def _view(self, one: Covered, now: datetime) -> DatabaseView:
         verdict = judge(one.facts, now)
         restorable = [one.sets[set_id] for set_id in verdict.restorable]
         seen, logs_until = one.seen, _logs_until(one, verdict)

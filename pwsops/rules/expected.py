@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from pwsops.rules.due import due_between, next_due
@@ -45,6 +46,7 @@ class Expected:
     begins_at: datetime | None
 
 
+@lru_cache(maxsize=1024)  # at one instant it is asked for each database of a profile
 def expected(recurrence: Recurrence, now: datetime, *, usual_s: float = 0.0) -> Expected:
     """Return what should be there by now, and how old the newest data may be.
 
