@@ -7,6 +7,7 @@ marked safe but our own icons.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ OnAction = Callable[[str, str], None]
 OnField = Callable[[str, str, str | bool], None]
 
 
+@cache
 def icon(name: str) -> Safe:
     """Give one of our icons; always beside a word, so readers pass it over."""
     return Safe(

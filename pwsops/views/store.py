@@ -138,6 +138,8 @@ class Store:
         self._waits = waits
         self._numbers = itertools.count(1)
         self._asking = Asking(ops)
+        self._last: tuple[object, Snapshots] | None = None
+        """What was read last, and of which version."""
 
     def _version(self) -> object:
         # The service's state is asked apart: a process that dies writes nothing. The minute, since ages are shown.
@@ -150,7 +152,19 @@ class Store:
         return self.snapshots().of(theirs)
 
     def snapshots(self) -> Snapshots:
-        """Read what pages show, as of now, once for all of those who are given the same instances."""
+        """Return what pages show, as of now, once for all of those who are given the same instances.
+
+        Where pages are served it is read once for each version: somebody who comes is shown what others see already.
+        """
+        version = None if self._waits else self._version()
+        last = self._last
+        if last is not None and last[0] == version:
+            return last[1]
+        found = self._read()
+        self._last = None if version is None else (version, found)
+        return found
+
+    def _read(self) -> Snapshots:
         number, now = next(self._numbers), self.clock.now()
         instances, profiles = self.ops.instances.list(), self.ops.profiles.list()
         # A server is asked once for everybody.

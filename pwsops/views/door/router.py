@@ -91,7 +91,9 @@ class Door(Router):
     def _let_in(self, request: HTTPServerRequest, kind: Kind, visit: Visit) -> HTTPMessageDelegate | None:
         setattr(request, VISIT, visit)
         if kind is Kind.ASSET:
-            sealed(request).caching = "no-cache"
+            # What is named after its content is asked for once; the rest may be another with the next version.
+            is_named_so = request.query or (request.path or "").endswith(".woff2")
+            sealed(request).caching = "private, max-age=86400" if is_named_so else "no-cache"
             found: HTTPMessageDelegate | None = self._app.find_handler(request)
             return found
         if request.method == "HEAD":

@@ -8,6 +8,7 @@ from pwsops.errors import EngineError
 from pwsops.rules.model import Health, RunStatus
 from pwsops.views import state
 from pwsops.views.store import Store
+from tests.clocks import wait_until
 from tests.unit.views.conftest import FakeOperations, FixedClock, make_profile, make_run
 
 
@@ -55,6 +56,21 @@ def test_the_version_differs_when_anything_shown_may(ops: FakeOperations, store:
     versions.append(store.watcher.version())
     assert len({repr(version) for version in versions}) == 4
     assert store.watcher.version() == versions[-1]
+
+
+def test_whoever_comes_where_pages_are_served_is_shown_what_was_read_until_something_changes(
+    ops: FakeOperations,
+) -> None:
+    served = Store(ops, FixedClock(), waits=False)
+    first = served.snapshot()
+    wait_until(lambda: served.watcher.version()[-1] == 1)  # type: ignore[index]  # the databases have answered
+    second = served.snapshot()
+    assert second.number > first.number
+    assert served.snapshot() is second
+    ops.profile_views = []
+    assert served.snapshot() is second
+    ops.version += 1
+    assert served.snapshot().profiles == []
 
 
 def test_the_zone_shown_is_the_settings_or_the_machine_s(

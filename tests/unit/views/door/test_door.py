@@ -74,6 +74,8 @@ def test_every_kind_of_answer_has_the_headers(shared: Served) -> None:
     asset = shared.ask("/static/js/bokeh.min.js", "ada")
     assert asset.status == 200
     assert asset.headers["Cache-Control"] == "no-cache"
+    # What is named after its content is not asked for again.
+    assert shared.ask("/static/js/bokeh.min.js?1f3a", "ada").headers["Cache-Control"] == "private, max-age=86400"
     answers = [
         page,
         asset,
