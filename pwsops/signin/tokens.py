@@ -62,7 +62,7 @@ class Tokens:
 
     def __init__(self, home: Path, *, clock: Clock) -> None:
         self._file = private_file.Watched(home / FILE, _parse)
-        self._lock = FileLock(home / f".{FILE}.lock", thread_local=False, mode=private_file.MODE)
+        self._lock = FileLock(home / f".{FILE}.lock", mode=private_file.MODE)
         self._clock = clock
 
     def list(self) -> list[Token]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def test_another_process_sees_it_at_once(users: Users, tmp_path: Path, clock: Ma
     assert [user.name for user in elsewhere.list()] == ["ada"]
     elsewhere.remove("ada")
     assert users.list() == []
+
+
+def test_of_several_threads_that_change_the_file_none_undoes_what_another_did(users: Users) -> None:
+    names = [f"user{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: users.add(name, GOOD), names))
+    assert [user.name for user in users.list()] == ["ada", *names]
 
 
 def test_names_are_taken_whatever_their_case(users: Users) -> None:
