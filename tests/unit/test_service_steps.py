@@ -514,7 +514,7 @@ def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then
     assert failing_start.picked_up.wait(10)
     want(home, False)
     wait_until(lambda: not service.leads, "the stop")
-    with FileLock(home.path / service_module.LOCK_FILE, thread_local=False):
+    with FileLock(home.path / service_module.LOCK_FILE, thread_local=False, timeout=60):
         want(home, True)
         failing_start.fails.set()
         wait_until(lambda: run.id in service._to_put_back, "the failed start")
