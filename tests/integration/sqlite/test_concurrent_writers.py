@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -109,8 +110,8 @@ def test_two_writers_and_our_checkpoints_leave_a_whole_database(place: Place, st
         writing(path, every_s=0.0, checkpoint="never", library="apsw") as stop_second,
     ):
         full = place.take("full.bak").backup_set
-        while True:
-            place.take("one.bak", overwrite=True, base=full)
+        for number in itertools.count():
+            place.take(f"{number}.bak", base=full)
             if time.monotonic() > end:
                 break
         commits = stop_first()["commits"] + stop_second()["commits"]
