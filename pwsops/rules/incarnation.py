@@ -1,12 +1,12 @@
 """Whether a database is still the one that an older backup was taken of, as far as an SQLite file shows it.
 
 SQLite gives a database no identity. What it shows are counters that only ever grow while the database lives, and the
-file system knows which file it is. Where it is another file, its contents have to tell.
+file system knows which file it is. Neither proves that a database went on: its contents have to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,15 @@ class Origin:
         When it came into being (ISO 8601, UTC); None where the file system does not tell.
     traces
         What its first page showed; None where that was cut short.
+    pages
+        The numbers and hashes of some of its pages, for a backup that is encrypted: whoever takes the next one need not
+        be able to open it. Of the first page only what follows its header counts.
     """
 
     inode: int
     born_at: str | None
     traces: Traces | None
+    pages: Sequence[tuple[int, str]] = ()
 
     def is_same_file(self, other: Origin) -> bool:
         """Whether both are provably one file: a number alone is used again once a file is gone."""
@@ -65,15 +69,38 @@ def origin(values: Mapping[str, Any] | None) -> Origin | None:
     try:
         given = dict(values or {})
         shown = given.pop("traces")
-        return Origin(**given, traces=None if shown is None else Traces(**shown))
+        kept = tuple((int(number), str(digest)) for number, digest in given.pop("pages", ()))
+        return Origin(**given, traces=None if shown is None else Traces(**shown), pages=kept)
     except (KeyError, TypeError, ValueError):
         return None
 
 
+def unlike_as_noted(former: Origin | None, now: Mapping[int, str]) -> str:
+    """Return why the pages that were noted of a backup are not those of the database now; empty where enough are.
+
+    An eighth of them has to be the same: among few pages the first one, which has the tables' definitions, is enough.
+
+    Parameters
+    ----------
+    former
+        Where the older backup came from.
+    now
+        The hashes of the pages as they are now, as in `Origin.pages`; those that are asked for, as far as they exist.
+    """
+    noted = former.pages if former is not None else ()
+    same = sum(now.get(number) == digest for number, digest in noted)
+    if not noted:
+        return "nothing was noted of its pages"
+    return "" if len(noted) <= 8 * same else f"of {len(noted)} pages that were noted only {same} are still the same"
+
+
 def other_incarnation(
-    *, former: Origin | None, shown: Traces | None, now: Origin, unlike: Callable[[], str], shrunk: bool = False
+    *, former: Origin | None, shown: Traces | None, now: Origin, unlike: Callable[[bool], str]
 ) -> str:
     """Return why the database is another one than the backup's, or an older state of it; empty: it is continued.
+
+    That it is the same file proves nothing by itself: another database may have been copied over it, or begun anew in
+    it. It only makes the question to the contents an easier one.
 
     Parameters
     ----------
@@ -84,10 +111,8 @@ def other_incarnation(
     now
         Where this backup comes from.
     unlike
-        Returns why the contents of both are not, or cannot be told to be, of one database; empty where they are. Asked
-        only where the files do not tell.
-    shrunk
-        Whether less than half of its pages are left.
+        Returns why the contents of both are not, or cannot be told to be, of one database; empty where they are. It is
+        told whether both came from the same file.
     """
     if shown is not None and now.traces is not None:
         for what, before, after in (
@@ -97,15 +122,11 @@ def other_incarnation(
             if after < before:
                 return f"the database's {what} counter went back from {before} to {after} since"
     is_same = former is not None and former.is_same_file(now)
-    # An application may have emptied its file and begun anew in it. VACUUM makes a file smaller as well, and counts.
-    emptied = shrunk and not (shown is not None and now.traces is not None and now.traces.schema > shown.schema)
-    if is_same and not emptied:
-        return ""
-    why = unlike()
+    why = unlike(is_same)
     if not why:
         return ""
     if is_same:
-        return f"the same file holds less than half as many pages, which no VACUUM did, and {why}"
+        return f"other contents were written into the same file since: {why}"
     unknown = former is None or former.born_at is None or now.born_at is None
     file = "whether its file is still the same is not known" if unknown else "another file has its place since"
     return f"{file}, and {why}"

@@ -19,6 +19,7 @@ from pwsops.engines.sqlite import (
     layout,
     limits,
     names,
+    noting,
     pages,
     pipeline,
     place,
@@ -35,7 +36,7 @@ from pwsops.engines.sqlite.sets import describe
 from pwsops.engines.sqlite.snapshot import Moved, Snapshot
 from pwsops.engines.sqlite.writer import MediaWriter
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
-from pwsops.rules.incarnation import HEADER_BYTES, Origin, origin, traces
+from pwsops.rules.incarnation import HEADER_BYTES, Origin, origin, traces, unlike_as_noted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +179,7 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             _warn_of_links(order, view, report)
             if base is not None and base.header.page_size != view.page_size:
                 raise _unusable(order, f"its pages have {base.header.page_size} bytes, now they have {view.page_size}")
-            came_from = _origin(order.path, view)
+            came_from, shown = _origin(order, view)
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
@@ -192,25 +193,35 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
         source = Source(
             database=order.database,
             origin=came_from,
-            unlike=lambda former: continuity.unlike(former, finished, base),
-            page_count=finished.header.page_count,
+            unlike=lambda former, same_file, noted: continuity.unlike(
+                former, finished, base, same_file=same_file, as_noted=lambda: unlike_as_noted(noted, shown)
+            ),
         )
         path = place.publish(temp, order.wanted, source, report.say)
         return describe(finished) | {"path": path, "noted": {"origin": asdict(came_from)}}
 
 
-def _origin(path: str, view: Snapshot) -> Origin:
-    """Return what tells this database from another of its name. A copy that SQLite made counts anew: it is not asked.
+def _origin(order: Order, view: Snapshot) -> tuple[Origin, Mapping[int, str]]:
+    """Return what tells this database from another of its name, and the hashes of the pages that were noted before.
 
-    A first page in the file may be older than one in the log, as it may have been at the backup before: it never goes
-    back.
+    A copy that SQLite made counts anew: it is not asked for its counters. A first page in the file may be older than
+    one in the log, as it may have been at the backup before: it never goes back.
     """
-    born = born_at(path)
-    return Origin(
+    born = born_at(order.path)
+    shown: Mapping[int, str] = {}
+    noted: Sequence[tuple[int, str]] = ()
+    if order.recipient is not None:
+        formers = [former.origin.pages for former in order.wanted.replaceable.values() if former.origin is not None]
+        own = noting.chosen(view.page_count)
+        shown = noting.hashes(view, {*own, *(number for kept in formers for number, _ in kept)})
+        noted = [(number, shown[number]) for number in own if number in shown]
+    origin_now = Origin(
         inode=os.fstat(view.origin).st_ino,
         born_at=None if born is None else born.isoformat(),
         traces=traces(os.pread(view.origin, HEADER_BYTES, 0)),
+        pages=noted,
     )
+    return origin_now, shown
 
 
 def _warn_of_links(order: Order, view: Snapshot, report: Report) -> None:

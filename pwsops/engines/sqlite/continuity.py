@@ -1,14 +1,14 @@
-"""Whether two backups hold one database that went on, told by the hashes of its pages. The pages are not read."""
+"""Whether two backups hold one database that went on, told by the hashes of its pages, and else by what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import merge
 from operator import itemgetter
 
 from blake3 import blake3
 
-from pwsops.engines.sqlite import layout
+from pwsops.engines.sqlite import layout, rows_kept
 from pwsops.engines.sqlite.media import Media
 from pwsops.errors import CertificateNeeded, MediaError
 
@@ -19,11 +19,20 @@ _Hashed = tuple[int, bytes]
 """A page's number and the hash of its contents."""
 
 
-def unlike(former: Media, now: Media, base: Media | None = None) -> str:
+def unlike(
+    former: Media,
+    now: Media,
+    base: Media | None = None,
+    *,
+    same_file: bool = False,
+    as_noted: Callable[[], str] = lambda: "",
+) -> str:
     """Return why two backups are not of one database that went on; empty where at least half its pages still are there.
 
     Pages that hold nothing do not count, nor does the first one, which has the tables' definitions: a database that is
-    made anew has all these as well.
+    made anew has all these as well. In the same file the rows may have come into other pages (VACUUM, a night's work):
+    there it is enough that three quarters of the values still are there. A new file is often made with the same few
+    rows in it, so for another file it is not.
 
     Parameters
     ----------
@@ -31,28 +40,41 @@ def unlike(former: Media, now: Media, base: Media | None = None) -> str:
         The older backup and the new one.
     base
         The full that the new one refers to.
+    same_file
+        Whether both were taken of the same file.
+    as_noted
+        Returns the same as far as notes of the older backup tell. Asked of the same file only, where what is encrypted
+        cannot be opened.
     """
     sizes = former.header.page_size, now.header.page_size
     if len(set(sizes)) > 1:
         return f"its pages had {sizes[0]} bytes and have {sizes[1]} now"
     try:
-        same, all_of_them = _compare(_pages(former, base), _pages(now, base), _blank(sizes[0]))
+        same, all_of_them = _compare(former, now, base)
+        why = "" if all_of_them <= 2 * same else f"of its {all_of_them} pages with data only {same} are still the same"
+        if why and same_file:
+            kept, sampled = rows_kept.share(former, _data(now, base))
+            why = "" if 0 < 3 * sampled <= 4 * kept else f"{why}, and of {sampled} values looked for {kept} are there"
     except CertificateNeeded:
-        return "the private key that is needed to compare what both hold is not at hand"
+        why = "the private key that is needed to compare what both hold is not at hand"
+        if same_file:
+            noted = as_noted()
+            return f"{why}, and {noted}" if noted else ""
+        return why
     except MediaError as error:
         return f"what both hold cannot be compared ({error.message.rstrip('.')})"
-    if all_of_them <= 2 * same:
-        return ""
-    return f"of its {all_of_them} pages with data only {same} are still the same"
+    return why
 
 
-def _compare(former: Iterator[_Hashed], now: Iterator[_Hashed], blank: frozenset[bytes]) -> tuple[int, int]:
+def _compare(former: Media, now: Media, base: Media | None) -> tuple[int, int]:
     """Return how many of the former pages with data are still the same, and how many there were."""
     same = count = first = 0
-    number, digest = next(now, (0, b""))
-    for wanted, before in former:
+    blank = _blank(former.header.page_size)
+    newer = _pages(now, base)
+    number, digest = next(newer, (0, b""))
+    for wanted, before in _pages(former, base):
         while 0 < number < wanted:
-            number, digest = next(now, (0, b""))
+            number, digest = next(newer, (0, b""))
         is_same = (number, digest) == (wanted, before)
         if wanted == 1:
             first = is_same
@@ -74,6 +96,15 @@ def _pages(media: Media, base: Media | None) -> Iterator[_Hashed]:
         if last < number <= media.header.page_count:
             yield number, digest
             last = number
+
+
+def _data(now: Media, base: Media | None) -> Iterator[bytes]:
+    """Yield what is in the pages of the database that a backup holds."""
+    yield from rows_kept.data_of(now)
+    if base is not None:
+        stored = {number for number, _ in _stored(now)}
+        last = now.header.page_count
+        yield from rows_kept.data_of(base, lambda number: number <= last and number not in stored)
 
 
 def _stored(media: Media) -> Iterator[_Hashed]:

@@ -31,14 +31,12 @@ class Source:
         Which file it is, and what that shows of its past.
     unlike
         Why the contents of this backup and of an older one are not of one database that went on; empty where they are.
-    page_count
-        How many pages it has.
+        It is told whether both came from the same file, and what was noted of the older one.
     """
 
     database: str
     origin: Origin
-    unlike: Callable[[Media], str]
-    page_count: int
+    unlike: Callable[[Media, bool, Origin | None], str]
 
 
 class Former(NamedTuple):
@@ -179,8 +177,7 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
         former=former.origin,
         shown=shown,
         now=source.origin,
-        unlike=lambda: source.unlike(media),
-        shrunk=2 * source.page_count < media.header.page_count,
+        unlike=lambda same_file: source.unlike(media, same_file, former.origin),
     )
     if not why:
         return ""

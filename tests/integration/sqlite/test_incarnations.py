@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import BackupResult, RestoreRequest
-from pwsops.engines.sqlite import birth, continuity
+from pwsops.engines.sqlite import birth, continuity, rows_kept
 from pwsops.engines.sqlite.media import Media
 from pwsops.errors import EngineError
 from pwsops.rules.model import BackupSet
@@ -220,6 +220,7 @@ def test_it_is_noted_which_file_a_backup_was_taken_of(place: Place) -> None:
         "inode": path.stat().st_ino,
         "born_at": born and born.isoformat(),
         "traces": {"changes": 5, "schema": 2},
+        "pages": [],
     }
 
 
@@ -240,9 +241,107 @@ def test_a_file_that_its_application_emptied_and_began_anew_in_does_not_replace_
     assert "the last backup of what db.sqlite3 held before" in said(result)
 
 
-def test_a_database_that_a_vacuum_made_small_goes_on(place: Place) -> None:
+def copied_over(place: Place, name: str) -> None:
+    """Copy another database over ours, as `cp` does: the file stays the same one."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        Path(f"{place.path()}{suffix}").unlink(missing_ok=True)
+    content = place.path(name).read_bytes()
+    with place.path().open("r+b") as stream:
+        stream.truncate()
+        stream.write(content)
+
+
+@pytest.mark.parametrize("base", [False, True], ids=["full", "incremental"])
+def test_a_database_that_was_copied_over_the_file_does_not_replace_the_last_backup(place: Place, base: bool) -> None:
+    busy(place.path("other"), 80)
+    path = busy(place.path())
+    full = place.take("full.bak").backup_set if base else None
+    query(path, "UPDATE t SET x = hex(randomblob(300)) WHERE rowid < 5")
+    good = over(place, base=full).backup_set
+    copied_over(place, "other")
+    other = over(place, good, base=full)
+    assert_it_stays(place, good, other, "other contents were written into the same file since")
+    # It is the same from now on.
+    again = over(place, good, other.backup_set, base=full)
+    assert again.backup_set.path == other.backup_set.path
+
+
+def test_a_database_with_the_same_tables_that_was_copied_over_the_file_is_another_one(place: Place) -> None:
+    place.vault("other", size_mb=2)
+    query(place.path("other"), "PRAGMA wal_checkpoint(TRUNCATE)")
+    query(place.vault(), "PRAGMA wal_checkpoint(TRUNCATE)")
+    good = over(place).backup_set
+    query(place.path("other"), "UPDATE ciphers SET user = hex(randomblob(40)), data = randomblob(length(data))")
+    query(place.path("other"), "CREATE TABLE later (x)")
+    query(place.path("other"), "PRAGMA wal_checkpoint(TRUNCATE)")
+    copied_over(place, "other")
+    assert over(place, good).backup_set.path == str(place.media / "one~2.bak")
+
+
+def test_a_database_whose_rows_came_into_other_pages_goes_on(place: Place) -> None:
+    path = busy(place.path(), 200)
+    good = over(place).backup_set
+    query(path, "DELETE FROM t WHERE rowid % 10 = 1")
+    query(path, "VACUUM")
+    now = over(place, good)
+    assert (now.backup_set.path, place.left_in_media()) == (good.path, ["one.bak"])
+    query(path, "UPDATE t SET x = x || x WHERE rowid % 10 = 2")
+    query(path, "VACUUM")
+    assert over(place, now.backup_set).backup_set.path == good.path
+
+
+def test_an_incremental_is_compared_by_the_rows_of_the_full_that_are_still_in_use(place: Place) -> None:
+    path = busy(place.path(), 200)
+    full = place.take("full.bak").backup_set
+    query(path, "UPDATE t SET x = x || '!' WHERE rowid < 100")
+    former = over(place, base=full).backup_set
+    query(path, "UPDATE t SET x = x || '?' WHERE rowid < 100")
+    assert over(place, former, base=full).backup_set.path == former.path
+
+
+def test_a_table_of_numbers_goes_on_after_a_vacuum(place: Place) -> None:
+    path = place.path()
+    query(path, "CREATE TABLE t (x REAL, y INTEGER)")
+    for _ in range(400):
+        query(path, "INSERT INTO t VALUES (random() / 7.3, random())")
+    good = over(place).backup_set
+    query(path, "DELETE FROM t WHERE rowid % 10 = 3")
+    query(path, "VACUUM")
+    assert over(place, good).backup_set.path == good.path
+
+
+def test_long_values_are_compared_by_their_beginnings(place: Place) -> None:
+    path = place.path()
+    query(path, "CREATE TABLE t (x)")
+    for _ in range(40):
+        query(path, "INSERT INTO t VALUES (randomblob(20000))")
+    good = over(place).backup_set
+    query(path, "DELETE FROM t WHERE rowid IN (1, 20)")
+    query(path, "VACUUM")
+    assert over(place, good).backup_set.path == good.path
+
+
+def test_the_last_backup_with_data_stays_where_all_of_it_was_deleted(place: Place) -> None:
     path = busy(place.path())
     good = over(place).backup_set
     query(path, "DELETE FROM t")
     query(path, "VACUUM")
-    assert over(place, good).backup_set.path == good.path
+    assert_it_stays(place, good, over(place, good), "other contents were written into the same file since")
+
+
+def test_what_only_looks_like_a_page_of_rows_says_nothing() -> None:
+    broken = b"\x0d\0\0\0\x03" + b"\0" * 3 + b"\xff\xff" * 3
+    assert list(rows_kept._of_page(broken.ljust(512, b"\xff"))) == []
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_an_encrypted_backup_of_a_database_that_was_copied_over_stays(place: Place, at_hand: bool) -> None:
+    if at_hand:
+        place.keys[THUMBPRINT] = pair().key_der()
+    busy(place.path("other"), 80)
+    query(place.path("other"), "CREATE TABLE more (x)")
+    busy(place.path())
+    good = over(place, encryption=FOR_BACKUPS).backup_set
+    copied_over(place, "other")
+    result = over(place, good, encryption=FOR_BACKUPS)
+    assert_it_stays(place, good, result, "other contents were written into the same file since")

@@ -163,7 +163,7 @@ PAST, FUTURE = placing.Traces(changes=1, schema=1), placing.Traces(changes=10**6
 def source_now(shown: placing.Traces | None = None) -> placing.Source:
     """A database whose file system tells no birth, and whose contents are those of any other."""
     origin = placing.Origin(inode=1, born_at=None, traces=shown)
-    return placing.Source(database="db.sqlite3", origin=origin, unlike=lambda former: "", page_count=1_000_000)
+    return placing.Source(database="db.sqlite3", origin=origin, unlike=lambda *asked: "")
 
 
 def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> placing.Wanted:
