@@ -267,7 +267,7 @@ class Runner:
                 job.profile,
                 job.run_id,
                 item_id,
-                replace(result.backup_set, details={**result.backup_set.details, **result.noted}),
+                result.kept,
                 reason=reason,
                 told=told,
                 replaced=result.replaced,

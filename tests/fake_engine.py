@@ -62,6 +62,8 @@ class FakeServer:
     warnings: dict[str, Sequence[str]] = field(default_factory=dict)
     foreign_bases: set[str] = field(default_factory=set)
     logs_until: dict[str, datetime] = field(default_factory=dict)
+    uncheckable: bool = False
+    """Whether no backup's structure can be checked."""
     shared_base: bool = False
     atomic_restore: bool = True
     base_of: dict[str, str] = field(default_factory=dict)
@@ -258,7 +260,8 @@ class FakeEngine:
         server.media[taken.path] = [taken]
         if taken.kind is BackupKind.FULL:
             server.base_of[taken.database] = taken.set_id
-        return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced)
+        checked = request.check_structure and not server.uncheckable and taken.kind is BackupKind.FULL
+        return BackupResult(backup_set=taken, messages=server.told, replaced=server.replaced, checked=checked)
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         for copy in copies:

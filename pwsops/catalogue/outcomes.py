@@ -47,13 +47,8 @@ def item_succeeded(
         size_bytes=backup_set.size_bytes,
     )
     runs.add_messages(connection, item_id, told)
-    if _is_checked(profile, backup_set):
+    if backup_set.is_checked:
         damage.clear(connection, instance, backup_set.database)
-
-
-def _is_checked(profile: ProfileRow, backup_set: BackupSet) -> bool:
-    """Whether a backup that was taken shows that its database is whole; an incremental reads a part of it only."""
-    return backup_set.kind is BackupKind.FULL and bool(profile.fields["check_structure"])
 
 
 def item_failed(

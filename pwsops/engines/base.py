@@ -8,7 +8,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from threading import Event
@@ -376,13 +376,22 @@ class BackupResult:
     """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks).
 
     `replaced` are the paths of older media that were deleted once this one was proven good. `noted` are facts that are
-    to be kept with the set's details beside what its media say of it, plain JSON values.
+    to be kept with the set's details beside what its media say of it, plain JSON values. `checked`: whether damage of
+    the database itself was looked for in the very data that was saved, and there is none; None: that is not known. It
+    is kept with the set's details, too.
     """
 
     backup_set: BackupSet
     messages: Sequence[Message] = ()
     replaced: Sequence[str] = ()
     noted: Mapping[str, Any] = field(default_factory=dict)
+    checked: bool | None = None
+
+    @property
+    def kept(self) -> BackupSet:
+        """The set as it is to be remembered, with what was noted."""
+        checked = {} if self.checked is None else {"checked": self.checked}
+        return replace(self.backup_set, details={**self.backup_set.details, **self.noted, **checked})
 
 
 @dataclass(frozen=True, kw_only=True)

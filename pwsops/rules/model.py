@@ -227,7 +227,8 @@ class BackupSet:
         Of the certificate that the database in it is encrypted for as a whole (SQL Server: TDE), which a restore
         needs as well; None: it is not.
     details
-        Engine-specific facts worth keeping (LSNs, recovery fork, page size, digest), plain JSON values.
+        Engine-specific facts worth keeping (LSNs, recovery fork, page size, digest), plain JSON values. `checked`:
+        whether the database was searched for damage when the set was taken, and had none; left out where nobody knows.
     """
 
     set_id: str
@@ -245,6 +246,14 @@ class BackupSet:
     thumbprint: str | None = None
     database_thumbprint: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_checked(self) -> bool | None:
+        """Whether it is a full of a database that was found to have no damage; None: nobody knows."""
+        if self.kind is not BackupKind.FULL:
+            return False
+        noted = self.details.get("checked")
+        return None if noted is None else bool(noted)
 
     @property
     def thumbprints(self) -> Sequence[str]:

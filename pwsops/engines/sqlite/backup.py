@@ -46,7 +46,8 @@ class Order:
     `database` is what it is called; `path` is where its file really is, which is no symbolic link.
     `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
     because what a differential compares with is encrypted as well, and so does a set that may be replaced.
-    `replaceable`: what was recorded of each of these sets, as in `Recorded`, and of its `Origin`, as plain values.
+    `replaceable`: of each of these sets what was recorded, as in `Recorded`, its `Origin` as plain values, and whether
+    it is a full whose structure was checked, or may have been.
     """
 
     database: str
@@ -58,7 +59,7 @@ class Order:
     started_at: str
     token: str
     overwrite: bool = False
-    replaceable: Sequence[tuple[Sequence[Any], Mapping[str, Any] | None]] = ()
+    replaceable: Sequence[tuple[Sequence[Any], Mapping[str, Any] | None, bool]] = ()
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     check_structure: bool = True
@@ -79,7 +80,7 @@ class Order:
             overwrite=self.overwrite,
             replaceable={
                 str(former.recorded.set_id): former
-                for former in (Former(Recorded(*recorded), origin(kept)) for recorded, kept in self.replaceable)
+                for former in (Former(Recorded(*one), origin(kept), checked) for one, kept, checked in self.replaceable)
             },
             keys=read_keys(self.keys),
         )
@@ -183,7 +184,7 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             key, envelope = _new_key(order)
             header = _header(order, base, view, envelope)
             writer = stack.enter_context(closing(MediaWriter(fd, temp, header, key)))
-            findings = _write(order, base, view, writer, report)
+            findings, is_checked = _write(order, base, view, writer, report)
         finished_at = datetime.fromisoformat(order.started_at) + timedelta(seconds=time.monotonic() - began)
         writer.finish(finished_at.isoformat(), damage.mark(order.path) if findings else None)
         finished = stack.enter_context(Media(temp, read_keys(order.keys)))
@@ -193,12 +194,13 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
         source = Source(
             database=order.database,
             origin=came_from,
+            is_checked=is_checked,
             unlike=lambda former, same_file, noted: continuity.unlike(
                 former, finished, base, same_file=same_file, as_noted=lambda: unlike_as_noted(noted, shown)
             ),
         )
         path = place.publish(temp, order.wanted, source, report.say)
-        return describe(finished) | {"path": path, "noted": {"origin": asdict(came_from)}}
+        return describe(finished) | {"path": path, "checked": is_checked, "noted": {"origin": asdict(came_from)}}
 
 
 def _origin(order: Order, view: Snapshot) -> tuple[Origin, Mapping[int, str]]:
@@ -229,23 +231,25 @@ def _warn_of_links(order: Order, view: Snapshot, report: Report) -> None:
         report.say(f"{order.database}: {names.HARD_LINKED}")
 
 
-def _write(order: Order, base: Media | None, view: Snapshot, writer: MediaWriter, report: Report) -> tuple[str, ...]:
-    """Write the pages, and return what a check of the structure found meanwhile."""
+def _write(
+    order: Order, base: Media | None, view: Snapshot, writer: MediaWriter, report: Report
+) -> tuple[tuple[str, ...], bool]:
+    """Write the pages; return what a check of the structure found meanwhile, and whether it proved it to be whole."""
     read = f"{order.database} was read with {connect.library()}"
     if base is not None:
         _write_differential(base, view, writer, report)
         report.say(f"{read}; only a full checks the structure.")
-        return ()
+        return (), False
     if not order.check_structure:
         _write_full(view, writer, report)
         report.say(f"{read}; its structure was not checked, because the profile leaves that out.")
-        return ()
+        return (), False
     with view.checked() as check:
         _write_full(view, writer, report)
         view.await_check(check)
     for line in check.report():
         report.say(f"{read}; {line}.")
-    return check.findings
+    return check.findings, check.is_proof
 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:

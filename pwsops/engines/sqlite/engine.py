@@ -142,6 +142,7 @@ class SqliteEngine:
         """Take one backup in a process of its own; see the protocol."""
         messages: list[Message] = []
         noted: Mapping[str, object] = {}
+        checked: bool | None = None
         order = self._order(request)
         worker = Worker(
             "backup",
@@ -155,7 +156,7 @@ class SqliteEngine:
         )
         try:
             answer = dict(worker.run())
-            noted = answer.pop("noted", {})
+            noted, checked = answer.pop("noted", {}), answer.pop("checked", None)
             taken = to_record(answer)
         except EndUnknown as error:
             self._unknown_ends.setdefault(_subject(request), []).append(str(order["set_id"]))
@@ -165,7 +166,7 @@ class SqliteEngine:
                 last = Message(text=error.message, at=self._clock.now(), is_error=not isinstance(error, Cancelled))
                 error.messages = (*messages, last)
             raise
-        return BackupResult(backup_set=taken, messages=tuple(messages), noted=noted)
+        return BackupResult(backup_set=taken, messages=tuple(messages), noted=noted, checked=checked)
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
         """Give the set of a backup that was broken off in its last moment, where it was finished."""
@@ -189,7 +190,7 @@ class SqliteEngine:
             "started_at": self._clock.now().astimezone(UTC).isoformat(),
             "token": new_token(),
             "overwrite": request.overwrite,
-            "replaceable": [(recorded(one), one.details.get("origin")) for one in request.replaceable],
+            "replaceable": [_former(one) for one in request.replaceable],
             "adopt": self._unknown_ends.get(_subject(request), []),
             "check_structure": request.check_structure,
         }
@@ -297,6 +298,10 @@ class SqliteEngine:
     def differential_base(self, database: str) -> str | None:
         """Give None: the base comes with the request."""
         return None
+
+
+def _former(one: BackupSet) -> tuple[object, ...]:
+    return recorded(one), one.details.get("origin"), one.is_checked is not False
 
 
 def _subject(request: BackupRequest) -> tuple[str, str, str]:

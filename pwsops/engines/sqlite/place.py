@@ -29,6 +29,8 @@ class Source:
         What it is called.
     origin
         Which file it is, and what that shows of its past.
+    is_checked
+        Whether the structure of the very data that was saved was checked, and is whole.
     unlike
         Why the contents of this backup and of an older one are not of one database that went on; empty where they are.
         It is told whether both came from the same file, and what was noted of the older one.
@@ -36,14 +38,20 @@ class Source:
 
     database: str
     origin: Origin
+    is_checked: bool
     unlike: Callable[[Media, bool, Origin | None], str]
 
 
 class Former(NamedTuple):
-    """An older set that may go, as it was recorded. `origin`: of what file it was taken; None where nobody noted it."""
+    """An older set that may go, as it was recorded.
+
+    `origin`: of what file it was taken; None where nobody noted it. `is_checked`: whether it is a full whose structure
+    was checked, or may have been.
+    """
 
     recorded: Recorded
     origin: Origin | None
+    is_checked: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +180,8 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
         return f"it holds {described(media)}, of another database"
     if why := difference(media, former.recorded):
         return why
+    if former.is_checked and not source.is_checked:
+        return "when it was taken, the structure of the database was checked, and this time it was not"
     shown = _first_page(media) if former.origin is None else former.origin.traces
     why = other_incarnation(
         former=former.origin,

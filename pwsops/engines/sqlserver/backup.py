@@ -38,7 +38,7 @@ def take(
     if damage.is_looked_for(request):
         return _sound(link, request, limits, info)
     work, taken = _taken(link, request, limits, info)
-    return _counted(work, taken)
+    return _counted(work, taken, checked=False)
 
 
 def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> BackupResult:
@@ -59,7 +59,7 @@ def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInf
     found = [*damage.of_set(taken), *damage.known(link, request.database)[0]]
     if found:
         raise damage.error(link, request, found, f"What was written is kept in {taken.path}.", work.messages)
-    return _counted(work, taken)
+    return _counted(work, taken, checked=not note)
 
 
 def _set_aside(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> str:
@@ -88,9 +88,9 @@ def _taken(
     return work, taken
 
 
-def _counted(work: Work, taken: BackupSet) -> BackupResult:
+def _counted(work: Work, taken: BackupSet, *, checked: bool) -> BackupResult:
     replaced = writing.drop_older(work)
-    return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced)
+    return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced, checked=checked)
 
 
 def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:

@@ -163,7 +163,7 @@ PAST, FUTURE = placing.Traces(changes=1, schema=1), placing.Traces(changes=10**6
 def source_now(shown: placing.Traces | None = None) -> placing.Source:
     """A database whose file system tells no birth, and whose contents are those of any other."""
     origin = placing.Origin(inode=1, born_at=None, traces=shown)
-    return placing.Source(database="db.sqlite3", origin=origin, unlike=lambda *asked: "")
+    return placing.Source(database="db.sqlite3", origin=origin, is_checked=True, unlike=lambda *asked: "")
 
 
 def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> placing.Wanted:
@@ -173,7 +173,7 @@ def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> pla
         key="0" * 16,
         token="1" * 32,
         overwrite=overwrite,
-        replaceable={one.set_id: placing.Former(recorded(one), None) for one in former},
+        replaceable={one.set_id: placing.Former(recorded(one), None, False) for one in former},
     )
 
 

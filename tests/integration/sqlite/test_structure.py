@@ -15,6 +15,7 @@ import pytest
 from pwsops.engines.base import RestoreRequest
 from pwsops.engines.sqlite import backup, damage, limits, publishing, snapshot, structure
 from pwsops.engines.sqlite.connect import Connection
+from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.structure import StructureCheck
 from pwsops.errors import BaseUnusable, DatabaseDamaged, EngineError, MediaError
@@ -180,14 +181,35 @@ def test_each_run_names_its_sqlite_and_claims_of_an_incremental_only_what_is_so(
     assert any(f"{name}; only a full checks the structure" in one.text for one in more.messages)
 
 
-def test_a_check_that_is_not_possible_is_said_and_the_backup_counts(
+def test_a_check_that_is_not_possible_is_said_and_the_backup_counts_but_replaces_none_that_was_checked(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = place.vault()
+    good = place.take("one.bak", overwrite=True).kept
     monkeypatch.setattr(structure, "FINDINGS", "no number")
     said: list[object] = []
-    backup.take(order(path, place.media, "one.bak"), backup.Report(said.append))
+    former = [(list(recorded(good)), good.details["origin"], bool(good.is_checked))]
+    given = order(path, place.media, "one.bak", overwrite=True, replaceable=former)
+    taken = backup.take(given, backup.Report(said.append))
     assert "its structure could not be checked: " in str(said)
+    assert "the structure of the database was checked, and this time it was not" in str(said)
+    assert taken["path"] == str(place.media / "one~2.bak")
+    assert taken["checked"] is False
+
+
+@pytest.mark.parametrize("noted", [True, None, False])
+def test_a_full_that_leaves_the_check_out_replaces_none_that_was_checked_or_may_have_been(
+    place: Place, noted: bool | None
+) -> None:
+    place.vault()
+    good = place.take("one.bak", overwrite=True)
+    former = replace(good, checked=noted).kept
+    again = place.take("one.bak", overwrite=True, replaceable=[former], check_structure=False)
+    assert again.checked is False
+    assert Path(again.backup_set.path).name == ("one.bak" if noted is False else "one~2.bak")
+    whole = place.take("one.bak", overwrite=True, replaceable=[former, again.kept])
+    assert whole.checked
+    assert Path(whole.backup_set.path).name == "one.bak"
 
 
 def test_what_only_the_application_knows_does_not_fail_its_backup(place: Place) -> None:
@@ -208,14 +230,45 @@ def connect_new(path: Path) -> Connection:
     return Connection(str(path))
 
 
-def test_a_table_sorted_by_the_applications_own_rule_is_saved_with_a_word_that_it_was_not_checked(place: Place) -> None:
-    path = place.path()
+def with_its_own_terms(path: Path) -> None:
+    """Make a database whose tables and indexes use collations and functions that only its application has."""
     with connect_new(path) as connection:
-        connection.create_collation("mine", lambda a, b: (a > b) - (a < b))
-        connection.execute("CREATE TABLE t (a TEXT COLLATE mine); CREATE INDEX i ON t (a); INSERT INTO t VALUES ('a')")
+        connection.create_collation("mine", lambda a, b: (a < b) - (a > b))
+        connection.create_scalar_function("own", lambda value: value, deterministic=True)
+        connection.execute(
+            "CREATE TABLE t (a TEXT COLLATE mine); CREATE INDEX i ON t (a); CREATE INDEX o ON t (own(a));"
+            "CREATE TABLE w (a TEXT COLLATE mine PRIMARY KEY, b) WITHOUT ROWID;"
+            "CREATE TABLE g (a, b AS (own(a)) NOT NULL);"
+            "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+            "INSERT INTO t SELECT hex(randomblob(100)) FROM n;"
+            "INSERT INTO w SELECT a, a FROM t; INSERT INTO g SELECT a FROM t;"
+        )
     connection.close()
+
+
+def test_what_is_sorted_and_computed_by_the_applications_own_rules_is_checked(place: Place) -> None:
+    with_its_own_terms(place.path())
     taken = place.take()
-    assert any("could not be checked: no such collation sequence: mine" in one.text for one in taken.messages)
+    assert taken.checked
+    assert any("quick_check found no damage" in one.text for one in taken.messages)
+
+
+def test_damage_is_found_where_the_application_has_its_own_rules(place: Place) -> None:
+    path = place.path()
+    with_its_own_terms(path)
+    break_pages(path, 100, 40)
+    refused(place)
+
+
+def test_a_check_that_needs_what_cannot_be_stood_in_for_was_not_possible(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structure, "_STAND_INS", 0)
+    path = place.path()
+    with_its_own_terms(path)
+    said: list[object] = []
+    assert backup.take(order(path, place.media, "one.bak"), backup.Report(said.append))["checked"] is False
+    assert "its structure could not be checked: unknown function: own()" in str(said)
 
 
 def test_the_check_rests_when_the_lock_is_let_go(place: Place) -> None:

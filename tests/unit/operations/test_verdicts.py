@@ -173,6 +173,10 @@ def test_a_database_that_one_profile_found_damaged_is_at_risk_whatever_another_b
         home.ops.databases.list("srv")
         assert causes(home) == [Cause.DATABASE_DAMAGED], "nothing of this profile was checked"
         assert verdict(home).since == found_at
+    home.server.uncheckable = True
+    home.run("checked", kind=BackupKind.FULL)
+    assert causes(home) == [Cause.DATABASE_DAMAGED], "what could not be checked says nothing"
+    home.server.uncheckable = False
     with home.core.catalogue.write() as connection:
         connection.exec_driver_sql("UPDATE damaged_databases SET found_at = 'once'")
     assert causes(home) == [Cause.DATABASE_DAMAGED], "a row that is damaged itself hides nothing"
