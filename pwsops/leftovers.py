@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 
+from pwsops import adopting
 from pwsops.attempts import next_look
 from pwsops.catalogue import Catalogue, RunRow, outcomes, profiles, refused_logins, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Engine
-from pwsops.errors import LoginRefused, PwsopsError
+from pwsops.errors import Cancelled, DatabaseDamaged, LoginRefused, PwsopsError
 from pwsops.presence import Presence
 from pwsops.rules.model import BackupSet, RunStatus
 
@@ -96,17 +96,20 @@ class Leftovers:
             profile = None if run is None else profiles.get(connection, run["profile_id"])
         if run is None or profile is None:
             return
-        found = None
-        with suppress(PwsopsError):  # it is looked again, or it is not whole
-            engine = self._open_engine(profile)
-            seen = self._find(engine, profile, run, item)
-            if seen is not None:
-                engine.verify(seen, None, stop)
-                found = seen
+        found = damaged = None
+        try:
+            found = self._find_whole(profile, run, item, stop)
+        except DatabaseDamaged as error:
+            damaged = error
+        except PwsopsError:
+            pass  # it is looked again, or it is not whole
         now = self._clock.now()
         with self._catalogue.write() as connection:
             if item["id"] not in {one["id"] for one in runs.to_look_at_again(connection, now)}:
                 return  # another process was quicker
+            if damaged is not None:
+                outcomes.item_found_damaged(connection, item["id"], damaged, now=now)
+                return
             if found is not None and not sets.is_overtaken(
                 connection, found, instance=profile.fields["instance"], run_id=run["id"]
             ):
@@ -115,6 +118,16 @@ class Leftovers:
                 return
             looks = item["looks"] + 1
             runs.change_item(connection, item["id"], looks=looks, look_again_at=next_look(looks, now))
+
+    def _find_whole(
+        self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None
+    ) -> BackupSet | None:
+        """Return the finished set of an item, proven; raises where it is not whole, or of a damaged database."""
+        engine = self._open_engine(profile)
+        found = self._find(engine, profile, run, item)
+        if found is not None:
+            adopting.prove(engine, profile, found, None, stop)
+        return found
 
     def _find(self, engine: Engine, profile: ProfileRow, run: RunRow, item: RunRow) -> BackupSet | None:
         try:
@@ -145,14 +158,20 @@ class Leftovers:
             if _is_set(stop):
                 return
             if not RunStatus(item["status"]).ended:
-                self._settle_item(profile, run, item)
+                self._settle_item(profile, run, item, stop)
+        if _is_set(stop):
+            return
         with self._catalogue.write() as connection:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
-    def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow) -> None:
+    def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None) -> None:
         error, look_again_at = _interrupted(), None
         try:
-            found = self._find(self._open_engine(profile), profile, run, item)
+            found = self._find_whole(profile, run, item, stop)
+        except Cancelled:
+            return
+        except DatabaseDamaged as cause:
+            found, error = None, cause
         except PwsopsError as cause:
             found, error = None, _unknown_end(item["database"], cause)
             look_again_at = next_look(0, self._clock.now())
@@ -185,7 +204,7 @@ def _interrupted() -> PwsopsError:
 
 def _unknown_end(database: str, cause: PwsopsError) -> PwsopsError:
     return PwsopsError(
-        f"pwsops was interrupted during the backup of {database}, and whether it was finished could not be looked up: "
-        f"{cause.message}",
+        f"pwsops was interrupted during the backup of {database}, and whether it was finished, and is whole, could not "
+        f"be told: {cause.message}",
         hint=cause.hint,
     )

@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from pwsops import adopting
 from pwsops.attempts import Attempts, may_have_finished, next_look
 from pwsops.catalogue import (
     Catalogue,
@@ -375,7 +376,7 @@ class Runner:
             return None
         if found is None:
             return None
-        engine.verify(found, self._report(job.run_id), job.cancel)
+        adopting.prove(engine, job.profile, found, self._report(job.run_id), job.cancel)
         text = f"It was found finished and whole, though its end was not heard: {error}"
         return BackupResult(backup_set=found, messages=[*error.messages, Message(text=text, at=self._clock.now())])
 

@@ -87,6 +87,9 @@ class FakeServer:
     databases_error: Exception | None = None
     restore_error: Exception | None = None
     find_error: Exception | None = None
+    verify_error: Exception | None = None
+    unsound: dict[str, Exception] = field(default_factory=dict)
+    """By database: what is raised of a finished set of it."""
     before_finding: Callable[[], object] = lambda: None
     facts: Mapping[str, str] = field(default_factory=dict)
     held_rights: Sequence[str] = ()
@@ -299,7 +302,13 @@ class FakeEngine:
     def verify(
         self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> Verification:
+        if self._server.verify_error is not None:
+            raise self._server.verify_error
         return Verification(backup_set=backup_set, checked_bytes=backup_set.size_bytes, duration_s=0.0)
+
+    def require_sound(self, backup_set: BackupSet, *, of_database: bool) -> None:
+        if backup_set.database in self._server.unsound:
+            raise self._server.unsound[backup_set.database]
 
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None

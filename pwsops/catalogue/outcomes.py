@@ -108,6 +108,13 @@ def run_finished(connection: Connection, run_id: int, *, now: datetime) -> RunSt
     return status
 
 
+def item_found_damaged(connection: Connection, item_id: int, error: DatabaseDamaged, *, now: datetime) -> None:
+    """Note of an item that failed that its backup was finished, but of a damaged database."""
+    runs.change_item(connection, item_id, error=error.message, hint=error.hint, look_again_at=None)
+    damage.note(connection, item_id, error.message, now=now)
+    runs.add_messages(connection, item_id, [_as_message(error, False, now)])
+
+
 def item_found(
     connection: Connection, profile: ProfileRow, run: RunRow, item: RunRow, found: BackupSet, *, now: datetime
 ) -> None:

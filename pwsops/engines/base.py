@@ -290,6 +290,17 @@ class RemembersSets(Protocol):
 
 
 @runtime_checkable
+class KnowsDamage(Protocol):
+    """An engine whose server knows of damage in databases that a finished set may hold all the same."""
+
+    def require_sound(self, backup_set: BackupSet, *, of_database: bool) -> None:
+        """Raise `DatabaseDamaged` where a finished set of ours was taken of a damaged database.
+
+        `of_database`: also where the server knows by now that the database of a full is damaged.
+        """
+
+
+@runtime_checkable
 class GivesBackAccess(Protocol):
     """An engine whose restores change who may come into a database."""
 

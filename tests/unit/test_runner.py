@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from pwsops import runner as runner_module
 from pwsops.attempts import LOOK_AGAIN, WAITS_S
-from pwsops.catalogue import outcomes, profiles, runs, sets
+from pwsops.catalogue import damage, outcomes, profiles, runs, sets
 from pwsops.catalogue.schema import backup_sets
 from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, Progress
 from pwsops.errors import (
@@ -888,12 +888,67 @@ def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
         assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["set of one"]
 
 
+def test_what_is_not_whole_is_not_taken_over(home: Home) -> None:
+    run_id = crashed(home)
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.server.verify_error = MediaError("frame 3 fails its checksum", hint="Take another.")
+    home.core.runner.reconcile()
+    (item,) = home.ops.runs.get(run_id).items
+    assert item.status is RunStatus.FAILED
+    assert "whether it was finished, and is whole, could not be told: frame 3 fails its checksum" in item.error
+    home.server.verify_error = None
+    home.clock.advance(timedelta(hours=1))
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED, "it is looked at again"
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_finished_set_of_a_damaged_database_is_not_taken_over(home: Home, when: str) -> None:
+    run_id = crashed(home)
+    if when == "later":
+        home.server.find_error = EngineError("srv does not answer", hint="Start it.")
+        home.core.runner.reconcile()
+        home.clock.advance(timedelta(hours=1))
+        home.server.find_error = None
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.server.unsound["one"] = DatabaseDamaged("Page 7 is torn.", hint="Restore it.")
+    home.core.runner.reconcile()
+    run = home.ops.runs.get(run_id)
+    assert (run.status, run.items[0].error) == (RunStatus.FAILED, "Page 7 is torn.")
+    with home.core.catalogue.read() as connection:
+        assert [one.found for one in damage.known(connection).values()] == ["Page 7 is torn."]
+        assert runs.to_look_at_again(connection, home.clock.now() + timedelta(days=9)) == []
+        assert sets.of_database(connection, "srv", "one") == []
+
+
+def test_an_attempt_that_finished_a_set_of_a_damaged_database_fails_for_that(home: Home) -> None:
+    run_id = queue(home, home.add())
+    home.server.fail("one", EngineError("The connection was lost.", hint="Wait.", transient=True))
+    home.server.finished[f"one: {run_description(run_id, home.core.presence.token)}"] = finished_set(run_id)
+    home.server.unsound["one"] = DatabaseDamaged("Page 7 is torn.", hint="Restore it.")
+    assert home.core.runner.execute(run_id) is RunStatus.FAILED
+    assert latest(home).summary == "Page 7 is torn."
+
+
+def test_settling_that_is_stopped_while_a_set_is_read_leaves_the_run_for_the_next(home: Home) -> None:
+    run_id = crashed(home)
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.server.verify_error = Cancelled("It was cancelled.", hint="Start it again.")
+    stop = threading.Event()
+    home.server.before_finding = lambda: stop.set()
+    home.core.runner.settle(stop)
+    assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
+    home.server.verify_error = None
+    home.core.runner.settle()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
 def test_where_the_engine_cannot_be_asked_the_history_says_so(home: Home) -> None:
     run_id = crashed(home)
     home.server.find_error = EngineError("srv does not answer", hint="Start it.")
     home.core.runner.reconcile()
     (item,) = home.ops.runs.get(run_id).items
-    assert "could not be looked up: srv does not answer" in item.error
+    assert "could not be told: srv does not answer" in item.error
     assert item.hint == "Start it."
 
 
@@ -925,7 +980,7 @@ def test_an_item_settled_by_another_process_in_the_meantime_is_left(home: Home) 
     home.core.runner.reconcile()
     with home.core.catalogue.read() as connection:
         profile = profiles.get(connection, left["profile_id"])
-    home.core.runner._leftovers._settle_item(profile, left, item)
+    home.core.runner._leftovers._settle_item(profile, left, item, None)
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
 

@@ -45,20 +45,20 @@ def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInf
     """Take a full of a database that has no damage the server knows of; raises with what was found, keeping the set."""
     found, note = damage.known(link, request.database)
     if found:
-        raise damage.error(link, request, found, _set_aside(link, request, limits, info))
+        raise damage.error(link, request.database, found, _set_aside(link, request, limits, info))
     try:
         work, taken = _taken(link, request, limits, info)
     except PwsopsError as error:
         if error.number != damage.PAGE_CHECKSUM:
             raise
         kept = _set_aside(link, request, limits, info)
-        raise damage.error(link, request, [error.message], kept, error.messages) from error
+        raise damage.error(link, request.database, [error.message], kept, error.messages) from error
     if note:
         work.note(note)
     # What the server came upon while it read.
     found = [*damage.of_set(taken), *damage.known(link, request.database)[0]]
     if found:
-        raise damage.error(link, request, found, f"What was written is kept in {taken.path}.", work.messages)
+        raise damage.error(link, request.database, found, f"What was written is kept in {taken.path}.", work.messages)
     return _counted(work, taken, checked=not note)
 
 

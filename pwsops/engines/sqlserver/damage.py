@@ -12,7 +12,7 @@ from dataclasses import replace
 from pwsops.engines.base import BackupRequest
 from pwsops.engines.sqlserver import directory, paths, queries
 from pwsops.engines.sqlserver.link import Link
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.errors import DatabaseDamaged, PwsopsError
 from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import media_file_name
@@ -45,12 +45,25 @@ def of_set(backup_set: BackupSet) -> list[str]:
     return ["its own header says that it holds damage"] if backup_set.details.get("is_damaged") else []
 
 
+def require_none(link: Link, backup_set: BackupSet, *, of_database: bool) -> None:
+    """Raise `DatabaseDamaged` where a set that a run of ours finished is of a damaged database.
+
+    One that was set aside for its damage is known by what no other of ours is: nobody's base (`aside`).
+    """
+    found = of_set(backup_set)
+    if backup_set.copy_only:
+        found = found or ["it was set aside, because the database was damaged when it was taken"]
+    if of_database and backup_set.kind is BackupKind.FULL:
+        found = [*found, *known(link, backup_set.database)[0]]
+    if found:
+        raise error(link, backup_set.database, found, f"What was written is kept in {backup_set.path}.")
+
+
 def error(
-    link: Link, request: BackupRequest, found: Sequence[str], kept: str, messages: Sequence[Message] = ()
-) -> EngineError:
+    link: Link, database: str, found: Sequence[str], kept: str, messages: Sequence[Message] = ()
+) -> DatabaseDamaged:
     """Return the error that fails a backup with what was found."""
-    database = request.database
-    return EngineError(
+    return DatabaseDamaged(
         f"The backup of {database} on {link.instance.name} does not count: the database is damaged "
         f"({'; '.join(found)}). {kept}",
         hint=f"Keep the older backups: none was replaced. Have DBCC CHECKDB ({database}) say what is damaged, and "

@@ -30,6 +30,7 @@ from pwsops.engines.sqlserver import (
     certificate_files,
     certificates,
     chain,
+    damage,
     databases,
     directory,
     history,
@@ -111,6 +112,10 @@ class SqlServerEngine:
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup by the server's history, or by its file; see the protocol."""
         return history.find_backup(self._link, database=database, where=directory, description=description)
+
+    def require_sound(self, backup_set: BackupSet, *, of_database: bool) -> None:
+        """Raise where a finished set was taken of a damaged database; see the protocol."""
+        damage.require_none(self._link, backup_set, of_database=of_database)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what the server sees where these sets were written; see the protocol."""
