@@ -533,10 +533,11 @@ class Engine(Protocol):
         """Settle an interrupted backup: give its finished set, or None after clearing what it left half-written."""
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
-        """Return what is found where these sets were written, by `set_id`, one answer for each.
+        """Return what is found where these sets were written, by `set_id`.
 
-        Quick: reads no contents. What could not be looked at is `UNKNOWN` with the reason, never `MISSING`; raises only
-        where the instance cannot be asked at all.
+        Quick: reads no contents, but opens each file; that one of the name exists is no sight of it. Where there is no
+        time for all, the first ones are opened, and those that were not are left out. What could not be looked at is
+        `UNKNOWN` with the reason, never `MISSING`; raises only where the instance cannot be asked at all.
         """
 
     def read_media(self, path: str) -> list[BackupSet]:

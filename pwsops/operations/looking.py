@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,7 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
             name: [one for one in of_database if one.facts.set_id not in looked]
             for name, of_database in (known if number else _newest_chains(known)).items()
         }
-        sets = [one.backup_set for of_database in asked.values() for one in of_database]
+        sets = _longest_unseen_first(one for of_database in asked.values() for one in of_database)
         seen = look_for(engine, sets)
         looked.update(one.set_id for one in sets)
         with core.catalogue.write() as connection:
@@ -152,6 +152,12 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
             if not _has_sound(of_database, looked, now) and (number == 0 or _goes_on(asked[name], seen))
         ]
         number += 1
+
+
+def _longest_unseen_first(known: Iterable[Known]) -> list[BackupSet]:
+    """Return the sets in the order to look at them: an engine may not have the time for all, and comes to each then."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return [one.backup_set for one in sorted(known, key=lambda one: one.facts.seen_at or never)]
 
 
 def _candidates(connection: Connection, instance: str, databases: Iterable[str], number: int) -> dict[str, list[Known]]:
@@ -205,16 +211,16 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
     for one in sorted(foreign, key=lambda one: one.finished_at, reverse=True):
         newest.setdefault(one.database, []).append(one)
     kept = {name: _worth_keeping(of_database) for name, of_database in newest.items()}
-    seen = look_for(engine, [one for of_database in kept.values() for one in of_database])
-    outside = {
-        name: [
-            sightings.of_outside(one, seen[one.set_id], of_failed_item=not failed.isdisjoint(_run_of(one)), now=now)
-            for one in of_database
-            if one.set_id in seen
-        ]
-        for name, of_database in kept.items()
-    }
-    return outside, ()
+    before = {one.facts.set_id: one for known in _as_before(core, instance).values() for one in known}
+
+    def known(one: BackupSet, sighting: Sighting | None) -> Known:
+        if sighting is None and one.set_id in before:
+            return before[one.set_id]
+        sighting = sighting or Sighting(state=MediaState.UNKNOWN, reason="there was no time yet to open its file")
+        return sightings.of_outside(one, sighting, of_failed_item=not failed.isdisjoint(_run_of(one)), now=now)
+
+    seen = look_for(engine, _longest_unseen_first(known(one, None) for few in kept.values() for one in few))
+    return {name: [known(one, seen.get(one.set_id)) for one in few] for name, few in kept.items()}, ()
 
 
 def _worth_keeping(newest_first: Sequence[BackupSet]) -> list[BackupSet]:

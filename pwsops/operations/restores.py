@@ -76,7 +76,8 @@ class Restores:
         seen = look_for(engine, known)
         with core.catalogue.write() as connection:
             sightings.record(connection, instance, seen, now=core.clock.now())
-        return [one for one in known if seen[one.set_id].state not in LOST]
+        lost = {set_id for set_id, sighting in seen.items() if sighting.state in LOST}
+        return [one for one in known if one.set_id not in lost]
 
     @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
     def begin(

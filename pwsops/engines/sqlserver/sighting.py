@@ -1,8 +1,9 @@
 """What the server sees where sets were written.
 
-The newest files are opened by the server's service account (HEADERONLY), which takes the right to create databases and
-no other. Of the others it is asked whether they exist. A plain "no" to that proves nothing: a login that may not look,
-and a share that is away for a moment, get the same. It counts only where the directory is seen.
+Files are opened by the server's service account (HEADERONLY), which takes the right to create databases and no other.
+Where there is no time for all of them, it is asked of the others whether they exist. A plain "no" to that proves
+nothing: a login that may not look, and a share that is away for a moment, get the same. It counts only where the
+directory is seen. Nor does a "yes" prove anything: what is inside is known of a file that was opened, and of no other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, MediaState, Sighting
 
 FILES_OPENED = 12
-"""So many files are opened in one look, those of the newest sets."""
+"""So many files are opened in one look, whatever time it takes."""
+OPENING_S = 10.0
+"""For so long more are opened."""
 OPEN_LIMIT_S = 15
 DISK = 2
 NAMED = 100
@@ -42,10 +45,13 @@ WORST_FIRST = (
 
 
 def look_for(link: Link, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
-    """Return one sighting for each set, by its `set_id`. A stripe that is missing makes the whole set missing."""
-    newest_first = sorted(sets, key=lambda each: each.finished_at, reverse=True)
+    """Return one sighting for each set, by its `set_id`. A stripe that is missing makes the whole set missing.
+
+    Sets are left out where there was no time to open all of their files, and none of those is known to be gone or bad.
+    """
     look = _Look(link)
-    return {each.set_id: look.at(each) for each in newest_first}
+    found = {each.set_id: look.at(each) for each in sets}
+    return {set_id: sighting for set_id, sighting in found.items() if sighting is not None}
 
 
 class _Look:
@@ -55,17 +61,21 @@ class _Look:
         self._link = link
         self._contents: dict[str, Content | Sighting] = {}
         self._existences: dict[str, Existence | None] = {}
+        self._began = link.clock.monotonic()
         self._shut = ""
         """Why this login can have no file opened."""
 
-    def at(self, backup_set: BackupSet) -> Sighting:
+    def at(self, backup_set: BackupSet) -> Sighting | None:
+        """Return what is found of a set; None where there was no time to find out."""
         if _is_elsewhere(backup_set):
             return Sighting(state=MediaState.ELSEWHERE, reason="it lies elsewhere and was not checked")
         if backup_set.details.get("is_damaged"):
             return Sighting(state=MediaState.DAMAGED, reason="the database in it was damaged when it was taken")
-        return min((self._file(each, backup_set) for each in media.devices_of(backup_set)), key=_badness)
+        files = [self._file(each, backup_set) for each in media.devices_of(backup_set)]
+        worst = min((each for each in files if each is not None), key=_badness, default=None)
+        return None if None in files and (worst is None or worst.state is MediaState.PRESENT) else worst
 
-    def _file(self, path: str, backup_set: BackupSet) -> Sighting:
+    def _file(self, path: str, backup_set: BackupSet) -> Sighting | None:
         content = self._content(path)
         if isinstance(content, list):
             return _compared(path, content, backup_set)
@@ -78,11 +88,11 @@ class _Look:
             return content
         if exists is None:
             return _unknown(f"the server does not tell this login whether {path} is there")
-        return Sighting(state=MediaState.PRESENT)
+        return None
 
     def _content(self, path: str) -> Content | Sighting | None:
         """Open a file; None where enough have been opened."""
-        if path not in self._contents and len(self._contents) < FILES_OPENED and not self._shut:
+        if path not in self._contents and self._has_time() and not self._shut:
             try:
                 self._contents[path] = [
                     (row.Position, str(row.BackupSetGUID).upper(), bool(row.IsDamaged))
@@ -96,6 +106,11 @@ class _Look:
                 else:
                     self._shut = error.message
         return _unknown(self._shut) if self._shut else self._contents.get(path)
+
+    def _has_time(self) -> bool:
+        if len(self._contents) < FILES_OPENED:
+            return True
+        return self._link.clock.monotonic() - self._began < OPENING_S
 
     def _existence(self, path: str) -> Existence | None:
         if path not in self._existences:

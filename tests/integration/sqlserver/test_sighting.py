@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pwsops.engines.sqlserver import sighting
 from pwsops.errors import EngineError
 from pwsops.rules.model import BackupSet, MediaState
 from tests.integration.sqlserver.bench import Bench, open_bench
@@ -89,19 +90,40 @@ def test_a_file_that_cannot_be_opened_now_is_unknown(bench: Bench) -> None:
     assert (found.state, "in use" in found.reason) == (MediaState.UNKNOWN, True)
 
 
-def test_a_few_files_are_opened_and_the_others_asked_for(bench: Bench) -> None:
+def test_each_file_is_opened_where_there_is_time(bench: Bench) -> None:
     sets = series(bench, 30)
-    bench.server.files.remove(sets[25].path)
+    found = bench.engine.look_for(sets)
+    assert found[sets[0].set_id].state is MediaState.PRESENT
+    assert {found[one.set_id].state for one in sets[1:]} == {MediaState.OTHER}, "each holds the first one's set"
+
+
+def test_of_a_file_that_was_not_opened_nothing_is_known_but_that_it_is_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sighting, "OPENING_S", 0.0)
+    sets = series(bench, 30)
+    bench.server.files.remove(sets[15].path)
     before = len(bench.sent("RESTORE HEADERONLY"))
     found = bench.engine.look_for(list(reversed(sets)))
-    assert len(bench.sent("RESTORE HEADERONLY")) - before <= 12
-    assert found[sets[0].set_id].state is MediaState.PRESENT
-    assert found[sets[1].set_id].state is MediaState.OTHER
-    assert found[sets[20].set_id].state is MediaState.PRESENT
-    assert found[sets[25].set_id].state is MediaState.MISSING
+    assert len(bench.sent("RESTORE HEADERONLY")) - before == 12, "those that were asked for first"
+    assert found[sets[29].set_id].state is MediaState.OTHER
+    assert found[sets[15].set_id].state is MediaState.MISSING, "which is known without opening it"
+    assert not {one.set_id for one in (*sets[:15], *sets[16:18])} & set(found)
 
 
-def test_of_files_that_are_not_opened_a_login_without_sight_knows_nothing(driver: drivers.Driver) -> None:
+def test_a_set_whose_stripes_were_not_all_opened_is_not_seen(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sighting, "OPENING_S", 0.0)
+    monkeypatch.setattr(sighting, "FILES_OPENED", 2)
+    taken = bench.full("s.bak", stripes=3)
+    assert bench.engine.look_for([taken]) == {}
+    bench.server.files.remove(bench.path("s~3of3.bak"))
+    assert state(bench, taken) is MediaState.MISSING
+
+
+def test_of_files_that_are_not_opened_a_login_without_sight_knows_nothing(
+    driver: drivers.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sighting, "OPENING_S", 0.0)
     with open_bench(driver, version=OLD) as bench:
         sets = series(bench, 14)
         found = bench.engine_with().look_for(sets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -437,6 +437,49 @@ def test_an_engine_that_cannot_look_makes_sets_unknown_and_not_missing(
     assert causes(backed_up) == [Cause.PLACE_UNKNOWN]
     assert look_for(backed_up.core.engine("srv"), []) == {}
     assert len(backed_up.ops.restores.sources("srv", "one")) == 1
+
+
+def test_a_set_whose_file_was_not_opened_was_not_seen_and_comes_first_the_next_time(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that has time for one file in each look comes to all, and claims nothing of the others."""
+    honest, asked = FakeEngine.look_for, []
+
+    def one_only(engine: FakeEngine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        asked.append([one.database for one in sets])
+        return honest(engine, sets[:1])
+
+    monkeypatch.setattr(FakeEngine, "look_for", one_only)
+    home.add(databases=["one", "two"], every=1, unit="d")
+    home.run()
+    for _ in range(2):
+        home.clock.advance(timedelta(minutes=20))
+        home.ops.databases.list("srv")
+    assert asked[0][0] != asked[1][0]
+    home.clock.advance(timedelta(minutes=20))
+    seen_last, seen_first = asked[1][0], asked[0][0]
+    assert (causes(home, seen_last), causes(home, seen_first)) == ([], [Cause.NOT_LOOKED_AT])
+
+
+def test_a_foreign_backup_whose_file_was_not_opened_is_as_it_was_before(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.server.shared_base = True
+    home.server.outside = [home.server.put(foreign("theirs"))]
+    honest = FakeEngine.look_for
+    monkeypatch.setattr(FakeEngine, "look_for", lambda engine, sets: {})
+    home.ops.databases.list("srv")
+
+    def states() -> list[MediaState | None]:
+        with home.core.catalogue.read() as connection:
+            seen = sightings.databases(connection, "srv")
+        return [known.facts.seen_state for one in seen for known in one.outside]
+
+    assert states() == [MediaState.UNKNOWN]
+    for looks, state in ((honest, MediaState.PRESENT), (lambda engine, sets: {}, MediaState.PRESENT)):
+        monkeypatch.setattr(FakeEngine, "look_for", looks)
+        home.ops.databases.list("srv")
+        assert states() == [state]
 
 
 def test_a_restore_that_owes_a_database_its_mode_shows_it_red(backed_up: Home) -> None:
