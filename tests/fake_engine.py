@@ -163,6 +163,7 @@ class FakeEngine:
             external_history=server.shared_base,
             login=server.login,
             atomic_restore=server.atomic_restore,
+            name_endings=() if server.shared_base else (".db", ".sqlite3"),
             options=server.options,
             encryption=server.encryption or server.certificates,
             certificates=server.certificates,
@@ -201,6 +202,9 @@ class FakeEngine:
             warnings=self._server.warnings.get(name, ()),
             details=details,
         )
+
+    def spelled(self, database: str) -> str | None:
+        return next((name for name in self._server.sizes if name.lower() == database.lower()), None)
 
     def contents(self, database: str) -> DatabaseContents:
         if database not in self._server.sizes:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, delete, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue import sets
+from pwsops.catalogue import profiles, sets
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, instance_looks, run_items, seen_databases
+from pwsops.catalogue.schema import backup_sets, instance_looks, restores, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
 
@@ -204,6 +204,18 @@ def databases(connection: Connection, instance: str | None = None) -> list[SeenD
     if instance is not None:
         statement = statement.where(seen_databases.c.instance == instance)
     return [_database(row) for row in connection.execute(statement).mappings()]
+
+
+def is_known(connection: Connection, instance: str, database: str) -> bool:
+    """Whether a database of exactly that name is told of anywhere: in a profile, a backup, a restore, or a look."""
+    named = (row.fields["databases"] for row in profiles.living(connection) if row.fields["instance"] == instance)
+    if any(database in names for names in named):
+        return True
+    told = (
+        select(table.c.database).where(table.c.instance == instance, table.c.database == database)
+        for table in (seen_databases, backup_sets, restores)
+    )
+    return connection.execute(union_all(*told).limit(1)).first() is not None
 
 
 def known_ids(connection: Connection, instance: str, set_ids: Sequence[str]) -> set[str]:

@@ -20,7 +20,7 @@ from pwsops.engines.base import (
 from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import as_recorded, canonical, find_restore, refuse_forgery, set_at
+from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_forgery, set_at, spelled
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
@@ -230,10 +230,9 @@ class Restores:
                 "or rests on another full.",
                 hint="Look at the backups again, and choose the one you want.",
             )
-        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
-        names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
-        database = canonical(database, names)
+        database = spelled(engine, database) if create else self._typed(engine, database)
+        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
         job = Job(
             engine=engine,
             request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
@@ -243,6 +242,11 @@ class Restores:
         )
         core.restoring.begin(job)
         return job
+
+    def _typed(self, engine: Engine, database: str) -> str:
+        names = [info.name for info in engine.databases()]
+        with self._context.core.catalogue.read() as connection:
+            return as_typed(connection, engine, database, names)
 
     def _require_recorded(self, instance: str, database: str, plan: RestorePlan, *, accepted: bool) -> None:
         """Refuse what may be forged, or note who takes it all the same."""

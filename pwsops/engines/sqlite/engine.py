@@ -32,7 +32,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, keys
+from pwsops.engines.sqlite import certificate_saving, directory, keys, names
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
@@ -65,7 +65,7 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities(encryption=True, atomic_restore=True, options=OPTIONS)
+    capabilities = Capabilities(encryption=True, atomic_restore=True, name_endings=names.EXTENSIONS, options=OPTIONS)
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance
@@ -98,6 +98,13 @@ class SqliteEngine:
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
         answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
         return answer
+
+    def spelled(self, database: str) -> str | None:
+        """Return how the directory spells a database's name; see the protocol."""
+        try:
+            return names.spelled(self._address, database)
+        except OSError as error:
+            raise directory.unreachable(self._address, error) from error
 
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
@@ -211,7 +218,6 @@ class SqliteEngine:
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
         given = {
-            "address": self._address,
             "database": database,
             "directory": os.path.abspath(directory),
             "description": description,
@@ -259,6 +265,7 @@ class SqliteEngine:
             "address": self._address,
             "follow_links": self._follows,
             "database": request.database,
+            "of": request.sets[-1].database if request.sets else None,
             "sets": [recorded(one) for one in request.sets],
             "create_if_missing": request.create_if_missing,
             "keys": keys.of_sets(self.instance, request.sets),

@@ -78,6 +78,10 @@ class SqlServerEngine:
         """List the databases, by name, with what their keeper should know."""
         return databases.listed(self._link)
 
+    def spelled(self, database: str) -> str | None:
+        """Return how the server spells a database's name; see the protocol."""
+        return databases.spelled(self._link, database)
+
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows the server counts in each."""
         return databases.contents(self._link, database)
