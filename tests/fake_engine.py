@@ -204,7 +204,8 @@ class FakeEngine:
         )
 
     def spelled(self, database: str) -> str | None:
-        return next((name for name in self._server.sizes if name.lower() == database.lower()), None)
+        same = [name for name in self._server.sizes if name.lower() == database.lower()]
+        return database if database in same else next(iter(same), None)
 
     def contents(self, database: str) -> DatabaseContents:
         if database not in self._server.sizes:
@@ -231,6 +232,9 @@ class FakeEngine:
 
     def split(self, path: str) -> tuple[str, str]:
         return posixpath.split(path)
+
+    def file_key(self, path: str) -> str:
+        return posixpath.normpath(path)
 
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None

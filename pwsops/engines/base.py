@@ -505,6 +505,12 @@ class Engine(Protocol):
     def split(self, path: str) -> tuple[str, str]:
         """Take a path on the database server apart into its directory and its last name."""
 
+    def file_key(self, path: str) -> str:
+        """Return what two paths on the database server have in common, and no others, where they mean one file.
+
+        As far as can be told: of links that are on a server, for one, nobody is told.
+        """
+
     def backup(
         self,
         request: BackupRequest,

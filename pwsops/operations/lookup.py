@@ -99,13 +99,13 @@ def set_at(engine: Engine, path: str, position: int) -> BackupSet:
     raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
 
 
-def as_recorded(connection: Connection, instance: str, found: BackupSet) -> BackupSet:
+def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSet) -> BackupSet:
     """Return what the catalogue recorded of a set that a file says it holds; the set itself where it knows nothing.
 
-    The engine compares the file with that before it reads on. Raises `MediaError` where another set was written at
-    this place, and nothing is known to have replaced it.
+    `there` is what it recorded last in that very file, at that position. The engine compares the file with what is
+    returned before it reads on. Raises `MediaError` where another set was written at this place, and nothing is known
+    to have replaced it.
     """
-    there = sets.at_path(connection, instance, found.path, found.position)
     if there is not None and there.set_id != found.set_id:
         raise MediaError(
             f"{found.path} holds another backup than the one that was recorded under this name: that was "

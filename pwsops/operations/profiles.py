@@ -296,7 +296,7 @@ class Profiles:
         names = [info.name for info in found if info.name not in unusable]
         with core.catalogue.read() as connection:
             profile.databases = [
-                name if name in known_before else as_typed(connection, engine, name, names)
+                name if name in known_before or name in unusable else as_typed(connection, engine, name, names)
                 for name in profile.databases
             ]
         # Two spellings may turn out to mean one database.

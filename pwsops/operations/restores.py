@@ -25,6 +25,7 @@ from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
+from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
@@ -59,8 +60,9 @@ class Restores:
         engine = self._context.engine(instance, credentials)
         target = set_at(engine, path, position)
         plan = plan_restore(target, list(self._candidates(engine, target)))
+        there = [self._recorded(engine, one) for one in plan.sets]
         with self._context.read() as connection:
-            recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
+            recorded = tuple(as_recorded(connection, *each) for each in zip(there, plan.sets, strict=True))
         return replace(plan, sets=recorded)
 
     @needs(Right.MEDIA, "list backups", of_instance(), as_login)
@@ -242,6 +244,11 @@ class Restores:
         )
         core.restoring.begin(job)
         return job
+
+    def _recorded(self, engine: Engine, one: BackupSet) -> BackupSet | None:
+        clock = self._context.core.clock
+        found = recorded_in(self._context.read, engine, one.path, one.position, clock=clock)
+        return found[0].backup_set if found else None
 
     def _typed(self, engine: Engine, database: str) -> str:
         names = [info.name for info in engine.databases()]

@@ -143,6 +143,15 @@ class SqliteEngine:
         """Take a path of this machine apart."""
         return os.path.split(path)
 
+    def file_key(self, path: str) -> str:
+        """Return which file a path means: by its identity, or else by its directory's."""
+        directory, name = os.path.split(os.path.abspath(path))
+        for part, rest in ((path, ""), (directory, name)):
+            with suppress(OSError):
+                facts = os.stat(part)
+                return f"{facts.st_dev}:{facts.st_ino}/{rest}"
+        return os.path.realpath(path)
+
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> BackupResult:

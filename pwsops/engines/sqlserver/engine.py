@@ -106,6 +106,10 @@ class SqlServerEngine:
         """Take a path of the server apart."""
         return paths.split(self._link.server().flavour, path)
 
+    def file_key(self, path: str) -> str:
+        """Return how the server's system spells a path that is spelled in any way."""
+        return paths.normal(self._link.server().flavour, path)
+
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> BackupResult:

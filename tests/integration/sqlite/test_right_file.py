@@ -159,3 +159,25 @@ def test_a_database_in_use_behind_a_link_is_found_current(place: Place, linked: 
     with elsewhere(HOLD, linked, "UPDATE ciphers SET user = 'x'"):
         taken = place.take()
     assert not any("a copy was made" in message.text for message in taken.messages)
+
+
+def test_a_file_is_one_through_links_and_whether_or_not_it_is_there(place: Place) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    linked = place.media.parent / "linked"
+    linked.symlink_to(place.media)
+    other = place.media.parent / "other"
+    other.mkdir()
+
+    def are_one(one: Path, two: Path) -> bool:
+        return place.engine.file_key(str(one)) == place.engine.file_key(str(two))
+
+    path = Path(taken.path)
+    assert are_one(path, linked / path.name)
+    assert are_one(path, linked / ".." / "media" / path.name)
+    assert not are_one(path, other / path.name)
+    assert not are_one(path, place.media / "none.bak")
+    assert are_one(place.media / "none.bak", linked / "none.bak")
+    assert not are_one(place.media / "none.bak", other / "none.bak")
+    assert are_one(place.media / "away" / "none.bak", linked / "away" / "none.bak")
+    assert not are_one(place.media / "away" / "none.bak", other / "away" / "none.bak")
