@@ -168,6 +168,7 @@ class FakeEngine:
             external_history=server.shared_base,
             login=server.login,
             atomic_restore=server.atomic_restore,
+            name_endings=() if server.shared_base else (".db", ".sqlite3"),
             options=server.options,
             encryption=server.encryption or server.certificates,
             certificates=server.certificates,
@@ -207,6 +208,10 @@ class FakeEngine:
             details=details,
         )
 
+    def spelled(self, database: str) -> str | None:
+        same = [name for name in self._server.sizes if name.lower() == database.lower()]
+        return database if database in same else next(iter(same), None)
+
     def contents(self, database: str) -> DatabaseContents:
         if database not in self._server.sizes:
             raise NotFound(f"There is no database {database}.", hint="Create it first.")
@@ -232,6 +237,9 @@ class FakeEngine:
 
     def split(self, path: str) -> tuple[str, str]:
         return posixpath.split(path)
+
+    def file_key(self, path: str) -> str:
+        return posixpath.normpath(path)
 
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None

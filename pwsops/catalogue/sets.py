@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -106,15 +107,20 @@ def orders_of_database(connection: Connection, instance: str, database: str) -> 
     return {set_id: Order(run_id or 0, row_id) for set_id, run_id, row_id in found}
 
 
-def at_path(connection: Connection, instance: str, path: str, position: int) -> BackupSet | None:
-    """Return the set that was written last at a place and was not replaced."""
-    where = [
-        backup_sets.c.instance == instance,
-        backup_sets.c.path == path,
+def in_files_called(connection: Connection, name: str, position: int) -> list[tuple[BackupSet, str, str]]:
+    """Return the sets of any instance in files that may be called so, with the instance and its place then.
+
+    They were not replaced; the one written last comes first. Case, how letters are composed, and dots and blanks at
+    the end tell no names apart, and a longer name may be among them: the caller compares the files.
+    """
+    like = re.sub(r"[^ -~]+", "%", re.sub(r"([\\%_])", r"\\\1", name.rstrip(". ")))
+    where = (
+        backup_sets.c.path.like(f"%{like}%", escape="\\"),
         backup_sets.c.position == position,
         backup_sets.c.replaced_at.is_(None),
-    ]
-    return next(iter(_sets(connection, where)), None)
+    )
+    found = sound(connection, _last_first(select(backup_sets).where(*where)))
+    return [(from_row(row), row["instance"], row["place"]) for row in found]
 
 
 def is_recorded(connection: Connection, instance: str | None, path: str) -> bool:
@@ -179,9 +185,12 @@ def certificate_subject(connection: Connection, thumbprint: str) -> str:
 
 
 def _sets(connection: Connection, where: Sequence[Any]) -> list[BackupSet]:
-    """Give the sets, the last claimed run's first: a clock may have been wrong when one was dated."""
-    statement = select(backup_sets).where(*where).order_by(backup_sets.c.run_id.desc(), backup_sets.c.id.desc())
-    return [from_row(row) for row in sound(connection, statement)]
+    return [from_row(row) for row in sound(connection, _last_first(select(backup_sets).where(*where)))]
+
+
+def _last_first(statement: Select[Any]) -> Select[Any]:
+    """Return it in the order of the claims, the last first: a clock may have been wrong when a set was dated."""
+    return statement.order_by(backup_sets.c.run_id.desc(), backup_sets.c.id.desc())
 
 
 def sound(connection: Connection, statement: Select[Any]) -> list[RowMapping]:

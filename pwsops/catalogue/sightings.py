@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, delete, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue import sets
+from pwsops.catalogue import profiles, sets
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, instance_looks, run_items, seen_databases
+from pwsops.catalogue.schema import backup_sets, instance_looks, restores, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
 
@@ -137,8 +137,8 @@ def _bring_back(
         connection.execute(update(backup_sets).where(there, backup_sets.c.replaced_at.is_not(None)).values(values))
 
 
-def prove(connection: Connection, instance: str | None, found: Iterable[BackupSet], *, now: datetime) -> None:
-    """Note that these sets were read as a whole where they lie, and are good; on any instance where none is given."""
+def prove(connection: Connection, instance: str, found: Iterable[BackupSet], *, now: datetime) -> None:
+    """Note that these sets were read as a whole where they lie, and are good."""
     values: dict[str, Any] = {"proven_at": now, "disproven_at": None, "disproven_reason": "", "seen_reason": ""}
     values |= {"seen_state": MediaState.PRESENT.value, "state_since": now, "seen_at": now}
     for one in found:
@@ -149,19 +149,6 @@ def disprove(connection: Connection, instance: str, one: BackupSet, reason: str,
     """Note that a set was read where it lies and cannot be restored; it stays so until it is proven again."""
     values = {"disproven_at": now, "disproven_reason": reason}
     connection.execute(update(backup_sets).where(*_this(instance, one)).values(values))
-
-
-def at(connection: Connection, path: str, position: int, instance: str | None = None) -> list[tuple[str, BackupSet]]:
-    """Return what the catalogue knows at a place in a file, each with its instance; of one only where that is given."""
-    where = [
-        backup_sets.c.path == path,
-        backup_sets.c.position == position,
-        backup_sets.c.replaced_at.is_(None),
-    ]
-    if instance is not None:
-        where.append(backup_sets.c.instance == instance)
-    rows = connection.execute(select(backup_sets).where(*where)).mappings()
-    return [(row["instance"], sets.from_row(row)) for row in rows]
 
 
 def answered(connection: Connection, instance: str, found: Sequence[SeenDatabase], *, now: datetime) -> None:
@@ -206,6 +193,18 @@ def databases(connection: Connection, instance: str | None = None) -> list[SeenD
     return [_database(row) for row in connection.execute(statement).mappings()]
 
 
+def is_known(connection: Connection, instance: str, database: str) -> bool:
+    """Whether a database of exactly that name is told of anywhere: in a profile, a backup, a restore, or a look."""
+    named = (row.fields["databases"] for row in profiles.living(connection) if row.fields["instance"] == instance)
+    if any(database in names for names in named):
+        return True
+    told = (
+        select(table.c.database).where(table.c.instance == instance, table.c.database == database)
+        for table in (seen_databases, backup_sets, restores)
+    )
+    return connection.execute(union_all(*told).limit(1)).first() is not None
+
+
 def known_ids(connection: Connection, instance: str, set_ids: Sequence[str]) -> set[str]:
     """Return which of these sets the catalogue has a row of, replaced ones too."""
     found: set[str] = set()
@@ -241,10 +240,9 @@ def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[start : start + AT_ONCE]
 
 
-def _this(instance: str | None, one: BackupSet) -> list[ColumnElement[bool]]:
+def _this(instance: str, one: BackupSet) -> list[ColumnElement[bool]]:
     # A copy of it elsewhere says nothing of the file that the catalogue knows.
-    where = [backup_sets.c.set_id == one.set_id, backup_sets.c.path == one.path]
-    return where if instance is None else [*where, backup_sets.c.instance == instance]
+    return [backup_sets.c.instance == instance, backup_sets.c.set_id == one.set_id, backup_sets.c.path == one.path]
 
 
 def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping | Unreadable]:

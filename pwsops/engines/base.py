@@ -76,6 +76,8 @@ class Capabilities:
     many_sets_per_file: bool = False
     atomic_restore: bool = False
     """A restore that is broken off leaves the database as it was, and nobody who uses it is disconnected."""
+    name_endings: Sequence[str] = ()
+    """What a person may leave out at the end of a database's name: these are names of files."""
     options: Sequence[Option] = ()
 
 
@@ -499,6 +501,12 @@ class Engine(Protocol):
     def databases(self) -> list[DatabaseInfo]:
         """List the databases that can be chosen, damaged ones included, by name."""
 
+    def spelled(self, database: str) -> str | None:
+        """Return how the instance spells the name of the database that it takes this name for; None: it has none.
+
+        Only what the instance itself takes for one name is one (many servers tell no case apart). Nothing is guessed.
+        """
+
     def contents(self, database: str) -> DatabaseContents:
         """Say what is in a database now. Answers within seconds, with fewer numbers where counting takes longer."""
 
@@ -516,6 +524,12 @@ class Engine(Protocol):
 
     def split(self, path: str) -> tuple[str, str]:
         """Take a path on the database server apart into its directory and its last name."""
+
+    def file_key(self, path: str) -> str:
+        """Return what two paths on the database server have in common, and no others, where they mean one file.
+
+        As far as can be told: of links that are on a server, for one, nobody is told.
+        """
 
     def backup(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,6 +49,19 @@ def place(engine: str, address: str) -> str:
     if engine == "sqlite":
         return f"{engine} {os.path.realpath(os.path.abspath(os.path.expanduser(address)))}"
     return f"{engine} {address.strip().casefold()}"
+
+
+def share_files(place: str, other: str, path: str) -> bool:
+    """Whether instances at two places mean the same by a path: on one machine, or of a share, which all see as one."""
+    (kind, address), (other_kind, other_address) = (one.partition(" ")[::2] for one in (place, other))
+    if kind != other_kind:
+        return False
+    is_share = path.startswith(("\\\\", "//"))
+    return kind == "sqlite" or is_share or _host(address) == _host(other_address)
+
+
+def _host(address: str) -> str:
+    return re.split(r"[\\,]", address)[0]
 
 
 def protection(engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ import structlog
 
 from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
+from pwsops.clock import Clock
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
+from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
 from pwsops.rules.verdict import is_sound
 
@@ -113,15 +116,28 @@ def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting
 
 
 def note_bad(
-    catalogue: Catalogue, engine: Engine, instance: str, backup_set: BackupSet, reason: str, *, now: datetime
+    catalogue: Catalogue, engine: Engine, path: str, position: int, reason: str, *, clock: Clock, set_id: str = ""
 ) -> None:
-    """Keep that reading a set came to a bad end: that it is damaged, unless its file is not there to be read."""
-    seen = look_for(engine, [backup_set])
-    with catalogue.write() as connection:
-        sightings.record(connection, instance, seen, now=now)
-        if seen[backup_set.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
-            sightings.disprove(connection, instance, backup_set, reason, now=now)
-        planning.replan_without_base(connection, instance, now=now)
+    """Keep that reading a file came to a bad end, for each instance that recorded a set in it.
+
+    Its set is damaged, unless the file is not there to be read.
+
+    Parameters
+    ----------
+    engine
+        Who read it, and looks whether it is there.
+    set_id
+        Which set was read; empty: whichever was recorded there.
+    """
+    found = recorded_in(catalogue.read, engine, path, position, clock=clock, set_id=set_id)
+    seen = look_for(engine, [replace(one.backup_set, path=path) for one in found])
+    now = clock.now()
+    for instance, one in found:
+        with catalogue.write() as connection:
+            sightings.record(connection, instance, {one.set_id: seen[one.set_id]}, now=now)
+            if seen[one.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
+                sightings.disprove(connection, instance, one, reason, now=now)
+            planning.replan_without_base(connection, instance, now=now)
 
 
 def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterable[str]) -> None:

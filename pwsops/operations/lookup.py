@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from pwsops.catalogue import Connection, RestoreRow, RunRow, certificates, instances, profiles, restores, runs, sets
+from pwsops.catalogue import (
+    Connection,
+    RestoreRow,
+    RunRow,
+    certificates,
+    instances,
+    profiles,
+    restores,
+    runs,
+    sets,
+    sightings,
+)
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
@@ -61,12 +72,22 @@ def find_certificate(connection: Connection, name: str) -> CertificateRow:
     raise NotFound(f"There is no certificate {name!r} in the store.", hint=hint)
 
 
-def canonical(name: str, names: Sequence[str]) -> str:
-    """Give the name as the instance spells it: a file's stem will do where it is the only one of its kind."""
-    if name in names:
+def spelled(engine: Engine, database: str) -> str:
+    """Return a database's name as its instance spells it; the same where it has none of that name."""
+    return engine.spelled(database) or database
+
+
+def as_typed(connection: Connection, engine: Engine, database: str, names: Sequence[str]) -> str:
+    """Return the name of the database that a person means: its ending may be left out where that is no name itself.
+
+    A database that is known by the very name, though it is gone, is never another one. Nothing that is recorded, and
+    no database that is to be created, goes through here.
+    """
+    name = spelled(engine, database)
+    if name in names or sightings.is_known(connection, engine.instance.name, name):
         return name
-    same_stem = [other for other in names if other.rpartition(".")[0] == name]
-    return same_stem[0] if len(same_stem) == 1 else name
+    fitting = [other for end in engine.capabilities.name_endings if (other := name + end) in names]
+    return fitting[0] if len(fitting) == 1 else name
 
 
 def set_at(engine: Engine, path: str, position: int) -> BackupSet:
@@ -78,13 +99,13 @@ def set_at(engine: Engine, path: str, position: int) -> BackupSet:
     raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
 
 
-def as_recorded(connection: Connection, instance: str, found: BackupSet) -> BackupSet:
+def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSet) -> BackupSet:
     """Return what the catalogue recorded of a set that a file says it holds; the set itself where it knows nothing.
 
-    The engine compares the file with that before it reads on. Raises `MediaError` where another set was written at
-    this place, and nothing is known to have replaced it.
+    `there` is what it recorded last in that very file, at that position. The engine compares the file with what is
+    returned before it reads on. Raises `MediaError` where another set was written at this place, and nothing is known
+    to have replaced it.
     """
-    there = sets.at_path(connection, instance, found.path, found.position)
     if there is not None and there.set_id != found.set_id:
         raise MediaError(
             f"{found.path} holds another backup than the one that was recorded under this name: that was "

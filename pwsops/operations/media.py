@@ -12,6 +12,7 @@ from pwsops.operations.access import Context
 from pwsops.operations.looking import note_bad
 from pwsops.operations.lookup import set_at
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance
+from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rights import Right
 
@@ -61,14 +62,14 @@ class Media:
         try:
             found = engine.verify(set_at(engine, path, position), on_progress)
         except MediaError as error:
-            with core.catalogue.read() as connection:
-                known = sightings.at(connection, path, position, instance)
-            for where, one in known:
-                note_bad(core.catalogue, engine, where, one, error.message, now=core.clock.now())
+            note_bad(core.catalogue, engine, path, position, error.message, clock=core.clock)
             core.events.record(self._context.actor, "verify backup", path, f"set {position} is bad: {error.message}")
             raise
+        good = found.backup_set
+        known = recorded_in(core.catalogue.read, engine, good.path, good.position, clock=core.clock, set_id=good.set_id)
         with core.catalogue.write() as connection:
-            sightings.prove(connection, instance, [found.backup_set], now=core.clock.now())
+            for where, one in known:
+                sightings.prove(connection, where, [one], now=core.clock.now())
             self._context.note(connection, "verify backup", path, f"set {position} is good")
         return found
 

@@ -17,7 +17,7 @@ from pwsops.operations import clashes, profile_secrets
 from pwsops.operations.access import Context
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
-from pwsops.operations.lookup import canonical, find_certificate, find_instance, find_profile
+from pwsops.operations.lookup import as_typed, find_certificate, find_instance, find_profile
 from pwsops.operations.profile_encryption import settle_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
@@ -294,7 +294,11 @@ class Profiles:
             raise
         unusable = {info.name: info.reason for info in found if info.details.get("unusable_name")}
         names = [info.name for info in found if info.name not in unusable]
-        profile.databases = [canonical(name, names) for name in profile.databases]
+        with core.catalogue.read() as connection:
+            profile.databases = [
+                name if name in known_before or name in unusable else as_typed(connection, engine, name, names)
+                for name in profile.databases
+            ]
         # Two spellings may turn out to mean one database.
         profile.check()
         for name in profile.databases:

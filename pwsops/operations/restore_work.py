@@ -16,9 +16,10 @@ from pwsops.clock import Clock
 from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, Conflict, EndUnknown, MediaError, PwsopsError
 from pwsops.operations.looking import note_bad
+from pwsops.operations.same_file import Recorded, recorded_in
 from pwsops.operations.saved_copies import say_where
 from pwsops.presence import Presence
-from pwsops.rules.model import Message, RunStatus
+from pwsops.rules.model import BackupSet, Message, RunStatus
 
 INTERRUPTED = (
     "How the restore ended is not known: pwsops was killed, the machine went down, or the catalogue could not be "
@@ -197,9 +198,17 @@ class RestoreWork:
         """Let the verdict know which of the sets could not be read: that of the error's file, or the only one."""
         named = [one for one in job.request.sets if error.path in ("", one.path)]
         if len(named) == 1:
+            one = named[0]
             with suppress(PwsopsError):  # the restore is told as failed all the same
-                now = self._clock.now()
-                note_bad(self._catalogue, job.engine, job.instance, named[0], error.message, now=now)
+                note_bad(
+                    self._catalogue,
+                    job.engine,
+                    one.path,
+                    one.position,
+                    error.message,
+                    clock=self._clock,
+                    set_id=one.set_id,
+                )
 
     def _restored(self, job: Job, told: list[Message]) -> RestoreResult:
         """Restore, again where something stands in the way that may pass by itself and nothing was taken away yet."""
@@ -221,13 +230,20 @@ class RestoreWork:
         That a copy is good does not say that it stays: it may lie on a disk that was plugged in for this restore.
         """
         told = []
-        with suppress(PwsopsError), self._catalogue.read() as connection:
+        with suppress(PwsopsError):
             for one in job.request.sets:
-                known = [row.path for row in sets.by_id(connection, one.set_id)]
-                if known and one.path not in known:
+                with self._catalogue.read() as connection:
+                    known = [row.path for row in sets.by_id(connection, one.set_id)]
+                if known and not self._recorded(job, one):
                     text = READ_ELSEWHERE.format(database=one.database, path=one.path, known=known[0])
                     told.append(Message(text=text, at=self._clock.now()))
         return told
+
+    def _recorded(self, job: Job, one: BackupSet) -> list[Recorded]:
+        """Return a set as each instance recorded it that wrote the very file that was read."""
+        return recorded_in(
+            self._catalogue.read, job.engine, one.path, one.position, clock=self._clock, set_id=one.set_id
+        )
 
     def _request(self, job: Job) -> RestoreRequest:
         """Give what is restored, with what an earlier restore still owes, and where a change of access is written."""
@@ -288,9 +304,10 @@ class RestoreWork:
         if error is not None:
             status = RunStatus.CANCELLED if isinstance(error, Cancelled) else RunStatus.FAILED
         message, hint = _said(job, error)
+        good = [] if result is None else [known for one in job.request.sets for known in self._recorded(job, one)]
         with self._catalogue.write() as connection:
-            if result is not None:
-                sightings.prove(connection, job.instance, job.request.sets, now=now)
+            for instance, one in good:
+                sightings.prove(connection, instance, [one], now=now)
             restores.end(
                 connection,
                 job.id,

@@ -20,11 +20,12 @@ from pwsops.engines.base import (
 from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import as_recorded, canonical, find_restore, refuse_forgery, set_at
+from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_forgery, set_at, spelled
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
+from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
@@ -59,8 +60,9 @@ class Restores:
         engine = self._context.engine(instance, credentials)
         target = set_at(engine, path, position)
         plan = plan_restore(target, list(self._candidates(engine, target)))
+        there = [self._recorded(engine, one) for one in plan.sets]
         with self._context.read() as connection:
-            recorded = tuple(as_recorded(connection, instance, one) for one in plan.sets)
+            recorded = tuple(as_recorded(connection, *each) for each in zip(there, plan.sets, strict=True))
         return replace(plan, sets=recorded)
 
     @needs(Right.MEDIA, "list backups", of_instance(), as_login)
@@ -231,10 +233,9 @@ class Restores:
                 "or rests on another full.",
                 hint="Look at the backups again, and choose the one you want.",
             )
-        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
-        names = [info.name for info in engine.databases()]
         # Under one name only: the second restore of a database has to be told from the first.
-        database = canonical(database, names)
+        database = spelled(engine, database) if create else self._typed(engine, database)
+        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
         job = Job(
             engine=engine,
             request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
@@ -244,6 +245,16 @@ class Restores:
         )
         core.restoring.begin(job)
         return job
+
+    def _recorded(self, engine: Engine, one: BackupSet) -> BackupSet | None:
+        clock = self._context.core.clock
+        found = recorded_in(self._context.read, engine, one.path, one.position, clock=clock)
+        return found[0].backup_set if found else None
+
+    def _typed(self, engine: Engine, database: str) -> str:
+        names = [info.name for info in engine.databases()]
+        with self._context.core.catalogue.read() as connection:
+            return as_typed(connection, engine, database, names)
 
     def _require_recorded(self, instance: str, database: str, plan: RestorePlan, *, accepted: bool) -> None:
         """Refuse what may be forged, or note who takes it all the same."""

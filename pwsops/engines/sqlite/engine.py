@@ -32,7 +32,7 @@ from pwsops.engines.base import (
     TableRows,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, keys
+from pwsops.engines.sqlite import certificate_saving, directory, keys, names
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.process import Worker, new_token
@@ -65,7 +65,7 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities(encryption=True, atomic_restore=True, options=OPTIONS)
+    capabilities = Capabilities(encryption=True, atomic_restore=True, name_endings=names.EXTENSIONS, options=OPTIONS)
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance
@@ -98,6 +98,13 @@ class SqliteEngine:
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
         answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
         return answer
+
+    def spelled(self, database: str) -> str | None:
+        """Return how the directory spells a database's name; see the protocol."""
+        try:
+            return names.spelled(self._address, database)
+        except OSError as error:
+            raise directory.unreachable(self._address, error) from error
 
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
@@ -135,6 +142,15 @@ class SqliteEngine:
     def split(self, path: str) -> tuple[str, str]:
         """Take a path of this machine apart."""
         return os.path.split(path)
+
+    def file_key(self, path: str) -> str:
+        """Return which file a path means: by its identity, or else by its directory's."""
+        directory, name = os.path.split(os.path.abspath(path))
+        for part, rest in ((path, ""), (directory, name)):
+            with suppress(OSError):
+                facts = os.stat(part)
+                return f"{facts.st_dev}:{facts.st_ino}/{rest}"
+        return os.path.realpath(path)
 
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
@@ -212,7 +228,6 @@ class SqliteEngine:
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
         given = {
-            "address": self._address,
             "database": database,
             "directory": os.path.abspath(directory),
             "description": description,
@@ -260,6 +275,7 @@ class SqliteEngine:
             "address": self._address,
             "follow_links": self._follows,
             "database": request.database,
+            "of": request.sets[-1].database if request.sets else None,
             "sets": [recorded(one) for one in request.sets],
             "create_if_missing": request.create_if_missing,
             "keys": keys.of_sets(self.instance, request.sets),

@@ -27,30 +27,45 @@ def may_be(name: str) -> bool:
 
 
 def resolve(address: str, name: str) -> str:
-    """Give the path of the database called `name`: a file name, or the stem of exactly one.
+    """Return the path of the database called `name`, which is that of its file, whole.
 
     Raises
     ------
     InvalidInput
-        Where `name` is a path, names one of our or SQLite's side files, or fits several databases.
+        Where `name` is a path, or names one of our or SQLite's side files.
     NotFound
-        Where there is none.
+        Where there is none. One whose name only begins like that is another database.
     """
     path = database_path(address, name)
     if name.startswith(".") or not may_be(name):
         raise InvalidInput(f"{name} cannot be a database.", hint="Choose one of the instance's databases.")
     if os.path.lexists(path):
         return path
-    fitting = [other for extension in EXTENSIONS if os.path.lexists(other := path + extension)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        names = ", ".join(sorted(map(os.path.basename, fitting)))
-        raise InvalidInput(f"{name} may mean any of {names}.", hint="Give the whole file name.")
+    near = " or ".join(sorted(name + end for end in EXTENSIONS if os.path.lexists(path + end)))
     raise NotFound(
         f"The database {name} does not exist in {address}.",
-        hint="Check the name; a restore can create one that is gone: do not create it empty first.",
+        hint=(f"If {near} is meant, give the whole name. " if near else "Check the name. ")
+        + "A restore can create one that is gone: do not create it empty first.",
     )
+
+
+def spelled(address: str, name: str) -> str | None:
+    """Return how the directory spells the name of a database; None where it has none of that name.
+
+    Some file systems tell no case apart. Raises `InvalidInput` for a path, and `OSError`.
+    """
+    path = database_path(address, name)
+    if not os.path.lexists(path):
+        return None
+    found = os.listdir(address)
+    if name in found:
+        return name
+    return next((other for other in found if _is_one(path, os.path.join(address, other))), None)
+
+
+def _is_one(path: str, other: str) -> bool:
+    same_name = os.path.basename(path).casefold() == os.path.basename(other).casefold()
+    return same_name and os.path.samestat(os.lstat(path), os.lstat(other))
 
 
 def locate(address: str, name: str, *, follow_links: bool = False) -> tuple[str, str]:
@@ -95,18 +110,14 @@ def _cut(name: str, size: int) -> str:
     return os.fsencode(name)[:size].decode(errors="ignore")
 
 
-def full_name(address: str, name: str) -> str:
-    """Give the file name of the database that `name` means; `name` itself where there is none any more."""
-    try:
-        return os.path.basename(resolve(address, name))
-    except (InvalidInput, NotFound):
-        return name
+def new_database(address: str, name: str, *, as_recorded: bool = False) -> str:
+    """Return the path for a new database of that name, refusing names that would not be listed.
 
-
-def new_database(address: str, name: str) -> str:
-    """Give the path for a new database of that name, refusing names that would not be listed."""
+    `as_recorded`: a database was called so when it was backed up; then it needs none of the usual endings.
+    """
     plain_name(name)
-    if name.startswith(".") or not may_be(name) or not name.lower().endswith(EXTENSIONS):
+    usual = as_recorded or name.lower().endswith(EXTENSIONS)
+    if name.startswith(".") or not may_be(name) or not usual:
         raise InvalidInput(
             f"{name} cannot name a database.", hint=f"Use a plain name that ends in one of {', '.join(EXTENSIONS)}."
         )

@@ -54,7 +54,7 @@ def of(operation: str, given: Mapping[str, Any]) -> Reach:
     sets = {os.path.dirname(one[0]) for one in given.get("sets", ()) if one[0]}
     paths = {os.path.dirname(given[key]) for key in ("path", "base_path") if given.get(key)}
     write = {given["directory"]} if "directory" in given else set()
-    if "address" in given and operation != "find":
+    if "address" in given:
         write |= {given["address"], *_really_in(given)}
     if operation == "save_certificate":
         write |= paths

@@ -55,7 +55,7 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
 
 def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same with the database's own path in the place of its instance's address."""
-    rest = dict(given)
+    rest = {key: value for key, value in given.items() if key != "of"}
     name, path = names.locate(rest.pop("address"), rest.pop("database"), follow_links=rest.pop("follow_links", False))
     return {"database": name, "path": path, **rest}
 
@@ -67,14 +67,9 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
     except NotFound:
         if not given["create_if_missing"]:
             raise
-    rest = {key: value for key, value in given.items() if key != "follow_links"}
-    return {"path": names.new_database(rest.pop("address"), rest["database"]), **rest}
-
-
-def find(given: Mapping[str, Any]) -> object:
-    """Settle an interrupted backup."""
-    database = names.full_name(given["address"], given["database"])
-    return listing.find(database, given["directory"], given["description"])
+    rest = {key: value for key, value in given.items() if key not in ("follow_links", "of")}
+    as_recorded = given["database"] == given["of"]
+    return {"path": names.new_database(rest.pop("address"), rest["database"], as_recorded=as_recorded), **rest}
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -88,7 +83,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "survey": lambda given, report: access.survey(given["address"], follow_links=given.get("follow_links", False)),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
-    "find": lambda given, report: find(given),
+    "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
     "look_for_certificate": lambda given, report: certificate_files.look(given["directory"], given["name"]),
     "save_certificate": lambda given, report: certificate_files.write(
         given["path"], given["content"], given["token"], report.say

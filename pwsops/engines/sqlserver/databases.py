@@ -218,6 +218,12 @@ def find(link: Link, name: str) -> DatabaseInfo:
     return _info(row, _sizes(link), _roles(link) if row.replica_id else {})
 
 
+def spelled(link: Link, name: str) -> str | None:
+    """Return the name of the database that the server takes `name` for, by its own collation; None: it has none."""
+    rows = link.query(link.scene(f"Looking for {name}", database=name), queries.DATABASE, name)
+    return str(rows[0].name) if rows else None
+
+
 def _step(info: DatabaseInfo) -> str:
     return {
         DatabaseState.OFFLINE: f"Bring it online (ALTER DATABASE [{info.name}] SET ONLINE), or take it out.",

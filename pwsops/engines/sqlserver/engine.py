@@ -79,6 +79,10 @@ class SqlServerEngine:
         """List the databases, by name, with what their keeper should know."""
         return databases.listed(self._link)
 
+    def spelled(self, database: str) -> str | None:
+        """Return how the server spells a database's name; see the protocol."""
+        return databases.spelled(self._link, database)
+
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows the server counts in each."""
         return databases.contents(self._link, database)
@@ -102,6 +106,10 @@ class SqlServerEngine:
     def split(self, path: str) -> tuple[str, str]:
         """Take a path of the server apart."""
         return paths.split(self._link.server().flavour, path)
+
+    def file_key(self, path: str) -> str:
+        """Return how the server's system spells a path that is spelled in any way."""
+        return paths.normal(self._link.server().flavour, path)
 
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None

@@ -9,6 +9,7 @@ from types import ModuleType
 
 WINDOWS, POSIX = "windows", "posix"
 MEDIA = ".bak"
+_VERBATIM = re.compile(r"^\\\\[?.]\\(?P<share>unc\\)?")
 _STRIPE = re.compile(r"~(?P<number>\d{1,2})of(?P<count>\d{1,2})$")
 
 
@@ -36,10 +37,23 @@ def split(flavour: str, path: str) -> tuple[str, str]:
     return str(directory), str(name)
 
 
+def normal(flavour: str, path: str) -> str:
+    r"""Return a path in the one spelling that all of its spellings have in common.
+
+    Windows tells no case apart, takes either slash, leaves out the dots and blanks that a name ends in, and knows
+    ``\\?\`` before a path that it takes as it is.
+    """
+    if flavour == POSIX:
+        # Two slashes at the beginning are one to Linux, whatever POSIX leaves open.
+        return posixpath.normpath(re.sub("^//+", "/", path))
+    plain = _VERBATIM.sub(lambda found: "\\\\" if found["share"] else "", ntpath.normcase(path))
+    plain = re.sub(r"(?<=[^\\. ])[. ]+(?=\\|$)", "", plain)
+    return ntpath.normpath(plain)
+
+
 def same(flavour: str, one: str, other: str) -> bool:
-    """Whether two paths are spelled for one file; Windows tells no case apart."""
-    paths = module(flavour)
-    return bool(paths.normpath(paths.normcase(one)) == paths.normpath(paths.normcase(other)))
+    """Whether two paths are spelled for one file."""
+    return normal(flavour, one) == normal(flavour, other)
 
 
 def is_media(name: str) -> bool:

@@ -28,7 +28,7 @@ def test_tables_are_told_by_name_with_their_rows(place: Place) -> None:
         "INSERT INTO a DEFAULT VALUES",
         "CREATE VIEW v AS SELECT * FROM a",
     )
-    found = [tuple(table) for table in place.engine.contents("db").tables]
+    found = [tuple(table) for table in place.engine.contents("db.sqlite3").tables]
     assert found == [("a", 1), ('b "odd" name', 0)]
 
 
@@ -44,7 +44,7 @@ def test_rows_that_are_only_in_the_log_count(place: Place) -> None:
     path = made(place.path(), "PRAGMA journal_mode=WAL", "CREATE TABLE t (x)")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO t VALUES (1)")
-        assert [tuple(table) for table in place.engine.contents("db").tables] == [("t", 1)]
+        assert [tuple(table) for table in place.engine.contents("db.sqlite3").tables] == [("t", 1)]
 
 
 def test_an_empty_database_has_no_tables(place: Place) -> None:

@@ -159,13 +159,13 @@ def test_a_run_looks_at_no_file_in_its_own_thread(place: Place, monkeypatch: pyt
     guard(builtins, "open")
     copy = CertificateCopy(file_name="a.pfx", content=lambda: b"new", serves=lambda present: False)
     place.engine.save_certificates(str(place.media), [copy])
-    taken = place.take(database="db").backup_set
+    taken = place.take(database="db.sqlite3").backup_set
     assert place.take("two.bak", base=taken).backup_set.base_id == taken.set_id
-    restored = place.engine.restore(RestoreRequest(database="db", sets=[taken]))
+    restored = place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken]))
     assert (taken.database, restored.database) == ("db.sqlite3", "db.sqlite3")
-    found = place.engine.find_backup(database="db", directory=str(place.media), description="pwsops run 1")
+    found = place.engine.find_backup(database="db.sqlite3", directory=str(place.media), description="pwsops run 1")
     assert found is not None
-    assert place.engine.contents("db").tables
+    assert place.engine.contents("db.sqlite3").tables
 
 
 def test_settling_where_all_hangs_ends_after_a_while(play: Play, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

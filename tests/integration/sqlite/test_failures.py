@@ -21,7 +21,7 @@ from pwsops.engines.sqlite import backup, names, writer
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, MediaError, NotFound, PwsopsError
 from pwsops.rules.model import BackupKind
-from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, order, query
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order, query
 
 
 def refused(place: Place, kind: type[PwsopsError], match: str, **more: Any) -> PwsopsError:
@@ -106,11 +106,45 @@ def test_a_media_name_never_leaves_the_directory(place: Place, name: str) -> Non
     refused(place, InvalidInput, "is not a file name", name=name)
 
 
-def test_a_stem_means_the_one_database_that_has_it(place: Place) -> None:
+def test_a_database_that_is_gone_is_no_other_whose_name_begins_so(place: Place) -> None:
+    place.vault("notes.db").rename(place.path("notes"))
+    taken = place.take(database="notes").backup_set
+    place.path("notes").rename(place.path("elsewhere"))
+    other = place.vault("notes.db")
+    before = other.read_bytes()
+    refused(place, NotFound, "The database notes does not exist", name="two.bak", database="notes")
+    with pytest.raises(NotFound) as missing:
+        place.engine.restore(RestoreRequest(database="notes", sets=[taken]))
+    assert "If notes.db is meant, give the whole name." in missing.value.hint
+    restored = place.engine.restore(RestoreRequest(database="notes", sets=[taken], create_if_missing=True))
+    assert (restored.database, restored.created) == ("notes", True)
+    is_whole(place.path("notes"))
+    assert other.read_bytes() == before
+
+
+def test_an_unusual_name_is_given_to_a_new_database_only_where_it_had_that_name(place: Place) -> None:
     place.vault()
-    assert place.take(database="db").backup_set.database == "db.sqlite3"
-    place.vault("db.db")
-    refused(place, InvalidInput, "may mean any of db.db, db.sqlite3", name="two.bak", database="db")
+    taken = place.take().backup_set
+    with pytest.raises(InvalidInput, match="notes cannot name a database"):
+        place.engine.restore(RestoreRequest(database="notes", sets=[taken], create_if_missing=True))
+
+
+def test_a_name_is_spelled_as_the_directory_spells_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.vault()
+    assert place.engine.spelled("db.sqlite3") == "db.sqlite3"
+    assert place.engine.spelled("db") is None
+    assert place.engine.spelled("DB.sqlite3") is None
+    # As on a file system that tells no case apart.
+    place.path("DB.sqlite3").hardlink_to(place.path())
+
+    def cannot(path: str) -> list[str]:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "listdir", lambda path: ["db.sqlite3"])
+    assert place.engine.spelled("DB.sqlite3") == "db.sqlite3"
+    monkeypatch.setattr(os, "listdir", cannot)
+    with pytest.raises(EngineError, match="cannot be listed: Input/output error"):
+        place.engine.spelled("db.sqlite3")
 
 
 def test_a_missing_media_directory(place: Place) -> None:

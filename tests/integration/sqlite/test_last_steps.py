@@ -79,10 +79,13 @@ def test_a_backup_whose_worker_dies_before_it_gets_its_name_is_not_known_to_be_o
     assert place.left_in_media() == []
 
 
-def test_a_backup_is_found_also_where_only_the_stem_of_its_database_was_given(play: Play, place: Place) -> None:
+def test_a_backup_is_found_also_where_its_database_is_gone_by_then(play: Play, place: Place) -> None:
     place.vault()
     play(REAL + "after(place, 'publish', die);" + RUN, REAL + RUN)
-    assert place.take(database="db").backup_set.database == "db.sqlite3"
+    taken = place.take().backup_set
+    place.path().unlink()
+    wanted = {"database": "db.sqlite3", "directory": str(place.media), "description": taken.description}
+    assert place.engine.find_backup(**wanted) == taken
 
 
 def test_what_the_search_for_a_backup_meets_leaves_its_end_unknown(play: Play, place: Place) -> None:

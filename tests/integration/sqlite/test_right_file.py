@@ -47,7 +47,7 @@ def test_a_damaged_database_behind_a_link_is_replaced_where_it_is_and_the_link_s
 def test_a_restore_behind_a_link_works_beside_the_real_file(place: Place, linked: Path) -> None:
     taken = place.take().backup_set
     query(linked, "DELETE FROM ciphers")
-    restored = place.engine.restore(RestoreRequest(database="db", sets=[taken]))
+    restored = place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken]))
     is_whole(linked)
     assert [message.text.rsplit(" ", 1)[0] for message in restored.messages] == ["db.sqlite3 was written with SQLite"]
     assert query(linked, "SELECT count(*) FROM ciphers") != [(0,)]
@@ -61,7 +61,7 @@ def test_the_log_of_a_database_behind_a_link_counts_as_size(place: Place, linked
 
 
 def test_what_a_worker_that_died_left_beside_the_real_file_goes(place: Place, linked: Path) -> None:
-    given = {"address": str(place.vaults), "database": "db", "token": "0" * 32, "follow_links": True}
+    given = {"address": str(place.vaults), "database": "db.sqlite3", "token": "0" * 32, "follow_links": True}
     left = linked.parent / f".pwsops-restore-{'0' * 16}-{'0' * 32}.tmp"
     left.touch()
     worker = process.Worker("no such operation", given, beside_database=True)
@@ -159,3 +159,25 @@ def test_a_database_in_use_behind_a_link_is_found_current(place: Place, linked: 
     with elsewhere(HOLD, linked, "UPDATE ciphers SET user = 'x'"):
         taken = place.take()
     assert not any("a copy was made" in message.text for message in taken.messages)
+
+
+def test_a_file_is_one_through_links_and_whether_or_not_it_is_there(place: Place) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    linked = place.media.parent / "linked"
+    linked.symlink_to(place.media)
+    other = place.media.parent / "other"
+    other.mkdir()
+
+    def are_one(one: Path, two: Path) -> bool:
+        return place.engine.file_key(str(one)) == place.engine.file_key(str(two))
+
+    path = Path(taken.path)
+    assert are_one(path, linked / path.name)
+    assert are_one(path, linked / ".." / "media" / path.name)
+    assert not are_one(path, other / path.name)
+    assert not are_one(path, place.media / "none.bak")
+    assert are_one(place.media / "none.bak", linked / "none.bak")
+    assert not are_one(place.media / "none.bak", other / "none.bak")
+    assert are_one(place.media / "away" / "none.bak", linked / "away" / "none.bak")
+    assert not are_one(place.media / "away" / "none.bak", other / "away" / "none.bak")

@@ -208,6 +208,17 @@ def test_a_profile_names_databases_that_exist_and_a_stem_will_do(home: Home) -> 
     assert "no databases at all" in caught.value.hint
 
 
+def test_a_database_that_is_gone_does_not_become_another_when_its_profile_is_amended(home: Home) -> None:
+    home.server.sizes = {"notes": 1, "more": 1}
+    home.add(databases=["notes"])
+    home.server.sizes = {"notes.db": 1, "more": 1}
+    profile = home.ops.profiles.get("p")
+    profile.databases = ["notes", "more"]
+    assert home.ops.profiles.save("p", profile).databases == ("notes", "more")
+    with pytest.raises(InvalidInput, match="has no database 'notes'"):
+        home.add(name="q", databases=["notes"])
+
+
 def test_a_server_that_is_away_for_a_moment_stands_in_nobodys_way(home: Home) -> None:
     home.server.databases_error = EngineError("Busy.", hint="Wait.", transient=True)
     home.add()

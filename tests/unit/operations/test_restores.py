@@ -459,6 +459,41 @@ def test_a_database_is_one_and_the_same_by_its_short_name(home: Home) -> None:
     assert ended(home, first.id).status is RunStatus.SUCCEEDED
 
 
+def test_a_database_that_is_to_be_created_is_no_other_whose_name_begins_so(home: Home) -> None:
+    home.server.sizes["vault.db"] = 1
+    lay(home)
+    begun = home.ops.restores.begin("srv", "vault", FILE, create=True)
+    assert ended(home, begun.id).status is RunStatus.SUCCEEDED
+    assert home.server.created == ["vault"]
+
+
+def test_a_database_that_is_known_and_gone_is_no_other_whose_name_begins_so(home: Home) -> None:
+    home.server.sizes["notes"] = 1
+    home.add(databases=["notes"])
+    assert home.run() is RunStatus.SUCCEEDED
+    del home.server.sizes["notes"]
+    home.server.sizes["notes.db"] = 1
+    path = next(iter(home.server.media))
+    begun = home.ops.restores.begin("srv", "notes", path)
+    assert ended(home, begun.id).status is RunStatus.FAILED
+    home.ops.profiles.delete("p")
+    with pytest.raises(NotFound, match="There is no database notes"):
+        home.ops.restores.restore("srv", "notes", path)
+    assert home.server.restored == []
+
+
+def test_a_database_has_one_name_in_the_history_however_it_is_spelled(home: Home) -> None:
+    lay(home)
+    with held(home):
+        first = home.ops.restores.begin("srv", "ONE", FILE)
+        assert first.database == "one"
+        with pytest.raises(Conflict):
+            home.ops.restores.begin("srv", "One", FILE, create=True)
+    assert ended(home, first.id).status is RunStatus.SUCCEEDED
+    with home.core.catalogue.read() as connection:
+        assert [one.set_id for one in rows.into(connection, "srv", "one")] == [FILE]
+
+
 def test_a_plain_backup_that_nobody_recorded_takes_the_place_of_encrypted_ones_only_by_an_audited_choice(
     home: Home,
 ) -> None:

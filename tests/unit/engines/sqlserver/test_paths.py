@@ -36,6 +36,28 @@ def test_windows_tells_no_case_apart_and_linux_does() -> None:
     assert not paths.same(POSIX, "/b/V.bak", "/b/v.bak")
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        r"d:\backup\v.bak",
+        "D:/Backup/V.bak",
+        r"D:\Backup\\v.bak",
+        r"D:\Other\..\Backup\.\v.bak",
+        r"D:\Backup.\v.bak. .",
+        r"\\?\D:\Backup\v.bak",
+    ],
+)
+def test_windows_takes_many_spellings_for_one_file(spelled: str) -> None:
+    assert paths.same(WINDOWS, r"D:\Backup\v.bak", spelled)
+
+
+def test_a_share_and_a_path_of_linux_have_several_spellings_too() -> None:
+    assert paths.same(WINDOWS, r"\\nas\share\v.bak", r"\\?\UNC\NAS\share\V.bak")
+    assert paths.same(POSIX, "/b/v.bak", "//b/./x/../v.bak")
+    assert not paths.same(WINDOWS, r"D:\Backup\v.bak", r"D:\Backup\v.bak.bak")
+    assert not paths.same(WINDOWS, r"D:\a.b\v", r"D:\ab\v")
+
+
 def test_the_alternate_file_has_a_name_of_its_own() -> None:
     assert paths.alternate(r"D:\B.x\vault_FULL.bak", 2) == r"D:\B.x\vault_FULL~2.bak"
     assert paths.alternate("/b.x/vault", 3) == "/b.x/vault~3"
