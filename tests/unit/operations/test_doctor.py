@@ -119,10 +119,17 @@ def test_an_instance_that_does_not_answer_is_amiss(home: Home) -> None:
 
 
 def test_it_is_said_whether_the_system_can_confine_what_reads_foreign_files() -> None:
-    assert doctor._confinement(7).finding.endswith("(Landlock 7)")
-    without = doctor._confinement(0)
-    assert "no Landlock" in without.finding
+    whole = doctor._confinement(7, filters=True)
+    assert "(Landlock 7) and sockets, programs and other processes (seccomp)" in whole.finding
+    assert whole.next_step == ""
+    without = doctor._confinement(0, filters=True)
+    assert "no Landlock: they may read and write" in without.finding
     assert "lsm" in without.next_step
+    assert "UDP and Unix sockets they may use" in doctor._confinement(7, filters=False).finding
+    assert "the network they may use" in doctor._confinement(3, filters=False).finding
+    neither = doctor._confinement(0, filters=False)
+    assert "use the network and run programs" in neither.finding
+    assert "CONFIG_SECCOMP_FILTER" in neither.next_step
 
 
 def audit_findings(home: Home) -> dict[str, Check]:
