@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pwsops import confinement, private, system_calls
+from pwsops import private
 from pwsops.catalogue import (
     access,
     instances,
@@ -30,6 +30,7 @@ from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
+from pwsops.operations.confinement_check import confinement_check
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
@@ -101,37 +102,7 @@ def _program() -> Iterator[Check]:
     care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
     finding = f"the catalogue is kept with {version}{care if has_wal_reset_bug(version) else ''}"
     yield Check(name="SQLite", ok=True, finding=finding)
-    yield _confinement(confinement.abi(), filters=system_calls.known())
-
-
-def _confinement(version: int, *, filters: bool) -> Check:
-    """Return what processes that read foreign files give up here, and what they keep."""
-    given_up, kept, next_steps = [], [], []
-    if version:
-        given_up.append(f"all directories but those they need (Landlock {version})")
-    else:
-        kept.append("this system has no Landlock: they may read and write what the service's user may")
-        next_steps.append(
-            "Linux 5.13 or newer has Landlock, where `landlock` stands in /sys/kernel/security/lsm (the kernel's "
-            "option lsm=)."
-        )
-    if filters:
-        given_up.append("sockets, programs and other processes (seccomp)")
-    else:
-        kept.append(_without_filter(version))
-        next_steps.append("A Linux kernel with CONFIG_SECCOMP_FILTER has the filter, on x86_64 and aarch64.")
-    if kept:
-        next_steps.append("Until then let nobody whom you do not trust write beside databases and backups.")
-    said = [f"processes that read foreign files give up {' and '.join(given_up)}"] if given_up else []
-    return Check(name="Confinement", ok=True, finding="; ".join([*said, *kept]), next_step=" ".join(next_steps))
-
-
-def _without_filter(version: int) -> str:
-    why = "there is no filter for system calls here (seccomp, or this kind of processor)"
-    if not version:
-        return f"{why}: they may use the network and run programs"
-    rest = "UDP and Unix sockets" if version >= confinement.NETWORK_ABI else "the network"
-    return f"{why}: Landlock refuses programs, but {rest} they may use"
+    yield confinement_check()
 
 
 def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:
