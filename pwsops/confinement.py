@@ -1,4 +1,4 @@
-"""What a process that reads foreign files may still touch: Landlock for files, a limit for memory.
+"""What a process that reads foreign files may still do: Landlock for files, a filter of calls, a limit for memory.
 
 Landlock (Linux 5.13 and newer, where it is switched on) lets a process give up rights for the rest of its life, without
 any privilege. The calls have no wrapper in the C library; their numbers are the same on every machine since 2021. The
@@ -15,22 +15,26 @@ import struct
 import sys
 from collections.abc import Iterable
 
+from pwsops import system_calls
+
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 _VERSION = 1
 _PATH_BENEATH = 1
 _NO_NEW_PRIVS = 38
 
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _REMOVE_FILE, _MAKE_REG = 1 << 5, 1 << 8
 _TRUNCATE = 1 << 14
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
-_READING = _EXECUTE | _READ_FILE | _READ_DIR
+_OF_FILES = _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
+_READING = _READ_FILE | _READ_DIR
 _WRITING = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE
-"""Neither directories nor links, pipes, sockets or devices can be made, and nothing there can be run."""
+"""Neither directories nor links, pipes, sockets or devices can be made. Nothing can be run anywhere: no rule has it."""
 _KNOWN_BITS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each ABI knows; newer ones as many as the last."""
 _NETWORK, _SCOPES = 0b11, 0b11
-"""To listen and to connect (ABI 4); to reach processes outside by abstract sockets and signals (ABI 6)."""
+"""To listen and to connect by TCP; to reach processes outside by abstract sockets and signals."""
+NETWORK_ABI, _SCOPES_ABI = 4, 6
+"""Which versions brought them."""
 
 _INTERPRETER = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/proc/self")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
@@ -49,7 +53,8 @@ def abi() -> int:
 def confine(read: Iterable[str], write: Iterable[str]) -> bool:
     """Give up, for the rest of this process, everything but these directories and what the interpreter needs.
 
-    To be called before other threads are begun. Network, links, pipes and programs are given up everywhere.
+    To be called before other threads are begun. Sockets of every kind, links, pipes, programs, other processes, and
+    changes of modes, owners and times by name are given up everywhere (`system_calls`).
 
     Parameters
     ----------
@@ -59,20 +64,27 @@ def confine(read: Iterable[str], write: Iterable[str]) -> bool:
     Returns
     -------
     bool
-        Whether the system did that; False where it has no Landlock. A right is never given up by half.
+        Whether the system did all of that; False where it has no Landlock or cannot filter calls. What it has is used.
 
     Raises
     ------
     OSError
         Where the system has it and refuses: then nothing foreign should be touched.
     """
-    version = abi()
     ctypes.CDLL(None, use_errno=True).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+    held = _hold_to(read, write)
+    return system_calls.give_up() and held
+
+
+def _hold_to(read: Iterable[str], write: Iterable[str]) -> bool:
+    version = abi()
     if not version:
         return False
     handled = (1 << _KNOWN_BITS.get(version, max(_KNOWN_BITS.values()))) - 1
-    attributes = struct.pack("=QQQ", handled, _NETWORK if version >= 4 else 0, _SCOPES if version >= 6 else 0)
-    attributes = attributes[: 8 if version < 4 else 16 if version < 6 else 24]
+    attributes = struct.pack(
+        "=QQQ", handled, _NETWORK if version >= NETWORK_ABI else 0, _SCOPES if version >= _SCOPES_ABI else 0
+    )
+    attributes = attributes[: 8 if version < NETWORK_ABI else 16 if version < _SCOPES_ABI else 24]
     ruleset = _checked(_call(_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)))
     try:
         for path in {*read, *_needed()}:

@@ -58,8 +58,12 @@ class Pair:
 
 
 def pair_from_der(certificate: bytes, private_key: bytes, *, name: str) -> Pair:
-    """Put together again what `certificate_der` and `key_der` gave."""
-    key = load_der_private_key(private_key, password=None)
+    """Put together again what `certificate_der` and `key_der` gave.
+
+    Whether an RSA key's numbers are primes was proven where it was read or made. That takes seconds for a large one,
+    and people and backups wait here.
+    """
+    key = load_der_private_key(private_key, password=None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, KNOWN_KEYS)
     return Pair(certificate=x509.load_der_x509_certificate(certificate), private_key=key, name=name)
 

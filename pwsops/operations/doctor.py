@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pwsops import confinement, private
+from pwsops import private
 from pwsops.catalogue import (
     access,
     instances,
@@ -30,6 +30,7 @@ from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
+from pwsops.operations.confinement_check import confinement_check
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
@@ -101,20 +102,7 @@ def _program() -> Iterator[Check]:
     care = "; it has the WAL-reset bug, so the log is moved only while nobody may write"
     finding = f"the catalogue is kept with {version}{care if has_wal_reset_bug(version) else ''}"
     yield Check(name="SQLite", ok=True, finding=finding)
-    yield _confinement(confinement.abi())
-
-
-def _confinement(version: int) -> Check:
-    if version:
-        finding = f"processes that read foreign files are confined to the directories they need (Landlock {version})"
-        return Check(name="Confinement", ok=True, finding=finding)
-    return Check(
-        name="Confinement",
-        ok=True,
-        finding="this system has no Landlock: processes that read foreign files keep all rights of the service's user",
-        next_step="Linux 5.13 or newer has it, where `landlock` stands in /sys/kernel/security/lsm (the kernel's "
-        "option lsm=). Until then let nobody whom you do not trust write beside databases and backups.",
-    )
+    yield confinement_check()
 
 
 def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:

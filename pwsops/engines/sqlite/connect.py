@@ -202,6 +202,8 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
         )
     if result == apsw.SQLITE_CANTOPEN:
         return _cannot_open(operation, path)
+    if result == apsw.SQLITE_NOMEM:
+        return wants_memory(f"{operation}: {path}")
     if is_full(error):
         return EngineError(
             f"{operation}: no space is left beside {path}.", hint="Free space on that file system and try again."
@@ -209,6 +211,15 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
     return EngineError(
         f"{operation}: SQLite cannot use {path} ({error}).",
         hint="Check that the service may read and write the file and its directory.",
+    )
+
+
+def wants_memory(subject: str) -> EngineError:
+    """Return the error for what takes more memory than this process may have."""
+    return EngineError(
+        f"{subject} wants more memory than a process that reads foreign files may have.",
+        hint="Something in that file is far larger than in any ordinary one, such as the definition of a table. Look "
+        "where it comes from.",
     )
 
 

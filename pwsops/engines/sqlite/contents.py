@@ -10,6 +10,7 @@ from apsw import InterruptError, SQLError
 
 from pwsops.engines.sqlite import listing
 from pwsops.engines.sqlite.connect import Connection, Error, connect, gone, not_a_database, one, translate
+from pwsops.errors import EngineError
 
 OPERATION = "Looking into the database"
 COUNT_S = 3.0
@@ -17,7 +18,10 @@ COUNT_S = 3.0
 TABLE_S = 1.0
 """How long one table may take, so that a big one leaves time for the others."""
 BUSY_S = 2.0
-_TABLES = r"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name"
+MOST_BYTES = 4 << 20
+"""How long the names of all tables together may be: whoever asks holds them in memory."""
+_TABLES = r"""SELECT name FROM sqlite_master
+    WHERE type = 'table' AND typeof(name) = 'text' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"""
 _STEPS = 1_000
 """Steps of SQLite between two looks at the clock."""
 
@@ -43,11 +47,26 @@ def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> lis
         with closing(connect(path, busy_s=BUSY_S)) as connection:
             connection.execute("PRAGMA query_only=1")
             connection.execute("BEGIN")
-            names = [name for (name,) in connection.execute(_TABLES)]
+            names = _names(connection, path)
             end = time.monotonic() + count_s
             return [(name, _rows(connection, name, end, table_s)) for name in names]
     except Error as error:
         raise translate(error, OPERATION, path) from error
+
+
+def _names(connection: Connection, path: str) -> list[str]:
+    """Return the names in the order of their bytes. They are sorted here: SQLite might write a file for that."""
+    found, size = [], 0
+    for (name,) in connection.execute(_TABLES):
+        size += len(name)
+        if size > MOST_BYTES:
+            raise EngineError(
+                f"{OPERATION}: the names of the tables in {path} are longer than {MOST_BYTES >> 20} MiB together; "
+                "they are not listed.",
+                hint="No ordinary program makes such tables. Look where the file comes from.",
+            )
+        found.append(name)
+    return sorted(found)
 
 
 def _rows(connection: Connection, name: str, end: float, table_s: float) -> int | None:

@@ -50,6 +50,12 @@ TRY_LIMIT_S = 30.0
 """How long trying a directory may take."""
 LOOKS_LIMIT_S = READ_LIMIT_S = 60.0
 """How long a look at the first bytes of files, and at both ends of one, may take."""
+DELETE_LIMIT_S = 300.0
+"""How long deleting files may take; what went by then is found missing at the next look."""
+VERIFY_LIMIT_S = 600.0
+SLOWEST_BYTES_PER_S = 2 << 20
+"""How long reading a set from end to end may take: this time, and what its size takes at this pace. A disk that hangs
+keeps nobody waiting for ever."""
 FIND_LIMIT_S = 60.0
 """How long looking for a finished backup may take. It reads two ends of each file, and a service that begins waits."""
 
@@ -251,14 +257,15 @@ class SqliteEngine:
     def verify(
         self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> Verification:
-        """Check every checksum of a set."""
+        """Check every checksum of a set; raises `EngineError` where that takes too long (`VERIFY_LIMIT_S`)."""
         began = self._clock.monotonic()
         given = {
             "path": backup_set.path,
             "set": recorded(backup_set),
             "keys": keys.of_sets(self.instance, [backup_set]),
         }
-        answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
+        limit_s = VERIFY_LIMIT_S + max(backup_set.size_bytes, backup_set.database_size_bytes) / SLOWEST_BYTES_PER_S
+        answer = Worker("verify", given, limit_s=limit_s, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
             checked_bytes=answer["checked_bytes"],
@@ -304,7 +311,7 @@ class SqliteEngine:
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""
-        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}).run()
+        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}, limit_s=DELETE_LIMIT_S).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:

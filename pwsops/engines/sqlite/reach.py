@@ -14,17 +14,8 @@ from pwsops.errors import PwsopsError
 READING_BYTES = 256 << 20
 """How much memory of its own a process may have that only reads what may be anybody's: frames hold 2 MiB each."""
 RESTORING_BYTES = 512 << 20
-_MEMORY = {
-    "verify": READING_BYTES,
-    "read_media": READING_BYTES,
-    "looks": READING_BYTES,
-    "look_for": READING_BYTES,
-    "find": READING_BYTES,
-    "look_for_certificate": READING_BYTES,
-    "delete": READING_BYTES,
-    "restore": RESTORING_BYTES,
-}
-"""By operation. Backups have no such limit: SQLite's check of the structure reads rows that may be large."""
+_MEMORY: Mapping[str, int | None] = {"backup": None, "restore": RESTORING_BYTES}
+"""Where it is another number. Backups have no limit: SQLite's check of the structure reads rows that may be large."""
 _ANYWHERE = {"look_for", "looks"}
 """These only read, many directories side by side, and one of those may hang: they give up writing alone."""
 
@@ -43,8 +34,13 @@ def give_up_the_rest(operation: str, given: Mapping[str, Any]) -> None:
         with suppress(OSError):  # it is missing, which the operation says in its own words
             foreign.hold(directory)
     confinement.confine(wanted.read, wanted.write)
-    if operation in _MEMORY:
-        confinement.limit_memory(_MEMORY[operation])
+    if (most := memory_bytes(operation)) is not None:
+        confinement.limit_memory(most)
+
+
+def memory_bytes(operation: str) -> int | None:
+    """Return how much memory of its own an operation may take; None: as much as there is."""
+    return _MEMORY.get(operation, READING_BYTES)
 
 
 def of(operation: str, given: Mapping[str, Any]) -> Reach:

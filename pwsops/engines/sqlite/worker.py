@@ -32,7 +32,7 @@ from pwsops.engines.sqlite import (
     trial,
     verify,
 )
-from pwsops.engines.sqlite.connect import Error
+from pwsops.engines.sqlite.connect import Error, wants_memory
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import read_keys
 from pwsops.engines.sqlite.report import Report
@@ -109,7 +109,9 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
         report.result(OPERATIONS[request["operation"]](request["given"], report))
     except PwsopsError as error:
         report.error(as_values(error))
-    except (OSError, Error, MemoryError) as error:
+    except MemoryError:
+        report.error(as_values(wants_memory(str(request["operation"]).replace("_", " ").capitalize())))
+    except (OSError, Error) as error:
         hint = "Look at the system's log (disk, memory); if it happens again, report it."
         unexpected = EngineError(f"{request['operation']} failed: {type(error).__name__}: {error}.", hint=hint)
         report.error(as_values(unexpected))

@@ -7,9 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
-from pwsops.engines.sqlite import contents
+from pwsops.engines.sqlite import connect, contents, reach, worker
+from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, NotFound
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, query
 
@@ -88,3 +90,62 @@ def test_a_table_that_takes_too_long_has_no_number_and_the_next_has(place: Place
     assert contents.tables(str(path)) == [("big", 50_000), ("small", 1)]
     assert contents.tables(str(path), table_s=0) == [("big", None), ("small", 1)]
     assert contents.tables(str(path), count_s=0) == [("big", None), ("small", None)]
+
+
+def test_a_definition_that_is_too_large_for_the_memory_of_a_look_is_said(place: Place) -> None:
+    """By a limit of SQLite's own, in place of the process's."""
+    path = made(place.path(), "CREATE TABLE t (x)", "PRAGMA user_version=1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=1")
+        connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE t (x /*' || hex(zeroblob(8000000)) || '*/)'")
+    before = apsw.hard_heap_limit(12 << 20)
+    try:
+        with pytest.raises(EngineError, match=f"{path} wants more memory than a process") as refused:
+            contents.tables(str(path))
+    finally:
+        apsw.hard_heap_limit(before)
+    assert refused.value.hint
+    assert [tuple(table) for table in place.engine.contents("db").tables] == [("t", 0)]
+
+
+def test_a_definition_of_hundreds_of_megabytes_takes_no_more_memory_than_a_look_may(place: Place) -> None:
+    path = made(place.path(), "CREATE TABLE t (x)")
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("PRAGMA writable_schema=1")
+        connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE t (x /*' || hex(zeroblob(150000000)) || '*/)'")
+    with pytest.raises(EngineError, match="wants more memory"):
+        place.engine.contents("db")
+    assert place.engine.probe().reachable
+
+
+def test_all_that_reads_what_may_be_anybodys_has_a_limit_of_memory() -> None:
+    without = {name for name in worker.OPERATIONS if reach.memory_bytes(name) is None}
+    assert without == {"backup"}, "the check of the structure reads rows that may be large"
+    assert all((reach.memory_bytes(name) or 0) <= 512 << 20 for name in worker.OPERATIONS)
+
+
+def test_a_worker_that_runs_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(given: object, report: object) -> object:
+        raise MemoryError
+
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr(worker, "OPERATIONS", {"read_media": greedy})
+    worker.answer({"operation": "read_media", "given": {}}, Report(said.append))  # type: ignore[arg-type]
+    assert "Read media wants more memory" in str(said[-1]["error"])
+
+
+def test_more_names_than_anybody_lists_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(place.path(), "CREATE TABLE a (x)", "CREATE TABLE bcd (x)")
+    monkeypatch.setattr(contents, "MOST_BYTES", 4)
+    assert len(contents.tables(str(place.path()))) == 2
+    monkeypatch.setattr(contents, "MOST_BYTES", 3)
+    with pytest.raises(EngineError, match="are not listed"):
+        contents.tables(str(place.path()))
+
+
+def test_a_name_that_is_no_text_is_no_table(place: Place) -> None:
+    made(place.path(), "CREATE TABLE a (x)", "CREATE TABLE b (x)")
+    with closing(connect.connect(str(place.path()))) as connection:
+        connection.execute("PRAGMA writable_schema=1")
+        connection.execute("INSERT INTO sqlite_master VALUES ('table', x'63', x'63', 0, NULL)")
+        assert contents._names(connection, "") == ["a", "b"]

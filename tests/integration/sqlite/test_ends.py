@@ -175,6 +175,27 @@ def test_settling_where_all_hangs_ends_after_a_while(play: Play, place: Place, m
         place.engine.find_backup(database="db.sqlite3", directory=str(place.media), description="pwsops run 1")
 
 
+def test_verifying_where_all_hangs_ends_after_a_while_that_its_size_allows(
+    play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    monkeypatch.setattr(engine, "VERIFY_LIMIT_S", 0.1)
+    monkeypatch.setattr(engine, "SLOWEST_BYTES_PER_S", taken.database_size_bytes * 10)
+    play(PLAYED + "hung_up()")
+    with pytest.raises(EngineError, match=r"Verify of .* was stopped: it did not end within 0 s"):
+        place.engine.verify(taken)
+
+
+def test_deleting_where_all_hangs_ends_after_a_while(play: Play, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    monkeypatch.setattr(engine, "DELETE_LIMIT_S", 0.2)
+    play(PLAYED + "hung_up()")
+    with pytest.raises(EngineError, match="Delete was stopped"):
+        place.engine.delete_media([taken])
+
+
 def test_saving_a_certificate_where_all_hangs_ends_after_a_while(
     play: Play, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from pwsops import confinement, foreign
+from pwsops import confinement, foreign, system_calls
 from pwsops.engines.base import DatabaseState, RestoreRequest
 from pwsops.engines.sqlite import backup, connect, contents, files, journals, limits, reach, recovery_kit, snapshot
 from pwsops.errors import EngineError, MediaError
@@ -149,9 +149,95 @@ def test_a_confined_process_reads_and_writes_where_it_may_and_nowhere_else(tmp_p
     assert told.split() == list("11110000000")
 
 
-def test_without_landlock_a_worker_does_its_work_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confinement, "abi", lambda: 0)
-    assert confinement.confine(["/"], []) is False
+ANSWERS = """
+import os, signal, socket, subprocess, sys, threading, ctypes
+from pwsops import confinement
+if sys.argv[2] == "without":
+    confinement.abi = lambda: 0
+read, other = sys.argv[1] + "/read", sys.argv[1] + "/other"
+tcp, udp, path, hidden = (socket.socket(*kind) for kind in (
+    (socket.AF_INET,), (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX,), (socket.AF_UNIX, socket.SOCK_DGRAM)))
+os.chdir(read)
+for one, at in ((tcp, ("127.0.0.1", 0)), (udp, ("127.0.0.1", 0)), (path, "here"), (hidden, "")):
+    one.bind(at)
+tcp.listen(1)
+path.listen(1)
+addresses = tcp.getsockname(), udp.getsockname(), "here", hidden.getsockname()
+def send(kind, at):
+    if kind == socket.SOCK_DGRAM:
+        socket.socket(socket.AF_UNIX if isinstance(at, bytes) else socket.AF_INET, kind).sendto(b"secret", at)
+    else:
+        socket.socket(socket.AF_UNIX if isinstance(at, str) else socket.AF_INET, kind).connect(at)
+def fork():
+    if not (child := os.fork()):
+        os._exit(0)
+    os.waitpid(child, 0)
+opened = open(read + "/a")
+tried = {
+    "tcp": lambda: send(socket.SOCK_STREAM, addresses[0]),
+    "udp": lambda: send(socket.SOCK_DGRAM, addresses[1]),
+    "socket by path": lambda: send(socket.SOCK_STREAM, addresses[2]),
+    "abstract socket": lambda: send(socket.SOCK_DGRAM, addresses[3]),
+    "open socket": lambda: udp.sendto(b"secret", addresses[1]),
+    "pair of sockets": socket.socketpair,
+    "program": lambda: subprocess.run(["/usr/bin/id"], check=True, stdout=subprocess.DEVNULL),
+    "program in its place": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+    "fork": fork,
+    "signal": lambda: os.kill(os.getppid(), 0),
+    "pipe elsewhere": lambda: os.open(other + "/pipe", os.O_RDONLY | os.O_NONBLOCK),
+    "new pipe": lambda: os.mkfifo(read + "/pipe"),
+    "link": lambda: os.symlink("/", read + "/link"),
+    "mode": lambda: os.chmod(other + "/a", 0o644),
+    "owner": lambda: os.chown(other + "/a", -1, -1),
+    "times": lambda: os.utime(other + "/a"),
+    "attribute": lambda: os.setxattr(other + "/a", "user.a", b"a"),
+    "read": lambda: open(read + "/a").read(),
+    "thread": lambda: [one.start() or one.join() for one in [threading.Thread(target=int)]],
+    "pipe of our own": os.pipe,
+    "library": lambda: __import__("_json"),
+}
+def can(what):
+    try:
+        what()
+    except OSError:
+        return False
+    return True
+print(*sorted(name for name, what in tried.items() if can(what)), sep=", ")
+print(confinement.confine([read], []))
+print(*sorted(name for name, what in tried.items() if can(what)), sep=", ")
+signal.pthread_kill(threading.get_ident(), 0)
+"""
+
+
+@pytest.mark.parametrize("landlock", ["with", "without"])
+def test_a_confined_process_sends_nothing_runs_nothing_and_changes_nothing_by_name(
+    tmp_path: Path, landlock: str
+) -> None:
+    if not system_calls.known():
+        require("seccomp", None, "a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64")
+    for name in ("read", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("a")
+    os.mkfifo(tmp_path / "other" / "pipe")
+    before, whole, after = confined(ANSWERS, tmp_path, landlock).splitlines()
+    assert {"tcp", "udp", "socket by path", "abstract socket", "program", "fork", "pipe elsewhere"} <= set(
+        before.split(", ")
+    ), "what is refused below is possible otherwise"
+    assert whole == str(landlock == "with")
+    left = {"library", "pipe of our own", "read", "thread"} | ({"pipe elsewhere"} if landlock == "without" else set())
+    assert set(after.split(", ")) == left
+
+
+ALL_THE_SAME = """
+from pwsops import confinement, system_calls
+confinement.abi = lambda: 0
+system_calls._here = lambda: None
+print(confinement.confine(["/"], []), len(open("/proc/self/status").read()) > 0)
+"""
+
+
+def test_without_landlock_and_filter_a_worker_does_its_work_all_the_same() -> None:
+    assert confined(ALL_THE_SAME) == "False True"
 
 
 def test_a_system_that_is_no_linux_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

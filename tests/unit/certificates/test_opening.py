@@ -6,10 +6,11 @@ import subprocess
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from pwsops.certificates import archive, creation, opening, reader, reading, rounds
-from pwsops.certificates.pair import Pair
+from pwsops.certificates.pair import Pair, pair_from_der
 from pwsops.errors import InvalidInput, PwsopsError
 
 
@@ -117,3 +118,20 @@ def test_plain_keys_in_pem_are_read(pair: Pair) -> None:
         content = pair.certificate.public_bytes(Encoding.PEM) + text
         [found] = opening.open_file(content, "p", source="a.pem")
         assert found.key_der() == pair.key_der()
+
+
+def test_a_keys_numbers_are_proven_in_the_limited_process_and_not_again_outside(pair: Pair) -> None:
+    """For a key of 8,192 bits that takes ten seconds, which the limit allows and the service has not."""
+    assert isinstance(pair.private_key, rsa.RSAPrivateKey)
+    numbers = pair.private_key.private_numbers()
+    wrong = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, numbers.d + 2, numbers.dmp1, numbers.dmq1, numbers.iqmp, numbers.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    forged = Pair(certificate=pair.certificate, private_key=wrong)
+    assert pair_from_der(forged.certificate_der(), forged.key_der(), name="a").key_der() == forged.key_der()
+    pem = forged.certificate.public_bytes(Encoding.PEM) + wrong.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    for content, password in ((pem, ""), (pfx(forged), "p")):
+        with pytest.raises(InvalidInput, match=r"damaged|cannot be opened"):
+            opening.open_file(content, password, source="a")

@@ -11,7 +11,7 @@ from pwsops.catalogue import Catalogue, store
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.heads import journal
-from pwsops.operations import doctor, examine_home, open_operations
+from pwsops.operations import confinement_check, doctor, examine_home, open_operations
 from pwsops.operations.records import Check, CheckState
 from pwsops.presence import Presence
 from pwsops.rules.audit import HeadSource
@@ -119,10 +119,17 @@ def test_an_instance_that_does_not_answer_is_amiss(home: Home) -> None:
 
 
 def test_it_is_said_whether_the_system_can_confine_what_reads_foreign_files() -> None:
-    assert doctor._confinement(7).finding.endswith("(Landlock 7)")
-    without = doctor._confinement(0)
-    assert "no Landlock" in without.finding
+    whole = confinement_check._told(7, filters=True)
+    assert "(Landlock 7) and sockets, programs and other processes (seccomp)" in whole.finding
+    assert whole.next_step == ""
+    without = confinement_check._told(0, filters=True)
+    assert "no Landlock: they may read and write" in without.finding
     assert "lsm" in without.next_step
+    assert "UDP and Unix sockets they may use" in confinement_check._told(7, filters=False).finding
+    assert "the network they may use" in confinement_check._told(3, filters=False).finding
+    neither = confinement_check._told(0, filters=False)
+    assert "use the network and run programs" in neither.finding
+    assert "CONFIG_SECCOMP_FILTER" in neither.next_step
 
 
 def audit_findings(home: Home) -> dict[str, Check]:
