@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from threading import Event
+from typing import Any
 
 from pwsops.clock import Clock, SystemClock
 from pwsops.engines.base import (
@@ -78,7 +79,7 @@ class SqliteEngine:
     def probe(self) -> Probe:
         """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        survey = Worker(
+        survey = self._worker(
             "survey", {"address": self._address, "follow_links": self._follows}, limit_s=SURVEY_LIMIT_S
         ).run()
         facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
@@ -93,16 +94,21 @@ class SqliteEngine:
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
-        return directory.databases(self._address, self._looks, follow_links=self._follows)
+        return directory.databases(
+            self._address, self._looks, follow_links=self._follows, off_limits=self.instance.off_limits
+        )
+
+    def _worker(self, operation: str, given: Mapping[str, object], **options: Any) -> Worker:
+        return Worker(operation, {**given, "off_limits": asdict(self.instance.off_limits)}, **options)
 
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
+        answer: Mapping[str, str | None] = self._worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
         return answer
 
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
         given = {"address": self._address, "database": database, "follow_links": self._follows}
-        found = Worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
+        found = self._worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
     def backup_directory(self) -> str:
@@ -111,6 +117,7 @@ class SqliteEngine:
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory, directories first."""
+        self.instance.off_limits.refuse_home("The directory", path)
         try:
             with os.scandir(path) as entries:
                 listed = [_entry(entry) for entry in entries]
@@ -125,7 +132,9 @@ class SqliteEngine:
         if not os.path.isabs(path):
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
         given = {"directory": path, "token": new_token()}
-        status, reason, remarks, free = Worker("try_directory", given, directories=[path], limit_s=TRY_LIMIT_S).run()
+        status, reason, remarks, free = self._worker(
+            "try_directory", given, directories=[path], limit_s=TRY_LIMIT_S
+        ).run()
         return DirectoryCheck(status=DirectoryStatus(status), reason=reason, remarks=remarks, free_bytes=free)
 
     def join(self, directory: str, name: str) -> str:
@@ -143,7 +152,7 @@ class SqliteEngine:
         messages: list[Message] = []
         noted: Mapping[str, object] = {}
         order = self._order(request)
-        worker = Worker(
+        worker = self._worker(
             "backup",
             order,
             limits=self.instance.options,
@@ -206,6 +215,7 @@ class SqliteEngine:
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
+        self.instance.off_limits.refuse_home("The directory", directory)
         return certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
@@ -216,13 +226,13 @@ class SqliteEngine:
             "directory": os.path.abspath(directory),
             "description": description,
         }
-        found = Worker("find", given, limit_s=FIND_LIMIT_S).run()
+        found = self._worker("find", given, limit_s=FIND_LIMIT_S).run()
         return None if found is None else to_record(found)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what is found where these sets were written; see the protocol."""
         given = {"sets": [recorded(one) for one in sets]}
-        found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
+        found = self._worker("look_for", given, limit_s=FIND_LIMIT_S).run()
         return {
             set_id: Sighting(state=MediaState(state), reason=reason, holds=holds)
             for set_id, state, reason, holds in found
@@ -230,7 +240,7 @@ class SqliteEngine:
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the one set of a media file."""
-        return [to_record(values) for values in Worker("read_media", {"path": path}, limit_s=READ_LIMIT_S).run()]
+        return [to_record(values) for values in self._worker("read_media", {"path": path}, limit_s=READ_LIMIT_S).run()]
 
     def verify(
         self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
@@ -242,7 +252,7 @@ class SqliteEngine:
             "set": recorded(backup_set),
             "keys": keys.of_sets(self.instance, [backup_set]),
         }
-        answer = Worker("verify", given, on_progress=on_progress, cancel=cancel).run()
+        answer = self._worker("verify", given, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
             checked_bytes=answer["checked_bytes"],
@@ -266,7 +276,7 @@ class SqliteEngine:
             "may_replace_damaged": request.may_replace_damaged,
             "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
         }
-        answer = Worker(
+        answer = self._worker(
             "restore",
             given,
             limits=self.instance.options,
@@ -287,7 +297,7 @@ class SqliteEngine:
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""
-        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}).run()
+        answer = self._worker("delete", {"sets": [recorded(one) for one in sets]}).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
