@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pwsops.catalogue import store
+from pwsops.catalogue import sets, store
 from pwsops.engines import registry
 from pwsops.operations import open_operations
 from pwsops.operations.access import Core
 from pwsops.profile import BackupProfile
-from pwsops.rules.model import RunStatus
+from pwsops.rules.model import BackupSet, RunStatus
 from tests.clocks import ManualClock
 from tests.fake_engine import FakeServer
 
@@ -61,6 +61,12 @@ class Home:
         """A run by hand, a second later, so that it has an instant of its own."""
         self.clock.advance(timedelta(seconds=1))
         return self.ops.runs.run_here(name, **values).status
+
+    def record(self, taken: BackupSet, instance: str = "srv") -> BackupSet:
+        """Let the catalogue know a set that no run of the test took."""
+        with self.core.catalogue.write() as connection:
+            sets.add(connection, taken, instance=instance, profile_id=None, run_id=None, now=self.clock.now())
+        return taken
 
     def close(self) -> None:
         self.ops.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
-from pwsops.catalogue import rows
+from pwsops.catalogue import places, rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import instance_looks, instances, seen_databases
 from pwsops.engines import registry
@@ -51,11 +51,13 @@ class InstanceRow:
 def add(connection: Connection, row: InstanceRow, *, now: datetime) -> None:
     """Remember an instance; its name must be free."""
     connection.execute(insert(instances).values(created_at=now, **_values(row)))
+    places.keep_address(connection, row.name, row.engine, row.address)
 
 
 def amend(connection: Connection, row: InstanceRow) -> None:
     """Replace what is remembered of the instance of that name."""
     connection.execute(update(instances).where(instances.c.name == row.name).values(**_values(row)))
+    places.keep_address(connection, row.name, row.engine, row.address)
 
 
 def remove(connection: Connection, name: str) -> None:
@@ -73,6 +75,13 @@ def forget_looks(connection: Connection, name: str) -> None:
 def find(connection: Connection, name: str) -> InstanceRow | None:
     """Give the instance of that name."""
     return next(iter(_read(connection, select(instances).where(instances.c.name == name))), None)
+
+
+def directories(connection: Connection) -> dict[str, str]:
+    """Return where the instances lie that are directories of this machine, by name; nothing is looked up there."""
+    found = connection.execute(select(instances.c.name, instances.c.engine, instances.c.place)).all()
+    embedded = [(row.name, row.place.partition(" ")[2]) for row in found if registry.is_embedded(row.engine)]
+    return {name: path for name, path in embedded if path.startswith("/")}
 
 
 def every(connection: Connection) -> list[InstanceRow]:

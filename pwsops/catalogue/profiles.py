@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, RowMapping, Select, bindparam, func, insert, select, type_coerce, update
 
-from pwsops.catalogue import rows
+from pwsops.catalogue import places, rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, LATEST, profiles
 from pwsops.catalogue.stored_profile import sound_fields
@@ -108,6 +108,7 @@ def add(connection: Connection, profile: BackupProfile, *, state: ProfileState, 
         "created_at": now,
         "amended_at": now,
     }
+    places.keep(connection, profile.instance, profile.directory)
     return int(connection.execute(insert(profiles).values(values).returning(profiles.c.id)).scalar_one())
 
 
@@ -115,6 +116,7 @@ def amend(connection: Connection, profile_id: int, profile: BackupProfile, *, no
     """Replace a profile's fields."""
     values = _values(profile) | {"amended_at": now, "version": profiles.c.version + 1}
     connection.execute(update(profiles).where(profiles.c.id == profile_id).values(values))
+    places.keep(connection, profile.instance, profile.directory)
 
 
 def set_state(connection: Connection, profile_id: int, **values: Any) -> None:

@@ -116,6 +116,18 @@ instances = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+# Where each instance ever kept databases or backups, also when it has moved on, or is gone.
+known_places = Table(
+    "known_places",
+    metadata,
+    _id(),
+    Column("instance", Text, nullable=False),
+    # Of the server; empty: this machine.
+    Column("host", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    UniqueConstraint("instance", "host", "path"),
+)
+
 settings = Table(
     "settings",
     metadata,

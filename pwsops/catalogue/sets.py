@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -129,6 +129,34 @@ def is_recorded(connection: Connection, instance: str | None, path: str) -> bool
     if instance is not None:
         where.append(backup_sets.c.instance == instance)
     return connection.execute(select(backup_sets.c.id).where(*where).limit(1)).first() is not None
+
+
+def owners_of_path(connection: Connection, path: str) -> frozenset[str]:
+    """Return of which instances a set was ever written to that path, replaced ones included."""
+    return frozenset(connection.execute(select(backup_sets.c.instance).where(backup_sets.c.path == path)).scalars())
+
+
+def paths_of_others(connection: Connection, theirs: Collection[str]) -> frozenset[str]:
+    """Return where sets lie of other instances than these, and of none of these."""
+    columns = select(backup_sets.c.path, backup_sets.c.instance).where(backup_sets.c.replaced_at.is_(None))
+    found = [tuple(row) for row in connection.execute(columns)]
+    own = {path for path, instance in found if instance in theirs}
+    return frozenset(path for path, instance in found if instance not in theirs and path not in own)
+
+
+def owners(connection: Connection, set_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return of which instances each set was recorded, by its id, replaced ones included; empty: nobody recorded it."""
+    found: dict[str, set[str]] = {set_id: set() for set_id in set_ids}
+    statement = select(backup_sets.c.set_id, backup_sets.c.instance).where(backup_sets.c.set_id.in_(found))
+    for set_id, instance in connection.execute(statement):
+        found[set_id].add(instance)
+    return {set_id: frozenset(names) for set_id, names in found.items()}
+
+
+def ever(connection: Connection, set_id: str) -> BackupSet | None:
+    """Return what was recorded of a set: of one that is still there before one that was replaced."""
+    found = by_id(connection, set_id) or _sets(connection, [backup_sets.c.set_id == set_id])
+    return found[0] if found else None
 
 
 def by_id(connection: Connection, set_id: str) -> list[BackupSet]:

@@ -27,7 +27,7 @@ def restore(
         bool,
         typer.Option(
             "--accept-unrecorded",
-            help="Restore a plain backup that nobody recorded, too, where the recorded ones are encrypted.",
+            help="Restore a backup that nobody recorded, too; noted in the audit log.",
         ),
     ] = False,
     login: Login = None,

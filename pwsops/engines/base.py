@@ -14,6 +14,7 @@ from enum import StrEnum
 from threading import Event
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.options import Option
 from pwsops.rules.model import BackupKind, BackupSet, Message, Sighting
 
@@ -43,6 +44,8 @@ class Instance:
         None: the service user. Never shown: kept out of `repr`.
     private_keys
         What opens encrypted backups.
+    off_limits
+        What it does not reach, by whatever name.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Instance:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     private_keys: PrivateKeys = field(default=no_keys, repr=False, compare=False)
+    off_limits: OffLimits = field(default=NOTHING, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,8 @@ class Option:
         What to beware of, by the value that wants it.
     asked
         Whether a form asks for it; the others are for programs that know their key.
+    reaches_out
+        Whether it lets an instance reach what is not its own: that concerns whoever keeps something there.
     guards
         Whether it is part of how a password is protected on its way: where it changes, a stored one is asked for anew.
     """
@@ -53,6 +55,7 @@ class Option:
     bounds: tuple[float, float] | None = None
     warnings: Mapping[str | bool, str] = field(default_factory=dict)
     asked: bool = True
+    reaches_out: bool = False
     guards: bool = False
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pwsops.engines.base import Capabilities, Engine, Instance, PrivateKeys, no_keys
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.errors import InvalidInput
 
 
@@ -46,7 +47,7 @@ def open_engine(instance: Instance) -> Engine:
 
 def place(engine: str, address: str) -> str:
     """Return what tells where an instance is, however its address is spelled: of another place other sets are known."""
-    if engine == "sqlite":
+    if is_embedded(engine):
         return f"{engine} {os.path.realpath(os.path.abspath(os.path.expanduser(address)))}"
     return f"{engine} {address.strip().casefold()}"
 
@@ -72,6 +73,11 @@ def protection(engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{one.key}={options.get(one.key, one.default)}" for one in known if one.guards)
 
 
+def is_embedded(engine: str) -> bool:
+    """Whether the instances of an engine are directories of this machine, which its own processes open."""
+    return engine == "sqlite"
+
+
 def takes_logins(engine: str) -> bool:
     """Whether instances of an engine have logins."""
     return engine in ENGINES and _offers(engine).login
@@ -86,7 +92,7 @@ def are_one(engine: str, address: str, other: str) -> bool:
 
     A server is told by what it is when something is restored there, and may be used by several logins.
     """
-    if engine != "sqlite":
+    if not is_embedded(engine):
         return False
     try:
         return os.path.samefile(os.path.expanduser(address), os.path.expanduser(other))
@@ -94,6 +100,8 @@ def are_one(engine: str, address: str, other: str) -> bool:
         return place(engine, address) == place(engine, other)
 
 
-def embedded_engine(private_keys: PrivateKeys = no_keys) -> Engine:
+def embedded_engine(private_keys: PrivateKeys = no_keys, off_limits: OffLimits = NOTHING) -> Engine:
     """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
-    return _sqlite(Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys))
+    return _sqlite(
+        Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys, off_limits=off_limits)
+    )

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pwsops.catalogue import Catalogue, Connection, audit, refused_logins
+from pwsops.catalogue import Catalogue, Connection, audit, instances, refused_logins
 from pwsops.catalogue.audit_keys import Notary
 from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.base import Credentials, Engine, Instance
+from pwsops.engines.off_limits import OffLimits, of_home
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError, SignInAnew
 from pwsops.escrow import Escrow
@@ -117,8 +118,15 @@ class Core:
             address=row.address,
             options=row.options,
             private_keys=partial(self.private_key, actor),
+            off_limits=self.off_limits(name),
             **vars(credentials or self._credentials(row, row.login, row.sealed_password)),
         )
+
+    def off_limits(self, name: str) -> OffLimits:
+        """Return what the instance of that name does not reach: the home, and where others keep their databases."""
+        with self.catalogue.read() as connection:
+            others = instances.directories(connection)
+        return of_home(self.home, {other: path for other, path in others.items() if other != name})
 
     def engine(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Engine:
         """Give the engine that serves an instance, as the instance's own login unless another is given.

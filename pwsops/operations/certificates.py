@@ -18,7 +18,7 @@ from pwsops.operations.certificate_needs import Gone, actual_needs, gone_files, 
 from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
 from pwsops.operations.records import CertificateView
-from pwsops.operations.rights import needs, of_instance, on_everything
+from pwsops.operations.rights import in_kept, needs, of_instance, on_everything
 from pwsops.rules.certificates import Purpose
 from pwsops.rules.rights import Right
 
@@ -75,7 +75,7 @@ class Certificates:
         """Give the instances whose servers keep certificates themselves, by name."""
         return servers.keepers(self._context)
 
-    @needs(Right.CONFIGURE, "import a certificate", of_instance())
+    @needs(Right.CONFIGURE, "import a certificate", of_instance(), in_kept("certificate_file", "key_file"))
     def import_to_server(
         self,
         instance: str,

@@ -26,7 +26,7 @@ from pwsops.operations.fan_out import Unanswered, ask_all
 from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_instances
-from pwsops.operations.roots import first_root
+from pwsops.operations.roots import first_root, unless_others
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
@@ -148,7 +148,9 @@ class Databases:
     @needs(Right.MEDIA, "browse a server", of_instance(), as_login, in_roots)
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
-        return self._ask(instance, credentials, lambda engine: engine.browse(path))
+        is_told = unless_others(self._context, instance)
+        found = self._ask(instance, credentials, lambda engine: engine.browse(path))
+        return [entry for entry in found if is_told(entry.path)]
 
     @needs(Right.MEDIA, "browse a server", of_instance(), in_roots)
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:

@@ -137,6 +137,8 @@ class Instances:
                 login=who,
             )
         )
+        if _reaches_further(before, asked):
+            self._context.allow_everywhere("let an instance reach what is not its own", name)
         kept = before.sealed_password if password is None and who == before.login else None
         if kept is not None:
             _refuse_elsewhere(before, _kept(asked))
@@ -212,7 +214,7 @@ class Instances:
 
         That a login is tried at an address stands in the audit log before it is: whoever answers learns it.
         """
-        asked = _understood(asked)
+        asked = replace(_understood(asked), off_limits=self._context.core.off_limits(asked.name))
         able = open_engine(replace(asked, options={}, login=None, password=None)).capabilities
         check_login(f"The instance {asked.name!r}", asked.login, asked.password, able=able)
         engine = open_engine(asked)
@@ -243,6 +245,15 @@ def _understood(asked: Instance) -> Instance:
     if not asked.address.strip():
         raise InvalidInput(f"The instance {asked.name!r} has no address.", hint="Say where its databases live.")
     return replace(asked, options=checked(asked.options, able.options, engine=asked.engine))
+
+
+def _reaches_further(before: InstanceRow, asked: Instance) -> bool:
+    """Whether an instance would follow links, or the like, as it did not before: they may lead anywhere."""
+    known = open_engine(Instance(name="", engine=asked.engine, address="")).capabilities.options
+    return any(
+        one.reaches_out and asked.options.get(one.key) and asked.options[one.key] != before.options.get(one.key)
+        for one in known
+    )
 
 
 def _refuse_elsewhere(before: InstanceRow, after: InstanceRow) -> None:

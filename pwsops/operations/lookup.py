@@ -22,7 +22,7 @@ from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
-from pwsops.errors import InvalidInput, MediaError, NotFound, Refused
+from pwsops.errors import MediaError, NotFound, Refused
 from pwsops.rules.model import BackupSet
 
 
@@ -90,15 +90,6 @@ def as_typed(connection: Connection, engine: Engine, database: str, names: Seque
     return fitting[0] if len(fitting) == 1 else name
 
 
-def set_at(engine: Engine, path: str, position: int) -> BackupSet:
-    """Give the set at a position of a media file; raises `InvalidInput` when the file has none there."""
-    found = engine.read_media(path)
-    for backup_set in found:
-        if backup_set.position == position:
-            return backup_set
-    raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
-
-
 def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSet) -> BackupSet:
     """Return what the catalogue recorded of a set that a file says it holds; the set itself where it knows nothing.
 
@@ -113,26 +104,33 @@ def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSe
             hint="Nothing was touched. Choose another backup; or, if what is there now is the one that you want, copy "
             "the file under another name and restore from that.",
         )
-    known = [there] if there is not None else sets.by_id(connection, found.set_id)
-    return replace(known[0], path=found.path, position=found.position) if known else found
+    known = there or sets.ever(connection, found.set_id)
+    return found if known is None else replace(known, path=found.path, position=found.position)
 
 
-def refuse_forgery(connection: Connection, instance: str, database: str, wanted: Sequence[BackupSet]) -> None:
-    """Raise `Refused` for a plain set that nobody recorded where the recorded ones are encrypted.
+def why_unrecorded(connection: Connection, wanted: Sequence[BackupSet]) -> str:
+    """Return a sentence on the first of these sets that nobody recorded; empty: each was.
 
-    Anybody who may write there can make a plain one; an encrypted one that is recorded is compared with its record.
+    Nothing tells what such a one should be. Anybody who may write there can make one, an encrypted one, too: whom it
+    is encrypted for is no secret.
     """
     for one in wanted:
-        if one.thumbprint is not None or sets.by_id(connection, one.set_id):
-            continue
-        newest = [sets.of_database(connection, instance, name)[:1] for name in {database, one.database}]
-        if any(known.thumbprint is not None for found in newest for known in found):
-            raise Refused(
-                f"{one.path} was not restored: it is not encrypted and nobody recorded it, while the backups of that "
-                "database that were recorded are encrypted. Whoever may write there could have made it.",
-                hint="Choose a recorded backup. If you know where this one comes from: `pwsops restore "
-                "--accept-unrecorded`; that stands in the audit log.",
+        if sets.ever(connection, one.set_id) is None:
+            return (
+                f"Nobody recorded the backup in {one.path}, so that nothing tells whether it is what "
+                "it says. Whoever may write there could have made it, also where it is encrypted."
             )
+    return ""
+
+
+def refuse_unrecorded(connection: Connection, wanted: Sequence[BackupSet]) -> None:
+    """Raise `Refused` where nobody recorded one of these sets."""
+    if why := why_unrecorded(connection, wanted):
+        raise Refused(
+            why,
+            hint="Choose a recorded backup. If you know where this one comes from: `pwsops restore "
+            "--accept-unrecorded`, or confirm that on the page; it stands in the audit log.",
+        )
 
 
 def _described(one: BackupSet) -> str:

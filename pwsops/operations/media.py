@@ -9,12 +9,14 @@ from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verificat
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import MediaError
 from pwsops.operations.access import Context
+from pwsops.operations.belonging import read_theirs, set_at
 from pwsops.operations.looking import note_bad
-from pwsops.operations.lookup import set_at
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance
 from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rights import Right
+
+READ, VERIFY = "read a backup file", "verify a backup"
 
 
 class Media:
@@ -23,7 +25,7 @@ class Media:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    @needs(Right.MEDIA, "read a backup file", of_instance(), as_login, in_roots)
+    @needs(Right.MEDIA, READ, of_instance(), as_login, in_roots)
     def read(
         self, path: str, instance: str | None = None, *, credentials: Credentials | None = None
     ) -> list[BackupSet]:
@@ -38,14 +40,14 @@ class Media:
         credentials
             Who to be on it; None is the instance's own login.
         """
-        return self._engine(instance, credentials).read_media(path)
+        return read_theirs(self._context, self._engine(instance, credentials), instance, path, READ)
 
-    @needs(Right.MEDIA, "read a backup file", of_instance(), in_roots)
+    @needs(Right.MEDIA, READ, of_instance(), in_roots)
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Give one set of a file; raises `InvalidInput` when the file has no such position."""
-        return set_at(self._engine(instance), path, position)
+        return set_at(self._context, self._engine(instance), instance, path, position, READ)
 
-    @needs(Right.VERIFY, "verify a backup", of_instance(), in_roots)
+    @needs(Right.VERIFY, VERIFY, of_instance(), in_roots)
     def verify(
         self,
         path: str,
@@ -60,7 +62,8 @@ class Media:
         core = self._context.core
         engine = self._engine(instance)
         try:
-            found = engine.verify(set_at(engine, path, position), on_progress)
+            wanted = set_at(self._context, engine, instance, path, position, VERIFY)
+            found = engine.verify(wanted, on_progress)
         except MediaError as error:
             note_bad(core.catalogue, engine, path, position, error.message, clock=core.clock)
             core.events.record(self._context.actor, "verify backup", path, f"set {position} is bad: {error.message}")
@@ -76,5 +79,5 @@ class Media:
     def _engine(self, instance: str | None, credentials: Credentials | None = None) -> Engine:
         context = self._context
         if instance is None:
-            return embedded_engine(partial(context.core.private_key, context.actor))
+            return embedded_engine(partial(context.core.private_key, context.actor), context.core.off_limits(""))
         return context.engine(instance, credentials)

@@ -19,8 +19,9 @@ from pwsops.engines.base import (
 )
 from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
+from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.looking import look_for
-from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_forgery, set_at, spelled
+from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
@@ -30,6 +31,7 @@ from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
 
+PLAN = "plan a restore"
 FILES_LOOKED_INTO = 40
 """Beside an incremental, for its full: each takes the server some time to open."""
 
@@ -40,7 +42,7 @@ class Restores:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    @needs(Right.RESTORE, "plan a restore", of_instance(), in_roots)
+    @needs(Right.RESTORE, PLAN, of_instance(), in_roots)
     def plan(
         self,
         instance: str,
@@ -58,12 +60,19 @@ class Restores:
         full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
         engine = self._context.engine(instance, credentials)
-        target = set_at(engine, path, position)
+        target = set_at(self._context, engine, instance, path, position, PLAN)
         plan = plan_restore(target, list(self._candidates(engine, target)))
+        require_theirs(self._context, engine, plan.sets, PLAN)
         there = [self._recorded(engine, one) for one in plan.sets]
         with self._context.read() as connection:
             recorded = tuple(as_recorded(connection, *each) for each in zip(there, plan.sets, strict=True))
         return replace(plan, sets=recorded)
+
+    @needs(Right.RESTORE, PLAN, of_instance())
+    def unrecorded(self, instance: str, plan: RestorePlan) -> str:
+        """Return why a plan is carried out only with `accept_unrecorded`; empty: each of its sets was recorded."""
+        with self._context.read() as connection:
+            return why_unrecorded(connection, plan.sets)
 
     @needs(Right.MEDIA, "list backups", of_instance(), as_login)
     def sources(self, instance: str, database: str, *, credentials: Credentials | None = None) -> list[BackupSet]:
@@ -102,8 +111,7 @@ class Restores:
             Create the database when the instance does not have it, once the backups are proven; without it the restore
             fails.
         accept_unrecorded
-            Restore a plain backup that nobody recorded, too, where the recorded ones are encrypted; audited. Without it
-            `Refused` is raised.
+            Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -260,7 +268,7 @@ class Restores:
         """Refuse what may be forged, or note who takes it all the same."""
         with self._context.core.catalogue.write() as connection:
             try:
-                refuse_forgery(connection, instance, database, plan.sets)
+                refuse_unrecorded(connection, plan.sets)
             except Refused:
                 if not accepted:
                     raise

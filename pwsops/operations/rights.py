@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from pwsops.catalogue import Connection
+from pwsops.catalogue import Connection, profiles
 from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
-from pwsops.operations.roots import check_own, check_root
+from pwsops.operations.roots import check_kept, check_own, check_root
 from pwsops.rules.rights import Right, Way
 
 P = ParamSpec("P")
@@ -172,6 +172,16 @@ def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     check_root(context, given["instance"], given["path"], needed.action)
 
 
+def in_kept(*parameters: str) -> Check:
+    """Return the check that files lie where theirs are kept; see `check_kept`."""
+
+    def check(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+        for parameter in parameters:
+            check_kept(context, given["instance"], given[parameter], needed.action)
+
+    return check
+
+
 def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that the directory of a profile that is being edited is none of another's; see `check_own`."""
     profile = given["profile"]
@@ -187,6 +197,16 @@ def as_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that they may use another login than the instance's own, where they give one."""
     if given["credentials"] is not None:
         context.allow(Right.RESTORE, f"{needed.action} as another login", _subject(given))
+
+
+def with_own_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that they may say as whom a profile asks its server, where they give it a login or a password for one."""
+    profile, name = given["profile"], given.get("name")
+    with context.read() as connection:
+        before = None if name is None else profiles.find(connection, name)
+    known = "" if before is None else before.fields["login"]
+    if given["password"] is not None or profile.login not in ("", known):
+        context.allow(Right.CONNECT, f"{needed.action} that has a login of its own", _subject(given))
 
 
 def _subject(given: Mapping[str, Any]) -> str:

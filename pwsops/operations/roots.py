@@ -1,69 +1,91 @@
-"""The directories that backups are read from: those of profiles and instances, and never the home itself."""
+"""The directories that backups are read from: whose they are, by all that the catalogue ever knew; never the home."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from pwsops.catalogue import Connection, instances, profiles, sets
+from pwsops.catalogue import Connection, instances, places, profiles, sets
+from pwsops.catalogue.places import KnownPlace
 from pwsops.engines import registry
 from pwsops.engines.base import Instance
 from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.operations.access import Context, Core
-from pwsops.operations.clashes import EMBEDDED
+from pwsops.rules import clashes
 from pwsops.rules.rights import Right
-from pwsops.rules.roots import is_within
+from pwsops.rules.roots import depth, is_plain, is_share, is_within
 
 
 def check_root(context: Context, instance: str | None, path: str, action: str) -> None:
-    """Raise `Denied`, and note it, for a path outside of the configured directories, unless an administrator asks.
+    """Raise `Denied`, and note it, for a path that is none of theirs to look at.
 
-    An administrator of some instances reads elsewhere too, but not where on this machine others keep theirs.
+    An administrator of all instances looks anywhere. Others of all instances look where profiles and instances keep
+    something now, and at the very path that a backup was recorded at. Who is given some instances looks where those
+    ever kept something; as an administrator also where nobody ever did, but never where others did. What a file there
+    holds is judged besides; see `belonging`.
 
     Parameters
     ----------
     instance
         Whose server is to read it; None: this machine, where any embedded instance of theirs may keep backups.
     path
-        What it is to read. One that the catalogue recorded a backup at may be read wherever that is.
+        What it is to read.
     action
         What it is read for, in words that follow "may not".
     """
     principal = context.principal
-    if principal.has(Right.CONFIGURE) and principal.instances is None:
-        return
-    with context.read() as connection:
-        local, roots = _configured(connection, instance)
-        if sets.is_recorded(connection, instance, path):
-            return
-    # A link in a configured directory leads elsewhere by the choice of whoever may write there.
-    meant = _real(path) if local else path
-    if is_within(meant, map(_real, roots) if local else roots):
-        return
-    if principal.has(Right.CONFIGURE):
-        if not (local and is_within(meant, _of_others(context))):
-            return
-    elif not local and instance is not None and is_within(path, _of_server(context, instance)):
-        return
-    raise _denied(context, path, action)
+    if principal.instances is not None:
+        allowed = _is_open_to_some(context, instance, path)
+    else:
+        allowed = principal.has(Right.CONFIGURE) or _is_configured(context, instance, path)
+    if not allowed:
+        raise denied(context, path, action)
+
+
+def check_kept(context: Context, instance: str, path: str, action: str) -> None:
+    """Raise `Denied` for a file that is read without a look at whose it is, unless it lies where theirs alone lie.
+
+    An administrator of all instances reads anything.
+    """
+    if context.principal.instances is not None and not is_theirs_alone(context, instance, path):
+        raise denied(context, path, action)
+    check_root(context, instance, path, action)
 
 
 def check_own(context: Context, instance: str, path: str, action: str) -> None:
-    """Raise `Denied` where somebody who is given some instances would make a directory theirs that is another's.
-
-    What lies in a directory of theirs, they may read and restore.
-    """
+    """Raise `Denied` where somebody who is given some instances would make a directory theirs that is another's."""
     if context.principal.instances is None or not path:
         return
     check_root(context, instance, path, action)
-    with context.read() as connection:
-        local, own = _configured(connection, instance)
-    real = _real(path)
-    if local and not is_within(real, map(_real, own)) and any(is_within(root, [real]) for root in _of_others(context)):
-        raise _denied(context, path, action)
+    ground = _ground(context, instance)
+    meant = ground.meant(path)
+    if not ground.is_theirs(meant) and any(is_within(root, [meant]) for root in ground.others):
+        raise denied(context, path, action)
 
 
-def _denied(context: Context, path: str, action: str) -> Denied:
+def is_theirs_alone(context: Context, instance: str | None, path: str) -> bool:
+    """Whether nothing but what belongs to who asks was ever kept where a path leads."""
+    with context.core.catalogue.read() as connection:
+        owners = sets.owners_of_path(connection, path)
+    if owners:
+        return all(map(context.principal.sees, owners))
+    ground = _ground(context, instance)
+    return ground.is_theirs(ground.meant(path)) and not is_within(ground.meant(path), ground.others)
+
+
+def unless_others(context: Context, instance: str) -> Callable[[str], bool]:
+    """Return whether a path that was found may be told: it lies in no directory of others'."""
+    if context.principal.instances is None:
+        return lambda path: True
+    ground = _ground(context, instance)
+    with context.core.catalogue.read() as connection:
+        theirs = sets.paths_of_others(connection, context.principal.instances)
+    return lambda path: path not in theirs and not ground.is_others(ground.meant(path))
+
+
+def denied(context: Context, path: str, action: str) -> Denied:
+    """Note a denial, and return it."""
     context.note_denied(action, path)
     return Denied(
         f"{context.principal.name} may not read {path}: it is in no directory that backups are kept in by a profile or "
@@ -72,28 +94,18 @@ def _denied(context: Context, path: str, action: str) -> Denied:
     )
 
 
-def _of_others(context: Context) -> Sequence[str]:
-    """Return where on this machine instances keep something that are not of who asks."""
-    with context.core.catalogue.read() as connection:
-        _, roots = _configured(connection, None, but=context.principal.instances or ())
-    return [_real(root) for root in roots]
-
-
 def refuse_home(core: Core, instance: Instance) -> None:
     """Raise `Refused` for an instance whose databases would lie in the home itself: the catalogue would be one of them.
 
     Who may restore there could put another catalogue, and another audit log, in the place of ours.
     """
-    if registry.are_one(instance.engine, instance.address, str(core.home)):
+    home = core.off_limits(instance.name)
+    if registry.is_embedded(instance.engine) and home.is_in_home(_real(instance.address)):
         raise Refused(
             f"The instance {instance.name!r} cannot be at {instance.address}: there pwsops keeps its own catalogue, "
             "which is no database to be restored.",
             hint="Keep databases in another directory, and copy the home as a whole where it is to be saved.",
         )
-
-
-def _real(path: str) -> str:
-    return os.path.realpath(os.path.expanduser(path))
 
 
 def first_root(context: Context, instance: str) -> str:
@@ -103,13 +115,91 @@ def first_root(context: Context, instance: str) -> str:
     return roots[-1] if local and roots else ""
 
 
-def _configured(
-    connection: Connection, instance: str | None, *, but: Collection[str] = ()
-) -> tuple[bool, Sequence[str]]:
-    """Return whether it is this machine that reads, and the directories of all instances or one, `but` for some."""
-    rows = [row for row in instances.every(connection) if instance in (None, row.name) and row.name not in but]
-    served = [row for row in rows if row.engine == EMBEDDED or instance is not None]
-    local = instance is None or any(row.engine == EMBEDDED for row in served)
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """Directories of one machine, links followed where it is this one: where theirs and others' ever kept something."""
+
+    local: bool
+    own: Sequence[str]
+    others: Sequence[str]
+
+    def meant(self, path: str) -> str:
+        """Return what a path leads to, as far as that is known here."""
+        # A link in a directory leads elsewhere by the choice of whoever may write there.
+        return _real(path) if self.local else path
+
+    def is_theirs(self, meant: str) -> bool:
+        """Whether theirs keep something there; where others do, too, what is inside decides."""
+        return depth(meant, self.own) > 0 and not self.is_others(meant)
+
+    def is_others(self, meant: str) -> bool:
+        """Whether the narrowest directory around it is others' alone."""
+        return depth(meant, self.others) > depth(meant, self.own)
+
+
+def _is_open_to_some(context: Context, instance: str | None, path: str) -> bool:
+    ground = _ground(context, instance)
+    meant = ground.meant(path)
+    if not is_plain(meant):
+        return False
+    with context.core.catalogue.read() as connection:
+        owners = sets.owners_of_path(connection, path)
+    if owners and all(map(context.principal.sees, owners)):
+        return True
+    if ground.is_others(meant):
+        return False
+    if ground.is_theirs(meant):
+        return True
+    if not ground.local and instance is not None and is_within(path, _of_server(context, instance)):
+        return True
+    # Who opens a share shows the server's login to whoever keeps it.
+    return context.principal.has(Right.CONFIGURE) and (ground.local or not is_share(path))
+
+
+def _is_configured(context: Context, instance: str | None, path: str) -> bool:
+    with context.read() as connection:
+        local, roots = _configured(connection, instance)
+        if sets.is_recorded(connection, instance, path):
+            return True
+    if is_within(_real(path) if local else path, map(_real, roots) if local else roots):
+        return True
+    return not local and instance is not None and is_within(path, _of_server(context, instance))
+
+
+def _ground(context: Context, instance: str | None) -> _Ground:
+    sees = context.principal.sees
+    with context.core.catalogue.read() as connection:
+        known = places.every(connection)
+        row = None if instance is None else instances.find(connection, instance)
+    local = row is None or registry.is_embedded(row.engine)
+    host = "" if row is None else places.host(row.engine, row.address)
+    own = [one.path for one in known if sees(one.instance) and _is_there(one, host)]
+    # A server may keep its backups on this machine, under whatever name it is reached.
+    others = [one.path for one in known if not sees(one.instance) and (local or _is_there(one, host))]
+    if local:
+        own, others = _all_real(own), _all_real(others)
+    return _Ground(local=local, own=own, others=others)
+
+
+def _is_there(one: KnownPlace, host: str) -> bool:
+    """Whether a directory is one of that machine's, or of a share."""
+    return clashes.place(one.host, one.path).host in ("", clashes.place(host, "/").host) or one.host == host
+
+
+def _all_real(paths: Iterable[str]) -> list[str]:
+    # Where a link of then leads now, and the name that it had: either may be what is meant.
+    return [each for path in dict.fromkeys(paths) for each in (os.path.expanduser(path), _real(path))]
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def _configured(connection: Connection, instance: str | None) -> tuple[bool, Sequence[str]]:
+    """Return whether it is this machine that reads, and the directories of all instances, or of one."""
+    rows = [row for row in instances.every(connection) if instance in (None, row.name)]
+    served = [row for row in rows if registry.is_embedded(row.engine) or instance is not None]
+    local = instance is None or any(registry.is_embedded(row.engine) for row in served)
     names = {row.name for row in served}
     roots = [row.address for row in served if local]
     roots += [row.fields["directory"] for row in profiles.living(connection) if row.fields["instance"] in names]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from pwsops import foreign
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite import listing, names
 from pwsops.engines.sqlite.connect import Error, connect, library, one
 from pwsops.errors import EngineError
@@ -23,16 +24,16 @@ _RESTORING = "Insert (restoring)"
 Right = dict[str, object]
 
 
-def survey(address: str, *, follow_links: bool = False) -> dict[str, object]:
+def survey(address: str, *, follow_links: bool = False, off_limits: OffLimits = NOTHING) -> dict[str, object]:
     """Return the SQLite at work and the missing rights, as the values of `MissingRight`."""
-    return {"library": library(), "missing": list(_missing(address, follow_links))}
+    return {"library": library(), "missing": list(_missing(address, follow_links, off_limits))}
 
 
-def _missing(address: str, follow_links: bool) -> Iterator[Right]:
+def _missing(address: str, follow_links: bool, off_limits: OffLimits) -> Iterator[Right]:
     if not os.access(address, os.X_OK):
         yield _right("search in", address, "x", f"any backup, and {_RESTORING}")
         return
-    paths = _databases(address, follow_links)
+    paths = [path for path in _databases(address, follow_links) if not _is_off_limits(path, address, off_limits)]
     unreadable = [path for path in paths if not os.access(path, os.R_OK)]
     for path in unreadable:
         yield _right("read", path, "r", f"the backup of {os.path.basename(path)}")
@@ -45,6 +46,11 @@ def _missing(address: str, follow_links: bool) -> Iterator[Right]:
             yield _right("write in", directory, "wx", f"{without}, and {_RESTORING}")
         elif not os.access(directory, os.W_OK | os.X_OK):
             yield _right("write in", directory, "wx", _RESTORING)
+
+
+def _is_off_limits(path: str, address: str, off_limits: OffLimits) -> bool:
+    real = os.path.realpath(path)
+    return bool(off_limits.hindrance(real, linked=os.path.dirname(real) != os.path.realpath(address)))
 
 
 def _databases(address: str, follow_links: bool) -> list[str]:

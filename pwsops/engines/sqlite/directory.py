@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pwsops.engines.base import DatabaseInfo, DatabaseState
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite import names
 from pwsops.engines.sqlite.listing import NOT_A_DATABASE
 from pwsops.errors import EngineError
@@ -35,19 +36,22 @@ _cache: dict[_Signature, str | None] = {}
 _cache_lock = threading.Lock()
 
 
-def databases(address: str, looks: Looks, *, follow_links: bool = False) -> list[DatabaseInfo]:
+def databases(
+    address: str, looks: Looks, *, follow_links: bool = False, off_limits: OffLimits = NOTHING
+) -> list[DatabaseInfo]:
     """List the databases in `address`, by name; `looks` is asked about files that are new or changed."""
-    found = _candidates(address, follow_links)
+    off_limits.refuse_home("The instance's directory", address)
+    found = _candidates(address, follow_links, off_limits)
     reasons = _reasons(found, looks)
     listed = (_info(one, reasons.get(one.path)) for one in found)
     return sorted((info for info in listed if info is not None), key=lambda info: info.name)
 
 
-def _candidates(address: str, follow_links: bool) -> list[_Candidate]:
+def _candidates(address: str, follow_links: bool, off_limits: OffLimits) -> list[_Candidate]:
     try:
         with os.scandir(address) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".") and names.may_be(entry.name)]
-            return [found for entry in visible if (found := _candidate(entry, follow_links)) is not None]
+            return [found for entry in visible if (found := _candidate(entry, follow_links, off_limits)) is not None]
     except OSError as error:
         raise unreachable(address, error) from error
 
@@ -60,18 +64,20 @@ def unreachable(address: str, error: OSError) -> EngineError:
     )
 
 
-def _candidate(entry: os.DirEntry[str], follow_links: bool) -> _Candidate | None:
+def _candidate(entry: os.DirEntry[str], follow_links: bool, off_limits: OffLimits) -> _Candidate | None:
     """Return what can be seen of a file; None where it is none."""
     if not is_text(entry.name):
         return _Candidate(entry.name, entry.path, None, NOT_TEXT)
     try:
         if not entry.is_file():
             return None
-        if not entry.is_symlink():
-            return _Candidate(entry.name, entry.path, entry.stat())
-        if not follow_links:
+        linked = entry.is_symlink()
+        if linked and not follow_links:
             return _Candidate(entry.name, entry.path, None, LINKED)
-        return _Candidate(entry.name, os.path.realpath(entry.path), entry.stat())
+        path = os.path.realpath(entry.path) if linked else entry.path
+        if why := off_limits.hindrance(os.path.realpath(path), linked=linked):
+            return _Candidate(entry.name, entry.path, None, f"{why}; remove that link")
+        return _Candidate(entry.name, path, entry.stat())
     except FileNotFoundError:
         return None  # it vanished between the listing and the look
     except OSError as error:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from threading import Event
+from typing import Any
 
 from pwsops.clock import Clock, SystemClock
 from pwsops.engines.base import (
@@ -84,7 +85,7 @@ class SqliteEngine:
     def probe(self) -> Probe:
         """Look at the directory, and at what a backup and a restore need there, and name what serves it."""
         found = self.databases()
-        survey = Worker(
+        survey = self._worker(
             "survey", {"address": self._address, "follow_links": self._follows}, limit_s=SURVEY_LIMIT_S
         ).run()
         facts = {"Directory": self._address, "Databases": str(len(found)), "SQLite": survey["library"]}
@@ -99,10 +100,15 @@ class SqliteEngine:
 
     def databases(self) -> list[DatabaseInfo]:
         """List the directory's databases, the empty and unreadable ones included."""
-        return directory.databases(self._address, self._looks, follow_links=self._follows)
+        return directory.databases(
+            self._address, self._looks, follow_links=self._follows, off_limits=self.instance.off_limits
+        )
+
+    def _worker(self, operation: str, given: Mapping[str, object], **options: Any) -> Worker:
+        return Worker(operation, {**given, "off_limits": asdict(self.instance.off_limits)}, **options)
 
     def _looks(self, paths: Sequence[str]) -> Mapping[str, str | None]:
-        answer: Mapping[str, str | None] = Worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
+        answer: Mapping[str, str | None] = self._worker("looks", {"paths": list(paths)}, limit_s=LOOKS_LIMIT_S).run()
         return answer
 
     def spelled(self, database: str) -> str | None:
@@ -115,7 +121,7 @@ class SqliteEngine:
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
         given = {"address": self._address, "database": database, "follow_links": self._follows}
-        found = Worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
+        found = self._worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
 
     def backup_directory(self) -> str:
@@ -124,6 +130,7 @@ class SqliteEngine:
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory, directories first."""
+        self.instance.off_limits.refuse_home("The directory", path)
         try:
             with os.scandir(path) as entries:
                 listed = [_entry(entry) for entry in entries]
@@ -138,7 +145,9 @@ class SqliteEngine:
         if not os.path.isabs(path):
             return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path")
         given = {"directory": path, "token": new_token()}
-        status, reason, remarks, free = Worker("try_directory", given, directories=[path], limit_s=TRY_LIMIT_S).run()
+        status, reason, remarks, free = self._worker(
+            "try_directory", given, directories=[path], limit_s=TRY_LIMIT_S
+        ).run()
         return DirectoryCheck(status=DirectoryStatus(status), reason=reason, remarks=remarks, free_bytes=free)
 
     def join(self, directory: str, name: str) -> str:
@@ -166,7 +175,7 @@ class SqliteEngine:
         noted: Mapping[str, object] = {}
         checked: bool | None = None
         order = self._order(request)
-        worker = Worker(
+        worker = self._worker(
             "backup",
             order,
             limits=self.instance.options,
@@ -229,6 +238,7 @@ class SqliteEngine:
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
+        self.instance.off_limits.refuse_home("The directory", directory)
         return certificate_saving.save(os.path.abspath(directory), copies)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
@@ -238,13 +248,13 @@ class SqliteEngine:
             "directory": os.path.abspath(directory),
             "description": description,
         }
-        found = Worker("find", given, limit_s=FIND_LIMIT_S).run()
+        found = self._worker("find", given, limit_s=FIND_LIMIT_S).run()
         return None if found is None else to_record(found)
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what is found where these sets were written; see the protocol."""
         given = {"sets": [recorded(one) for one in sets]}
-        found = Worker("look_for", given, limit_s=FIND_LIMIT_S).run()
+        found = self._worker("look_for", given, limit_s=FIND_LIMIT_S).run()
         return {
             set_id: Sighting(state=MediaState(state), reason=reason, holds=holds)
             for set_id, state, reason, holds in found
@@ -252,7 +262,7 @@ class SqliteEngine:
 
     def read_media(self, path: str) -> list[BackupSet]:
         """List the one set of a media file."""
-        return [to_record(values) for values in Worker("read_media", {"path": path}, limit_s=READ_LIMIT_S).run()]
+        return [to_record(values) for values in self._worker("read_media", {"path": path}, limit_s=READ_LIMIT_S).run()]
 
     def verify(
         self, backup_set: BackupSet, on_progress: ProgressCallback | None = None, cancel: Event | None = None
@@ -265,7 +275,7 @@ class SqliteEngine:
             "keys": keys.of_sets(self.instance, [backup_set]),
         }
         limit_s = VERIFY_LIMIT_S + max(backup_set.size_bytes, backup_set.database_size_bytes) / SLOWEST_BYTES_PER_S
-        answer = Worker("verify", given, limit_s=limit_s, on_progress=on_progress, cancel=cancel).run()
+        answer = self._worker("verify", given, limit_s=limit_s, on_progress=on_progress, cancel=cancel).run()
         return Verification(
             backup_set=to_record(answer["set"]),
             checked_bytes=answer["checked_bytes"],
@@ -290,7 +300,7 @@ class SqliteEngine:
             "may_replace_damaged": request.may_replace_damaged,
             "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
         }
-        answer = Worker(
+        answer = self._worker(
             "restore",
             given,
             limits=self.instance.options,
@@ -311,7 +321,7 @@ class SqliteEngine:
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""
-        answer = Worker("delete", {"sets": [recorded(one) for one in sets]}, limit_s=DELETE_LIMIT_S).run()
+        answer = self._worker("delete", {"sets": [recorded(one) for one in sets]}, limit_s=DELETE_LIMIT_S).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:

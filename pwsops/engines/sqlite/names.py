@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import count
 
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite.files import database_path, plain_name
 from pwsops.errors import EngineError, InvalidInput, NotFound
 
@@ -68,15 +69,17 @@ def _is_one(path: str, other: str) -> bool:
     return same_name and os.path.samestat(os.lstat(path), os.lstat(other))
 
 
-def locate(address: str, name: str, *, follow_links: bool = False) -> tuple[str, str]:
+def locate(address: str, name: str, *, follow_links: bool = False, off_limits: OffLimits = NOTHING) -> tuple[str, str]:
     """Return what the database that `name` means is called, and the path of the file that it really is.
 
     SQLite puts a log, a journal and their locks beside the file itself, never beside a symbolic link to it; so do we.
-    Raises what `resolve` raises, and `EngineError` for a link, unless these are to be followed.
+    Raises what `resolve` raises, `EngineError` for a link, unless these are to be followed, and `Refused` for a file
+    that is off limits.
     """
     path = resolve(address, name)
     real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    if os.path.islink(real):
+    linked = os.path.islink(real)
+    if linked:
         if not follow_links:
             raise EngineError(
                 f"The database {path} is a symbolic link to {os.readlink(real)}, and links are not followed: who may "
@@ -84,6 +87,7 @@ def locate(address: str, name: str, *, follow_links: bool = False) -> tuple[str,
                 hint=f"If you made that link, {FOLLOW}. Otherwise remove it.",
             )
         real = os.path.realpath(real)
+    off_limits.refuse_database(path, real, linked=linked)
     return os.path.basename(path), real
 
 

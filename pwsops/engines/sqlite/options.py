@@ -42,5 +42,6 @@ OPTIONS: Sequence[Option] = (
         default=False,
         warnings={True: "Whoever may write in its directory can lead backups and restores to files elsewhere."},
         asked=False,
+        reaches_out=True,
     ),
 )

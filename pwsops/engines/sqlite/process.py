@@ -13,10 +13,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from threading import Event, Thread
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from pwsops import errors
 from pwsops.engines.base import Progress, ProgressCallback
+from pwsops.engines.off_limits import of_values
 from pwsops.engines.sqlite import names, sweeping
 from pwsops.engines.sqlite.launch import command, environment
 from pwsops.errors import Cancelled, EndUnknown, EngineError, PwsopsError
@@ -206,6 +207,7 @@ class Worker:
                 str(self._given["address"]),
                 str(self._given["database"]),
                 follow_links=bool(self._given.get("follow_links")),
+                off_limits=of_values(cast("Mapping[str, Any] | None", self._given.get("off_limits"))),
             )
         except PwsopsError:
             return []

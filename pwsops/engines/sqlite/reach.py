@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pwsops import confinement, foreign
+from pwsops.engines.off_limits import of_values
 from pwsops.engines.sqlite import names
 from pwsops.errors import PwsopsError
 
@@ -43,6 +44,14 @@ def memory_bytes(operation: str) -> int | None:
     return _MEMORY.get(operation, READING_BYTES)
 
 
+def refuse_home(operation: str, given: Mapping[str, Any]) -> None:
+    """Raise `Refused` for a request that leads into the home, by whatever name; for those that only look, too."""
+    off_limits = of_values(given.get("off_limits"))
+    wanted = of(operation, given)
+    for directory in sorted((wanted.read | wanted.write) - {os.sep}):
+        off_limits.refuse_home("The directory", directory)
+
+
 def of(operation: str, given: Mapping[str, Any]) -> Reach:
     """Return what one request needs."""
     if operation in _ANYWHERE:
@@ -67,7 +76,8 @@ def _really_in(given: Mapping[str, Any]) -> Iterable[str]:
     found = [database] if database is not None else _entries(address)
     for name in found:
         with suppress(PwsopsError):  # the operation says so in its own words
-            yield os.path.dirname(names.locate(address, name, follow_links=True)[1])
+            located = names.locate(address, name, follow_links=True, off_limits=of_values(given.get("off_limits")))
+            yield os.path.dirname(located[1])
 
 
 def _entries(address: str) -> list[str]:

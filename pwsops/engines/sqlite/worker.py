@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pwsops.engines.off_limits import of_values
 from pwsops.engines.sqlite import (
     access,
     backup,
@@ -56,7 +57,12 @@ def take_backup(given: Mapping[str, Any], report: Report) -> object:
 def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same with the database's own path in the place of its instance's address."""
     rest = {key: value for key, value in given.items() if key != "of"}
-    name, path = names.locate(rest.pop("address"), rest.pop("database"), follow_links=rest.pop("follow_links", False))
+    name, path = names.locate(
+        rest.pop("address"),
+        rest.pop("database"),
+        follow_links=rest.pop("follow_links", False),
+        off_limits=of_values(rest.pop("off_limits", None)),
+    )
     return {"database": name, "path": path, **rest}
 
 
@@ -67,7 +73,7 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
     except NotFound:
         if not given["create_if_missing"]:
             raise
-    rest = {key: value for key, value in given.items() if key not in ("follow_links", "of")}
+    rest = {key: value for key, value in given.items() if key not in ("follow_links", "off_limits", "of")}
     as_recorded = given["database"] == given["of"]
     return {"path": names.new_database(rest.pop("address"), rest["database"], as_recorded=as_recorded), **rest}
 
@@ -80,7 +86,11 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
-    "survey": lambda given, report: access.survey(given["address"], follow_links=given.get("follow_links", False)),
+    "survey": lambda given, report: access.survey(
+        given["address"],
+        follow_links=given.get("follow_links", False),
+        off_limits=of_values(given.get("off_limits")),
+    ),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
@@ -106,6 +116,7 @@ def watch(stream: int, limit_s: float | None, report: Report) -> None:
 def answer(request: Mapping[str, Any], report: Report) -> None:
     """Do what one request asks and report everything there is to say about it."""
     try:
+        reach.refuse_home(request["operation"], request["given"])
         report.result(OPERATIONS[request["operation"]](request["given"], report))
     except PwsopsError as error:
         report.error(as_values(error))

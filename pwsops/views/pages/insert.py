@@ -108,6 +108,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._confirmed = ""
         self._confirmable: BackupSet | None = None
         self._create = False
+        self._unrecorded, self._accepted = "", False
         self._busy = ""
         self._trouble: Trouble | None = None
 
@@ -170,6 +171,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         chosen = self._source.show(self._place)
         if chosen != self._chosen:
             self._chosen, self._confirmed, self._trouble = chosen, "", None
+            self._accepted = False
         if chosen is None:
             self._confirmable = None
             self._arrange(self._head, *who, self._source.piece)
@@ -190,9 +192,10 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 lambda: ops.restores.plan(instance, database, path, position, credentials=who),
             )
         snapshot = self._session.snapshot
-        story, self._confirmable = None, None
+        story, self._confirmable, self._unrecorded = None, None, ""
         if isinstance(plan, RestorePlan):
             self._confirmable, self._create = plan.sets[-1], not present.is_there
+            self._unrecorded = ops.restores.unrecorded(instance, plan)
             story = inserting.story(plan, database, present, snapshot.at, snapshot.zone)
         self._plan.show(
             "insert_plan.html",
@@ -202,6 +205,8 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             not_allowed=not_allowed,
             trouble=plan if isinstance(plan, Trouble) else None,
             atomic=inserting.is_atomic(ops, instance),
+            unrecorded=self._unrecorded,
+            accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
             busy=self._busy,
@@ -234,10 +239,15 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         """Say why it cannot be restored now; empty where it can."""
         if self._not_allowed() or self._busy:
             return self._not_allowed() or f"{self._busy} …"
+        if self._unrecorded and not self._accepted:
+            return "Say first that you know where this backup comes from."
         return "" if self._confirmed.strip() == self._database else f"Type {self._database} first."
 
-    def _typed(self, _field: str, _key: str, value: str | bool) -> None:
-        self._confirmed = str(value)
+    def _typed(self, field: str, _key: str, value: str | bool) -> None:
+        if field == "accepted":
+            self._accepted = value is True
+        else:
+            self._confirmed = str(value)
         self._session.changed()
 
     def _act(self, action: str, key: str) -> None:
@@ -258,11 +268,18 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if self._refusal() or self._confirmable is None:
             return
         instance, database = self._place
-        source, who, create = self._confirmable, self._who.credentials, self._create
+        source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
         self._do(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
-                instance, database, source.path, source.position, create=create, set_id=source.set_id, credentials=who
+                instance,
+                database,
+                source.path,
+                source.position,
+                create=create,
+                accept_unrecorded=accepted,
+                set_id=source.set_id,
+                credentials=who,
             ),
         )
 

@@ -271,3 +271,36 @@ def test_a_former_restore_is_put_in_order_by_the_clocks(tmp_path: Path) -> None:
         found = connection.execute(text("SELECT runs_until, sets_until FROM restores ORDER BY id")).all()
     engine.dispose()
     assert [tuple(row) for row in found] == [(7, 3), (0, 0)]
+
+
+def test_where_instances_kept_something_is_known_from_what_a_former_catalogue_says(tmp_path: Path) -> None:
+    path = tmp_path / "former.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(
+            "CREATE TABLE instances (name TEXT, engine TEXT, address TEXT);"
+            "CREATE TABLE profiles (instance TEXT, directory TEXT);"
+            "CREATE TABLE certificate_copies (instance TEXT, directory TEXT);"
+            "CREATE TABLE backup_sets (instance TEXT, place TEXT, path TEXT);"
+            "CREATE TABLE audit (action TEXT, subject TEXT, detail TEXT);"
+            "INSERT INTO instances VALUES ('here', 'sqlite', '/vaults'), ('srv', 'sqlserver', 'DB1\\SQL,1433');"
+            "INSERT INTO profiles VALUES ('here', '/backups'), ('srv', 'D:\\backups'), ('here', NULL);"
+            "INSERT INTO certificate_copies VALUES ('srv', 'D:\\keys');"
+            "INSERT INTO backup_sets VALUES ('gone', 'sqlite /former', '/old/a.bak'), ('srv', '', 'D:\\old\\a.bak');"
+            "INSERT INTO audit VALUES ('add instance', 'never', 'sqlite at /untaken'),"
+            " ('add instance', 'srv', 'x at y');"
+        )
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        importlib.import_module("pwsops.catalogue.migrations.versions.0016_known_places").upgrade()
+        found = connection.execute(text("SELECT instance, host, path FROM known_places ORDER BY id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [
+        ("gone", "", "/former"),
+        ("gone", "", "/old"),
+        ("here", "", "/backups"),
+        ("here", "", "/vaults"),
+        ("never", "", "/untaken"),
+        ("srv", "db1", r"D:\backups"),
+        ("srv", "db1", r"D:\keys"),
+        ("srv", "db1", r"D:\old"),
+    ]

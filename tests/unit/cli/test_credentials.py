@@ -131,7 +131,8 @@ def test_a_profile_gets_changes_and_loses_a_login_of_its_own(home: Home) -> None
 
 
 def test_a_restore_and_a_look_into_a_file_take_a_login_of_their_own(home: Home) -> None:
-    home.server.put(BackupSet(set_id="a", database="one", kind=BackupKind.FULL, path="/media/a.bak", finished_at=NOON))
+    laid = BackupSet(set_id="a", database="one", kind=BackupKind.FULL, path="/media/a.bak", finished_at=NOON)
+    home.record(home.server.put(laid))
     home.server.opened_as.clear()
     who = ("--login", "dba", "--password-stdin")
     done(home, "media", "/media/a.bak", "--instance", "srv", *who, stdin="x\n")

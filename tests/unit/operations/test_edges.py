@@ -24,11 +24,10 @@ def actions(home: Home) -> list[str]:
 
 
 def lay(home: Home, path: str, kind: BackupKind, set_id: str, *, position: int = 1, base: str | None = None) -> None:
-    home.server.put(
-        BackupSet(
-            set_id=set_id, database="one", kind=kind, path=path, position=position, finished_at=NOON, base_id=base
-        )
+    laid = BackupSet(
+        set_id=set_id, database="one", kind=kind, path=path, position=position, finished_at=NOON, base_id=base
     )
+    home.record(home.server.put(laid))
 
 
 def test_two_spellings_of_one_database_are_one_too_many(home: Home) -> None:

@@ -84,7 +84,8 @@ def test_databases_that_know_no_login_take_none(home: Home) -> None:
 
 
 def test_a_restore_may_have_a_login_of_its_own(home: Home) -> None:
-    home.server.put(BackupSet(set_id="a", database="one", kind=BackupKind.FULL, path="/media/a.bak", finished_at=NOON))
+    laid = BackupSet(set_id="a", database="one", kind=BackupKind.FULL, path="/media/a.bak", finished_at=NOON)
+    home.record(home.server.put(laid))
     home.server.opened_as.clear()
     home.ops.restores.restore("srv", "one", "/media/a.bak", credentials=Credentials(login="dba", password=SECRET))
     assert set(home.server.opened_as) == {("dba", SECRET)}

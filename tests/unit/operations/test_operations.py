@@ -418,7 +418,7 @@ def test_an_interrupted_command_cancels_the_run_it_does_itself(home: Home) -> No
 
 def lay(home: Home, path: str, kind: BackupKind, set_id: str, base_id: str | None = None) -> BackupSet:
     laid = BackupSet(set_id=set_id, database="one", kind=kind, path=path, finished_at=NOON, base_id=base_id)
-    return home.server.put(laid)
+    return home.record(home.server.put(laid))
 
 
 def test_a_media_file_tells_its_sets_and_has_no_others(home: Home) -> None:
@@ -527,7 +527,7 @@ def test_a_file_that_holds_another_set_than_was_recorded_there_is_not_restored(h
     assert "copy the file under another name" in said.value.hint
     assert home.server.restored == []
     home.server.media["/media/copy.bak"] = [replace(one, path="/media/copy.bak") for one in home.server.media[path]]
-    home.ops.restores.restore("srv", "one", "/media/copy.bak")
+    home.ops.restores.restore("srv", "one", "/media/copy.bak", accept_unrecorded=True)
     assert [one.set_id for one in home.server.restored[0].sets] == ["another"]
 
 

@@ -12,7 +12,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from pwsops.catalogue import restores as rows
-from pwsops.catalogue import sets
 from pwsops.engines.base import Progress
 from pwsops.errors import (
     Cancelled,
@@ -43,8 +42,9 @@ STEPS = (
 
 
 def lay(home: Home, path: str = FILE, kind: BackupKind = BackupKind.FULL, base: str | None = None) -> BackupSet:
+    """Let a backup lie there that was recorded."""
     laid = BackupSet(set_id=path, database="one", kind=kind, path=path, finished_at=NOON, base_id=base)
-    return home.server.put(laid)
+    return home.record(home.server.put(laid))
 
 
 def ended(home: Home, restore_id: int) -> RestoreView:
@@ -78,9 +78,10 @@ def other_process(home: Home) -> Iterator[Operations]:
 
 def left_running(home: Home, owner: str) -> int:
     """A row as a process leaves it that has no time to say goodbye."""
+    laid = lay(home)
     with home.core.catalogue.write() as connection:
         return rows.add(
-            connection, lay(home), instance="srv", database="one", actor="bob", owner=owner, now=home.clock.now()
+            connection, laid, instance="srv", database="one", actor="bob", owner=owner, now=home.clock.now()
         )
 
 
@@ -310,7 +311,7 @@ def test_a_restore_that_is_done_is_no_failure_where_that_cannot_be_written(
 
 
 def test_another_plan_than_the_one_that_was_agreed_to_is_not_carried_out(home: Home) -> None:
-    lay(home)
+    home.server.put(replace(lay(home, "/media/original.bak"), path=FILE))  # a copy
     plan = home.ops.restores.plan("srv", "one", FILE)
     (chosen,) = home.server.media[FILE]
     home.server.media[FILE] = [replace(chosen, set_id="another")]
@@ -494,34 +495,28 @@ def test_a_database_has_one_name_in_the_history_however_it_is_spelled(home: Home
         assert [one.set_id for one in rows.into(connection, "srv", "one")] == [FILE]
 
 
-def test_a_plain_backup_that_nobody_recorded_takes_the_place_of_encrypted_ones_only_by_an_audited_choice(
-    home: Home,
+@pytest.mark.parametrize("thumbprint", [None, "AB" * 20])
+def test_a_backup_that_nobody_recorded_is_restored_only_by_an_audited_choice(
+    home: Home, thumbprint: str | None
 ) -> None:
-    recorded = lay(home, "/media/encrypted.bak")
-    with home.core.catalogue.write() as connection:
-        sets.add(
-            connection,
-            replace(recorded, thumbprint="AB" * 20),
-            instance="srv",
-            profile_id=None,
-            run_id=None,
-            now=NOON,
-        )
-    lay(home)
-    with pytest.raises(
-        Refused, match=f"{FILE} was not restored: it is not encrypted and nobody recorded it"
-    ) as refused:
-        home.ops.restores.begin("srv", "one", FILE)
-    assert "--accept-unrecorded" in refused.value.hint
+    """Whom a backup is encrypted for is no secret: whoever may write there makes an encrypted one as well."""
+    recorded = replace(lay(home), thumbprint=thumbprint)
+    forged = home.server.put(replace(recorded, set_id="forged", path="/media/forged.bak"))
+    for database in ("one", "two"):  # under another database's name it is the same forgery
+        with pytest.raises(Refused, match=r"Nobody recorded the backup in /media/forged\.bak") as refused:
+            home.ops.restores.begin("srv", database, forged.path)
+        assert "--accept-unrecorded" in refused.value.hint
     assert home.ops.restores.list() == []
-    # Under another database's name it is the same forgery.
-    home.server.put(replace(recorded, set_id="other", path="/media/other.bak", database="two"))
-    with pytest.raises(Refused, match="nobody recorded it"):
-        home.ops.restores.begin("srv", "one", "/media/other.bak")
-    begun = home.ops.restores.begin("srv", "one", FILE, accept_unrecorded=True)
+    begun = home.ops.restores.begin("srv", "one", forged.path, accept_unrecorded=True)
     assert ended(home, begun.id).status is RunStatus.SUCCEEDED
     [noted] = [entry for entry in home.ops.audit.list() if entry.action == "accept unrecorded backup"]
-    assert (noted.subject, noted.detail) == ("srv/one", FILE)
-    with home.core.catalogue.write() as connection:
-        sets.add(connection, lay(home, "/media/plain.bak"), instance="srv", profile_id=None, run_id=None, now=NOON)
-    home.ops.restores.plan("srv", "one", "/media/plain.bak")
+    assert (noted.subject, noted.detail) == ("srv/one", forged.path)
+
+
+def test_a_copy_of_a_backup_whose_own_file_was_replaced_is_a_recorded_one(home: Home) -> None:
+    former = replace(lay(home), details={"digest": "as it was written"})
+    home.record(replace(former, set_id="former", path="/media/one.bak"))
+    home.record(replace(former, set_id="newer", path="/media/one.bak"))
+    home.server.put(replace(former, set_id="former", path="/usb/one.bak", details={"digest": "as it is"}))
+    home.ops.restores.restore("srv", "one", "/usb/one.bak")
+    assert home.server.restored[-1].sets[-1].details == {"digest": "as it was written"}

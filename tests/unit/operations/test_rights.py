@@ -26,6 +26,7 @@ from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.operations.rights import check_declared, needs, operations_of
 from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.restore_plan import plan_restore
 from pwsops.rules.rights import Principal, Right, Way
 from tests.clocks import NOON
 from tests.fake_engine import FakeServer
@@ -137,7 +138,7 @@ TABLE: dict[str, Entry] = {
         CONFIGURE,
         OBJECT,
         lambda it: (it.instance,),
-        {"certificate_file": "/c.cer", "key_file": "/c.pvk", "password": "x"},
+        {"certificate_file": "/media/c.cer", "key_file": "/media/c.pvk", "password": "x"},
     ),
     "certificates.attention": Entry(LOOK),
     "certificates.for_encryption": Entry(CONFIGURE),
@@ -149,6 +150,7 @@ TABLE: dict[str, Entry] = {
     "certificates.export": Entry(EXPORT_KEY, EVERYTHING, lambda it: (["one"], "x")),
     "certificates.remove": Entry(CONFIGURE, EVERYTHING, lambda it: ("one",)),
     "restores.plan": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
+    "restores.unrecorded": Entry(RESTORE, OBJECT, lambda it: (it.instance, plan_restore(it.laid, []))),
     "restores.sources": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
     "restores.begin": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.restore": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
@@ -257,6 +259,7 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
         database=database,
         path=path,
         directory=path.rpartition("/")[0],
+        laid=laid,
         draft=draft,
         run=home.ops.runs.list(profile=profile)[0].id,
         restore=restore,
@@ -566,6 +569,51 @@ def test_another_login_is_for_those_who_may_restore(places: Places, name: str) -
     use(S)
 
 
+def test_a_login_of_a_profile_s_own_is_given_only_after_signing_in_anew(places: Places) -> None:
+    """Whoever gives one sends a password to a server, as whoever edits an instance does."""
+    home = places.home
+    home.server.login = True
+    own = home.profile(name="own", login="dba")
+    lately, long_ago = acting_as(home.ops, A), acting_as(home.ops, A, anew_until=None)
+    for ask in (
+        lambda ops: ops.profiles.create(own, password="secret"),
+        lambda ops: ops.profiles.save("mine", home.profile(name="mine", login="dba"), password="secret"),
+        lambda ops: ops.profiles.save("mine", home.profile(name="mine", login="dba"), password="another"),
+    ):
+        with pytest.raises(SignInAnew, match="login of its own"):
+            ask(long_ago)
+        with pytest.raises(Denied, match="by a token"):
+            ask(acting_as(home.ops, A, way=Way.TOKEN))
+        ask(lately)
+    long_ago.profiles.save("mine", home.profile(name="mine", login="dba", every=2))
+    long_ago.profiles.save("mine", home.profile(name="mine"))
+
+
+def test_files_of_a_certificate_are_named_where_theirs_alone_are_kept(places: Places) -> None:
+    home = places.home
+    shared = r"\\nas\both"
+    home.add(name="both", databases=["one"], directory=shared)
+    values = {"instance": ELSEWHERE, "databases": ["canary-database"], "directory": shared}
+    home.add(name="canary-both", **values)
+
+    def bring(certificate: str, key: str, **values: Any) -> str:
+        ops = acting_as(home.ops, A, **values)
+        try:
+            ops.certificates.import_to_server(MINE, certificate_file=certificate, key_file=key, password="x")
+        except Denied:
+            return "denied"
+        except PwsopsError:
+            return "asked"
+        return "done"
+
+    some: dict[str, Any] = {"instances": frozenset({MINE})}
+    own = "/media/c.cer", "/media/c.pvk"
+    assert bring(*own, **some) == "asked"
+    for path in (r"\\evil\share\c.cer", "/etc/c.cer", rf"{shared}\c.cer", "/media/../etc/c.cer"):
+        assert bring(path, own[1], **some) == bring(own[0], path, **some) == "denied", path
+        assert bring(path, own[1]) == "asked", path
+
+
 def test_only_those_of_the_audit_log_are_told_who_changed_a_failing_profile(home: Home) -> None:
     home.add()
     home.ops.profiles.save("p", home.profile(every=2))
@@ -588,6 +636,7 @@ def test_what_stands_in_the_way_elsewhere_is_not_named(places: Places, tmp_path:
     home = places.home
     shared = {"databases": ["one"], "directory": r"\\nas\backups", "timestamp": False}
     home.ops.profiles.save("canary-profile", home.profile(name="canary-profile", instance=ELSEWHERE, **shared))
+    home.add(**shared | {"timestamp": True})
     ops = acting_as(home.ops, A, instances=frozenset({MINE, "vaults"}))
     with pytest.raises(Conflict, match="an instance that is not yours") as refused:
         ops.profiles.create(home.profile(name="new", **shared))
@@ -641,7 +690,8 @@ def test_an_administrator_of_some_instances_reads_nothing_where_others_keep_thei
     for path in (theirs / "bk" / "a.bak", theirs / "db", free / "link" / "a.bak"):
         assert read(some, str(path), "vaults") == read(some, str(path), None) == "denied", path
         assert read(acting_as(home.ops, A), str(path), "vaults") == "read", path
-    assert read(some, str(free / "a.bak"), "vaults") == "read"
+    # What nobody keeps anything in may hold anything.
+    assert read(some, str(free / "a.bak"), "vaults") == "denied"
     # Nor can they make it theirs.
     for directory in (theirs / "bk", theirs, free / "link"):
         with pytest.raises(Denied, match="may not read"):

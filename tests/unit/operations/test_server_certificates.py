@@ -59,7 +59,7 @@ def lay(home: Home, **fields: Any) -> BackupSet:
     laid = BackupSet(set_id="x", database="one", kind=BackupKind.FULL, path="/media/x.bak", finished_at=NOON, **fields)
     with home.core.catalogue.write() as connection:
         sets.add(connection, laid, instance="srv", profile_id=None, run_id=None, now=NOON)
-    return home.server.put(laid)
+    return home.record(home.server.put(laid))
 
 
 def test_a_run_remembers_what_its_server_has(home: Home, keeper: Keeper) -> None:

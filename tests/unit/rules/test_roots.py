@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pwsops.rules.roots import is_within
+from pwsops.rules.roots import depth, is_plain, is_share, is_within
 
 WITHIN = [
     ("/backups", "/backups"),
@@ -34,6 +34,9 @@ OUTSIDE = [
     (r"\\evil\sql\a.bak", r"\\nas\sql"),
     (r"\\?\D:\Backups\a.bak", r"D:\Backups"),
     (r"\Backups\a.bak", r"D:\Backups"),
+    # SQL Server on Linux takes either slash.
+    ("/var/opt/mssql/backup/..\\..\\..\\etc\\passwd", "/var/opt/mssql/backup"),
+    ("/backups/a\\..\\..\\etc", "/backups"),
     # What holds everything is no place for backups.
     ("/etc/shadow", "/"),
     (r"C:\Windows\a", "C:\\"),
@@ -63,3 +66,18 @@ def test_no_path_that_counts_as_within_means_another_place(names: list[str]) -> 
     path = "\\".join(["C:\\a\\b", *names])
     if is_within(path, ["C:\\a\\b"]):
         assert ntpath.normpath(path).lower().startswith("c:\\a\\b")
+
+
+def test_of_two_directories_the_narrower_one_counts() -> None:
+    assert depth("/backups/theirs/a.bak", ["/backups", "/backups/theirs", "/elsewhere"]) == 3
+    assert depth("/backups\\theirs/a.bak", ["/backups/theirs"]) == 3
+    assert depth("/etc/passwd", ["/backups", "/"]) == 0
+    assert depth("backups/a.bak", ["/backups"]) == 0
+
+
+def test_a_path_that_goes_up_and_a_share_are_told() -> None:
+    assert is_plain("/backups/a.bak")
+    assert not is_plain("/backups/..\\a.bak")
+    assert is_share(r"\\nas\sql")
+    assert is_share("//nas/sql")
+    assert not is_share(r"D:\sql")

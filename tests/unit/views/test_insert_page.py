@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -94,13 +95,29 @@ def held(home: Home) -> Iterator[None]:
     release.set()
 
 
-def lay(home: Home, path: str, database: str = "one", position: int = 1) -> BackupSet:
-    return home.server.put(
-        BackupSet(
-            set_id=f"{path}#{position}", database=database, kind=BackupKind.FULL, path=path, position=position,
-            finished_at=NOON, size_bytes=10,
-        )
+def lay(home: Home, path: str, database: str = "one", position: int = 1, *, recorded: bool = True) -> BackupSet:
+    laid = BackupSet(
+        set_id=f"{path}#{position}", database=database, kind=BackupKind.FULL, path=path, position=position,
+        finished_at=NOON, size_bytes=10,
     )  # fmt: skip
+    home.server.put(laid)
+    return home.record(laid) if recorded else laid
+
+
+def test_a_backup_that_nobody_recorded_is_restored_once_somebody_answers_for_it(
+    home: Home, browser: Browser, media: list[str]
+) -> None:
+    forged = home.server.put(replace(home.server.media[media[0]][0], set_id="forged", path="/far/forged.bak"))
+    assert "Nobody recorded" not in browser.go(file=media[0])
+    browser.go(file=forged.path)
+    assert "Nobody recorded the backup in /far/forged.bak" in browser.until("3. Confirm")
+    browser.type("confirmed", "one")
+    assert "Say first that you know" in browser.click("restore-now")
+    assert home.ops.restores.list() == []
+    browser.pieces[-1].take({"field": "accepted", "key": "", "value": True})
+    browser.click("restore-now")
+    wait_until(lambda: bool(home.ops.restores.list()), "the restore")
+    assert "accept unrecorded backup" in {entry.action for entry in home.ops.audit.list()}
 
 
 def test_it_shows_what_is_there_now_and_the_known_backups_newest_first(browser: Browser, media: list[str]) -> None:
@@ -333,7 +350,7 @@ def test_an_empty_one_loses_nothing(browser: Browser, media: list[str], home: Ho
 
 
 def test_one_that_was_never_backed_up_is_said_to_be_in_no_backup(browser: Browser, home: Home) -> None:
-    lay(home, "/media/three.bak", "three")
+    lay(home, "/media/three.bak", "three", recorded=False)
     shown = browser.go(database="three", view="file", file="/media/three.bak")
     assert "is in no backup that pwsops knows" in shown
 

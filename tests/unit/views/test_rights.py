@@ -173,7 +173,11 @@ def test_what_somebody_may_not_do_is_offered_with_the_reason_that_they_may_not(v
     some = visits(Role.ADMINISTRATOR, instances=frozenset({"srv"}))
     assert refused(some.show("overview")) == {"service-start"}
     assert "Restore …" not in viewer.show("databases")
-    assert "Restore …" in operator.show("databases")
+    shown = operator.show("databases")
+    assert "Restore …" not in shown
+    assert "A database that is not in the list" not in shown
+    assert "Backups …" in shown
+    assert "Restore …" in visits(Role.RESTORER).show("databases")
     assert "New" not in re.findall(r">(\w+)</a>", viewer.show("overview"))
 
 
