@@ -202,7 +202,7 @@ class Context:
     @property
     def actor(self) -> str:
         """In whose name it is done."""
-        return self.principal.name
+        return self.principal.subject
 
     @contextmanager
     def operation(self) -> Iterator[Principal]:

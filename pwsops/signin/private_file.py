@@ -17,6 +17,12 @@ LARGEST = 4 * 1024 * 1024
 """Bytes. No file of this kind comes near it."""
 
 T = TypeVar("T")
+Before = Callable[[], None]
+"""What is done right before a file is changed: the entry of the audit log is there before what it tells of."""
+
+
+def nothing() -> None:
+    """Do nothing before a file is changed."""
 
 
 def read(path: Path) -> bytes | None:

@@ -3,7 +3,7 @@
 ::
 
     [[person]]
-    subject = "ada"              # the name of a user, or what a provider calls somebody
+    subject = "ada"              # the name of a user (also "user:ada"), or PROVIDER:CLAIM
     role = "operator"            # viewer, operator, restorer, auditor or administrator
     instances = ["vaults"]       # left out: all
 
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pwsops.rules.rights import Role
+from pwsops.rules.rights import USER, Role, with_way
 from pwsops.signin.private_file import Watched
 from pwsops.signin.sessions import Grant
 
@@ -56,11 +56,12 @@ def _read(content: bytes | None) -> Mapping[str, Grant]:
     people = told.get("person", [])
     if unknown or not isinstance(people, list):
         raise ValueError(f"it may hold [[person]] tables alone, not {', '.join(sorted(unknown)) or 'another person'}")
-    found: dict[str, Grant] = {}
+    found, taken = dict[str, Grant](), set[str]()
     for number, person in enumerate(people, start=1):
         subject, grant = _person(person, f"person {number}")
-        if subject in found:
+        if with_way(USER, subject) in taken:
             raise ValueError(f"{subject!r} is listed twice")
+        taken.add(with_way(USER, subject))
         found[subject] = grant
     return found
 
