@@ -77,6 +77,11 @@ def about(
     return read(connection, found.order_by(audit.c.id.desc()).limit(limit))
 
 
+def of_actions(connection: Connection, actions: Collection[str]) -> list[AuditRow]:
+    """Return the rows that tell of these actions, oldest first."""
+    return read(connection, select(audit).where(audit.c.action.in_(actions)).order_by(audit.c.id))
+
+
 def head(connection: Connection) -> tuple[int, str]:
     """Return the number of the newest entry and its digest, which covers all before it."""
     found = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()

@@ -15,9 +15,9 @@ from pwsops.errors import Conflict, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.records import TokenView, UserView
 from pwsops.operations.rights import needs
+from pwsops.operations.roles import noted
 from pwsops.rules.rights import USER, Right, Role, Way, with_way
 from pwsops.signin.authentication import Authentication
-from pwsops.signin.roles import Roles
 from pwsops.signin.sessions import Grant
 from pwsops.signin.start_token import Links
 from pwsops.signin.tokens import Token, Tokens
@@ -95,8 +95,11 @@ class People:
         """
         core = self._context.core
         user = self._context.principal.system_user or self._context.actor
+        roles = noted(core)
+        with suppress(PwsopsError):  # what is wrong with the file is told whenever somebody is looked up in it
+            roles.everybody()
         return Authentication(
-            core.home, clock=core.clock, roles=Roles(core.home), record=self._record, system_user=user, later=later
+            core.home, clock=core.clock, roles=roles, record=self._record, system_user=user, later=later
         )
 
     def _refuse_namesake(self, name: str, kind: str, names: Iterable[str]) -> None:

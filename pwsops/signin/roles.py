@@ -13,7 +13,7 @@ Who is not listed gets no page.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,13 @@ class Roles:
     ----------
     home
         Whose `access.toml` it is. It counts only as a plain file of the home's owner that nobody else may write to.
+    before
+        Called with what the file says anew, before that counts; raises `Refused` where it must not.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, before: Callable[[Mapping[str, Grant]], None] = lambda people: None) -> None:
         self.path = home / FILE_NAME
-        self._file = Watched(self.path, _read)
+        self._file = Watched(self.path, _read, before=before)
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed.

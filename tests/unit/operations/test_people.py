@@ -89,6 +89,7 @@ def test_sign_ins_failures_and_ends_are_recorded(home: Home) -> None:
     user = home.ops.principal.system_user
     assert entries(home)[2:] == [
         (user, "sign-in failed", "user:ada"),
+        ("backup service", "role given", "user:ada"),
         ("user:ada", "sign in", "user:ada"),
         (home.ops.principal.name, "remove user", "user:ada"),
         ("user:ada", "sign out", "user:ada"),
