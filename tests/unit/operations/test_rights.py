@@ -169,6 +169,8 @@ TABLE: dict[str, Entry] = {
     "audit.page": Entry(EVIDENCE),
     "audit.actions": Entry(EVIDENCE),
     "audit.verify": Entry(EVIDENCE),
+    "audit.verify_with": Entry(HOST, ANY, lambda it: ([],)),
+    "audit.acknowledge": Entry(HOST, ANY, lambda it: ("a copy was put back",)),
     "audit.places": Entry(EVIDENCE),
     "audit.trouble": Entry(LOOK),
     "audit.begin_new_key": Entry(HOST),
