@@ -30,6 +30,12 @@ FIRST = "0" * 64
 SUBJECT = "audit log"
 KEYED = "begin keyed audit log"
 KEYED_ANEW = "begin new key of audit log"
+LOST = "lost: "
+"""What precedes the numbers of the keys that are lost, in the detail of `KEYED_ANEW`."""
+ACKNOWLEDGED = "acknowledge findings"
+PLACED = "place of heads"
+"""Heads go elsewhere from this entry on; its detail is the path of the file."""
+ADD_INSTANCE = "add instance"
 SERVICE = "backup service"
 """Who acts where nobody asked for it."""
 _TOLD = ("at", "actor", "action", "subject", "detail")
@@ -37,26 +43,38 @@ _TOLD = ("at", "actor", "action", "subject", "detail")
 
 def append(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
     """Add one entry. The caller holds the write lock, so no other can come between."""
-    _write(connection, _key(connection, at), at=at, actor=actor, action=action, subject=subject, detail=detail)
+    key = _key(connection, at)
+    _note_place(connection, key, at)
+    _write(connection, key, at=at, actor=actor, action=action, subject=subject, detail=detail)
 
 
 def begin_keyed(connection: Connection, *, now: datetime) -> None:
-    """Give a log that has entries from before there were keys its first key, where that can be had."""
-    if is_former(connection):
-        _key(connection, now)
+    """Give the log of a new home, or one from before there were keys, its first key, where that can be had."""
+    _key(connection, now)
 
 
-def is_former(connection: Connection) -> bool:
-    """Whether the newest entry is from before there were keys."""
-    newest = connection.execute(select(audit.c.key_id).order_by(audit.c.id.desc()).limit(1)).first()
-    return newest is not None and newest.key_id is None
+def noted_places(connection: Connection) -> list[str]:
+    """Return the files that heads ever went to, as the log says, besides the one in the home; the newest last."""
+    return [row["detail"] for row in of_actions(connection, (PLACED,))]
+
+
+def acknowledge(connection: Connection, *, now: datetime, actor: str, reason: str) -> None:
+    """Write down that what a verification found until now is explained; the log's key vouches for that.
+
+    Raises `PwsopsError` where no key of the log can be had, and none can be sealed.
+    """
+    require_key(connection, now=now, actor=actor)
+    append(connection, at=now, actor=actor, action=ACKNOWLEDGED, subject=SUBJECT, detail=reason)
 
 
 def begin_anew(connection: Connection, *, now: datetime, actor: str) -> int:
     """Give the log a new key from now on, and return its number; raises `PwsopsError` where it cannot be sealed."""
     number, before = head(connection)
-    key = _notary(connection).make(connection, first_entry=number + 1, now=now)
+    notary = _notary(connection)
+    lost = [str(one.number) for one in notary.every(connection)[0] if not one.opens]
+    key = notary.make(connection, first_entry=number + 1, now=now)
     detail = f"key {key.number}; the newest digest before it is {before}"
+    detail += f"; {LOST}{', '.join(lost)}" if lost else ""
     _write(connection, key, at=now, actor=actor, action=KEYED_ANEW, subject=SUBJECT, detail=detail)
     return key.number
 
@@ -75,6 +93,11 @@ def about(
     if since is not None:
         found = found.where(audit.c.at >= since)
     return read(connection, found.order_by(audit.c.id.desc()).limit(limit))
+
+
+def of_actions(connection: Connection, actions: Collection[str]) -> list[AuditRow]:
+    """Return the rows that tell of these actions, oldest first."""
+    return read(connection, select(audit).where(audit.c.action.in_(actions)).order_by(audit.c.id))
 
 
 def head(connection: Connection) -> tuple[int, str]:
@@ -105,6 +128,23 @@ def _write(connection: Connection, key: Key | None, **told: Any) -> None:
     row["digest"] = digest_of(before, row, None if key is None else key.secret)
     connection.execute(insert(audit).values(**row))
     _transaction(connection).wrote(row["id"], row["digest"], row["at"])
+
+
+def _note_place(connection: Connection, key: Key | None, now: datetime) -> None:
+    """Write down that heads go elsewhere than the log says, before the entry that brings the first head there."""
+    heads = _notary(connection).heads
+    if heads is None:
+        return
+    place, default = str(heads.places().file), str(heads.default)
+    if place == heads.noted:
+        return
+    former = next(reversed(noted_places(connection)), default)
+    if former == place:
+        if not _transaction(connection).former_place:  # else it is not sure to be kept
+            heads.noted = place
+        return
+    _write(connection, key, at=now, actor=SERVICE, action=PLACED, subject=SUBJECT, detail=place)
+    _transaction(connection).former_place = former
 
 
 def _key(connection: Connection, now: datetime) -> Key | None:

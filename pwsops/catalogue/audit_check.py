@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, exists, select
 
 from pwsops.catalogue import rows
-from pwsops.catalogue.audit import FIRST, digest_of
-from pwsops.catalogue.audit_keys import NO_KEY, Notary
+from pwsops.catalogue.audit import ACKNOWLEDGED, ADD_INSTANCE, FIRST, KEYED_ANEW, LOST, digest_of
+from pwsops.catalogue.audit_keys import NO_KEY, Notary, is_in_use
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import audit, instances, profiles
-from pwsops.rules.audit import HeadSource, Link, Verification, judge
+from pwsops.catalogue.schema import audit, instances, runs
+from pwsops.rules.audit import HeadSource, Link, Verification
+from pwsops.rules.audit_walk import Surroundings, judge
 
 AT_ONCE = 5_000
+MOST_UNEXPLAINED = 5
+"""More are not named."""
+_LOST = re.compile(rf"{re.escape(LOST)}([0-9, ]+)")
 
 
 def verify(
@@ -23,15 +27,24 @@ def verify(
     notary: Notary,
     sources: Sequence[HeadSource],
     *,
-    since: datetime | None = None,
     heads_until: int | None = None,
 ) -> Verification:
-    """Return what is wrong with the log, compared with the heads that were kept of it. See `rules.audit.judge`."""
+    """Return what is wrong with the log, compared with the heads that were kept of it. See `rules.audit_walk.judge`."""
     facts, keys = notary.every(connection)
-    in_use = any(connection.execute(select(exists(select(table.c.id)))).scalar_one() for table in (instances, profiles))
-    return judge(
-        _links(connection, keys), keys=facts, sources=sources, since=since, in_use=in_use, heads_until=heads_until
+    home = Surroundings(
+        in_use=is_in_use(connection), unexplained=_unexplained(connection), key_is_right=notary.key_is_right()
     )
+    return judge(_links(connection, keys), keys=facts, sources=sources, home=home, heads_until=heads_until)
+
+
+def _unexplained(connection: Connection) -> Sequence[str]:
+    """Return what is there and was added by no entry: instances; runs, where no instance was ever added."""
+    added = select(audit.c.subject).where(audit.c.action == ADD_INSTANCE)
+    unknown = select(instances.c.name).where(instances.c.name.not_in(added)).order_by(instances.c.name)
+    found = [f"the instance {name}" for name in connection.execute(unknown.limit(MOST_UNEXPLAINED)).scalars()]
+    if not found and not connection.execute(select(exists(added))).scalar_one():
+        found = ["runs"] if connection.execute(select(exists(select(runs.c.id)))).scalar_one() else []
+    return found
 
 
 def _links(connection: Connection, keys: Mapping[int, bytes]) -> Iterator[Link]:
@@ -62,7 +75,15 @@ def _link(row: RowMapping | Unreadable, before: str | None, keys: Mapping[int, b
     unkeyed = key is None or key == NO_KEY
     can_tell = before is not None and (unkeyed or key in keys)
     expected = digest_of(before or "", dict(row), None if unkeyed else keys[key]) if can_tell else None
-    return Link(number=row["id"], key=key, digest=row["digest"], expected=expected)
+    lost = _LOST.search(row["detail"]) if row["action"] == KEYED_ANEW else None
+    return Link(
+        number=row["id"],
+        key=key,
+        digest=row["digest"],
+        expected=expected,
+        acknowledges=row["action"] == ACKNOWLEDGED,
+        gives_up=frozenset() if lost is None else frozenset(map(int, re.findall("[0-9]+", lost[1]))),
+    )
 
 
 def _damaged(number: int, values: Mapping[Any, Any], damage: str) -> Link:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, exists, insert, select
 
-from pwsops.catalogue.schema import audit_keys
+from pwsops.catalogue.schema import audit, audit_keys, instances, profiles, runs
 from pwsops.errors import PwsopsError
 from pwsops.heads import Heads
 from pwsops.rules.audit import NO_KEY, Head, KeyFact
@@ -61,12 +62,21 @@ class Notary:
     def may_begin(self, connection: Connection) -> bool:
         """Whether the log never had a key: then one may be made without asking anybody.
 
-        Not while the home's key is the wrong one: what it seals would make it look like the right one.
+        It had one where there are heads of it, and in a home that is in use unless its log is older than the keys. Not
+        while the home's key is the wrong one: what it seals would make it look like the right one.
         """
-        has_key = connection.execute(select(audit_keys.c.id).limit(1)).first() is not None
-        if has_key or self._vault is None or (self.heads is not None and self.heads.is_known()):
+        if self._vault is None or connection.execute(select(exists(select(audit_keys.c.id)))).scalar_one():
+            return False
+        if (self.heads is not None and self.heads.is_known()) or (is_in_use(connection) and not is_former(connection)):
             return False
         return self._vault.fault() is None
+
+    def key_is_right(self) -> bool:
+        """Whether the home's key is at hand, and proven to be the right one."""
+        try:
+            return self._vault is not None and self._vault.fault() is None and self._vault.keys_at_hand > 0
+        except PwsopsError:
+            return False
 
     def make(self, connection: Connection, *, first_entry: int, now: datetime) -> Key:
         """Make a new key, for entries from `first_entry` on; raises `PwsopsError` where it cannot be sealed."""
@@ -100,6 +110,18 @@ class Notary:
             return self._open.get(sealed)
 
 
+def is_in_use(connection: Connection) -> bool:
+    """Whether the home holds what cannot have come there without an entry."""
+    tables = (instances, profiles, runs)
+    return any(connection.execute(select(exists(select(table.c.id)))).scalar_one() for table in tables)
+
+
+def is_former(connection: Connection) -> bool:
+    """Whether the newest entry is from before there were keys."""
+    newest = connection.execute(select(audit.c.key_id).order_by(audit.c.id.desc()).limit(1)).first()
+    return newest is not None and newest.key_id is None
+
+
 @dataclass(kw_only=True)
 class Transaction:
     """The entries of one transaction: their head leaves the home once they are committed."""
@@ -107,6 +129,8 @@ class Transaction:
     notary: Notary = field(kw_only=False)
     first: int = 0
     last: Head | None = None
+    former_place: str = ""
+    """Where heads went before this transaction wrote down that they go elsewhere; empty: it did not."""
 
     def wrote(self, number: int, digest: str, at: datetime) -> None:
         """Remember an entry that was written."""
@@ -117,6 +141,8 @@ class Transaction:
         """Tell the head to the places outside, where anything was written."""
         if self.last is not None and self.notary.heads is not None:
             self.notary.heads.write(self.last)
+            if self.former_place:
+                self.notary.heads.leave(Path(self.former_place), self.last)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,15 +82,22 @@ def list_(
 
 
 @app.command("verify")
-def verify(context: typer.Context, as_json: AsJson = False) -> None:
+def verify(
+    context: typer.Context,
+    heads: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of heads to compare with as well, such as a copy of it.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Compare the log with its digests and with every head of it that left the home.
 
-    Exit 0: whole. Exit 3: it is not what was written. Exit 4: part of it could not be checked.
+    Exit 0: whole. Exit 3: it is not what was written. Exit 4: part of it could not be checked, or was acknowledged.
     """
     from pwsops.operations.audit_log import AuditState
 
     with opened(context) as operations:
-        found = operations.audit.verify()
+        found = operations.audit.verify_with(heads) if heads else operations.audit.verify()
         trouble = operations.audit.trouble()
     if as_json:
         from pwsops.cli import records
@@ -102,6 +110,22 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         note(trouble)
     if found.state is not AuditState.WHOLE:
         raise typer.Exit(CHANGED if found.state is AuditState.CHANGED else NOT_CHECKED)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="What happened, and who knows.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without being asked.")] = False,
+) -> None:
+    """Write into the log that what a verification finds now is explained; it is told as acknowledged from then on.
+
+    That covers heads that contradict the log, and a log that was begun anew. It never makes the log whole.
+    """
+    with opened(context) as operations:
+        confirmed("What is wrong with the audit log is acknowledged.", "all", yes=yes, refusal="Nothing was written.")
+        operations.audit.acknowledge(reason)
+    say("It stands in the log, and its head has left the home.")
 
 
 @app.command("new-key")
@@ -126,7 +150,5 @@ def _told(found: Verification) -> Iterator[str]:
         yield f"- and {found.left_out:,} more findings."
     for name, count in found.sources.items():
         yield f"Compared with {count:,} heads in {name}."
-    if found.since is not None:
-        yield f"Heads from before {found.since.isoformat()} were left aside, as audit.toml says."
     if found.last:
         yield f"The newest digest, of entry {found.last}: {found.head}"

@@ -274,7 +274,6 @@ def verification(found: Verification) -> Record:
         "findings": [asdict(one) | {"kind": one.kind.value} for one in found.findings],
         "left_out": found.left_out,
         "sources": dict(found.sources),
-        "since": iso(found.since),
     }
 
 

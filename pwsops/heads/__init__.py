@@ -7,7 +7,9 @@ log in it; the heads that left the home before still tell what it was.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -19,6 +21,8 @@ from pwsops.rules.audit import Head, HeadSource
 
 __all__ = ["Heads", "Places"]
 
+MOST_FORMER = 20
+"""So many former files are compared with."""
 _log = structlog.get_logger()
 
 
@@ -36,6 +40,9 @@ class Heads:
         self._lock = threading.Lock()
         self._unwritten: int | None = None
         self._trouble = ""
+        self.default = home / DEFAULT
+        self.noted = ""
+        """The file that the log is known to say heads go to; empty: that was not looked for yet."""
 
     @property
     def trouble(self) -> str:
@@ -65,21 +72,40 @@ class Heads:
                 _log.error("the head of the audit log could not be told", entry=head.entry, reason=trouble)
             self._trouble = trouble
 
+    def leave(self, file: Path, head: Head) -> None:
+        """Tell a head to a file that none goes to from then on, where it is there: it is of the entry that says so."""
+        if HeadFile(file).size():
+            with suppress(OSError):
+                HeadFile(file).append(self._home, head)
+
     def is_known(self) -> bool:
         """Whether the file of heads has any: then the log has begun before."""
         places = self.places()
         files = {places.file, self._home / DEFAULT}
         return any(HeadFile(path).size() for path in files)
 
-    def read(self) -> Sequence[HeadSource]:
-        """Return the heads of every place where there may be some."""
-        places = self.places()
-        told = journal.read(self._home) if places.journal else None
-        at_least = 0 if told is None else told.file_bytes.get(str(places.file), 0)
-        found = [HeadFile(places.file).read(self._home, complete=True, at_least_bytes=at_least)]
-        former = self._home / DEFAULT
-        if former != places.file and HeadFile(former).size():
-            found.append(HeadFile(former).read(self._home))
+    def read(self, *, noted: Iterable[str] = (), given: Iterable[Path] = ()) -> Sequence[HeadSource]:
+        """Return the heads of every place where there may be some, whatever the configuration says now.
+
+        Parameters
+        ----------
+        noted
+            Files that heads went to, as the log says.
+        given
+            Files that whoever asks knows to have heads of this home.
+        """
+        place = self.places().file
+        told = journal.read(self._home)
+        sizes: Mapping[str, int] = {} if told is None else told.file_bytes
+        found = [HeadFile(place).read(self._home, complete=True, at_least_bytes=sizes.get(str(place), 0))]
+        former = dict.fromkeys([*noted, *sizes])
+        if HeadFile(self.default).size():
+            former[str(self.default)] = None
+        asked = dict.fromkeys(map(str, given))
+        for name in [*islice((one for one in former if one not in asked), MOST_FORMER), *asked]:
+            if name != str(place):
+                at_least, chosen = sizes.get(name, 0), name in asked
+                found.append(HeadFile(Path(name)).read(self._home, at_least_bytes=at_least, former=True, chosen=chosen))
         if told is not None:
             found.append(told.source)
         return found

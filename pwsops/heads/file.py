@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +16,9 @@ from pwsops.rules.audit import Head, HeadSource
 MODE = 0o600
 # A pipe must not hold anybody up, and a link must not lead elsewhere.
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+# ioctl_iflags(2): FS_IOC_GETFLAGS of 64-bit Linux, and FS_APPEND_FL.
+_GET_FLAGS = 0x80086601
+_APPEND_ONLY = 0x20
 
 
 class HeadFile:
@@ -46,6 +50,23 @@ class HeadFile:
         finally:
             os.close(descriptor)
 
+    def only_grows(self) -> bool | None:
+        """Whether the file system lets this user do nothing but append (`chattr +a`); None: it does not tell."""
+        flags = bytearray(8)
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | _FLAGS)
+        except OSError:
+            return None
+        try:
+            import fcntl
+
+            fcntl.ioctl(descriptor, _GET_FLAGS, flags)
+        except (ImportError, OSError):
+            return None
+        finally:
+            os.close(descriptor)
+        return bool(int.from_bytes(flags, sys.byteorder) & _APPEND_ONLY) and os.geteuid() != 0
+
     def size(self) -> int:
         """Return how long it is; 0 where it is not there."""
         try:
@@ -53,7 +74,15 @@ class HeadFile:
         except OSError:
             return 0
 
-    def read(self, home: Path, *, complete: bool = False, at_least_bytes: int = 0) -> HeadSource:
+    def read(
+        self,
+        home: Path,
+        *,
+        complete: bool = False,
+        at_least_bytes: int = 0,
+        former: bool = False,
+        chosen: bool = False,
+    ) -> HeadSource:
         """Return its heads, and what shows that it was shortened.
 
         Parameters
@@ -64,16 +93,22 @@ class HeadFile:
             Whether the head of every entry belongs there.
         at_least_bytes
             So long it was once.
+        former
+            Whether it had heads once: where it is not there, it could not be read.
+        chosen
+            Whether it was chosen for this home: a file with heads of one home alone has them under a former path too.
         """
         name = str(self._path)
         try:
             content = self._content()
         except FileNotFoundError:
+            if former:
+                return HeadSource(name=name, not_asked="it is gone, or was moved.")
             lost = [f"{name} is gone: it held {at_least_bytes} bytes."] if at_least_bytes else []
             return HeadSource(name=name, lost=lost, complete=complete)
         except OSError as error:
             return HeadSource(name=name, not_asked=f"{error.strerror or error}.", complete=complete)
-        heads, lost = list[Head](), list[str]()
+        heads, lost = dict[str, list[Head]](), list[str]()
         own = self._path.parent == home  # a home that was moved keeps its heads
         if len(content) < at_least_bytes:
             lost.append(f"{name} was shortened: it held {at_least_bytes} bytes and holds {len(content)}.")
@@ -85,9 +120,9 @@ class HeadFile:
                 continue
             if before > place:
                 lost.append(f"{name} was shortened before its line at byte {place}, which was written at {before}.")
-            if own or of == name_of(home):
-                heads.append(head)
-        return HeadSource(name=name, heads=heads, lost=lost[:3], complete=complete)
+            heads.setdefault(name_of(home) if own else of, []).append(head)
+        of = next(iter(heads)) if chosen and len(heads) == 1 else name_of(home)
+        return HeadSource(name=name, heads=heads.get(of, []), lost=lost[:3], complete=complete)
 
     def _content(self) -> bytes:
         descriptor = os.open(self._path, os.O_RDONLY | _FLAGS)

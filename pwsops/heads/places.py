@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 FILE_NAME = "audit.toml"
 DEFAULT = "audit-heads.log"
 _KEYS = {"heads", "journal", "since"}
+_SINCE = (
+    f"`since` in {FILE_NAME} counts no more: every head is compared, and `pwsops audit acknowledge` writes down what "
+    "is explained"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +25,12 @@ class Places:
         The file that only grows.
     journal
         Whether they go to the system's journal as well, where it has one.
-    since
-        Heads from before then are left aside when the log is verified; None: none are.
     trouble
-        Why the configuration is not in force; empty: it is, or there is none.
+        Why the configuration, or part of it, is not in force; empty: it is, or there is none.
     """
 
     file: Path
     journal: bool = True
-    since: datetime | None = None
     trouble: str = ""
 
 
@@ -52,8 +52,4 @@ def _checked(home: Path, said: dict[str, object]) -> Places:
         raise ValueError(f"it says what is not known: {', '.join(sorted(unknown))}")
     if not isinstance(heads, str) or not heads or not isinstance(journal, bool):
         raise ValueError("`heads` is a path, and `journal` is true or false")
-    if since is not None and not isinstance(since, datetime):
-        raise ValueError("`since` is an instant, such as 2026-03-01T00:00:00Z")
-    if since is not None:
-        since = since.replace(tzinfo=since.tzinfo or UTC)
-    return Places(file=home / heads, journal=journal, since=since)
+    return Places(file=home / heads, journal=journal, trouble="" if since is None else _SINCE)

@@ -11,8 +11,9 @@ import platformdirs
 import structlog
 
 from pwsops import logs, private
+from pwsops.catalogue.audit import SERVICE
 from pwsops.clock import Clock, SystemClock
-from pwsops.errors import PwsopsError
+from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations import handed_key
 from pwsops.operations.access import Context, Core
 from pwsops.operations.audit_log import AuditLog
@@ -128,7 +129,14 @@ def open_operations(home: Path | None = None, *, actor: str | None = None, clock
         Whose name goes into the audit log; None takes the operating system's, which is recorded beside any other.
     clock
         The time.
+
+    Raises
+    ------
+    InvalidInput
+        The actor's name is one that somebody else's acts are recorded under.
     """
+    if actor is not None:
+        _refuse_other_s(actor)
     home = (home or default_home()).expanduser().absolute()
     private.make_home(home)
     mended = private.mend(home)
@@ -161,6 +169,15 @@ def default_home() -> Path:
     """Give `PWSOPS_HOME`, or the platform's data directory."""
     told = os.environ.get(HOME_VARIABLE)
     return Path(told) if told else Path(platformdirs.user_data_dir("pwsops", appauthor=False))
+
+
+def _refuse_other_s(actor: str) -> None:
+    if ":" in actor or actor.casefold() == SERVICE:
+        raise InvalidInput(
+            f"Nobody at the machine can act as {actor!r}: the audit log has the service, people who sign in and tokens "
+            "under such names.",
+            hint="Take a name without a colon.",
+        )
 
 
 def _user() -> str:

@@ -60,7 +60,7 @@ class Core:
         bind_old(self.catalogue, self.vault)
         with suppress(PwsopsError):  # what is wrong with the key is told wherever somebody looks, and when it is used
             self.vault.prepare()
-        self._seal_former_log()
+        self._begin_log()
         self.presence = Presence(home)
         self.escrow = Escrow(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
@@ -77,11 +77,14 @@ class Core:
         self.looker = Looker(self)
         self.service: Service | None = None
 
-    def _seal_former_log(self) -> None:
-        """Give entries from before the log had a key the first keyed one on top, right after the migration."""
+    def _begin_log(self) -> None:
+        """Give the log of a new home its key, and one from before there were keys the first keyed entry on top.
+
+        Later no key is made for it silently: in a home that is in use, a log without one was tampered with.
+        """
         with self.catalogue.read() as connection:
-            is_former = audit.is_former(connection)
-        if is_former:
+            may_begin = self.catalogue.notary.may_begin(connection)
+        if may_begin:
             with self.catalogue.write() as connection:
                 audit.begin_keyed(connection, now=self.clock.now())
 
@@ -210,7 +213,7 @@ class Context:
     @property
     def actor(self) -> str:
         """In whose name it is done."""
-        return self.principal.name
+        return self.principal.subject
 
     @contextmanager
     def operation(self) -> Iterator[Principal]:

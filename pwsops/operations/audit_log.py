@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 from pwsops.catalogue import audit, audit_search
 from pwsops.catalogue.audit_search import AuditFilter as AuditQuery
-from pwsops.errors import InvalidInput, PwsopsError
+from pwsops.errors import InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.audit_verification import places, trouble, verified
 from pwsops.operations.records import AuditEntry, AuditPage
@@ -64,6 +65,33 @@ class AuditLog:
     def verify(self) -> Verification:
         """Compare every entry with its digest, its number and the heads that left the home; takes seconds if large."""
         return verified(self._context.core)
+
+    @needs(Right.HOST, "verify the audit log with other heads")
+    def verify_with(self, heads: Sequence[Path]) -> Verification:
+        """Verify the log as `verify` does, also with these files of heads: the home may not know of them any more."""
+        return verified(self._context.core, heads)
+
+    @needs(Right.HOST, "acknowledge what is wrong with the audit log")
+    def acknowledge(self, reason: str) -> None:
+        """Write down that what a verification finds now is explained, and why.
+
+        Heads that contradict the log, and a log that was begun anew, are told as acknowledged from then on, never as
+        whole. The entry's own head leaves the home: what stands behind it in a place of heads is not covered.
+
+        Raises `InvalidInput` without a reason, `Refused` where nothing is wrong, and `PwsopsError` where the log has no
+        key and none can be sealed.
+        """
+        if not reason.strip():
+            raise InvalidInput(
+                "Nothing was acknowledged: there is no reason.", hint="Say what happened, and who knows."
+            )
+        core = self._context.core
+        found = verified(core)
+        if found.state is AuditState.WHOLE:
+            raise Refused("There is nothing to acknowledge: the audit log is whole.", hint="`pwsops audit verify`")
+        with core.catalogue.write() as connection:
+            told = f"{reason.strip()} [{found.state.value}: {found.summary}]"
+            audit.acknowledge(connection, now=core.clock.now(), actor=self._context.actor, reason=told)
 
     @needs(Right.HOST, "give the audit log a new key")
     def begin_new_key(self) -> int:

@@ -6,6 +6,7 @@ What strangers can repeat at will is written once, and then counted: a log that 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,13 +18,19 @@ from pwsops.errors import Denied, PwsopsError
 
 WINDOW_S = 60.0
 """What is said again within so long is counted, and written down once."""
-MOST_DIFFERENT = 20
-"""So many different ones of one action are written within that time; more are counted."""
+MOST_DETAILS = 5
+"""So many different details are written within that time of one action, actor and subject; more are counted."""
+MOST_SUBJECTS = 20
+"""So many subjects of one action and actor are told apart within that time; more are counted together."""
+MOST_ACTORS = 200
+"""So many pairs of actor and subject of one action are told apart within that time; more are counted together."""
 DENIED = "denied"
 MOST_TEXT = 500
 """Longer texts of strangers are cut."""
 _REFUSALS = ("failed", "refused", DENIED)
 _SEVERAL = "several"
+_WHOLE = 3
+"""The parts of a key that has an actor and a subject."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,10 @@ class Act:
     action: str
     subject: str
     detail: str
+
+
+_Key = tuple[str, ...]
+"""What is counted together: an action, an actor and a subject; or an action and an actor; or an action alone."""
 
 
 @dataclass(kw_only=True)
@@ -47,16 +58,24 @@ class _Window:
 
 
 class Repeats:
-    """Lets each act through once a minute, few different ones of a kind, and counts the rest."""
+    """Lets each act through once a minute, few different ones of a kind, and counts the rest.
+
+    Each actor and subject has a window of its own: nobody's flood makes what another did part of a count. Whoever makes
+    up subjects or actors is counted apart from those who do not.
+    """
 
     def __init__(self) -> None:
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[_Key, _Window] = {}
+        self._subjects: Counter[_Key] = Counter()
 
     def take(self, act: Act, *, now: datetime, moment_s: float) -> Sequence[Act]:
         """Return what is to be written now: the counts of what is over, then this act unless it is counted."""
         due = self.over(moment_s)
-        window = self._windows.setdefault(act.action, _Window(began_s=moment_s))
-        if act not in window.written and len(window.written) < MOST_DIFFERENT:
+        key = self._key(act)
+        if key not in self._windows:
+            self._open(key, moment_s)
+        window = self._windows[key]
+        if len(key) == _WHOLE and act not in window.written and len(window.written) < MOST_DETAILS:
             window.written.add(act)
             return [*due, act]
         window.more, window.last_at = window.more + 1, now
@@ -67,8 +86,28 @@ class Repeats:
 
     def over(self, moment_s: float) -> Sequence[Act]:
         """Return the counts of what began longer than a window ago."""
-        ended = [action for action, window in self._windows.items() if moment_s - window.began_s >= WINDOW_S]
-        return [act for action in ended if (act := _counted(action, self._windows.pop(action))) is not None]
+        ended = [key for key, window in self._windows.items() if moment_s - window.began_s >= WINDOW_S]
+        return [act for key in ended if (act := _counted(key[0], self._close(key))) is not None]
+
+    def _key(self, act: Act) -> _Key:
+        """Return the narrowest window that has room for an act."""
+        key = (act.action, act.actor, act.subject)
+        if key in self._windows:
+            return key
+        if self._subjects[key[:1]] >= MOST_ACTORS:
+            return key[:1]
+        return key[:2] if self._subjects[key[:2]] >= MOST_SUBJECTS else key
+
+    def _open(self, key: _Key, moment_s: float) -> None:
+        self._windows[key] = _Window(began_s=moment_s)
+        if len(key) == _WHOLE:
+            self._subjects.update([key[:1], key[:2]])
+
+    def _close(self, key: _Key) -> _Window:
+        if len(key) == _WHOLE:
+            self._subjects.subtract([key[:1], key[:2]])
+            self._subjects = +self._subjects
+        return self._windows.pop(key)
 
 
 class Events:
@@ -94,7 +133,7 @@ class Events:
             self._write([Act(actor=actor, action=action, subject=subject, detail=detail)])
 
     def record_repeated(self, actor: str, action: str, subject: str, detail: str = "") -> None:
-        """Add an entry; the same again within a minute, and many of one action, are counted and written as one."""
+        """Add an entry; the same again within a minute, and many of one actor, are counted and written as one."""
         act = Act(actor=_cut(actor), action=action, subject=_cut(subject), detail=_cut(detail))
         with self._lock:
             due = self._repeats.take(act, now=self._clock.now(), moment_s=self._clock.monotonic())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pwsops.catalogue import Connection, audit, home_key, sealed
 from pwsops.errors import PwsopsError, Refused
 from pwsops.operations.access import Context
+from pwsops.operations.audit_verification import key_fault
 from pwsops.operations.key_binding import bind_old, reseal_all
 from pwsops.operations.rights import needs
 from pwsops.rules.rights import Right
@@ -22,8 +23,11 @@ class HomeKey:
 
     @needs(Right.LOOK, "see whether the key is the right one")
     def fault(self) -> PwsopsError | None:
-        """Return what is wrong with the key, with the next step; None where it is right, or was never needed."""
-        return self._context.core.vault.fault()
+        """Return what is wrong with the key, with the next step; None where it is right, or was never needed.
+
+        Where the audit log's own key, which is sealed with it, was taken away, that is what is returned.
+        """
+        return key_fault(self._context.core)
 
     @needs(Right.LOOK, "see whether the key is the right one")
     def require(self) -> None:

@@ -1,19 +1,29 @@
-"""Who may sign in to the pages: users with a password, machines' tokens, one-time links."""
+"""Who may sign in to the pages: users with a password, machines' tokens, one-time links.
+
+The entry of the audit log comes before what it tells of: nobody exists of whom it does not tell.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
+from pwsops.errors import Conflict, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.records import TokenView, UserView
 from pwsops.operations.rights import needs
-from pwsops.rules.rights import Right, Role
+from pwsops.operations.roles import noted
+from pwsops.rules.rights import USER, Right, Role, Way, with_way
 from pwsops.signin.authentication import Authentication
-from pwsops.signin.roles import Roles
+from pwsops.signin.sessions import Grant
 from pwsops.signin.start_token import Links
 from pwsops.signin.tokens import Token, Tokens
 from pwsops.signin.users import Users
+
+T = TypeVar("T")
 
 
 class People:
@@ -34,20 +44,18 @@ class People:
     @needs(Right.HOST, "add a user")
     def add_user(self, name: str, password: str) -> None:
         """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name."""
-        self._users.add(name, password)
-        self._note("add user", name)
+        self._refuse_namesake(name, "token", [token.name for token in self._tokens.list()])
+        self._noted("add user", with_way(USER, name), partial(self._users.add, name, password))
 
     @needs(Right.HOST, "set somebody's password")
     def set_password(self, name: str, password: str) -> None:
         """Give somebody a new password, which ends their sessions at once. Raises `NotFound` and `InvalidInput`."""
-        self._users.set_password(name, password)
-        self._note("set password", name)
+        self._noted("set password", with_way(USER, name), partial(self._users.set_password, name, password))
 
     @needs(Right.HOST, "remove a user")
     def remove_user(self, name: str) -> None:
         """Remove somebody, which ends their sessions at once. Raises `NotFound`."""
-        self._users.remove(name)
-        self._note("remove user", name)
+        self._noted("remove user", with_way(USER, name), partial(self._users.remove, name))
 
     @needs(Right.HOST, "see the tokens of machines")
     def tokens(self) -> list[TokenView]:
@@ -59,15 +67,15 @@ class People:
     def create_token(self, name: str, *, role: Role, instances: Iterable[str] | None, lasts: timedelta) -> str:
         """Make a token for a machine and return it; it is shown this once. Raises `InvalidInput` and `Conflict`."""
         scope = None if instances is None else sorted(set(instances))
-        text = self._tokens.create(name, role=role, instances=scope, lasts=lasts)
-        self._note("create token", name, f"{role.value}, {'all instances' if scope is None else ', '.join(scope)}")
-        return text
+        self._refuse_namesake(name, "user", [user.name for user in self._users.list()])
+        told = Grant(role=role, instances=None if scope is None else frozenset(scope)).told
+        create = partial(self._tokens.create, name, role=role, instances=scope, lasts=lasts)
+        return self._noted("create token", _token(name), create, told)
 
     @needs(Right.HOST, "revoke a token")
     def revoke_token(self, name: str) -> None:
         """Take a token back, at once. Raises `NotFound`."""
-        self._tokens.revoke(name)
-        self._note("revoke token", name)
+        self._noted("revoke token", _token(name), partial(self._tokens.revoke, name))
 
     @needs(Right.HOST, "make a sign-in link")
     def signin_link(self) -> str:
@@ -87,9 +95,40 @@ class People:
         """
         core = self._context.core
         user = self._context.principal.system_user or self._context.actor
+        roles = noted(core)
+        with suppress(PwsopsError):  # what is wrong with the file is told whenever somebody is looked up in it
+            roles.everybody()
         return Authentication(
-            core.home, clock=core.clock, roles=Roles(core.home), record=self._record, system_user=user, later=later
+            core.home, clock=core.clock, roles=roles, record=self._record, system_user=user, later=later
         )
+
+    def _refuse_namesake(self, name: str, kind: str, names: Iterable[str]) -> None:
+        """Raise `Conflict` for a name of somebody of another kind: a reader would take one for the other."""
+        user = self._context.principal.system_user or self._context.actor
+        same = f"a {kind}" if name.casefold() in {one.casefold() for one in names} else ""
+        same = same or ("the system's user that pwsops runs as" if name.casefold() == user.casefold() else "")
+        if same:
+            raise Conflict(
+                f"Nobody can be called {name!r}: that is the name of {same}.",
+                hint="Take another name, so that everybody who reads the audit log knows who it was.",
+            )
+
+    def _noted(self, action: str, subject: str, change: Callable[..., T], detail: str = "") -> T:
+        """Do something that writes a file, its entry in the audit log first; a failure after that has one as well."""
+        begun = False
+
+        def note() -> None:
+            nonlocal begun
+            self._note(action, subject, detail)
+            begun = True
+
+        try:
+            return change(before=note)
+        except Exception as error:
+            if begun:
+                with suppress(PwsopsError):  # whoever asked is to be told what failed first
+                    self._note(f"{action} failed", subject, getattr(error, "message", type(error).__name__))
+            raise
 
     def _note(self, action: str, subject: str, detail: str = "") -> None:
         with self._context.core.catalogue.write() as connection:
@@ -98,6 +137,10 @@ class People:
     def _record(self, actor: str, action: str, subject: str, detail: str) -> None:
         # Strangers fail as often as they like: the same again is counted, and written once a minute.
         self._context.core.events.record(actor, action, subject, detail)
+
+
+def _token(name: str) -> str:
+    return with_way(Way.TOKEN.value, name)
 
 
 def _view(token: Token, *, ended: bool) -> TokenView:

@@ -1,18 +1,29 @@
-"""What `access.toml` says of people, and what is amiss with it. It is written by hand, at the machine."""
+"""What `access.toml` says of people, and what is amiss with it. It is written by hand, at the machine.
+
+The audit log has each role that was given, changed or taken: whoever reads the file anew compares it with what was last
+noted, and writes the difference down before it counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from pwsops.catalogue import instances
-from pwsops.errors import PwsopsError
+from pwsops.catalogue import Connection, audit, instances
+from pwsops.errors import PwsopsError, Refused
 from pwsops.operations.access import Context, Core
 from pwsops.operations.records import Check, RoleView
 from pwsops.operations.rights import needs
-from pwsops.rules.rights import Right
+from pwsops.rules.rights import USER, Right, with_way
 from pwsops.signin.roles import Roles as RolesFile
+from pwsops.signin.sessions import Grant
 
 NAME = "Roles"
+GIVEN, CHANGED, TAKEN = "role given", "role changed", "role taken"
+"""Actions in the audit log."""
+_NONE = "none"
+_WAS = " — was "
+"""Between the new role and the former one. `Grant.told` is ASCII: it cannot occur there."""
 
 
 class Roles:
@@ -31,6 +42,46 @@ class Roles:
     def check(self) -> Sequence[Check]:
         """Return what the doctor says of the file."""
         return list(findings(self._context.core))
+
+
+def noted(core: Core) -> RolesFile:
+    """Return the roles of a home, of which none counts before the audit log has it."""
+    return RolesFile(core.home, before=partial(note, core))
+
+
+def note(core: Core, people: Mapping[str, Grant]) -> None:
+    """Write down how roles differ from what was last noted. Raises `Refused` where that cannot be done."""
+    now = {subject if ":" in subject else with_way(USER, subject): grant.told for subject, grant in people.items()}
+    try:
+        with core.catalogue.read() as connection:
+            if _last_noted(connection) == now:
+                return
+        with core.catalogue.write() as connection:
+            then = _last_noted(connection)
+            for subject in sorted(then.keys() | now.keys()):
+                _note(core, connection, subject, then.get(subject, _NONE), now.get(subject, _NONE))
+    except PwsopsError as error:
+        raise Refused(
+            f"Roles do not count before they are written into the audit log, and that failed: {error.message}",
+            hint=error.hint,
+        ) from None
+
+
+def _note(core: Core, connection: Connection, subject: str, then: str, now: str) -> None:
+    if then == now:
+        return
+    action = GIVEN if then == _NONE else TAKEN if now == _NONE else CHANGED
+    # Who wrote it into the file is not known; the service notices.
+    told = {"actor": audit.SERVICE, "action": action, "subject": subject, "detail": f"{now}{_WAS}{then}"}
+    audit.append(connection, at=core.clock.now(), **told)
+
+
+def _last_noted(connection: Connection) -> dict[str, str]:
+    """Return by subject what roles were when they were last noted, in the words of `Grant.told`."""
+    found = dict[str, str]()
+    for row in audit.of_actions(connection, (GIVEN, CHANGED, TAKEN)):
+        found[row["subject"]] = row["detail"].partition(_WAS)[0]
+    return {subject: told for subject, told in found.items() if told != _NONE}
 
 
 def findings(core: Core) -> Iterator[Check]:

@@ -60,6 +60,20 @@ class Way(StrEnum):
     """As a machine."""
 
 
+USER = "user"
+"""What precedes the name of whoever signed in by a password, where it is written down.
+
+Whoever came by a one-time link has `link` there, a provider's people its name, a machine `token`, and a user of the
+system nothing."""
+OWN_WAYS = frozenset({USER, Way.TOKEN.value, "link", "password", "host", "system"})
+"""What no provider may be called: its people would look like somebody else."""
+
+
+def with_way(way: str, name: str) -> str:
+    """Return a name with the way that its owner came in before it, once: `token:ada` is not `user:ada`."""
+    return name if name.startswith(f"{way}:") else f"{way}:{name}"
+
+
 _LOOKING = frozenset({Right.LOOK, Right.EXPORT})
 _OPERATING = _LOOKING | {Right.CONTENTS, Right.RUN, Right.VERIFY, Right.MEDIA}
 GRANTS: Mapping[Role, frozenset[Right]] = {
@@ -82,7 +96,7 @@ class Principal:
     Parameters
     ----------
     name
-        Under which their acts are recorded.
+        As they are called on pages and in messages.
     role, way
         What they may do, and how they came in. Who came in as a user of the system may do everything.
     instances
@@ -90,7 +104,9 @@ class Principal:
     anew_until
         Until when what they do counts as done after signing in anew; None: it does not.
     system_user
-        The operating system's name of the user whose process acts for them; recorded beside `name`.
+        The operating system's name of the user whose process acts for them; recorded beside `subject`.
+    via
+        Of somebody who signed in: what precedes their name in `subject`.
     """
 
     name: str
@@ -99,6 +115,14 @@ class Principal:
     instances: frozenset[str] | None = None
     anew_until: datetime | None = None
     system_user: str = ""
+    via: str = USER
+
+    @property
+    def subject(self) -> str:
+        """Return under what their acts are recorded: no two of a person, a machine and a system's user share one."""
+        if self.way is Way.HOST:
+            return self.name
+        return with_way(Way.TOKEN.value if self.way is Way.TOKEN else self.via, self.name)
 
     def has(self, right: Right) -> bool:
         """Whether the role at hand has a right, not regarding when the person signed in."""

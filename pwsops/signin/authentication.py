@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pwsops.clock import Clock
 from pwsops.errors import Denied, PwsopsError, Refused
-from pwsops.rules.rights import Principal, Role, Way
+from pwsops.rules.rights import USER, Principal, Role, Way, with_way
 from pwsops.signin.oidc import Identity, OpenIdConnect, Provider
 from pwsops.signin.sessions import Grant, Person, Session, Sessions, Standing
 from pwsops.signin.start_token import Links
@@ -63,7 +63,8 @@ class MachineVisit:
     """A request by a machine's token. It holds as long as the token does."""
 
     def __init__(self, tokens: Tokens, token: Token, system_user: str) -> None:
-        self.id = self.whose = f"token {token.digest}"
+        self.id = f"token {token.digest}"
+        self.whose = with_way(Way.TOKEN.value, token.name)
         self._tokens = tokens
         self._token = token
         self._system_user = system_user
@@ -173,7 +174,7 @@ class Authentication:
     def anew_by_provider(self, session: Session, identity: Identity) -> None:
         """Note that somebody has proved themselves to their provider once more. Raises `Denied`."""
         if identity.subject != session.person.name or not identity.anew:
-            self._record(session.person.name, FAILED, identity.subject, "signing in anew")
+            self._record(session.whose, FAILED, identity.subject, "signing in anew")
             raise Denied(
                 f"{identity.provider.label} does not say that {session.person.name} gave the password just now.",
                 hint="Sign in there with the same account, by its password.",
@@ -205,7 +206,7 @@ class Authentication:
 
     def _prove(self, password: str, attempt: Attempt, *, wrong: str = WRONG) -> None:
         # What was typed as a name may be a password: only names that exist are recorded.
-        known = attempt.name if self.users.stamp(attempt.name) is not None else "(unknown name)"
+        known = with_way(USER, attempt.name) if self.users.stamp(attempt.name) is not None else "(unknown name)"
         self._begin(attempt, known)
         if self.users.verified(attempt.name, password) is None:
             self._record(self._system_user, FAILED, known, f"from {attempt.peer}")
@@ -234,10 +235,10 @@ class Authentication:
         try:
             text, session = self.sessions.open(person, anew=anew)
         except PwsopsError as error:
-            self._record(person.name, DENIED, person.name, error.message)
+            self._record(person.subject, DENIED, person.subject, error.message)
             raise
         try:
-            self._record(person.name, SIGN_IN, person.name, f"by {person.way}")
+            self._record(person.subject, SIGN_IN, person.subject, f"by {person.way}")
         except Exception:
             self.sessions.end(session, "It could not be recorded.")
             raise
@@ -246,15 +247,16 @@ class Authentication:
     def _renewed(self, session: Session) -> None:
         session.touch()
         session.renew()
-        self._record(session.person.name, SIGN_IN, session.person.name, f"anew, by {session.person.way}")
+        self._record(session.whose, SIGN_IN, session.whose, f"anew, by {session.person.way}")
 
     def _ended(self, session: Session) -> None:
-        name = session.person.name
-        self._later(partial(self._record, name, SIGN_OUT, name, session.ended))
+        whose = session.whose
+        self._later(partial(self._record, whose, SIGN_OUT, whose, session.ended))
 
     def _local(self, name: str) -> Person:
         def standing() -> Standing | None:
-            return self._standing(self.users.stamp(name), name)
+            # One who is listed with the way alone is this one: a user of a password.
+            return self._standing(self.users.stamp(name), with_way(USER, name), name)
 
         return Person(name=name, way=PASSWORD, standing=standing, system_user=self._system_user)
 
@@ -264,14 +266,19 @@ class Authentication:
         def standing() -> Standing | None:
             return self._standing(_same(self.providers.providers().get(provider.name), provider), subject)
 
-        return Person(name=subject, way=provider.name, standing=standing, system_user=self._system_user)
+        return Person(
+            name=subject, way=provider.name, via=provider.name, standing=standing, system_user=self._system_user
+        )
 
     def _host(self) -> Person:
         standing = Standing(proof=LINK, grant=Grant(role=Role.ADMINISTRATOR))
-        return Person(name=self._system_user, way=LINK, standing=lambda: standing, system_user=self._system_user)
+        return Person(
+            name=self._system_user, way=LINK, via=LINK, standing=lambda: standing, system_user=self._system_user
+        )
 
-    def _standing(self, proof: object, subject: str) -> Standing | None:
-        grant = self._roles.of(subject)
+    def _standing(self, proof: object, *subjects: str) -> Standing | None:
+        grants = (self._roles.of(subject) for subject in subjects)
+        grant = next((one for one in grants if one is not None), None)
         if proof is None or grant is None:
             return None
         return Standing(proof=str(proof), grant=grant)

@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from pwsops.clock import Clock
 from pwsops.errors import Denied, Refused
+from pwsops.rules.rights import OWN_WAYS
 from pwsops.signin import private_file
 
 if TYPE_CHECKING:
@@ -321,6 +322,8 @@ def _parsed(name: str, table: Any) -> Provider:
     known = {one.name for one in fields(Provider)} - {"name"}
     if not _NAME.fullmatch(name) or not isinstance(table, dict) or not table.keys() <= known:
         raise ValueError(f"[{name}] is no provider, or has a key that is none of {', '.join(sorted(known))}")
+    if name in OWN_WAYS:
+        raise ValueError(f"[{name}] cannot be a provider's name: others than its people are written down under it")
     if not all(isinstance(value, str) and value for value in table.values()):
         raise ValueError(f"[{name}] has a value that is no text")
     try:

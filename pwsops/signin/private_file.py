@@ -17,6 +17,12 @@ LARGEST = 4 * 1024 * 1024
 """Bytes. No file of this kind comes near it."""
 
 T = TypeVar("T")
+Before = Callable[[], None]
+"""What is done right before a file is changed: the entry of the audit log is there before what it tells of."""
+
+
+def nothing() -> None:
+    """Do nothing before a file is changed."""
 
 
 def read(path: Path) -> bytes | None:
@@ -74,11 +80,16 @@ class Watched(Generic[T]):
         The file.
     parse
         Makes something of its content (None: there is no file); raises `ValueError` for what it cannot understand.
+    before
+        Called with what it says anew before that counts; what it raises keeps it from counting.
     """
 
-    def __init__(self, path: Path, parse: Callable[[bytes | None], T]) -> None:
+    def __init__(
+        self, path: Path, parse: Callable[[bytes | None], T], *, before: Callable[[T], None] = lambda value: None
+    ) -> None:
         self.path = path
         self._parse = parse
+        self._before = before
         self._known: tuple[object, T] | None = None
 
     def get(self) -> T:
@@ -91,6 +102,7 @@ class Watched(Generic[T]):
             value = self._parse(read(self.path))
         except ValueError as error:
             raise unusable(self.path, f"it is damaged ({error})") from None
+        self._before(value)
         self._known = state, value
         return value
 

@@ -3,7 +3,7 @@
 ::
 
     [[person]]
-    subject = "ada"              # the name of a user, or what a provider calls somebody
+    subject = "ada"              # the name of a user (also "user:ada"), or PROVIDER:CLAIM
     role = "operator"            # viewer, operator, restorer, auditor or administrator
     instances = ["vaults"]       # left out: all
 
@@ -13,11 +13,11 @@ Who is not listed gets no page.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pwsops.rules.rights import Role
+from pwsops.rules.rights import USER, Role, with_way
 from pwsops.signin.private_file import Watched
 from pwsops.signin.sessions import Grant
 
@@ -32,11 +32,13 @@ class Roles:
     ----------
     home
         Whose `access.toml` it is. It counts only as a plain file of the home's owner that nobody else may write to.
+    before
+        Called with what the file says anew, before that counts; raises `Refused` where it must not.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, before: Callable[[Mapping[str, Grant]], None] = lambda people: None) -> None:
         self.path = home / FILE_NAME
-        self._file = Watched(self.path, _read)
+        self._file = Watched(self.path, _read, before=before)
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed.
@@ -56,11 +58,12 @@ def _read(content: bytes | None) -> Mapping[str, Grant]:
     people = told.get("person", [])
     if unknown or not isinstance(people, list):
         raise ValueError(f"it may hold [[person]] tables alone, not {', '.join(sorted(unknown)) or 'another person'}")
-    found: dict[str, Grant] = {}
+    found, taken = dict[str, Grant](), set[str]()
     for number, person in enumerate(people, start=1):
         subject, grant = _person(person, f"person {number}")
-        if subject in found:
+        if with_way(USER, subject) in taken:
             raise ValueError(f"{subject!r} is listed twice")
+        taken.add(with_way(USER, subject))
         found[subject] = grant
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import threading
 from collections.abc import Callable, Hashable
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from pwsops.clock import Clock
 from pwsops.errors import Denied
-from pwsops.rules.rights import Principal, Role, Way
+from pwsops.rules.rights import USER, Principal, Role, Way, with_way
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
@@ -28,6 +29,11 @@ class Grant:
 
     role: Role
     instances: frozenset[str] | None = None
+
+    @property
+    def told(self) -> str:
+        """Return it in words, one way for each: entries of the audit log are compared by it."""
+        return f"{self.role.value}, {'all instances' if self.instances is None else json.dumps(sorted(self.instances))}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +59,13 @@ class Person:
     Parameters
     ----------
     name
-        Under which their acts are recorded.
+        As they are called.
     way
         How they did, for the page that asks for it anew: "password", "link", or the name of a provider.
     standing
         Returns what their sessions rest on now; None: nothing any more. Raises `Refused` where that cannot be known.
+    via
+        What precedes their name in `subject`.
     system_user
         Whose process it is.
     """
@@ -65,7 +73,13 @@ class Person:
     name: str
     way: str
     standing: Callable[[], Standing | None]
+    via: str = USER
     system_user: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Return under what their acts are recorded: the user of a password is not the system's of the same name."""
+        return with_way(self.via, self.name)
 
 
 class Session:
@@ -86,7 +100,7 @@ class Session:
     @property
     def whose(self) -> str:
         """What all sessions of one person have in common."""
-        return self.person.name
+        return self.person.subject
 
     def principal(self) -> Principal:
         """Return who it is, as of now. Raises `Denied` once it has ended, or where that cannot be known."""
@@ -98,6 +112,7 @@ class Session:
             instances=self._standing.grant.instances,
             anew_until=self._anew_until(),
             system_user=self.person.system_user,
+            via=self.person.via,
         )
 
     def touch(self) -> None:
@@ -198,7 +213,7 @@ class Sessions:
         text = secrets.token_urlsafe(32)
         session = Session(self, _digest(text), person, standing, anew=anew)
         with self._lock:
-            theirs = [one for one in self._known.values() if one.person.name == person.name]
+            theirs = [one for one in self._known.values() if one.whose == person.subject]
             self._known[session.id] = session
         for surplus in theirs[: max(0, len(theirs) + 1 - A_PERSON)]:
             self.end(surplus, f"The session of {person.name} ended: there were more than {A_PERSON}.")
@@ -241,10 +256,10 @@ class Sessions:
         if gone is not None:
             self._on_end(session)
 
-    def end_all(self, reason: str, *, name: str | None = None) -> None:
-        """End the sessions of somebody; None: of everybody."""
+    def end_all(self, reason: str, *, whose: str | None = None) -> None:
+        """End the sessions of somebody (`Session.whose`); None: of everybody."""
         for session in list(self._known.values()):
-            if name in (None, session.person.name):
+            if whose in (None, session.whose):
                 self.end(session, reason)
 
     def now(self) -> datetime:

@@ -18,6 +18,7 @@ from pwsops.clock import Clock
 from pwsops.errors import Conflict, InvalidInput, NotFound
 from pwsops.rules.rights import Role
 from pwsops.signin import private_file
+from pwsops.signin.private_file import Before, nothing
 
 FILE = "tokens.json"
 PREFIX = "pwsops_"
@@ -69,8 +70,19 @@ class Tokens:
         """Return all, by name, also those that have ended."""
         return sorted(self._file.get().values(), key=lambda token: token.name)
 
-    def create(self, name: str, *, role: Role, instances: Iterable[str] | None, lasts: timedelta) -> str:
-        """Make a token and return it; it cannot be shown again. Raises `InvalidInput` and `Conflict`."""
+    def create(
+        self,
+        name: str,
+        *,
+        role: Role,
+        instances: Iterable[str] | None,
+        lasts: timedelta,
+        before: Before = nothing,
+    ) -> str:
+        """Make a token and return it; it cannot be shown again. Raises `InvalidInput` and `Conflict`.
+
+        `before`: as of `Users.add`.
+        """
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"A token cannot be called {name!r}.",
@@ -94,15 +106,17 @@ class Tokens:
             tokens = {one.name: one for one in self._file.get().values()}
             if name in tokens:
                 raise Conflict(f"There is a token {name!r} already.", hint="Revoke it first, or take another name.")
+            before()
             self._store({**tokens, name: made})
         return text
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, *, before: Before = nothing) -> None:
         """Take a token back, at once. Raises `NotFound`."""
         with self._lock:
             tokens = {one.name: one for one in self._file.get().values()}
             if tokens.pop(name, None) is None:
                 raise NotFound(f"There is no token {name!r}.", hint="`pwsops token list` names those there are.")
+            before()
             self._store(tokens)
 
     def find(self, text: str) -> Token | None:

@@ -15,6 +15,7 @@ from filelock import FileLock
 from pwsops.clock import Clock
 from pwsops.errors import Conflict, InvalidInput, NotFound
 from pwsops.signin import passwords, private_file
+from pwsops.signin.private_file import Before, nothing
 
 FILE = "users.json"
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
@@ -65,8 +66,12 @@ class Users:
         user = self._file.get().get(name)
         return None if user is None else user.stamp
 
-    def add(self, name: str, password: str) -> None:
-        """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name."""
+    def add(self, name: str, password: str, *, before: Before = nothing) -> None:
+        """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name.
+
+        `before`, here and below: called when nothing but the file is left to be written; what it raises leaves all as
+        it is.
+        """
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"Nobody can be called {name!r} here.",
@@ -79,23 +84,28 @@ class Users:
                 raise Conflict(
                     f"There is a user {name!r} already.", hint="`pwsops user password` gives them a new password."
                 )
-            self._store({**users, name: self._made(name, password)})
+            made = self._made(name, password)
+            before()
+            self._store({**users, name: made})
 
-    def set_password(self, name: str, password: str) -> None:
+    def set_password(self, name: str, password: str, *, before: Before = nothing) -> None:
         """Give somebody a new password, which ends their sessions. Raises `NotFound` and `InvalidInput`."""
         with self._lock:
             users = self._file.get()
             if name not in users:
                 raise _nobody(name)
             passwords.check(name, password)
-            self._store({**users, name: self._made(name, password)})
+            made = self._made(name, password)
+            before()
+            self._store({**users, name: made})
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, before: Before = nothing) -> None:
         """Remove somebody, which ends their sessions. Raises `NotFound`."""
         with self._lock:
             users = dict(self._file.get())
             if users.pop(name, None) is None:
                 raise _nobody(name)
+            before()
             self._store(users)
 
     def verified(self, name: str, password: str) -> User | None:

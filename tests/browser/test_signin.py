@@ -61,7 +61,11 @@ def test_ada_comes_in_by_keyboard_and_goes(peopled: Served, visit: Open, ops: Op
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     assert visited.outside == []
     told = [(one.actor, one.action) for one in reversed(ops.audit.list())]
-    assert told[-3:] == [(ops.principal.system_user, "sign-in failed"), ("ada", "sign in"), ("ada", "sign out")]
+    assert told[-3:] == [
+        (ops.principal.system_user, "sign-in failed"),
+        ("user:ada", "sign in"),
+        ("user:ada", "sign out"),
+    ]
 
 
 def test_an_open_page_of_somebody_removed_ends_by_itself(peopled: Served, visit: Open, ops: Operations) -> None:

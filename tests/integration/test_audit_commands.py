@@ -95,7 +95,22 @@ def test_a_lost_key_is_told_apart_and_another_can_be_begun(line: CommandLine, ho
     (home / "audit.toml").write_text("since = 2020-01-01T00:00:00Z")
     assert "key 2 of the log" in line.done("audit", "new-key", "--yes")
     found = line.run("audit", "verify")
-    assert (found.returncode, "Heads from before 2020-01-01" in found.stdout) == (4, True)
+    assert (found.returncode, "`since` in audit.toml counts no more" in found.stderr) == (4, True)
+
+
+def test_what_is_acknowledged_has_a_reason_and_is_not_whole(line: CommandLine, home: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.log"
+    kept.write_bytes((home / "audit-heads.log").read_bytes())
+    assert "There is nothing to acknowledge" in line.run("audit", "acknowledge", "--reason", "x", "--yes").stderr
+    with closing(sqlite3.connect(home / FILE_NAME)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_is_append_only_delete")
+        connection.execute("DELETE FROM audit WHERE id > 2")
+    assert line.run("audit", "acknowledge", "--reason", "a copy was put back").returncode == 1, "nobody said yes"
+    assert "It stands in the log" in line.done("audit", "acknowledge", "--reason", "a copy was put back", "--yes")
+    found = line.run("audit", "verify")
+    assert (found.returncode, "contradict this log" in found.stdout) == (4, True)
+    found = line.run("audit", "verify", "--heads", str(kept))
+    assert (found.returncode, "of entry 4, of " in found.stdout) == (3, True), "a copy has no head of the entry"
 
 
 def test_several_processes_write_one_log_without_a_gap(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Handler(RequestHandler):
     def come_in(self, entry: Entry) -> None:
         """Have the browser keep a new session. One that it had ends now, or with it where it is the same person's."""
         former, sign_out = self.session, self.gate.authentication.sign_out
-        if former is not None and former.person.name == entry.session.person.name:
+        if former is not None and former.whose == entry.session.whose:
             # Pages in other tabs go on.
             entry.session.on_end(lambda: sign_out(former))
         elif former is not None:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,13 +63,12 @@ def test_the_file_can_lie_elsewhere_and_the_former_one_is_compared_still(tmp_pat
     elsewhere.mkdir()
     heads = Heads(home)
     write(heads, 1)
-    set_up(home, f"heads = '{elsewhere / 'pwsops.log'}'\njournal = false\nsince = 2026-03-02T12:00:00Z\n")
+    set_up(home, f"heads = '{elsewhere / 'pwsops.log'}'\njournal = false\n")
     write(heads, 2)
     assert [(one.name, [each.entry for each in one.heads], one.complete) for one in heads.read()] == [
         (str(elsewhere / "pwsops.log"), [2], True),
         (str(home / "audit-heads.log"), [1], False),
     ]
-    assert heads.places().since == AT
 
 
 def test_heads_of_several_homes_share_a_file(tmp_path: Path) -> None:
@@ -85,19 +85,59 @@ def test_heads_of_several_homes_share_a_file(tmp_path: Path) -> None:
     assert [one.entry for one in Heads(linked).read()[0].heads] == [2], "however the home's path is spelled"
 
 
-@pytest.mark.parametrize(
-    "text", ["heads = 1", "heads = ''", "journal = 'yes'", "since = 'now'", "place = 'x'", "nonsense", "since = 1"]
-)
+@pytest.mark.parametrize("text", ["heads = 1", "heads = ''", "journal = 'yes'", "place = 'x'", "nonsense"])
 def test_a_configuration_that_cannot_be_used_is_told_and_the_default_is_in_force(tmp_path: Path, text: str) -> None:
     set_up(tmp_path, text)
     places = read_places(tmp_path)
-    assert (places.file, places.journal, places.since) == (tmp_path / "audit-heads.log", True, None)
+    assert (places.file, places.journal) == (tmp_path / "audit-heads.log", True)
     assert str(tmp_path / "audit.toml") in places.trouble
 
 
-def test_an_instant_without_a_zone_is_utc(tmp_path: Path) -> None:
-    set_up(tmp_path, "since = 2026-03-02T12:00:00")
-    assert read_places(tmp_path).since == AT
+def test_an_instant_that_leaves_heads_aside_counts_no_more_and_that_is_told(tmp_path: Path) -> None:
+    set_up(tmp_path, "heads = 'elsewhere.log'\nsince = 2026-03-02T12:00:00")
+    places = read_places(tmp_path)
+    assert (places.file, "`since` in audit.toml counts no more" in places.trouble) == (tmp_path / "elsewhere.log", True)
+
+
+def test_a_former_file_that_is_gone_could_not_be_asked(tmp_path: Path) -> None:
+    write(Heads(tmp_path), 1)
+    _, gone = Heads(tmp_path).read(noted=[str(tmp_path / "former.log")])
+    assert (gone.name, gone.not_asked) == (str(tmp_path / "former.log"), "it is gone, or was moved.")
+
+
+def test_a_file_that_is_given_has_the_heads_of_its_one_home_wherever_that_lies_now(tmp_path: Path) -> None:
+    home, copy, kept = tmp_path / "home", tmp_path / "copy", tmp_path / "kept.log"
+    home.mkdir()
+    copy.mkdir()
+    HeadFile(kept).append(home, head(1))
+    assert [len(one.heads) for one in Heads(copy).read(given=[kept])] == [0, 1]
+    assert [len(one.heads) for one in Heads(copy).read(noted=[str(kept)])] == [0, 0]
+    HeadFile(kept).append(tmp_path / "another", head(1))
+    assert [len(one.heads) for one in Heads(copy).read(given=[kept])] == [0, 0], "whose they are is not known"
+
+
+def test_whether_a_file_only_grows_is_asked_of_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = HeadFile(tmp_path / "heads.log")
+    assert file.only_grows() is None
+    (tmp_path / "heads.log").touch()
+    flags = 0
+
+    def ioctl(_descriptor: int, _request: int, found: bytearray) -> None:
+        found[:] = flags.to_bytes(8, sys.byteorder)
+
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    monkeypatch.setattr("pwsops.heads.file.os.geteuid", lambda: 1000)
+    assert file.only_grows() is False
+    flags = 0x20
+    assert file.only_grows() is True
+    monkeypatch.setattr("pwsops.heads.file.os.geteuid", lambda: 0)
+    assert file.only_grows() is False, "root takes the flag away"
+
+    def unable(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("fcntl.ioctl", unable)
+    assert file.only_grows() is None
 
 
 def test_a_head_that_could_not_be_written_is_told_and_the_next_covers_it(tmp_path: Path) -> None:

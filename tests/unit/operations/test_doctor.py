@@ -141,14 +141,29 @@ def test_the_doctor_says_where_the_heads_of_the_audit_log_go(home: Home, monkeyp
     found = audit_findings(home)
     assert found["Audit log"].finding == "whole: 1 entry, each as it was written"
     heads = found["Heads of the audit log"]
-    assert (heads.ok, "nowhere else, since this machine has neither journald nor syslog" in heads.finding) == (
-        True,
-        True,
-    )
+    assert heads.state is CheckState.UNKNOWN
+    assert "stay in the home" in heads.finding
+    assert "neither journald nor syslog: whoever owns the user that pwsops runs as can rewrite" in heads.finding
+    assert "chattr +a" in heads.next_step
     monkeypatch.setattr(journal, "where", lambda: "journald")
-    assert audit_findings(home)["Heads of the audit log"].finding.endswith("audit-heads.log and journald")
+    heads = audit_findings(home)["Heads of the audit log"]
+    assert (heads.ok, heads.finding.endswith("audit-heads.log and journald")) == (True, True)
     (home.path / "audit.toml").write_text("journal = false")
-    assert "not to the system's journal" in audit_findings(home)["Heads of the audit log"].finding
+    heads = audit_findings(home)["Heads of the audit log"]
+    assert (heads.state, "audit.toml keeps them from" in heads.finding) == (CheckState.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("grows", "said"), [(True, "go to "), (False, "which can be rewritten"), (None, "which is not known to only grow")]
+)
+def test_a_file_outside_holds_where_this_user_can_only_append(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grows: bool | None, said: str
+) -> None:
+    monkeypatch.setattr(journal, "where", lambda: "")
+    monkeypatch.setattr("pwsops.heads.file.HeadFile.only_grows", lambda _file: grows)
+    (home.path / "audit.toml").write_text(f"heads = '{tmp_path / 'outside.log'}'")
+    heads = audit_findings(home)["Heads of the audit log"]
+    assert (heads.ok, said in heads.finding) == (grows is True, True)
 
 
 def test_the_doctor_tells_heads_that_cannot_be_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +176,7 @@ def test_the_doctor_tells_heads_that_cannot_be_written(home: Home, monkeypatch: 
     assert "cannot be written" in home.ops.audit.trouble()
     assert list(home.ops.audit.places()) == ["/no/such/directory/heads.log"]
     log = found["Audit log"]
-    assert (log.state, "since` in audit.toml" in log.next_step) == (CheckState.UNKNOWN, True)
+    assert (log.state, "places of heads can be written" in log.next_step) == (CheckState.UNKNOWN, True)
 
 
 def test_the_doctor_tells_a_changed_log_and_one_that_cannot_be_checked(

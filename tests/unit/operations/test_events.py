@@ -12,7 +12,7 @@ from pwsops.engines.base import Credentials
 from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError
 from pwsops.operations import Role
 from pwsops.operations.audit_log import AuditQuery
-from pwsops.operations.events import MOST_DIFFERENT, WINDOW_S
+from pwsops.operations.events import MOST_ACTORS, MOST_DETAILS, MOST_SUBJECTS, WINDOW_S
 from pwsops.operations.reports import ReportFormat
 from tests.homes import Home
 from tests.people import acting_as
@@ -21,7 +21,7 @@ A_MINUTE = timedelta(seconds=WINDOW_S)
 
 
 def actions(home: Home) -> list[str]:
-    return [one.action for one in reversed(home.ops.audit.list())][1:]
+    return [one.action for one in reversed(home.ops.audit.list(limit=1_000))][1:]
 
 
 def fail(home: Home, name: str = "eve", subject: str = "eve") -> None:
@@ -43,13 +43,34 @@ def test_what_is_repeated_is_counted_and_told_a_minute_later(home: Home) -> None
 def test_strangers_who_change_their_names_do_not_fill_the_disk(home: Home) -> None:
     for number in range(1_000):
         fail(home, f"eve {number}", "x" * 10_000)
-    assert len(actions(home)) == MOST_DIFFERENT
-    assert {len(one.subject) for one in home.ops.audit.list(limit=MOST_DIFFERENT)} == {500}
+    assert len(actions(home)) == MOST_ACTORS
+    assert {len(one.subject) for one in home.ops.audit.list(limit=MOST_ACTORS)} == {500}
     home.clock.advance(A_MINUTE)
     fail(home)
     newest = home.ops.audit.list(limit=2)[1]
     assert newest.actor == "several"
-    assert newest.detail.startswith("980 more")
+    assert newest.detail.startswith("800 more")
+
+
+def test_whoever_makes_up_subjects_and_details_is_counted_apart_from_everybody_else(home: Home) -> None:
+    for number in range(1_000):
+        fail(home, "mallory", f"made up {number}")
+        home.core.events.record("mallory", "sign-in failed", "ada", f"from {number}")
+    assert len(actions(home)) == MOST_SUBJECTS - 1 + MOST_DETAILS
+    fail(home, "ann", "a real one")
+    newest = home.ops.audit.list(limit=1)[0]
+    assert (newest.actor, newest.subject, newest.detail) == ("ann", "a real one", "wrong password")
+    home.clock.advance(A_MINUTE)
+    counted = [(one.actor, one.subject, one.detail.split()[0]) for one in home.ops.audit.list(limit=2)]
+    assert sorted(counted) == [("mallory", "ada", "995"), ("mallory", "several", "981")]
+
+
+def test_what_is_over_makes_room_again(home: Home) -> None:
+    for _ in range(3):
+        for number in range(MOST_SUBJECTS):
+            fail(home, "mallory", f"made up {number}")
+        home.clock.advance(A_MINUTE)
+    assert len(actions(home)) == 3 * MOST_SUBJECTS
 
 
 def test_what_was_counted_is_written_when_the_process_ends(home: Home) -> None:

@@ -171,6 +171,8 @@ TABLE: dict[str, Entry] = {
     "audit.page": Entry(EVIDENCE),
     "audit.actions": Entry(EVIDENCE),
     "audit.verify": Entry(EVIDENCE),
+    "audit.verify_with": Entry(HOST, ANY, lambda it: ([],)),
+    "audit.acknowledge": Entry(HOST, ANY, lambda it: ("a copy was put back",)),
     "audit.places": Entry(EVIDENCE),
     "audit.trouble": Entry(LOOK),
     "audit.begin_new_key": Entry(HOST),
@@ -476,7 +478,12 @@ def test_a_denial_is_noted_with_who_and_what(home: Home) -> None:
         acting_as(home.ops, V).runs.start("p")
     assert "administrator" in refused.value.hint
     newest = home.ops.audit.list(limit=1)[0]
-    assert (newest.actor, newest.action, newest.subject, newest.detail) == ("bob", "denied", "p", "may not start a run")
+    assert (newest.actor, newest.action, newest.subject, newest.detail) == (
+        "user:bob",
+        "denied",
+        "p",
+        "may not start a run",
+    )
 
 
 def test_what_is_another_s_is_noted_as_a_denial_and_what_is_nowhere_is_not(places: Places) -> None:
@@ -493,7 +500,7 @@ def test_what_is_another_s_is_noted_as_a_denial_and_what_is_nowhere_is_not(place
         with pytest.raises(NotFound):
             ask()
         newest = home.ops.audit.list(limit=1)[0]
-        assert (newest.id, newest.actor, newest.action) == (before + 1, "bob", "denied"), what
+        assert (newest.id, newest.actor, newest.action) == (before + 1, "user:bob", "denied"), what
     before = home.ops.audit.list(limit=1)[0].id
     with pytest.raises(NotFound):
         bob.runs.start("nowhere")
@@ -505,7 +512,7 @@ def test_what_is_another_s_is_noted_as_a_denial_and_what_is_nowhere_is_not(place
 def test_a_path_that_nobody_configured_is_noted_as_a_denial(places: Places) -> None:
     assert read(acting_as(places.home.ops, O), "/etc/passwd") == "denied"
     newest = places.home.ops.audit.list(limit=1)[0]
-    assert (newest.actor, newest.action, newest.subject) == ("bob", "denied", "/etc/passwd")
+    assert (newest.actor, newest.action, newest.subject) == ("user:bob", "denied", "/etc/passwd")
     assert newest.detail == "may not read a backup file"
 
 
@@ -537,7 +544,7 @@ def test_evidence_is_exported_by_those_who_may_read_the_audit_log_and_each_expor
     acting_as(home.ops, V).reports.export(ReportFormat.CSV, ReportQuery(profile="p")).close()
     newest = home.ops.audit.list(limit=1)[0]
     assert (newest.actor, newest.action, newest.subject, newest.detail) == (
-        "bob",
+        "user:bob",
         "export history",
         "p",
         "csv, for a browser",
@@ -739,5 +746,5 @@ def test_the_service_works_in_its_own_name_whoever_asked_for_it(home: Home) -> N
     for _ in range(5):
         acting_as(home.ops, O).runs.run_here("p")
     noted = {(entry.actor, entry.action) for entry in home.ops.audit.list()}
-    assert ("bob", "start run") in noted
+    assert ("user:bob", "start run") in noted
     assert (outcomes.SERVICE, "trip profile") in noted

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.errors import Refused
+from pwsops.errors import PwsopsError, Refused
 from pwsops.operations.records import Check
 from pwsops.rules.rights import Role
 from tests.homes import Home
@@ -49,3 +49,55 @@ def test_a_file_that_cannot_be_used_is_a_finding(home: Home) -> None:
     assert "line 5" in amiss.finding
     with pytest.raises(Refused):
         home.ops.roles.list()
+
+
+def noted(home: Home) -> list[tuple[str, ...]]:
+    return [
+        (one.action, one.subject, one.detail)
+        for one in reversed(home.ops.audit.list())
+        if one.action.startswith("role ")
+    ]
+
+
+ALL, SOME = "operator, all instances", 'operator, ["gone", "srv"]'
+
+
+def test_roles_that_are_given_changed_and_taken_leave_an_entry_before_they_count(home: Home) -> None:
+    write(home, LISTED + '[[person]]\nsubject = "corp:eve"\nrole = "administrator"\n')
+    authentication = home.ops.people.authentication()
+    first = [
+        ("role given", "corp:eve", "administrator, all instances — was none"),
+        ("role given", "user:ada", f"{SOME} — was none"),
+    ]
+    assert noted(home) == first, "at the start"
+    write(home, LISTED.replace('instances = ["srv", "gone"]\n', ""))
+    assert noted(home) == first
+    assert authentication._roles.of("corp:eve") is None
+    second = [("role taken", "corp:eve", "none — was administrator, all instances"),
+              ("role changed", "user:ada", f"{ALL} — was {SOME}")]  # fmt: skip
+    assert noted(home) == first + second, "as soon as it is read anew"
+    assert home.ops.audit.list(limit=1)[0].actor == "backup service"
+
+
+def test_what_changed_while_nothing_ran_is_compared_with_what_was_last_noted(home: Home) -> None:
+    write(home, LISTED)
+    for _ in range(2):
+        home.ops.people.authentication()
+        assert len(noted(home)) == 1
+    write(home, "").unlink()
+    home.ops.people.authentication()
+    assert noted(home)[1:] == [("role taken", "user:ada", f"none — was {SOME}")]
+
+
+def test_a_role_that_cannot_be_noted_does_not_count(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue is held.", hint="Try again.")
+
+    write(home, LISTED)
+    with monkeypatch.context() as held:
+        held.setattr("pwsops.catalogue.audit.append", locked)
+        roles = home.ops.people.authentication()._roles
+        with pytest.raises(Refused, match=r"do not count before they are written .* held"):
+            roles.of("ada")
+    assert roles.of("ada") is not None
+    assert len(noted(home)) == 1

@@ -56,6 +56,7 @@ def test_what_changes_counts_at_once_and_what_was_counts_no_more_once_it_cannot_
     ("text", "reason"),
     [
         (ADA + ADA, "'ada' is listed twice"),
+        (ADA + ADA.replace('"ada"', '"user:ada"'), "'user:ada' is listed twice"),
         ('[[person]]\nrole = "viewer"\n', "person 1 has no subject"),
         ('[[person]]\nsubject = " "\nrole = "viewer"\n', "person 1 has no subject"),
         ('[[person]]\nsubject = "ada"\n', "role None"),

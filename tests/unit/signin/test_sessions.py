@@ -36,7 +36,7 @@ def test_who_signs_in_is_who_access_toml_says(signin: Authentication, ada: Entry
     assert principal.instances is None
     assert principal.system_user == "service"
     assert signin.session(ada.id) is ada.session
-    assert recorded == [("ada", "sign in", "ada", "by password")]
+    assert recorded == [("user:ada", "sign in", "user:ada", "by password")]
 
 
 def test_only_the_browser_knows_the_id(signin: Authentication, ada: Entry) -> None:
@@ -57,7 +57,7 @@ def test_a_wrong_password_and_an_unknown_name_are_told_alike(signin: Authenticat
         said.append((denied.value.message, denied.value.hint))
     assert said == [(WRONG, "Try again.")] * 3
     assert [(actor, action, subject) for actor, action, subject, _ in recorded] == [
-        ("service", "sign-in failed", "ada"),
+        ("service", "sign-in failed", "user:ada"),
         ("service", "sign-in failed", "(unknown name)"),
         ("service", "sign-in failed", "(unknown name)"),
     ]
@@ -212,7 +212,7 @@ def test_all_end_together_or_those_of_one(signin: Authentication, listed: Listed
     signin.users.add("eve", OTHER)
     listed.grants["eve"] = Grant(role=Role.VIEWER)
     eve = signin.by_password(OTHER, attempt("eve"))
-    signin.sessions.end_all("The rules have changed.", name="eve")
+    signin.sessions.end_all("The rules have changed.", whose="user:eve")
     assert gone(signin, eve)
     ada.session.touch()
     signin.sessions.end_all("The server ends.")
@@ -227,7 +227,7 @@ def test_somebody_at_the_machine_comes_in_by_a_link_once(signin: Authentication,
     assert not principal.has(Right.HOST)
     with pytest.raises(Denied, match="used before"):
         signin.by_link(token, attempt("", "127.0.0.1"))
-    assert [one[1:3] for one in recorded] == [("sign in", "service"), ("sign-in failed", "one-time link")]
+    assert [one[1:3] for one in recorded] == [("sign in", "link:service"), ("sign-in failed", "one-time link")]
 
 
 def test_a_session_by_a_link_is_signed_in_anew_by_another(signin: Authentication, clock: ManualClock) -> None:
@@ -264,3 +264,13 @@ def test_whether_others_than_the_host_can_sign_in_at_all(signin: Authentication,
     listed.grants["ada"] = grant
     signin.users.remove("ada")
     assert not signin.ways_for_others()
+
+
+def test_a_user_may_be_listed_with_the_way_and_then_nobody_else_is_meant(
+    signin: Authentication, listed: Listed, ada: Entry
+) -> None:
+    listed.grants = {"user:ada": Grant(role=Role.AUDITOR)}
+    assert signin.by_password(GOOD, attempt()).session.principal().role is Role.AUDITOR
+    listed.grants = {"token:ada": Grant(role=Role.AUDITOR), "link:ada": Grant(role=Role.AUDITOR)}
+    with pytest.raises(Denied):
+        signin.by_password(GOOD, attempt())

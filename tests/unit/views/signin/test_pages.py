@@ -199,7 +199,7 @@ def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(site: Site, bro
     # Else the token would stand in the next page's referrer.
     assert '<meta name="referrer" content="no-referrer">' in answer.text
     assert browser.inside()
-    assert site.recorded == [("service", "sign in", "service", "by link")]
+    assert site.recorded == [("link:service", "sign in", "link:service", "by link")]
     again = site.browser()
     assert again.get(there).status == 403
     assert not again.inside()
