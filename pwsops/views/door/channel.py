@@ -11,8 +11,9 @@ from bokeh.io import doc as current_documents
 from bokeh.server.session import ServerSession
 from panel.io.server import WSHandler
 from tornado import gen
+from tornado.httputil import HTTPServerRequest
 
-from pwsops.errors import Denied
+from pwsops.errors import Denied, Refused
 from pwsops.views.door.allowance import Allowance
 from pwsops.views.door.gate import Visit
 from pwsops.views.door.limits import Limits
@@ -20,15 +21,17 @@ from pwsops.views.door.messages import PATCH, PULL, Frames, Unexpected
 from pwsops.views.door.pages import Pages
 
 _log = structlog.get_logger(__name__)
-_ENDED, _REFUSED, _FAILED = 4401, 1008, 1011
+_ENDED, _NOT_KNOWN, _REFUSED, _FAILED = 4401, 4503, 1008, 1011
 _WORK: dict[str, Callable[..., Any]] = {PATCH: ServerSession.patch, PULL: ServerSession.pull}
+
+Refuse = Callable[[str, HTTPServerRequest], None]
 
 
 class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
     """The connection of a page that this visit was given."""
 
-    def __init__(self, *args: Any, visit: Visit, pages: Pages, limits: Limits, **kwargs: Any) -> None:
-        self._visit, self._pages, self._limits = visit, pages, limits
+    def __init__(self, *args: Any, visit: Visit, pages: Pages, limits: Limits, refused: Refuse, **kwargs: Any) -> None:
+        self._visit, self._pages, self._limits, self._refused = visit, pages, limits, refused
         self._frames, self._bytes, self._over = Frames(), 0, False
         self._rate = Allowance(limits.burst, limits.messages_a_second, pages.clock)
         self._pulls = Allowance(limits.pulls, 1 / limits.pull_s, pages.clock)
@@ -65,8 +68,11 @@ class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
                 await self._do(whole)
         except Denied:
             self.end()
+        except Refused:
+            self._end(_NOT_KNOWN, "not known who is signed in")
         except Unexpected as error:
             _log.warning("a page sent what no page sends, and is closed", reason=str(error))
+            self._refused(f"page message: {error}", self.request)
             self._end(_REFUSED, "unexpected message")
         except Exception as error:  # noqa: BLE001 - whatever a stranger makes up ends only their own page
             _log.warning("a page's message could not be read, and the page is closed", error=type(error).__name__)

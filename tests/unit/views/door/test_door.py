@@ -462,10 +462,49 @@ def test_a_chosen_certificate_file_of_the_largest_size_is_taken(shared: Served) 
 
 
 def test_what_an_unknown_proxy_passes_on_is_refused(shared: Served) -> None:
-    for name in ("X_Forwarded_For", "Forwarded", "X_Real_Ip", "X_Forwarded_Proto"):
+    for name in ("X_Forwarded_For", "Forwarded", "X_Real_Ip", "X_Forwarded_Proto", "x_forwarded_port", "Via",
+                 "X_Forwarded_Server", "X_Forwarded_Prefix", "X_Client_IP", "True_Client_IP", "CF_Connecting_IP",
+                 "X_Cluster_Client_Ip", "Fastly_Client_IP", "X_Original_URL", "X_Original_Host", "X_Url_Scheme",
+                 "X_Envoy_External_Address", "Front_End_Https", "X_ARR_LOG_ID", "CDN_Loop"):  # fmt: skip
         answer = shared.ask("/signin", **{name: "127.0.0.1"})
-        assert answer.status == 403
+        assert answer.status == 403, name
         assert "--behind-proxy" in answer.text
+    browsers = {"Accept_Language": "en", "Upgrade_Insecure_Requests": "1", "Priority": "u=0", "DNT": "1", "TE": "x"}
+    assert shared.ask("/signin", **browsers).status == 200
+
+
+def test_what_is_refused_is_told_to_the_gate_also_a_page_s_message(behind: Behind) -> None:
+    served = behind()
+    served.ask("/signin", host="evil.example")
+    served.ask("/signin", Via="1.1 x")
+    served.ask("/x")
+    with served.opened("eve") as page:
+        page.message("EVIL", {})
+        assert page.closed() == 1008
+    assert served.gate.refusals == [
+        "another Host", "an unknown proxy", "no such page", "page message: another kind of message"
+    ]  # fmt: skip
+
+
+def test_while_it_cannot_be_known_who_is_signed_in_that_is_said_and_nothing_ends(behind: Behind) -> None:
+    served = behind()
+    token, visit = token_of(served.page("ada")), served.enter("ada")
+    with served.opened("ada") as page:
+        visit.unknown = served.gate.broken = True
+        page.message("PULL-DOC-REQ", {})
+        assert page.closed() == 4503
+    for method, path in (("GET", "/"), ("HEAD", "/"), ("GET", "/static/js/bokeh.min.js")):
+        answer = served.ask(path, "ada", method=method)
+        assert answer.status == 503
+        assert answer.headers["Pwsops-Cause"] == "not-known-who-is-signed-in"
+        assert ("It cannot be known. Mend it." in answer.text) is (method == "GET")
+    with served.socket("ada", token) as refused:
+        assert refused == 503
+    # Whoever is at the machine comes in by a link all the same.
+    assert served.ask("/signin", "ada").status == 200
+    visit.unknown = served.gate.broken = False
+    with served.socket("ada", token) as opened:
+        assert isinstance(opened, Socket)
 
 
 def test_behind_a_known_proxy_its_word_counts(behind: Behind) -> None:

@@ -110,7 +110,8 @@ def page_of(visit: FakeVisit, book: Pages, monkeypatch: pytest.MonkeyPatch) -> t
     page = Channel.__new__(Channel)
     request: Any = SimpleNamespace(connection=SimpleNamespace(set_close_callback=lambda _: None), protocol="http")
     monkeypatch.setattr(channel_module.WSHandler, "__init__", lambda *args, **kwargs: None)
-    page.__init__(None, request, visit=visit, pages=book, limits=book.limits)  # type: ignore[misc]
+    options: dict[str, Any] = {"visit": visit, "pages": book, "limits": book.limits, "refused": lambda *_: None}
+    page.__init__(None, request, **options)  # type: ignore[misc]
     page.receiver = Receiver(Protocol())
     page.connection = SimpleNamespace(session=None)
     page.send_message = answered
