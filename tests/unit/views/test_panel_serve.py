@@ -86,8 +86,13 @@ def test_the_toolkit_asks_us_before_it_listens(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pwsops-registered\nVersion: 0\n")
     lines = [f"{name} = {module}" for name, module in registered.items()]
     (info / "entry_points.txt").write_text("\n".join(["[panel.auth]", *lines, ""]))
-    begin = "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; sys.argv[0] = 'panel'\n" \
-            "from panel.command import main; main()"  # fmt: skip
+    begin = """if True:
+        import sys
+        sys.path[:0] = sys.argv[1:3]
+        sys.argv[:3] = ["panel"]
+        from panel.command import main
+        main()
+    """
     command = [sys.executable, "-c", begin, str(tmp_path), str(ROOT)]
     found = subprocess.run(
         [*command, "serve", OURS, "--address", "0.0.0.0", "--port", "0"],
