@@ -1,6 +1,7 @@
-"""What strangers can do as often as they like, counted: one entry a minute of each kind and place.
+"""What strangers can do as often as they like, counted by kind, place and minute.
 
-A log that strangers fill guards nothing, and a log that tells nothing of them does not either.
+The first of a minute is written at once, and the number of the others when it is over. A log that strangers fill
+guards nothing, and a log that tells nothing of them does not either.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Strangers:
     def __init__(self, *, clock: Clock, write: Write) -> None:
         self._clock, self._write = clock, write
         self._counts: Counter[tuple[str, str, str]] = Counter()
-        self._began_s = 0.0
+        self._began_s = clock.monotonic()
         self._lock = threading.Lock()
 
     def note(self, action: str, subject: str, peer: str) -> None:
@@ -48,14 +49,17 @@ class Strangers:
         peer
             The address it comes from.
         """
+        self.flush()
+        place = site(peer)
         with self._lock:
-            if not self._counts:
-                self._began_s = self._clock.monotonic()
-            place = site(peer)
             known = sum(key[:2] == (action, subject) for key in self._counts)
             if (action, subject, place) not in self._counts and known >= PLACES:
                 place = ELSEWHERE
-            self._counts[action, subject, place] += 1
+            if (action, subject, place) in self._counts:
+                self._counts[action, subject, place] += 1
+                return
+            self._counts[action, subject, place] = 0
+        self._write(action, subject, f"from {place}")
 
     def flush(self, *, ends: bool = False) -> None:
         """Write what was counted, where the minute is over, or the process ends."""
@@ -63,5 +67,7 @@ class Strangers:
             if not ends and self._clock.monotonic() - self._began_s < WINDOW_S:
                 return
             counts, self._counts = self._counts, Counter()
+            self._began_s = self._clock.monotonic()
         for (action, subject, place), count in counts.items():
-            self._write(action, subject, f"{count:,} time{'' if count == 1 else 's'} within a minute, from {place}")
+            if count:
+                self._write(action, subject, f"{count:,} more within a minute, from {place}")

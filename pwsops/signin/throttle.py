@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,7 @@ KEY_FILE = "devices.key"
 LONGEST_WAIT_S = 900.0
 FORGOTTEN_AFTER_S = 3600.0
 _REMEMBERED = 10_000
-"""Counters of peers, and of names that do not exist; beyond, the one that was used longest ago goes."""
-_LASTING = 1_000
-"""Counters of users beyond which those are looked for that are over."""
+"""Counters at most, beside those of users."""
 _FREE = {"pair": 4, "device": 4, "peer": 20, "site": 60, "name": 50}
 """Failures before the first wait. With the waits that follow, a name has fewer than 100 an hour (ASVS 2.2.1)."""
 
@@ -38,6 +35,8 @@ class _Counter:
     failures: int = 0
     at_s: float = 0.0
     """Of the last failure, by the clock that never jumps."""
+    lasts: bool = False
+    """Whether it is a user's."""
 
     def wait_s(self, free: int, now_s: float) -> float:
         over = self.failures - free
@@ -75,15 +74,14 @@ class Throttle:
     clock
         The time.
     exists
-        Whether there is a user of a name. What is counted for those is never pushed out by what strangers make up.
+        Whether there is a user of a name. What is counted for those stays, whatever strangers make up.
     """
 
     def __init__(self, home: Path, *, clock: Clock, exists: Callable[[str], bool] = lambda name: False) -> None:
         self._key_path = home / KEY_FILE
         self._clock = clock
         self._exists = exists
-        self._counters: OrderedDict[_Key, _Counter] = OrderedDict()
-        self._lasting: dict[_Key, _Counter] = {}
+        self._counters: dict[_Key, _Counter] = {}
         self._lock = threading.Lock()
 
     def begin(self, attempt: Attempt) -> float:
@@ -101,7 +99,8 @@ class Throttle:
                 counter = self._known(key, now_s)
                 counter.failures += 1
                 counter.at_s = now_s
-                self._keep(key, counter, lasts=lasts and key[0] in ("name", "device"))
+                counter.lasts = lasts and key[0] in ("name", "device")
+                self._counters[key] = counter
             self._forget(now_s)
         return 0.0
 
@@ -109,20 +108,19 @@ class Throttle:
         """Take back what `begin` counted. What others failed at from there, or under that name, stays counted."""
         with self._lock:
             for key in self._keys(attempt):
-                for counters in (self._counters, self._lasting):
-                    if key[0] in ("pair", "device"):
-                        counters.pop(key, None)
-                    elif key in counters:
-                        counters[key].failures -= 1
+                if key[0] in ("pair", "device"):
+                    self._counters.pop(key, None)
+                elif key in self._counters:
+                    self._counters[key].failures -= 1
 
     def mark(self, name: str) -> str:
         """Return the mark for a browser that has just signed in under a name."""
-        told = hashlib.sha256(name.encode()).hexdigest()
+        told = _digest(name)
         return hmac.new(kept_key(self._key_path), told.encode(), hashlib.sha256).hexdigest()
 
     def _keys(self, attempt: Attempt) -> list[_Key]:
         # Of a name only a digest is kept: strangers type as much as they like.
-        name = hashlib.sha256(attempt.name.encode("utf-8", "surrogatepass")).hexdigest() if attempt.name else ""
+        name = _digest(attempt.name) if attempt.name else ""
         if attempt.device and hmac.compare_digest(attempt.device.encode(), self.mark(attempt.name).encode()):
             return [("device", name, "")]
         peer = household(attempt.peer)
@@ -130,23 +128,27 @@ class Throttle:
         return [*keys, ("name", name, "")] if name else keys
 
     def _known(self, key: _Key, now_s: float) -> _Counter:
-        counter = self._lasting.get(key) or self._counters.get(key)
+        counter = self._counters.get(key)
         if counter is None or now_s - counter.at_s > FORGOTTEN_AFTER_S:
             return _Counter(at_s=now_s)
         return counter
 
-    def _keep(self, key: _Key, counter: _Counter, *, lasts: bool) -> None:
-        self._counters.pop(key, None)
-        if lasts or key in self._lasting:
-            self._lasting[key] = counter
-        else:
-            self._counters[key] = counter
-
     def _forget(self, now_s: float) -> None:
-        while len(self._counters) > _REMEMBERED:
-            self._counters.popitem(last=False)
-        if len(self._lasting) > _LASTING:
-            # Of users that were removed, or have not failed for long.
-            self._lasting = {
-                key: counter for key, counter in self._lasting.items() if now_s - counter.at_s <= FORGOTTEN_AFTER_S
-            }
+        if len(self._counters) <= _REMEMBERED:
+            return
+        strangers = sorted((key for key in self._counters if not self._counters[key].lasts), key=self._rank)
+        # Many at once: to look for them takes a while.
+        pushed_out = set(strangers[: len(self._counters) - _REMEMBERED * 9 // 10])
+        self._counters = {
+            key: counter
+            for key, counter in self._counters.items()
+            if key not in pushed_out and now_s - counter.at_s <= FORGOTTEN_AFTER_S
+        }
+
+    def _rank(self, key: _Key) -> tuple[int, float]:
+        # What failed least and longest ago goes first: a name that is guessed at outlasts those that are made up.
+        return self._counters[key].failures, self._counters[key].at_s
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
