@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from pwsops.clock import Clock
-from pwsops.errors import Denied, PwsopsError, Refused
-from pwsops.rules.rights import USER, Principal, Role, Way, with_way
+from pwsops.errors import Denied, PwsopsError
+from pwsops.rules.rights import USER, Role, Way, with_way
+from pwsops.signin.machines import Machines, MachineVisit
 from pwsops.signin.oidc import Identity, OpenIdConnect, Provider
 from pwsops.signin.sessions import Grant, Person, Session, Sessions, Standing
 from pwsops.signin.start_token import Links
+from pwsops.signin.strangers import Strangers
 from pwsops.signin.throttle import Attempt, Throttle
 from pwsops.signin.tokens import Token, Tokens
+from pwsops.signin.told import NotKnown, Told
 from pwsops.signin.users import Users
 
 PASSWORD, LINK = "password", "link"
 WRONG = "Name or password is wrong."
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
 FAILED, DENIED, REFUSED = "sign-in failed", "sign-in denied", "sign-in refused"
+TOKEN_REFUSED, DOOR_REFUSED = "token refused", "request refused"
 """Actions in the audit log."""
 
 Record = Callable[[str, str, str, str], None]
@@ -38,7 +43,7 @@ class Roles(Protocol):
         """Return what everybody may do who is listed. Raises `Refused` likewise."""
 
 
-class TooManyTries(Refused):
+class TooManyTries(Told):
     """Somebody tries too often; `wait_s` seconds later they may again."""
 
     def __init__(self, wait_s: float) -> None:
@@ -57,38 +62,6 @@ class Entry:
 
     id: str
     session: Session
-
-
-class MachineVisit:
-    """A request by a machine's token. It holds as long as the token does."""
-
-    def __init__(self, tokens: Tokens, token: Token, system_user: str) -> None:
-        self.id = f"token {token.digest}"
-        self.whose = with_way(Way.TOKEN.value, token.name)
-        self._tokens = tokens
-        self._token = token
-        self._system_user = system_user
-
-    def principal(self) -> Principal:
-        """Return who it is, as of now. Raises `Denied` where the token was revoked, replaced or has ended."""
-        if self._tokens.valid(self._token.digest) != self._token:
-            raise Denied(
-                f"The token {self._token.name} is not good any more.", hint="Create another: `pwsops token create`."
-            )
-        return Principal(
-            name=self._token.name,
-            role=self._token.role,
-            way=Way.TOKEN,
-            instances=self._token.instances,
-            system_user=self._system_user,
-        )
-
-    def touch(self) -> None:
-        """Raise `Denied` where the token is not good any more."""
-        self.principal()
-
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Nothing: who comes by a token is asked for it with each message."""
 
 
 class Authentication:
@@ -122,8 +95,10 @@ class Authentication:
         self.tokens = Tokens(home, clock=clock)
         self.links = Links(home, clock=clock)
         self.providers = OpenIdConnect(home, clock=clock)
-        self.throttle = Throttle(home, clock=clock)
+        self.throttle = Throttle(home, clock=clock, exists=lambda name: self.users.stamp(name) is not None)
         self.sessions = Sessions(clock=clock, on_end=self._ended)
+        self.machines = Machines(self.tokens, clock=clock, system_user=system_user, on_first=self._came)
+        self.strangers = Strangers(clock=clock, write=self._counted)
         self._roles = roles
         self._record = record
         self._system_user = system_user
@@ -140,7 +115,7 @@ class Authentication:
         return self._open(self._host(), anew=True)
 
     def identity(self, kept: str, *, state: str, code: str, peer: str) -> Identity:
-        """Return who came back from a provider. Raises `Denied`, and `Refused` where it cannot be asked.
+        """Return who came back from a provider. Raises `Denied`, `TooManyTries`, and `Refused` where it is not asked.
 
         Parameters
         ----------
@@ -149,11 +124,16 @@ class Authentication:
         peer
             The address that the browser comes from.
         """
+        # Each has us ask the provider, whatever the code: also one that does not answer counts as a failure.
+        attempt = Attempt(name="", peer=peer)
+        self._begin(attempt, "by a provider")
         try:
-            return self.providers.finish(kept, state=state, code=code)
+            found = self.providers.finish(kept, state=state, code=code)
         except Denied as error:
             self._record(self._system_user, FAILED, "by a provider", f"from {peer}: {error.message}")
             raise
+        self.throttle.succeeded(attempt)
+        return found
 
     def by_provider(self, identity: Identity) -> Entry:
         """Let somebody in by a provider's word. Raises `Denied`."""
@@ -181,20 +161,35 @@ class Authentication:
             )
         self._renewed(session)
 
+    def who(self, text: str) -> Session | None:
+        """Return the session of a browser's id; None where there is none. Raises `NotKnown`."""
+        return self.sessions.find(text)
+
     def session(self, text: str) -> Session | None:
         """Return the session of a browser's id; None where there is none, or it cannot be known."""
         try:
-            return self.sessions.find(text)
-        except Refused:
+            return self.who(text)
+        except NotKnown:
             return None
 
-    def machine(self, text: str) -> MachineVisit | None:
-        """Return the visit of a machine's token; None where it is not good, or that cannot be known."""
-        try:
-            token = self.tokens.find(text)
-        except Refused:
-            return None
-        return None if token is None else MachineVisit(self.tokens, token, self._system_user)
+    def machine(self, text: str, peer: str) -> MachineVisit | None:
+        """Return the visit of a machine's token; None where it is not good. Raises `NotKnown` as `who` does."""
+        visit = self.machines.find(text)
+        if visit is None:
+            self.strangers.note(TOKEN_REFUSED, "machine token", peer)
+        return visit
+
+    def sweep(self) -> None:
+        """End what must end, also where nobody says anything, and write what was counted."""
+        self.sessions.sweep()
+        self.machines.sweep()
+        self.strangers.flush()
+
+    def close(self) -> None:
+        """Write what was counted: the process ends."""
+        self._later = lambda work: work()
+        with suppress(PwsopsError):
+            self.strangers.flush(ends=True)
 
     def sign_out(self, session: Session) -> None:
         """End a session, at its person's wish."""
@@ -248,6 +243,13 @@ class Authentication:
         session.touch()
         session.renew()
         self._record(session.whose, SIGN_IN, session.whose, f"anew, by {session.person.way}")
+
+    def _came(self, token: Token) -> None:
+        whose = with_way(Way.TOKEN.value, token.name)
+        self._later(partial(self._record, whose, SIGN_IN, whose, "by token, for the first time today"))
+
+    def _counted(self, action: str, subject: str, detail: str) -> None:
+        self._later(partial(self._record, self._system_user, action, subject, detail))
 
     def _ended(self, session: Session) -> None:
         whose = session.whose

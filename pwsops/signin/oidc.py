@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import structlog
 from cryptography.fernet import Fernet, InvalidToken
 
 from pwsops.clock import Clock
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import OWN_WAYS
 from pwsops.signin import private_file
+from pwsops.signin.told import Told
 
 if TYPE_CHECKING:
     from authlib.integrations.requests_client import OAuth2Session
     from joserfc.jwk import KeySet
 
+_log = structlog.get_logger(__name__)
 FILE = "oidc.toml"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Signatures that are believed; never "none", and none that is made with the client's own secret."""
@@ -237,7 +240,7 @@ class OpenIdConnect:
         try:
             return self.providers()[name]
         except KeyError:
-            raise Refused("That way to sign in is not set up.", hint="Choose one of those on the page.") from None
+            raise Told("That way to sign in is not set up.", hint="Choose one of those on the page.") from None
 
     def _client(self, provider: Provider) -> OAuth2Session:
         from authlib.integrations.requests_client import OAuth2Session
@@ -349,7 +352,10 @@ def _forged(reason: str) -> Denied:
 
 
 def _silent(provider: Provider, error: Exception) -> Refused:
-    return Refused(
-        f"{provider.name} cannot be asked: {type(error).__name__}: {error}"[:500] + ".",
-        hint="Try again. An administrator of the machine looks at oidc.toml, and whether the provider answers.",
+    # What it says holds addresses of the inside, and strangers are told of this.
+    _log.warning("a provider cannot be asked", provider=provider.name, error=f"{type(error).__name__}: {error}"[:500])
+    return Told(
+        f"{provider.name} cannot be asked just now.",
+        hint="Try again. An administrator of the machine looks at oidc.toml and the log, and whether the provider "
+        "answers.",
     )

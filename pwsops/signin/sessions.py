@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pwsops.clock import Clock
 from pwsops.errors import Denied
 from pwsops.rules.rights import USER, Principal, Role, Way, with_way
+from pwsops.signin.told import NotKnown
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
@@ -103,7 +104,7 @@ class Session:
         return self.person.subject
 
     def principal(self) -> Principal:
-        """Return who it is, as of now. Raises `Denied` once it has ended, or where that cannot be known."""
+        """Return who it is, as of now. Raises `Denied` once it has ended, `NotKnown` where that cannot be known."""
         self.touch()
         return Principal(
             name=self.person.name,
@@ -116,7 +117,7 @@ class Session:
         )
 
     def touch(self) -> None:
-        """Raise `Denied` once it has ended. A message alone is no sign of a person: pages send some by themselves."""
+        """Raise as `principal` does. A message alone is no sign of a person: pages send some by themselves."""
         self._sessions.check(self)
         if self._ended:
             raise Denied(f"{self._ended} Nothing was done.", hint="Sign in again.")
@@ -220,26 +221,24 @@ class Sessions:
         return text, session
 
     def find(self, text: str) -> Session | None:
-        """Return the session of an id, as long as it lasts. Raises `Refused` where that cannot be known."""
+        """Return the session of an id, as long as it lasts. Raises `NotKnown` where that cannot be known."""
         if len(text) != _ID_LENGTH:
             return None
         return self.known(_digest(text))
 
     def known(self, key: str) -> Session | None:
-        """Return the session that is called so among ourselves (`Session.id`), as long as it lasts."""
+        """Return the session that is called so among ourselves (`Session.id`). Raises as `find` does."""
         session = self._known.get(key)
         if session is not None:
-            self._look(session)
+            self.check(session)
         return None if session is None or session.ended else session
 
     def check(self, session: Session) -> None:
-        """End a session that must end. Raises `Denied` where that cannot be known: then nothing is done in its name."""
+        """End a session that must end. Raises `NotKnown` where that cannot be known: nothing is done in its name."""
         try:
             self._look(session)
         except Exception as error:
-            reason = getattr(error, "message", type(error).__name__)
-            raise Denied(f"It is not known whether {session.person.name} is still signed in: {reason}",
-                         hint=getattr(error, "hint", "Try again.")) from error  # fmt: skip
+            raise NotKnown from error
 
     def sweep(self) -> None:
         """End all that must end, also those whose pages say nothing."""

@@ -1,30 +1,33 @@
 """How long somebody waits after failures to sign in. Strangers cannot lock anybody out.
 
-Failures are counted for a name from one peer, for a peer, and for a name from all peers; each failure beyond the first
-few doubles the wait. A browser that has signed in as somebody before holds a mark of that (a "device cookie"): it waits
-for its own failures alone, so that whoever guesses from elsewhere, or through the same proxy, does not hinder it.
+Failures are counted for a name from one peer, for a peer, for the site that it belongs to, and for a name from all
+peers; each failure beyond the first few doubles the wait. A browser that has signed in as somebody before holds a mark
+of that (a "device cookie"): it waits for its own failures alone, so that whoever guesses from elsewhere, or through the
+same proxy, does not hinder it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import threading
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pwsops.clock import Clock
 from pwsops.signin.keys import kept_key
+from pwsops.signin.peers import household, site
 
 KEY_FILE = "devices.key"
 LONGEST_WAIT_S = 900.0
 FORGOTTEN_AFTER_S = 3600.0
 _REMEMBERED = 10_000
-"""Counters at most; beyond, the one that was used longest ago goes."""
-_FREE = {"pair": 4, "device": 4, "peer": 20, "name": 50}
+"""Counters at most, beside those of users."""
+_FREE = {"pair": 4, "device": 4, "peer": 20, "site": 60, "name": 50}
 """Failures before the first wait. With the waits that follow, a name has fewer than 100 an hour (ASVS 2.2.1)."""
+
+_Key = tuple[str, str, str]
 
 
 @dataclass
@@ -32,6 +35,8 @@ class _Counter:
     failures: int = 0
     at_s: float = 0.0
     """Of the last failure, by the clock that never jumps."""
+    lasts: bool = False
+    """Whether it is a user's."""
 
     def wait_s(self, free: int, now_s: float) -> float:
         over = self.failures - free
@@ -68,12 +73,15 @@ class Throttle:
         Keeps the key that marks browsers, so that a restart does not forget them.
     clock
         The time.
+    exists
+        Whether there is a user of a name. What is counted for those stays, whatever strangers make up.
     """
 
-    def __init__(self, home: Path, *, clock: Clock) -> None:
+    def __init__(self, home: Path, *, clock: Clock, exists: Callable[[str], bool] = lambda name: False) -> None:
         self._key_path = home / KEY_FILE
         self._clock = clock
-        self._counters: OrderedDict[tuple[str, str, str], _Counter] = OrderedDict()
+        self._exists = exists
+        self._counters: dict[_Key, _Counter] = {}
         self._lock = threading.Lock()
 
     def begin(self, attempt: Attempt) -> float:
@@ -81,20 +89,19 @@ class Throttle:
 
         So that many tries at once count as many.
         """
-        now_s = self._clock.monotonic()
+        now_s, lasts = self._clock.monotonic(), bool(attempt.name) and self._exists(attempt.name)
         with self._lock:
             keys = self._keys(attempt)
-            wait_s = max((self._known(key, now_s).wait_s(_FREE[key[0]], now_s) for key in keys), default=0.0)
+            wait_s = max(self._known(key, now_s).wait_s(_FREE[key[0]], now_s) for key in keys)
             if wait_s > 0:
                 return wait_s
             for key in keys:
                 counter = self._known(key, now_s)
                 counter.failures += 1
                 counter.at_s = now_s
+                counter.lasts = lasts and key[0] in ("name", "device")
                 self._counters[key] = counter
-                self._counters.move_to_end(key)
-            while len(self._counters) > _REMEMBERED:
-                self._counters.popitem(last=False)
+            self._forget(now_s)
         return 0.0
 
     def succeeded(self, attempt: Attempt) -> None:
@@ -108,29 +115,40 @@ class Throttle:
 
     def mark(self, name: str) -> str:
         """Return the mark for a browser that has just signed in under a name."""
-        told = hashlib.sha256(name.encode()).hexdigest()
+        told = _digest(name)
         return hmac.new(kept_key(self._key_path), told.encode(), hashlib.sha256).hexdigest()
 
-    def _keys(self, attempt: Attempt) -> list[tuple[str, str, str]]:
-        name, peer = attempt.name, _network(attempt.peer)
-        if attempt.device and hmac.compare_digest(attempt.device.encode(), self.mark(name).encode()):
+    def _keys(self, attempt: Attempt) -> list[_Key]:
+        # Of a name only a digest is kept: strangers type as much as they like.
+        name = _digest(attempt.name) if attempt.name else ""
+        if attempt.device and hmac.compare_digest(attempt.device.encode(), self.mark(attempt.name).encode()):
             return [("device", name, "")]
-        keys = [("pair", name, peer), ("peer", "", peer)]
+        peer = household(attempt.peer)
+        keys = [("pair", name, peer), ("peer", "", peer), ("site", "", site(attempt.peer))]
         return [*keys, ("name", name, "")] if name else keys
 
-    def _known(self, key: tuple[str, str, str], now_s: float) -> _Counter:
+    def _known(self, key: _Key, now_s: float) -> _Counter:
         counter = self._counters.get(key)
         if counter is None or now_s - counter.at_s > FORGOTTEN_AFTER_S:
             return _Counter(at_s=now_s)
         return counter
 
+    def _forget(self, now_s: float) -> None:
+        if len(self._counters) <= _REMEMBERED:
+            return
+        strangers = sorted((key for key in self._counters if not self._counters[key].lasts), key=self._rank)
+        # Many at once: to look for them takes a while.
+        pushed_out = set(strangers[: len(self._counters) - _REMEMBERED * 9 // 10])
+        self._counters = {
+            key: counter
+            for key, counter in self._counters.items()
+            if key not in pushed_out and now_s - counter.at_s <= FORGOTTEN_AFTER_S
+        }
 
-def _network(peer: str) -> str:
-    """Return what one household has: an IPv4 address, or 2^64 of IPv6."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer[:64]
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    def _rank(self, key: _Key) -> tuple[int, float]:
+        # What failed least and longest ago goes first: a name that is guessed at outlasts those that are made up.
+        return self._counters[key].failures, self._counters[key].at_s
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Collection, Mapping
 
 import panel as pn
@@ -21,6 +22,7 @@ UNGUARDED = (
     "pwsops: `panel serve` has no front door of ours. Every user of this machine, and every program of theirs, can "
     "open this dashboard and do all that it can do. Use it to look at your own machine; `pwsops serve` is for the rest."
 )
+_said = False
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:\[([^\]%]+)\]|([^:\[\]%]+))(?::[0-9]*)?")
 
@@ -35,6 +37,23 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
     return bool((mapped or parsed).is_loopback)
+
+
+def say_unguarded() -> None:
+    """Tell whoever starts `panel serve` what it cannot be protected from, once."""
+    global _said
+    if not _said:
+        _said = True
+        sys.stderr.write(f"{UNGUARDED}\n")
+        sys.stderr.flush()
+
+
+def never_listens(address: str) -> str:
+    """Return why `panel serve` does not listen on an address that others can reach, and what to do instead."""
+    return (
+        f"`panel serve` has no sign-in of ours, and will not listen on {address}, which others can reach. Leave "
+        f"--address out. {HINT} Or serve it with sign-in: `pwsops serve --address {address}`."
+    )
 
 
 def is_known_host(host: str, names: Collection[str] = ()) -> bool:

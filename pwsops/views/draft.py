@@ -21,6 +21,8 @@ STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
     3: ("renew_day", "time_limit_h", "login", "password", "certificate_password", "note"),
 }
 """Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
+_MOST_DATABASES = 10_000
+"""Names that may be ticked: a page is in memory, whatever it is told."""
 _RECOMMENDED = {"every": "1", "unit": "h", "between_from": "", "between_to": "", "incremental": True, "renew": "weekly"}
 
 
@@ -56,7 +58,8 @@ class Draft:
 
     def set(self, field: str, key: str, value: str | bool) -> None:
         """Take what was typed or ticked; `key` says which box of several. What no form has is passed over."""
-        self.touched.add(field)
+        if field in ("databases", "weekdays") or field in self.text:
+            self.touched.add(field)
         if field == "databases":
             self._tick(self.databases, key, bool(value))
         elif field == "weekdays" and key in WEEKDAYS:
@@ -68,7 +71,7 @@ class Draft:
 
     @staticmethod
     def _tick(chosen: list[str], name: str, ticked: bool) -> None:
-        if ticked and name not in chosen:
+        if ticked and name not in chosen and len(chosen) < _MOST_DATABASES:
             chosen.append(name)
         elif not ticked and name in chosen:
             chosen.remove(name)

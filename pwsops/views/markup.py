@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import panel as pn
 import param
@@ -86,6 +87,13 @@ def render(template: str, **values: Any) -> str:
 
 _EARLY = 1_000
 """How many messages may have overtaken the one that is waited for."""
+_EARLY_BYTES = 8 * 1024 * 1024
+"""What they may hold, of all pages of one person. A chosen file, the largest of all messages, has less than 3 MiB."""
+_NAME_LENGTH = 1_024
+"""Characters of what was done, and of which one it was done with."""
+_TEXT_LENGTH = 64 * 1024
+"""Characters of what is typed into one field. Only chosen files are longer."""
+_FILES = "files"
 
 
 class _Order:
@@ -93,6 +101,8 @@ class _Order:
 
     def __init__(self) -> None:
         self.seen = 0
+        self.held = 0
+        """About how many bytes the messages have that wait for another."""
         self._early: dict[int, dict[str, Any]] = {}
 
     def admit(self, message: Any) -> Iterator[dict[str, Any]]:
@@ -101,16 +111,43 @@ class _Order:
         if not isinstance(number, int) or not self.seen < number <= self.seen + _EARLY:
             return
         # The toolkit hands some messages over at once and others later; what was typed first must come first.
+        size = _size(message)
+        if number in self._early or (number > self.seen + 1 and not _has_room(self, size)):
+            return
         self._early[number] = message
+        self.held += size
         while (due := self._early.pop(self.seen + 1, None)) is not None:
             self.seen += 1
+            self.held -= _size(due)
             yield due
+
+
+_waiting: dict[str, WeakSet[_Order]] = {}
+"""By person, the orders in which something waits, or did."""
+
+
+def _has_room(order: _Order, size: int) -> bool:
+    """Whether a message that came early may be kept; what a browser sends of itself always may."""
+    visit = _visit()
+    theirs = _waiting.setdefault(visit.whose if visit is not None else "", WeakSet())
+    theirs.add(order)
+    return sum(one.held for one in theirs) + size <= _EARLY_BYTES
+
+
+def _size(message: dict[str, Any]) -> int:
+    # Of what pages send, each value is a text or smaller; of what is made up, its text is about as long as it is large.
+    return sum(len(value if isinstance(value, str) else repr(value)) for value in message.values())
+
+
+def _visit() -> door.Visit | None:
+    """Return the visit of the person at the page which is being served."""
+    document = pn.state.curdoc
+    return door.visit_of(document.session_context) if document is not None else None
 
 
 def _active() -> None:
     """Note that the person at the page which is being served did something: that puts the idle limit off."""
-    document = pn.state.curdoc
-    visit = door.visit_of(document.session_context) if document is not None else None
+    visit = _visit()
     if isinstance(visit, SignedIn):
         visit.active()
 
@@ -160,9 +197,17 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
     def take(self, message: dict[str, Any]) -> None:
         """Do what one message of the browser says."""
         _active()
-        key = str(message.get("key", ""))
-        if "field" in message and self._on_field is not None:
-            value = message.get("value")
-            self._on_field(str(message["field"]), key, value if isinstance(value, bool) else str(value))
-        elif "action" in message and self._on_action is not None:
-            self._on_action(str(message["action"]), key)
+        field, action, key, value = (message.get(name) for name in ("field", "action", "key", "value"))
+        if not _are_names(field, action, key):
+            return
+        if field is not None and self._on_field is not None:
+            told = value if isinstance(value, bool) else str(value)
+            if field == _FILES or isinstance(told, bool) or len(told) <= _TEXT_LENGTH:
+                self._on_field(field, key or "", told)
+        elif action is not None and self._on_action is not None:
+            self._on_action(action, key or "")
+
+
+def _are_names(*texts: Any) -> bool:
+    """Whether these are what our templates name things by; pages keep some of them."""
+    return all(text is None or (isinstance(text, str) and len(text) <= _NAME_LENGTH) for text in texts)

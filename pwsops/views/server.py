@@ -109,7 +109,7 @@ def _gate(loop: AsyncIOLoop, ops: Operations) -> Iterator[SignInGate]:
             gate.passwords.submit(work)
 
     gate = SignInGate(ops.people.authentication(later=later))
-    sweeping = PeriodicCallback(gate.authentication.sessions.sweep, SWEEP_MS)
+    sweeping = PeriodicCallback(gate.authentication.sweep, SWEEP_MS)
     loop.add_callback(sweeping.start)
     try:
         yield gate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def _open() -> Operations:
     # Imported here: importing a page must not open a catalogue or load an engine.
     from pwsops.operations import open_operations
 
-    sys.stderr.write(f"{access.UNGUARDED}\n")
+    access.say_unguarded()
     ops = open_operations(actor="dashboard")
     # `panel serve` ends through atexit; our own server forgets the store first, and closes what it was given itself.
     atexit.register(forget, ops)

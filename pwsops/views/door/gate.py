@@ -32,16 +32,12 @@ class Visit(Protocol):
         ------
         Denied
             The visit has ended.
+        Refused
+            Whether it has cannot be known.
         """
 
     def touch(self) -> None:
-        """Note that a message came, which puts the idle limit off.
-
-        Raises
-        ------
-        Denied
-            The visit has ended.
-        """
+        """Note that a message came. Raises as `principal` does."""
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` at once when the visit ends, in whichever thread; now, where it has ended."""
@@ -55,6 +51,17 @@ class Gate(Protocol):
 
         Called in the event loop for each request that passed the checks of Host and origin: it must be quick. The
         peer's address and the scheme, as a configured proxy states them, are in `remote_ip` and `protocol`.
+
+        Raises
+        ------
+        Refused
+            It cannot be known, in words for anybody.
+        """
+
+    def refused(self, reason: str, request: HTTPServerRequest) -> None:
+        """Note that the door refused a request, or a message of a page that it led to.
+
+        Called in the event loop, as often as strangers like. Of reasons there are few.
         """
 
     def routes(self) -> list[Rule]:

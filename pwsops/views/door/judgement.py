@@ -8,6 +8,7 @@ another port of this machine, is told by `Origin` and, where the browser trusts 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,12 @@ from tornado.netutil import is_valid_ip
 
 from pwsops.views import access
 
-FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "X-Scheme", "Forwarded")
+_FORWARDED = re.compile(
+    r"Forwarded|X-Forwarded(-.+)?|X-Original-.+|Via|(.+-)?(Client|Real|Connecting)-Ipv?6?|(X-)?(Url-)?Scheme|"
+    r"X-Proxyuser-Ip|X-Envoy-.+|X-Arr-.+|Front-End-Https|Cdn-Loop|Proxy-Connection|X-Amzn-Trace-Id|X-Cloud-Trace-Context",
+    re.IGNORECASE,
+)
+"""Headers by which proxies of all makes tell what they pass on; no browser sends them."""
 
 
 class Kind(StrEnum):
@@ -77,7 +83,7 @@ class Judgement:
     def introduce(self, request: HTTPServerRequest) -> Refusal | None:
         """Put what a known proxy says of its client into the request; refuse what an unknown one passed on."""
         if request.remote_ip not in self.proxies:
-            return _PROXY if any(name in request.headers for name in FORWARDED) else None
+            return _PROXY if any(map(_FORWARDED.fullmatch, request.headers)) else None
         # The last of the list is what our proxy itself saw; what stands before it, its client made up or not.
         told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
         request.remote_ip = told if is_valid_ip(told) else request.remote_ip

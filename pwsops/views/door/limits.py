@@ -37,6 +37,12 @@ class Limits:
         Size of one message on a page's connection: chosen certificate files, 2 MiB in all, are the largest.
     messages_a_second, burst
         How many frames of messages a page may send in the long run, and how many at once. More have to wait.
+    pulls, pull_s
+        How often a page may ask for its document at once, and the pause after which once more. A page asks once.
+        Seconds.
+    work_s, share
+        What all pages of one person may take of the processor that serves everybody, at once (seconds), and of each
+        second in the long run. Who takes more waits.
     """
 
     connections: int = 512
@@ -54,6 +60,10 @@ class Limits:
     message_bytes: int = 4 * MIB
     messages_a_second: float = 200.0
     burst: int = 1_000
+    pulls: int = 3
+    pull_s: float = 5.0
+    work_s: float = 4.0
+    share: float = 0.25
 
     def within(self, descriptors: int) -> Self:
         """Return the same limits for a process that may open so many descriptors, of which a reserve stays free."""

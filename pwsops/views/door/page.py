@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 from panel.io.resources import Resources
 from panel.io.server import DocHandler, server_html_page_for_session
 from panel.io.state import set_curdoc
+from tornado import gen
 from tornado.web import authenticated
 
 from pwsops.views.door.gate import Visit
@@ -42,11 +44,20 @@ class Page(DocHandler):  # type: ignore[misc]  # panel ships no complete types
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Write the page, whose scripts are ours by a nonce."""
         del args, kwargs
+        while (wait_s := self._pages.share(self._visit).use(0)) > 0:
+            await gen.sleep(wait_s)
         if not self._pages.room(self._visit):
             self.set_header("Retry-After", "15")
             self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
             self.finish("Too many pages are open, or were just closed. Close some, and try again in 15 seconds.\n")
             return
+        began_s = time.thread_time()
+        try:
+            await self._write()
+        finally:
+            self._pages.share(self._visit).use(time.thread_time() - began_s)
+
+    async def _write(self) -> None:
         session = await self.get_session()
         with set_curdoc(session.document):
             text = server_html_page_for_session(

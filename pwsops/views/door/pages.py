@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from pwsops.views.door.allowance import Allowance
 from pwsops.views.door.gate import Visit
 from pwsops.views.door.limits import Limits
 
@@ -57,6 +58,14 @@ class Pages:
     alive: Callable[[], set[str]]
     _pages: dict[bytes, _Page] = field(default_factory=dict)
     _stays: dict[str, _Stay] = field(default_factory=dict)
+    _shares: dict[str, Allowance] = field(default_factory=dict)
+
+    def share(self, visit: Visit) -> Allowance:
+        """Return what somebody may take of the processor with all their pages, for use at once."""
+        share = self._shares.get(visit.whose)
+        if share is None:
+            share = self._shares[visit.whose] = Allowance(self.limits.work_s, self.limits.share, self.clock)
+        return share
 
     def room(self, visit: Visit) -> bool:
         """Whether another page may be handed to somebody, of all that their visits have."""
@@ -106,6 +115,7 @@ class Pages:
         self._pages = {
             digest: page for digest, page in self._pages.items() if page.session_id in alive or now < page.until
         }
+        self._shares = {whose: share for whose, share in self._shares.items() if not share.whole}
 
 
 def _digest(token: str) -> bytes:

@@ -11,6 +11,7 @@ from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router, RuleRouter
 from tornado.web import Application
 
+from pwsops.errors import Refused
 from pwsops.views.door.channel import Channel
 from pwsops.views.door.crowd import Crowd
 from pwsops.views.door.gate import SIGN_IN, Gate, Visit
@@ -23,6 +24,8 @@ from pwsops.views.door.sealing import Sealed, answer, sealed
 
 VISIT = "pwsops_visit"
 """The attribute of a request that has its visit."""
+UNKNOWN = {"Pwsops_Cause": "not-known-who-is-signed-in"}
+"""Tells a page that the server is there, and why it does not answer."""
 _ASSET = re.compile(r"/static/(?:js|extensions/panel|extensions/panel-material-ui)/[A-Za-z0-9_@^%./-]+|/favicon\.ico")
 
 
@@ -65,7 +68,13 @@ class Door(Router):
             refusal = NOTHING if kind is None else self._judgement.refusal(request, kind)
         if refusal is not None or kind is None:
             return self._refuse(request, refusal or NOTHING)
-        visit = self._gate.who(request)
+        try:
+            visit = self._gate.who(request)
+        except Refused as error:
+            if kind is not Kind.GATE:
+                self._refusals.note("not known who is signed in", request)
+                return _Answer(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{error.message} {error.hint}", **UNKNOWN)
+            visit = None
         if visit is not None and not self._crowd.know(connection.stream, visit.whose):
             return _Answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Too many are connected. Try again soon.")
         if kind is Kind.GATE:
@@ -103,7 +112,7 @@ class Door(Router):
             return self._handler(request, Page, theirs)
         if not self._pages.claim(visit, _token(request)):
             return self._refuse(request, _NO_PAGE)
-        return self._handler(request, Channel, {"limits": self._limits, **theirs})
+        return self._handler(request, Channel, {"limits": self._limits, "refused": self._gate.refused, **theirs})
 
     def _handler(self, request: HTTPServerRequest, handler: type[Any], options: dict[str, Any]) -> HTTPMessageDelegate:
         found: HTTPMessageDelegate = self._app.get_handler_delegate(request, handler, options)
@@ -111,6 +120,7 @@ class Door(Router):
 
     def _refuse(self, request: HTTPServerRequest, refusal: Refusal) -> HTTPMessageDelegate:
         self._refusals.note(refusal.reason, request)
+        self._gate.refused(refusal.reason, request)
         return _Answer(request, refusal.status, refusal.text)
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches, Rule
 
-from pwsops.signin.authentication import Authentication
+from pwsops.signin.authentication import DOOR_REFUSED, Authentication
 from pwsops.signin.sessions import Session
 from pwsops.views.door.gate import Visit
 from pwsops.views.signin import cookies
@@ -41,8 +41,12 @@ class SignInGate:
         """Return the visit that a request belongs to: by its cookie, or by a machine's token."""
         told = request.headers.get("Authorization", "")
         if told.startswith(BEARER):
-            return self.authentication.machine(told.removeprefix(BEARER))
-        return self.session(request)
+            return self.authentication.machine(told.removeprefix(BEARER), request.remote_ip or "")
+        return self.authentication.who(cookies.read(request, Cookie.SESSION))
+
+    def refused(self, reason: str, request: HTTPServerRequest) -> None:
+        """Count it for the audit log."""
+        self.authentication.strangers.note(DOOR_REFUSED, reason, request.remote_ip or "")
 
     def session(self, request: HTTPServerRequest) -> Session | None:
         """Return the session of a browser."""
@@ -67,5 +71,6 @@ class SignInGate:
 
     def close(self) -> None:
         """Let go of the threads; whoever waits is not answered any more."""
+        self.authentication.close()
         for pool in (self.passwords, self.providers):
             pool.shutdown(wait=False, cancel_futures=True)

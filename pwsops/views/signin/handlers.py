@@ -17,10 +17,10 @@ from tornado.web import RequestHandler
 
 from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.signin.authentication import LINK, PASSWORD, Entry, TooManyTries
-from pwsops.signin.private_file import Unusable
 from pwsops.signin.sessions import Session
 from pwsops.signin.start_token import PARAMETER
 from pwsops.signin.throttle import Attempt
+from pwsops.signin.told import Told, told
 from pwsops.views import theme
 from pwsops.views.markup import render
 from pwsops.views.signin import cookies
@@ -88,7 +88,7 @@ class Handler(RequestHandler):
     async def soon(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """Do what may take its time elsewhere. Raises `Refused` where too many wait already."""
         if pool._work_queue.qsize() >= WAITING:
-            raise Refused("Too many are signing in just now.", hint="Try again in a few seconds.")
+            raise Told("Too many are signing in just now.", hint="Try again in a few seconds.")
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     def form_token(self) -> str:
@@ -148,7 +148,7 @@ class SignIn(Handler):
         token = self.get_body_argument(PARAMETER, "")
         name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
         if not self.is_own_form(None):
-            self._form(PwsopsError(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
+            self._form(Told(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
         elif token:
             await self._enter(lambda: self.gate.authentication.by_link(token, self.attempt()))
         else:
@@ -183,7 +183,7 @@ class SignIn(Handler):
         self.show(
             "signin.html",
             status,
-            error=None if error is None else _for_strangers(error),
+            error=None if error is None else told(error),
             signed_out=error is None and "signed-out" in self.request.query_arguments,
             ended=self.session is None and bool(cookies.read(self.request, Cookie.SESSION)),
             others=others,
@@ -229,7 +229,7 @@ class Anew(Handler):
             return
         secret = self.get_body_argument("password", "", strip=False)
         if not self.is_own_form(session):
-            self._form(session, PwsopsError(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
+            self._form(session, Told(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
             return
         attempt = self.attempt()
         try:
@@ -258,7 +258,7 @@ class Anew(Handler):
         self.show(
             "signin_anew.html",
             status,
-            error=error,
+            error=None if error is None else told(error),
             done=done,
             name=session.person.name,
             by_link=session.person.way == LINK,
@@ -321,16 +321,6 @@ class Callback(Handler):
         return f"/signin/anew?{urlencode({'done': 1})}"
 
 
-def _for_strangers(error: PwsopsError) -> PwsopsError:
-    """Return what somebody who is not signed in is told: nothing of where the home is, and what its files hold."""
-    if not isinstance(error, Unusable):
-        return error
-    return Refused(
-        "Nobody can sign in just now but by a link: a file of the home cannot be used.",
-        hint="At the machine, `pwsops access check` and `pwsops user list` say which, and why.",
-    )
-
-
 def _show_failure(handler: Handler, error: PwsopsError) -> None:
-    status, error = handler.status_of(error), _for_strangers(error)
+    status, error = handler.status_of(error), told(error)
     handler.show("signin_message.html", status, title="Not signed in", message=error.message, hint=error.hint)

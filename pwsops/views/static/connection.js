@@ -101,15 +101,24 @@ function over(shell, ...inside) {
   return host
 }
 
+const CAUSES = {
+  "not-known-who-is-signed-in": "The server is there, but cannot know who is signed in: a file of its home cannot be used. At the machine, “pwsops access check” and “pwsops user list” say which file, and why.",
+}
+
 function notice_cut_off(shell, since) {
+  const cause = element("p", {role: "status"})
   const refused = element("p", {class: "refused", role: "alert"})
   const words = element("div", {class: "words"},
     element("div", {role: "alert"},
       element("p", {class: "title"}, `No connection to the server since ${since}.`),
       element("p", {}, "What this page shows is from then, and may be old. It comes back by itself once the server answers; what you have typed stays, except for passwords.")),
-    refused)
+    cause, refused)
   const host = over(shell, element("div", {class: "veil"}), element("div", {class: "bar red"}, picture(CUT), words))
   return {
+    because(told) {
+      const said = CAUSES[told] ?? ""
+      if (cause.textContent !== said) { cause.textContent = said }
+    },
     refuse() {
       refused.textContent = ""
       window.requestAnimationFrame(() => { refused.textContent = "Not done: nothing can be started or changed without the server." })
@@ -230,8 +239,10 @@ function watch_connection(model, view, shell) {
   async function reach() {
     beat()
     const asked = {method: "HEAD", cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(REACH_MS)}
-    const reached = await fetch(window.location.href, asked).then(({status}) => status < 500, () => false)
+    const {status, told} = await fetch(window.location.href, asked).then(({status, headers}) => ({status, told: headers.get("Pwsops-Cause")}), () => ({status: 500}))
+    const reached = status < 500
     if (cut === null) { return }
+    cut.notice.because(told)
     cut.reached = reached ? cut.reached + 1 : 0
     if (reached && (cut.lost || cut.reached >= DEAD_AFTER) && Date.now() >= cut.not_before) {
       again()

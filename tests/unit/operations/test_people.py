@@ -8,8 +8,8 @@ import pytest
 
 from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, PwsopsError, Refused
 from pwsops.operations import Role, open_operations
-from pwsops.signin import private_file
-from pwsops.signin.authentication import Authentication
+from pwsops.signin import private_file, throttle
+from pwsops.signin.authentication import DOOR_REFUSED, Authentication, TooManyTries
 from pwsops.signin.throttle import Attempt
 from tests.clocks import NOON
 from tests.homes import Home
@@ -199,3 +199,34 @@ def test_a_user_and_a_link_of_one_name_are_two_people(home: Home) -> None:
     for each in (user, link):
         assert each.session.principal().subject == each.session.whose
     assert [one.actor for one in home.ops.audit.list(limit=2)] == [f"link:{host}", f"user:{host}"]
+
+
+def test_what_comes_back_from_a_provider_is_slowed_down(home: Home) -> None:
+    """Each has us ask the provider, whoever sends it."""
+    authentication, asked = home.ops.people.authentication(), 0
+    for _ in range(100):
+        try:
+            authentication.identity("", state="s", code="c", peer="192.0.2.7")
+        except TooManyTries:
+            continue
+        except Denied:
+            asked += 1
+    assert asked == throttle._FREE["pair"]
+    with pytest.raises(Denied):
+        authentication.identity("", state="s", code="c", peer="198.51.100.7")
+
+
+def test_machines_and_what_the_door_refused_reach_the_audit_log(home: Home) -> None:
+    authentication = home.ops.people.authentication()
+    text = home.ops.people.create_token("monitor", role=Role.VIEWER, instances=None, lasts=timedelta(days=1))
+    before = len(entries(home))
+    for _ in range(200):
+        authentication.machine("pwsops_" + "x" * 43, "192.0.2.7")
+        authentication.strangers.note(DOOR_REFUSED, "another Host", "192.0.2.7")
+        authentication.machine(text, "192.0.2.9")
+    user = home.ops.principal.system_user
+    refused = [(user, "token refused", "machine token"), (user, "request refused", "another Host")]
+    assert entries(home)[before:] == [*refused, ("token:monitor", "sign in", "token:monitor")]
+    home.clock.advance(minutes=2)
+    authentication.sweep()
+    assert entries(home)[before + 3 :] == refused

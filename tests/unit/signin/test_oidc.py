@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Role
@@ -14,6 +15,7 @@ from pwsops.signin import private_file
 from pwsops.signin.authentication import Authentication
 from pwsops.signin.oidc import FILE, PENDING_S, Identity, OpenIdConnect
 from pwsops.signin.sessions import Grant
+from pwsops.signin.told import Told
 from tests import oidc_provider
 from tests.clocks import ManualClock
 from tests.oidc_provider import Claims, Provider
@@ -167,8 +169,9 @@ def test_a_new_key_of_the_provider_is_asked_for(connect: OpenIdConnect, provider
 
 def test_an_issuer_that_calls_itself_otherwise_is_not_believed(connect: OpenIdConnect, provider: Provider) -> None:
     provider.issuer = "https://evil.example"
-    with pytest.raises(Refused, match="calls itself"):
+    with capture_logs() as logs, pytest.raises(Refused, match="cannot be asked"):
         connect.begin("corp", next_="/")
+    assert "calls itself" in logs[0]["error"]
 
 
 def test_a_silent_provider_is_said_and_not_asked_again_at_once(
@@ -176,8 +179,11 @@ def test_a_silent_provider_is_said_and_not_asked_again_at_once(
 ) -> None:
     provider.silent = True
     for _ in range(3):
-        with pytest.raises(Refused, match="cannot be asked"):
+        with capture_logs() as logs, pytest.raises(Told, match="cannot be asked") as told:
             connect.begin("corp", next_="/")
+    # Strangers are told of it, and not of where it is; the log is, once.
+    assert "127.0.0.1" not in told.value.message + told.value.hint
+    assert logs == []
     assert len(provider.asked) == 1
     provider.silent = False
     clock.advance(seconds=11)

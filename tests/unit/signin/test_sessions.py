@@ -10,6 +10,7 @@ from pwsops.rules.rights import Right, Role, Way
 from pwsops.signin import sessions
 from pwsops.signin.authentication import WRONG, Authentication, Entry, TooManyTries
 from pwsops.signin.sessions import Grant
+from pwsops.signin.told import NotKnown
 from tests.clocks import ManualClock
 from tests.unit.signin.conftest import GOOD, OTHER, Listed, attempt
 
@@ -23,10 +24,9 @@ def ada(signin: Authentication) -> Entry:
 
 def gone(signin: Authentication, entry: Entry) -> bool:
     """Whether a session lets nobody do anything, by its cookie or by an open page."""
-    with pytest.raises(Denied):
-        entry.session.touch()
-    with pytest.raises(Denied):
-        entry.session.principal()
+    for ask in (entry.session.touch, entry.session.principal):
+        with pytest.raises((Denied, NotKnown)):
+            ask()
     return signin.session(entry.id) is None
 
 
@@ -164,6 +164,11 @@ def test_what_cannot_be_known_lets_nothing_be_done_and_ends_nothing(
     listed.broken = Refused("access.toml cannot be read.", hint="Mend it.")
     signin.sessions.sweep()
     assert gone(signin, ada)
+    # It is not said that it has ended, nor where the file is.
+    for ask in (ada.session.touch, lambda: signin.who(ada.id)):
+        with pytest.raises(NotKnown) as unknown:
+            ask()
+        assert "access.toml cannot be read" not in unknown.value.message + unknown.value.hint
     with pytest.raises(Refused):
         signin.by_password(GOOD, attempt())
     listed.broken = None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.unit.signin.conftest import attempt
 
 @pytest.fixture
 def slow(tmp_path: Path, clock: ManualClock) -> Throttle:
-    return Throttle(tmp_path, clock=clock)
+    return Throttle(tmp_path, clock=clock, exists=lambda name: name == "ada")
 
 
 def guess(slow: Throttle, clock: ManualClock, one: Attempt, hours: float) -> int:
@@ -100,7 +101,65 @@ def test_failures_are_forgotten_after_an_hour_and_memory_is_bounded(
     monkeypatch.setattr(throttle, "_REMEMBERED", 10)
     for number in range(50):
         slow.begin(attempt(f"name{number}", f"198.51.100.{number}"))
-    assert len(slow._counters) == 10
+    assert len(slow._counters) <= 10
+
+
+@pytest.mark.parametrize("device", [False, True])
+def test_nobody_pushes_the_counter_of_a_user_out(slow: Throttle, monkeypatch: pytest.MonkeyPatch, device: bool) -> None:
+    """As whoever has 2^80 addresses, or passes through a proxy of this machine and claims any, could try to."""
+    monkeypatch.setattr(throttle, "_REMEMBERED", 100)
+    made = 0
+    for number in range(100):
+        mark = slow.mark("ada") if device else ""
+        made += slow.begin(attempt(peer=f"2001:{number:x}::1", device=mark)) == 0
+        for other in range(40):
+            slow.begin(attempt(f"name{number * 40 + other}", f"2002:{number:x}:{other:x}::1"))
+    assert made == throttle._FREE["device" if device else "name"]
+    assert len(slow._counters) <= 101
+
+
+def test_a_name_that_is_guessed_at_outlasts_those_that_are_made_up(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "_REMEMBERED", 1_000)
+    slow, made = Throttle(tmp_path, clock=clock), 0
+    for number in range(80):
+        made += slow.begin(attempt(peer=f"2001:{number:x}::1")) == 0
+        for other in range(40):
+            slow.begin(attempt(f"name{number * 40 + other}", f"2002:{number:x}:{other:x}::1"))
+    assert made == throttle._FREE["name"]
+
+
+def test_users_that_have_not_failed_for_long_are_forgotten(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "_REMEMBERED", 30)
+    slow = Throttle(tmp_path, clock=clock, exists=lambda name: True)
+    for number in range(7):
+        slow.begin(attempt(f"user{number}", f"198.51.{number}.1"))
+    clock.advance(seconds=throttle.FORGOTTEN_AFTER_S + 1)
+    slow.begin(attempt("user10", "203.0.113.1"))
+    assert sorted(key[0] for key in slow._counters) == ["name", "pair", "peer", "site"]
+
+
+def test_a_site_counts_as_one_and_its_users_that_are_known_do_not_wait(slow: Throttle) -> None:
+    for network, peers in (("IPv6", [f"2001:db8:7:{n:x}::1" for n in range(500)]),
+                           ("IPv4", [f"203.0.113.{n}" for n in range(200)])):  # fmt: skip
+        made = sum(slow.begin(attempt(f"{network}{number}", peer)) == 0 for number, peer in enumerate(peers))
+        assert made == throttle._FREE["site"], network
+    assert slow.begin(attempt(peer="2001:db8:7::ffff", device=slow.mark("ada"))) == 0
+    assert slow.begin(attempt(peer="2001:db8:8::1")) == 0
+
+
+def test_a_name_may_be_as_long_as_it_likes(slow: Throttle) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            slow.begin(attempt(f"{number:06}" + "x" * 60_000, f"2001:db8:{number:x}::1"))
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert slow.begin(attempt("\udcff", device="x")) == 0
 
 
 def test_a_household_of_ipv6_counts_as_one(slow: Throttle) -> None:

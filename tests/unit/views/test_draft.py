@@ -8,6 +8,7 @@ import pytest
 from pwsops.engines.base import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.profile import BackupProfile
+from pwsops.views import draft as draft_module
 from pwsops.views.draft import Draft
 
 
@@ -240,3 +241,13 @@ def test_the_password_of_saved_certificates_stays_until_another_is_typed() -> No
     assert (draft.keeps_certificate_password, draft.problems(), draft.changed) == (True, {}, False)
     typed(draft, certificate_password="new")
     assert (draft.certificate_password(), draft.changed) == ("new", True)
+
+
+def test_what_no_form_has_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_module, "_MOST_DATABASES", 3)
+    draft = Draft(make())
+    for number in range(10):
+        draft.set(f"made up {number}", "", "x")
+        draft.set("databases", f"{number}.db", True)
+    assert draft.touched == {"databases"}
+    assert draft.databases == ["a.db", "0.db", "1.db"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import panel as pn
@@ -15,7 +17,7 @@ from structlog.testing import capture_logs
 from pwsops.engines.base import Progress
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus
-from pwsops.views import app, state
+from pwsops.views import app, markup, state
 from pwsops.views.app import Frame
 from pwsops.views.markup import Markup, render
 from pwsops.views.session import Session
@@ -351,6 +353,57 @@ def test_messages_count_in_the_order_they_were_sent_in() -> None:
     for number in (2, 4, 1, 1, 3, 9, 5_000, -1, "6", True):
         piece._handle_msg({"action": "x", "key": str(number), "number": number})
     assert told == ["1", "2", "3", "4"]
+
+
+def held(pieces: list[Markup]) -> int:
+    return sum(len(message["value"]) for piece in pieces for message in piece._order._early.values())
+
+
+def test_messages_that_overtook_one_that_never_comes_hold_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all pieces of all pages of one person together."""
+    visit = SimpleNamespace(whose="ada")
+    monkeypatch.setattr(markup, "_visit", lambda: visit)
+    told: list[str] = []
+    pieces = [Markup(on_field=lambda field, key, value: told.append(field)) for _ in range(4)]
+    for number in range(2, 30):
+        for piece in pieces:
+            piece._handle_msg({"number": number, "field": "x", "value": f"{number:07}" + "A" * (1 << 20)})
+    assert 0 < held(pieces) <= markup._EARLY_BYTES
+    # Others' are kept, and the one that is waited for is always taken.
+    visit.whose = "eve"
+    other = Markup(on_field=lambda field, key, value: told.append(field))
+    other._handle_msg({"number": 2, "field": "second", "value": "x"})
+    other._handle_msg({"number": 1, "field": "first", "value": "x"})
+    assert told == ["first", "second"]
+    visit.whose = "ada"
+    pieces[-1]._handle_msg({"number": 1, "field": "files", "value": "A" * (3 << 20)})
+    assert told[2] == "files"
+    assert pieces[-1]._order.held == 0
+    # What is gone holds nothing.
+    pieces.clear()
+    gc.collect()
+    assert sum(order.held for order in markup._waiting["ada"]) <= markup._EARLY_BYTES
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"field": "q", "value": "A" * 70_000},
+        {"field": "A" * 2_000, "value": "x"},
+        {"field": ["q"], "value": "x"},
+        {"field": "q", "key": {"a": 1}, "value": "x"},
+        {"action": "x", "key": "A" * 2_000},
+        {"action": 1},
+    ],
+)
+def test_names_and_texts_that_no_form_has_are_passed_over(message: dict[str, object]) -> None:
+    told: list[object] = []
+    piece = Markup(lambda *what: told.append(what), lambda *what: told.append(what))
+    piece._handle_msg({"number": 1, **message})
+    assert told == []
+    piece._handle_msg({"number": 2, "field": "q", "value": True})
+    piece._handle_msg({"number": 3, "action": "go"})
+    assert told == [("q", "", True), ("go", "")]
 
 
 def test_a_piece_that_comes_back_is_heard_from_its_first_message_on() -> None:

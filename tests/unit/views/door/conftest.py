@@ -14,7 +14,7 @@ from tornado.platform.asyncio import AsyncIOLoop
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
-from pwsops.errors import Denied
+from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Principal
 from pwsops.views import door, server, state
 from tests.clocks import joined
@@ -28,6 +28,7 @@ __all__ = ["ops"]
 class FakeVisit:
     id: str
     ended: bool = False
+    unknown: bool = False
     touched: int = 0
     on_ends: list[Callable[[], None]] = field(default_factory=list)
 
@@ -53,6 +54,8 @@ class FakeVisit:
             callback()
 
     def _check(self) -> None:
+        if self.unknown:
+            raise Refused("It cannot be known.", hint="Mend it.")
         if self.ended:
             raise Denied("You are signed out.", hint="Sign in.")
 
@@ -68,8 +71,16 @@ class SignIn(RequestHandler):
 @dataclass
 class FakeGate:
     visits: dict[str, FakeVisit] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    def refused(self, reason: str, request: HTTPServerRequest) -> None:
+        del request
+        self.refusals.append(reason)
 
     def who(self, request: HTTPServerRequest) -> FakeVisit | None:
+        if self.broken:
+            raise Refused("It cannot be known.", hint="Mend it.")
         cookie = request.cookies.get("visit")
         found = self.visits.get(cookie.value) if cookie is not None else None
         return None if found is None or found.ended else found

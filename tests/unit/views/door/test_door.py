@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -9,11 +11,13 @@ from typing import Any
 
 import panel
 import pytest
+from bokeh.core.serialization import Deserializer
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 
 from pwsops.views.door import Limits
+from pwsops.views.door.messages import Frames, Unexpected
 from tests.clocks import wait_until
-from tests.raw import BINARY, Answer, Socket, ask, token_of, websocket
+from tests.raw import Answer, Socket, ask, token_of, websocket
 from tests.unit.views.door.conftest import Served
 
 Behind = Callable[..., Served]
@@ -280,44 +284,132 @@ def test_a_message_of_a_visit_that_has_ended_does_nothing(shared: Served) -> Non
         assert page.closed() == 4401
 
 
-ROOT = {"kind": "RootAdded", "model": {"type": "object", "name": "Div", "id": "1"}}
-NEW = {"kind": "ModelChanged", "model": {"id": "1"}, "attr": "x", "new": [{"type": "object", "name": "Div", "id": "2"}]}
+OBJECT = {"type": "object", "name": "Div", "id": "2"}
+ROOT = {"kind": "RootAdded", "model": OBJECT}
+
+
+def change(new: object, attr: str = "search") -> dict[str, Any]:
+    return {"events": [{"kind": "ModelChanged", "model": {"id": "1"}, "attr": attr, "new": new}]}
+
+
+def sent(data: object, name: str = "data_event") -> dict[str, Any]:
+    values = {"type": "map", "entries": [["model", {"id": "1"}], ["data", data]]}
+    event = {"type": "event", "name": name, "values": values}
+    return {"events": [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}]}
 
 
 @pytest.mark.parametrize(
-    ("kind", "content", "code"),
+    ("kind", "content"),
     [
-        ("PUSH-DOC", {"doc": {"roots": []}}, 1008),
-        ("SERVER-INFO-REQ", {}, 1008),
-        ("ERROR", {"text": "x"}, 1008),
-        ("PATCH-DOC", {"events": [ROOT]}, 1008),
-        ("PATCH-DOC", {"events": [{"kind": "TitleChanged", "title": "x"}]}, 1008),
-        ("PATCH-DOC", {"events": [NEW]}, 1008),
-        ("PATCH-DOC", {"events": {}}, 1008),
-        ("PATCH-DOC", {}, 1008),
-        ("PATCH-DOC", [], 1008),
-        ("PATCH-DOC", {"events": [None]}, 1008),
-        ("EVIL", {}, 1011),
+        ("PUSH-DOC", {"doc": {"roots": []}}),
+        ("SERVER-INFO-REQ", {}),
+        ("ERROR", {"text": "x"}),
+        ("PULL-DOC-REQ", {"type": "bytes", "data": ""}),
+        ("PATCH-DOC", {"events": [ROOT]}),
+        ("PATCH-DOC", {"events": [{"kind": "TitleChanged", "title": "x"}]}),
+        ("PATCH-DOC", change([OBJECT])),
+        ("PATCH-DOC", change("x", "html")),
+        ("PATCH-DOC", change("x" * 20_000)),
+        ("PATCH-DOC", {"events": {}}),
+        ("PATCH-DOC", {}),
+        ("PATCH-DOC", []),
+        ("PATCH-DOC", {"events": [None]}),
+        ("PATCH-DOC", {"events": change("x")["events"] * 65}),
+        ("PATCH-DOC", {**change("x"), "type": "map"}),
+        ("PATCH-DOC", sent("x", "button_click")),
+        ("EVIL", {}),
     ],
 )
-def test_a_message_that_no_page_sends_ends_the_page(shared: Served, kind: str, content: Any, code: int) -> None:
+def test_a_message_that_no_page_sends_ends_the_page(shared: Served, kind: str, content: Any) -> None:
     with shared.opened("eve") as page:
         page.message(kind, content)
-        assert page.closed() == code
+        assert page.closed() == 1008
     assert shared.ask("/signin").status == 200
+
+
+def bomb(size: int) -> str:
+    """Zeros, as the toolkit's `bytes` has them."""
+    return base64.b64encode(gzip.compress(bytes(size))).decode()
+
+
+BYTES = {"type": "bytes", "data": bomb(1 << 20)}
+COSTLY: list[dict[str, Any]] = [
+    BYTES,
+    {"type": "bytes", "data": {"id": "1"}},
+    {"type": "ndarray", "array": ["x"], "dtype": "U100000000", "order": "little", "shape": [1]},
+    {
+        "type": "ndarray",
+        "array": {"type": "bytes", "data": bomb(1 << 20)},
+        "dtype": "uint8",
+        "shape": [1],
+        "order": "big",
+    },
+    {"type": "typed_array", "array": {"type": "bytes", "data": bomb(1 << 20)}, "dtype": "uint8", "order": "little"},
+    {"type": "slice", "start": 0, "stop": 1, "step": 1},
+    {"type": "set", "entries": [1]},
+    {"type": "array", "entries": [1]},
+    {"type": "map", "entries": [[1, 1]]},
+    {"type": "map", "entries": [["a", 1, 1]]},
+    {"type": "number", "value": "nan"},
+    {"type": "symbol", "name": "x"},
+    {"type": "value", "value": 1},
+    {"type": "field", "field": "x"},
+    {"type": "expr", "expr": 1},
+    {"type": "event", "name": "document_ready", "values": {}},
+    OBJECT,
+    {"type": "ref", "id": "1"},
+    {"type": ["map"]},
+    {"id": "1", "type": "bytes"},
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize("value", COSTLY, ids=lambda value: str(value.get("type")))
+@pytest.mark.parametrize("where", [change, sent, lambda value: sent([{"type": "map", "entries": [["a", value]]}])])
+def test_of_the_toolkit_s_types_only_those_that_pages_send_are_let_through(
+    value: object, where: Callable[[object], object]
+) -> None:
+    frames = Frames()
+    frames.judge('{"msgid": "1", "msgtype": "PATCH-DOC"}')
+    frames.judge("{}")
+    with pytest.raises(Unexpected):
+        frames.judge(json.dumps(where(value)))
+
+
+@pytest.mark.parametrize("where", [change, sent])
+def test_a_costly_message_never_reaches_the_toolkit_s_decoder(
+    shared: Served, monkeypatch: pytest.MonkeyPatch, where: Callable[[object], object]
+) -> None:
+    decoded: list[object] = []
+    monkeypatch.setattr(Deserializer, "deserialize", lambda self, content: decoded.append(content))
+    with shared.opened("eve") as page:
+        page.message("PATCH-DOC", where(BYTES))
+        assert page.closed() == 1008
+    assert decoded == []
+
+
+@pytest.mark.parametrize("kind", ["PATCH-DOC", "PULL-DOC-REQ"])
+@pytest.mark.parametrize("head", [{"num_buffers": 1}, {"num_buffers": -1}, {"reqid": "1"}, {"msgid": 1}])
+def test_a_message_with_binary_data_is_none_of_ours(kind: str, head: dict[str, Any]) -> None:
+    with pytest.raises(Unexpected):
+        Frames().judge(json.dumps({"msgid": "1", "msgtype": kind, **head}))
 
 
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
-        ([b"\x00" * 10], 1011),
+        ([b"\x00" * 10], 1008),
         (["no json", "{}", "{}"], 1011),
-        (["[" * 200_000, "{}", "{}"], 1011),
-        (['{"msgid": "1", "msgtype": "PATCH-DOC", "num_buffers": 100000}', "{}", '{"events": []}',
-          *['{"id": "1"}', b"x"] * 40], 1008),
-        (['{"msgid": "1", "msgtype": ["PATCH-DOC"]}', "{}", "{}"], 1011),
+        (["[" * 200_000, "{}", "{}"], 1008),
+        (["[]"], 1008),
+        (['{"msgid": "1", "msgtype": "PULL-DOC-REQ"}', "[" * 100_000], 1008),
+        (['{"msgid": "1", "msgtype": "PULL-DOC-REQ"}', '{"x": 1}'], 1008),
+        (['{"msgid": "1", "msgtype": "PATCH-DOC"}', "{}", "[" * 10_000], 1011),
+        (['{"msgid": "1", "msgtype": "PATCH-DOC"}', "{}", '{"events": [' + "{}," * 20_000 + "{}]}"], 1008),
+        (['{"msgid": "1", "msgtype": "PATCH-DOC"}', "{}", b"{}"], 1008),
+        (['{"msgid": "1", "msgtype": ["PATCH-DOC"]}', "{}", "{}"], 1008),
     ],
-)  # fmt: skip
+)
 def test_frames_that_make_no_message_end_the_page(shared: Served, frames: list[str | bytes], code: int) -> None:
     with shared.opened("eve") as page:
         try:
@@ -329,9 +421,19 @@ def test_frames_that_make_no_message_end_the_page(shared: Served, frames: list[s
     assert shared.ask("/signin").status == 200
 
 
+def test_after_a_message_that_no_page_sends_nothing_more_is_done(shared: Served) -> None:
+    visit = shared.enter("eve")
+    with shared.opened("eve") as page:
+        before = visit.touched
+        page.message("EVIL", {})
+        page.message("PULL-DOC-REQ", {})
+        assert page.closed() == 1008
+        assert visit.touched == before + 1
+
+
 def test_an_unknown_model_is_an_error_for_the_page_and_says_nothing_of_the_insides(shared: Served) -> None:
     with shared.opened("eve") as page:
-        event = {"kind": "ModelChanged", "model": {"id": "none"}, "attr": "value", "new": "secret"}
+        event = {"kind": "ModelChanged", "model": {"id": "none"}, "attr": "search", "new": "secret"}
         page.message("PATCH-DOC", {"events": [event]})
         assert page.kinds("ERROR") == ["ERROR"]
         page.receive()
@@ -346,25 +448,63 @@ def test_a_message_too_large_ends_the_page(behind: Behind) -> None:
         page.send("x" * 10_001)
         assert page.closed() == 1009
     with served.opened("eve") as page:
-        for part in ('{"msgid": "1", "msgtype": "PATCH-DOC", "num_buffers": 9}', "{}", '{"events": []}', '{"id": "1"}'):
-            page.send(part)
-        page.send(b"x" * 9_990, BINARY)
+        page.send('{"msgid": "1", "msgtype": "PATCH-DOC"}')
+        page.send("{}")
+        page.send(json.dumps(sent("A" * 9_800)))
         assert page.closed() == 1008
 
 
 def test_a_chosen_certificate_file_of_the_largest_size_is_taken(shared: Served) -> None:
     with shared.opened("ada") as page:
-        content = {"events": [{"kind": "MessageSent", "msg_type": "x", "msg_data": "A" * 2_900_000}]}
-        page.message("PATCH-DOC", content)
+        page.message("PATCH-DOC", sent({"type": "map", "entries": [["value", "A" * 2_900_000]]}))
         page.message("PULL-DOC-REQ", {}, "2")
         assert "PULL-DOC-REPLY" in page.kinds("PULL-DOC-REPLY")
 
 
 def test_what_an_unknown_proxy_passes_on_is_refused(shared: Served) -> None:
-    for name in ("X_Forwarded_For", "Forwarded", "X_Real_Ip", "X_Forwarded_Proto"):
+    for name in ("X_Forwarded_For", "Forwarded", "X_Real_Ip", "X_Forwarded_Proto", "x_forwarded_port", "Via",
+                 "X_Forwarded_Server", "X_Forwarded_Prefix", "X_Client_IP", "True_Client_IP", "CF_Connecting_IP",
+                 "X_Cluster_Client_Ip", "Fastly_Client_IP", "X_Original_URL", "X_Original_Host", "X_Url_Scheme",
+                 "X_Envoy_External_Address", "Front_End_Https", "X_ARR_LOG_ID", "CDN_Loop"):  # fmt: skip
         answer = shared.ask("/signin", **{name: "127.0.0.1"})
-        assert answer.status == 403
+        assert answer.status == 403, name
         assert "--behind-proxy" in answer.text
+    browsers = {"Accept_Language": "en", "Upgrade_Insecure_Requests": "1", "Priority": "u=0", "DNT": "1", "TE": "x"}
+    assert shared.ask("/signin", **browsers).status == 200
+
+
+def test_what_is_refused_is_told_to_the_gate_also_a_page_s_message(behind: Behind) -> None:
+    served = behind()
+    served.ask("/signin", host="evil.example")
+    served.ask("/signin", Via="1.1 x")
+    served.ask("/x")
+    with served.opened("eve") as page:
+        page.message("EVIL", {})
+        assert page.closed() == 1008
+    assert served.gate.refusals == [
+        "another Host", "an unknown proxy", "no such page", "page message: another kind of message"
+    ]  # fmt: skip
+
+
+def test_while_it_cannot_be_known_who_is_signed_in_that_is_said_and_nothing_ends(behind: Behind) -> None:
+    served = behind()
+    token, visit = token_of(served.page("ada")), served.enter("ada")
+    with served.opened("ada") as page:
+        visit.unknown = served.gate.broken = True
+        page.message("PULL-DOC-REQ", {})
+        assert page.closed() == 4503
+    for method, path in (("GET", "/"), ("HEAD", "/"), ("GET", "/static/js/bokeh.min.js")):
+        answer = served.ask(path, "ada", method=method)
+        assert answer.status == 503
+        assert answer.headers["Pwsops-Cause"] == "not-known-who-is-signed-in"
+        assert ("It cannot be known. Mend it." in answer.text) is (method == "GET")
+    with served.socket("ada", token) as refused:
+        assert refused == 503
+    # Whoever is at the machine comes in by a link all the same.
+    assert served.ask("/signin", "ada").status == 200
+    visit.unknown = served.gate.broken = False
+    with served.socket("ada", token) as opened:
+        assert isinstance(opened, Socket)
 
 
 def test_behind_a_known_proxy_its_word_counts(behind: Behind) -> None:

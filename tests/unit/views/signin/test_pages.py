@@ -9,12 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from pwsops.errors import CatalogueDamaged, PwsopsError, Refused
 from pwsops.rules.rights import Right, Role
 from pwsops.signin import oidc, private_file, users
 from pwsops.signin.sessions import Grant
 from pwsops.views.signin.handlers import own_address
 from tests import oidc_provider
-from tests.raw import ask
+from tests.raw import Socket, ask, token_of, websocket
 from tests.unit.signin.conftest import GOOD, OTHER
 from tests.unit.views.conftest import FakeOperations
 from tests.unit.views.signin.conftest import Browser, Site
@@ -313,6 +314,89 @@ def test_while_the_users_cannot_be_read_nobody_signs_in_but_by_a_link(
     assert not browser.inside()
     browser.post("/signin", {**form, "token": site.authentication.links.make()})
     assert browser.inside()
+
+
+def test_an_open_page_is_told_that_it_cannot_be_known_and_comes_back(
+    site: Site, browser: Browser, ops: FakeOperations
+) -> None:
+    browser.sign_in()
+    path = ops.home / users.FILE
+    content = path.read_bytes()
+    with browser.page() as page:
+        private_file.write(path, b"{")
+        page.message("PULL-DOC-REQ", {})
+        assert page.closed() == 4503
+    answer = browser.get("/")
+    assert answer.status == 503
+    assert "a file of the home cannot be used" in answer.text
+    assert str(ops.home) not in answer.text
+    private_file.write(path, content)
+    assert browser.inside()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CatalogueDamaged("The catalogue at /srv/pwsops/catalogue.sqlite3 is damaged.", hint="See /srv/pwsops."),
+        Refused("/srv/pwsops/users.json cannot be written: No space left.", hint="Let /srv/pwsops have room."),
+        private_file.unusable(Path("/srv/pwsops/users.json"), "it is damaged"),
+    ],
+)
+def test_strangers_are_told_nothing_of_the_home(
+    site: Site, browser: Browser, monkeypatch: pytest.MonkeyPatch, error: PwsopsError
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    form = browser.form("/signin")
+    for name in ("by_password", "by_link", "identity"):
+        monkeypatch.setattr(site.authentication, name, fail)
+    monkeypatch.setattr(site.authentication.providers, "begin", fail)
+    for answer in (
+        browser.post("/signin", {**form, "name": "ada", "password": GOOD}),
+        browser.get("/signin?token=x"),
+        browser.get("/signin/provider?name=corp"),
+        browser.get("/signin/callback?state=x&code=y"),
+    ):
+        assert answer.status == 503
+        assert "Nobody can sign in just now" in answer.text
+        assert "/srv" not in answer.text
+
+
+def test_nor_is_somebody_who_is_signed_in(site: Site, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise CatalogueDamaged("The catalogue at /srv/pwsops is damaged.", hint="See /srv/pwsops.")
+
+    browser.sign_in()
+    monkeypatch.setattr(site.authentication, "anew_by_secret", fail)
+    answer = browser.post("/signin/anew", {**browser.form("/signin/anew"), "password": GOOD})
+    assert answer.status == 503
+    assert "/srv" not in answer.text
+
+
+def test_the_silent_page_of_a_token_that_was_revoked_is_closed(site: Site) -> None:
+    text = site.authentication.tokens.create("monitor", role=Role.VIEWER, instances=None, lasts=timedelta(days=1))
+    bearer = {"Authorization": f"Bearer {text}"}
+    token = token_of(ask(site.port, "/", **bearer).text)
+    with websocket(site.port, token, **bearer) as page:
+        assert isinstance(page, Socket)
+        assert page.kinds("ACK") == ["ACK"]
+        site.authentication.tokens.revoke("monitor")
+        site.authentication.sweep()
+        assert page.closed() == 4401
+
+
+def test_what_strangers_try_at_the_door_is_recorded_once_a_minute(site: Site) -> None:
+    for _ in range(30):
+        ask(site.port, "/", Authorization="Bearer pwsops_" + "y" * 43)
+        ask(site.port, "/signin", host="evil.example")
+    door, token = ("service", "request refused", "another Host"), ("service", "token refused", "machine token")
+    first = "from 127.0.0.0/24"
+    assert sorted(site.recorded) == [(*door, first), (*token, first)]
+    site.clock.advance(minutes=1)
+    site.authentication.sweep()
+    rest = "29 more within a minute, from 127.0.0.0/24"
+    assert sorted(site.recorded[2:]) == [(*door, rest), (*token, rest)]
 
 
 def test_insides_of_an_error_are_not_told(site: Site, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
