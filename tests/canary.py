@@ -14,12 +14,15 @@ from tests.clocks import joined
 
 PASSWORD = "k4narienvogel-Zw1tschert"
 PASSPHRASE = "k4narienvogel-Schl\u00fcssel"
-ALL = (PASSWORD, PASSPHRASE)
+SIGN_IN, WRONG = "k4narienvogel-Einla55", "k4narienvogel-Irr7um"
+CLIENT_SECRET = "k4narienvogel-Gehe1mnis"
+OTHER_LOGIN, OWN_LOGIN = "k4narienvogel-Fr3mder", "k4narienvogel-E1gener"
+ALL = (PASSWORD, PASSPHRASE, SIGN_IN, WRONG, CLIENT_SECRET, OTHER_LOGIN, OWN_LOGIN)
 
 
-def traces(data: bytes) -> list[str]:
-    """Return the canaries that some bytes hold, as they are or in a way that is easily undone."""
-    return [one for one in ALL if any(form in data for form in _forms(one))]
+def traces(data: bytes, *more: str) -> list[str]:
+    """Return the canaries, and what is secret besides, that some bytes hold: plainly, or in a way easily undone."""
+    return [one for one in (*ALL, *more) if any(form in data for form in _forms(one))]
 
 
 def _forms(word: str) -> Iterator[bytes]:
@@ -32,9 +35,9 @@ def _forms(word: str) -> Iterator[bytes]:
         yield encoded[4:-4]
 
 
-def traces_in(directory: Path) -> Mapping[str, list[str]]:
-    """Return the files that hold a canary, under whichever name."""
-    found = {str(path): traces(path.read_bytes()) for path in directory.rglob("*") if path.is_file()}
+def traces_in(directory: Path, *more: str) -> Mapping[str, list[str]]:
+    """Return the files that hold a canary, or what is secret besides, under whichever name."""
+    found = {str(path): traces(path.read_bytes(), *more) for path in directory.rglob("*") if path.is_file()}
     return {path: those for path, those in found.items() if those}
 
 

@@ -1,7 +1,7 @@
 """Reading changed files in a process with limits, as a worker does: `python -m tests.fuzz.campaign KIND COUNT SEED`.
 
-KIND is `media`, `recover` or `pfx`. Prints as JSON how many were read and refused, what else was raised (with the
-number of the change), the longest time and the most memory.
+KIND is one of `KINDS`. Prints as JSON how many were read and refused, what else was raised (with the number of the
+change), the longest time and the most memory.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ import io
 import json
 import re
 import resource
+import struct
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, pkcs12
 
 from benchmarks import vault
-from pwsops.certificates import creation, reader
+from pwsops.certificates import creation, pvk, reader
 from pwsops.certificates.pair import Pair
-from pwsops.engines.sqlite import backup, media, recover, sets, verify
+from pwsops.engines.sqlite import backup, layout, media, recover, sets, verify
 from pwsops.engines.sqlite.recipient import recipient_of
 from pwsops.errors import PwsopsError
-from tests.fuzz import mutations
+from tests.fuzz import forgeries, mutations
 from tests.integration.sqlite.support import SILENT, order, query
 
 MOST_BYTES = 300 << 20
@@ -42,8 +44,12 @@ Read = Callable[[bytes], bool]
 """Reads one file; whether it was whole. Raises what is not ours."""
 
 
+Change = Callable[[Random], bytes]
+"""Returns a changed file."""
+
+
 def samples(root: Path, pair: Pair) -> list[bytes]:
-    """Return whole media: a full, an incremental, an encrypted full."""
+    """Return whole media: a full, an incremental, and both once more, encrypted."""
     path = root / "a.sqlite3"
     vault.create(path, 1)
     full = backup.take(order(path, root, "full.bak"), SILENT)
@@ -51,7 +57,11 @@ def samples(root: Path, pair: Pair) -> list[bytes]:
     incremental = backup.take(order(path, root, "incremental.bak", base=full), SILENT)
     recipient = asdict(recipient_of(pair.certificate_der()))
     sealed = backup.take(order(path, root, "sealed.bak", recipient=recipient), SILENT)
-    return [Path(str(taken["path"])).read_bytes() for taken in (full, incremental, sealed)]
+    query(path, "UPDATE ciphers SET user = user || 'y'")
+    keys = {pair.facts().thumbprint: b64encode(pair.key_der()).decode()}
+    second = order(path, root, "sealed-incremental.bak", base=sealed, recipient=recipient, keys=keys)
+    sealed_incremental = backup.take(second, SILENT)
+    return [Path(str(taken["path"])).read_bytes() for taken in (full, incremental, sealed, sealed_incremental)]
 
 
 def reading_media(root: Path, pair: Pair) -> Read:
@@ -74,15 +84,19 @@ def reading_media(root: Path, pair: Pair) -> Read:
 def recovering(root: Path, pair: Pair) -> Read:
     """Return what reads media as the script that lies beside them does."""
     changed, new = root / "changed.bak", root / "new.sqlite3"
-    full = root / "full.bak"
+    # The file of the certificate is not what is tried here, and opening it takes longer than the media do.
+    recover.read_pfx = lambda path: (pair.facts().thumbprint, pair.private_key)
 
     def read(content: bytes) -> bool:
         changed.write_bytes(content)
         new.unlink(missing_ok=True)
-        is_incremental = b'"kind":"differential"' in content[:4096]
+        is_incremental = re.search(rb'"kind": ?"differential"', content[:8192]) is not None
+        is_sealed = content.startswith(layout.ENCRYPTED_MAGIC)
+        full = root / ("sealed.bak" if is_sealed else "full.bak")
+        words = [*(["--pfx", "own.pfx"] if is_sealed else []), *([str(full)] if is_incremental else [])]
         try:
             with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-                recover.main([*([str(full)] if is_incremental else []), str(changed), str(new)])
+                recover.main([*words, str(changed), str(new)])
         except SystemExit as ended:
             if not str(ended.code).startswith("error: "):
                 raise AssertionError(ended.code) from ended
@@ -105,12 +119,53 @@ def reading_certificates(root: Path, pair: Pair) -> Read:
 
 
 def certificates(pair: Pair) -> list[bytes]:
-    """Return whole `.pfx` files."""
+    """Return whole files of a certificate and its key: `.pfx`, text (PEM), and what SQL Server writes (PVK)."""
     few = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(2048).build(PASSWORD.encode())
     kinds = (few, BestAvailableEncryption(PASSWORD.encode()))
+    key, certificate = pair.private_key, pair.certificate
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
     return [
-        pkcs12.serialize_key_and_certificates(b"a", pair.private_key, pair.certificate, None, kind) for kind in kinds
+        *(pkcs12.serialize_key_and_certificates(b"a", key, certificate, None, kind) for kind in kinds),
+        certificate.public_bytes(Encoding.PEM) + text,
+        pair.certificate_der() + b"\n" + unprotected_pvk(pair),
     ]
+
+
+def unprotected_pvk(pair: Pair) -> bytes:
+    """Return a private key as SQL Server writes one: what is changed in it then means something at once."""
+    assert isinstance(pair.private_key, rsa.RSAPrivateKey)
+    known = pair.private_key.private_numbers()
+    whole = pair.private_key.key_size // 8
+    halves = (known.p, known.q, known.dmp1, known.dmq1, known.iqmp)
+    numbers = [(known.public_numbers.n, whole), *((number, whole // 2) for number in halves), (known.d, whole)]
+    blob = bytes(8) + struct.pack("<4sII", b"RSA2", 8 * whole, known.public_numbers.e)
+    blob += b"".join(number.to_bytes(size, "little") for number, size in numbers)
+    return pvk.MAGIC + struct.pack("<5I", 0, 1, 0, 0, len(blob)) + blob
+
+
+def plainly(whole: Sequence[bytes], change: Callable[[bytes, Random], bytes]) -> Change:
+    """Return what changes one of several files."""
+    return lambda random: change(random.choice(whole), random)
+
+
+def encrypted(whole: Sequence[bytes], pair: Pair) -> Change:
+    """Return what changes encrypted media, from outside as often as below the encryption."""
+    forgers = [forgeries.Forger(one, pair) for one in whole]
+    outside = plainly(whole, mutations.media)
+    return lambda random: random.choice((outside, random.choice(forgers).change))(random)
+
+
+KINDS: Mapping[str, Callable[[Path, Pair], tuple[Change, Read]]] = {
+    "media": lambda root, pair: (plainly(samples(root, pair)[:2], mutations.media), reading_media(root, pair)),
+    "encrypted": lambda root, pair: (encrypted(samples(root, pair)[2:], pair), reading_media(root, pair)),
+    "recover": lambda root, pair: (plainly(samples(root, pair)[:2], mutations.media), recovering(root, pair)),
+    "recover-encrypted": lambda root, pair: (encrypted(samples(root, pair)[2:], pair), recovering(root, pair)),
+    "certificates": lambda root, pair: (
+        plainly(certificates(pair), mutations.certificate),
+        reading_certificates(root, pair),
+    ),
+}
+"""What is changed, and what reads it."""
 
 
 def run(kind: str, count: int, seed: int) -> dict[str, object]:
@@ -119,16 +174,14 @@ def run(kind: str, count: int, seed: int) -> dict[str, object]:
     assert isinstance(pair.private_key, rsa.RSAPrivateKey)
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
-        whole = certificates(pair) if kind == "pfx" else samples(root, pair)[: 2 if kind == "recover" else 3]
-        read = {"media": reading_media, "recover": recovering, "pfx": reading_certificates}[kind](root, pair)
-        change = mutations.certificate if kind == "pfx" else mutations.media
+        change, read = KINDS[kind](root, pair)
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
         ends: Counter[str] = Counter()
         amiss: list[str] = []
         longest = 0.0
         for number in range(count):
             random = Random(f"{seed}/{number}")
-            content = change(random.choice(whole), random)
+            content = change(random)
             began = time.monotonic()
             try:
                 ends["read" if read(content) else "refused"] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ HOSTILE: tuple[Any, ...] = (
     *("", "x", "9999-12-31T23:59:59.999999+23:59", "2026-01-01", "\ud800", "../" * 99, "0" * 70_000, "f" * 64),
     *([], {}, [[]], {"page_count": 2**40}, {"set_id": 1, "digest": None, "page_count": "1"}),
 )
+Frame = tuple[bytes, bytes]
+"""Head and payload."""
 NUMBERS = (0, 1, 2, 255, 256, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -63,8 +65,7 @@ def scribble(data: bytes, random: Random) -> bytes:
 
 def block(whole: bytes, random: Random) -> bytes:
     """Change what a header or trailer says, and have its checksum hold."""
-    start = len(layout.MAGIC) + 4
-    content: dict[str, Any] = json.loads(whole[start : -layout.DIGEST_BYTES])
+    content = content_of(whole)
     where = content
     while nested := [each for each in where.values() if isinstance(each, dict)]:
         if random.random() < 0.5:
@@ -84,9 +85,9 @@ def block(whole: bytes, random: Random) -> bytes:
     return body + layout.sha256(body)
 
 
-def frame(frames: bytes, random: Random) -> bytes:
+def frames(whole: Sequence[Frame], random: Random) -> list[Frame]:
     """Change the head or the payload of one frame, or which frames there are, and have their checksums hold."""
-    found = split_frames(frames)
+    found = list(whole)
     at = random.randrange(len(found))
     head, payload = found[at]
     match random.randrange(6):
@@ -104,14 +105,14 @@ def frame(frames: bytes, random: Random) -> bytes:
             found.append(found[at])
         case _:
             del found[at]
-            return b"".join(map(b"".join, found))
+            return found
     fields = list(layout.FRAME.unpack_from(head.ljust(layout.FRAME.size, b"\0")))
     if random.random() < 0.8:
         fields[4] = len(payload)
     fields[6] = layout.sha256(payload)
     body = layout.FRAME.pack(*fields) + head[layout.FRAME.size : -32]
     found[at] = (body + layout.sha256(body), payload)
-    return b"".join(map(b"".join, found))
+    return found
 
 
 def bomb(random: Random) -> bytes:
@@ -123,21 +124,21 @@ def bomb(random: Random) -> bytes:
     return head + repeated * random.choice((1, 64, 24_000)) + (1).to_bytes(3, "little")
 
 
-def split_frames(frames: bytes) -> list[tuple[bytes, bytes]]:
-    """Return head and payload of each frame of a plain file."""
-    found, at = [], 0
-    while at < len(frames):
-        size = layout.frame_head_bytes(frames[at : at + layout.FRAME.size])
-        stored = layout.FRAME.unpack_from(frames, at)[4]
-        found.append((frames[at : at + size], frames[at + size : at + size + stored]))
+def split_frames(parts: Parts) -> list[Frame]:
+    """Return head and payload of each frame of a whole file."""
+    found, at, whole = [], 0, parts.frames
+    sealed = parts.header.startswith(layout.ENCRYPTED_MAGIC)
+    while at < len(whole):
+        size = layout.frame_head_bytes(whole[at : at + layout.FRAME.size], sealed=sealed)
+        stored = layout.FRAME.unpack_from(whole, at)[4]
+        found.append((whole[at : at + size], whole[at + size : at + size + stored]))
         at += size + stored
     return found
 
 
 def media(whole: bytes, random: Random) -> bytes:
-    """Change a media file somewhere."""
+    """Change a media file somewhere, as somebody can who has no key."""
     parts = take_apart(whole)
-    plain = not whole.startswith(layout.ENCRYPTED_MAGIC)
     changes: list[Callable[[], bytes]] = [
         lambda: scribble(whole, random),
         lambda: put_together(parts._replace(header=block(parts.header, random))),
@@ -145,27 +146,31 @@ def media(whole: bytes, random: Random) -> bytes:
         lambda: put_together(parts._replace(frames=scribble(parts.frames, random))),
         lambda: whole[: -layout.FOOTER_BYTES] + scribble(whole[-layout.FOOTER_BYTES :], random),
     ]
-    if plain:
-        changes += [lambda: refitted(parts, frame(parts.frames, random))] * 4
+    changes += [lambda: refitted(parts, frames(split_frames(parts), random))] * 4
     return random.choice(changes)()
 
 
-def refitted(parts: Parts, frames: bytes) -> bytes:
-    """Return a file whose trailer fits other frames, as far as they can be taken apart."""
-    try:
-        found = split_frames(frames)
-    except (ValueError, struct.error):
-        found = []
-    start = len(layout.MAGIC) + 4
-    content: Mapping[str, Any] = json.loads(parts.trailer[start : -layout.DIGEST_BYTES])
-    content = {
-        **content,
-        "frames": len(found) or content["frames"],
-        "frames_bytes": len(frames),
-        "stored_pages": sum(layout.FRAME.unpack_from(head)[3] for head, _ in found) or content["stored_pages"],
+def content_of(block: bytes) -> dict[str, Any]:
+    """Return what a header or trailer says."""
+    found: dict[str, Any] = json.loads(block[len(layout.MAGIC) + 4 : -layout.DIGEST_BYTES])
+    return found
+
+
+def fitting(trailer: bytes, found: Sequence[Frame]) -> dict[str, Any]:
+    """Return what a trailer says of other frames."""
+    return {
+        **content_of(trailer),
+        "frames": len(found),
+        "frames_bytes": sum(len(head) + len(payload) for head, payload in found),
+        "stored_pages": sum(layout.FRAME.unpack_from(head)[3] for head, _ in found),
         "heads_digest": layout.sha256(*(head[-32:] for head, _ in found)).hex(),
     }
-    return put_together(Parts(parts.header, frames, layout._pack_block(layout.TRAILER_MAGIC, content)))
+
+
+def refitted(parts: Parts, found: Sequence[Frame]) -> bytes:
+    """Return a file whose trailer fits other frames."""
+    trailer = layout._pack_block(layout.TRAILER_MAGIC, fitting(parts.trailer, found))
+    return put_together(Parts(parts.header, b"".join(map(b"".join, found)), trailer))
 
 
 def certificate(whole: bytes, random: Random) -> bytes:

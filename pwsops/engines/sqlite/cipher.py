@@ -24,6 +24,7 @@ from pwsops.engines.sqlite.recipient import Recipient
 KEY_BYTES = 32
 _NONCE = struct.Struct(">7xIB")
 """Seven zero bytes, the chunk's number, and 1 for the last chunk: a key serves for one file, so no number repeats."""
+_MOST_CHUNKS = (1 << 32) - 1
 _OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
 
@@ -46,33 +47,40 @@ class Cipher:
 
     def seal_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
         """Seal what follows the fixed fields of a frame's head; the fields themselves are covered."""
-        return self._aead.encrypt(_NONCE.pack(2 * sequence, 0), rest, self._context + fixed)
+        return self._aead.encrypt(_nonce(2 * sequence), rest, self._context + fixed)
 
     def open_head(self, sequence: int, fixed: bytes, rest: bytes) -> bytes:
         """Open it; `ValueError` where it is not what was sealed."""
-        return self._open(_NONCE.pack(2 * sequence, 0), rest, self._context + fixed)
+        return self._open(_nonce(2 * sequence), rest, self._context + fixed)
 
     def seal_payload(self, sequence: int, payload: bytes) -> bytes:
         """Seal a frame's compressed pages."""
-        return self._aead.encrypt(_NONCE.pack(2 * sequence + 1, 0), payload, self._context)
+        return self._aead.encrypt(_nonce(2 * sequence + 1), payload, self._context)
 
     def open_payload(self, sequence: int, payload: bytes) -> bytes:
         """Open them; `ValueError` where they are not what was sealed."""
-        return self._open(_NONCE.pack(2 * sequence + 1, 0), payload, self._context)
+        return self._open(_nonce(2 * sequence + 1), payload, self._context)
 
     def seal_end(self, frames: int, trailer: bytes) -> str:
         """Give the tag that closes a file of so many frames."""
-        return self._aead.encrypt(_NONCE.pack(2 * frames, 1), b"", self._context + trailer).hex()
+        return self._aead.encrypt(_nonce(2 * frames, last=True), b"", self._context + trailer).hex()
 
     def check_end(self, frames: int, trailer: bytes, seal: str) -> None:
         """Raise `ValueError` unless the file was closed so."""
-        self._open(_NONCE.pack(2 * frames, 1), bytes.fromhex(seal), self._context + trailer)
+        self._open(_nonce(2 * frames, last=True), bytes.fromhex(seal), self._context + trailer)
 
     def _open(self, nonce: bytes, data: bytes, context: bytes) -> bytes:
         try:
             return self._aead.decrypt(nonce, data, context)
         except InvalidTag:
             raise ValueError("it is not what was encrypted (its authentication fails)") from None
+
+
+def _nonce(chunk: int, *, last: bool = False) -> bytes:
+    """Return what a chunk is sealed under; `ValueError` for a number that none has: a head may declare any."""
+    if chunk > _MOST_CHUNKS:
+        raise ValueError("it has more parts than any can have")
+    return _NONCE.pack(chunk, last)
 
 
 def new_key(recipient: Recipient) -> tuple[bytes, Envelope]:

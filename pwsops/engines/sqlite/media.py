@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, TracebackType
@@ -194,7 +193,7 @@ class Media:
         try:
             cipher = Cipher(unwrap(envelope, private_key), self.read(0, self.header_bytes))
             cipher.check_end(self.trailer.frames, self.trailer.text(), self.trailer.seal or "")
-        except (ValueError, OSError, struct.error) as error:
+        except (ValueError, OSError) as error:
             raise damaged(self.path, error) from error
         self._opened = cipher
         return cipher

@@ -1,4 +1,4 @@
-# pwsops recovery script, version 4
+# pwsops recovery script, version 5
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
@@ -181,6 +181,7 @@ class Cipher:
 
     def open(self, number: int, data: bytes, more: bytes = b"", *, last: bool = False) -> bytes:
         """Open one chunk, of which `more` is known already."""
+        need(number < 1 << 32, self.path, "it declares more parts than any can have")
         nonce = struct.pack(">7xIB", number, last)
         try:
             return bytes(self.aead.decrypt(nonce, data, self.context + more))

@@ -14,6 +14,7 @@ import pytest
 
 from pwsops.engines.base import RestoreRequest
 from pwsops.engines.sqlite import engine, layout, recover
+from pwsops.engines.sqlite.cipher import Cipher
 from pwsops.errors import MediaError
 from tests.fuzz import mutations
 from tests.integration.sqlite.support import Place, query
@@ -84,14 +85,14 @@ def test_a_frame_gets_no_more_room_than_its_pages_take(place: Place) -> None:
     path = place.vault()
     taken = place.take().backup_set
     parts = mutations.take_apart(Path(taken.path).read_bytes())
-    [(head, _), *rest] = mutations.split_frames(parts.frames)
+    [(head, _), *rest] = mutations.split_frames(parts)
     bomb = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 3 << 30) + b"\2\0\x10\0" * 24_576 + b"\1\0\0"
     assert len(bomb) < 100_000
     fields = list(layout.FRAME.unpack_from(head))
     fields[4], fields[6] = len(bomb), layout.sha256(bomb)
     body = layout.FRAME.pack(*fields) + head[layout.FRAME.size : -32]
-    frames = b"".join(map(b"".join, [(body + layout.sha256(body), bomb), *rest]))
-    Path(taken.path).write_bytes(mutations.refitted(parts, frames))
+    forged = mutations.refitted(parts, [(body + layout.sha256(body), bomb), *rest])
+    Path(taken.path).write_bytes(forged)
     [read] = place.engine.read_media(taken.path)
     with pytest.raises(MediaError, match="frame 0 holds other pages than it lists"):
         place.engine.verify(read)
@@ -160,3 +161,13 @@ def test_sizes_that_frames_of_zstd_declare_are_read_as_the_standard_says() -> No
         assert recover.declared_size(frame) is not None or len(frame) < 14
     untold = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1000))
     assert recover.declared_size(untold) is None
+
+
+def test_a_number_that_no_chunk_has_is_no_number() -> None:
+    # A head may declare any, and whoever has the certificate can have its checksum hold.
+    ours, script = Cipher(bytes(32), b""), recover.Cipher(bytes(32), b"", "x.bak")
+    for open_one in (ours.open_head, lambda number, fixed, rest: ours.check_end(number, rest, "00" * 16)):
+        with pytest.raises(ValueError, match="more parts than any can have"):
+            open_one(1 << 31, b"", bytes(16))
+    with pytest.raises(recover.Damaged, match="more parts than any can have"):
+        script.open(1 << 32, bytes(16))
