@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
     parser.addoption("--fuzz", type=int, help="so many changed files of each kind (tests/fuzz)")
     parser.addoption("--histories", type=int, help="so many random histories (tests/histories)")
+    parser.addoption("--histories-of-files", type=int, help="so many of real vaults and media (tests/histories)")
     parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
