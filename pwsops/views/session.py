@@ -78,6 +78,18 @@ class Session:
         """What was clicked last of all that is still being done; empty where nothing is."""
         return self._doings[-1] if self._doings else ""
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the browser has drawn the page as it was made."""
+        return self._early is None
+
+    def when_drawn(self, work: Callable[[], None]) -> None:
+        """Do something to the page as soon as the browser has drawn it as it was made."""
+        if self.drawn:
+            work()
+        else:
+            self._tell(work)
+
     def open(self) -> None:
         """Begin to follow what changes: the browser shows the page as it was made."""
         if self._loop is not None:

@@ -49,6 +49,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._runs = Markup(session.act)
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
+        if self._is_put_off(session.snapshot):
+            session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
         return self._column
@@ -104,9 +106,17 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone_name=snapshot.zone_name,
         )
 
+    def _is_put_off(self, snapshot: Snapshot) -> bool:
+        """Whether the runs to come are left for later: the verdict and the profiles are what somebody came for."""
+        return len(snapshot.profiles) > _AT_ONCE and not self._session.drawn
+
     def _show_plan(self, snapshot: Snapshot) -> None:
         nav, store = self._session.nav, self._session.store
         chosen = selected(snapshot, nav)
+        title = f"Runs to come: {chosen.name if chosen else 'all profiles'}"
+        if self._is_put_off(snapshot):
+            self._plan.show("plan_soon.html", title=title)
+            return
         zone = snapshot.zone if chosen is None else store.plans.zone_of(chosen)
         month = Month.read(nav.month, snapshot.at.astimezone(zone))
         profiles = [chosen] if chosen else list(snapshot.profiles)
@@ -119,7 +129,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         values = plans.picture(
             runs,
             month,
-            title=f"Runs to come: {chosen.name if chosen else 'all profiles'}",
+            title=title,
             now=snapshot.at,
             zone=zone,
             overdue=plans.due_since(profiles, snapshot),

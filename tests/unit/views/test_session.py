@@ -13,10 +13,11 @@ from bokeh.document import Document
 from structlog.testing import capture_logs
 
 from pwsops.errors import PwsopsError
+from pwsops.views.pages.overview import Overview
 from pwsops.views.session import Session
 from pwsops.views.store import Snapshot, Store, Trouble
 from tests.clocks import joined
-from tests.unit.views.conftest import FakeOperations
+from tests.unit.views.conftest import FakeOperations, make_profile
 
 
 class Noted(Document):
@@ -71,6 +72,35 @@ def test_an_answer_waits_until_the_browser_shows_the_page(store: Store) -> None:
 
     asyncio.run(page())
     assert heard == ["early", "late"]
+
+
+def test_many_profiles_are_planned_once_the_browser_shows_the_page(ops: FakeOperations, store: Store) -> None:
+    ops.profile_views = [make_profile(f"p{number}", id=number) for number in range(30)]
+
+    async def page() -> tuple[str, str]:
+        session = Session(store, Noted())
+        overview = Overview(session)
+        session.on_change = overview.refresh
+        before = overview._plan.html
+        assert not ops.previews, "planning takes time from what is drawn"
+        session.open()
+        await _until(lambda: "working out" not in overview._plan.html.lower())
+        session.close()
+        return before, overview._plan.html
+
+    before, after = asyncio.run(page())
+    assert "Runs to come: all profiles" in before
+    assert "Calendar of the runs to come" not in before
+    assert "Calendar of the runs to come" in after
+
+
+def test_a_few_profiles_are_planned_at_once(ops: FakeOperations, store: Store) -> None:
+    ops.profile_views = [make_profile()]
+
+    async def page() -> str:
+        return str(Overview(Session(store, Noted()))._plan.html)
+
+    assert "Calendar of the runs to come" in asyncio.run(page())
 
 
 def test_a_closed_page_is_told_nothing_more(store: Store) -> None:
