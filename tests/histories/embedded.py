@@ -157,7 +157,9 @@ class Embedded:
         number, instance = self.homes.index(home), home.ops.profiles.view(name).instance
         for item in view.items:
             if item.status is RunStatus.SUCCEEDED:
-                self._is_true(home, instance, item, before[number, instance].get(item.database))
+                had = before[number, instance].get(item.database)
+                if had is not None or item.kind is BackupKind.FULL:  # an incremental does not look for damage
+                    self._is_true(home, instance, item, had)
 
     def _execute(self, home: Home, profile: str, kind: BackupKind | None) -> RunView:
         """Do a run by hand, in this thread."""
@@ -178,10 +180,15 @@ class Embedded:
         home, name = self._profile(first, second)
         home.clock.advance(seconds=1)
         self.hooks.dies = second % 2 + 1
-        with suppress(Killed):
+        died = False
+        try:
             self._execute(home, name, None)
-        self.hooks.dies = 0
-        self._reopen(home)
+        except Killed:
+            died = True
+        finally:
+            self.hooks.dies = 0
+        if died:
+            self._reopen(home)
 
     def _reopen(self, home: Home) -> None:
         number = self.homes.index(home)
