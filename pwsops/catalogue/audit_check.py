@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, exists, select
 
-from pwsops.catalogue import rows
+from pwsops.catalogue import rows, sealed
 from pwsops.catalogue.audit import ACKNOWLEDGED, ADD_INSTANCE, FIRST, KEYED_ANEW, LOST, digest_of
 from pwsops.catalogue.audit_keys import NO_KEY, Notary, is_in_use
 from pwsops.catalogue.rows import Unreadable
@@ -32,7 +32,10 @@ def verify(
     """Return what is wrong with the log, compared with the heads that were kept of it. See `rules.audit_walk.judge`."""
     facts, keys = notary.every(connection)
     home = Surroundings(
-        in_use=is_in_use(connection), unexplained=_unexplained(connection), key_is_right=notary.key_is_right()
+        in_use=is_in_use(connection),
+        unexplained=_unexplained(connection),
+        # Also where somebody changed the check value: a key that opens anything is the right one.
+        key_is_right=bool(keys) or notary.key_is_right(one.text for one in sealed.every(connection)),
     )
     return judge(_links(connection, keys), keys=facts, sources=sources, home=home, heads_until=heads_until)
 

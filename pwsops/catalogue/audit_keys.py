@@ -7,7 +7,7 @@ import pwd
 import secrets
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -71,10 +71,12 @@ class Notary:
             return False
         return self._vault.fault() is None
 
-    def key_is_right(self) -> bool:
-        """Whether the home's key is at hand, and proven to be the right one."""
+    def key_is_right(self, sealed: Iterable[str]) -> bool:
+        """Whether the home's key is at hand, and proven to be the right one: by its check value, or what it opens."""
         try:
-            return self._vault is not None and self._vault.fault() is None and self._vault.keys_at_hand > 0
+            if self._vault is None or not self._vault.keys_at_hand:
+                return False
+            return self._vault.fault() is None or any(map(self._vault.fits, sealed))
         except PwsopsError:
             return False
 

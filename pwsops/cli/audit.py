@@ -150,5 +150,7 @@ def _told(found: Verification) -> Iterator[str]:
         yield f"- and {found.left_out:,} more findings."
     for name, count in found.sources.items():
         yield f"Compared with {count:,} heads in {name}."
+    if found.caveat:
+        yield found.caveat
     if found.last:
         yield f"The newest digest, of entry {found.last}: {found.head}"

@@ -274,6 +274,7 @@ def verification(found: Verification) -> Record:
         "findings": [asdict(one) | {"kind": one.kind.value} for one in found.findings],
         "left_out": found.left_out,
         "sources": dict(found.sources),
+        "caveat": found.caveat,
     }
 
 

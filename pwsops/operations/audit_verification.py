@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pwsops.catalogue import audit, audit_check
@@ -30,7 +31,7 @@ def verified(core: Core, given: Sequence[Path] = ()) -> Verification:
         if not any(one.kind is Kind.NO_HEAD for one in found.findings):
             break
         core.clock.wait(pause, _AGAIN_S)
-    return found
+    return replace(found, caveat=_caveat(core))
 
 
 def _looked(core: Core, given: Sequence[Path]) -> Verification:
@@ -90,22 +91,28 @@ def audit_checks(core: Core) -> Iterator[Check]:
 
 
 def _heads_check(core: Core) -> Check:
-    name, names = "Heads of the audit log", places(core)
+    name = "Heads of the audit log"
     if wrong := trouble(core):
         step = "Let this user write there, or name another file in audit.toml."
         return Check(name=name, ok=False, finding=wrong, next_step=step)
+    if caveat := _caveat(core):
+        step = (
+            "Name a file outside of the home in audit.toml to which that user can only append (`chattr +a`), or run "
+            "journald or syslog."
+        )
+        return Check(name=name, ok=False, unknown=True, finding=caveat, next_step=step)
+    return Check(name=name, ok=True, finding=f"go to {' and '.join(places(core))}")
+
+
+def _caveat(core: Core) -> str:
+    """Return why heads prove nothing against whoever owns this user, a sentence; empty: they do."""
     within = _within_reach(core)
-    if len(names) > 1 or not within:
-        return Check(name=name, ok=True, finding=f"go to {' and '.join(names)}")
+    if len(places(core)) > 1 or not within:
+        return ""
     journal_off = "" if _heads(core).places().journal else " (audit.toml keeps them from the system's journal)"
-    return Check(
-        name=name,
-        ok=False,
-        unknown=True,
-        finding=f"{within}, and go to neither journald nor syslog{journal_off}: whoever owns the user that pwsops runs "
-        "as can rewrite the log together with its heads, and no verification shows that",
-        next_step="Name a file outside of the home in audit.toml to which that user can only append (`chattr +a`), or "
-        "run journald or syslog.",
+    return (
+        f"The heads {within}, and go to neither journald nor syslog{journal_off}: whoever owns the user that pwsops "
+        "runs as can rewrite the log together with its heads, and no verification shows that."
     )
 
 

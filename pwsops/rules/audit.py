@@ -175,6 +175,8 @@ class Verification:
         What is wrong, in the order of the log, and how many more were found.
     sources
         The places of heads that it was compared with, as people call them, each with its number of heads.
+    caveat
+        Why the heads prove nothing against the owner of the service's user, a sentence; empty: they do.
     """
 
     entries: int
@@ -184,6 +186,7 @@ class Verification:
     findings: Sequence[Finding]
     left_out: int = 0
     sources: Mapping[str, int]
+    caveat: str = ""
 
     @property
     def state(self) -> AuditState:

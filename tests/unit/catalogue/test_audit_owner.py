@@ -125,7 +125,9 @@ def test_heads_that_the_home_forgot_are_given_by_whoever_kept_them(home: Home, o
     (home.path / "audit.toml").unlink()
     inside = home.path / "audit-heads.log"
     inside.write_bytes(inside.read_bytes().splitlines(keepends=True)[0])
-    assert home.ops.audit.verify().state is AuditState.WHOLE, "nothing in the home tells it"
+    found = home.ops.audit.verify()
+    assert found.state is AuditState.WHOLE, "nothing in the home tells it"
+    assert "can rewrite the log together with its heads, and no verification shows that" in found.caveat
     found = home.ops.audit.verify_with([outside])
     assert kinds(found) == [Kind.CUT]
 
@@ -206,6 +208,16 @@ def test_a_key_that_was_taken_out_of_the_catalogue_is_a_change_and_red_at_once(
     found = home.ops.audit.verify()
     unkeyed = next(one for one in found.findings if one.kind is Kind.UNKEYED)
     assert (unkeyed.first, unkeyed.last) == (11, 11), "it is told apart from what the next key covers"
+
+
+def test_a_check_value_that_was_changed_as_well_does_not_make_it_a_lost_key(home: Home) -> None:
+    home.server.login = True
+    home.ops.instances.add("with", engine="fake", address="x", login="sa", password="a password")
+    tamper(home, "UPDATE audit_keys SET sealed = NULL", "UPDATE home SET key_check = 'x'")
+    assert Kind.REWRITTEN in kinds(home.ops.audit.verify())
+    tamper(home, "UPDATE instances SET sealed_password = NULL")
+    assert kinds(home.ops.audit.verify()) == [Kind.KEY_LOST], "nothing proves the key then"
+    assert home.ops.key.fault() is not None
 
 
 def test_a_key_that_is_lost_with_the_home_s_is_told_apart_from_one_that_was_taken(home: Home) -> None:

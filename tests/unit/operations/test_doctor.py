@@ -142,7 +142,7 @@ def test_the_doctor_says_where_the_heads_of_the_audit_log_go(home: Home, monkeyp
     assert found["Audit log"].finding == "whole: 1 entry, each as it was written"
     heads = found["Heads of the audit log"]
     assert heads.state is CheckState.UNKNOWN
-    assert "stay in the home" in heads.finding
+    assert "The heads stay in the home" in heads.finding
     assert "neither journald nor syslog: whoever owns the user that pwsops runs as can rewrite" in heads.finding
     assert "chattr +a" in heads.next_step
     monkeypatch.setattr(journal, "where", lambda: "journald")

@@ -602,6 +602,7 @@ def findings(home: Home) -> dict[str, tuple[bool, str]]:
 
 
 def test_the_doctor_finds_a_healthy_home_healthy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwsops.operations.audit_verification._caveat", lambda _core: "")  # as where journald is
     monkeypatch.setattr(doctor_module, "LOW_DISK_BYTES", 1)
     home.add()
     home.core.vault.prepare()
@@ -610,6 +611,7 @@ def test_the_doctor_finds_a_healthy_home_healthy(home: Home, monkeypatch: pytest
 
 
 def test_the_doctor_says_what_ails_and_what_helps(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwsops.operations.audit_verification._caveat", lambda _core: "")  # as where journald is
     monkeypatch.setattr(doctor_module, "LOW_DISK_BYTES", PLENTY * 1000)
     home.add()
     home.core.vault.prepare()
@@ -702,7 +704,7 @@ def test_an_operator_starts_runs_under_their_own_name(home: Home) -> None:
     home.add()
     acting_as(home.ops, Role.OPERATOR).runs.run_here("p")
     newest = home.ops.audit.list(limit=1)[0]
-    assert (newest.actor, newest.action, newest.subject) == ("bob", "start run", "p")
+    assert (newest.actor, newest.action, newest.subject) == ("user:bob", "start run", "p")
     assert home.ops.audit.verify().state is AuditState.WHOLE
 
 

@@ -149,7 +149,7 @@ def test_who_may_look_exports_and_chooses_no_file_of_the_server(
     viewer = acting_as(filled.ops, Role.VIEWER, "vera")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with viewer.reports.export(ReportFormat.HTML) as file:
-        assert b"by vera with pwsops" in file.read()
+        assert b"by user:vera with pwsops" in file.read()
         assert list(tmp_path.iterdir()) == [filled.path]
     with pytest.raises(Denied, match="into a file of the server"):
         viewer.reports.write(ReportFormat.HTML, tmp_path / "e.html")
