@@ -76,6 +76,21 @@ def test_an_open_page_of_somebody_removed_ends_by_itself(peopled: Served, visit:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_an_open_page_says_that_it_cannot_be_known_who_is_signed_in_and_comes_back(
+    peopled: Served, visit: Open, home: Path
+) -> None:
+    page = visit(peopled.url, signed_in=False).page
+    sign_in(page)
+    expect(page.get_by_text("Signed in as ada")).to_be_visible()
+    content = (home / "users.json").read_bytes()
+    private_file.write(home / "users.json", b"{")
+    expect(page.get_by_text("cannot know who is signed in")).to_be_visible()
+    assert violations(page) == []
+    private_file.write(home / "users.json", content)
+    expect(page.get_by_text("Connected again.")).to_be_visible()
+    expect(page.get_by_text("Signed in as ada")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 380])
 def test_the_forms_are_accessible(peopled: Served, visit: Open, scheme: str, width: int) -> None:
