@@ -24,7 +24,7 @@ _REFUSED: Mapping[str, tuple[int | None, int | None]] = {
     # Other processes.
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "process_madvise": (440, 440), "kcmp": (312, 272), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424), "kill": (62, 129), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
+    "pidfd_send_signal": (424, 424), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
     # Ways around this filter and around the rights to files.
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "bpf": (321, 280),
@@ -56,17 +56,18 @@ class _Machine(NamedTuple):
     refused: frozenset[int]
     seccomp: int
     clone: int
+    kill: int
     tgkill: int
 
 
-def _machine(column: int, architecture: int, seccomp: int, clone: int, tgkill: int) -> _Machine:
+def _machine(column: int, architecture: int, seccomp: int, clone: int, kill: int, tgkill: int) -> _Machine:
     refused = frozenset(number for row in _REFUSED.values() if (number := row[column]) is not None)
-    return _Machine(architecture, refused, seccomp, clone, tgkill)
+    return _Machine(architecture, refused, seccomp, clone, kill, tgkill)
 
 
 _MACHINES = {
-    "x86_64": _machine(0, 0xC000003E, seccomp=317, clone=56, tgkill=234),
-    "aarch64": _machine(1, 0xC00000B7, seccomp=277, clone=220, tgkill=131),
+    "x86_64": _machine(0, 0xC000003E, seccomp=317, clone=56, kill=62, tgkill=234),
+    "aarch64": _machine(1, 0xC00000B7, seccomp=277, clone=220, kill=129, tgkill=131),
 }
 _CLONE3 = 435
 _SET_FILTER, _IS_KNOWN = 1, 2
@@ -134,7 +135,8 @@ def _program(machine: _Machine, pid: int) -> Iterable[Word]:
     # Its flags lie in memory, which a filter does not see; where it is unknown, the C library uses `clone`.
     yield from ((_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERROR | errno.ENOSYS))
     # Threads may be begun, and this process may end itself.
-    for number, test in ((machine.clone, (_HAS_BITS, 1, 0, _THREAD)), (machine.tgkill, (_EQUAL, 1, 0, pid))):
+    thread, itself = (_HAS_BITS, 1, 0, _THREAD), (_EQUAL, 1, 0, pid)
+    for number, test in ((machine.clone, thread), (machine.kill, itself), (machine.tgkill, itself)):
         yield from ((_EQUAL, 0, 4, number), (_LOAD, 0, 0, _FIRST_ARGUMENT), test, refuse, allow)
     yield allow
 

@@ -24,8 +24,8 @@ from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
 __all__ = ["Connection", "Error"]
 
-LONGEST_PATH = own_files.LONGEST_PATH - len("-journal")
-"""In bytes, where SQLite needs files beside it."""
+LONGEST_PATH = 512 - len("-journal")
+"""In bytes: MAX_PATHNAME of SQLite's os_unix.c, with the longest name beside it."""
 _POLL_S = 0.002
 _AS_NAMED = "pwsops-as-named"
 _FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
@@ -44,7 +44,10 @@ def library() -> str:
 
 
 class _AsNamed(apsw.VFS):
-    """SQLite's own way to files, with names of any length; for files that need no log and no journal beside them."""
+    """SQLite's own way to files, with names of any length; for files that need no log and no journal beside them.
+
+    All that is read passes Python, so it is for those alone whose names SQLite does not take.
+    """
 
     def __init__(self) -> None:
         super().__init__(_AS_NAMED, "", maxpathname=4096)
@@ -66,9 +69,10 @@ def connect(path: str, *, busy_s: float | None = None) -> Connection:
     EngineError
         Where something lies there that SQLite must not act on (`journals`).
     """
-    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    real = _real(path)
     journals.inspect(real, "Opening")
-    connection = Connection(_uri(real, "mode=rw"), flags=_FLAGS, vfs=_held_to(real))
+    own_files.own_files().know(real)
+    connection = Connection(_uri(real, "mode=rw"), flags=_FLAGS)
     connection.set_busy_handler(_patience(limits.busy_s() if busy_s is None else busy_s))
     return connection
 
@@ -76,8 +80,7 @@ def connect(path: str, *, busy_s: float | None = None) -> Connection:
 def _patience(busy_s: float) -> Callable[[int], bool]:
     """Return what waits for somebody else's lock, and says whether to try again.
 
-    SQLite's own waiting becomes longer from try to try, so that it rarely meets the gaps of a busy writer; where it
-    would wait for the lock itself, it does so only in files that it opened all by itself.
+    SQLite's own waiting becomes longer from try to try, so that it rarely meets the gaps of a busy writer.
     """
     end = 0.0
 
@@ -93,18 +96,18 @@ def _patience(busy_s: float) -> Callable[[int], bool]:
 
 def connect_immutable(path: str) -> Connection:
     """Open a database whose file nobody changes: it is read without locks, and nothing beside it is looked at."""
-    return Connection(_uri(path, "immutable=1"), flags=_FLAGS, vfs=_vfs_for(path))
+    real = _real(path)
+    own_files.own_files().know(real)
+    return Connection(_uri(real, "immutable=1"), flags=_FLAGS, vfs=_vfs_for(real))
 
 
-def _held_to(path: str) -> str | None:
-    if not is_text(path):
-        return None
-    own_files.own_files().know(path)
-    return own_files.NAME
+def _real(path: str) -> str:
+    """Return a path as SQLite spells it, which follows no links: those on the way to a directory are followed here."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _vfs_for(path: str) -> str | None:
-    if not is_text(path):
+    if len(os.fsencode(path)) <= LONGEST_PATH or not is_text(path):
         return None  # APSW hands over names as text only; SQLite's own way takes all bytes, where they are not too many
     _as_named()
     return _AS_NAMED
@@ -200,6 +203,8 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
             f"{operation}: the database {path} is damaged ({error}).",
             hint="Restore it from its last good backup (Insert).",
         )
+    if refused := own_files.own_files().refused:
+        return _led_away(operation, path, refused)
     if result == apsw.SQLITE_CANTOPEN:
         return _cannot_open(operation, path)
     if result == apsw.SQLITE_NOMEM:
@@ -220,6 +225,15 @@ def wants_memory(subject: str) -> EngineError:
         f"{subject} wants more memory than a process that reads foreign files may have.",
         hint="Something in that file is far larger than in any ordinary one, such as the definition of a table. Look "
         "where it comes from.",
+    )
+
+
+def _led_away(operation: str, path: str, refused: str) -> EngineError:
+    return EngineError(
+        f"{operation}: the database {path} was not used: what lies beside it leads to {refused}, which belongs to no "
+        "database that was opened here.",
+        hint="It was left as it is. Look into who may write in the database's directory, and try again.",
+        transient=True,
     )
 
 

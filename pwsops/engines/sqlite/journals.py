@@ -5,7 +5,8 @@ file by which a transaction over several databases is one (sqlite.org/fileformat
 that file, whatever and wherever it is, and then deletes it. Who may write beside a database could have any file of ours
 deleted so. Therefore such a journal is refused: the program that the database belongs to plays it back.
 
-A look can be outrun. What may happen all the same is closed in `own_files`, which lets SQLite touch no other names.
+A look can be outrun. What may happen all the same is closed in `own_files`, which lets SQLite open and delete no other
+names.
 """
 
 from __future__ import annotations

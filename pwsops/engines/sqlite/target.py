@@ -198,9 +198,6 @@ def _copy(connection: Connection, temp: str, source: Assembly, report: Report, *
         report.finishing()
     with closing(connect_immutable(temp)) as reader:
         reader.execute("PRAGMA cache_size=10")  # each of its pages is read once
-        if window:
-            # Where it was put together it is read in place: a copy and a call of the system less for each page.
-            reader.execute(f"PRAGMA mmap_size={source.page_size * source.page_count}")
         copy_database(reader, connection, step=step, after=after)
 
 

@@ -36,6 +36,7 @@ from pwsops.engines.sqlite import (
 from pwsops.engines.sqlite.connect import Error, wants_memory
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import read_keys
+from pwsops.engines.sqlite.own_files import own_files
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import EngineError, NotFound, PwsopsError
 
@@ -145,6 +146,7 @@ def main() -> None:
     request = json.loads(read_line(stream))
     limits.apply(request["limits"])
     report = Report(send)
+    own_files()
     reach.give_up_the_rest(request["operation"], request["given"])
     threading.Thread(target=watch, args=(stream, request.get("limit_s"), report), daemon=True).start()
     answer(request, report)

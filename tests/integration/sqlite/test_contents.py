@@ -110,7 +110,7 @@ def test_a_definition_that_is_too_large_for_the_memory_of_a_look_is_said(place: 
 
 def test_a_definition_of_hundreds_of_megabytes_takes_no_more_memory_than_a_look_may(place: Place) -> None:
     path = made(place.path(), "CREATE TABLE t (x)")
-    with closing(apsw.Connection(str(path))) as connection:
+    with closing(connect.connect(str(path))) as connection:
         connection.execute("PRAGMA writable_schema=1")
         connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE t (x /*' || hex(zeroblob(150000000)) || '*/)'")
     with pytest.raises(EngineError, match="wants more memory"):

@@ -16,8 +16,9 @@ import pytest
 from pwsops import confinement, foreign, system_calls
 from pwsops.engines.base import DatabaseState, RestoreRequest
 from pwsops.engines.sqlite import backup, connect, contents, files, journals, limits, reach, recovery_kit, snapshot
+from pwsops.engines.sqlite.own_files import own_files
 from pwsops.errors import EngineError, MediaError
-from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order
+from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order, query
 from tests.needs import require
 
 MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -41,11 +42,16 @@ def plant(database: Path, named: Path, page_size: int = 4096) -> Path:
     return journal
 
 
+DELETES = """
+import sys, apsw
+print(apsw.Connection(sys.argv[1], flags=apsw.SQLITE_OPEN_READWRITE).execute("SELECT count(*) FROM ledger").get)
+"""
+
+
 def test_a_planted_journal_has_a_bare_sqlite_delete_a_file_elsewhere(place: Place, victim: Path) -> None:
     path = place.vault(journal_mode="DELETE")
     plant(path, victim)
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        assert connection.execute("SELECT count(*) FROM ledger").get == 64
+    assert run(DELETES, path) == "64"
     assert not victim.exists(), "what the tests below prevent"
 
 
@@ -74,22 +80,73 @@ def test_a_journal_that_names_a_super_journal_is_refused_before_the_database_is_
     place.take("two.bak")
 
 
-def test_a_look_that_was_outrun_opens_nothing_either(
+def test_a_look_that_was_outrun_opens_and_deletes_nothing_elsewhere_either(
     place: Place, victim: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = place.vault(journal_mode="DELETE")
-    journal = plant(path, victim)
+    plant(path, victim)
     monkeypatch.setattr(journals, "inspect", lambda path, operation: None)
-    with pytest.raises(EngineError, match="belongs to no database that was opened here"):
+    with pytest.raises(EngineError, match=f"leads to {victim}, which belongs to no database") as refused:
         contents.tables(str(path))
+    assert refused.value.transient
     assert victim.exists()
-    assert journal.exists()
+    is_whole(path)
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "TRUNCATE", "PERSIST"])
+def test_a_name_put_into_the_journal_of_our_own_transaction_deletes_nothing(
+    place: Place, victim: Path, mode: str
+) -> None:
+    """SQLite looks for one there at every rollback, and whoever owns the database may write into its journal."""
+    path = place.vault(journal_mode="DELETE")
+    query(path, "CREATE TABLE bulk AS SELECT zeroblob(3000) AS x FROM ledger a, ledger b LIMIT 500")
+    with closing(connect.connect(str(path))) as connection:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+        connection.execute("PRAGMA cache_size=1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE bulk SET x = zeroblob(2999)")
+        name = os.fsencode(victim)
+        tail = struct.pack(">I", (1 << 30) // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + MAGIC
+        with Path(f"{path}-journal").open("ab") as journal:
+            journal.write(tail)
+        connection.execute("ROLLBACK")
+        assert own_files().refused == str(victim)
+    assert victim.exists()
+    is_whole(path)
+
+
+def test_sqlite_opens_and_deletes_nothing_that_it_was_not_told_of(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    other = tmp_path / "other.db"
+    other.touch()
+    with closing(connect.connect(str(path))) as connection:
+        with pytest.raises(apsw.CantOpenError):
+            connection.execute(f"ATTACH DATABASE '{other}' AS other")
+        assert own_files().refused == str(other)
+        assert (own_files()._unlink(os.fsencode(path)), path.exists()) == (-1, True)
+
+
+def test_reading_and_writing_stay_sqlites_own(place: Place) -> None:
+    path = place.vault()
+    with closing(connect.connect(str(path))) as guarded, closing(connect.connect_immutable(str(path))) as immutable:
+        assert (guarded.open_vfs, immutable.open_vfs) == ("unix", "unix")
+    deep = place.vaults / ("a" * 250) / ("b" * 250)
+    deep.mkdir(parents=True)
+    path.rename(deep / "long.db")
+    with closing(connect.connect_immutable(str(deep / "long.db"))) as immutable:
+        assert connect.one(immutable, "SELECT count(*) FROM ledger") == 64
+        assert immutable.open_vfs != "unix"
 
 
 def confined(code: str, *arguments: object) -> str:
-    """Run a few lines in a process of its own, and return what it printed."""
+    """Do as `run` does, where the system can confine the process."""
     if not confinement.abi():
         require("Landlock", None, "Linux 5.13 or newer, with landlock among its security modules")
+    return run(code, *arguments)
+
+
+def run(code: str, *arguments: object) -> str:
+    """Run a few lines in a process of its own, and return what it printed."""
     command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
     variables = {**os.environ, "PYTHONPATH": str(Path(confinement.__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=variables, check=True)
@@ -237,7 +294,7 @@ print(confinement.confine(["/"], []), len(open("/proc/self/status").read()) > 0)
 
 
 def test_without_landlock_and_filter_a_worker_does_its_work_all_the_same() -> None:
-    assert confined(ALL_THE_SAME) == "False True"
+    assert run(ALL_THE_SAME) == "False True"
 
 
 def test_a_system_that_is_no_linux_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

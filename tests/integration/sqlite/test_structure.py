@@ -17,6 +17,7 @@ from pwsops.engines.sqlite import backup, damage, limits, publishing, snapshot, 
 from pwsops.engines.sqlite.connect import Connection
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.own_files import own_files
 from pwsops.engines.sqlite.structure import StructureCheck
 from pwsops.errors import BaseUnusable, DatabaseDamaged, EngineError, MediaError
 from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, order, query, writing
@@ -227,6 +228,7 @@ def test_what_only_the_application_knows_does_not_fail_its_backup(place: Place) 
 
 
 def connect_new(path: Path) -> Connection:
+    own_files().know(str(path))
     return Connection(str(path))
 
 
