@@ -165,22 +165,23 @@ class Leftovers:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
     def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None) -> None:
-        error, look_again_at = _interrupted(), None
+        # That it is not there now proves little: a disk that is not mounted may leave its empty directory behind.
+        error, looks_again = _interrupted(), True
         try:
             found = self._find_whole(profile, run, item, stop)
         except Cancelled:
             return
         except DatabaseDamaged as cause:
-            found, error = None, cause
+            found, error, looks_again = None, cause, False
         except PwsopsError as cause:
             found, error = None, _unknown_end(item["database"], cause)
-            look_again_at = next_look(0, self._clock.now())
         now = self._clock.now()
         with self._catalogue.write() as connection:
             if runs.item_ended(connection, item["id"]):
                 return  # another process settled it in the meantime
             if found is None:
-                outcomes.item_failed(connection, item["id"], error, told=[], now=now, look_again_at=look_again_at)
+                look = next_look(0, now) if looks_again else None
+                outcomes.item_failed(connection, item["id"], error, told=[], now=now, look_again_at=look)
                 return
             reason = "pwsops was interrupted; the backup was found finished and whole"
             outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)

@@ -57,21 +57,45 @@ class OwedAccess:
 
     def _give_back(self, one: ChangedAccess) -> None:
         try:
-            engine = self._open_instance(one.instance)
+            engine = self._engine(one)
+        except PwsopsError as error:
+            self._failed(one, error)
+            return
+        try:
             if isinstance(engine, GivesBackAccess):
                 engine.give_back_access(one.database, one.former_mode)
         except NotFound as error:
             self._close(one, f"nothing is owed any more: {error.message}")
         except PwsopsError as error:
-            with self._catalogue.write() as connection:
-                access.failed(connection, one, error.message, now=self._clock.now())
+            self._failed(one, error)
         else:
             self._close(one, "")
+
+    def _engine(self, one: ChangedAccess) -> Engine:
+        """Return the engine of the server on which the mode was changed, whatever its instance is called by now."""
+        if one.broken:
+            raise PwsopsError(
+                f"Row {one.id} of what restores owe cannot be read: {one.broken}.",
+                hint="Look at who may come into the databases that were restored, and mend the catalogue from a copy.",
+            )
+        with self._catalogue.read() as connection:
+            name = access.at_place(connection, one)
+        if name is None:
+            raise NotFound(
+                f"No instance is where {one.instance} was when {one.database} was closed: it was removed, or its "
+                "address was changed.",
+                hint=f"Add an instance with that address, or set {one.database} to {one.former_mode} there.",
+            )
+        return self._open_instance(name)
+
+    def _failed(self, one: ChangedAccess, error: PwsopsError) -> None:
+        with self._catalogue.write() as connection:
+            access.failed(connection, one, error.message, now=self._clock.now())
 
     def _close(self, one: ChangedAccess, why: str) -> None:
         now = self._clock.now()
         with self._catalogue.write() as connection:
-            access.given_back(connection, one.instance, one.database, now=now, why=why)
+            access.close(connection, one, now=now, why=why)
             audit.append(
                 connection,
                 at=now,

@@ -5,15 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue.schema import changed_access
+from pwsops.catalogue import rows, sets
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import BEGINNING, changed_access, instances
 from pwsops.engines.base import AccessChange
 
 FIRST_TRY = timedelta(seconds=5)
 NEXT_TRIES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 5 * 60, 15 * 60, 60 * 60))
 """After so long each it is tried again to give a mode back; after the last of these at its distance, without end."""
+_OPEN = changed_access.c.given_back_at.is_(None)
+_STAND_INS = {
+    **dict.fromkeys(("instance", "database", "former_mode", "changed_to", "last_error", "place"), ""),
+    **dict.fromkeys(("at", "next_try_at"), BEGINNING),
+    **dict.fromkeys(("restore_id", "tries"), 0),
+}
+"""Where a row cannot be read in part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,10 @@ class ChangedAccess:
         When it was changed, and by which restore.
     tries, next_try_at, last_error
         How often it was tried in vain to give the mode back, when it is tried next, and what was said last.
+    place
+        Where the instance was; see `registry.place`.
+    broken
+        Why nobody can tell what is owed of which database; empty: it is known.
     """
 
     id: int
@@ -40,6 +53,8 @@ class ChangedAccess:
     tries: int
     next_try_at: datetime
     last_error: str
+    place: str
+    broken: str = ""
 
 
 def changed(connection: Connection, instance: str, change: AccessChange, *, restore_id: int, now: datetime) -> None:
@@ -54,20 +69,25 @@ def changed(connection: Connection, instance: str, change: AccessChange, *, rest
         "tries": 0,
         "next_try_at": now + FIRST_TRY,
         "last_error": "",
+        "place": sets.place_of(instance),
     }
     again = {key: values[key] for key in ("changed_to", "at", "restore_id", "tries", "next_try_at", "last_error")}
     statement = insert(changed_access).values(values)
-    open_one = changed_access.c.given_back_at.is_(None)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["instance", "database"], index_where=open_one, set_=again)
-    )
+    target = ["instance", "place", "database"]
+    connection.execute(statement.on_conflict_do_update(index_elements=target, index_where=_OPEN, set_=again))
 
 
-def given_back(connection: Connection, instance: str, database: str, *, now: datetime, why: str = "") -> None:
-    """Close what is owed of a database; `why` says why nothing is owed any more, where it was not given back."""
+def given_back(connection: Connection, instance: str, database: str, *, now: datetime) -> None:
+    """Close what is owed of a database of an instance where that is now."""
     there = (changed_access.c.instance == instance) & (changed_access.c.database == database)
-    still_open = there & changed_access.c.given_back_at.is_(None)
-    connection.execute(update(changed_access).where(still_open).values(given_back_at=now, last_error=why))
+    here = there & (changed_access.c.place == sets.place_of(instance))
+    connection.execute(update(changed_access).where(here, _OPEN).values(given_back_at=now, last_error=""))
+
+
+def close(connection: Connection, one: ChangedAccess, *, now: datetime, why: str = "") -> None:
+    """Close one; `why` says why nothing is owed any more, where it was not given back."""
+    this = changed_access.c.id == one.id
+    connection.execute(update(changed_access).where(this, _OPEN).values(given_back_at=now, last_error=why))
 
 
 def failed(connection: Connection, one: ChangedAccess, error: str, *, now: datetime) -> None:
@@ -78,13 +98,38 @@ def failed(connection: Connection, one: ChangedAccess, error: str, *, now: datet
 
 
 def open_changes(connection: Connection) -> list[ChangedAccess]:
-    """Give the databases whose former mode is still owed, oldest first."""
-    statement = select(changed_access).where(changed_access.c.given_back_at.is_(None)).order_by(changed_access.c.id)
-    keys = ChangedAccess.__dataclass_fields__
-    return [ChangedAccess(**{key: row[key] for key in keys}) for row in connection.execute(statement).mappings()]
+    """Return the databases whose former mode is still owed, oldest first, wherever their instances are by now."""
+    statement = select(changed_access).where(_OPEN).order_by(changed_access.c.id)
+    return [_change(row) for row in rows.read(connection, changed_access, statement)]
+
+
+def _change(row: RowMapping | Unreadable) -> ChangedAccess:
+    if not isinstance(row, Unreadable):
+        return ChangedAccess(**{key: row[key] for key in ChangedAccess.__dataclass_fields__ if key != "broken"})
+    # What cannot be read of it is no reason to let go of what is owed.
+    values = {key: row.values[key] for key in ChangedAccess.__dataclass_fields__ if key != "broken"}
+    stand_in = {key: value for key, value in _STAND_INS.items() if values[key] is None}
+    essential = any(values[key] is None for key in ("instance", "database", "former_mode", "place"))
+    return ChangedAccess(**{**values, **stand_in, "id": row.id}, broken=row.reason if essential else "")
+
+
+def owed_here(connection: Connection) -> dict[tuple[str, str], ChangedAccess]:
+    """Return what is owed of the databases of instances where these are now, by instance and database."""
+    places = {row.name: row.place for row in connection.execute(select(instances.c.name, instances.c.place))}
+    return {
+        (one.instance, one.database): one
+        for one in open_changes(connection)
+        if one.broken or places.get(one.instance) == one.place
+    }
 
 
 def owed(connection: Connection, instance: str, database: str) -> ChangedAccess | None:
-    """Give what is owed of one database."""
-    found = (one for one in open_changes(connection) if (one.instance, one.database) == (instance, database))
-    return next(found, None)
+    """Return what is owed of one database of an instance where that is now."""
+    return owed_here(connection).get((instance, database))
+
+
+def at_place(connection: Connection, one: ChangedAccess) -> str | None:
+    """Return the name of an instance that is where this was changed; its own comes first. None: there is none now."""
+    there = select(instances.c.name).where(instances.c.place == one.place)
+    names = list(connection.execute(there.order_by(instances.c.name)).scalars())
+    return one.instance if one.instance in names else next(iter(names), None)

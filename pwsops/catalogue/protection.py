@@ -85,7 +85,7 @@ class _Shared:
         self._connection = connection
         self._now = now
         self._service_running = service_running
-        self._owed = {(one.instance, one.database): one for one in access.open_changes(connection)}
+        self._owed = access.owed_here(connection)
         self._damaged = damage.known(connection)
         self._looks = sightings.looks(connection)
         self._last = runs.last_ended(connection)

@@ -438,8 +438,17 @@ changed_access = Table(
     Column("next_try_at", Instant, nullable=False),
     Column("last_error", Text, nullable=False),
     Column("given_back_at", Instant),
+    # Where the instance was: of another server's database of that name nothing is owed.
+    Column("place", Text, nullable=False, server_default=text("''")),
     # One at a time: what a second restore finds changed is the first one's doing.
-    Index("ix_changed_access_open", "instance", "database", unique=True, sqlite_where=text("given_back_at IS NULL")),
+    Index(
+        "ix_changed_access_open",
+        "instance",
+        "place",
+        "database",
+        unique=True,
+        sqlite_where=text("given_back_at IS NULL"),
+    ),
 )
 
 # Logins that a server refused: another try counts against them there, until something about them is changed.

@@ -32,6 +32,11 @@ app = typer.Typer(help="Where databases live.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The instance's name.", show_default=False)]
 
 
+Owing = Annotated[
+    bool, typer.Option("--owing", help="Also where a restore closed a database there that is not yet open again.")
+]
+
+
 @app.command()
 def add(
     context: typer.Context,
@@ -83,6 +88,7 @@ def edit(
     server_certificate: ServerCertificate = None,
     login_timeout: LoginTimeout = None,
     option: Others = None,
+    owing: Owing = False,
 ) -> None:
     """Change an instance, after reaching it once as it will be; what is not told stays as it is.
 
@@ -103,7 +109,9 @@ def edit(
         before = next((one for one in operations.instances.list() if one.name == name), None)
         if address is not None and before is not None:
             address = _from_here(before.engine, address)
-        saved = operations.instances.edit(name, address=address, login=login, password=password, options=options)
+        saved = operations.instances.edit(
+            name, address=address, login=login, password=password, options=options, owing=owing
+        )
         say(f"Saved the instance {saved.name}: {saved.engine} at {saved.address}, as {saved.login or SERVICE_USER}.")
         _warn(operations, saved)
 
@@ -144,10 +152,10 @@ def _options(instance: Instance) -> str:
 
 
 @app.command()
-def remove(context: typer.Context, name: Name) -> None:
+def remove(context: typer.Context, name: Name, owing: Owing = False) -> None:
     """Forget an instance that no profile uses; its history and its backups stay."""
     with opened(context) as operations:
-        operations.instances.remove(name)
+        operations.instances.remove(name, owing=owing)
     say(f"Removed the instance {name}; its history and its backups stay.")
 
 

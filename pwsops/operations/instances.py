@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pwsops.catalogue import Connection, instances, planning, profiles, refused_logins, server_certificates
+from pwsops.catalogue import Connection, access, instances, planning, profiles, refused_logins, server_certificates
+from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
@@ -108,6 +109,7 @@ class Instances:
         password: str | None = None,
         options: Mapping[str, Any] | None = None,
         seen: Instance | None = None,
+        owing: bool = False,
     ) -> Instance:
         """Change an instance, after reaching it once as it will be. Its profiles and its history stay.
 
@@ -122,6 +124,8 @@ class Instances:
         seen
             The instance as it was when the editing began: where somebody else has saved it since, `Conflict` is
             raised and nothing of theirs is overwritten.
+        owing
+            Change its address also where a restore closed a database of it that is not yet open again; see `remove`.
         """
         core = self._context.core
         before = core.instance_row(name)
@@ -151,6 +155,8 @@ class Instances:
                 raise _changed_meanwhile(name)
             if row.place != before.place:
                 _refuse_second(connection, row)
+                if not owing and (owed := _owed(connection, name)):
+                    raise _still_owed("given another address", name, owed)
             row = replace(row, sealed_password=kept) if kept else self._with_password(row, password)
             instances.amend(connection, row)
             if row.place != before.place:
@@ -163,8 +169,12 @@ class Instances:
         return _shown(row)
 
     @needs(Right.CONNECT, "remove an instance", of_instance("name"))
-    def remove(self, name: str) -> None:
-        """Forget an instance. Refused while a profile uses it; its history and its backups stay."""
+    def remove(self, name: str, *, owing: bool = False) -> None:
+        """Forget an instance. Refused while a profile uses it; its history and its backups stay.
+
+        `owing`: also where a restore closed a database of it that is not yet open again. That stays noted, and is
+        given back once an instance with this address is added.
+        """
         core = self._context.core
         core.instance(name)
         with core.catalogue.write() as connection:
@@ -175,10 +185,13 @@ class Instances:
                     f"The instance {name!r} cannot be removed: {told} ({', '.join(users[:5])}).",
                     hint="Delete those profiles first; their history and backups stay.",
                 )
+            owed = _owed(connection, name)
+            if owed and not owing:
+                raise _still_owed("removed", name, owed)
             instances.remove(connection, name)
             server_certificates.forget(connection, name)
             refused_logins.forget_all(connection, name)
-            self._context.note(connection, "remove instance", name)
+            self._context.note(connection, "remove instance", name, _as_text(owed))
 
     @needs(Right.CONFIGURE, "probe an instance", of_instance("name"))
     def probe(self, name: str) -> Probe:
@@ -318,3 +331,20 @@ def _told(value: object) -> str:
 
 def _shown(row: InstanceRow) -> Instance:
     return Instance(name=row.name, engine=row.engine, address=row.address, options=row.options, login=row.login)
+
+
+def _owed(connection: Connection, name: str) -> list[ChangedAccess]:
+    return [one for (instance, _), one in access.owed_here(connection).items() if instance == name]
+
+
+def _as_text(owed: Sequence[ChangedAccess]) -> str:
+    return "; ".join(f"{one.database} is {one.changed_to} and was {one.former_mode}" for one in owed)
+
+
+def _still_owed(what: str, name: str, owed: Sequence[ChangedAccess]) -> Refused:
+    return Refused(
+        f"The instance {name!r} cannot be {what}: a restore closed a database of it, which is not yet open again "
+        f"({_as_text(owed)}).",
+        hint="The backup service gives it back, once the server can be asked; or say that you know (--owing), and set "
+        "it by hand on the server.",
+    )

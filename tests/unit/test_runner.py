@@ -888,6 +888,17 @@ def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
         assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["set of one"]
 
 
+def test_what_is_not_found_at_first_is_looked_for_again(home: Home) -> None:
+    """A disk that is not mounted may leave an empty directory: nothing there proves nothing."""
+    run_id = crashed(home)
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.FAILED
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.clock.advance(LOOK_AGAIN[0])
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
 def test_what_is_not_whole_is_not_taken_over(home: Home) -> None:
     run_id = crashed(home)
     home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)

@@ -13,7 +13,7 @@ from typing import Any
 from pwsops import foreign
 from pwsops.engines.sqlite import damage, files, layout, sweeping
 from pwsops.engines.sqlite.identity import Recorded, difference
-from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.media import Media, Unreadable
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import EngineError, MediaError
 
@@ -70,7 +70,7 @@ def find(database: str, directory: str, description: str) -> dict[str, object] |
     Raises
     ------
     EngineError
-        Transient, where a worker still writes it.
+        Transient, where a worker still writes it, or where the directory, or a file that may be it, cannot be read now.
     """
     if sweeping.sweep(directory, key=files.key(database, description)):
         raise EngineError(
@@ -78,10 +78,19 @@ def find(database: str, directory: str, description: str) -> dict[str, object] |
             hint="Wait for it to end, or end the process that writes it.",
             transient=True,
         )
+    shut: Unreadable | None = None
     for path in _visible_files(directory):
-        found = _described(path)
-        if found and (found["database"], found["description"]) == (database, description):
-            return found
+        try:
+            found = read_media(path)[0]
+        except Unreadable as error:
+            shut = shut or error
+        except MediaError:
+            continue
+        else:
+            if (found["database"], found["description"]) == (database, description):
+                return found
+    if shut is not None:
+        raise EngineError(shut.message, hint=shut.hint, transient=True, path=shut.path) from shut
     return None
 
 
@@ -89,15 +98,12 @@ def _visible_files(directory: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
             return sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_file())
-    except OSError:
-        return []
-
-
-def _described(path: str) -> dict[str, object] | None:
-    try:
-        return read_media(path)[0]
-    except MediaError:
-        return None
+    except OSError as error:
+        raise EngineError(
+            f"The directory {directory} cannot be looked into: {error.strerror}.",
+            hint="Mount it, or let the service read it; what lies there is looked for again.",
+            transient=True,
+        ) from error
 
 
 def delete(sets: Iterable[Sequence[Any]]) -> list[tuple[str, bool, str]]:

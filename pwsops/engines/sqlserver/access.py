@@ -10,7 +10,7 @@ from pwsops.engines.base import AccessChange, DatabaseInfo, DatabaseState, Resto
 from pwsops.engines.sqlserver import databases, queries, tsql
 from pwsops.engines.sqlserver.errors import Scene, reason, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.errors import EngineError, NotFound, PwsopsError
 
 OCCUPIED = 5064
 """Somebody is the one user of the single-user database, and ALTER DATABASE is refused for that one's sake."""
@@ -73,7 +73,16 @@ class Access:
 def give_back(link: Link, database: str, former_mode: str) -> None:
     """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""
     scene = link.scene(f"Letting people into {database} again", database=database)
-    info = databases.find(link, database)
+    try:
+        info = databases.find(link, database)
+    except NotFound as error:
+        if _sees_all(link, scene):
+            raise
+        raise EngineError(
+            f"{scene.operation} on {scene.server} failed: this login does not see {database}: it is gone, or not for "
+            "this login to see.",
+            hint=f"Give the login VIEW ANY DATABASE, or set {database} to {former_mode} there as an administrator.",
+        ) from error
     if info.state is DatabaseState.OFFLINE:
         link.run(scene, tsql.online(database), timeout_s=LONG_S)
         info = databases.find(link, database)
@@ -84,6 +93,12 @@ def give_back(link: Link, database: str, former_mode: str) -> None:
         )
     if info.details["user_access"] != former_mode:
         _set(link, scene, database, former_mode)
+
+
+def _sees_all(link: Link, scene: Scene) -> bool:
+    """Whether a database that this login does not see is not there."""
+    rows = link.attempt(scene, queries.SERVER_RIGHTS)
+    return not isinstance(rows, NotAsked) and bool(rows[0].is_sysadmin or rows[0].alter_any_database)
 
 
 def _set(link: Link, scene: Scene, database: str, mode: str) -> None:

@@ -32,6 +32,7 @@ from pwsops.engines.sqlserver import (
     chain,
     damage,
     databases,
+    deleting,
     directory,
     history,
     media,
@@ -154,8 +155,8 @@ class SqlServerEngine:
         access.give_back(self._link, database, former_mode)
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
-        """Delete the media files of these sets and say what went, what stayed and why."""
-        return directory.delete(self._link, [each.path for each in sets])
+        """Delete the files that hold these very sets alone; anything else stays."""
+        return deleting.delete(self._link, sets)
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         """Give the sets that msdb remembers, other tools' included, in the order they were taken."""

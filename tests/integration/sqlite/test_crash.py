@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from pwsops.engines.base import Progress, RestoreRequest
-from pwsops.engines.sqlite import files
+from pwsops.engines.sqlite import files, listing
 from pwsops.engines.sqlite.engine import SqliteEngine
+from pwsops.engines.sqlite.media import Unreadable
 from pwsops.engines.sqlite.process import Worker, as_error
 from pwsops.errors import Cancelled, EngineError, MediaError
 from tests.clocks import joined
@@ -61,6 +62,7 @@ PARENT = """
 import sys
 from pwsops.engines.base import BackupRequest, Instance
 from pwsops.engines.sqlite.engine import SqliteEngine
+from pwsops.engines.sqlite.media import Unreadable
 from pwsops.rules.model import BackupKind
 engine = SqliteEngine(Instance(name="x", engine="sqlite", address=sys.argv[1], options={"slice_s": 0}))
 engine.backup(
@@ -131,8 +133,39 @@ def test_a_backup_still_being_written_is_not_settled(place: Place) -> None:
     assert place.left_in_media() == []
 
 
-def test_settling_in_a_directory_that_is_gone_finds_nothing(place: Place) -> None:
-    assert place.engine.find_backup(database="db.sqlite3", directory="/not/there", description="x") is None
+def test_a_directory_or_a_file_that_cannot_be_read_now_is_not_one_without_a_finished_backup(place: Place) -> None:
+    """A share that is away, or gives errors, may have what a dead process finished."""
+    place.vault()
+    taken = place.take().backup_set
+    asked = {"database": "db.sqlite3", "directory": str(place.media), "description": taken.description}
+    away = place.media.with_name("away")
+    place.media.rename(away)
+    with pytest.raises(EngineError, match="cannot be looked into: No such file or directory") as refused:
+        place.engine.find_backup(**asked)
+    assert refused.value.transient
+    away.rename(place.media)
+    assert place.engine.find_backup(**asked) == taken
+
+
+def test_a_file_that_cannot_be_opened_now_may_be_the_finished_backup(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    (place.media / "0.bak").write_bytes(b"a stranger's")
+    opened = listing.read_media
+
+    def shut(path: str) -> list[dict[str, object]]:
+        if path == taken.path:
+            raise Unreadable("It cannot be read: I/O error.", hint="Look at the disk.", path=path)
+        return opened(path)
+
+    monkeypatch.setattr(listing, "read_media", shut)
+    with pytest.raises(EngineError, match="I/O error") as refused:
+        listing.find("db.sqlite3", str(place.media), "another run")
+    assert refused.value.transient
+    monkeypatch.setattr(listing, "read_media", opened)
+    assert listing.find("db.sqlite3", str(place.media), "another run") is None
 
 
 def test_cancelling_ends_soon_and_leaves_nothing(place: Place) -> None:

@@ -250,6 +250,15 @@ def test_the_list_of_databases_says_who_may_come_in(bench: Bench, mode: str, sta
     assert bench.full().size_bytes > 0, "a backup needs no seat"
 
 
+def test_a_database_that_a_login_may_not_see_is_not_gone(bench: Bench) -> None:
+    """A mode that is owed is owed until it is known that there is no such database."""
+    narrow = bench.engine_with()
+    with pytest.raises(EngineError, match="does not see nowhere: it is gone, or not for this login to see") as hidden:
+        narrow.give_back_access("nowhere", "MULTI_USER")
+    assert not isinstance(hidden.value, NotFound)
+    assert "VIEW ANY DATABASE" in hidden.value.hint
+
+
 @pytest.mark.parametrize("what", [LOCKED, LOCK_TIMEOUT, DEADLOCK])
 @pytest.mark.parametrize("statement", ["ALTER DATABASE", "RESTORE DATABASE"])
 def test_what_passes_by_itself_is_waited_out_and_nothing_is_taken_away_meanwhile(

@@ -95,7 +95,7 @@ def test_what_may_not_or_cannot_be_deleted_stays_with_the_reason(driver: drivers
         stayed = {
             encrypted.path: "leaves what it cannot read",
             text: "does not end in .bak",
-            bench.path("*.bak"): "wildcards",
+            bench.path("*.bak"): "cannot be read",
             bench.path("none.bak"): "does not see it",
         }
         for deletion in bench.engine.delete_media([replace(encrypted, path=path) for path in stayed]):
@@ -110,3 +110,28 @@ def test_a_login_without_the_right_leaves_the_file_and_says_so(bench: Bench) -> 
     assert not deletion.deleted
     assert "may not" in deletion.reason
     assert taken.path in bench.server.files
+
+
+@pytest.mark.parametrize("stands", ["in its place", "behind it"])
+def test_a_file_that_holds_another_backup_is_not_deleted(bench: Bench, stands: str) -> None:
+    taken = bench.full("a.bak")
+    bench.server.add_database("other", rows=[(1, "x")])
+    if stands == "in its place":
+        other = bench.take(database="other", file_name="o.bak", description="somebody else").backup_set
+        file = bench.server.files.get(other.path)
+        assert file is not None
+        bench.server.files.put(taken.path, file.size_bytes, file.content)
+    else:
+        media = bench.server.files.media(taken.path)
+        other = bench.take(database="other", file_name="o.bak", description="somebody else").backup_set
+        media.sets.append(bench.server.files.media(other.path).sets[0])
+    (deletion,) = bench.engine.delete_media([taken])
+    assert not deletion.deleted
+    assert "holds another backup than the one that was recorded: one of other" in deletion.reason
+    assert bench.server.files.get(taken.path) is not None
+
+
+def test_the_sets_of_one_file_go_together(bench: Bench) -> None:
+    taken = bench.full("a.bak")
+    assert [one.deleted for one in bench.engine.delete_media([taken, taken])] == [True, True]
+    assert bench.server.files.get(taken.path) is None

@@ -8,7 +8,7 @@ import pytest
 
 from pwsops.catalogue import access, restores
 from pwsops.engines.base import AccessChange, RestoreRequest
-from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError
+from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError, Refused
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Cause
 from tests.clocks import NOON
@@ -140,6 +140,81 @@ def test_nothing_is_owed_of_a_database_that_is_gone(home: Home, backed_up: str) 
     serve(home, timedelta(minutes=1))
     assert owed(home) == []
     assert "nothing is owed any more" in home.ops.audit.list()[0].detail
+
+
+def test_an_instance_whose_database_is_not_yet_open_again_is_not_removed_or_moved_without_a_word(
+    home: Home, backed_up: str
+) -> None:
+    left_closed(home, backed_up)
+    home.ops.profiles.delete("p")
+    told = r"a restore closed a database of it.*one is SINGLE_USER and was RESTRICTED_USER"
+    with pytest.raises(Refused, match=told):
+        home.ops.instances.remove("srv")
+    with pytest.raises(Refused, match=told):
+        home.ops.instances.edit("srv", address="elsewhere")
+    home.ops.instances.remove("srv", owing=True)
+    assert "one is SINGLE_USER" in home.ops.audit.list()[0].detail
+
+
+def test_what_is_owed_outlives_its_instance_and_is_given_back_where_it_was_changed(home: Home, backed_up: str) -> None:
+    left_closed(home, backed_up)
+    address = home.core.instance_row("srv").address
+    home.ops.profiles.delete("p")
+    home.ops.instances.remove("srv", owing=True)
+    home.server.give_back_error = None
+    serve(home, timedelta(hours=1))
+    assert home.server.modes["one"] == "SINGLE_USER", "nobody can be asked"
+    (one,) = home.ops.databases.owed_access()
+    assert "No instance is where srv was when one was closed" in one.last_error
+    assert any(check.name == "Access to srv/one" and not check.ok for check in home.ops.doctor())
+    home.ops.instances.add("other", engine="fake", address=address)
+    serve(home, timedelta(hours=1))
+    assert home.server.modes["one"] == "RESTRICTED_USER"
+    assert owed(home) == []
+
+
+def test_another_server_is_never_told_to_change_a_database_of_that_name(home: Home, backed_up: str) -> None:
+    left_closed(home, backed_up)
+    home.ops.instances.edit("srv", address="another server", owing=True)
+    home.server.give_back_error = None
+    home.server.asked_to_give_back.clear()
+    serve(home, timedelta(hours=1))
+    assert (home.server.asked_to_give_back, len(owed(home))) == ([], 1)
+    home.ops.databases.list("srv")
+    assert Cause.ACCESS_OWED not in [
+        finding.cause for verdict in home.ops.databases.verdicts() for finding in verdict.findings
+    ], "it is another database"
+    # A restore there owes its own, beside the first.
+    home.run()
+    home.server.give_back_error = AWAY
+    home.server.modes["one"] = "MULTI_USER"
+    path = max(home.server.media)
+    restore(home, path)
+    assert sorted(owed(home)) == [("one", "MULTI_USER", "SINGLE_USER"), ("one", "RESTRICTED_USER", "SINGLE_USER")]
+
+
+@pytest.mark.parametrize("column", ["former_mode", "database", "instance", "place"])
+def test_a_row_of_what_is_owed_that_cannot_be_read_is_shown_and_keeps_nobody(
+    home: Home, backed_up: str, column: str
+) -> None:
+    left_closed(home, backed_up)
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql(f"UPDATE changed_access SET {column} = CAST(X'E9' AS TEXT)")
+    home.server.give_back_error = None
+    serve(home, timedelta(hours=1))
+    (one,) = home.ops.databases.owed_access()
+    assert f"`{column}` cannot be read" in one.broken
+    assert f"`{column}` cannot be read" in one.last_error
+    assert any(check.name.startswith("Access to") and not check.ok for check in home.ops.doctor())
+
+
+def test_what_is_owed_is_given_back_though_when_cannot_be_read(home: Home, backed_up: str) -> None:
+    left_closed(home, backed_up)
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE changed_access SET at = 'noon', next_try_at = 'noon', tries = 'often'")
+    home.server.give_back_error = None
+    serve(home, timedelta(minutes=1))
+    assert owed(home) == []
 
 
 def test_what_goes_wrong_with_one_keeps_no_other(home: Home, backed_up: str, monkeypatch: pytest.MonkeyPatch) -> None:
