@@ -34,6 +34,7 @@ from pwsops.runner import Runner
 from pwsops.secrets import Vault
 from pwsops.service import Service
 
+HIDDEN = "(its address)"
 Who = Callable[[], Principal]
 """Who asks, as of now. Raises `Denied` once they may ask nothing any more: signed out, removed, another role."""
 
@@ -256,6 +257,33 @@ class Context:
                 f"{principal.name} may {action} only shortly after signing in.",
                 hint="Sign in once more, and do it again.",
             )
+
+    @property
+    def tells_addresses(self) -> bool:
+        """Whether who asks is told where instances are: those who restore or configure something are."""
+        return self.principal.has(Right.CONFIGURE) or self.principal.has(Right.RESTORE)
+
+    def told(self, text: str) -> str:
+        """Return what an error or an instance said, without the addresses in it where who asks is not told these."""
+        if not text or self.tells_addresses:
+            return text
+        with self.core.catalogue.read() as connection:
+            known = {each for row in instances.every(connection) for each in (row.address, row.place.partition(" ")[2])}
+        for address in sorted(known, key=len, reverse=True):
+            # What holds everything is no address that tells anything.
+            text = text.replace(address, HIDDEN) if len(address) > 1 else text
+        return text
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Let errors pass without the addresses that who asks is not told."""
+        try:
+            yield
+        except PwsopsError as error:
+            with suppress(PwsopsError):  # the catalogue, or who asks, is what the error is about
+                error.message, error.hint = self.told(error.message), self.told(error.hint)
+                error.args = (error.message,)
+            raise
 
     def allow_everywhere(self, action: str, subject: str = "") -> None:
         """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""
