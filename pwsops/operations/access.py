@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -258,14 +259,9 @@ class Context:
                 hint="Sign in once more, and do it again.",
             )
 
-    @property
-    def tells_addresses(self) -> bool:
-        """Whether who asks is told where instances are: those who restore or configure something are."""
-        return self.principal.has(Right.CONFIGURE) or self.principal.has(Right.RESTORE)
-
     def told(self, text: str) -> str:
         """Return what an error or an instance said, without the addresses in it where who asks is not told these."""
-        if not text or self.tells_addresses:
+        if not text or self.principal.is_told_addresses:
             return text
         with self.core.catalogue.read() as connection:
             known = {each for row in instances.every(connection) for each in (row.address, row.place.partition(" ")[2])}
@@ -280,10 +276,21 @@ class Context:
         try:
             yield
         except PwsopsError as error:
-            with suppress(PwsopsError):  # the catalogue, or who asks, is what the error is about
-                error.message, error.hint = self.told(error.message), self.told(error.hint)
-                error.args = (error.message,)
-            raise
+            if (told := self._without_addresses(error)) is error:
+                raise
+            raise told from None
+
+    def _without_addresses(self, error: PwsopsError) -> PwsopsError:
+        try:
+            message, hint = self.told(error.message), self.told(error.hint)
+        except PwsopsError:  # the catalogue, or who asks, is what it is about
+            return error
+        if (message, hint) == (error.message, error.hint):
+            return error
+        # Others may be told the same one, with all that it says.
+        told = copy(error)
+        told.message, told.hint, told.args = message, hint, (message,)
+        return told
 
     def allow_everywhere(self, action: str, subject: str = "") -> None:
         """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""

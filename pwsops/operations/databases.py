@@ -169,7 +169,7 @@ class Databases:
                 opens=core.vault.opens,
                 instance=instance,
             )
-        return found if self._context.tells_addresses else [self._without_addresses(one) for one in found]
+        return found if self._context.principal.is_told_addresses else [self._without_addresses(one) for one in found]
 
     def _without_addresses(self, one: Covered) -> Covered:
         """Return the same without what errors told of where its instance is."""

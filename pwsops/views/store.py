@@ -18,7 +18,7 @@ from pwsops.engines.base import Instance
 from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
-from pwsops.rules.rights import Principal, Right, Role, Way
+from pwsops.rules.rights import Principal, Role, Way
 from pwsops.views.asking import Answer, Asking
 from pwsops.views.live import Watcher
 from pwsops.views.plans import Plans
@@ -106,10 +106,9 @@ class Snapshots:
                 self._known[theirs, addresses] = self._read(theirs, addresses)
             return self._known[theirs, addresses]
 
-    def for_principal(self, principal: Principal) -> Snapshot:
+    def seen_by(self, principal: Principal) -> Snapshot:
         """Return what somebody may see."""
-        addresses = principal.has(Right.CONFIGURE) or principal.has(Right.RESTORE)
-        return self.of(principal.instances, addresses=addresses)
+        return self.of(principal.instances, addresses=principal.is_told_addresses)
 
 
 def trouble(error: Exception, doing: str) -> Trouble:
@@ -163,9 +162,9 @@ class Store:
         minute = self.clock.now().replace(second=0, microsecond=0)
         return self.ops.changes.version(), service, minute, self._asking.version
 
-    def snapshot(self, theirs: frozenset[str] | None = None) -> Snapshot:
-        """Read everything that pages share, for somebody who is given these instances; None: all."""
-        return self.snapshots().of(theirs)
+    def snapshot(self, principal: Principal | None = None) -> Snapshot:
+        """Read everything that pages share, as far as somebody may see it; None: all."""
+        return self.snapshots().of(None) if principal is None else self.snapshots().seen_by(principal)
 
     def snapshots(self) -> Snapshots:
         """Return what pages show, as of now, once for all of those who are given the same instances.
