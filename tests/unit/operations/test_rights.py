@@ -30,7 +30,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.restore_plan import plan_restore
 from pwsops.rules.rights import Principal, Right, Way
 from tests.clocks import NOON
-from tests.fake_engine import FakeServer
+from tests.fake_engine import FakeEngine, FakeServer
 from tests.homes import Home
 from tests.people import acting_as, person
 
@@ -728,6 +728,47 @@ def test_on_this_machine_a_link_out_of_a_configured_directory_leads_nowhere(home
         assert read(operator, str(vaults / "link" / "a.bak"), instance) == "denied"
     assert operator.databases.backup_directory("vaults") == str(vaults)
     assert read(acting_as(home.ops, O, instances=frozenset({MINE})), str(vaults / "a.bak"), None) == "denied"
+
+
+def test_what_their_own_server_remembers_to_have_written_is_theirs(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = acting_as(places.home.ops, O, instances=frozenset({MINE}))
+    assert read(some, "/media/a.bak") == "denied"
+    remembered: list[BackupSet | None] = []
+
+    def ask(engine: FakeEngine, set_id: str) -> BackupSet | None:
+        if not remembered:
+            raise EngineError("Away.", hint="Wait.")
+        return remembered[0]
+
+    monkeypatch.setattr(FakeEngine, "remembered_set", ask, raising=False)
+    assert read(some, "/media/a.bak") == "denied"
+    remembered.append(None)
+    assert read(some, "/media/a.bak") == "denied"
+    remembered[0] = places.mine.laid
+    assert read(some, "/media/a.bak") == "read"
+    # A file that cannot be read is told as such only where theirs alone are kept.
+    assert read(some, "/media/none.bak") == "read"
+    places.home.server.backup_directory = "/var/backups"
+    assert read(some, "/var/backups/none.bak") == "denied"
+
+
+def test_an_administrator_of_some_looks_for_a_place_where_nobody_keeps_anything(places: Places) -> None:
+    home = places.home
+    home.server.media["/free/a.bak"] = []
+    for name in ("own", "theirs"):
+        values = {"instance": MINE, "databases": ["one"]} if name == "own" else {}
+        defaults = {"instance": ELSEWHERE, "databases": ["canary-database"]}
+        home.add(name=name, **defaults | values, directory=rf"\\nas\{name}")
+    some = acting_as(home.ops, A, instances=frozenset({MINE}))
+    assert [entry.name for entry in some.databases.browse(MINE, "/free")] == ["sub", "a.bak"]
+    assert some.databases.browse(MINE, r"\\nas\own")
+    for path in (r"\\nas\theirs", r"\\nas\theirs\deeper", r"\\evil\share", "/free/../media"):
+        with pytest.raises(Denied):
+            some.databases.browse(MINE, path)
+    with pytest.raises(Denied):
+        acting_as(home.ops, O, instances=frozenset({MINE})).databases.browse(MINE, "/free")
 
 
 # In whose name
