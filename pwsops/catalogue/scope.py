@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from pwsops.catalogue.schema import metadata
 
-EVERYBODYS = frozenset({"settings", "certificates", "service", "texts", "audit_keys", "home"})
+EVERYBODYS = frozenset({"settings", "service", "texts", "audit_keys", "home"})
 """Tables that tell of no instance. What `texts` holds is found by the runs that say it."""
 _MINE = "SELECT instance FROM temp.visible_instances"
 _PROFILES = f"SELECT id FROM main.profiles WHERE instance IN ({_MINE})"
@@ -27,6 +27,10 @@ _CONDITIONS = {
     "said": f"EXISTS ({_RUN})",
     "messages": "EXISTS (SELECT 1 FROM main.run_items AS item JOIN main.runs AS one ON one.id = item.run_id "
     f"WHERE item.id = item_id AND one.profile_id IN ({_PROFILES}))",
+    # Those that theirs encrypt with, or need: the store as a whole is for who is given all.
+    "certificates": f"thumbprint IN (SELECT encrypt_with FROM main.profiles WHERE instance IN ({_MINE}) UNION ALL "
+    "SELECT thumbprint FROM main.backup_sets WHERE thumbprint IS NOT NULL AND replaced_at IS NULL AND instance IN "
+    f"({_MINE}) UNION ALL SELECT thumbprint FROM main.server_certificates WHERE instance IN ({_MINE}))",
     # An instance, a database of one, or a profile; what a profile elsewhere is called too is not told.
     "audit": f"(subject IN ({_MINE}) OR EXISTS ({_MINE} WHERE substr(subject, 1, length(instance) + 1) = "
     f"instance || '/') OR subject IN (SELECT name FROM main.profiles WHERE instance IN ({_MINE}))) AND subject NOT IN "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from pwsops.runner import Runner
 from pwsops.secrets import Vault
 from pwsops.service import Service
 
+HIDDEN = "(its address)"
 Who = Callable[[], Principal]
 """Who asks, as of now. Raises `Denied` once they may ask nothing any more: signed out, removed, another role."""
 
@@ -259,6 +261,39 @@ class Context:
                 f"{principal.name} may {action} only shortly after signing in.",
                 hint="Sign in once more, and do it again.",
             )
+
+    def told(self, text: str) -> str:
+        """Return what an error or an instance said, without the addresses in it where who asks is not told these."""
+        if not text or self.principal.is_told_addresses:
+            return text
+        with self.core.catalogue.read() as connection:
+            known = {each for row in instances.every(connection) for each in (row.address, row.place.partition(" ")[2])}
+        for address in sorted(known, key=len, reverse=True):
+            # What holds everything is no address that tells anything.
+            text = text.replace(address, HIDDEN) if len(address) > 1 else text
+        return text
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Let errors pass without the addresses that who asks is not told."""
+        try:
+            yield
+        except PwsopsError as error:
+            if (told := self._without_addresses(error)) is error:
+                raise
+            raise told from None
+
+    def _without_addresses(self, error: PwsopsError) -> PwsopsError:
+        try:
+            message, hint = self.told(error.message), self.told(error.hint)
+        except PwsopsError:  # the catalogue, or who asks, is what it is about
+            return error
+        if (message, hint) == (error.message, error.hint):
+            return error
+        # Others may be told the same one, with all that it says.
+        told = copy(error)
+        told.message, told.hint, told.args = message, hint, (message,)
+        return told
 
     def allow_everywhere(self, action: str, subject: str = "") -> None:
         """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""

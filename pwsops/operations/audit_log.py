@@ -11,7 +11,7 @@ from pwsops.catalogue import audit, audit_search
 from pwsops.catalogue.audit_search import AuditFilter as AuditQuery
 from pwsops.errors import InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context
-from pwsops.operations.audit_verification import places, trouble, verified
+from pwsops.operations.audit_verification import places, trouble, verified, verified_for
 from pwsops.operations.records import AuditEntry, AuditPage
 from pwsops.operations.rights import needs
 from pwsops.rules.audit import AuditState, Kind, Verification
@@ -63,8 +63,11 @@ class AuditLog:
 
     @needs(Right.EVIDENCE, "read the audit log")
     def verify(self) -> Verification:
-        """Compare every entry with its digest, its number and the heads that left the home; takes seconds if large."""
-        return verified(self._context.core)
+        """Compare every entry with its digest, its number and the heads that left the home; takes seconds if large.
+
+        Who is given some instances is told whether the log is whole, and nothing of its entries but how many they see.
+        """
+        return verified_for(self._context)
 
     @needs(Right.HOST, "verify the audit log with other heads")
     def verify_with(self, heads: Sequence[Path]) -> Verification:
@@ -106,8 +109,8 @@ class AuditLog:
 
     @needs(Right.EVIDENCE, "read the audit log")
     def places(self) -> Sequence[str]:
-        """Return where the heads of the log go, as people call it."""
-        return places(self._context.core)
+        """Return where the heads of the log go, as people call it; nothing to who is given some instances."""
+        return places(self._context.core) if self._context.principal.instances is None else ()
 
     @needs(Right.LOOK, "look whether the audit log leaves the home")
     def trouble(self) -> str:

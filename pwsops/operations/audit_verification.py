@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pwsops.catalogue import audit, audit_check
+from pwsops.catalogue import audit, audit_check, audit_search
+from pwsops.catalogue.audit_search import AuditFilter
 from pwsops.errors import PwsopsError, Refused
 from pwsops.heads import Heads, journal
 from pwsops.heads.file import HeadFile
-from pwsops.operations.access import Core
+from pwsops.operations.access import Context, Core
 from pwsops.operations.records import Check
-from pwsops.rules.audit import AuditState, Kind, Verification
+from pwsops.rules.audit import AuditState, Finding, Kind, Verification
 
 _LOOKS = 3
+_ASK = "Which entries that is about is told to who is given all instances."
 _AGAIN_S = 0.2
 """Another process may have written an entry, and be about to tell its head."""
 
@@ -32,6 +34,25 @@ def verified(core: Core, given: Sequence[Path] = ()) -> Verification:
             break
         core.clock.wait(pause, _AGAIN_S)
     return replace(found, caveat=_caveat(core))
+
+
+def verified_for(context: Context) -> Verification:
+    """Return that, as far as who asks may know it."""
+    found = verified(context.core)
+    if context.principal.instances is None:
+        return found
+    with context.read() as connection:
+        return told_to_some(found, audit_search.total(connection, AuditFilter()))
+
+
+def told_to_some(found: Verification, entries: int) -> Verification:
+    """Return what a verification tells who is given some instances: whether the log is whole, and no number of it.
+
+    `entries`: how many they see.
+    """
+    kinds = dict.fromkeys(one.kind for one in found.findings)
+    findings = [Finding(kind=kind, text=f"The log is {kind.state.value} ({kind.value}). {_ASK}") for kind in kinds]
+    return Verification(entries=entries, last=0, head="", keyed_from=None, findings=findings, sources={})
 
 
 def _looked(core: Core, given: Sequence[Path]) -> Verification:

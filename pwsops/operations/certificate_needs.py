@@ -14,7 +14,7 @@ from pwsops.catalogue.sets import EncryptedSet
 from pwsops.engines.base import Engine
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import LoginRefused, PwsopsError
-from pwsops.operations.access import Core
+from pwsops.operations.access import Context, Core
 from pwsops.operations.shelf import Shelf
 from pwsops.rules.model import RunStatus
 
@@ -129,16 +129,16 @@ def _encrypts_for(row: ProfileRow, on_servers: Mapping[tuple[str, str], str]) ->
     return on_servers.get((row.fields["instance"], name), name)
 
 
-def gone_files(core: Core) -> Gone:
-    """Look which encrypted sets, and which copies of certificates, lie no more where they were written.
+def gone_files(context: Context) -> Gone:
+    """Look which encrypted sets, and which copies of certificates, of theirs lie no more where they were written.
 
     Servers and file systems are asked, which may take long: no connection to the catalogue is held meanwhile. What
     nobody can tell counts as there.
     """
-    with core.catalogue.read() as connection:
+    with context.read() as connection:
         encrypted = sets.encrypted(connection)
         copies = certificate_copies.every(connection)
-    shelves = _Shelves(core)
+    shelves = _Shelves(context.core)
     return frozenset[EncryptedSet | CopyRow](
         [
             *(one for one in encrypted if not shelves.has(one.instance, one.path)),

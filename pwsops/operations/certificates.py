@@ -46,7 +46,7 @@ class Certificates:
         instance
             Only those that this one keeps, or should.
         """
-        views = self._views(gone_files(self._context.core))
+        views = self._views(gone_files(self._context))
         wanted = [view for view in views if view.needed_by or not required]
         return wanted if instance is None else [view for view in wanted if view.instance == instance]
 
@@ -217,7 +217,7 @@ class Certificates:
     def remove(self, name: str) -> None:
         """Forget a certificate and its key. Refused while a profile, a run or a backup that is still there needs it."""
         core = self._context.core
-        gone = gone_files(core)
+        gone = gone_files(self._context)
         with core.catalogue.write() as connection:
             row = find_certificate(connection, name)
             need = actual_needs(connection, gone).anywhere(row.thumbprint)

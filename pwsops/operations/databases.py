@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -161,13 +162,22 @@ class Databases:
         core = self._context.core
         with self._context.read() as connection:
             running = is_running(core.home) and service_state.load(connection).wanted
-            return covered(
+            found = covered(
                 connection,
                 now=core.clock.now(),
                 service_running=running,
                 opens=core.vault.opens,
                 instance=instance,
             )
+        return found if self._context.principal.is_told_addresses else [self._without_addresses(one) for one in found]
+
+    def _without_addresses(self, one: Covered) -> Covered:
+        """Return the same without what errors told of where its instance is."""
+        told = self._context.told
+        profiles = [replace(each, last_error=told(each.last_error)) for each in one.facts.profiles]
+        facts = replace(one.facts, unreached_why=told(one.facts.unreached_why), profiles=profiles)
+        seen = one.seen and replace(one.seen, reason=told(one.seen.reason), warnings=[*map(told, one.seen.warnings)])
+        return replace(one, facts=facts, seen=seen)
 
     def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
         """Ask an instance something; a login of its own that it refuses is not used again."""

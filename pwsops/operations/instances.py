@@ -246,8 +246,7 @@ class Instances:
         return replace(row, sealed_password=sealed)
 
     def _told(self, row: InstanceRow) -> Instance:
-        principal = self._context.principal
-        if principal.has(Right.CONFIGURE) or principal.has(Right.RESTORE):
+        if self._context.principal.is_told_addresses:
             return _shown(row)
         return Instance(name=row.name, engine=row.engine, address="")
 

@@ -9,14 +9,14 @@ from pwsops.certificates.pair import facts_of_der
 from pwsops.engines.base import SavesCertificates
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Core
+from pwsops.operations.access import Context, Core
 from pwsops.operations.lookup import find_certificate
 from pwsops.profile import BackupProfile
 from pwsops.rules.certificates import why_not_encrypt
 
 
 def settle_encryption(
-    core: Core, profile: BackupProfile, before: Mapping[str, Any] | None, *, sealed_password: str | None
+    context: Context, profile: BackupProfile, before: Mapping[str, Any] | None, *, sealed_password: str | None
 ) -> str | None:
     """Put the thumbprint of the certificate that a profile names in the place of its name.
 
@@ -35,8 +35,9 @@ def settle_encryption(
     InvalidInput
         Where the engine cannot encrypt, or the certificate is expired, weak or of another kind.
     NotFound
-        Where the store does not have it.
+        Where the store does not have it, or not for who asks.
     """
+    core = context.core
     engine = core.engine_for(profile.instance, profile.login, sealed_password)
     can = engine.capabilities
     _require(not profile.encrypt_with or can.encryption, profile, "its engine cannot encrypt backups")
@@ -53,7 +54,7 @@ def settle_encryption(
         if isinstance(engine, KeepsCertificates):
             _settle_on_server(core, profile, engine)
         return None
-    with core.catalogue.read() as connection:
+    with context.read() as connection:
         row = find_certificate(connection, profile.encrypt_with)
     reasons = why_not_encrypt(facts_of_der(row.certificate), core.clock.now())
     _require(not reasons, profile, f"the certificate {row.name!r} {' and '.join(reasons)}")

@@ -92,7 +92,7 @@ class Profiles:
         login = self._login_password(profile, None, password)
         sealed = login.for_checks(core.vault)
         self._check_databases(profile, sealed, already=())
-        certificate = settle_encryption(core, profile, None, sealed_password=sealed)
+        certificate = settle_encryption(self._context, profile, None, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, None, certificate_password)
         seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
@@ -132,7 +132,8 @@ class Profiles:
         login = self._login_password(profile, before, password)
         sealed = login.for_checks(core.vault)
         self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
-        certificate = settle_encryption(core, profile, before.fields if same_instance else None, sealed_password=sealed)
+        former = before.fields if same_instance else None
+        certificate = settle_encryption(self._context, profile, former, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, before, certificate_password)
         seen_directories = clashes.look(core, profile)
         with core.catalogue.write() as connection:

@@ -19,7 +19,7 @@ from pwsops.catalogue.history import Filter, Selection
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.audit_log import AuditQuery
-from pwsops.operations.audit_verification import verified
+from pwsops.operations.audit_verification import verified_for
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
 from pwsops.operations.rights import needs
@@ -200,8 +200,9 @@ class Reports:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
-        home = self._context.core.home
-        verification = verified(self._context.core) if form is ReportFormat.EVIDENCE else None
+        # Where the home is, is nothing that somebody learns who is given some instances.
+        home = self._context.core.home if self._context.principal.instances is None else None
+        verification = verified_for(self._context) if form is ReportFormat.EVIDENCE else None
         document.write(
             form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
         )
@@ -210,7 +211,15 @@ class Reports:
         from pwsops.reports.frames import frame
 
         with self._selected(query) as selection:
-            return frame(table, read(selection))
+            made = frame(table, read(selection))
+        self._note_frame(table, query)
+        return made
+
+    def _note_frame(self, table: Table, query: ReportQuery) -> None:
+        """Write down that somebody takes a frame away; a notebook that takes many of one kind is written as such."""
+        what = "audit log" if table.name == "audit log" else "history"
+        core, actor = self._context.core, self._context.actor
+        core.events.record_repeated(actor, f"export {what}", query.profile or what, f"{table.name}, as a frame")
 
     def _covered(self, table: Table, query: ReportQuery, rows: Callable[[Any], Rows]) -> pd.DataFrame:
         from pwsops.reports.coverage import covered
@@ -219,7 +228,9 @@ class Reports:
 
         with self._selected(_whole(query)) as selection:
             found = covered(selection, *period(selection, self._context.core.clock.now()))
-            return frame(table, [list(rows(found))])
+            made = frame(table, [list(rows(found))])
+        self._note_frame(table, query)
+        return made
 
     @contextmanager
     def _selected(self, query: ReportQuery) -> Iterator[Selection]:

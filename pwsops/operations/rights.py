@@ -79,7 +79,7 @@ def needs(
                 bound.apply_defaults()
                 return bound.arguments
 
-            with self._context.operation():
+            with self._context.operation(), self._context.telling():
                 told.check(self._context, arguments)
                 return method(self, *args, **kwargs)
 

@@ -28,7 +28,7 @@ def write(
     *,
     now: datetime,
     actor: str,
-    home: Path,
+    home: Path | None,
     verdicts: Sequence[Verdict] = (),
     verification: Verification | None = None,
 ) -> None:
@@ -96,8 +96,10 @@ def _asked(selection: Selection, since: datetime, until: datetime) -> Iterator[s
         yield f"Only: {said}."
 
 
-def _made(now: datetime, actor: str, home: Path) -> str:
-    return f"Made on {_told(now)} by {actor} with pwsops {__version__}, from the catalogue in {home}."
+def _made(now: datetime, actor: str, home: Path | None) -> str:
+    return (
+        f"Made on {_told(now)} by {actor} with pwsops {__version__}{f', from the catalogue in {home}' if home else ''}."
+    )
 
 
 def _told(instant: datetime) -> str:

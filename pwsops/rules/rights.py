@@ -135,6 +135,11 @@ class Principal:
         """Whether an instance is among theirs."""
         return self.instances is None or instance in self.instances
 
+    @property
+    def is_told_addresses(self) -> bool:
+        """Whether they are told where instances are: those who restore or configure something are."""
+        return self.has(Right.CONFIGURE) or self.has(Right.RESTORE)
+
     def must_sign_in_anew(self, right: Right, now: datetime) -> bool:
         """Whether a right that they have needs the password (once more) before it is used."""
         if self.way is not Way.SIGNED_IN or right not in ANEW:

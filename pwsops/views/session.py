@@ -53,7 +53,7 @@ class Session:
         self.notice: Trouble | None = None
         self._doings: list[str] = []
         self._turns = Turns()
-        self.snapshot: Snapshot = store.snapshot(self.ops.principal.instances)
+        self.snapshot: Snapshot = store.snapshot(self.ops.principal)
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
         self.drafts: dict[str, Draft] = {}
@@ -201,7 +201,7 @@ class Session:
 
     def _told(self, snapshots: Snapshots) -> None:
         with suppress(Denied):  # who may ask nothing any more is told nothing
-            self._later(partial(self._take, snapshots.of(self.ops.principal.instances)))
+            self._later(partial(self._take, snapshots.seen_by(self.ops.principal)))
 
     def _take(self, snapshot: Snapshot) -> None:
         # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
@@ -301,7 +301,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a click is answered with a message, never a traceback
             notice = trouble(error, doing)
         try:
-            snapshot = self.store.snapshot(self.ops.principal.instances)
+            snapshot = self.store.snapshot(self.ops.principal)
         except Exception as error:  # noqa: BLE001 - likewise
             notice = notice or trouble(error, "Reading what there is now")
         self._later(partial(self._done, doing, notice, snapshot))

@@ -18,6 +18,7 @@ from pwsops.engines.base import Instance
 from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
+from pwsops.rules.rights import Principal, Role, Way
 from pwsops.views.asking import Answer, Asking
 from pwsops.views.live import Watcher
 from pwsops.views.plans import Plans
@@ -87,20 +88,27 @@ class Snapshots:
     Parameters
     ----------
     read
-        Reads the one of those who are given these instances; None: all.
+        Reads the one of those who are given these instances (None: all), and are told where they are, or not.
     """
 
-    def __init__(self, read: Callable[[frozenset[str] | None], Snapshot]) -> None:
+    def __init__(self, read: Callable[[frozenset[str] | None, bool], Snapshot]) -> None:
         self._read = read
-        self._known: dict[frozenset[str] | None, Snapshot] = {}
+        self._known: dict[tuple[frozenset[str] | None, bool], Snapshot] = {}
         self._lock = threading.Lock()
 
-    def of(self, theirs: frozenset[str] | None) -> Snapshot:
-        """Return what somebody may see who is given these instances; None: all."""
+    def of(self, theirs: frozenset[str] | None, *, addresses: bool = True) -> Snapshot:
+        """Return what somebody may see who is given these instances; None: all.
+
+        `addresses`: whether they are told where instances are.
+        """
         with self._lock:
-            if theirs not in self._known:
-                self._known[theirs] = self._read(theirs)
-            return self._known[theirs]
+            if (theirs, addresses) not in self._known:
+                self._known[theirs, addresses] = self._read(theirs, addresses)
+            return self._known[theirs, addresses]
+
+    def seen_by(self, principal: Principal) -> Snapshot:
+        """Return what somebody may see."""
+        return self.of(principal.instances, addresses=principal.is_told_addresses)
 
 
 def trouble(error: Exception, doing: str) -> Trouble:
@@ -111,6 +119,13 @@ def trouble(error: Exception, doing: str) -> Trouble:
     return Trouble(
         message=f"{doing} failed: {type(error).__name__}.",
         hint="The log of the server has the details; `pwsops doctor` checks the installation.",
+    )
+
+
+def _away(instance: str) -> Trouble:
+    return Trouble(
+        message=f"{instance} could not be asked for its databases.",
+        hint="Ask somebody who restores or configures: they are told why.",
     )
 
 
@@ -147,9 +162,9 @@ class Store:
         minute = self.clock.now().replace(second=0, microsecond=0)
         return self.ops.changes.version(), service, minute, self._asking.version
 
-    def snapshot(self, theirs: frozenset[str] | None = None) -> Snapshot:
-        """Read everything that pages share, for somebody who is given these instances; None: all."""
-        return self.snapshots().of(theirs)
+    def snapshot(self, principal: Principal | None = None) -> Snapshot:
+        """Read everything that pages share, as far as somebody may see it; None: all."""
+        return self.snapshots().of(None) if principal is None else self.snapshots().seen_by(principal)
 
     def snapshots(self) -> Snapshots:
         """Return what pages show, as of now, once for all of those who are given the same instances.
@@ -170,14 +185,17 @@ class Store:
         # A server is asked once for everybody.
         answers = self._answers(instances, profiles, now)
 
-        def read(theirs: frozenset[str] | None) -> Snapshot:
-            if theirs is None:
+        def read(theirs: frozenset[str] | None, addresses: bool) -> Snapshot:
+            if theirs is None and addresses:
                 return self._snapshot(self.ops, number, now, [one.name for one in instances], profiles, answers)
             principal = replace(self.ops.principal, instances=theirs)
+            if not addresses:
+                principal = replace(principal, way=Way.SIGNED_IN, role=Role.VIEWER)
             ops = self.ops.acting_as(lambda: principal)
             names = [one.name for one in ops.instances.list()]
             known = {name: answer for name, answer in answers.items() if name in names}
-            return self._snapshot(ops, number, now, names, ops.profiles.list(), known)
+            found = self._snapshot(ops, number, now, names, ops.profiles.list(), known)
+            return found if addresses else replace(found, troubles={name: _away(name) for name in found.troubles})
 
         return Snapshots(read)
 

@@ -286,8 +286,7 @@ def test_where_instances_kept_something_is_known_from_what_a_former_catalogue_sa
             "INSERT INTO profiles VALUES ('here', '/backups'), ('srv', 'D:\\backups'), ('here', NULL);"
             "INSERT INTO certificate_copies VALUES ('srv', 'D:\\keys');"
             "INSERT INTO backup_sets VALUES ('gone', 'sqlite /former', '/old/a.bak'), ('srv', '', 'D:\\old\\a.bak');"
-            "INSERT INTO audit VALUES ('add instance', 'never', 'sqlite at /untaken'),"
-            " ('add instance', 'srv', 'x at y');"
+            "INSERT INTO audit VALUES ('add instance', 'never', 'sqlite at /untaken'), ('add instance', 'a', 'x at y');"
         )
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):

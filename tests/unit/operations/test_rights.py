@@ -19,9 +19,10 @@ from pwsops.catalogue import audit, outcomes, restores, scope
 from pwsops.catalogue.schema import metadata
 from pwsops.engines import registry
 from pwsops.engines.base import Credentials
-from pwsops.errors import Conflict, Denied, NotFound, PwsopsError, SignInAnew
+from pwsops.errors import Conflict, Denied, EngineError, NotFound, PwsopsError, SignInAnew
 from pwsops.operations import Operations, Role
 from pwsops.operations.access import Context
+from pwsops.operations.audit_log import AuditState
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.operations.rights import check_declared, needs, operations_of
@@ -29,7 +30,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.restore_plan import plan_restore
 from pwsops.rules.rights import Principal, Right, Way
 from tests.clocks import NOON
-from tests.fake_engine import FakeServer
+from tests.fake_engine import FakeEngine, FakeServer
 from tests.homes import Home
 from tests.people import acting_as, person
 
@@ -736,6 +737,47 @@ def test_on_this_machine_a_link_out_of_a_configured_directory_leads_nowhere(home
     assert read(acting_as(home.ops, O, instances=frozenset({MINE})), str(vaults / "a.bak"), None) == "denied"
 
 
+def test_what_their_own_server_remembers_to_have_written_is_theirs(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = acting_as(places.home.ops, O, instances=frozenset({MINE}))
+    assert read(some, "/media/a.bak") == "denied"
+    remembered: list[BackupSet | None] = []
+
+    def ask(engine: FakeEngine, set_id: str) -> BackupSet | None:
+        if not remembered:
+            raise EngineError("Away.", hint="Wait.")
+        return remembered[0]
+
+    monkeypatch.setattr(FakeEngine, "remembered_set", ask, raising=False)
+    assert read(some, "/media/a.bak") == "denied"
+    remembered.append(None)
+    assert read(some, "/media/a.bak") == "denied"
+    remembered[0] = places.mine.laid
+    assert read(some, "/media/a.bak") == "read"
+    # A file that cannot be read is told as such only where theirs alone are kept.
+    assert read(some, "/media/none.bak") == "read"
+    places.home.server.backup_directory = "/var/backups"
+    assert read(some, "/var/backups/none.bak") == "denied"
+
+
+def test_an_administrator_of_some_looks_for_a_place_where_nobody_keeps_anything(places: Places) -> None:
+    home = places.home
+    home.server.media["/free/a.bak"] = []
+    for name in ("own", "theirs"):
+        values = {"instance": MINE, "databases": ["one"]} if name == "own" else {}
+        defaults = {"instance": ELSEWHERE, "databases": ["canary-database"]}
+        home.add(name=name, **defaults | values, directory=rf"\\nas\{name}")
+    some = acting_as(home.ops, A, instances=frozenset({MINE}))
+    assert [entry.name for entry in some.databases.browse(MINE, "/free")] == ["sub", "a.bak"]
+    assert some.databases.browse(MINE, r"\\nas\own")
+    for path in (r"\\nas\theirs", r"\\nas\theirs\deeper", r"\\evil\share", "/free/../media"):
+        with pytest.raises(Denied):
+            some.databases.browse(MINE, path)
+    with pytest.raises(Denied):
+        acting_as(home.ops, O, instances=frozenset({MINE})).databases.browse(MINE, "/free")
+
+
 # In whose name
 
 
@@ -748,3 +790,96 @@ def test_the_service_works_in_its_own_name_whoever_asked_for_it(home: Home) -> N
     noted = {(entry.actor, entry.action) for entry in home.ops.audit.list()}
     assert ("user:bob", "start run") in noted
     assert (outcomes.SERVICE, "trip profile") in noted
+
+
+# What belongs to all
+
+
+def test_who_is_given_some_sees_the_certificates_that_theirs_use_and_no_others(places: Places) -> None:
+    home = places.home
+    home.server.encryption = True
+    for name in ("canary-cert", "own-cert"):
+        home.ops.certificates.create(name)
+    thumbprint = home.ops.certificates.get("own-cert").thumbprint
+    some = acting_as(home.ops, A, instances=frozenset({MINE}))
+    assert some.certificates.list() == some.certificates.for_encryption() == []
+    for name in ("own-cert", "canary-cert"):
+        with pytest.raises(NotFound) as refused:
+            some.certificates.get(name)
+        assert "Did you mean" not in refused.value.hint
+        with pytest.raises(NotFound):
+            some.profiles.create(home.profile(name="new", encrypt_with=name))
+    home.ops.profiles.save("mine", home.profile(name="mine", directory="/media", encrypt_with="own-cert"))
+    assert [view.name for view in some.certificates.list()] == ["own-cert"]
+    assert [view.name for view in some.certificates.for_encryption()] == ["own-cert"]
+    some.profiles.create(home.profile(name="new", encrypt_with="own-cert"))
+    assert some.certificates.get(thumbprint).needed_by == "the profile mine; the profile new"
+
+
+def test_no_server_of_others_is_asked_for_the_certificates_of_some(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = places.home
+    for instance in (MINE, ELSEWHERE):
+        taken = BackupSet(
+            set_id=f"{instance}-set", database="one", kind=BackupKind.FULL, path="/x.bak", finished_at=NOON,
+            thumbprint="AB" * 20,
+        )  # fmt: skip
+        home.record(taken, instance)
+    asked: list[str] = []
+    engine = type(home.core).engine
+    monkeypatch.setattr(
+        type(home.core), "engine", lambda core, name, *rest, **told: asked.append(name) or engine(core, name)
+    )
+    acting_as(home.ops, A, instances=frozenset({MINE})).certificates.list()
+    assert set(asked) == {MINE}
+    home.ops.certificates.list()
+    assert set(asked) == {MINE, ELSEWHERE}
+
+
+def test_a_verification_tells_who_is_given_some_whether_the_log_is_whole_and_no_number_of_it(places: Places) -> None:
+    home, some = places.home, acting_as(places.home.ops, U, instances=frozenset({MINE}))
+    everything, seen = home.ops.audit.verify(), some.audit.page().total
+    assert (everything.state, everything.entries > seen > 0) == (AuditState.WHOLE, True)
+    told = some.audit.verify()
+    assert (told.state, told.entries, told.last, told.head, told.sources) == (AuditState.WHOLE, seen, 0, "", {})
+    assert some.audit.places() == ()
+    with some.reports.export(ReportFormat.EVIDENCE) as file:
+        evidence = file.read().decode()
+    assert f"Each of its {seen} entries" in evidence
+    for what in (str(home.path), everything.head, f"{everything.entries} entries"):
+        assert what not in evidence
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_is_append_only_update")
+        connection.exec_driver_sql("UPDATE audit SET detail = 'forged' WHERE id = 2")
+    told = some.audit.verify()
+    assert told.state is AuditState.CHANGED
+    assert all("is told to who is given all instances" in one.text for one in told.findings)
+    assert {one.first for one in told.findings} == {None}
+
+
+def test_an_address_stands_in_no_error_for_who_is_not_told_it(home: Home) -> None:
+    home.add()
+    home.server.databases_error = EngineError("The server nowhere does not answer.", hint="Look at nowhere.")
+    for role, told in ((V, False), (O, False), (U, False), (S, True), (A, True)):
+        ops = acting_as(home.ops, role)
+        with pytest.raises(EngineError) as refused:
+            ops.databases.list(MINE)
+        assert ("nowhere" in f"{refused.value.message} {refused.value.hint} {refused.value}") is told, role
+        assert isinstance(ops.databases.poll([MINE])[MINE], EngineError)
+        assert (
+            "nowhere" in repr([ops.databases.known(MINE), ops.databases.verdicts(), ops.databases.poll([MINE])])
+        ) is told
+        assert ("(its address)" in repr(ops.databases.verdicts())) is not told
+
+
+def test_each_frame_that_somebody_takes_leaves_an_entry(home: Home) -> None:
+    home.add()
+    home.run()
+    reports = acting_as(home.ops, U).reports
+    for name in ("runs", "items", "messages", "sets", "databases", "exposure", "audit_log"):
+        getattr(reports, name)()
+        newest = home.ops.audit.list(limit=1)[0]
+        assert newest.actor == "bob"
+        assert newest.action == ("export audit log" if name == "audit_log" else "export history"), name
+        assert newest.detail.endswith("as a frame"), name

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pwsops.engines import registry
-from pwsops.errors import Denied
+from pwsops.errors import Denied, EngineError
 from pwsops.operations import Operations, Role
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.rights import Principal
@@ -54,7 +54,7 @@ class Visit:
 
     def show(self, page: str, **where: Any) -> str:
         self.session.nav.go(page=page, **where)
-        self.session._take(self.store.snapshot(self.who.instances))
+        self.session._take(self.store.snapshot(self.who))
         return self.text()
 
     def text(self) -> str:
@@ -248,7 +248,7 @@ def test_each_page_is_told_its_own_part_of_what_changed(home_with_all: Home, vis
     assert [view.name for view in everybody.session.snapshot.profiles] == ["canary-profile", "p"]
     assert [view.name for view in some.session.snapshot.profiles] == ["p"]
     assert {row.instance for row in some.session.snapshot.databases} == {"srv"}
-    assert snapshots.of(frozenset({"srv"})) is some.session.snapshot
+    assert snapshots.of(frozenset({"srv"}), addresses=False) is some.session.snapshot
 
 
 def test_a_page_whose_session_has_ended_is_told_nothing_more(home_with_all: Home) -> None:
@@ -268,6 +268,17 @@ def test_a_page_whose_session_has_ended_is_told_nothing_more(home_with_all: Home
     assert session.notice is not None
     assert session.notice.message == "bob is signed in no more."
     assert session.why_not(Role) == "bob is signed in no more."  # type: ignore[arg-type]
+
+
+def test_no_page_tells_an_address_to_who_is_not_told_it(home_with_all: Home, visits: Any) -> None:
+    home_with_all.server.databases_error = EngineError("canary-server does not answer.", hint="Look at canary-server.")
+    home_with_all.server.probe_error = lambda instance: None
+    home_with_all.ops.instances.edit("srv", address="canary-server")
+    for role, told in ((Role.VIEWER, False), (Role.OPERATOR, False), (Role.ADMINISTRATOR, True)):
+        visit = visits(role)
+        pages = "".join(visit.show(page, instance="srv") for page in ("databases", "overview"))
+        assert ("canary-server" in pages) is told, (role, pages[pages.find("canary-server") - 200 :][:300])
+        assert "srv could not be asked" in pages or told
 
 
 # A link is not a click
