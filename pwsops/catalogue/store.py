@@ -23,7 +23,7 @@ from pwsops.errors import CatalogueDamaged, PwsopsError
 from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
-HEAD = "0016"
+HEAD = "0017"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""
