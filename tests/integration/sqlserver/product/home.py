@@ -50,8 +50,8 @@ class Product:
         )
 
     def restore(self, path: str, database: str, position: int = 1, **options: Any) -> None:
-        """Restore a set of a file."""
-        self.ops.restores.restore("srv", database, path, position, **options)
+        """Restore a set of a file, also where another home took it."""
+        self.ops.restores.restore("srv", database, path, position, accept_unrecorded=True, **options)
 
     def remembered(self) -> set[str]:
         """Give the identities of the sets that the server's own history has."""

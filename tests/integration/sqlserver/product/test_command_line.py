@@ -230,5 +230,5 @@ def test_each_backup_of_a_file_that_management_studio_appended_to_can_be_restore
         (4, "full"),
     ]
     for one, rows in sorted(zip(listed, counts, strict=True), key=lambda pair: -pair[1]):
-        place.restore(path, "--set", str(one["position"]))
+        place.restore(path, "--set", str(one["position"]), "--accept-unrecorded")
         assert place.server.rows() == rows
