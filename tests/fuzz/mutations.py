@@ -175,9 +175,10 @@ def refitted(parts: Parts, found: Sequence[Frame]) -> bytes:
 
 def certificate(whole: bytes, random: Random) -> bytes:
     """Change a certificate file somewhere; now and then the numbers of its rounds."""
-    rounds = (2048).to_bytes(2, "big")
-    if random.random() < 0.2 and rounds in whole:
-        places = [at for at in range(len(whole)) if whole.startswith(b"\x02\x02" + rounds, at)]
+    # As DER writes it: a number of two bytes.
+    rounds = b"\x02\x02" + (2048).to_bytes(2, "big")
+    places = [at for at in range(len(whole)) if whole.startswith(rounds, at)]
+    if places and random.random() < 0.2:
         at = random.choice(places)
         return whole[:at] + b"\x02\x02\x7f\xff" + whole[at + 4 :]
     return scribble(whole, random)

@@ -19,6 +19,7 @@ from pwsops.operations.reports import ReportFormat
 from pwsops.rules.rights import Role
 from pwsops.service import Service
 from pwsops.signin import private_file
+from pwsops.views.door import Limits
 from pwsops.views.nav import PAGES, Nav
 from pwsops.views.signin import SignInGate
 from tests import canary, oidc_provider
@@ -48,7 +49,7 @@ def served(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     private_file.write(home.path / "access.toml", LISTED.encode())
     gate = SignInGate(home.ops.people.authentication())
     try:
-        with serving(home.ops, gate=gate) as served:  # type: ignore[arg-type]  # the real ones
+        with serving(home.ops, gate=gate, limits=Limits(ping_s=600.0)) as served:  # type: ignore[arg-type]  # the real ones
             yield served
     finally:
         gate.close()
