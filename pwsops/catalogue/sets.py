@@ -154,6 +154,13 @@ def encrypted(connection: Connection) -> list[EncryptedSet]:
     return [EncryptedSet(*row) for row in connection.execute(found)]
 
 
+def any_encrypted(connection: Connection, instance: str) -> bool:
+    """Whether a set of an instance that was not replaced needs a certificate."""
+    here = backup_sets.c.instance == instance
+    needed = (select(backup_sets.c.id).where(here, *_needs(column)) for column in _NEEDED)
+    return connection.execute(union_all(*needed).limit(1)).first() is not None
+
+
 def count_encrypted(connection: Connection) -> list[tuple[str, str, str, int]]:
     """Give for each certificate, instance and database how many sets that were not replaced need it. Quick."""
     counted: Counter[tuple[str, str, str]] = Counter()

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sightings
+from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sets, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
 from pwsops.clock import Clock
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
+from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.same_file import recorded_in
@@ -88,6 +89,7 @@ def look(core: Core, instance: str) -> None:
         with core.asking(instance):
             found = {info.name: info for info in engine.databases()}
             outside, beware = _outside(core, engine, instance)
+            _look_for_certificates(core, engine, instance)
     except PwsopsError as error:
         unreached(core, instance, error)
         raise
@@ -105,14 +107,32 @@ def look(core: Core, instance: str) -> None:
         planning.replan_without_base(connection, instance, foreign=_foreign(seen), now=now)
 
 
-def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
+    """Look whether a server still has the certificates that its backups need.
+
+    Where it does not tell, they are known as of when they were seen last: that alone hides no backup.
+    """
+    if not isinstance(engine, KeepsCertificates):
+        return
+    with core.catalogue.read() as connection:
+        needed = sets.any_encrypted(connection, instance)
+    if needed:
+        try:
+            core.escrow.of_servers.look(instance, engine, now=core.clock.now())
+        except LoginRefused:
+            raise
+        except PwsopsError as error:
+            _log.warning("certificates could not be looked up", instance=instance, reason=error.message)
+
+
+def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
     """Return what is found where sets were written; where nobody can be asked, that it is not known."""
-    if not sets:
+    if not wanted:
         return {}
     try:
-        return engine.look_for(sets)
+        return engine.look_for(wanted)
     except PwsopsError as error:
-        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in sets}
+        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
 
 
 def note_bad(
@@ -156,9 +176,9 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
             name: [one for one in of_database if one.facts.set_id not in looked]
             for name, of_database in (known if number else _newest_chains(known)).items()
         }
-        sets = [one.backup_set for of_database in asked.values() for one in of_database]
-        seen = look_for(engine, sets)
-        looked.update(one.set_id for one in sets)
+        wanted = [one.backup_set for of_database in asked.values() for one in of_database]
+        seen = look_for(engine, wanted)
+        looked.update(one.set_id for one in wanted)
         with core.catalogue.write() as connection:
             sightings.record(connection, instance, seen, now=now)
             known = _candidates(connection, instance, wanting, number)

@@ -55,6 +55,7 @@ class Cause(StrEnum):
     ACCESS_OWED = "access changed by a restore"
     RECORD_UNREADABLE = "record not readable"
     NOT_PROVEN = "not proven"
+    KEY_NOT_LOOKED_AT = "private key not looked at lately"
     NOT_LOOKED_AT = "not looked at lately"
     PLACE_UNKNOWN = "place not to be looked at"
     ELSEWHERE = "elsewhere"
@@ -88,6 +89,7 @@ _UNCHECKED = frozenset(
     {
         Cause.RECORD_UNREADABLE,
         Cause.NOT_PROVEN,
+        Cause.KEY_NOT_LOOKED_AT,
         Cause.NOT_LOOKED_AT,
         Cause.PLACE_UNKNOWN,
         Cause.ELSEWHERE,
@@ -130,6 +132,8 @@ class SetFacts:
         Whether the run that wrote it failed; whether the server marked it as taken of a damaged database.
     missing_key
         The certificate without whose private key it cannot be read, where that key is not at hand.
+    key_on_server, key_seen_at
+        The certificate that only its server has the key of, and when it was last seen there; None: it needs none such.
     foreign
         Whether another tool took it: it lies where that tool's rules apply, and nobody here proved it.
     unreadable
@@ -154,6 +158,8 @@ class SetFacts:
     of_failed_item: bool = False
     is_damaged: bool = False
     missing_key: str = ""
+    key_on_server: str = ""
+    key_seen_at: datetime | None = None
     foreign: bool = False
     unreadable: str = ""
 

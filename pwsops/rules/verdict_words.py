@@ -40,6 +40,8 @@ _WHY: Mapping[Cause, str] = {
     Cause.ACCESS_OWED: "A restore changed who may use the database{since}, and has not changed it back: {detail}",
     Cause.RECORD_UNREADABLE: "What the catalogue keeps of its backup {subject} cannot be read: {detail}",
     Cause.NOT_PROVEN: "Its newest backup ({subject}) was never verified.",
+    Cause.KEY_NOT_LOOKED_AT: "Its newest backup ({subject}) needs the certificate {detail}, which only its server has; "
+    "that it still has it was last seen{at}.",
     Cause.NOT_LOOKED_AT: "Nobody has looked at its backups{since}.",
     Cause.PLACE_UNKNOWN: "Its newest backup could not be looked at: {what}. Not checked{since}.",
     Cause.ELSEWHERE: "Its newest backup lies elsewhere ({what}), where it cannot be checked from here.",
@@ -82,6 +84,8 @@ _NEXT: Mapping[Cause, str] = {
     Cause.ACCESS_OWED: "The backup service gives it back, and goes on trying; look at the server if this stays.",
     Cause.RECORD_UNREADABLE: _READ_FILE,
     Cause.NOT_PROVEN: f"{_START_AGAIN} It is verified as it is written.",
+    Cause.KEY_NOT_LOOKED_AT: "Let the login of the instance see the certificates (GRANT VIEW ANY DEFINITION), and have "
+    "them saved with the backups; then list the databases, which looks.",
     Cause.NOT_LOOKED_AT: _LOOKS,
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
     Cause.ELSEWHERE: "Take a backup with a profile, to a directory that the server can read.",

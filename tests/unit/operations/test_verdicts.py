@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from pwsops.catalogue import profiles, service_state, sightings
+from pwsops.engines import registry
 from pwsops.engines.base import DatabaseState, Verification
-from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
+from pwsops.errors import CertificateNeeded, DatabaseDamaged, EngineError, LoginRefused, MediaError, NotFound
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
@@ -22,6 +23,7 @@ from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.views import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
+from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
 
 AWAY = EngineError("No route.", hint="Look at the cable.")
@@ -407,6 +409,66 @@ def test_a_backup_whose_private_key_is_not_at_hand_cannot_be_restored(backed_up:
     with backed_up.core.catalogue.write() as connection:
         connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = 'AB12'")
     assert (causes(backed_up), verdict(backed_up).protection) == ([Cause.KEY_MISSING], Protection.UNPROTECTED)
+
+
+@pytest.fixture
+def keeping(home: Home, monkeypatch: pytest.MonkeyPatch) -> tuple[Home, Keeper]:
+    """A home whose server keeps the certificate that its backup needs, and has told of it."""
+    keeper = Keeper(home.clock, kept=[kept("one"), kept("two")])
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "fake": keeper.open})
+    home.server = keeper
+    home.add()
+    home.run()
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = ?", (kept("one").thumbprint,))
+    home.ops.databases.list("srv")
+    assert causes(home) == []
+    return home, keeper
+
+
+def test_a_certificate_that_its_server_no_longer_has_makes_its_backups_unreadable(
+    keeping: tuple[Home, Keeper],
+) -> None:
+    home, keeper = keeping
+    keeper.kept = [kept("two")]
+    home.ops.databases.list("srv")
+    assert (causes(home), verdict(home).protection) == ([Cause.KEY_MISSING], Protection.UNPROTECTED)
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_certificate_that_nobody_could_look_up_is_known_as_of_when_it_was_seen(
+    keeping: tuple[Home, Keeper], silent: bool
+) -> None:
+    home, keeper = keeping
+    if silent:
+        keeper.looking_error = EngineError("The server is busy.", hint="Wait.")
+    else:
+        keeper.kept, keeper.sees_all = [], False
+    seen_at = home.clock.now()
+    home.clock.advance(timedelta(minutes=20))
+    home.ops.databases.list("srv")
+    assert causes(home) == []
+    home.clock.advance(timedelta(minutes=20))
+    home.ops.databases.list("srv")
+    assert (causes(home), verdict(home).protection) == ([Cause.KEY_NOT_LOOKED_AT], Protection.NOT_CHECKED)
+    assert verdict(home).since == seen_at
+
+
+def test_a_login_that_is_refused_when_certificates_are_looked_up_ends_the_look(keeping: tuple[Home, Keeper]) -> None:
+    home, keeper = keeping
+    keeper.looking_error = LoginRefused("Wrong password.", hint="Correct it.")
+    with pytest.raises(LoginRefused):
+        home.ops.databases.list("srv")
+    assert causes(home) == [Cause.INSTANCE_UNREACHED]
+
+
+def test_a_restore_that_lacks_a_certificate_lets_the_verdict_know(keeping: tuple[Home, Keeper]) -> None:
+    home, keeper = keeping
+    keeper.kept = []
+    keeper.restore_error = CertificateNeeded("It needs a key.", hint="Import it.")
+    with pytest.raises(CertificateNeeded):
+        home.ops.restores.restore("srv", "one", next(iter(keeper.media)))
+    assert causes(home) == [Cause.KEY_MISSING]
 
 
 def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(home: Home) -> None:

@@ -113,6 +113,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
     (Cause.RECORD_UNREADABLE, with_set(unreadable="backup_sets 1, `details` cannot be read")),
     (Cause.NOT_PROVEN, with_set(proven_at=None)),
+    (Cause.KEY_NOT_LOOKED_AT, with_set(key_on_server="AB12", key_seen_at=NOON - HOUR)),
     (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
     (Cause.PLACE_UNKNOWN, with_set(seen_state=MediaState.UNKNOWN)),
     (Cause.ELSEWHERE, with_set(seen_state=MediaState.ELSEWHERE)),
