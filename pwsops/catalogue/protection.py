@@ -27,6 +27,7 @@ _CONDITIONS = {
     "offline": Condition.OFFLINE,
     "restoring": Condition.OFFLINE,
     "unreadable": Condition.UNREADABLE,
+    "unknown": Condition.UNSEEN,
 }
 """What the engines' words for the state of a database mean for a backup of it; all others do not hinder one."""
 

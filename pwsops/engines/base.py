@@ -137,7 +137,7 @@ class DatabaseState(StrEnum):
     """It is read and written by administrators only; takes backups."""
     GONE = "gone"
     UNKNOWN = "unknown"
-    """Its instance has not told of it yet. No engine says this."""
+    """Its instance has not told of it yet, or could not be asked whether it has it. No engine says this."""
 
     @property
     def is_in_use(self) -> bool:

@@ -90,13 +90,12 @@ def look(core: Core, instance: str) -> None:
             found = {info.name: info for info in engine.databases()}
             outside, beware = _outside(core, engine, instance)
             _look_for_certificates(core, engine, instance)
+            with core.catalogue.read() as connection:
+                named = _named(connection, instance)
+            found |= {name: _not_listed(engine, name, found) for name in named - found.keys()}
     except PwsopsError as error:
         unreached(core, instance, error)
         raise
-    with core.catalogue.read() as connection:
-        named = _named(connection, instance)
-    for name in named - found.keys():
-        found[name] = _gone(name)
     _look_for_files(core, engine, instance, list(found))
     now = core.clock.now()
     seen = [_seen(instance, info, outside.get(name, ()), beware, now) for name, info in found.items()]
@@ -303,7 +302,20 @@ def _foreign(seen: Iterable[SeenDatabase]) -> set[str]:
     return {one.database for one in seen if one.foreign_base}
 
 
-def _gone(name: str) -> DatabaseInfo:
-    return DatabaseInfo(
-        name=name, size_bytes=0, state=DatabaseState.GONE, reason="a profile names it, and the instance has it no more"
-    )
+def _not_listed(engine: Engine, name: str, listed: Mapping[str, DatabaseInfo]) -> DatabaseInfo:
+    """Return what can be told of a database that a profile names and the instance did not list."""
+    try:
+        spelled = engine.spelled(name)
+    except LoginRefused:
+        raise
+    except PwsopsError as error:
+        return DatabaseInfo(
+            name=name, size_bytes=0, state=DatabaseState.UNKNOWN, reason=f"{error.message} {error.hint}".strip()
+        )
+    if spelled is None:
+        why = "a profile names it, and the instance has it no more"
+        return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.GONE, reason=why)
+    if spelled in listed:
+        return replace(listed[spelled], name=name)
+    why = "it is there, and is none that can be backed up"
+    return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.UNREADABLE, reason=why)

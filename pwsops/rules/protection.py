@@ -60,6 +60,7 @@ class Cause(StrEnum):
     PLACE_UNKNOWN = "place not to be looked at"
     ELSEWHERE = "elsewhere"
     FOREIGN_BASE = "base of another tool"
+    DATABASE_UNSEEN = "database not to be seen"
     INSTANCE_UNREACHED = "instance not reached"
 
     @property
@@ -94,6 +95,7 @@ _UNCHECKED = frozenset(
         Cause.PLACE_UNKNOWN,
         Cause.ELSEWHERE,
         Cause.FOREIGN_BASE,
+        Cause.DATABASE_UNSEEN,
         Cause.INSTANCE_UNREACHED,
     }
 )
@@ -106,6 +108,8 @@ class Condition(StrEnum):
     GONE = "gone"
     OFFLINE = "offline"
     UNREADABLE = "unreadable"
+    UNSEEN = "unseen"
+    """Whether it is there could not be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ _WHY: Mapping[Cause, str] = {
     Cause.PLACE_UNKNOWN: "Its newest backup could not be looked at: {what}. Not checked{since}.",
     Cause.ELSEWHERE: "Its newest backup lies elsewhere ({what}), where it cannot be checked from here.",
     Cause.FOREIGN_BASE: "Its newest incremental rests on a full that another tool took ({subject}).",
+    Cause.DATABASE_UNSEEN: "Whether the database is still there could not be asked: {detail}",
     Cause.INSTANCE_UNREACHED: "{subject} could not be reached. Not checked{since}. {detail}",
 }
 _START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run NAME`."
@@ -90,6 +91,7 @@ _NEXT: Mapping[Cause, str] = {
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
     Cause.ELSEWHERE: "Take a backup with a profile, to a directory that the server can read.",
     Cause.FOREIGN_BASE: "Take a full backup now.",
+    Cause.DATABASE_UNSEEN: "Let the login of the instance see the database; then list the databases.",
     Cause.INSTANCE_UNREACHED: "Look whether its server is up and can be reached from here.",
 }
 

@@ -12,7 +12,15 @@ import pytest
 from pwsops.catalogue import profiles, service_state, sightings
 from pwsops.engines import registry
 from pwsops.engines.base import DatabaseState, Verification
-from pwsops.errors import CertificateNeeded, DatabaseDamaged, EngineError, LoginRefused, MediaError, NotFound
+from pwsops.errors import (
+    CertificateNeeded,
+    DatabaseDamaged,
+    EngineError,
+    LoginRefused,
+    MediaError,
+    NotFound,
+    PwsopsError,
+)
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
@@ -482,6 +490,27 @@ def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(hom
     assert Cause.PROFILE_BROKEN in causes(home)
     assert any("Moon/Base" in each.detail for each in found.findings)
     assert causes(home, "two") == []
+
+
+def test_a_database_that_cannot_be_asked_for_is_not_gone(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    del backed_up.server.sizes["one"]
+    answers: list[str | PwsopsError | None] = [AWAY, None, "three", "one"]
+
+    def spelled(engine: object, name: str) -> str | None:
+        answer = answers.pop(0)
+        if isinstance(answer, PwsopsError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(FakeEngine, "spelled", spelled)
+    found = []
+    for _ in range(4):
+        backed_up.ops.databases.list("srv")
+        found.append(causes(backed_up))
+    assert found == [[Cause.DATABASE_UNSEEN], [Cause.DATABASE_GONE], [], [Cause.DATABASE_UNREADABLE]]
+    answers.append(LoginRefused("Wrong password.", hint="Correct it."))
+    with pytest.raises(LoginRefused):
+        backed_up.ops.databases.list("srv")
 
 
 def test_an_engine_that_cannot_look_makes_sets_unknown_and_not_missing(

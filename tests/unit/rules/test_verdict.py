@@ -118,6 +118,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.PLACE_UNKNOWN, with_set(seen_state=MediaState.UNKNOWN)),
     (Cause.ELSEWHERE, with_set(seen_state=MediaState.ELSEWHERE)),
     (Cause.FOREIGN_BASE, some_facts(sets=(an_increment(BASE), replace(BASE, foreign=True)))),
+    (Cause.DATABASE_UNSEEN, some_facts(condition=Condition.UNSEEN)),
     (Cause.INSTANCE_UNREACHED, some_facts(unreached_since=NOON)),
 )
 
