@@ -321,6 +321,9 @@ class BackupRequest:
         Written into the set (`pwsops run <id>`).
     replaceable
         The sets that this profile is known to have taken of this database on this instance, as they were recorded.
+    before
+        The set that this profile took of this database last, as it was recorded. An engine may tell by it that the
+        directory is not the one that was written to: nothing is mounted there now.
     base
         The full a differential refers to.
     encryption
@@ -349,6 +352,7 @@ class BackupRequest:
     description: str
     overwrite: bool = False
     replaceable: Sequence[BackupSet] = ()
+    before: BackupSet | None = None
     base: BackupSet | None = None
     encryption: Encryption | None = None
     time_limit_s: float | None = None
