@@ -25,6 +25,7 @@ from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
 from pwsops.operations.looking import look_for
+from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
@@ -590,6 +591,19 @@ def test_the_doctor_tells_of_each_database_that_is_not_protected(backed_up: Home
     assert found.finding.startswith("unprotected: The file of its newest backup is gone")
 
 
+def test_a_database_at_risk_is_amiss_to_the_doctor_and_one_that_is_not_checked_unknown(backed_up: Home) -> None:
+    def found() -> Check:
+        return {check.name: check for check in backed_up.ops.doctor()}["Database one on srv"]
+
+    backed_up.ops.profiles.deactivate("p")
+    assert (found().state, found().required) == (CheckState.AMISS, True)
+    assert found().finding.startswith("at risk: ")
+    backed_up.ops.profiles.activate("p")
+    backed_up.server.unlistable.add("/media")
+    assert (found().state, found().required) == (CheckState.UNKNOWN, False)
+    assert found().finding.startswith("not checked: ")
+
+
 def test_the_doctor_tells_of_newer_files_that_are_lost_where_an_older_backup_protects(home: Home) -> None:
     home.add(timestamp=True, incremental=False, every=12)
     for _ in range(3):
@@ -620,6 +634,9 @@ def test_the_doctor_sums_up_what_is_too_much_to_tell(home: Home) -> None:
     home.add(databases=names)
     found = {check.name: check for check in home.ops.doctor()}
     assert found["Other databases"].finding == "3 more are not protected: srv/db20, srv/db21, srv/db22"
+    assert not found["Other databases"].required
+    home.clock.advance(hours=3)
+    assert {check.name: check for check in home.ops.doctor()}["Other databases"].required
 
 
 def test_the_evidence_tells_the_same_verdict(backed_up: Home) -> None:
