@@ -28,6 +28,8 @@ _CONDITIONS = {
     "restoring": Condition.OFFLINE,
     "unreadable": Condition.UNREADABLE,
     "unknown": Condition.UNSEEN,
+    "empty": Condition.REFUSES,
+    "secondary": Condition.REFUSES,
 }
 """What the engines' words for the state of a database mean for a backup of it; all others do not hinder one."""
 

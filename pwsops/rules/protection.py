@@ -51,6 +51,7 @@ class Cause(StrEnum):
     DATABASE_GONE = "database gone"
     DATABASE_OFFLINE = "database offline"
     DATABASE_UNREADABLE = "database unreadable"
+    DATABASE_REFUSES = "database takes no backup"
     DATABASE_DAMAGED = "database damaged"
     ACCESS_OWED = "access changed by a restore"
     RECORD_UNREADABLE = "record not readable"
@@ -108,6 +109,8 @@ class Condition(StrEnum):
     GONE = "gone"
     OFFLINE = "offline"
     UNREADABLE = "unreadable"
+    REFUSES = "refuses"
+    """It can be asked, and a backup of it as it is would be refused."""
     UNSEEN = "unseen"
     """Whether it is there could not be asked."""
 

@@ -36,6 +36,7 @@ _CONDITIONS = {
     Condition.GONE: Cause.DATABASE_GONE,
     Condition.OFFLINE: Cause.DATABASE_OFFLINE,
     Condition.UNREADABLE: Cause.DATABASE_UNREADABLE,
+    Condition.REFUSES: Cause.DATABASE_REFUSES,
     Condition.UNSEEN: Cause.DATABASE_UNSEEN,
 }
 

@@ -493,6 +493,15 @@ def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(hom
     assert causes(home, "two") == []
 
 
+@pytest.mark.parametrize("state", [state for state in DatabaseState if not state.is_in_use])
+def test_a_database_that_takes_no_backup_as_it_is_is_not_protected(backed_up: Home, state: DatabaseState) -> None:
+    backed_up.server.states["one"] = state
+    backed_up.ops.databases.list("srv")
+    assert verdict(backed_up).protection is not Protection.PROTECTED
+    [found] = verdict(backed_up).findings
+    assert found.cause.name.startswith("DATABASE_")
+
+
 def test_a_database_that_cannot_be_asked_for_is_not_gone(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     del backed_up.server.sizes["one"]
     answers: list[str | PwsopsError | None] = [AWAY, None, "three", "one"]

@@ -109,6 +109,7 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
     (Cause.DATABASE_OFFLINE, some_facts(condition=Condition.OFFLINE)),
     (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
+    (Cause.DATABASE_REFUSES, some_facts(condition=Condition.REFUSES)),
     (Cause.DATABASE_DAMAGED, some_facts(damaged_since=NOON, damaged_why="Page 7 is torn.")),
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
     (Cause.RECORD_UNREADABLE, with_set(unreadable="backup_sets 1, `details` cannot be read")),
