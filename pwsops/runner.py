@@ -332,10 +332,15 @@ class Runner:
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
             replaceable=() if dated else self._replaceable(job, database),
+            before=self._before(job, database),
             base=base,
             encryption=encryption,
             check_structure=bool(job.profile.fields["check_structure"]),
         )
+
+    def _before(self, job: _Job, database: str) -> BackupSet | None:
+        with self._catalogue.read() as connection:
+            return sets.newest(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
 
     def _replaceable(self, job: _Job, database: str) -> list[BackupSet]:
         instance = job.profile.fields["instance"]

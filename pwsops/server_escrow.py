@@ -39,6 +39,19 @@ class _Order:
         return str(self.profile.fields["directory"])
 
 
+def look(
+    catalogue: Catalogue, instance: str, engine: KeepsCertificates, *, now: datetime
+) -> Sequence[ServerCertificate]:
+    """Return the certificates of an instance, and remember them, with when they were seen."""
+    found = engine.certificates()
+    with catalogue.read() as connection:
+        missing = server_certificates.of_instance(connection, instance) - {one.thumbprint for one in found}
+    whole = not missing or engine.sees_every_certificate()
+    with catalogue.write() as connection:
+        server_certificates.remember(connection, instance, found, whole=whole, now=now)
+    return found
+
+
 class ServerEscrow:
     """The certificates of servers, as the runs of one home use them.
 
@@ -54,10 +67,7 @@ class ServerEscrow:
 
     def look(self, instance: str, engine: KeepsCertificates, *, now: datetime) -> Sequence[ServerCertificate]:
         """Give the certificates of an instance, and remember them for whoever cannot wait for its server."""
-        found = engine.certificates()
-        with self._catalogue.write() as connection:
-            server_certificates.remember(connection, instance, found, now=now)
-        return found
+        return look(self._catalogue, instance, engine, now=now)
 
     def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Tell) -> None:
         """Save the certificates that a profile's backups need beside them, where the profile asks for that.

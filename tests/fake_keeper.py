@@ -39,6 +39,7 @@ class Keeper(FakeServer):
     saving_error: PwsopsError | None = None
     looking_error: PwsopsError | None = None
     sees_files: bool = True
+    sees_all: bool = True
     taken: list[tuple[str, CertificateFiles, str, str | None]] = field(default_factory=list)
 
     def open(self, instance: Instance) -> KeepingEngine:
@@ -57,6 +58,9 @@ class KeepingEngine(FakeEngine):
         if self._keeper.looking_error is not None:
             raise self._keeper.looking_error
         return self._keeper.kept
+
+    def sees_every_certificate(self) -> bool:
+        return self._keeper.sees_all
 
     def require_encryption(self, name: str) -> ServerCertificate:
         found = self._find(lambda one: one.name.lower() == name.lower())

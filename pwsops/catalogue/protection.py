@@ -27,6 +27,9 @@ _CONDITIONS = {
     "offline": Condition.OFFLINE,
     "restoring": Condition.OFFLINE,
     "unreadable": Condition.UNREADABLE,
+    "unknown": Condition.UNSEEN,
+    "empty": Condition.REFUSES,
+    "secondary": Condition.REFUSES,
 }
 """What the engines' words for the state of a database mean for a backup of it; all others do not hinder one."""
 
@@ -95,7 +98,9 @@ class _Shared:
         self._at_hand = {row.thumbprint: opens(row.sealed_key, row.key_bound) for row in certificates.every(connection)}
         servers = server_certificates.every(connection)
         self._on_servers = {
-            (one.instance, one.certificate.thumbprint) for one in servers if one.certificate.has_private_key
+            (one.instance, one.certificate.thumbprint): one.seen_at
+            for one in servers
+            if one.certificate.has_private_key
         }
 
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
@@ -131,12 +136,17 @@ class _Shared:
         return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
 
     def _with_key(self, instance: str, known: Known) -> Known:
-        for thumbprint in known.backup_set.thumbprints:
-            if not self._at_hand.get(thumbprint) and (instance, thumbprint) not in self._on_servers:
+        needed = [each for each in known.backup_set.thumbprints if not self._at_hand.get(each)]
+        for thumbprint in needed:
+            if (instance, thumbprint) not in self._on_servers:
                 closed = " (it is in the store, but the home's key does not open it)"
                 missing = f"{thumbprint}{closed if thumbprint in self._at_hand else ''}"
                 return known._replace(facts=replace(known.facts, missing_key=missing))
-        return known
+        if not needed:
+            return known
+        seen = {self._on_servers[instance, each]: each for each in needed}
+        key_seen_at = min(seen)
+        return known._replace(facts=replace(known.facts, key_on_server=seen[key_seen_at], key_seen_at=key_seen_at))
 
     def _profile(self, row: ProfileRow, database: str) -> ProfileFacts:
         recurrence, broken = self._recurrences[row.id]

@@ -23,12 +23,25 @@ class Seen:
     seen_at: datetime
 
 
-def remember(connection: Connection, instance: str, found: Sequence[ServerCertificate], *, now: datetime) -> None:
-    """Replace what was seen on an instance before."""
-    forget(connection, instance)
+def remember(
+    connection: Connection, instance: str, found: Sequence[ServerCertificate], *, whole: bool = True, now: datetime
+) -> None:
+    """Replace what was seen on an instance before.
+
+    Where `whole` is not set, there may be more than was found: others stay as they were seen, when they were seen.
+    """
+    here = server_certificates.c.instance == instance
+    seen_again = server_certificates.c.thumbprint.in_([one.thumbprint for one in found])
+    connection.execute(delete(server_certificates).where(here if whole else here & seen_again))
     if found:
         rows = [vars(one) | {"encrypts": list(one.encrypts), "instance": instance, "seen_at": now} for one in found]
         connection.execute(insert(server_certificates), rows)
+
+
+def of_instance(connection: Connection, instance: str) -> set[str]:
+    """Return the thumbprints of those that were seen on an instance."""
+    here = server_certificates.c.instance == instance
+    return set(connection.execute(select(server_certificates.c.thumbprint).where(here)).scalars())
 
 
 def forget(connection: Connection, instance: str) -> None:

@@ -100,6 +100,17 @@ def of_database(
     return _sets(connection, where)
 
 
+def newest(connection: Connection, instance: str, database: str, *, profile_id: int) -> BackupSet | None:
+    """Return the set of a database that a profile took last and that was not replaced."""
+    where = (
+        taken_of(instance, database),
+        backup_sets.c.profile_id == profile_id,
+        backup_sets.c.replaced_at.is_(None),
+    )
+    found = sound(connection, _last_first(select(backup_sets).where(*where)).limit(1))
+    return from_row(found[0]) if found else None
+
+
 def orders_of_database(connection: Connection, instance: str, database: str) -> dict[str, Order]:
     """Return when each set of a database was taken, by its id; those that were replaced as well."""
     columns = backup_sets.c.set_id, backup_sets.c.run_id, backup_sets.c.id
@@ -180,6 +191,13 @@ def encrypted(connection: Connection) -> list[EncryptedSet]:
         *(select(backup_sets.c.id, *_place(column), backup_sets.c.path).where(*_needs(column)) for column in _NEEDED)
     )
     return [EncryptedSet(*row) for row in connection.execute(found)]
+
+
+def any_encrypted(connection: Connection, instance: str) -> bool:
+    """Whether a set of an instance that was not replaced needs a certificate."""
+    here = backup_sets.c.instance == instance
+    needed = (select(backup_sets.c.id).where(here, *_needs(column)) for column in _NEEDED)
+    return connection.execute(union_all(*needed).limit(1)).first() is not None
 
 
 def count_encrypted(connection: Connection) -> list[tuple[str, str, str, int]]:

@@ -141,7 +141,7 @@ class DatabaseState(StrEnum):
     """It is read and written by administrators only; takes backups."""
     GONE = "gone"
     UNKNOWN = "unknown"
-    """Its instance has not told of it yet. No engine says this."""
+    """Its instance has not told of it yet, or could not be asked whether it has it. No engine says this."""
 
     @property
     def is_in_use(self) -> bool:
@@ -336,6 +336,9 @@ class BackupRequest:
         Written into the set (`pwsops run <id>`).
     replaceable
         The sets that this profile is known to have taken of this database on this instance, as they were recorded.
+    before
+        The set that this profile took of this database last, as it was recorded. An engine may tell by it that the
+        directory is not the one that was written to: nothing is mounted there now.
     base
         The full a differential refers to.
     encryption
@@ -364,6 +367,7 @@ class BackupRequest:
     description: str
     overwrite: bool = False
     replaceable: Sequence[BackupSet] = ()
+    before: BackupSet | None = None
     base: BackupSet | None = None
     encryption: Encryption | None = None
     time_limit_s: float | None = None

@@ -50,6 +50,9 @@ class KeepsCertificates(Engine, Protocol):
     def certificates(self) -> list[ServerCertificate]:
         """List them by name."""
 
+    def sees_every_certificate(self) -> bool:
+        """Whether the login sees all that there are, so that one that is not listed is not there."""
+
     def require_encryption(self, name: str) -> ServerCertificate:
         """Give the certificate if backups can be encrypted with it now.
 

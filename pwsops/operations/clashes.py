@@ -14,7 +14,9 @@ from pwsops.errors import Conflict, PwsopsError
 from pwsops.operations.access import Core
 from pwsops.operations.fan_out import ask_all
 from pwsops.profile import BackupProfile
-from pwsops.rules.clashes import Place, fixed_names, folded, place, shared
+from pwsops.rules.clashes import Place, fixed_names, folded, meeting, place, shared
+from pwsops.rules.model import BackupKind
+from pwsops.rules.naming import media_file_name
 
 EMBEDDED = "sqlite"
 LOOK_LIMIT_S = 5.0
@@ -53,12 +55,14 @@ def refuse_clash(
     sees: Callable[[str], bool],
     own_id: int | None = None,
 ) -> None:
-    """Raise `Conflict` where another living profile would write one of the same files.
+    """Raise `Conflict` where another living profile would write one of the same files, or this one would twice.
 
     `sees`: of which instances the one who is told may hear. `own_id`: the profile itself, where it is edited.
     """
     if profile.timestamp:
         return
+    if (own := meeting(profile.databases)) is not None:
+        raise _own_clash(profile, *own)
     fields = profile.fields()
     names = fixed_names(profile.databases, incremental=profile.incremental)
     for other in profiles.living(connection):
@@ -81,6 +85,15 @@ def _clash(profile: BackupProfile, ours: tuple[str, str], other: ProfileRow, the
         f"{other.fields['instance']}).",
         hint="Choose another directory for one of them, or let the date be added to the file names of one of them; for "
         f"the other that is `pwsops profile edit {other.name!r}`.",
+    )
+
+
+def _own_clash(profile: BackupProfile, one: str, other: str) -> Conflict:
+    names = [media_file_name(each, BackupKind.FULL, at=None, suffix="") for each in (one, other)]
+    return Conflict(
+        f"The profile {profile.name!r} would write {names[0]} and {names[1]} in {profile.directory} (for {one} and "
+        f"{other}), which some file systems take for the same file.",
+        hint="Let the date be added to the file names, or give one of the databases a profile with another directory.",
     )
 
 

@@ -337,8 +337,8 @@ def _databases(core: Core) -> Iterator[Check]:
     verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
     new = {(one.instance, one.database) for one in facts if awaits_first(one, now)}
     unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
-    for one in unsafe[:MOST_TOLD]:
-        yield _unsafe(one, is_new=(one.instance, one.database) in new)
+    checks = [_unsafe(one, is_new=(one.instance, one.database) in new) for one in unsafe]
+    yield from checks[:MOST_TOLD]
     if len(unsafe) > MOST_TOLD:
         names = verdict_words.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
         yield Check(
@@ -346,7 +346,8 @@ def _databases(core: Core) -> Iterator[Check]:
             ok=False,
             finding=f"{len(unsafe) - MOST_TOLD} more are not protected: {names}",
             next_step="`pwsops databases INSTANCE` tells of each.",
-            required=False,
+            required=any(one.required for one in checks[MOST_TOLD:]),
+            unknown=all(one.unknown for one in checks[MOST_TOLD:]),
         )
     if verdicts and not unsafe:
         yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
@@ -365,14 +366,15 @@ def _noted(verdict: Verdict) -> Check:
 
 
 def _unsafe(verdict: Verdict, *, is_new: bool) -> Check:
+    unknown = verdict.protection is Protection.NOT_CHECKED and not (verdict.unreadable or verdict.urgent)
     return Check(
         name=f"Database {verdict.database} on {verdict.instance}",
         ok=False,
         finding=f"{verdict.protection.value}: {verdict_words.reasons(verdict, verdict_words.utc)}",
         next_step=verdict_words.step(verdict),
         # The first backup of a new profile is to come: that is no fault of this machine.
-        required=verdict.unreadable
-        or (verdict.urgent and not (is_new and verdict.findings[0].cause is Cause.NEVER_BACKED_UP)),
+        required=not (unknown or (is_new and verdict.findings[0].cause is Cause.NEVER_BACKED_UP)),
+        unknown=unknown,
     )
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sightings
+from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sets, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
 from pwsops.clock import Clock
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
+from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.same_file import recorded_in
@@ -88,13 +89,13 @@ def look(core: Core, instance: str) -> None:
         with core.asking(instance):
             found = {info.name: info for info in engine.databases()}
             outside, beware = _outside(core, engine, instance)
+            _look_for_certificates(core, engine, instance)
+            with core.catalogue.read() as connection:
+                named = _named(connection, instance)
+            found |= {name: _not_listed(engine, name, found) for name in named - found.keys()}
     except PwsopsError as error:
         unreached(core, instance, error)
         raise
-    with core.catalogue.read() as connection:
-        named = _named(connection, instance)
-    for name in named - found.keys():
-        found[name] = _gone(name)
     _look_for_files(core, engine, instance, list(found))
     now = core.clock.now()
     seen = [_seen(instance, info, outside.get(name, ()), beware, now) for name, info in found.items()]
@@ -105,14 +106,32 @@ def look(core: Core, instance: str) -> None:
         planning.replan_without_base(connection, instance, foreign=_foreign(seen), now=now)
 
 
-def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
+    """Look whether a server still has the certificates that its backups need.
+
+    Where it does not tell, they are known as of when they were seen last: that alone hides no backup.
+    """
+    if not isinstance(engine, KeepsCertificates):
+        return
+    with core.catalogue.read() as connection:
+        needed = sets.any_encrypted(connection, instance)
+    if needed:
+        try:
+            core.escrow.of_servers.look(instance, engine, now=core.clock.now())
+        except LoginRefused:
+            raise
+        except PwsopsError as error:
+            _log.warning("certificates could not be looked up", instance=instance, reason=error.message)
+
+
+def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
     """Return what is found where sets were written; where nobody can be asked, that it is not known."""
-    if not sets:
+    if not wanted:
         return {}
     try:
-        return engine.look_for(sets)
+        return engine.look_for(wanted)
     except PwsopsError as error:
-        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in sets}
+        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
 
 
 def note_bad(
@@ -289,7 +308,20 @@ def _foreign(seen: Iterable[SeenDatabase]) -> set[str]:
     return {one.database for one in seen if one.foreign_base}
 
 
-def _gone(name: str) -> DatabaseInfo:
-    return DatabaseInfo(
-        name=name, size_bytes=0, state=DatabaseState.GONE, reason="a profile names it, and the instance has it no more"
-    )
+def _not_listed(engine: Engine, name: str, listed: Mapping[str, DatabaseInfo]) -> DatabaseInfo:
+    """Return what can be told of a database that a profile names and the instance did not list."""
+    try:
+        spelled = engine.spelled(name)
+    except LoginRefused:
+        raise
+    except PwsopsError as error:
+        return DatabaseInfo(
+            name=name, size_bytes=0, state=DatabaseState.UNKNOWN, reason=f"{error.message} {error.hint}".strip()
+        )
+    if spelled is None:
+        why = "a profile names it, and the instance has it no more"
+        return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.GONE, reason=why)
+    if spelled in listed:
+        return replace(listed[spelled], name=name)
+    why = "it is there, and is none that can be backed up"
+    return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.UNREADABLE, reason=why)

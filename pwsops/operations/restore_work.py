@@ -10,11 +10,13 @@ from functools import partial
 
 import structlog
 
+from pwsops import server_escrow
 from pwsops.attempts import Attempts
 from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sets, sightings
 from pwsops.clock import Clock
 from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
-from pwsops.errors import Cancelled, Conflict, EndUnknown, MediaError, PwsopsError
+from pwsops.engines.certificates import KeepsCertificates
+from pwsops.errors import Cancelled, CertificateNeeded, Conflict, EndUnknown, MediaError, PwsopsError
 from pwsops.operations.looking import note_bad
 from pwsops.operations.same_file import Recorded, recorded_in
 from pwsops.operations.saved_copies import say_where
@@ -187,6 +189,8 @@ class RestoreWork:
             error.messages = (*told, *error.messages)
             if isinstance(error, MediaError):
                 self._note_bad(job, error)
+            if isinstance(error, CertificateNeeded):
+                self._look_for_certificates(job)
             with suppress(PwsopsError):  # a restore that failed is told all the same
                 say_where(self._catalogue, error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is written down and said
@@ -209,6 +213,12 @@ class RestoreWork:
                     clock=self._clock,
                     set_id=one.set_id,
                 )
+
+    def _look_for_certificates(self, job: Job) -> None:
+        """Let the verdict know which certificates the server has: it lacked one, or could not open it."""
+        if isinstance(job.engine, KeepsCertificates):
+            with suppress(PwsopsError):  # the restore is told as failed all the same
+                server_escrow.look(self._catalogue, job.instance, job.engine, now=self._clock.now())
 
     def _restored(self, job: Job, told: list[Message]) -> RestoreResult:
         """Restore, again where something stands in the way that may pass by itself and nothing was taken away yet."""

@@ -54,6 +54,17 @@ def fixed_names(databases: Iterable[str], *, incremental: bool) -> Mapping[str, 
     return {folded(name): (name, database) for name, database in named}
 
 
+def meeting(databases: Iterable[str]) -> tuple[str, str] | None:
+    """Return two of these databases whose backups some file system takes for one file, where names have no date."""
+    seen: dict[str, str] = {}
+    for database in databases:
+        key = folded(media_file_name(database, BackupKind.FULL, at=None, suffix=""))
+        if key in seen:
+            return seen[key], database
+        seen[key] = database
+    return None
+
+
 def shared(one: Mapping[str, tuple[str, str]], other: Mapping[str, tuple[str, str]]) -> Sequence[str]:
     """Return the folded names that both have, in the order of the first."""
     return [name for name in one if name in other]

@@ -51,14 +51,17 @@ class Cause(StrEnum):
     DATABASE_GONE = "database gone"
     DATABASE_OFFLINE = "database offline"
     DATABASE_UNREADABLE = "database unreadable"
+    DATABASE_REFUSES = "database takes no backup"
     DATABASE_DAMAGED = "database damaged"
     ACCESS_OWED = "access changed by a restore"
     RECORD_UNREADABLE = "record not readable"
     NOT_PROVEN = "not proven"
+    KEY_NOT_LOOKED_AT = "private key not looked at lately"
     NOT_LOOKED_AT = "not looked at lately"
     PLACE_UNKNOWN = "place not to be looked at"
     ELSEWHERE = "elsewhere"
     FOREIGN_BASE = "base of another tool"
+    DATABASE_UNSEEN = "database not to be seen"
     INSTANCE_UNREACHED = "instance not reached"
 
     @property
@@ -88,10 +91,12 @@ _UNCHECKED = frozenset(
     {
         Cause.RECORD_UNREADABLE,
         Cause.NOT_PROVEN,
+        Cause.KEY_NOT_LOOKED_AT,
         Cause.NOT_LOOKED_AT,
         Cause.PLACE_UNKNOWN,
         Cause.ELSEWHERE,
         Cause.FOREIGN_BASE,
+        Cause.DATABASE_UNSEEN,
         Cause.INSTANCE_UNREACHED,
     }
 )
@@ -104,6 +109,10 @@ class Condition(StrEnum):
     GONE = "gone"
     OFFLINE = "offline"
     UNREADABLE = "unreadable"
+    REFUSES = "refuses"
+    """It can be asked, and a backup of it as it is would be refused."""
+    UNSEEN = "unseen"
+    """Whether it is there could not be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +139,8 @@ class SetFacts:
         Whether the run that wrote it failed; whether the server marked it as taken of a damaged database.
     missing_key
         The certificate without whose private key it cannot be read, where that key is not at hand.
+    key_on_server, key_seen_at
+        The certificate that only its server has the key of, and when it was last seen there; None: it needs none such.
     foreign
         Whether another tool took it: it lies where that tool's rules apply, and nobody here proved it.
     unreadable
@@ -154,6 +165,8 @@ class SetFacts:
     of_failed_item: bool = False
     is_damaged: bool = False
     missing_key: str = ""
+    key_on_server: str = ""
+    key_seen_at: datetime | None = None
     foreign: bool = False
     unreadable: str = ""
 

@@ -17,8 +17,9 @@ from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunSt
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 
 SEEN_LATELY = timedelta(minutes=30)
-"""A file counts as there for so long after it was seen. The service looks every five minutes, an open page every
-minute: several looks have to fail before this is over, and nobody is told for longer than this what is no more."""
+"""A file, or a certificate of a server, counts as there for so long after it was seen. The service looks every five
+minutes, an open page every minute: several looks have to fail before this is over, and nobody is told for longer than
+this what is no more."""
 
 
 _SEEN = {
@@ -35,6 +36,8 @@ _CONDITIONS = {
     Condition.GONE: Cause.DATABASE_GONE,
     Condition.OFFLINE: Cause.DATABASE_OFFLINE,
     Condition.UNREADABLE: Cause.DATABASE_UNREADABLE,
+    Condition.REFUSES: Cause.DATABASE_REFUSES,
+    Condition.UNSEEN: Cause.DATABASE_UNSEEN,
 }
 
 
@@ -257,6 +260,8 @@ def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[
         yield Finding(cause=Cause.DISPROVEN, since=one.disproven_at, subject=one.path, detail=one.disproven_reason)
     if one.missing_key:
         yield Finding(cause=Cause.KEY_MISSING, subject=one.path, detail=one.missing_key)
+    if one.key_seen_at is not None and not -SKEW <= now - one.key_seen_at <= SEEN_LATELY:
+        yield Finding(cause=Cause.KEY_NOT_LOOKED_AT, since=one.key_seen_at, subject=one.path, detail=one.key_on_server)
     if max(one.data_at, one.finished_at) > now + SKEW:
         yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, at=max(one.data_at, one.finished_at))
     if one.proven_at is None and not one.unreadable:

@@ -36,14 +36,18 @@ _WHY: Mapping[Cause, str] = {
     Cause.DATABASE_GONE: "The database is gone from its instance.",
     Cause.DATABASE_OFFLINE: "The database cannot be backed up: {detail}.",
     Cause.DATABASE_UNREADABLE: "The database cannot be read: {detail}.",
+    Cause.DATABASE_REFUSES: "As it is, the database takes no backup: {detail}.",
     Cause.DATABASE_DAMAGED: "A backup found the database damaged{since}. {detail}",
     Cause.ACCESS_OWED: "A restore changed who may use the database{since}, and has not changed it back: {detail}",
     Cause.RECORD_UNREADABLE: "What the catalogue keeps of its backup {subject} cannot be read: {detail}",
     Cause.NOT_PROVEN: "Its newest backup ({subject}) was never verified.",
+    Cause.KEY_NOT_LOOKED_AT: "Its newest backup ({subject}) needs the certificate {detail}, which only its server has; "
+    "that it still has it was last seen{at}.",
     Cause.NOT_LOOKED_AT: "Nobody has looked at its backups{since}.",
     Cause.PLACE_UNKNOWN: "Its newest backup could not be looked at: {what}. Not checked{since}.",
     Cause.ELSEWHERE: "Its newest backup lies elsewhere ({what}), where it cannot be checked from here.",
     Cause.FOREIGN_BASE: "Its newest incremental rests on a full that another tool took ({subject}).",
+    Cause.DATABASE_UNSEEN: "Whether the database is still there could not be asked: {detail}",
     Cause.INSTANCE_UNREACHED: "{subject} could not be reached. Not checked{since}. {detail}",
 }
 _START_AGAIN = "Take a backup now: Start now, on the Profiles page, or `pwsops run NAME`."
@@ -78,14 +82,18 @@ _NEXT: Mapping[Cause, str] = {
     Cause.DATABASE_GONE: "Restore it, or take it out of its profiles.",
     Cause.DATABASE_OFFLINE: "Bring it online on its server.",
     Cause.DATABASE_UNREADABLE: "Repair it, or restore its newest backup.",
+    Cause.DATABASE_REFUSES: "Restore a file that has lost what it held; of a secondary copy, back up the primary.",
     Cause.DATABASE_DAMAGED: "Restore a backup from before, or repair it; then take a full that checks the structure.",
     Cause.ACCESS_OWED: "The backup service gives it back, and goes on trying; look at the server if this stays.",
     Cause.RECORD_UNREADABLE: _READ_FILE,
     Cause.NOT_PROVEN: f"{_START_AGAIN} It is verified as it is written.",
+    Cause.KEY_NOT_LOOKED_AT: "Let the login of the instance see the certificates (GRANT VIEW ANY DEFINITION), and have "
+    "them saved with the backups; then list the databases, which looks.",
     Cause.NOT_LOOKED_AT: _LOOKS,
     Cause.PLACE_UNKNOWN: "Look whether its directory is mounted, and may be read by the login that looks.",
     Cause.ELSEWHERE: "Take a backup with a profile, to a directory that the server can read.",
     Cause.FOREIGN_BASE: "Take a full backup now.",
+    Cause.DATABASE_UNSEEN: "Let the login of the instance see the database; then list the databases.",
     Cause.INSTANCE_UNREACHED: "Look whether its server is up and can be reached from here.",
 }
 

@@ -238,12 +238,16 @@ def test_tables_are_for_people_and_lose_nothing_in_a_pipe(pwsops):
         (("settings", "show"), ["weekly:sun", "parallel_runs"]),
         (("audit", "list"), ["create profile", "start run"]),
         (("service", "status"), ["stopped"]),
-        (("doctor",), ["Python", "Next step"]),
         (("--version",), ["pwsops 0."]),
     ):
         printed = pwsops.done(*words)
         assert [part for part in parts if part not in printed] == [], printed
         assert "\x1b" not in printed
+    # Its databases are at risk while the service is stopped.
+    examined = pwsops.run("doctor")
+    assert examined.returncode == 1
+    assert all(part in examined.stdout for part in ("Python", "Next step", "at risk"))
+    assert "\x1b" not in examined.stdout
 
 
 def test_the_other_reading_commands_print_arrays_too(pwsops):
@@ -251,7 +255,7 @@ def test_the_other_reading_commands_print_arrays_too(pwsops):
     assert pwsops.rows("instance", "probe", "samples")[0]["reachable"] is True
     assert {row["key"]: row["value"] for row in pwsops.rows("settings", "show")}["incremental"] is True
     assert [row["running"] for row in pwsops.rows("service", "status")] == [False]
-    assert {row["name"] for row in pwsops.rows("doctor")} >= {"Python", "Home"}
+    assert {row["name"] for row in json.loads(pwsops.run("doctor", "--json").stdout)} >= {"Python", "Home"}
 
 
 def test_a_failed_run_exits_1_with_its_errors_and_shows_in_the_history(tmp_path, driver):

@@ -86,7 +86,7 @@ def test_backups_run_where_memory_is_never_both_written_and_executed(tmp_path: P
         pytest.skip("this kernel cannot forbid it to one process: that takes Linux 6.3")
     home = environment(PWSOPS_HOME=str(tmp_path / "home"))
     made = "profile create p --instance samples --database family-vault.sqlite3 --every 1d --inactive --directory"
-    for words in (["sample"], [*made.split(), str(tmp_path)], ["run", "p", "--here"], ["doctor"]):
+    for words in (["sample"], [*made.split(), str(tmp_path)], ["run", "p", "--here"]):
         command = [sys.executable, "-c", UNDER_MDWE, "-m", "pwsops", *words]
         told = subprocess.run(command, capture_output=True, text=True, env=home, cwd=tmp_path, timeout=PATIENCE_S)
         assert told.returncode == 0, told.stdout + told.stderr

@@ -1441,3 +1441,13 @@ def test_what_is_taken_after_a_restore_may_be_replaced_though_the_clock_went_bac
     later = home.server.media["/media/one_FULL.bak"][0].set_id
     home.run()
     assert later in replaceable(home)
+
+
+def test_an_engine_is_told_which_backup_came_before(home: Home) -> None:
+    home.add(incremental=False)
+    for _ in range(2):
+        assert home.run() is RunStatus.SUCCEEDED
+    first, second = home.server.requests
+    assert first.before is None
+    assert second.before is not None
+    assert second.before.set_id in {one.set_id for sets in home.server.media.values() for one in sets}

@@ -18,6 +18,7 @@ from pwsops.engines.sqlite import (
     files,
     layout,
     limits,
+    mounts,
     names,
     noting,
     pages,
@@ -63,6 +64,8 @@ class Order:
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     check_structure: bool = True
+    mount: str | None = None
+    """Where the file system was mounted that the backup before this one was written to."""
     base_path: str | None = None
     base_id: str | None = None
     base_digest: str | None = None
@@ -102,6 +105,7 @@ def take(order: Order, report: Report) -> dict[str, object]:
         For everything else; nothing is left behind.
     """
     files.check_directory(order.directory)
+    mounts.require(order.directory, order.mount)
     if (finished := _finished_before(order, report)) is not None:
         return finished
     began = time.monotonic()
@@ -200,7 +204,11 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             ),
         )
         path = place.publish(temp, order.wanted, source, report.say)
-        return describe(finished) | {"path": path, "checked": is_checked, "noted": {"origin": asdict(came_from)}}
+        return describe(finished) | {
+            "path": path,
+            "checked": is_checked,
+            "noted": {"origin": asdict(came_from), "mount": mounts.mount_of(order.directory)},
+        }
 
 
 def _origin(order: Order, view: Snapshot) -> tuple[Origin, Mapping[int, str]]:

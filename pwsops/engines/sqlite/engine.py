@@ -224,6 +224,7 @@ class SqliteEngine:
             "replaceable": [_former(one) for one in request.replaceable],
             "adopt": self._unknown_ends.get(_subject(request), []),
             "check_structure": request.check_structure,
+            "mount": _mount(request),
         }
         if request.kind is BackupKind.DIFFERENTIAL:
             order |= _base(request)
@@ -355,6 +356,15 @@ def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
             f"The backup of {request.database} cannot be encrypted for the certificate {encryption.name}: {error}.",
             hint="Choose a certificate with an RSA key in the profile.",
         ) from error
+
+
+def _mount(request: BackupRequest) -> str | None:
+    """Return where the file system of the directory was mounted when the backup before was written there."""
+    before = request.before
+    if before is None or os.path.dirname(before.path) != os.path.abspath(request.directory):
+        return None
+    mount: str | None = before.details.get("mount")
+    return mount
 
 
 class _Collect:

@@ -21,12 +21,15 @@ class Recorded(NamedTuple):
         Of its contents, as in `Media.digest`.
     thumbprint
         Of the certificate that it is encrypted for; a plain file never stands in for it.
+    mount
+        Where the file system was mounted that it was written to.
     """
 
     path: str
     set_id: str | None = None
     digest: str | None = None
     thumbprint: str | None = None
+    mount: str | None = None
 
 
 def recorded(backup_set: BackupSet) -> Recorded:
@@ -36,6 +39,7 @@ def recorded(backup_set: BackupSet) -> Recorded:
         set_id=backup_set.set_id,
         digest=backup_set.details.get("digest"),
         thumbprint=backup_set.thumbprint,
+        mount=backup_set.details.get("mount"),
     )
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from pwsops import foreign
+from pwsops.engines.sqlite import mounts
 from pwsops.engines.sqlite.identity import Recorded, difference
 from pwsops.engines.sqlite.media import Media, Unreadable
 from pwsops.errors import MediaError
@@ -54,6 +55,15 @@ def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tu
 
 def sighting(wanted: Recorded) -> _Found:
     """Return what is found where one set was written. What is no plain file is not opened."""
+    found = _look(wanted)
+    if found[0] in (MediaState.PRESENT.value, MediaState.UNKNOWN.value):
+        return found
+    # What lies, or is missing, on another file system says nothing of the one that it was written to.
+    why = mounts.moved(os.path.dirname(wanted.path), wanted.mount)
+    return _found(MediaState.UNKNOWN, why) if why else found
+
+
+def _look(wanted: Recorded) -> _Found:
     path = wanted.path
     try:
         facts = foreign.facts(path)

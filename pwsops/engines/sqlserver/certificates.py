@@ -25,6 +25,12 @@ def listed(link: Link) -> list[ServerCertificate]:
     return [_certificate(row, encrypts) for row in _rows(link)]
 
 
+def sees_every(link: Link) -> bool:
+    """Whether the login sees all certificates in master: to others the server shows those alone that they may use."""
+    rights = link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0]
+    return bool(rights.is_sysadmin or rights.view_any_definition)
+
+
 def _rows(link: Link) -> list[Any]:
     rows = link.query(link.scene("Listing the certificates"), queries.CERTIFICATES)
     return [row for row in rows if not row.name.startswith(SYSTEM_MARK)]
@@ -109,8 +115,7 @@ def _require_master_key(link: Link, name: str, *, is_there: bool) -> None:
 
 
 def _missing(link: Link, name: str) -> EngineError:
-    rights = link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0]
-    if not (rights.is_sysadmin or rights.view_any_definition):
+    if not sees_every(link):
         login = link.server().login
         step = f"Let it: USE master; GRANT VIEW ANY DEFINITION TO {tsql.identifier(login)};"
         return _refused(link, name, f"there is none of that name in master that the login {login} may see", step)

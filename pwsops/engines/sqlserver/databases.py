@@ -11,7 +11,7 @@ from humanize import naturalsize
 
 from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
 from pwsops.engines.sqlserver import logs as log_backups
-from pwsops.engines.sqlserver import queries
+from pwsops.engines.sqlserver import queries, tsql
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
 from pwsops.rules.chain import OURS
@@ -206,22 +206,36 @@ def require(link: Link, name: str, kind: BackupKind, *, copy_only: bool = False)
 
 
 def find(link: Link, name: str) -> DatabaseInfo:
-    """Give one database; raises `NotFound`."""
-    scene = link.scene(f"Looking for {name}", database=name)
-    rows = link.query(scene, queries.DATABASE, name)
-    if not rows:
+    """Return one database; raises `NotFound`, and `EngineError` where it may be there and is not shown to the login."""
+    row = _row(link, name)
+    if row is None:
         raise NotFound(
             f"The database {name} does not exist on {link.instance.name}.",
             hint="Check the name; a restore creates one that is gone: do not create it empty first.",
         )
-    row = rows[0]
     return _info(row, _sizes(link), _roles(link) if row.replica_id else {})
 
 
 def spelled(link: Link, name: str) -> str | None:
     """Return the name of the database that the server takes `name` for, by its own collation; None: it has none."""
-    rows = link.query(link.scene(f"Looking for {name}", database=name), queries.DATABASE, name)
-    return str(rows[0].name) if rows else None
+    row = _row(link, name)
+    return None if row is None else str(row.name)
+
+
+def _row(link: Link, name: str) -> Any:
+    """Return what the server tells of a database; None: it has none, which a login must be able to see."""
+    scene = link.scene(f"Looking for {name}", database=name)
+    rows = link.query(scene, queries.DATABASE, name)
+    if rows:
+        return rows[0]
+    if link.query(scene, queries.SEES_DATABASES)[0].sees_all:
+        return None
+    login = link.server().login
+    raise EngineError(
+        f"Whether the database {name} exists on {link.instance.name} is not known: the server does not show the login "
+        f"{login} all databases.",
+        hint=f"Let it see them: USE master; GRANT VIEW ANY DATABASE TO {tsql.identifier(login)};",
+    )
 
 
 def _step(info: DatabaseInfo) -> str:

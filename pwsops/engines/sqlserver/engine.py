@@ -174,6 +174,10 @@ class SqlServerEngine:
         """List the certificates in master, but for the server's own."""
         return certificates.listed(self._link)
 
+    def sees_every_certificate(self) -> bool:
+        """Whether a certificate that is not listed is not there; see the protocol."""
+        return certificates.sees_every(self._link)
+
     def require_encryption(self, name: str) -> ServerCertificate:
         """Give the certificate if backups can be encrypted with it now."""
         return certificates.require(self._link, name)

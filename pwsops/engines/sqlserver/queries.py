@@ -49,6 +49,16 @@ SELECT IS_SRVROLEMEMBER(N'sysadmin') AS is_sysadmin,
        HAS_PERMS_BY_NAME(N'msdb.dbo.backupset', N'OBJECT', N'SELECT') AS read_history
 """
 
+# Without one of these the server shows a login those databases alone that it owns, and master and tempdb (Microsoft,
+# sys.databases, "Permissions"). Every login has the first by way of public, until somebody takes it away.
+SEES_DATABASES = """
+SELECT CASE WHEN 1 IN (IS_SRVROLEMEMBER(N'sysadmin'),
+                       HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DATABASE'),
+                       HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY DATABASE'),
+                       HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE'))
+            THEN 1 ELSE 0 END AS sees_all
+"""
+
 DATABASE_RIGHTS = """
 SELECT d.name, HAS_DBACCESS(d.name) AS has_access,
        HAS_PERMS_BY_NAME(QUOTENAME(d.name), N'DATABASE', N'BACKUP DATABASE') AS may_back_up

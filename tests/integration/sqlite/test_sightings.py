@@ -16,6 +16,7 @@ from pwsops import foreign
 from pwsops.engines.base import RestoreRequest
 from pwsops.engines.sqlite import causes, files, sighting, trial
 from pwsops.engines.sqlite.identity import recorded
+from pwsops.errors import EngineError
 from pwsops.rules.model import BackupSet, MediaState
 from tests.integration.sqlite.support import Place, is_whole, query
 
@@ -50,6 +51,45 @@ def test_a_directory_that_is_not_there_proves_nothing(place: Place) -> None:
     assert state is MediaState.UNKNOWN
     assert "may not be mounted" in reason
     assert seen(place, replace(taken, path="/" + "n" * 300))[0] is MediaState.UNKNOWN
+
+
+def test_what_is_missing_below_a_mount_point_that_nothing_is_mounted_at_is_not_gone(place: Place) -> None:
+    place.vault()
+    result = place.take()
+    mount = result.noted["mount"]
+    assert os.path.ismount(mount)
+    taken = replace(result.backup_set, details={**result.backup_set.details, **result.noted})
+    assert seen(place, taken)[0] is MediaState.PRESENT
+    away = replace(taken, details={**taken.details, "mount": str(place.media)})
+    assert seen(place, away)[0] is MediaState.PRESENT
+    os.unlink(taken.path)
+    assert seen(place, taken)[0] is MediaState.MISSING
+    assert seen(place, away) == (
+        MediaState.UNKNOWN,
+        f"the file system that {place.media} is on is not mounted at {place.media}",
+    )
+    # Nor does a file that was written there meanwhile.
+    place.take()
+    assert seen(place, taken)[0] is MediaState.OTHER
+    assert seen(place, away)[0] is MediaState.UNKNOWN
+    other = next(path for path in ("/proc", "/dev", "/sys") if os.path.ismount(path) and path != mount)
+    state, reason = seen(place, replace(taken, details={**taken.details, "mount": other}))
+    assert (state, reason) == (
+        MediaState.UNKNOWN,
+        f"{place.media} is on the file system at {mount} now, and was on the one at {other}",
+    )
+
+
+def test_nothing_is_written_below_a_mount_point_that_nothing_is_mounted_at(place: Place) -> None:
+    place.vault()
+    result = place.take()
+    before = replace(result.backup_set, details={"mount": str(place.media)})
+    with pytest.raises(EngineError, match=r"is not mounted at .*, as it was when") as refused:
+        place.take("two.bak", before=before)
+    assert refused.value.transient
+    assert place.left_in_media() == ["one.bak"]
+    for fine in (None, replace(before, path="/elsewhere/one.bak"), replace(before, details=dict(result.noted))):
+        place.take(f"{id(fine)}.bak", before=fine)
 
 
 def test_what_may_not_be_read_is_not_known(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,11 @@ def test_certificates_are_listed_with_what_they_encrypt(bench: Bench) -> None:
     assert (bare.has_private_key, bare.encrypts) == (False, ())
 
 
+def test_it_is_known_whether_a_login_sees_every_certificate(bench: Bench) -> None:
+    assert bench.engine.sees_every_certificate()
+    assert not bench.engine_with().sees_every_certificate()
+
+
 def test_what_a_login_may_not_see_is_not_listed(bench: Bench) -> None:
     bench.server.databases["vault"].tde_thumbprint = bench.server.make_certificate("keeper").thumbprint
     assert bench.engine_with().certificates() == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -149,3 +150,15 @@ def test_a_question_that_is_refused_says_why(bench: Bench) -> None:
         bench.engine.databases()
     assert failed.value.transient
     assert failed.value.severity == 13
+
+
+def test_a_database_that_the_login_is_not_shown_is_not_said_to_be_gone(bench: Bench) -> None:
+    engine = bench.engine_with(reads_media=False, sees_databases=False)
+    assert [info.name for info in engine.databases()] == ["master"]
+    for ask in (engine.spelled, engine.contents, partial(engine.give_back_access, former_mode="MULTI_USER")):
+        with pytest.raises(EngineError, match="Whether the database vault exists") as refused:
+            ask("vault")
+        assert "GRANT VIEW ANY DATABASE TO [least]" in refused.value.hint
+    assert engine.spelled("MASTER") == "master"
+    assert bench.engine.spelled("lost") is None
+    assert bench.engine.spelled("VAULT") == "vault"

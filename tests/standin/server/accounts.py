@@ -42,6 +42,8 @@ class Account:
     locked: bool = False
     expired: bool = False
     must_change: bool = False
+    sees_databases: bool = True
+    """Whether it has VIEW ANY DATABASE, as every login does by way of public until somebody takes it away."""
 
     @property
     def is_sysadmin(self) -> bool:
@@ -53,8 +55,15 @@ class Account:
 
     def may(self, permission: str) -> bool:
         """Say whether the login has a permission on the whole server."""
+        if permission.upper() == "VIEW ANY DATABASE" and self.sees_databases:
+            return True
         given = self.grants.union(*(SERVER_GRANTS.get(role, set()) for role in self.roles))
         return self.is_sysadmin or permission.upper() in given
+
+    def sees(self, database: str, owner: str) -> bool:
+        """Say whether the login is shown a database in sys.databases."""
+        rights = ("VIEW ANY DATABASE", "ALTER ANY DATABASE", "CREATE ANY DATABASE")
+        return database in ("master", "tempdb") or owner == self.name or any(map(self.may, rights))
 
     def has_user(self, database: str) -> bool:
         """Say whether the login has a user of its own in a database."""

@@ -54,6 +54,8 @@ def in_utc(instant: datetime) -> datetime:
 def _databases(context: Context, _: Database) -> Iterator[Record]:
     server = context.server
     for one in server.databases.values():
+        if not context.account.sees(one.name, one.owner):
+            continue
         source = server.databases.get(one.snapshot_of) if one.snapshot_of else None
         waits = one.recovery_model != "SIMPLE" and one.log_used_bytes > 0
         online = one.state == "ONLINE"

@@ -102,3 +102,17 @@ def test_two_instances_of_this_machine_meet_in_one_directory_by_whatever_name(ho
     home.ops.profiles.create(fixed(home, "first", instance="vw1", directory=str(tmp_path / "bk"), **shared))
     with pytest.raises(Conflict, match=r"'first' writes the same file there .for db.sqlite3 on vw1"):
         home.ops.profiles.create(fixed(home, "second", instance="vw2", directory=str(tmp_path / "link"), **shared))
+
+
+@pytest.mark.parametrize("other", ["ONE", "o\N{COMBINING DIAERESIS}ne"])
+def test_one_profile_writes_no_two_databases_into_what_may_be_one_file(home: Home, other: str) -> None:
+    first = "one" if other == "ONE" else "\N{LATIN SMALL LETTER O WITH DIAERESIS}ne"
+    home.server.sizes |= {first: 1, other: 1}
+    with pytest.raises(Conflict, match=r"which some file systems take for the same file") as refused:
+        home.add(databases=[first, other], timestamp=False)
+    assert "_FULL.bak and " in refused.value.message
+    home.add(databases=[first, other], timestamp=True)
+    profile = home.ops.profiles.get("p")
+    profile.timestamp = False
+    with pytest.raises(Conflict):
+        home.ops.profiles.save("p", profile)

@@ -10,18 +10,29 @@ from datetime import datetime, timedelta
 import pytest
 
 from pwsops.catalogue import profiles, service_state, sightings
+from pwsops.engines import registry
 from pwsops.engines.base import DatabaseState, Verification
-from pwsops.errors import DatabaseDamaged, EngineError, MediaError, NotFound
+from pwsops.errors import (
+    CertificateNeeded,
+    DatabaseDamaged,
+    EngineError,
+    LoginRefused,
+    MediaError,
+    NotFound,
+    PwsopsError,
+)
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
 from pwsops.operations.looking import look_for
+from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.views import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
+from tests.fake_keeper import Keeper, kept
 from tests.homes import Home
 
 AWAY = EngineError("No route.", hint="Look at the cable.")
@@ -413,6 +424,66 @@ def test_a_backup_whose_private_key_is_not_at_hand_cannot_be_restored(backed_up:
     assert (causes(backed_up), verdict(backed_up).protection) == ([Cause.KEY_MISSING], Protection.UNPROTECTED)
 
 
+@pytest.fixture
+def keeping(home: Home, monkeypatch: pytest.MonkeyPatch) -> tuple[Home, Keeper]:
+    """A home whose server keeps the certificate that its backup needs, and has told of it."""
+    keeper = Keeper(home.clock, kept=[kept("one"), kept("two")])
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "fake": keeper.open})
+    home.server = keeper
+    home.add()
+    home.run()
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = ?", (kept("one").thumbprint,))
+    home.ops.databases.list("srv")
+    assert causes(home) == []
+    return home, keeper
+
+
+def test_a_certificate_that_its_server_no_longer_has_makes_its_backups_unreadable(
+    keeping: tuple[Home, Keeper],
+) -> None:
+    home, keeper = keeping
+    keeper.kept = [kept("two")]
+    home.ops.databases.list("srv")
+    assert (causes(home), verdict(home).protection) == ([Cause.KEY_MISSING], Protection.UNPROTECTED)
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_certificate_that_nobody_could_look_up_is_known_as_of_when_it_was_seen(
+    keeping: tuple[Home, Keeper], silent: bool
+) -> None:
+    home, keeper = keeping
+    if silent:
+        keeper.looking_error = EngineError("The server is busy.", hint="Wait.")
+    else:
+        keeper.kept, keeper.sees_all = [], False
+    seen_at = home.clock.now()
+    home.clock.advance(timedelta(minutes=20))
+    home.ops.databases.list("srv")
+    assert causes(home) == []
+    home.clock.advance(timedelta(minutes=20))
+    home.ops.databases.list("srv")
+    assert (causes(home), verdict(home).protection) == ([Cause.KEY_NOT_LOOKED_AT], Protection.NOT_CHECKED)
+    assert verdict(home).since == seen_at
+
+
+def test_a_login_that_is_refused_when_certificates_are_looked_up_ends_the_look(keeping: tuple[Home, Keeper]) -> None:
+    home, keeper = keeping
+    keeper.looking_error = LoginRefused("Wrong password.", hint="Correct it.")
+    with pytest.raises(LoginRefused):
+        home.ops.databases.list("srv")
+    assert causes(home) == [Cause.INSTANCE_UNREACHED]
+
+
+def test_a_restore_that_lacks_a_certificate_lets_the_verdict_know(keeping: tuple[Home, Keeper]) -> None:
+    home, keeper = keeping
+    keeper.kept = []
+    keeper.restore_error = CertificateNeeded("It needs a key.", hint="Import it.")
+    with pytest.raises(CertificateNeeded):
+        home.ops.restores.restore("srv", "one", next(iter(keeper.media)))
+    assert causes(home) == [Cause.KEY_MISSING]
+
+
 def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(home: Home) -> None:
     home.add()
     home.add(name="other", databases=["two"])
@@ -424,6 +495,36 @@ def test_a_profile_with_a_zone_that_nobody_knows_is_named_and_hides_no_other(hom
     assert Cause.PROFILE_BROKEN in causes(home)
     assert any("Moon/Base" in each.detail for each in found.findings)
     assert causes(home, "two") == []
+
+
+@pytest.mark.parametrize("state", [state for state in DatabaseState if not state.is_in_use])
+def test_a_database_that_takes_no_backup_as_it_is_is_not_protected(backed_up: Home, state: DatabaseState) -> None:
+    backed_up.server.states["one"] = state
+    backed_up.ops.databases.list("srv")
+    assert verdict(backed_up).protection is not Protection.PROTECTED
+    [found] = verdict(backed_up).findings
+    assert found.cause.name.startswith("DATABASE_")
+
+
+def test_a_database_that_cannot_be_asked_for_is_not_gone(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    del backed_up.server.sizes["one"]
+    answers: list[str | PwsopsError | None] = [AWAY, None, "three", "one"]
+
+    def spelled(engine: object, name: str) -> str | None:
+        answer = answers.pop(0)
+        if isinstance(answer, PwsopsError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(FakeEngine, "spelled", spelled)
+    found = []
+    for _ in range(4):
+        backed_up.ops.databases.list("srv")
+        found.append(causes(backed_up))
+    assert found == [[Cause.DATABASE_UNSEEN], [Cause.DATABASE_GONE], [], [Cause.DATABASE_UNREADABLE]]
+    answers.append(LoginRefused("Wrong password.", hint="Correct it."))
+    with pytest.raises(LoginRefused):
+        backed_up.ops.databases.list("srv")
 
 
 def test_an_engine_that_cannot_look_makes_sets_unknown_and_not_missing(
@@ -546,6 +647,19 @@ def test_the_doctor_tells_of_each_database_that_is_not_protected(backed_up: Home
     assert found.finding.startswith("unprotected: The file of its newest backup is gone")
 
 
+def test_a_database_at_risk_is_amiss_to_the_doctor_and_one_that_is_not_checked_unknown(backed_up: Home) -> None:
+    def found() -> Check:
+        return {check.name: check for check in backed_up.ops.doctor()}["Database one on srv"]
+
+    backed_up.ops.profiles.deactivate("p")
+    assert (found().state, found().required) == (CheckState.AMISS, True)
+    assert found().finding.startswith("at risk: ")
+    backed_up.ops.profiles.activate("p")
+    backed_up.server.unlistable.add("/media")
+    assert (found().state, found().required) == (CheckState.UNKNOWN, False)
+    assert found().finding.startswith("not checked: ")
+
+
 def test_the_doctor_tells_of_newer_files_that_are_lost_where_an_older_backup_protects(home: Home) -> None:
     home.add(timestamp=True, incremental=False, every=12)
     for _ in range(3):
@@ -576,6 +690,9 @@ def test_the_doctor_sums_up_what_is_too_much_to_tell(home: Home) -> None:
     home.add(databases=names)
     found = {check.name: check for check in home.ops.doctor()}
     assert found["Other databases"].finding == "3 more are not protected: srv/db20, srv/db21, srv/db22"
+    assert not found["Other databases"].required
+    home.clock.advance(hours=3)
+    assert {check.name: check for check in home.ops.doctor()}["Other databases"].required
 
 
 def test_the_evidence_tells_the_same_verdict(backed_up: Home) -> None:

@@ -109,14 +109,17 @@ REACHED: Sequence[tuple[Cause, Facts]] = (
     (Cause.DATABASE_GONE, some_facts(condition=Condition.GONE)),
     (Cause.DATABASE_OFFLINE, some_facts(condition=Condition.OFFLINE)),
     (Cause.DATABASE_UNREADABLE, some_facts(condition=Condition.UNREADABLE)),
+    (Cause.DATABASE_REFUSES, some_facts(condition=Condition.REFUSES)),
     (Cause.DATABASE_DAMAGED, some_facts(damaged_since=NOON, damaged_why="Page 7 is torn.")),
     (Cause.ACCESS_OWED, some_facts(access_owed_since=NOON)),
     (Cause.RECORD_UNREADABLE, with_set(unreadable="backup_sets 1, `details` cannot be read")),
     (Cause.NOT_PROVEN, with_set(proven_at=None)),
+    (Cause.KEY_NOT_LOOKED_AT, with_set(key_on_server="AB12", key_seen_at=NOON - HOUR)),
     (Cause.NOT_LOOKED_AT, with_set(seen_at=NOON - HOUR)),
     (Cause.PLACE_UNKNOWN, with_set(seen_state=MediaState.UNKNOWN)),
     (Cause.ELSEWHERE, with_set(seen_state=MediaState.ELSEWHERE)),
     (Cause.FOREIGN_BASE, some_facts(sets=(an_increment(BASE), replace(BASE, foreign=True)))),
+    (Cause.DATABASE_UNSEEN, some_facts(condition=Condition.UNSEEN)),
     (Cause.INSTANCE_UNREACHED, some_facts(unreached_since=NOON)),
 )
 

@@ -15,6 +15,7 @@ from pwsops.operations import Role
 from pwsops.operations.records import CertificateView, ItemView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import RunStatus
+from pwsops.rules.protection import Cause
 from tests.integration.sqlserver.product.home import ROWS, Overhearing, Product, Work, opened
 from tests.people import acting_as
 from tests.standin.drivers import Driver
@@ -275,13 +276,35 @@ def test_a_restore_that_lacks_a_certificate_is_told_where_it_was_saved(keeping: 
         keeping.product.restore(item.path, keeping.name)
     for name in keeping.saved():
         assert f"{keeping.directory}\\{name}" in refused.value.hint
-    assert f"srv has it as {keeping.keeper.name}" in refused.value.hint, "as last seen"
+    assert "srv has it" not in refused.value.hint, "it has just said that it has not"
     [kept] = keeping.product.ops.restores.list(limit=1, instance="srv", database=keeping.name)
     assert kept.hint == refused.value.hint
     keeping.product.ops.certificates.look()
     [missing] = [one for one in keeping.product.ops.certificates.attention() if one.thumbprint == keeping.thumbprint]
     assert (missing.name, missing.instance) == ("", "srv")
     assert "neither on srv, as last seen, nor in the store" in missing.concerns[0]
+
+
+def test_the_verdict_knows_when_the_server_lost_the_certificate(keeping: Keeping) -> None:
+    keeping.encrypts(save=False)
+    taken = keeping.succeeds()
+
+    def causes() -> set[Cause]:
+        keeping.product.ops.databases.list("srv")
+        [found] = [one for one in keeping.product.ops.databases.verdicts() if one.database == keeping.name]
+        return {one.cause for one in found.findings}
+
+    assert Cause.KEY_MISSING not in causes()
+    lost = keeping.server.certificates.pop(keeping.keeper.name)
+    assert Cause.KEY_MISSING in causes()
+    keeping.server.certificates[lost.name] = lost
+    assert Cause.KEY_MISSING not in causes()
+    keeping.server.certificates.pop(lost.name)
+    assert taken.path is not None
+    with pytest.raises(CertificateNeeded):
+        keeping.product.restore(taken.path, keeping.database)
+    [found] = [one for one in keeping.product.ops.databases.verdicts() if one.database == keeping.name]
+    assert Cause.KEY_MISSING in {one.cause for one in found.findings}
 
 
 def test_only_an_admin_brings_a_certificate_to_a_server(keeping: Keeping) -> None:
