@@ -61,8 +61,8 @@ def refuse_clash(
     """
     if profile.timestamp:
         return
-    if (both := meeting(profile.databases)) is not None:
-        raise _own_clash(profile, *both)
+    if (own := meeting(profile.databases)) is not None:
+        raise _own_clash(profile, *own)
     fields = profile.fields()
     names = fixed_names(profile.databases, incremental=profile.incremental)
     for other in profiles.living(connection):
