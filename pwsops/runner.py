@@ -242,7 +242,10 @@ class Runner:
             if job.engine is None:
                 job.engine = self._open_engine(job.profile)
                 self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
+            began = self._clock.monotonic()
             result, reason = self._back_up(job, job.engine, database, told)
+            took = {sets.TOOK_S: self._clock.monotonic() - began}
+            result = replace(result, noted={**result.noted, **took})
         except PwsopsError as error:
             if isinstance(error, LoginRefused) and job.engine is not None:
                 # From now on it is refused from the record, without another try: for this run's other databases too.

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, func, select
 
-from pwsops.catalogue import access, certificates, damage, profiles, runs, server_certificates, sightings
+from pwsops.catalogue import access, certificates, damage, profiles, runs, server_certificates, sets, sightings
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
+from pwsops.catalogue.schema import backup_sets
 from pwsops.catalogue.schema import profiles as profile_table
 from pwsops.catalogue.schema import runs as run_table
 from pwsops.catalogue.sightings import Known, Place, SeenDatabase
@@ -190,19 +191,25 @@ def _recurrence(row: ProfileRow, now: datetime) -> tuple[Recurrence | None, str]
 
 
 def _usual_s(connection: Connection) -> dict[int, float]:
-    """Return how long the last run of each profile that succeeded took, in seconds."""
-    newest = (
-        select(run_table.c.id)
-        .where(run_table.c.profile_id == profile_table.c.id, run_table.c.status == RunStatus.SUCCEEDED.value)
-        .order_by(run_table.c.due_at.desc())
-        .limit(1)
-        .correlate(profile_table)
-        .scalar_subquery()
+    """Return how long the last run of each profile that succeeded took, in seconds.
+
+    It is counted by the sets that it took. A difference of times of day would be longer by whatever a clock was set.
+    """
+    last = (
+        select(func.max(run_table.c.id))
+        .join(profile_table, profile_table.c.id == run_table.c.profile_id)
+        .where(run_table.c.status == RunStatus.SUCCEEDED.value, profile_table.c.deleted_at.is_(None))
+        .group_by(run_table.c.profile_id)
     )
-    ids = select(newest).where(profile_table.c.deleted_at.is_(None))
-    columns = (run_table.c.profile_id, run_table.c.started_at, run_table.c.finished_at)
-    return {
-        row.profile_id: max(0.0, (row.finished_at - row.started_at).total_seconds())
-        for row in connection.execute(select(*columns).where(run_table.c.id.in_(ids)))
-        if row.started_at is not None and row.finished_at is not None
-    }
+    found: dict[int, float] = {}
+    for row in sets.sound(connection, select(backup_sets).where(backup_sets.c.run_id.in_(last))):
+        found[row["profile_id"]] = found.get(row["profile_id"], 0.0) + _took_s(row)
+    return found
+
+
+def _took_s(row: RowMapping) -> float:
+    took = row["details"].get(sets.TOOK_S)
+    if isinstance(took, int | float):
+        return max(0.0, float(took))
+    began = row["started_at"] or row["finished_at"]  # of a set that was found late: by the clock of who took it
+    return max(0.0, float((row["finished_at"] - began).total_seconds()))

@@ -18,6 +18,8 @@ from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from pwsops.rules.replacing import Order
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
+TOOK_S = "took_s"
+"""The detail of a set that says for how many seconds it was worked on, by a clock that nobody sets."""
 _NEEDED = (backup_sets.c.thumbprint, backup_sets.c.database_thumbprint)
 """Where a set says which certificates a restore of it needs."""
 

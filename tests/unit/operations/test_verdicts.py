@@ -506,6 +506,33 @@ def test_a_database_that_takes_no_backup_as_it_is_is_not_protected(backed_up: Ho
     assert found.cause.name.startswith("DATABASE_")
 
 
+def test_a_clock_that_is_set_during_a_run_does_not_make_the_run_long(home: Home) -> None:
+    home.add(incremental=False, every=5, unit="m")
+    home.server.before_backup = lambda _: home.clock.set_wall(home.clock.now() + timedelta(hours=3))
+    home.run()
+    home.server.before_backup = None
+    home.clock.advance(timedelta(minutes=30))
+    home.ops.databases.list("srv")
+    assert causes(home) == [Cause.OVERDUE]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_run_that_takes_long_lets_the_next_take_as_long(home: Home, noted: bool) -> None:
+    home.add(incremental=False, every=5, unit="m")
+    home.server.before_backup = lambda _: home.clock.advance(timedelta(hours=1))
+    home.run()
+    home.server.before_backup = None
+    if not noted:  # as of a set that was found late
+        with home.core.catalogue.write() as connection:
+            connection.exec_driver_sql("UPDATE backup_sets SET details = '{}', started_at = started_at - 3600000000")
+    home.clock.advance(timedelta(minutes=50))
+    home.ops.databases.list("srv")
+    assert causes(home) == []
+    home.clock.advance(timedelta(hours=2))
+    home.ops.databases.list("srv")
+    assert causes(home) == [Cause.OVERDUE]
+
+
 def test_a_database_that_cannot_be_asked_for_is_not_gone(backed_up: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     del backed_up.server.sizes["one"]
     answers: list[str | PwsopsError | None] = [AWAY, None, "three", "one"]
