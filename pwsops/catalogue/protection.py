@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import access, certificates, damage, profiles, runs, server_certificates, sightings
+from pwsops.catalogue import access, certificates, damage, profiles, rows, runs, server_certificates, sightings
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
@@ -191,8 +191,9 @@ def _usual_s(connection: Connection) -> dict[int, float]:
     )
     ids = select(newest).where(profile_table.c.deleted_at.is_(None))
     columns = (run_table.c.profile_id, run_table.c.started_at, run_table.c.finished_at)
+    found = rows.read(connection, run_table, select(*columns).where(run_table.c.id.in_(ids)))
     return {
-        row.profile_id: max(0.0, (row.finished_at - row.started_at).total_seconds())
-        for row in connection.execute(select(*columns).where(run_table.c.id.in_(ids)))
-        if row.started_at is not None and row.finished_at is not None
+        row["profile_id"]: max(0.0, (row["finished_at"] - row["started_at"]).total_seconds())
+        for row in map(rows.values_of, found)
+        if row["started_at"] is not None and row["finished_at"] is not None
     }

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import server_certificates
 from pwsops.engines.certificates import ServerCertificate
 
@@ -27,8 +29,10 @@ def remember(connection: Connection, instance: str, found: Sequence[ServerCertif
     """Replace what was seen on an instance before."""
     forget(connection, instance)
     if found:
-        rows = [vars(one) | {"encrypts": list(one.encrypts), "instance": instance, "seen_at": now} for one in found]
-        connection.execute(insert(server_certificates), rows)
+        told = {"instance": instance, "seen_at": now}
+        connection.execute(
+            insert(server_certificates), [vars(one) | {"encrypts": list(one.encrypts)} | told for one in found]
+        )
 
 
 def forget(connection: Connection, instance: str) -> None:
@@ -39,8 +43,9 @@ def forget(connection: Connection, instance: str) -> None:
 def every(connection: Connection) -> list[Seen]:
     """Give all that were seen, by instance and name."""
     order = (server_certificates.c.instance, server_certificates.c.name)
-    rows = connection.execute(select(server_certificates).order_by(*order)).mappings()
-    return [_seen(row) for row in rows]
+    found = rows.read(connection, server_certificates, select(server_certificates).order_by(*order))
+    # One that cannot be read is not known to be there; the next look tells.
+    return [_seen(row) for row in found if not isinstance(row, Unreadable) and isinstance(row["encrypts"], list)]
 
 
 def _seen(row: RowMapping) -> Seen:
