@@ -115,7 +115,8 @@ def _change(row: RowMapping | Unreadable) -> ChangedAccess:
 
 def owed_here(connection: Connection) -> dict[tuple[str, str], ChangedAccess]:
     """Return what is owed of the databases of instances where these are now, by instance and database."""
-    places = {row.name: row.place for row in connection.execute(select(instances.c.name, instances.c.place))}
+    here = rows.read(connection, instances, select(instances.c.name, instances.c.place))
+    places = {row["name"]: row["place"] for row in map(rows.values_of, here)}
     return {
         (one.instance, one.database): one
         for one in open_changes(connection)
@@ -130,6 +131,6 @@ def owed(connection: Connection, instance: str, database: str) -> ChangedAccess 
 
 def at_place(connection: Connection, one: ChangedAccess) -> str | None:
     """Return the name of an instance that is where this was changed; its own comes first. None: there is none now."""
-    there = select(instances.c.name).where(instances.c.place == one.place)
-    names = list(connection.execute(there.order_by(instances.c.name)).scalars())
+    there = select(instances.c.name).where(instances.c.place == one.place).order_by(instances.c.name)
+    names = [rows.values_of(row)["name"] for row in rows.read(connection, instances, there)]
     return one.instance if one.instance in names else next(iter(names), None)

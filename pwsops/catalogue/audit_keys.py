@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, exists, insert, select
 
+from pwsops.catalogue import rows
 from pwsops.catalogue.schema import audit, audit_keys, instances, profiles, runs
 from pwsops.errors import PwsopsError
 from pwsops.heads import Heads
@@ -92,11 +93,13 @@ class Notary:
     def every(self, connection: Connection) -> tuple[Sequence[KeyFact], Mapping[int, bytes]]:
         """Return what is known of each key, and those that can be opened, by number."""
         facts, known = list[KeyFact](), dict[int, bytes]()
-        for row in connection.execute(select(audit_keys).order_by(audit_keys.c.id)):
-            secret = self._opened(row.sealed)
-            facts.append(KeyFact(number=row.id, first_entry=row.first_entry, opens=secret is not None))
+        for row in rows.read(connection, audit_keys, select(audit_keys).order_by(audit_keys.c.id)):
+            values = rows.values_of(row)
+            number, first_entry = values["id"], values["first_entry"]
+            secret = self._opened(values["sealed"])
+            facts.append(KeyFact(number=number, first_entry=first_entry or 0, opens=secret is not None))
             if secret is not None:
-                known[row.id] = secret
+                known[number] = secret
         return facts, known
 
     def _opened(self, sealed: str | None) -> bytes | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import certificate_copies
 from pwsops.engines.certificates import CertificateFiles
 
@@ -52,8 +55,7 @@ def forget(connection: Connection, instance: str, thumbprint: str, directory: st
 def find(connection: Connection, instance: str, thumbprint: str, directory: str) -> CopyRow | None:
     """Give the copy in a directory."""
     where = _is(instance, thumbprint, directory)
-    row = connection.execute(select(certificate_copies).where(*where)).mappings().first()
-    return None if row is None else _row(row)
+    return next(iter(_read(connection, select(certificate_copies).where(*where))), None)
 
 
 def every(connection: Connection, thumbprint: str | None = None) -> list[CopyRow]:
@@ -61,7 +63,13 @@ def every(connection: Connection, thumbprint: str | None = None) -> list[CopyRow
     statement = select(certificate_copies).order_by(certificate_copies.c.saved_at.desc())
     if thumbprint is not None:
         statement = statement.where(certificate_copies.c.thumbprint == thumbprint)
-    return [_row(row) for row in connection.execute(statement).mappings()]
+    return _read(connection, statement)
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[CopyRow]:
+    """Return the copies that a statement selects; of one that cannot be read nothing can be used."""
+    found = rows.read(connection, certificate_copies, statement)
+    return [_row(row) for row in found if not isinstance(row, Unreadable)]
 
 
 def _is(instance: str, thumbprint: str, directory: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from pwsops.catalogue import sealed
+from pwsops.catalogue import rows, sealed
 from pwsops.catalogue.schema import home
 from pwsops.catalogue.store import Catalogue
 from pwsops.secrets import KeyRecord
@@ -12,10 +12,13 @@ from pwsops.secrets import KeyRecord
 
 def read(connection: Connection) -> KeyRecord:
     """Return what is remembered of the home's key."""
-    row = connection.execute(select(home)).first()
+    found = rows.read(connection, home, select(home))
+    row = rows.values_of(found[0]) if found else {"home_id": "", "key_check": None}
+    # A value that cannot be read proves no key; that is not as if there had never been one.
+    lost = bool(found) and isinstance(found[0], rows.Unreadable) and row["key_check"] is None
     return KeyRecord(
-        home_id="" if row is None else str(row.home_id),
-        check=None if row is None else row.key_check,
+        home_id=row["home_id"] or "",
+        check="" if lost else row["key_check"],
         in_use=sealed.is_any(connection),
     )
 

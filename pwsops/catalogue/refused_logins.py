@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Select, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue import instances
+from pwsops.catalogue import instances, rows
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.catalogue.schema import refused_logins
+from pwsops.catalogue.schema import BEGINNING, refused_logins
 from pwsops.errors import LoginRefused
 
 SERVICE_USER = ""
@@ -55,14 +56,24 @@ def note(connection: Connection, profile: ProfileRow, error: LoginRefused, *, no
 def find(connection: Connection, instance: str, login: str | None) -> RefusedLogin | None:
     """Give what is known of a login's refusal; None: it may be tried."""
     there = (refused_logins.c.instance == instance) & (refused_logins.c.login == (login or SERVICE_USER))
-    row = connection.execute(select(refused_logins).where(there)).mappings().first()
-    return None if row is None else RefusedLogin(**{key: row[key] for key in RefusedLogin.__dataclass_fields__})
+    return next(iter(_read(connection, select(refused_logins).where(there))), None)
 
 
 def every(connection: Connection) -> list[RefusedLogin]:
     """Give all of them."""
-    rows = connection.execute(select(refused_logins).order_by(refused_logins.c.id)).mappings()
-    return [RefusedLogin(**{key: row[key] for key in RefusedLogin.__dataclass_fields__}) for row in rows]
+    return _read(connection, select(refused_logins).order_by(refused_logins.c.id))
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[RefusedLogin]:
+    found = [rows.values_of(row) for row in rows.read(connection, refused_logins, statement)]
+    # What cannot be read of one does not let its login be tried again.
+    return [
+        RefusedLogin(
+            since=row["since"] or BEGINNING,
+            **{key: row[key] or "" for key in ("instance", "login", "message", "hint")},
+        )
+        for row in found
+    ]
 
 
 def forget(connection: Connection, instance: str, login: str | None) -> None:

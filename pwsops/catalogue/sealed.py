@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, exists, literal, select, true, update
+from sqlalchemy import Connection, Select, Table, exists, literal, select, true, update
 
 from pwsops.catalogue import instances as instance_rows
+from pwsops.catalogue import rows
 from pwsops.catalogue.audit_keys import BOUND as AUDIT_KEY
 from pwsops.catalogue.certificates import key_bound
 from pwsops.catalogue.instances import InstanceRow
@@ -98,40 +100,40 @@ def _of(connection: Connection, table: Table, column: str, kind: str, known: Map
     ).where(table.c[column].is_not(None))
     return [
         Sealed(
-            what=f"{kind} {row._mapping[_NAMES[table]] or ''}",
-            text=row.text,
+            what=f"{kind} {row[_NAMES[table]] or ''}",
+            text=row["text"],
             bound=_bound(table, column, row, known),
-            wanted=bool(row.wanted),
-            place=(table, column, row.id),
+            wanted=bool(row["wanted"]),
+            place=(table, column, row["id"]),
         )
-        for row in connection.execute(statement)
-        if isinstance(row.text, str)
+        for row in map(rows.values_of, rows.read(connection, table, statement))
+        if isinstance(row["text"], str)
     ]
 
 
 def _of_audit(connection: Connection) -> list[Sealed]:
     """Return the keys of the audit log. Only the last is wanted: what a former one covers, the verification tells."""
-    rows = connection.execute(
-        select(audit_keys.c.id, audit_keys.c.sealed).where(audit_keys.c.sealed.is_not(None)).order_by(audit_keys.c.id)
-    ).all()
+    statement = select(audit_keys.c.id, audit_keys.c.sealed).where(audit_keys.c.sealed.is_not(None))
+    found = rows.read(connection, audit_keys, statement.order_by(audit_keys.c.id))
     return [
         Sealed(
-            what=f"the key {row.id} of the audit log",
-            text=row.sealed,
+            what=f"the key {row['id']} of the audit log",
+            text=row["sealed"],
             bound=AUDIT_KEY,
-            wanted=row is rows[-1],
-            place=(audit_keys, "sealed", row.id),
+            wanted=number == len(found),
+            place=(audit_keys, "sealed", row["id"]),
         )
-        for row in rows
+        for number, row in enumerate(map(rows.values_of, found), start=1)
+        if row["sealed"] is not None
     ]
 
 
-def _bound(table: Table, column: str, row: Row[tuple[object, ...]], known: Mapping[str, InstanceRow]) -> Bound:
+def _bound(table: Table, column: str, row: Mapping[str, Any], known: Mapping[str, InstanceRow]) -> Bound:
     if table is certificates:
-        return key_bound(row.thumbprint)
-    instance = known.get(row.name if table is instances else row.instance)
+        return key_bound(row["thumbprint"] or "")
+    instance = known.get(row["name"] if table is instances else row["instance"])
     if instance is None:
         return ()  # nothing that it could be used with
     if table is certificate_copies or column == "sealed_certificate_password":
         return instance.certificate_password_bound
-    return instance.login_bound(row.login)
+    return instance.login_bound(row["login"])

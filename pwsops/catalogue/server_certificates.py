@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from pwsops.catalogue import rows
+from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import server_certificates
 from pwsops.engines.certificates import ServerCertificate
 
@@ -34,8 +36,10 @@ def remember(
     seen_again = server_certificates.c.thumbprint.in_([one.thumbprint for one in found])
     connection.execute(delete(server_certificates).where(here if whole else here & seen_again))
     if found:
-        rows = [vars(one) | {"encrypts": list(one.encrypts), "instance": instance, "seen_at": now} for one in found]
-        connection.execute(insert(server_certificates), rows)
+        told = {"instance": instance, "seen_at": now}
+        connection.execute(
+            insert(server_certificates), [vars(one) | {"encrypts": list(one.encrypts)} | told for one in found]
+        )
 
 
 def of_instance(connection: Connection, instance: str) -> set[str]:
@@ -52,8 +56,9 @@ def forget(connection: Connection, instance: str) -> None:
 def every(connection: Connection) -> list[Seen]:
     """Give all that were seen, by instance and name."""
     order = (server_certificates.c.instance, server_certificates.c.name)
-    rows = connection.execute(select(server_certificates).order_by(*order)).mappings()
-    return [_seen(row) for row in rows]
+    found = rows.read(connection, server_certificates, select(server_certificates).order_by(*order))
+    # One that cannot be read is not known to be there; the next look tells.
+    return [_seen(row) for row in found if not isinstance(row, Unreadable) and isinstance(row["encrypts"], list)]
 
 
 def _seen(row: RowMapping) -> Seen:

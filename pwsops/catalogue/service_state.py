@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from pwsops.catalogue import rows
 from pwsops.catalogue.schema import service
 
 
@@ -20,9 +21,10 @@ class ServiceRow:
 
 
 def load(connection: Connection) -> ServiceRow:
-    """Give the row."""
-    row = connection.execute(select(service.c.wanted, service.c.pid, service.c.since)).one()
-    return ServiceRow(wanted=row.wanted, pid=row.pid, since=row.since)
+    """Return the row; a service of which it cannot be read whether it is wanted is not."""
+    (row,) = rows.read(connection, service, select(service))
+    known = rows.values_of(row)
+    return ServiceRow(wanted=bool(known["wanted"]), pid=known["pid"], since=known["since"])
 
 
 def want(connection: Connection, wanted: bool) -> None:

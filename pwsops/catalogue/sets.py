@@ -255,6 +255,7 @@ def read(connection: Connection, statement: Select[Any]) -> list[RowMapping | Un
 
 def _checked(row: RowMapping) -> RowMapping | Unreadable:
     fits = {"kind": row["kind"] in list(BackupKind), "details": isinstance(row["details"], dict)}
+    fits["seen_state"] = row.get("seen_state") in (None, *MediaState)
     reasons = [f"`{key}` cannot be read" for key, good in fits.items() if not good]
     return Unreadable(id=row["id"], values=dict(row), reason=", ".join(reasons)) if reasons else row
 

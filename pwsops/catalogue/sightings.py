@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam,
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import profiles, sets
-from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.rows import Unreadable, read, values_of
 from pwsops.catalogue.schema import backup_sets, instance_looks, restores, run_items, seen_databases
+from pwsops.engines.base import DatabaseState
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
 
@@ -105,22 +106,25 @@ def record(connection: Connection, instance: str, seen: Mapping[str, Sighting], 
     A set that was noted as replaced and lies in its file again (a disk was away meanwhile) is one that is there.
     """
     here = backup_sets.c.instance == instance
-    rows = []
+    found = []
     for ids in _portions(list(seen)):
         columns = (backup_sets.c.set_id, backup_sets.c.path, backup_sets.c.seen_state, backup_sets.c.state_since)
-        for row in connection.execute(select(*columns).where(here, backup_sets.c.set_id.in_(ids))):
-            state, reason = seen[row.set_id].state.value, seen[row.set_id].reason
-            since = row.state_since if row.seen_state == state else now
-            rows.append({"which": row.set_id, "state": state, "reason": reason, "since": since})
-            _bring_back(connection, here, row.path, seen[row.set_id].holds, now=now)
+        for row in read(connection, backup_sets, select(*columns).where(here, backup_sets.c.set_id.in_(ids))):
+            known = values_of(row)
+            set_id, path = known["set_id"], known["path"]
+            state, reason = seen[set_id].state.value, seen[set_id].reason
+            since = known["state_since"] if known["seen_state"] == state else None
+            found.append({"which": set_id, "state": state, "reason": reason, "since": since or now})
+            if path is not None:
+                _bring_back(connection, here, path, seen[set_id].holds, now=now)
     values: dict[str, Any] = {
         "seen_state": bindparam("state"),
         "seen_reason": bindparam("reason"),
         "state_since": bindparam("since"),
     }
     one = update(backup_sets).where(here, backup_sets.c.set_id == bindparam("which"))
-    there = [row for row in rows if row["state"] == MediaState.PRESENT.value]
-    others = [row for row in rows if row["state"] != MediaState.PRESENT.value]
+    there = [row for row in found if row["state"] == MediaState.PRESENT.value]
+    others = [row for row in found if row["state"] != MediaState.PRESENT.value]
     if there:
         connection.execute(one.values(values | {"seen_at": now}), there)
     if others:
@@ -181,8 +185,13 @@ def unanswered(connection: Connection, instance: str, error: str, hint: str, *, 
 
 def looks(connection: Connection) -> dict[str, Look]:
     """Return when each instance was last asked, and whether it answered."""
-    rows = connection.execute(select(instance_looks)).mappings()
-    return {row["instance"]: Look(**row) for row in rows}
+    found = [values_of(row) for row in read(connection, instance_looks, select(instance_looks))]
+    # Of one that cannot be read it is not known that it answered.
+    return {
+        row["instance"]: Look(**{**row, "error": row["error"] or "", "hint": row["hint"] or ""})
+        for row in found
+        if row["instance"] is not None
+    }
 
 
 def databases(connection: Connection, instance: str | None = None) -> list[SeenDatabase]:
@@ -190,7 +199,8 @@ def databases(connection: Connection, instance: str | None = None) -> list[SeenD
     statement = select(seen_databases).order_by(seen_databases.c.instance, seen_databases.c.database)
     if instance is not None:
         statement = statement.where(seen_databases.c.instance == instance)
-    return [_database(row) for row in connection.execute(statement).mappings()]
+    found = (_database(row) for row in read(connection, seen_databases, statement))
+    return [one for one in found if one is not None]
 
 
 def is_known(connection: Connection, instance: str, database: str) -> bool:
@@ -217,7 +227,9 @@ def known_ids(connection: Connection, instance: str, set_ids: Sequence[str]) -> 
 def failed_runs(connection: Connection, run_ids: Iterable[int]) -> set[tuple[int, str]]:
     """Return which of these runs failed for which database."""
     where = (run_items.c.run_id.in_(list(run_ids)), run_items.c.status == RunStatus.FAILED.value)
-    return {(row.run_id, row.database) for row in connection.execute(select(run_items).where(*where))}
+    columns = (run_items.c.id, run_items.c.run_id, run_items.c.database)
+    found = [values_of(row) for row in read(connection, run_items, select(*columns).where(*where))]
+    return {(row["run_id"], row["database"]) for row in found}
 
 
 def of_outside(backup_set: BackupSet, sighting: Sighting, *, of_failed_item: bool, now: datetime) -> Known:
@@ -364,9 +376,36 @@ def _json(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _database(row: RowMapping) -> SeenDatabase:
-    values = {key: row[key] for key in SeenDatabase.__dataclass_fields__}
-    return SeenDatabase(**values | {"outside": tuple(_from_plain(each) for each in row["outside"])})
+def _database(row: RowMapping | Unreadable) -> SeenDatabase | None:
+    """Return what was told of a database; None where it is not known of which.
+
+    Where some of it cannot be read, nothing is claimed of its state: the next look writes it anew.
+    """
+    known = values_of(row)
+    if known["instance"] is None or known["database"] is None:
+        return None
+    reason = row.reason if isinstance(row, Unreadable) else ""
+    if known["state"] not in list(DatabaseState):
+        reason = reason or "`state` cannot be read"
+    outside: tuple[Known, ...] = ()
+    warnings = known["warnings"]
+    if not isinstance(warnings, list) or not all(isinstance(one, str) for one in warnings):
+        reason, warnings = reason or "`warnings` cannot be read", []
+    try:
+        outside = tuple(_from_plain(each) for each in known["outside"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        reason = reason or "`outside` cannot be read"
+    values = {key: known[key] for key in SeenDatabase.__dataclass_fields__} | {"warnings": warnings, "outside": outside}
+    if reason:
+        values |= {
+            "state": DatabaseState.UNREADABLE.value,
+            "reason": f"what its instance said of it cannot be read (row {known['id']} of seen_databases, {reason}); "
+            "the next look asks anew",
+            "state_since": known["state_since"] or _UNKNOWN,
+            "size_bytes": known["size_bytes"] or 0,
+            "foreign_base": bool(known["foreign_base"]),
+        }
+    return SeenDatabase(**values)
 
 
 def _from_plain(values: Mapping[str, Any]) -> Known:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from pwsops import private
 from pwsops.catalogue import (
     access,
@@ -43,6 +45,7 @@ from pwsops.service import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0
+_log = structlog.get_logger()
 MOST_TOLD = 20
 """So many databases are told of one by one."""
 
@@ -84,6 +87,14 @@ def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Che
     except PwsopsError as error:
         name = look.__name__.strip("_").capitalize()
         yield Check(name=name, ok=False, finding=error.message, next_step=error.hint)
+    except Exception as error:  # noqa: BLE001 - whatever one look comes upon, the others are taken
+        _log.exception("doctor could not take a look", look=look.__name__)
+        yield Check(
+            name=look.__name__.strip("_").capitalize(),
+            ok=False,
+            finding=f"not foreseen: {type(error).__name__}: {error}",
+            next_step="The log in the home's logs directory has the details; please report it.",
+        )
 
 
 def _roles(core: Core) -> Iterator[Check]:

@@ -130,7 +130,8 @@ class ModelEngine(FakeEngine):
         content = self._databases()[name]
         disk.files[path] = Media(backup_set=taken, of=(self._address, name), content=content)
         disk.saved[taken.set_id] = content
-        return BackupResult(backup_set=taken, messages=told)
+        checked = request.check_structure and taken.kind is BackupKind.FULL
+        return BackupResult(backup_set=taken, messages=told, checked=checked)
 
     def _check_base(self, base: BackupSet) -> None:
         try:

@@ -201,3 +201,16 @@ def test_the_doctor_names_what_could_not_be_asked(home: Home, monkeypatch: pytes
     monkeypatch.setattr(journal, "read", lambda _home: journal.Told(source=source))
     log = audit_findings(home)["Audit log"]
     assert (log.state, "may read the journal" in log.next_step) == (CheckState.UNKNOWN, True)
+
+
+def test_a_look_that_fails_in_a_way_nobody_foresaw_is_a_finding_and_ends_no_other(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(core: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(doctor.settings, "load", broken)
+    checks = {check.name: check for check in home.ops.doctor()}
+    assert checks["Settings"].finding == "not foreseen: ZeroDivisionError: oops"
+    assert not checks["Settings"].ok
+    assert "Backup service" in checks

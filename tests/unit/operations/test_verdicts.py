@@ -616,8 +616,9 @@ def test_a_restore_that_owes_a_database_its_mode_shows_it_red(backed_up: Home) -
     with backed_up.core.catalogue.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO changed_access (instance, database, former_mode, changed_to, at, restore_id, tries,"
-            " next_try_at, last_error)"
-            " SELECT 'srv', 'one', 'MULTI_USER', 'SINGLE_USER', 0, id, 0, 0, '' FROM restores"
+            " next_try_at, last_error, place)"
+            " SELECT 'srv', 'one', 'MULTI_USER', 'SINGLE_USER', 0, restores.id, 0, 0, '', instances.place"
+            " FROM restores, instances"
         )
     found = verdict(backed_up)
     assert (causes(backed_up), found.urgent) == ([Cause.ACCESS_OWED], True)
