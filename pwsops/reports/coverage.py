@@ -97,6 +97,7 @@ def _covered(
     since: datetime,
     until: datetime,
 ) -> Covered:
+    sets = [row for row in sets if not _is_of_damaged(row)]
     shelved = [_shelved(row) for row in sets]
     return Covered(
         instance=pair[0],
@@ -129,6 +130,12 @@ def _shelved(row: Any) -> Shelved:
         since=row["finished_at"],
         until=min(filter(None, (row["replaced_at"], _lost_at(row))), default=None),
     )
+
+
+def _is_of_damaged(row: Any) -> bool:
+    """Whether the server marked a set as taken of a damaged database: the verdict restores none of those."""
+    details = row["details"]
+    return isinstance(details, dict) and bool(details.get("is_damaged"))
 
 
 def _lost_at(row: Any) -> datetime | None:
