@@ -203,7 +203,15 @@ class Reports:
         home = self._context.core.home
         verification = verified(self._context.core) if form is ReportFormat.EVIDENCE else None
         document.write(
-            form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
+            form,
+            file,
+            selection,
+            now=now,
+            actor=actor,
+            home=home,
+            opens=self._context.core.vault.opens,
+            verdicts=verdicts,
+            verification=verification,
         )
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
@@ -218,7 +226,8 @@ class Reports:
         from pwsops.reports.frames import frame
 
         with self._selected(_whole(query)) as selection:
-            found = covered(selection, *period(selection, self._context.core.clock.now()))
+            core = self._context.core
+            found = covered(selection, *period(selection, core.clock.now()), opens=core.vault.opens)
             return frame(table, [list(rows(found))])
 
     @contextmanager

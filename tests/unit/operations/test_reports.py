@@ -223,7 +223,7 @@ def test_a_set_that_was_replaced_protects_no_more(filled: Home) -> None:
     assert found.size_bytes.sum() == 0
 
 
-@pytest.mark.parametrize("change", ["address", "is_damaged"])
+@pytest.mark.parametrize("change", ["address", "is_damaged", "key"])
 def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, change: str) -> None:
     home.add(incremental=False)
     home.run()
@@ -232,6 +232,9 @@ def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, chang
     assert before["exposure_s"] == 60
     if change == "address":
         home.ops.instances.edit("srv", address="another server")
+    elif change == "key":
+        with home.core.catalogue.write() as connection:
+            connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = 'AB12'")
     else:
         with home.core.catalogue.write() as connection:
             connection.exec_driver_sql("UPDATE backup_sets SET details = '{\"is_damaged\": true}'")
@@ -241,7 +244,7 @@ def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, chang
     assert all(pd.isna(found[key]) for key in ("exposure_s", "worst_exposure_s", "last_full_at"))
     assert found["unprotected_s"] > 0
     home.ops.instances.edit("srv", address="nowhere")
-    assert pd.isna(home.ops.reports.databases().iloc[0]["exposure_s"]) == (change == "is_damaged")
+    assert pd.isna(home.ops.reports.databases().iloc[0]["exposure_s"]) == (change != "address")
 
 
 def test_a_home_without_runs_gives_empty_reports(home: Home, tmp_path: Path) -> None:
