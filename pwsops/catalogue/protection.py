@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from pwsops.catalogue import access, certificates, damage, profiles, runs, server_certificates, sets, sightings
+from pwsops.catalogue import access, damage, profiles, runs, sets, sightings
 from pwsops.catalogue.access import ChangedAccess
+from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import backup_sets
@@ -21,7 +22,6 @@ from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, Recurrence, RunStatus
 from pwsops.rules.protection import Condition, Facts, ProfileFacts
 from pwsops.rules.recurrence import next_due
-from pwsops.sealing import Bound
 
 _CONDITIONS = {
     "gone": Condition.GONE,
@@ -49,7 +49,7 @@ def covered(
     *,
     now: datetime,
     service_running: bool,
-    opens: Callable[[str, Bound], bool],
+    opens: Opens,
     instance: str | None = None,
 ) -> list[Covered]:
     """Return every database that a profile names or an instance has told of, by instance and name.
@@ -59,7 +59,7 @@ def covered(
     service_running
         Whether the schedules are in force now.
     opens
-        Whether the home's key opens a sealed private key, which is sealed for that certificate.
+        What tells of the keys in the store; see there.
     instance
         Only this one's; None: all.
     """
@@ -84,7 +84,7 @@ class _Shared:
         *,
         now: datetime,
         service_running: bool,
-        opens: Callable[[str, Bound], bool],
+        opens: Opens,
     ) -> None:
         self._connection = connection
         self._now = now
@@ -96,13 +96,7 @@ class _Shared:
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
         self._usual_s = _usual_s(connection)
         self._recurrences = {row.id: _recurrence(row, now) for row in rows}
-        self._at_hand = {row.thumbprint: opens(row.sealed_key, row.key_bound) for row in certificates.every(connection)}
-        servers = server_certificates.every(connection)
-        self._on_servers = {
-            (one.instance, one.certificate.thumbprint): one.seen_at
-            for one in servers
-            if one.certificate.has_private_key
-        }
+        self._keys = Keys(connection, opens)
 
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
         instance, database = place
@@ -137,17 +131,14 @@ class _Shared:
         return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
 
     def _with_key(self, instance: str, known: Known) -> Known:
-        needed = [each for each in known.backup_set.thumbprints if not self._at_hand.get(each)]
-        for thumbprint in needed:
-            if (instance, thumbprint) not in self._on_servers:
-                closed = " (it is in the store, but the home's key does not open it)"
-                missing = f"{thumbprint}{closed if thumbprint in self._at_hand else ''}"
-                return known._replace(facts=replace(known.facts, missing_key=missing))
-        if not needed:
+        needed = known.backup_set.thumbprints
+        if missing := self._keys.missing(instance, needed):
+            return known._replace(facts=replace(known.facts, missing_key=missing))
+        there = self._keys.on_server(instance, needed)
+        if there is None:
             return known
-        seen = {self._on_servers[instance, each]: each for each in needed}
-        key_seen_at = min(seen)
-        return known._replace(facts=replace(known.facts, key_on_server=seen[key_seen_at], key_seen_at=key_seen_at))
+        facts = replace(known.facts, key_on_server=there.thumbprint, key_seen_at=there.seen_at)
+        return known._replace(facts=facts)
 
     def _profile(self, row: ProfileRow, database: str) -> ProfileFacts:
         recurrence, broken = self._recurrences[row.id]

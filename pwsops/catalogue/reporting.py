@@ -20,7 +20,7 @@ from pwsops.catalogue.audit import read as read_audit
 from pwsops.catalogue.audit_search import AuditFilter, conditions
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import audit, backup_sets, messages, profiles, run_items, runs
+from pwsops.catalogue.schema import audit, backup_sets, instances, messages, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 
 CHUNK = 2_000
@@ -229,8 +229,14 @@ def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
 
 
 def sets_of(selection: Selection) -> Iterator[Any]:
-    """Give the sets, whoever took them, that could be restored from at some time of the period, by database."""
-    wanted, where = selection.wanted, list[ColumnElement[bool]]()
+    """Return the sets, whoever took them, that could be restored from at some time of the period, by database.
+
+    An instance that is elsewhere now has other databases: since when it is, nobody knows, so that what was taken at its
+    former place counts for none of them. What was taken of an instance that was removed counts for that one.
+    """
+    wanted = selection.wanted
+    now_at = select(instances.c.place).where(instances.c.name == backup_sets.c.instance).scalar_subquery()
+    where: list[ColumnElement[bool]] = [backup_sets.c.place == func.coalesce(now_at, backup_sets.c.place)]
     if wanted.since is not None:
         where.append(or_(backup_sets.c.replaced_at.is_(None), backup_sets.c.replaced_at > wanted.since))
     if wanted.until is not None:

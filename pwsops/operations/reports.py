@@ -204,7 +204,15 @@ class Reports:
         home = self._context.core.home if self._context.principal.instances is None else None
         verification = verified_for(self._context) if form is ReportFormat.EVIDENCE else None
         document.write(
-            form, file, selection, now=now, actor=actor, home=home, verdicts=verdicts, verification=verification
+            form,
+            file,
+            selection,
+            now=now,
+            actor=actor,
+            home=home,
+            opens=self._context.core.vault.opens,
+            verdicts=verdicts,
+            verification=verification,
         )
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
@@ -227,7 +235,8 @@ class Reports:
         from pwsops.reports.frames import frame
 
         with self._selected(_whole(query)) as selection:
-            found = covered(selection, *period(selection, self._context.core.clock.now()))
+            core = self._context.core
+            found = covered(selection, *period(selection, core.clock.now()), opens=core.vault.opens)
             made = frame(table, [list(rows(found))])
         self._note_frame(table, query)
         return made

@@ -10,6 +10,7 @@ from typing import Any
 
 from pwsops.catalogue import Connection, profiles, reporting
 from pwsops.catalogue.history import Selection
+from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.reporting import Outcome
 from pwsops.rules.exposure import Shelved, Stretch, Worst, stretches, worst
 from pwsops.rules.model import LOST, BackupKind
@@ -46,15 +47,19 @@ class Covered:
         return max(0.0, (self.stretches[-1].until - self.stretches[-1].data_at).total_seconds())
 
 
-def covered(selection: Selection, since: datetime, until: datetime) -> list[Covered]:
-    """Give every database that is backed up, or was in the period, by instance and name."""
+def covered(selection: Selection, since: datetime, until: datetime, *, opens: Opens) -> list[Covered]:
+    """Return every database that is backed up, or was in the period, by instance and name.
+
+    `opens` tells of the keys in the store. What nobody can read now counts at no time: since when, nobody knows.
+    """
+    keys = Keys(selection.connection, opens)
     if selection.wanted.since is None:
         # Where no period was asked for, it begins with the first run; nobody could have restored before that ended.
         since = min(max(since, reporting.first_end(selection) or since), until)
     ended = {(one.instance, one.database): one for one in reporting.outcomes(selection)}
     users = _users(selection.connection, selection.wanted.profile)
     sets = {
-        pair: list(rows)
+        pair: [row for row in rows if _is_readable(row, keys)]
         for pair, rows in groupby(reporting.sets_of(selection), lambda row: (row["instance"], row["database"]))
     }
     # Of one profile: its databases, but whatever any profile took of them can be restored.
@@ -129,6 +134,14 @@ def _shelved(row: Any) -> Shelved:
         since=row["finished_at"],
         until=min(filter(None, (row["replaced_at"], _lost_at(row))), default=None),
     )
+
+
+def _is_readable(row: Any, keys: Keys) -> bool:
+    """Whether a set counts to the verdict: it is not marked as of a damaged database, and its keys are at hand."""
+    details = row["details"]
+    is_damaged = isinstance(details, dict) and details.get("is_damaged")
+    needed = filter(None, (row["thumbprint"], row["database_thumbprint"]))
+    return not is_damaged and not keys.missing(row["instance"], needed)
 
 
 def _lost_at(row: Any) -> datetime | None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pwsops import __version__
 from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
+from pwsops.catalogue.keys import Opens
 from pwsops.reports.formats import ReportFormat
 from pwsops.reports.tables import RUNS
 from pwsops.rules.audit import Verification
@@ -29,12 +30,14 @@ def write(
     now: datetime,
     actor: str,
     home: Path | None,
+    opens: Opens,
     verdicts: Sequence[Verdict] = (),
     verification: Verification | None = None,
 ) -> None:
     """Write a report in its form.
 
-    Evidence has the verdicts on the databases as of now, and what a verification of the audit log found.
+    `opens` tells of the keys in the store. Evidence has the verdicts on the databases as of now, and what a
+    verification of the audit log found.
     """
     since, until = period(selection, now)
     about = [*_asked(selection, since, until), _made(now, actor, home)]
@@ -62,7 +65,7 @@ def write(
             from pwsops.reports.evidence import gather
 
             assert verification is not None
-            found = gather(selection, since, until, verdicts=verdicts, verification=verification, now=now)
+            found = gather(selection, since, until, verdicts=verdicts, verification=verification, now=now, opens=opens)
             html.write_evidence(file, found, title="Evidence of backups", about=about)
 
 

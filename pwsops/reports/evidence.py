@@ -9,6 +9,7 @@ from typing import Any
 
 from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Selection
+from pwsops.catalogue.keys import Opens
 from pwsops.catalogue.reporting import Failure
 from pwsops.reports.coverage import Covered, covered
 from pwsops.reports.figures import Figures, figures
@@ -89,11 +90,12 @@ def gather(
     verdicts: Sequence[Verdict],
     verification: Verification,
     now: datetime,
+    opens: Opens,
 ) -> Evidence:
-    """Read the evidence of a period."""
+    """Return the evidence of a period; `opens` tells of the keys in the store."""
     failure_count, failures = reporting.failures(selection, MOST_FAILURES)
     change_count, changes = reporting.latest_notes(selection, MOST_CHANGES)
-    databases = covered(selection, since, until)
+    databases = covered(selection, since, until, opens=opens)
     # Of one profile: only its databases.
     named = {(one.instance, one.database) for one in databases if one.profiles}
     return Evidence(

@@ -106,6 +106,9 @@ class ModelEngine(FakeEngine):
     def databases(self) -> list[DatabaseInfo]:
         return [DatabaseInfo(name=name, size_bytes=1, state=DatabaseState.ONLINE) for name in sorted(self._databases())]
 
+    def spelled(self, database: str) -> str | None:
+        return database if database in self._databases() else None
+
     def backup(
         self, request: BackupRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> BackupResult:

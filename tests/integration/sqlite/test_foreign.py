@@ -308,7 +308,7 @@ def test_each_operation_reaches_only_what_its_request_names() -> None:
         "backup": {"address": "/db", "database": "a", "directory": "/media", "base_path": "/old/a.bak"},
         "restore": {"address": "/db", "database": "a", "sets": sets},
         "verify": {"path": "/media/a.bak"},
-        "find": {"address": "/db", "database": "a", "directory": "/media"},
+        "find": {"database": "a", "directory": "/media"},
         "save_certificate": {"path": "/media/a.pfx"},
         "delete": {"sets": sets},
     }
@@ -329,9 +329,9 @@ def test_followed_links_are_reached_where_they_lead(place: Place, tmp_path: Path
     place.path("linked.db").symlink_to(tmp_path / "real" / "made.db")
     given = {"address": str(place.vaults), "follow_links": True}
     assert str(tmp_path / "real") in reach.of("survey", given).write
-    assert str(tmp_path / "real") in reach.of("contents", {**given, "database": "linked"}).write
+    assert str(tmp_path / "real") in reach.of("contents", {**given, "database": "linked.db"}).write
     assert reach.of("survey", {**given, "address": "/not/there"}).write == {"/not/there"}
-    assert reach.of("contents", {**given, "follow_links": False, "database": "linked"}).write == {str(place.vaults)}
+    assert reach.of("contents", {**given, "follow_links": False, "database": "linked.db"}).write == {str(place.vaults)}
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])

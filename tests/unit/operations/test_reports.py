@@ -223,6 +223,30 @@ def test_a_set_that_was_replaced_protects_no_more(filled: Home) -> None:
     assert found.size_bytes.sum() == 0
 
 
+@pytest.mark.parametrize("change", ["address", "is_damaged", "key"])
+def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, change: str) -> None:
+    home.add(incremental=False)
+    home.run()
+    home.clock.advance(minutes=1)
+    before = home.ops.reports.databases().iloc[0]
+    assert before["exposure_s"] == 60
+    if change == "address":
+        home.ops.instances.edit("srv", address="another server")
+    elif change == "key":
+        with home.core.catalogue.write() as connection:
+            connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = 'AB12'")
+    else:
+        with home.core.catalogue.write() as connection:
+            connection.exec_driver_sql("UPDATE backup_sets SET details = '{\"is_damaged\": true}'")
+    [verdict] = home.ops.databases.verdicts("srv")
+    assert verdict.point is None
+    found = home.ops.reports.databases().iloc[0]
+    assert all(pd.isna(found[key]) for key in ("exposure_s", "worst_exposure_s", "last_full_at"))
+    assert found["unprotected_s"] > 0
+    home.ops.instances.edit("srv", address="nowhere")
+    assert pd.isna(home.ops.reports.databases().iloc[0]["exposure_s"]) == (change != "address")
+
+
 def test_a_home_without_runs_gives_empty_reports(home: Home, tmp_path: Path) -> None:
     assert [len(frame()) for frame in (home.ops.reports.runs, home.ops.reports.databases)] == [0, 0]
     for form in ReportFormat:
