@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
+from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.records import TokenView, UserView
 from pwsops.operations.rights import needs
@@ -13,7 +15,7 @@ from pwsops.signin.authentication import Authentication
 from pwsops.signin.roles import Roles
 from pwsops.signin.start_token import Links
 from pwsops.signin.tokens import Token, Tokens
-from pwsops.signin.users import Users
+from pwsops.signin.users import User, Users
 
 
 class People:
@@ -29,7 +31,7 @@ class People:
     @needs(Right.HOST, "see who may sign in")
     def users(self) -> list[UserView]:
         """Return everybody who signs in by a password, by name."""
-        return [UserView(name=user.name, changed_at=user.changed_at) for user in self._users.list()]
+        return [_user(user) for user in self._users.list()]
 
     @needs(Right.HOST, "add a user")
     def add_user(self, name: str, password: str) -> None:
@@ -48,6 +50,16 @@ class People:
         """Remove somebody, which ends their sessions at once. Raises `NotFound`."""
         self._users.remove(name)
         self._note("remove user", name)
+
+    @needs(Right.HOST, "remove a second factor")
+    def remove_second_factor(self, name: str) -> None:
+        """Take away the second factor of somebody, which ends their sessions. Raises `NotFound` where there is none."""
+        user = self._users.find(name)
+        if user is not None and user.second_factor is None:
+            raise NotFound(f"{name} has no second factor.", hint="`pwsops user list` shows who has one.")
+        with self._context.core.catalogue.write() as connection:
+            self._context.note(connection, "remove second factor", name)
+            self._users.change(name, lambda user: replace(user, second_factor=None))
 
     @needs(Right.HOST, "see the tokens of machines")
     def tokens(self) -> list[TokenView]:
@@ -78,7 +90,7 @@ class People:
 
     @needs(Right.HOST, "let people in")
     def authentication(self, *, later: Callable[[Callable[[], None]], object] = lambda work: work()) -> Authentication:
-        """Return what judges who comes to the pages.
+        """Return what judges who comes to the pages of this process from now on.
 
         Parameters
         ----------
@@ -87,9 +99,16 @@ class People:
         """
         core = self._context.core
         user = self._context.principal.system_user or self._context.actor
-        return Authentication(
-            core.home, clock=core.clock, roles=Roles(core.home), record=self._record, system_user=user, later=later
+        core.authentication = Authentication(
+            core.home,
+            clock=core.clock,
+            roles=Roles(core.home),
+            record=self._record,
+            sealer=core.vault,
+            system_user=user,
+            later=later,
         )
+        return core.authentication
 
     def _note(self, action: str, subject: str, detail: str = "") -> None:
         with self._context.core.catalogue.write() as connection:
@@ -98,6 +117,13 @@ class People:
     def _record(self, actor: str, action: str, subject: str, detail: str) -> None:
         # Strangers fail as often as they like: the same again is counted, and written once a minute.
         self._context.core.events.record(actor, action, subject, detail)
+
+
+def _user(user: User) -> UserView:
+    factor = user.second_factor
+    return UserView(
+        name=user.name, changed_at=user.changed_at, second_factor_at=None if factor is None else factor.added_at
+    )
 
 
 def _view(token: Token, *, ended: bool) -> TokenView:
