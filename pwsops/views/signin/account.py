@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import segno
 from markupsafe import Markup
 
-from pwsops.errors import Denied, InvalidInput, PwsopsError, SignInAnew
+from pwsops.errors import Denied, InvalidInput, NotFound, PwsopsError, SignInAnew
 from pwsops.rules.rights import Right
 from pwsops.signin.authentication import LINK, PASSWORD
 from pwsops.signin.passwords import LONGEST, SHORTEST
@@ -73,7 +73,9 @@ class AccountHandler(Handler):
         await self.overview(error, self.status_of(error))
 
     def status_of(self, error: PwsopsError) -> HTTPStatus:
-        """Return what an error is in HTTP: here what was typed may be what is wrong."""
+        """Return what an error is in HTTP: here what was typed may be what is wrong, or what was chosen be gone."""
+        if isinstance(error, NotFound):
+            return HTTPStatus.NOT_FOUND
         return HTTPStatus.BAD_REQUEST if isinstance(error, InvalidInput) else super().status_of(error)
 
     async def overview(self, error: PwsopsError | None = None, status: HTTPStatus = HTTPStatus.OK) -> None:
