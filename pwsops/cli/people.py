@@ -12,6 +12,7 @@ from pwsops.cli.credentials import read_line
 from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.passwords import FromStdin
 from pwsops.cli.session import confirmed, opened
+from pwsops.errors import NotFound
 from pwsops.rules.rights import Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
@@ -46,6 +47,32 @@ def remove(context: typer.Context, name: Name, yes: Yes = False) -> None:
     say(f"{name} is removed; their sessions have ended.")
 
 
+@users.command("second-factor")
+def second_factor(
+    context: typer.Context,
+    name: Name,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away: the device is lost.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Show whether somebody has a second factor, or take it away. Their sessions end at once."""
+    with opened(context) as operations:
+        found = next((one for one in operations.people.users() if one.name == name), None)
+        if found is None:
+            raise NotFound(f"There is no user {name!r}.", hint="`pwsops user list` names those there are.")
+        since = found.second_factor_at
+        if remove:
+            confirmed(f"This removes the second factor of {name}.", name, yes=yes, refusal="Nothing was removed.")
+            operations.people.remove_second_factor(name)
+    if remove:
+        say(f"{name} has no second factor any more; their sessions have ended.")
+    elif since is None:
+        say(f"{name} has no second factor. They set it up on the page Account of the dashboard.")
+    else:
+        from pwsops.cli import words
+
+        say(f"{name} has a second factor since {words.moment(since)}.")
+
+
 @users.command("list")
 def list_users(context: typer.Context, as_json: AsJson = False) -> None:
     """Show who can sign in by a password."""
@@ -56,8 +83,15 @@ def list_users(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit(map(records.user, found))
         return
-    rows = ((one.name, words.moment(one.changed_at)) for one in found)
-    table(("Name", "Password of"), rows, empty="Nobody signs in by a password. `pwsops user add` adds somebody.")
+    rows = (
+        (one.name, words.moment(one.changed_at), words.moment(one.second_factor_at) if one.second_factor_at else "none")
+        for one in found
+    )
+    table(
+        ("Name", "Password of", "Second factor of"),
+        rows,
+        empty="Nobody signs in by a password. `pwsops user add` adds somebody.",
+    )
 
 
 @tokens.command()

@@ -248,7 +248,7 @@ def service(view: ServiceView) -> Record:
 
 def user(view: UserView) -> Record:
     """Somebody who signs in by a password."""
-    return {"name": view.name, "changed_at": iso(view.changed_at)}
+    return {"name": view.name, "changed_at": iso(view.changed_at), "second_factor_at": iso(view.second_factor_at)}
 
 
 def token(view: TokenView) -> Record:

@@ -16,6 +16,7 @@ from pwsops.clock import Clock, SystemClock
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations import handed_key
 from pwsops.operations.access import Context, Core
+from pwsops.operations.account import Account
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
@@ -76,6 +77,7 @@ class Operations:
         self.audit = AuditLog(context)
         self.key = HomeKey(context)
         self.people = People(context)
+        self.account = Account(context)
         self.roles = Roles(context)
         self.changes = Changes(context)
         for noun in vars(self).values():

@@ -34,6 +34,7 @@ from pwsops.rules.rights import GRANTS, Principal, Right, Role, Way
 from pwsops.runner import Runner
 from pwsops.secrets import Vault
 from pwsops.service import Service
+from pwsops.signin.authentication import Authentication
 
 HIDDEN = "(its address)"
 Who = Callable[[], Principal]
@@ -78,6 +79,8 @@ class Core:
         self.restoring.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
+        self.authentication: Authentication | None = None
+        """What judges who comes to the pages of this process, and has their sessions; None: it has no pages."""
 
     def _begin_log(self) -> None:
         """Give the log of a new home its key, and one from before there were keys the first keyed entry on top.
@@ -331,6 +334,11 @@ def _denied(principal: Principal, right: Right, action: str) -> Denied:
         return Denied(
             f"{principal.name} may not {action}: only a user of the machine that pwsops runs on may do that.",
             hint="Ask somebody who administers that machine to do it on its command line.",
+        )
+    if principal.enrols:
+        return Denied(
+            f"{principal.name} may not {action} yet: a second factor is required here, and none is set up.",
+            hint="Set it up on the page Account.",
         )
     if right in GRANTS[principal.role] and principal.way is Way.TOKEN:
         return Denied(

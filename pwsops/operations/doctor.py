@@ -27,15 +27,18 @@ from pwsops.catalogue import (
 )
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.protection import covered
+from pwsops.catalogue.sealed import Sealed
 from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
+from pwsops.operations import second_factor_keys
 from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.confinement_check import confinement_check
 from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
+from pwsops.operations.second_factor_keys import SealedFactor
 from pwsops.profile import BackupSettings
 from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
@@ -177,7 +180,12 @@ def _sealed(core: Core) -> Iterator[Check]:
         next_step="" if fault is None else fault.hint,
     )
     with core.catalogue.read() as connection:
-        closed = [one for one in sealed.every(connection) if not core.vault.opens(one.text, one.bound)]
+        kept: list[Sealed | SealedFactor] = [*sealed.every(connection)]
+    try:
+        kept += second_factor_keys.every(core.home, core.clock)
+    except PwsopsError as error:
+        yield Check(name="People", ok=False, finding=error.message, next_step=error.hint)
+    closed = [one for one in kept if not core.vault.opens(one.text, one.bound)]
     if not closed:
         return
     names = verdict_words.listed([one.what for one in closed], 5)

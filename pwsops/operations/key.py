@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pwsops.catalogue import Connection, audit, home_key, sealed
+from pwsops.catalogue.sealed import Sealed
 from pwsops.errors import PwsopsError, Refused
+from pwsops.operations import second_factor_keys
 from pwsops.operations.access import Context
 from pwsops.operations.audit_verification import key_fault
 from pwsops.operations.key_binding import bind_old, reseal_all
 from pwsops.operations.rights import needs
+from pwsops.operations.second_factor_keys import SealedFactor
 from pwsops.rules.rights import Right
 from pwsops.secrets import Vault
 
@@ -45,7 +50,7 @@ class HomeKey:
         core = self._context.core
         core.vault.require()
         with core.catalogue.read() as connection:
-            found = _require_all(connection, core.vault)
+            found = self._require_all(connection, core.vault)
         if core.vault.keys_at_hand > 1 and not core.vault.from_variable:
             self._drop_old()
         return found
@@ -64,14 +69,14 @@ class HomeKey:
         vault.refuse_variable()
         vault.prepare()
         with core.catalogue.write() as connection:
-            _require_all(connection, vault)
+            self._require_all(connection, vault)
             if not vault.from_variable:
                 vault.add_key()
-            done = reseal_all(connection, vault)
-            self._context.note(connection, "rotate key", "key", f"{len(done)} sealed anew")
+            done = len(reseal_all(connection, vault)) + second_factor_keys.reseal(core.home, core.clock, vault)
+            self._context.note(connection, "rotate key", "key", f"{done} sealed anew")
         if not vault.from_variable:
             self._drop_old()
-        return len(done)
+        return done
 
     @needs(Right.HOST, "begin with a new key")
     def begin_anew(self) -> None:
@@ -89,7 +94,7 @@ class HomeKey:
         with core.catalogue.write() as connection:
             home_key.put_check(connection, vault.new_check())
             audit.require_key(connection, now=core.clock.now(), actor=self._context.actor)
-            closed = [one.what for one in sealed.every(connection) if not vault.fits(one.text)]
+            closed = [one.what for one in self._sealed(connection) if not vault.fits(one.text)]
             self._context.note(connection, "begin with a new key", "key", f"{fault.message} Lost: {_named(closed)}.")
 
     @needs(Right.HOST, "bind what a version before sealed")
@@ -101,24 +106,28 @@ class HomeKey:
         """Drop the keys behind the first. The write lock keeps everybody from sealing meanwhile."""
         core = self._context.core
         with core.catalogue.write() as connection:
-            _require_all(connection, core.vault.first_alone())
+            self._require_all(connection, core.vault.first_alone())
             core.vault.drop_keys()
             self._context.note(connection, "drop old key", "key", "the new one opens everything alone")
 
+    def _sealed(self, connection: Connection) -> Sequence[Sealed | SealedFactor]:
+        """Return all that is sealed, in the catalogue and in the file of people."""
+        core = self._context.core
+        return [*sealed.every(connection), *second_factor_keys.every(core.home, core.clock)]
 
-def _require_all(connection: Connection, vault: Vault) -> int:
-    record = home_key.read(connection)
-    found = sealed.every(connection)
-    closed = [one.what for one in found if not vault.fits(one.text)]
-    if record.check is not None and not vault.fits(record.check):
-        closed.append("the check value")
-    if closed:
-        raise Refused(
-            f"The key does not open everything that is stored: {_named(closed)}.",
-            hint="Give the key that does as well (`PWSOPS_KEY=KEY,OLDER`), or enter those passwords and import those "
-            "certificates anew; then try again.",
-        )
-    return len(found)
+    def _require_all(self, connection: Connection, vault: Vault) -> int:
+        record = home_key.read(connection)
+        found = self._sealed(connection)
+        closed = [one.what for one in found if not vault.fits(one.text)]
+        if record.check is not None and not vault.fits(record.check):
+            closed.append("the check value")
+        if closed:
+            raise Refused(
+                f"The key does not open everything that is stored: {_named(closed)}.",
+                hint="Give the key that does as well (`PWSOPS_KEY=KEY,OLDER`), or enter those passwords, import those "
+                "certificates and set up those second factors anew; then try again.",
+            )
+        return len(found)
 
 
 def _named(closed: list[str]) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from pwsops.errors import Conflict, PwsopsError
+from pwsops.errors import Conflict, NotFound, PwsopsError
 from pwsops.operations.access import Context
+from pwsops.operations.entry_first import with_entry
 from pwsops.operations.records import TokenView, UserView
 from pwsops.operations.rights import needs
 from pwsops.operations.roles import noted
@@ -21,7 +23,7 @@ from pwsops.signin.authentication import Authentication
 from pwsops.signin.sessions import Grant
 from pwsops.signin.start_token import Links
 from pwsops.signin.tokens import Token, Tokens
-from pwsops.signin.users import Users
+from pwsops.signin.users import User, Users
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class People:
     @needs(Right.HOST, "see who may sign in")
     def users(self) -> list[UserView]:
         """Return everybody who signs in by a password, by name."""
-        return [UserView(name=user.name, changed_at=user.changed_at) for user in self._users.list()]
+        return [_user(user) for user in self._users.list()]
 
     @needs(Right.HOST, "add a user")
     def add_user(self, name: str, password: str) -> None:
@@ -56,6 +58,15 @@ class People:
     def remove_user(self, name: str) -> None:
         """Remove somebody, which ends their sessions at once. Raises `NotFound`."""
         self._noted("remove user", with_way(USER, name), partial(self._users.remove, name))
+
+    @needs(Right.HOST, "remove a second factor")
+    def remove_second_factor(self, name: str) -> None:
+        """Take away the second factor of somebody, which ends their sessions. Raises `NotFound` where there is none."""
+        user = self._users.find(name)
+        if user is not None and user.second_factor is None:
+            raise NotFound(f"{name} has no second factor.", hint="`pwsops user list` shows who has one.")
+        change = partial(self._users.change, name, lambda user: replace(user, second_factor=None))
+        self._noted("remove second factor", with_way(USER, name), change)
 
     @needs(Right.HOST, "see the tokens of machines")
     def tokens(self) -> list[TokenView]:
@@ -86,7 +97,7 @@ class People:
 
     @needs(Right.HOST, "let people in")
     def authentication(self, *, later: Callable[[Callable[[], None]], object] = lambda work: work()) -> Authentication:
-        """Return what judges who comes to the pages.
+        """Return what judges who comes to the pages of this process from now on.
 
         Parameters
         ----------
@@ -98,9 +109,16 @@ class People:
         roles = noted(core)
         with suppress(PwsopsError):  # what is wrong with the file is told whenever somebody is looked up in it
             roles.everybody()
-        return Authentication(
-            core.home, clock=core.clock, roles=roles, record=self._record, system_user=user, later=later
+        core.authentication = Authentication(
+            core.home,
+            clock=core.clock,
+            roles=roles,
+            record=self._record,
+            sealer=core.vault,
+            system_user=user,
+            later=later,
         )
+        return core.authentication
 
     def _refuse_namesake(self, name: str, kind: str, names: Iterable[str]) -> None:
         """Raise `Conflict` for a name of somebody of another kind: a reader would take one for the other."""
@@ -114,21 +132,7 @@ class People:
             )
 
     def _noted(self, action: str, subject: str, change: Callable[..., T], detail: str = "") -> T:
-        """Do something that writes a file, its entry in the audit log first; a failure after that has one as well."""
-        begun = False
-
-        def note() -> None:
-            nonlocal begun
-            self._note(action, subject, detail)
-            begun = True
-
-        try:
-            return change(before=note)
-        except Exception as error:
-            if begun:
-                with suppress(PwsopsError):  # whoever asked is to be told what failed first
-                    self._note(f"{action} failed", subject, getattr(error, "message", type(error).__name__))
-            raise
+        return with_entry(self._context, action, subject, change, detail)
 
     def _note(self, action: str, subject: str, detail: str = "") -> None:
         with self._context.core.catalogue.write() as connection:
@@ -141,6 +145,13 @@ class People:
 
 def _token(name: str) -> str:
     return with_way(Way.TOKEN.value, name)
+
+
+def _user(user: User) -> UserView:
+    factor = user.second_factor
+    return UserView(
+        name=user.name, changed_at=user.changed_at, second_factor_at=None if factor is None else factor.added_at
+    )
 
 
 def _view(token: Token, *, ended: bool) -> TokenView:

@@ -35,6 +35,12 @@ class Right(StrEnum):
     """Address, login and protection of an instance."""
     EXPORT_KEY = "export key"
     """Taking a private key away."""
+    ACCOUNT = "account"
+    """One's own sessions, and another password by the present one."""
+    OWN_SIGN_IN = "own sign-in"
+    """One's own second factor, and ending one's own sessions."""
+    SESSIONS = "sessions"
+    """Everybody's sessions: seeing and ending them."""
     HOST = "host"
     """What only a user of the machine may do: roles, keys, drivers, paths of reports, attaching the scheduler."""
 
@@ -74,7 +80,9 @@ def with_way(way: str, name: str) -> str:
     return name if name.startswith(f"{way}:") else f"{way}:{name}"
 
 
-_LOOKING = frozenset({Right.LOOK, Right.EXPORT})
+OWN = frozenset({Right.ACCOUNT, Right.OWN_SIGN_IN})
+"""What is a person's own: no machine has it, and it is all that somebody has who must set up a second factor first."""
+_LOOKING = frozenset({Right.LOOK, Right.EXPORT}) | OWN
 _OPERATING = _LOOKING | {Right.CONTENTS, Right.RUN, Right.VERIFY, Right.MEDIA}
 GRANTS: Mapping[Role, frozenset[Right]] = {
     Role.VIEWER: _LOOKING,
@@ -85,7 +93,7 @@ GRANTS: Mapping[Role, frozenset[Right]] = {
 }
 """The rights of each role; `HOST` is nobody's who comes in through the pages or by a token."""
 
-ANEW = frozenset({Right.RESTORE, Right.CONNECT, Right.EXPORT_KEY})
+ANEW = frozenset({Right.RESTORE, Right.CONNECT, Right.EXPORT_KEY, Right.OWN_SIGN_IN})
 """Rights that are used only shortly after the password was given (once more): no machine's token has them."""
 
 
@@ -107,6 +115,8 @@ class Principal:
         The operating system's name of the user whose process acts for them; recorded beside `subject`.
     via
         Of somebody who signed in: what precedes their name in `subject`.
+    enrols
+        Whether they must set up their second factor before anything else.
     """
 
     name: str
@@ -116,6 +126,7 @@ class Principal:
     anew_until: datetime | None = None
     system_user: str = ""
     via: str = USER
+    enrols: bool = False
 
     @property
     def subject(self) -> str:
@@ -129,7 +140,9 @@ class Principal:
         return self.way is Way.HOST or (right in GRANTS[self.role] and not self._is_kept_from(right))
 
     def _is_kept_from(self, right: Right) -> bool:
-        return self.way is Way.TOKEN and right in ANEW
+        if self.enrols and right not in OWN:
+            return True
+        return self.way is Way.TOKEN and right in ANEW | OWN
 
     def sees(self, instance: str) -> bool:
         """Whether an instance is among theirs."""

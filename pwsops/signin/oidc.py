@@ -14,6 +14,7 @@ import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -42,6 +43,8 @@ PENDING_S = 600
 """How long somebody may take at the provider."""
 _KEYS_AGAIN_S = 60
 _SILENT_S = 10
+RESERVED = ("password", "link")
+"""Names that no provider may have: what a session says of how somebody came in must not mean two things."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -84,15 +87,15 @@ class Identity:
         As in `access.toml`.
     provider
         By whose word.
-    anew
-        Whether they gave their password there just now.
+    proved
+        How long ago they gave their password there; None: that is not known, or too long ago.
     next, session
         Where they wanted to go; the id of the session that they prove themselves for, empty for a new one.
     """
 
     subject: str
     provider: Provider
-    anew: bool
+    proved: timedelta | None
     next: str
     session: str
 
@@ -175,7 +178,7 @@ class OpenIdConnect:
         return Identity(
             subject=f"{provider.name}:{_told(provider, claims)}",
             provider=provider,
-            anew=self._is_fresh(claims),
+            proved=self._proved(claims),
             next=kept["next"],
             session=kept["session"],
         )
@@ -232,9 +235,11 @@ class OpenIdConnect:
             raise _forged(f"what {provider.name} signed is meant for others too")
         return claims
 
-    def _is_fresh(self, claims: Mapping[str, Any]) -> bool:
+    def _proved(self, claims: Mapping[str, Any]) -> timedelta | None:
         at_s = claims.get("auth_time")
-        return isinstance(at_s, (int, float)) and -LEEWAY_S <= self._now_s() - at_s < ANEW_S
+        if not isinstance(at_s, (int, float)) or not -LEEWAY_S <= self._now_s() - at_s < ANEW_S:
+            return None
+        return timedelta(seconds=max(0.0, self._now_s() - at_s))
 
     def _provider(self, name: str) -> Provider:
         try:
@@ -323,6 +328,8 @@ def _parse(content: bytes | None) -> dict[str, Provider]:
 
 def _parsed(name: str, table: Any) -> Provider:
     known = {one.name for one in fields(Provider)} - {"name"}
+    if name in RESERVED:
+        raise ValueError(f"[{name}] is a way to sign in of pwsops itself: call the provider otherwise")
     if not _NAME.fullmatch(name) or not isinstance(table, dict) or not table.keys() <= known:
         raise ValueError(f"[{name}] is no provider, or has a key that is none of {', '.join(sorted(known))}")
     if name in OWN_WAYS:

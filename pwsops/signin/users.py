@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -16,6 +17,7 @@ from pwsops.clock import Clock
 from pwsops.errors import Conflict, InvalidInput, NotFound
 from pwsops.signin import passwords, private_file
 from pwsops.signin.private_file import Before, nothing
+from pwsops.signin.second_factor import SecondFactor
 
 FILE = "users.json"
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
@@ -35,12 +37,20 @@ class User:
         Another one with each new password; sessions of an older one have ended.
     changed_at
         When the password was set; aware.
+    second_factor
+        What else they prove themselves by; None: nothing.
     """
 
     name: str
     password: str
     stamp: str
     changed_at: datetime
+    second_factor: SecondFactor | None = None
+
+    @property
+    def proof(self) -> str:
+        """Another one with each new password and second factor, and without one."""
+        return self.stamp if self.second_factor is None else f"{self.stamp} {self.second_factor.stamp}"
 
 
 class Users:
@@ -63,8 +73,12 @@ class Users:
 
     def stamp(self, name: str) -> str | None:
         """Return the stamp of a user's present password; None: there is no such user."""
-        user = self._file.get().get(name)
+        user = self.find(name)
         return None if user is None else user.stamp
+
+    def find(self, name: str) -> User | None:
+        """Return a user; None: there is none of that name."""
+        return self._file.get().get(name)
 
     def add(self, name: str, password: str, *, before: Before = nothing) -> None:
         """Add somebody. Raises `InvalidInput` for a name or password that will not do, `Conflict` for a taken name.
@@ -89,15 +103,30 @@ class Users:
             self._store({**users, name: made})
 
     def set_password(self, name: str, password: str, *, before: Before = nothing) -> None:
-        """Give somebody a new password, which ends their sessions. Raises `NotFound` and `InvalidInput`."""
+        """Give somebody a new password, which ends their sessions. Raises `NotFound` and `InvalidInput`.
+
+        A second factor stays: who forgot a password has not lost the other.
+        """
+        passwords.check(name, password)
+        made = self._made(name, password)
+        self.change(name, lambda user: replace(made, second_factor=user.second_factor), before=before)
+
+    def change(self, name: str, work: Callable[[User], User], *, before: Before = nothing) -> None:
+        """Put what `work` makes of a user in their place; nobody else changes anything meanwhile. Raises `NotFound`."""
         with self._lock:
             users = self._file.get()
             if name not in users:
                 raise _nobody(name)
-            passwords.check(name, password)
-            made = self._made(name, password)
+            changed = {**users, name: work(users[name])}
             before()
-            self._store({**users, name: made})
+            self._store(changed)
+
+    def change_all(self, work: Callable[[User], User]) -> None:
+        """Put what `work` makes of each user in their place."""
+        with self._lock:
+            changed = {name: work(user) for name, user in self._file.get().items()}
+            if changed != self._file.get():
+                self._store(changed)
 
     def remove(self, name: str, *, before: Before = nothing) -> None:
         """Remove somebody, which ends their sessions. Raises `NotFound`."""
@@ -129,8 +158,13 @@ class Users:
         return User(name=name, password=kept, stamp=secrets.token_hex(16), changed_at=self._clock.now())
 
     def _store(self, users: Mapping[str, User]) -> None:
-        entries = [{**asdict(user), "changed_at": user.changed_at.isoformat()} for user in users.values()]
+        entries = [_entry(user) for user in users.values()]
         private_file.write(self._file.path, json.dumps({"users": entries}, indent=1).encode())
+
+
+def _entry(user: User) -> dict[str, Any]:
+    factor = None if user.second_factor is None else user.second_factor.entry()
+    return {**asdict(user), "changed_at": user.changed_at.isoformat(), "second_factor": factor}
 
 
 def _parse(content: bytes | None) -> dict[str, User]:
@@ -138,12 +172,23 @@ def _parse(content: bytes | None) -> dict[str, User]:
         return {}
     try:
         entries = json.loads(content)["users"]
-        users = [User(**{**entry, "changed_at": datetime.fromisoformat(entry["changed_at"])}) for entry in entries]
-    except (KeyError, TypeError, RecursionError) as error:
+        users = [_user(entry) for entry in entries]
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if not all(isinstance(text, str) for user in users for text in (user.name, user.password, user.stamp)):
         raise ValueError("a name, password or stamp is no text")
     return {user.name: user for user in users}
+
+
+def _user(entry: Mapping[str, Any]) -> User:
+    factor = entry.get("second_factor")  # files of versions before have none
+    return User(
+        **{
+            **entry,
+            "changed_at": datetime.fromisoformat(entry["changed_at"]),
+            "second_factor": None if factor is None else SecondFactor.parsed(factor),
+        }
+    )
 
 
 def _nobody(name: str) -> NotFound:

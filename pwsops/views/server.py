@@ -108,7 +108,7 @@ def _gate(loop: AsyncIOLoop, ops: Operations) -> Iterator[SignInGate]:
         with suppress(RuntimeError):  # the server ends
             gate.passwords.submit(work)
 
-    gate = SignInGate(ops.people.authentication(later=later))
+    gate = SignInGate(ops.people.authentication(later=later), lambda session: ops.acting_as(session.principal).account)
     sweeping = PeriodicCallback(gate.authentication.sweep, SWEEP_MS)
     loop.add_callback(sweeping.start)
     try:

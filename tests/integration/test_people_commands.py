@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
 from pwsops.clock import SystemClock
+from pwsops.signin.second_factor import SecondFactor
 from pwsops.signin.start_token import Links
+from pwsops.signin.users import Users
+from tests.clocks import NOON
 from tests.integration.command_line import PATIENCE_S, CommandLine, Driver, environment
 
 PASSWORD = "walrus teapot oblong"
@@ -46,6 +50,21 @@ def test_users_come_and_go_and_no_password_is_an_argument(line):
     assert line.rows("user", "list") == []
     actions = [entry["action"] for entry in line.rows("audit", "list")]
     assert actions == ["remove user", "set password", "add user"]
+
+
+def test_a_second_factor_is_shown_and_taken_away_at_the_machine(line, tmp_path):
+    line.done("user", "add", "ada", "--password-stdin", given=f"{PASSWORD}\n")
+    assert "no second factor" in line.done("user", "second-factor", "ada")
+    assert "no second factor" in line.refused("user", "second-factor", "ada", "--remove", "--yes")
+    assert "no user" in line.refused("user", "second-factor", "eve")
+    assert line.rows("user", "list")[0]["second_factor_at"] is None
+    factor = SecondFactor(secret="2.x", stamp="s", added_at=NOON)
+    Users(tmp_path / "home", clock=SystemClock()).change("ada", lambda user: replace(user, second_factor=factor))
+    assert "second factor since 2026-03-02" in line.done("user", "second-factor", "ada")
+    assert "2026-03-02" in line.done("user", "list")
+    assert "--yes" in line.refused("user", "second-factor", "ada", "--remove")
+    line.done("user", "second-factor", "ada", "--remove", "--yes")
+    assert line.rows("user", "list")[0]["second_factor_at"] is None
 
 
 def test_tokens_come_and_go_and_are_shown_once(line):

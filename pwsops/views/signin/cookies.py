@@ -20,6 +20,8 @@ class Cookie(StrEnum):
     """Ties a form to the browser that it was made for, while nobody is signed in."""
     DEVICE = "device"
     """Marks a browser that has signed in before."""
+    HALF = "half"
+    """Half a sign-in: what comes between the password and the code."""
     PROVIDER = "provider"
     """What somebody carries to a provider and back; it is the only one that comes along from there."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches, Rule
@@ -15,6 +17,9 @@ from pwsops.signin.sessions import Session
 from pwsops.views.door.gate import Visit
 from pwsops.views.signin import cookies
 from pwsops.views.signin.cookies import Cookie
+
+if TYPE_CHECKING:
+    from pwsops.operations.account import Account
 
 BEARER = "Bearer "
 WAITING = 32
@@ -28,21 +33,28 @@ class SignInGate:
     ----------
     authentication
         Judges proofs, and keeps the sessions.
+    account
+        Returns what somebody may do with their own sign-in.
     """
 
-    def __init__(self, authentication: Authentication) -> None:
+    def __init__(self, authentication: Authentication, account: Callable[[Session], Account]) -> None:
         self.authentication = authentication
+        self.account = account
         # Two, so that passwords leave the pages a processor, and nobody's memory fills; providers may be slow.
         self.passwords = ThreadPoolExecutor(2, "pwsops-signin")
         self.providers = ThreadPoolExecutor(2, "pwsops-provider")
         self._key = secrets.token_bytes(32)
 
     def who(self, request: HTTPServerRequest) -> Visit | None:
-        """Return the visit that a request belongs to: by its cookie, or by a machine's token."""
+        """Return the visit that a request belongs to: by its cookie, or by a machine's token.
+
+        Who must set up a second factor first has none yet: there is nothing for them but our own pages.
+        """
         told = request.headers.get("Authorization", "")
         if told.startswith(BEARER):
             return self.authentication.machine(told.removeprefix(BEARER), request.remote_ip or "")
-        return self.authentication.who(cookies.read(request, Cookie.SESSION))
+        session = self.authentication.who(cookies.read(request, Cookie.SESSION))
+        return None if session is None or session.enrols else session
 
     def refused(self, reason: str, request: HTTPServerRequest) -> None:
         """Count it for the audit log."""
@@ -54,14 +66,22 @@ class SignInGate:
 
     def routes(self) -> list[Rule]:
         """Return our own pages."""
-        from pwsops.views.signin import handlers
+        from pwsops.views.signin import account, code, handlers
 
         pages = {
             "/signin": handlers.SignIn,
             "/signout": handlers.SignOut,
+            "/signin/code": code.Code,
             "/signin/anew": handlers.Anew,
             "/signin/provider": handlers.ToProvider,
             "/signin/callback": handlers.Callback,
+            "/account": account.Overview,
+            "/account/password": account.Password,
+            "/account/second-factor": account.SecondFactor,
+            "/account/second-factor/remove": account.RemoveSecondFactor,
+            "/account/recovery-codes": account.RecoveryCodes,
+            "/account/sessions": account.EndSessions,
+            "/account/people": account.EndSessionsOf,
         }
         return [Rule(PathMatches(path), handler, {"gate": self}) for path, handler in pages.items()]
 

@@ -17,7 +17,8 @@ from tornado.web import RequestHandler
 
 from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.signin.authentication import LINK, PASSWORD, Entry, TooManyTries
-from pwsops.signin.sessions import Session
+from pwsops.signin.half import Half
+from pwsops.signin.sessions import Place, Session
 from pwsops.signin.start_token import PARAMETER
 from pwsops.signin.throttle import Attempt
 from pwsops.signin.told import Told, told
@@ -28,8 +29,9 @@ from pwsops.views.signin.cookies import Cookie
 from pwsops.views.signin.gate import WAITING, SignInGate
 
 _log = structlog.get_logger(__name__)
-_HERE = re.compile(r"/(\?[\x21-\x5b\x5d-\x7e]{0,2000})?")
-"""The dashboard's own page, with a query: no other host, no backslash, no control character."""
+_HERE = re.compile(r"/(?:account(?:/second-factor)?|(?:\?[\x21-\x5b\x5d-\x7e]{0,2000})?)")
+"""The dashboard's own page, with a query, or the account's: no other host, no backslash, no control character."""
+ENROL = "/account/second-factor"
 _DEVICE_DAYS = 90
 _EXPIRED = "This form was made for another visit, or too long ago."
 T = TypeVar("T")
@@ -74,8 +76,15 @@ class Handler(RequestHandler):
         """Lead on by a page of ours: a browser that comes from elsewhere sends our cookies only from here on."""
         self.show("signin_continue.html", there=there)
 
+    def lead_in(self, session: Session) -> None:
+        """Lead somebody who is signed in to where they wanted to go, or to what they must do first."""
+        self.redirect(ENROL if session.enrols else self.next, status=HTTPStatus.SEE_OTHER)
+
     def come_in(self, entry: Entry) -> None:
         """Have the browser keep a new session. One that it had ends now, or with it where it is the same person's."""
+        entry.session.place = Place(
+            address=self.request.remote_ip or "", browser=self.request.headers.get("User-Agent", "")[:500]
+        )
         former, sign_out = self.session, self.gate.authentication.sign_out
         if former is not None and former.whose == entry.session.whose:
             # Pages in other tabs go on.
@@ -84,6 +93,10 @@ class Handler(RequestHandler):
             sign_out(former)
         cookies.keep(self, Cookie.SESSION, entry.id)
         cookies.forget(self, Cookie.FORM)
+
+    def remember(self, name: str) -> None:
+        """Have the browser keep that somebody has signed in from it: others' failures do not hinder them any more."""
+        cookies.keep(self, Cookie.DEVICE, self.gate.authentication.throttle.mark(name), days=_DEVICE_DAYS)
 
     async def soon(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """Do what may take its time elsewhere. Raises `Refused` where too many wait already."""
@@ -138,8 +151,8 @@ class SignIn(Handler):
             await self._enter(lambda: self.gate.authentication.by_link(token, self.attempt()), by_link=True)
         elif self.request.headers.get("Sec-Fetch-Site") == "cross-site":
             self.go_on(self.next)
-        elif self.session is not None:
-            self.redirect(self.next, status=HTTPStatus.SEE_OTHER)
+        elif (session := self.session) is not None:
+            self.lead_in(session)
         else:
             self._form()
 
@@ -148,13 +161,13 @@ class SignIn(Handler):
         token = self.get_body_argument(PARAMETER, "")
         name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
         if not self.is_own_form(None):
-            self._form(Told(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
+            self._form(expired_form(), HTTPStatus.FORBIDDEN)
         elif token:
             await self._enter(lambda: self.gate.authentication.by_link(token, self.attempt()))
         else:
             await self._enter(lambda: self.gate.authentication.by_password(password, self.attempt(name)), name)
 
-    async def _enter(self, work: Callable[[], Entry], name: str = "", *, by_link: bool = False) -> None:
+    async def _enter(self, work: Callable[[], Entry | Half], name: str = "", *, by_link: bool = False) -> None:
         try:
             entry = await self.soon(self.gate.passwords, work)
         except PwsopsError as error:
@@ -164,13 +177,17 @@ class SignIn(Handler):
             else:
                 self._form(error, self.status_of(error))
             return
+        if isinstance(entry, Half):
+            cookies.keep(self, Cookie.HALF, entry.sealed)
+            self.redirect(f"/signin/code?{urlencode({'next': self.next})}", status=HTTPStatus.SEE_OTHER)
+            return
         self.come_in(entry)
         if name:
-            cookies.keep(self, Cookie.DEVICE, self.gate.authentication.throttle.mark(name), days=_DEVICE_DAYS)
+            self.remember(name)
         if by_link:
             self.go_on(self.next)
         else:
-            self.redirect(self.next, status=HTTPStatus.SEE_OTHER)
+            self.lead_in(entry.session)
 
     def _form(self, error: PwsopsError | None = None, status: HTTPStatus = HTTPStatus.OK) -> None:
         try:
@@ -229,17 +246,21 @@ class Anew(Handler):
             return
         secret = self.get_body_argument("password", "", strip=False)
         if not self.is_own_form(session):
-            self._form(session, Told(_EXPIRED, hint="Try again."), HTTPStatus.FORBIDDEN)
+            self._form(session, expired_form(), HTTPStatus.FORBIDDEN)
             return
-        attempt = self.attempt()
+        attempt, code = self.attempt(), self.get_body_argument("code", "")
         try:
             await self.soon(
-                self.gate.passwords, lambda: self.gate.authentication.anew_by_secret(session, secret, attempt)
+                self.gate.passwords, lambda: self.gate.authentication.anew_by_secret(session, secret, attempt, code)
             )
         except PwsopsError as error:
             self._form(session, error, self.status_of(error))
             return
-        self.redirect("/signin/anew?done=1", status=HTTPStatus.SEE_OTHER)
+        self.redirect(_done(self.next), status=HTTPStatus.SEE_OTHER)
+
+    def _wants_code(self, session: Session) -> bool:
+        user = self.gate.authentication.users.find(session.person.name) if session.person.way == PASSWORD else None
+        return user is not None and user.second_factor is not None
 
     def _signed_in(self) -> Session | None:
         session = self.session
@@ -261,6 +282,8 @@ class Anew(Handler):
             error=None if error is None else told(error),
             done=done,
             name=session.person.name,
+            next=self.next,
+            wants_code=self._wants_code(session),
             by_link=session.person.way == LINK,
             provider="" if session.person.way in (LINK, PASSWORD) else session.person.way,
             csrf=session.csrf,
@@ -318,7 +341,17 @@ class Callback(Handler):
         if session is None:
             raise Denied("The session has ended meanwhile.", hint="Sign in again.")
         authentication.anew_by_provider(session, identity)
-        return f"/signin/anew?{urlencode({'done': 1})}"
+        return _done(own_address(identity.next))
+
+
+def expired_form() -> PwsopsError:
+    """Return the error for a form that was made for another visit."""
+    return PwsopsError(_EXPIRED, hint="Try again.")
+
+
+def _done(there: str) -> str:
+    """Return where somebody goes who has signed in anew: back to their account, or to a page that says so."""
+    return there if there.startswith("/account") else f"/signin/anew?{urlencode({'done': 1})}"
 
 
 def _show_failure(handler: Handler, error: PwsopsError) -> None:

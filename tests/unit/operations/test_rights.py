@@ -40,10 +40,11 @@ DBA = Credentials(login="dba", password="secret")
 
 
 class Row(NamedTuple):
-    """A row of the table: who may, and whether only after signing in anew."""
+    """A row of the table: who may, whether only after signing in anew, and whether a machine may as well."""
 
     roles: frozenset[Role]
     anew: bool = False
+    machines: bool = True
 
 
 # The table of the issue, row by row. Where it is silent, the narrower answer.
@@ -54,6 +55,9 @@ VERIFY = Row(frozenset({O, S, U, A}))
 STOP = CONFIGURE = Row(frozenset({A}))
 RESTORE = Row(frozenset({S, A}), anew=True)
 CONNECT = EXPORT_KEY = Row(frozenset({A}), anew=True)
+ACCOUNT = Row(frozenset({V, O, S, U, A}), machines=False)
+OWN_SIGN_IN = Row(frozenset({V, O, S, U, A}), anew=True)
+SESSIONS = Row(frozenset({A}))
 HOST = Row(frozenset())
 
 OBJECT, EVERYTHING, ANY = "an object of one instance", "all instances", "filtered, or of no instance"
@@ -192,6 +196,19 @@ TABLE: dict[str, Entry] = {
     "people.revoke_token": Entry(HOST, ANY, lambda it: ("m",)),
     "people.signin_link": Entry(HOST),
     "people.authentication": Entry(HOST),
+    "people.remove_second_factor": Entry(HOST, ANY, lambda it: ("ada",)),
+    "account.view": Entry(ACCOUNT, ANY, lambda it: ("stay",)),
+    "account.change_password": Entry(
+        ACCOUNT, ANY, lambda it: ("stay",), {"old": "x", "new": "y", "code": "", "attempt": None}
+    ),
+    "account.offer_second_factor": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay",)),
+    "account.add_second_factor": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay", "123456")),
+    "account.remove_second_factor": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay",)),
+    "account.renew_recovery_codes": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay",)),
+    "account.end_session": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay", "other")),
+    "account.end_others": Entry(OWN_SIGN_IN, ANY, lambda it: ("stay",)),
+    "account.everybody": Entry(SESSIONS, EVERYTHING, lambda it: ("stay",)),
+    "account.end_sessions_of": Entry(SESSIONS, EVERYTHING, lambda it: ("ada",)),
     "changes.version": Entry(LOOK),
 }
 
@@ -305,7 +322,7 @@ SCOPES = {"all": None, "the object's": frozenset({MINE}), "another": frozenset({
 
 def expected(entry: Entry, role: Role, way: str, instances: frozenset[str] | None) -> str:
     if way != "as a user of the machine":
-        if role not in entry.row.roles or (way == "by a token" and entry.row.anew):
+        if role not in entry.row.roles or (way == "by a token" and (entry.row.anew or not entry.row.machines)):
             return "denied"
         if way == "signed in long ago" and entry.row.anew:
             return "anew"
@@ -329,6 +346,13 @@ def test_each_operation_is_open_to_those_of_the_table_and_to_nobody_else(hollow:
             if found != wanted:
                 amiss.append((name, role.value, way, scoped, found, wanted))
     assert amiss == []
+
+
+def test_who_must_set_up_a_second_factor_may_do_that_and_nothing_else(hollow: Places) -> None:
+    for role in Role:
+        ops = acting_as(hollow.home.ops, role, enrols=True)
+        open_to_them = {name for name in TABLE if outcome(ops, name, hollow.mine) == "done"}
+        assert open_to_them == {name for name, entry in TABLE.items() if entry.row in (ACCOUNT, OWN_SIGN_IN)}
 
 
 def test_once_a_session_has_ended_nothing_is_done(hollow: Places) -> None:
@@ -880,6 +904,6 @@ def test_each_frame_that_somebody_takes_leaves_an_entry(home: Home) -> None:
     for name in ("runs", "items", "messages", "sets", "databases", "exposure", "audit_log"):
         getattr(reports, name)()
         newest = home.ops.audit.list(limit=1)[0]
-        assert newest.actor == "bob"
+        assert newest.actor == "user:bob"
         assert newest.action == ("export audit log" if name == "audit_log" else "export history"), name
         assert newest.detail.endswith("as a frame"), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +15,7 @@ from pwsops.rules.rights import Role
 from pwsops.signin import private_file
 from pwsops.signin.authentication import Authentication
 from pwsops.signin.oidc import FILE, PENDING_S, Identity, OpenIdConnect
-from pwsops.signin.sessions import Grant
+from pwsops.signin.sessions import NOW, Grant
 from pwsops.signin.told import Told
 from tests import oidc_provider
 from tests.clocks import ManualClock
@@ -53,7 +54,7 @@ def sign_in(connect: OpenIdConnect, provider: Provider, session: str = "") -> Id
 
 def test_somebody_comes_back_as_who_they_are_there(connect: OpenIdConnect, provider: Provider) -> None:
     identity = sign_in(connect, provider)
-    assert (identity.subject, identity.next, identity.anew) == ("corp:7d1c", "/?page=runs", False)
+    assert (identity.subject, identity.next, identity.proved) == ("corp:7d1c", "/?page=runs", None)
 
 
 def test_what_they_may_do_is_told_by_access_toml_alone(
@@ -200,7 +201,7 @@ def test_signing_in_anew_wants_the_password_there_just_now(
     url, _ = connect.begin("corp", next_="/", session=session.id)
     assert parse_qs(urlsplit(url).query)["prompt"] == ["login"]
     identity = sign_in(connect, provider, session=session.id)
-    assert (identity.session, identity.anew) == (session.id, True)
+    assert (identity.session, identity.proved) == (session.id, NOW)
     signin.anew_by_provider(session, identity)
     anew_until = session.principal().anew_until
     assert anew_until is not None
@@ -209,6 +210,21 @@ def test_signing_in_anew_wants_the_password_there_just_now(
         provider.claims = lambda told, claims=claims: told | claims  # type: ignore[misc]
         with pytest.raises(Denied):
             signin.anew_by_provider(session, sign_in(connect, provider, session=session.id))
+
+
+def test_a_password_of_some_minutes_ago_opens_the_rest_of_five_minutes_and_no_more(
+    signin: Authentication, connect: OpenIdConnect, provider: Provider, listed: Listed, clock: ManualClock
+) -> None:
+    listed.grants["corp:7d1c"] = Grant(role=Role.RESTORER)
+    session = signin.by_provider(sign_in(connect, provider)).session
+    provider.claims = lambda told: told | {"auth_time": clock.now().timestamp() - 240}
+    signin.anew_by_provider(session, sign_in(connect, provider, session=session.id))
+    assert session.principal().anew_until == clock.now() + timedelta(seconds=60)
+    entry = signin.by_provider(sign_in(connect, provider))
+    assert entry.session.principal().anew_until == clock.now() + timedelta(seconds=60)
+    provider.claims = lambda told: told | {"auth_time": clock.now().timestamp() + 30}  # its clock is ahead
+    signin.anew_by_provider(session, sign_in(connect, provider, session=session.id))
+    assert session.principal().anew_until == clock.now() + timedelta(seconds=300)
 
 
 WHOLE = {"issuer": "https://a.example", "client_id": "a", "client_secret": "b", "redirect_uri": "https://b.example"}
@@ -232,6 +248,7 @@ def table(values: dict[str, str], name: str = "corp") -> str:
         table(WHOLE | {"client_secret": ""}),
         table(WHOLE | {"claim": "groups"}),
         table(WHOLE | {"name": "other"}),
+        table(WHOLE, "password"),
     ],
 )
 def test_a_file_that_is_not_understood_lets_nobody_in(connect: OpenIdConnect, tmp_path: Path, content: str) -> None:

@@ -31,6 +31,13 @@ def test_who_is_listed_has_a_role_for_all_instances_or_some_and_nobody_else_has_
     assert list(roles.everybody()) == ["ada", "bob", "eve"]
 
 
+def test_a_second_factor_is_required_where_the_file_says_so(tmp_path: Path) -> None:
+    roles = Roles(tmp_path)
+    for text, required in ((ADA, False), ("require_second_factor = true\n" + ADA, True), ("", False)):
+        write(tmp_path, text)
+        assert roles.second_factor_required() is required
+
+
 def test_without_the_file_nobody_has_a_role(tmp_path: Path) -> None:
     assert Roles(tmp_path).of("ada") is None
 
@@ -68,6 +75,8 @@ def test_what_changes_counts_at_once_and_what_was_counts_no_more_once_it_cannot_
         ('[person]\nsubject = "ada"\nrole = "viewer"\n', "tables alone"),
         ("person = [1]\n", "nothing else"),
         ('people = "all"\n', "not people"),
+        ('require_second_factor = "yes"\n', "true or false"),
+        (ADA + "require_second_factor = true\n", "nothing else"),
         ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "damaged"),
     ],
 )

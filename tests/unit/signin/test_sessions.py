@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Right, Role, Way
-from pwsops.signin import sessions
+from pwsops.signin import private_file, sessions
 from pwsops.signin.authentication import WRONG, Authentication, Entry, TooManyTries
 from pwsops.signin.sessions import Grant
 from pwsops.signin.told import NotKnown
@@ -269,6 +270,22 @@ def test_whether_others_than_the_host_can_sign_in_at_all(signin: Authentication,
     listed.grants["ada"] = grant
     signin.users.remove("ada")
     assert not signin.ways_for_others()
+    # Somebody has a password, and somebody else a role.
+    signin.users.add("eve", GOOD)
+    assert not signin.ways_for_others()
+
+
+def test_a_provider_is_a_way_for_those_alone_whom_it_names(
+    signin: Authentication, listed: Listed, tmp_path: Path
+) -> None:
+    content = (
+        '[corp]\nissuer = "https://a.example"\nclient_id = "a"\nclient_secret = "b"\nredirect_uri = "https://b.example"'
+    )
+    private_file.write(tmp_path / "oidc.toml", content.encode())
+    grant = listed.grants.pop("ada")
+    for subject, found in (("corp", False), ("other:ada", False), ("corporate:ada", False), ("corp:ada", True)):
+        listed.grants = {subject: grant}
+        assert signin.ways_for_others() is found, subject
 
 
 def test_a_user_may_be_listed_with_the_way_and_then_nobody_else_is_meant(

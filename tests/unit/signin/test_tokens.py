@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, Refused
-from pwsops.rules.rights import ANEW, GRANTS, Role, Way
+from pwsops.rules.rights import ANEW, GRANTS, OWN, Role, Way
 from pwsops.signin import private_file, strangers
 from pwsops.signin.authentication import Authentication
 from pwsops.signin.tokens import FILE, Tokens
@@ -82,7 +82,8 @@ def test_a_machine_is_asked_for_its_token_with_each_message(signin: Authenticati
     principal = visit.principal()
     assert (principal.name, principal.way, principal.system_user) == ("monitor", Way.TOKEN, "service")
     assert not any(principal.has(right) for right in ANEW)
-    assert all(principal.has(right) for right in GRANTS[Role.ADMINISTRATOR] - ANEW)
+    assert all(principal.has(right) for right in GRANTS[Role.ADMINISTRATOR] - ANEW - OWN)
+    assert not any(principal.has(right) for right in OWN)
     signin.tokens.revoke("monitor")
     for ask in (visit.principal, visit.touch):
         with pytest.raises(Denied):

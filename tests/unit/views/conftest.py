@@ -25,6 +25,7 @@ from pwsops.signin.authentication import Authentication
 from pwsops.signin.roles import Roles
 from pwsops.views.session import Session
 from pwsops.views.store import DatabaseRow, Snapshot, Store
+from tests.fake_sealer import FakeSealer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -188,6 +189,7 @@ class FakeOperations:
             clock=FixedClock(),
             roles=Roles(self.home),
             record=lambda *words: self.recorded.append(words),
+            sealer=FakeSealer(),
             system_user="service",
             **options,
         )

@@ -18,6 +18,7 @@ from pwsops.views.markup import Markup
 from pwsops.views.session import Session
 from pwsops.views.store import Store
 from tests.clocks import ManualClock
+from tests.fake_sealer import FakeSealer
 from tests.unit.signin.conftest import GOOD, Listed, attempt
 from tests.unit.views.conftest import FakeOperations
 
@@ -32,7 +33,7 @@ def ada(ops: FakeOperations, clock: ManualClock) -> SignedIn:
     listed = Listed()
     listed.grants["ada"] = Grant(role=Role.RESTORER)
     authentication = Authentication(
-        ops.home, clock=clock, roles=listed, record=lambda *words: None, system_user="service"
+        ops.home, clock=clock, roles=listed, record=lambda *words: None, sealer=FakeSealer(), system_user="service"
     )
     authentication.users.add("ada", GOOD)
     return authentication.by_password(GOOD, attempt()).session

@@ -18,6 +18,7 @@ from pwsops.signin.authentication import Authentication
 from pwsops.signin.sessions import Grant
 from pwsops.views.signin import SignInGate
 from tests.clocks import ManualClock
+from tests.fake_sealer import FakeSealer
 from tests.raw import Answer, Socket, ask, token_of, websocket
 from tests.unit.signin.conftest import GOOD, Listed
 from tests.unit.views.conftest import FakeOperations, ops
@@ -110,11 +111,12 @@ def behind(ops: FakeOperations) -> Iterator[Callable[..., Site]]:
                 clock=clock,
                 roles=listed,
                 record=lambda *words: recorded.append(words),
+                sealer=FakeSealer(),
                 system_user="service",
             )
             authentication.users.add("ada", GOOD)
             listed.grants["ada"] = Grant(role=Role.OPERATOR)
-            gate = SignInGate(authentication)
+            gate = SignInGate(authentication, lambda session: None)  # type: ignore[arg-type,return-value]
             stack.callback(gate.close)
             served = stack.enter_context(serving(ops, gate=gate, **options))
             return Site(served.port, authentication, listed, clock, recorded)
