@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from pwsops import operations
-from pwsops.catalogue import sets
 from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus, MissingRight
 from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations import Principal, Role, default_home
@@ -512,7 +511,7 @@ def test_a_restore_is_given_what_was_recorded_of_its_sets(home: Home) -> None:
     home.server.media["/media/one_FULL.bak"] = [replace(taken, size_bytes=77, details={"digest": "forged"})]
     home.ops.restores.restore("srv", "one", taken.path)
     (request,) = home.server.restored
-    recorded = replace(taken, details={sets.TOOK_S: 0.0, "checked": True})
+    recorded = replace(taken, details={"took_s": 0.0, "checked": True})
     assert request.sets == (recorded,)
     home.server.media["/media/copy.bak"] = [replace(taken, path="/media/copy.bak")]
     home.ops.restores.restore("srv", "one", "/media/copy.bak")

@@ -51,12 +51,12 @@ def test_what_another_machine_recorded_under_that_path_is_another_file(home: Hom
     recorded = taken(home)
     home.server.media[FILE] = [replace(recorded, set_id="of another server")]
     home.ops.instances.add("far", engine="fake", address="elsewhere")
-    home.ops.restores.restore("far", "one", FILE)
+    home.ops.restores.restore("far", "one", FILE, accept_unrecorded=True)
     assert state(home)["disproven_at"] is None
     # Nor is a failure there one of this file.
     home.server.restore_error = MediaError("Bad page.", hint="Choose another.", path=FILE)
     with pytest.raises(MediaError):
-        home.ops.restores.restore("far", "one", FILE)
+        home.ops.restores.restore("far", "one", FILE, accept_unrecorded=True)
     assert state(home)["disproven_at"] is None
 
 

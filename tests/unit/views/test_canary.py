@@ -47,7 +47,7 @@ def served(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     home.add(name="p")
     home.run("p")
     private_file.write(home.path / "access.toml", LISTED.encode())
-    gate = SignInGate(home.ops.people.authentication())
+    gate = SignInGate(home.ops.people.authentication(), lambda session: home.ops.acting_as(session.principal).account)
     try:
         with serving(home.ops, gate=gate, limits=Limits(ping_s=600.0)) as served:  # type: ignore[arg-type]  # the real ones
             yield served

@@ -255,7 +255,9 @@ def scene(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         "machine", role=Role.ADMINISTRATOR, instances=[MINE], lasts=timedelta(days=1)
     )
     with ExitStack() as stack:
-        gate = SignInGate(home.ops.people.authentication())
+        gate = SignInGate(
+            home.ops.people.authentication(), lambda session: home.ops.acting_as(session.principal).account
+        )
         stack.callback(gate.close)
         served = stack.enter_context(serving(home.ops, gate=gate, limits=PATIENT))  # type: ignore[arg-type]  # the real ones
         scene = Scene(places, served, operations=everything(home.ops))
