@@ -225,7 +225,8 @@ class Scene:
         """Return what was noted anew that somebody may not do, and forget it."""
         entries = [one for one in self.places.home.ops.audit.list(limit=100) if one.id > person.noted]
         person.noted = max([person.noted, *(one.id for one in entries)])
-        return {one.detail for one in entries if (one.actor, one.action) == (person.name, DENIED)}
+        names = {f"{way}:{person.name}" for way in ("user", "token")}
+        return {one.detail for one in entries if one.action == DENIED and one.actor in names}
 
 
 def _kept_files(home: Path) -> Iterator[Path]:
