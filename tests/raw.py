@@ -140,6 +140,8 @@ def websocket(
         lines.append(f"Sec-WebSocket-Protocol: bokeh, {token}")
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as wire:
+        # A message is several small frames: none of them waits for the answer to the one before.
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire.sendall("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
         head = bytearray()
         while b"\r\n\r\n" not in head:

@@ -72,12 +72,12 @@ class Notary:
             return False
         return self._vault.fault() is None
 
-    def key_is_right(self, sealed: Iterable[str]) -> bool:
+    def key_is_right(self, sealed: Iterable[object]) -> bool:
         """Whether the home's key is at hand, and proven to be the right one: by its check value, or what it opens."""
         try:
             if self._vault is None or not self._vault.keys_at_hand:
                 return False
-            return self._vault.fault() is None or any(map(self._vault.fits, sealed))
+            return self._vault.fault() is None or any(self._vault.fits(one) for one in sealed if isinstance(one, str))
         except PwsopsError:
             return False
 
@@ -102,9 +102,9 @@ class Notary:
                 known[number] = secret
         return facts, known
 
-    def _opened(self, sealed: str | None) -> bytes | None:
-        if sealed is None:
-            return None  # it was lost with the home's key
+    def _opened(self, sealed: object) -> bytes | None:
+        if not isinstance(sealed, str):
+            return None  # it was lost with the home's key, or the cell is damaged
         with self._lock:
             if sealed not in self._open:
                 try:

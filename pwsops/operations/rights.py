@@ -14,7 +14,7 @@ from pwsops.catalogue import Connection, profiles
 from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
-from pwsops.operations.roots import check_kept, check_own, check_root
+from pwsops.operations.roots import check_address, check_kept, check_own, check_root
 from pwsops.rules.rights import Right, Way
 
 P = ParamSpec("P")
@@ -190,7 +190,7 @@ def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) 
 
 def at_own_address(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that the new address of an instance, where one is given, is no directory of another's."""
-    check_own(context, given["name"], given["address"] or "", needed.action)
+    check_address(context, given["name"], given["address"] or "", needed.action)
 
 
 def as_login(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:

@@ -64,6 +64,14 @@ def check_own(context: Context, instance: str, path: str, action: str) -> None:
         raise denied(context, path, action)
 
 
+def check_address(context: Context, name: str, address: str, action: str) -> None:
+    """Raise `Denied` as `check_own` does where an instance's address is a directory; a server's is none."""
+    with context.core.catalogue.read() as connection:
+        row = instances.find(connection, name)
+    if row is None or registry.is_embedded(row.engine):
+        check_own(context, name, address, action)
+
+
 def is_theirs_alone(context: Context, instance: str | None, path: str) -> bool:
     """Whether nothing but what belongs to who asks was ever kept where a path leads."""
     with context.core.catalogue.read() as connection:

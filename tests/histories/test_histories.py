@@ -16,7 +16,7 @@ from tests.histories.embedded import HAPPENINGS as OF_FILES
 from tests.histories.embedded import an_embedded_world
 from tests.histories.world import HAPPENINGS, a_world
 
-DEFAULT, DEFAULT_OF_FILES = 15, 6
+DEFAULT, DEFAULT_OF_FILES = 15, 3
 Happening = tuple[str, int, int]
 numbers = st.integers(0, 15)
 beginnings = st.lists(st.tuples(st.just("profile"), numbers, numbers), min_size=1, max_size=4)

@@ -681,6 +681,11 @@ def test_what_stands_in_the_way_elsewhere_is_not_named(places: Places, tmp_path:
     assert "canary-too" not in f"{denied.value.message} {denied.value.hint}"
 
 
+def test_the_address_of_a_server_is_no_directory_of_anybodys(places: Places) -> None:
+    ops = acting_as(places.home.ops, A, instances=frozenset({MINE}))
+    assert ops.instances.edit(MINE, address="another-server").address == "another-server"
+
+
 # Where backups are read from
 
 

@@ -25,12 +25,15 @@ from pwsops.views.signin import SignInGate
 from tests import canary, oidc_provider
 from tests.homes import Home
 from tests.integration.command_line import CommandLine
+from tests.integration.forging import Page, opened
 from tests.pairs import pair
 from tests.raw import ask
+from tests.unit.conftest import home
 from tests.unit.views.door.conftest import Served, serving
-from tests.unit.views.forging import Page, opened
 from tests.unit.views.signin.conftest import Browser
 from tests.unit.views.signin.test_pages import _there_and_back
+
+__all__ = ["home"]
 
 GUEST = "corp:7d1c"
 LISTED = "".join(f'[[person]]\nsubject = "{name}"\nrole = "administrator"\n' for name in ("ada", GUEST))

@@ -27,19 +27,20 @@ from pwsops.views.nav import RIGHTS, Nav
 from pwsops.views.session import Session
 from pwsops.views.signin import SignInGate
 from pwsops.views.store import Store
+from tests.integration.forging import Page, known_actions, opened
 from tests.raw import Socket, ask, token_of, websocket
+from tests.unit.conftest import home
 from tests.unit.operations.test_rights import ELSEWHERE, MINE, OBJECT, TABLE, Places, everything, expected, places
 from tests.unit.signin.conftest import GOOD
 from tests.unit.views.door.conftest import Served, serving
-from tests.unit.views.forging import Page, known_actions, opened
 from tests.unit.views.signin.conftest import Browser
 from tests.unit.views.test_rights import ACTIONS
 
-__all__ = ["places"]
+__all__ = ["home", "places"]
 
 ROLES = (Role.VIEWER, Role.OPERATOR, Role.AUDITOR, Role.ADMINISTRATOR)
 """The matrix of `tests/unit/operations/test_rights.py` has the restorer as well: here each page takes its time."""
-PATIENT = Limits(ping_s=600.0)
+PATIENT = Limits(ping_s=600.0, pulls=1_000, burst=100_000, work_s=1_000.0)
 """Our browser answers no ping; however slow the machine is, it is not cut off for that."""
 PROFILES, RUNS, RESTORES, INSTANCES = "profiles", "runs", "restores", "instances"
 """What of an instance may be different afterwards; all else may not."""
@@ -97,7 +98,16 @@ def _insert(it: Any) -> str:
 
 
 PASSWORDS = [type_in("password", "x"), type_in("again", "x"), type_in("name", "forged")]
-FILES = [type_in("certificate_file", "/c.cer"), type_in("key_file", "/c.pvk")]
+
+
+# As they are: another one would be another machine, where nothing of theirs was kept yet.
+_ADDRESSES = {MINE: "nowhere", ELSEWHERE: "canary-address"}
+
+
+def _files(it: Any) -> list[dict[str, Any]]:
+    return [type_in("certificate_file", f"{it.directory}/c.cer"), type_in("key_file", f"{it.directory}/c.pvk")]
+
+
 CASES = [
     Case("start", "runs.start", lambda it: [act("start", it.profile)], changes=frozenset({RUNS})),
     Case("start-full", "runs.start", lambda it: [act("start-full", it.profile)], changes=frozenset({RUNS})),
@@ -115,7 +125,8 @@ CASES = [
     Case("save-instance", "instances.add",
          lambda it: [type_in("name", "forged"), type_in("address", it.directory), act("save-instance")],
          _settings("add")),
-    Case("save-instance", "instances.edit", lambda it: [type_in("address", "forged"), act("save-instance")],
+    Case("save-instance", "instances.edit",
+         lambda it: [type_in("address", _ADDRESSES[it.instance]), act("save-instance")],
          _settings("edit", instance="instance"), frozenset({INSTANCES}), asks=(True, False)),
     Case("make-samples", "samples.create", lambda it: [act("make-samples")], _settings("")),
     Case("probe", "instances.probe", lambda it: [act("probe", it.instance)], _settings(""), asks=(True, False)),
@@ -125,7 +136,7 @@ CASES = [
          lambda it: [type_in("files", '[{"name": "a.pfx", "content": "MAA="}]'), act("do-form")],
          _certificates("import")),
     Case("do-form", "certificates.export", lambda it: [*PASSWORDS, act("do-form")], _certificates("export")),
-    Case("do-form", "certificates.import_to_server", lambda it: [*FILES, *PASSWORDS, act("do-form")],
+    Case("do-form", "certificates.import_to_server", lambda it: [*_files(it), *PASSWORDS, act("do-form")],
          _certificates("bring")),
     Case("remove-now", "certificates.remove", lambda it: [act("remove-now", "one")], lambda it: on("certificates")),
     Case("export", "reports.export_audit", lambda it: [act("export")], lambda it: on("audit")),
@@ -242,6 +253,9 @@ def scene(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     # Runs may be started, and nobody does them: what a schedule does while time stands still is another matter.
     monkeypatch.setattr(Service, "attach", lambda self: None)
     monkeypatch.setattr("pwsops.operations.runs.is_running", lambda home: True)
+    # What nobody recorded belongs to nobody.
+    for it in (places.mine, places.elsewhere):
+        home.record(it.laid, it.instance)
     # Each denial is written down, however many there are: that they are counted is another test's.
     monkeypatch.setattr("pwsops.operations.events.WINDOW_S", 0.0)
     with home.core.catalogue.write() as connection:
