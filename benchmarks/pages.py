@@ -204,12 +204,14 @@ async def _until(holds: Callable[[], bool], what: str) -> None:
 def _fill(home: Path) -> None:
     ops = open_operations(home, actor="bench")
     vaults = ops.samples.create()
+    backups = home.parent / "backups"
+    backups.mkdir(exist_ok=True)
     for number in range(PROFILES):
         profile = ops.profiles.new()
         # Nothing falls due while it is measured.
         start = profile.start + timedelta(hours=6)
         profile.param.update(
-            name=f"Profile {number:03}", instance="samples", databases=vaults, directory=str(home), start=start
+            name=f"Profile {number:03}", instance="samples", databases=vaults, directory=str(backups), start=start
         )
         ops.profiles.create(profile)
     ops.close()

@@ -12,6 +12,7 @@ from tzlocal import get_localzone_name
 
 from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.engines.registry import is_embedded
 from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import clashes, profile_secrets
 from pwsops.operations.access import Context
@@ -99,6 +100,7 @@ class Profiles:
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
+            self._check_directory(connection, profile)
             refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
@@ -143,6 +145,7 @@ class Profiles:
             changes += ["password of saved certificates"] if profile.save_certificates and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
+            self._check_directory(connection, profile)
             refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
@@ -268,6 +271,12 @@ class Profiles:
         find_instance(connection, profile.instance)
         if certificate is not None:
             find_certificate(connection, certificate)
+
+    def _check_directory(self, connection: Connection, profile: BackupProfile) -> None:
+        """Refuse the home for a directory of backups: it would be written to by whoever may run the profile."""
+        row = find_instance(connection, profile.instance)
+        if is_embedded(row.engine):
+            self._context.core.off_limits(profile.instance).refuse_home("The directory", profile.directory)
 
     def _login_password(self, profile: BackupProfile, before: ProfileRow | None, password: str | None) -> Password:
         """Return the password of a profile's login, checked; none where it has no login of its own."""

@@ -113,7 +113,7 @@ def test_what_was_ever_theirs_stays_theirs(machine: Machine, become_of_theirs: o
         with pytest.raises(Denied):
             admin.databases.browse("mine", str(machine.base / directory))
     noted = [entry for entry in machine.ops.audit.list() if entry.action == "denied"]
-    assert {entry.actor for entry in noted} == {"bob"}
+    assert {entry.actor for entry in noted} == {"user:bob"}
 
 
 def test_their_backup_is_theirs_wherever_it_lies(machine: Machine) -> None:
@@ -218,7 +218,13 @@ def test_no_directory_leads_into_the_home(machine: Machine) -> None:
         ):
             with pytest.raises(Refused, match=r"the home|its own catalogue"):
                 work(directory)
-    machine.configure(machine.ops, "into", "mine", "logs")
+    with pytest.raises(Refused, match="the home"):
+        machine.configure(machine.ops, "into", "mine", "logs")
+    # A directory that leads into the home since it was checked.
+    (machine.base / "backups").mkdir()
+    machine.configure(machine.ops, "into", "mine", "backups")
+    (machine.base / "backups").rmdir()
+    (machine.base / "backups").symlink_to(machine.home / "logs")
     assert machine.ops.runs.run_here("into").status is RunStatus.FAILED
     # An address that leads into the home since it was checked.
     shutil.move(machine.base / "mine", machine.base / "former")
@@ -238,6 +244,6 @@ def test_samples_may_lie_in_the_home(machine: Machine) -> None:
 
 def test_without_a_home_nothing_is_off_limits(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"")
-    assert locate(str(tmp_path), "x")[0] == "x.db"
+    assert locate(str(tmp_path), "x.db")[0] == "x.db"
     with pytest.raises(PwsopsError):
         locate(str(tmp_path), "y")

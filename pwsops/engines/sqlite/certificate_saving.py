@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from pwsops.engines.base import CertificateCopy
+from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.errors import Conflict
@@ -16,7 +18,7 @@ SAVE_LIMIT_S = 30.0
 _OTHER = "it does not open with this profile's password, or it holds another certificate"
 
 
-def save(directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
+def save(directory: str, copies: Sequence[CertificateCopy], off_limits: OffLimits = NOTHING) -> Sequence[str]:
     """Put certificates into `directory`, except where one that serves is there already; return what to say of it.
 
     A file that has the name and does not serve stays: it may be another home's only copy. Then the certificate gets
@@ -29,16 +31,16 @@ def save(directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
     """
     said: list[str] = []
     for copy in copies:
-        said += _save(directory, copy)
+        said += _save(directory, copy, {"off_limits": asdict(off_limits)})
     return said
 
 
-def _save(directory: str, copy: CertificateCopy) -> Sequence[str]:
-    given = {"directory": directory, "name": files.plain_name(copy.file_name)}
+def _save(directory: str, copy: CertificateCopy, bounds: Mapping[str, object]) -> Sequence[str]:
+    given = {**bounds, "directory": directory, "name": files.plain_name(copy.file_name)}
     kept: list[str] = []
     for path, content, why in Worker("look_for_certificate", given, limit_s=SAVE_LIMIT_S).run():
         if content is None and not why:
-            return [*_write(directory, path, copy.content()), *_placed(path, kept)]
+            return [*_write(directory, path, copy.content(), bounds), *_placed(path, kept)]
         if content is not None and copy.serves(b64decode(content)):
             return []
         kept.append(f"{path} stays as it is: {why or _OTHER}.")
@@ -53,9 +55,9 @@ def _placed(path: str, kept: Sequence[str]) -> Sequence[str]:
     return [f"{' '.join(kept)} The certificate was saved as {path}."] if kept else []
 
 
-def _write(directory: str, path: str, content: bytes) -> Sequence[str]:
+def _write(directory: str, path: str, content: bytes, bounds: Mapping[str, object]) -> Sequence[str]:
     said: list[str] = []
-    given = {"path": path, "content": b64encode(content).decode(), "token": new_token()}
+    given = {**bounds, "path": path, "content": b64encode(content).decode(), "token": new_token()}
     writing = Worker("save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=said.append)
     writing.run()
     return said

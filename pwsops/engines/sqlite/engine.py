@@ -239,8 +239,7 @@ class SqliteEngine:
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
-        self.instance.off_limits.refuse_home("The directory", directory)
-        return certificate_saving.save(os.path.abspath(directory), copies)
+        return certificate_saving.save(os.path.abspath(directory), copies, self.instance.off_limits)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""

@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from benchmarks import vault
+from pwsops.engines.off_limits import NOTHING
 from pwsops.engines.sqlite import access, backup, directory, snapshot
 from pwsops.engines.sqlite.connect import Connection
 from pwsops.engines.sqlite.launch import environment
@@ -185,13 +186,13 @@ def test_the_rights_to_enter_and_to_read_are_named_with_what_needs_them(
     path = place.vault("a.db")
     (place.vaults / "notes.txt").write_text("no database")
     monkeypatch.setattr(os, "access", lambda asked, mode: not mode & os.X_OK)
-    [entering] = access._missing(str(place.vaults), follow_links=False)
+    [entering] = access._missing(str(place.vaults), follow_links=False, off_limits=NOTHING)
     assert (entering["right"], entering["without"]) == (
         f"search in {place.vaults}",
         "any backup, and Insert (restoring)",
     )
     monkeypatch.setattr(os, "access", lambda asked, mode: not (mode & os.R_OK and str(asked).startswith(str(path))))
-    [reading] = access._missing(str(place.vaults), follow_links=False)
+    [reading] = access._missing(str(place.vaults), follow_links=False, off_limits=NOTHING)
     assert (reading["right"], reading["grant"]) == (f"read {path}", f"chmod u+r {path}")
 
 
@@ -206,12 +207,13 @@ def test_a_file_that_cannot_be_looked_at_is_listed_and_one_that_vanished_is_not(
         def is_file(self) -> bool:
             raise self._error
 
-    hidden = directory._candidate(Entry(PermissionError(13, "Permission denied")), follow_links=False)  # type: ignore[arg-type]
+    entry = Entry(PermissionError(13, "Permission denied"))
+    hidden = directory._candidate(entry, follow_links=False, off_limits=NOTHING)  # type: ignore[arg-type]
     assert hidden is not None
     listed = directory._info(hidden, None)
     assert listed is not None
     assert (listed.state.value, listed.reason) == ("unreadable", "it cannot be looked at: Permission denied")
-    assert directory._candidate(Entry(FileNotFoundError(2, "gone")), follow_links=False) is None  # type: ignore[arg-type]
+    assert directory._candidate(Entry(FileNotFoundError(2, "gone")), follow_links=False, off_limits=NOTHING) is None  # type: ignore[arg-type]
 
 
 def test_a_log_that_may_only_be_read_makes_a_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

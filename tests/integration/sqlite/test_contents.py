@@ -105,7 +105,7 @@ def test_a_definition_that_is_too_large_for_the_memory_of_a_look_is_said(place: 
     finally:
         apsw.hard_heap_limit(before)
     assert refused.value.hint
-    assert [tuple(table) for table in place.engine.contents("db").tables] == [("t", 0)]
+    assert [tuple(table) for table in place.engine.contents("db.sqlite3").tables] == [("t", 0)]
 
 
 def test_a_definition_of_hundreds_of_megabytes_takes_no_more_memory_than_a_look_may(place: Place) -> None:
@@ -114,7 +114,7 @@ def test_a_definition_of_hundreds_of_megabytes_takes_no_more_memory_than_a_look_
         connection.execute("PRAGMA writable_schema=1")
         connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE t (x /*' || hex(zeroblob(150000000)) || '*/)'")
     with pytest.raises(EngineError, match="wants more memory"):
-        place.engine.contents("db")
+        place.engine.contents("db.sqlite3")
     assert place.engine.probe().reachable
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pwsops.rules.rights import ANEW, GRANTS, Principal, Right, Role, Way
+from pwsops.rules.rights import ANEW, GRANTS, OWN, Principal, Right, Role, Way
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 V, O, S, U, A = Role.VIEWER, Role.OPERATOR, Role.RESTORER, Role.AUDITOR, Role.ADMINISTRATOR  # noqa: E741
@@ -23,6 +23,9 @@ TABLE = {
     Right.CONFIGURE: {A},
     Right.CONNECT: {A},
     Right.EXPORT_KEY: {A},
+    Right.ACCOUNT: {V, O, S, U, A},
+    Right.OWN_SIGN_IN: {V, O, S, U, A},
+    Right.SESSIONS: {A},
     Right.HOST: set(),
 }
 
@@ -44,7 +47,7 @@ def test_who_comes_in_as_a_user_of_the_system_may_do_everything_at_once(right: R
 @pytest.mark.parametrize("right", Right)
 def test_a_token_has_no_right_that_needs_a_password(right: Right) -> None:
     machine = Principal(name="ci", way=Way.TOKEN)
-    assert machine.has(right) == (right in GRANTS[Role.ADMINISTRATOR] and right not in ANEW)
+    assert machine.has(right) == (right in GRANTS[Role.ADMINISTRATOR] and right not in ANEW | OWN)
 
 
 def test_some_rights_need_the_password_once_more_until_a_moment() -> None:
@@ -53,6 +56,7 @@ def test_some_rights_need_the_password_once_more_until_a_moment() -> None:
         Right.RESTORE,
         Right.CONNECT,
         Right.EXPORT_KEY,
+        Right.OWN_SIGN_IN,
     }
     fresh = Principal(name="ada", way=Way.SIGNED_IN, anew_until=NOW + timedelta(seconds=1))
     assert not fresh.must_sign_in_anew(Right.RESTORE, NOW)
