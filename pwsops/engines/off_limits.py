@@ -17,7 +17,7 @@ from pwsops.errors import Refused
 
 OF_THE_HOME = ("logs", "processes", "signin")
 """The directories of a home that are its own; others (the samples) are only kept there."""
-HINT = "Remove that link, or choose another directory: whatever pwsops is asked to do there, it does not."
+HINT = "Use another directory, which no link leads from into it. Copy a backup that lies there elsewhere to restore it."
 
 
 @dataclass(frozen=True, kw_only=True)

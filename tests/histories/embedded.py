@@ -28,7 +28,7 @@ from pwsops.operations.records import ItemView, RunView
 from pwsops.rules.model import BackupKind, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 from tests.histories.hooks import Hooks, Killed
-from tests.histories.vaults import NAMES, Holds, Vaults, put_together
+from tests.histories.vaults import NAMES, Holds, Vaults, is_whole, put_together
 from tests.homes import Home, opened_home
 
 Happening = tuple[str, int, int]
@@ -119,7 +119,10 @@ class Embedded:
         assert path.stat().st_size, f"it is empty, and {told}"
         plan = home.ops.restores.plan(verdict.instance, verdict.database, point.path)
         assert plan.sets[-1].set_id == point.set_id, told
-        holds = put_together([one.path for one in plan.sets], self.scratch)
+        paths = [one.path for one in plan.sets]
+        holds = put_together(paths, self.scratch)
+        if holds is None and point.base_id is not None and is_whole(paths):
+            return  # an incremental does not look for damage in its database: it saved what there was
         assert holds is not None, told
         assert holds == self.saved[point.set_id], told
         self.proven += 1

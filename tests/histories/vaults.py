@@ -87,3 +87,17 @@ def put_together(paths: list[str], scratch: Path) -> Holds | None:
     finally:
         for one in chain:
             one.close()
+
+
+def is_whole(paths: list[str]) -> bool:
+    """Whether each byte of these files is what was written."""
+    chain: list[Media] = []
+    try:
+        chain += [Media(path) for path in paths]
+        verify.check_all(chain, Report(lambda _values: None))
+    except (PwsopsError, OSError):
+        return False
+    finally:
+        for one in chain:
+            one.close()
+    return True
