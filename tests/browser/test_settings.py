@@ -43,10 +43,10 @@ def test_an_instance_of_ones_own_is_added_from_the_first_page(
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.keyboard.type("mine")
     page.get_by_label("Directory", exact=True).fill(str(tmp_path / "nowhere"))
-    page.keyboard.press("Enter")
+    page.get_by_label("Directory", exact=True).press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("cannot be listed")
     page.get_by_label("Directory", exact=True).fill(str(tmp_path))
-    page.keyboard.press("Enter")
+    page.get_by_label("Directory", exact=True).press("Enter")
     expect(page.get_by_role("row").filter(has_text="mine")).to_contain_text("answers")
     assert [one.address for one in ops.instances.list()] == [str(tmp_path)]
 
