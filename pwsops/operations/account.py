@@ -151,11 +151,16 @@ class Account:
 
     @needs(Right.SESSIONS, "end somebody's sessions", on_everything)
     def end_sessions_of(self, name: str) -> None:
-        """End all sessions of somebody. Raises `NotFound` where there are none."""
-        theirs = [one for one in self._authentication.sessions.every() if one.person.name == name]
+        """End all sessions of somebody else. Raises `NotFound` where there are none.
+
+        A user and the system's user may have one name: each has an entry, and who asks stays in.
+        """
+        mine, every = self._context.principal.subject, self._authentication.sessions.every()
+        theirs = [one for one in every if one.person.name == name and one.whose != mine]
         if not theirs:
             raise NotFound(f"{name} has no session any more.", hint="Load the page again.")
-        self._end(theirs, "end sessions")
+        for whose in sorted({one.whose for one in theirs}):
+            self._end([one for one in theirs if one.whose == whose], "end sessions")
 
     @property
     def _authentication(self) -> Authentication:
@@ -170,7 +175,7 @@ class Account:
     def _session(self, stay: str) -> Session:
         """Return the session that somebody asks in. Raises `Denied` where it is not theirs, or has ended."""
         session = self._authentication.sessions.known(stay)
-        if session is None or session.person.name != self._context.principal.name:
+        if session is None or session.whose != self._context.principal.subject:
             raise Denied("This session has ended.", hint="Sign in again.")
         return session
 

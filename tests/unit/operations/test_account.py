@@ -289,6 +289,22 @@ def test_who_came_by_a_link_has_no_password_to_change_even_under_the_name_of_a_u
         stay.account.change_password(stay.id, old=PASSWORD, new=OTHER, code="", attempt=tried(""))
 
 
+def test_namesakes_who_came_in_by_other_ways_have_no_session_in_common(
+    home: Home, authentication: Authentication, come: Callable[..., Stay]
+) -> None:
+    link = Stay(home, authentication.by_link(authentication.links.make(), tried("")).session)
+    name = link.session.person.name
+    authentication.users.add(name, PASSWORD)  # as one that is there from before
+    roles(home, f'[[person]]\nsubject = "user:{name}"\nrole = "administrator"\n')
+    user = come(name)
+    for one, other in ((link, user), (user, link)):
+        with pytest.raises(Denied, match="has ended"):
+            one.account.view(other.id)
+    link.account.end_sessions_of(name)
+    assert [ended(one) for one in (link, user)] == [False, True]
+    assert (f"link:{name}", "end sessions", f"user:{name}") in told(home)
+
+
 def test_a_process_without_pages_has_no_sessions(home: Home) -> None:
     with pytest.raises(Refused, match="serves no pages"):
         home.ops.account.view("any")
