@@ -95,12 +95,12 @@ class Profiles:
         self._check_databases(profile, sealed, already=())
         certificate = settle_encryption(self._context, profile, None, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, None, certificate_password)
+        self._check_directory(profile)
         seen_directories = clashes.look(core, profile)
         state = ProfileState.ACTIVE if profile.active else ProfileState.INACTIVE
         with core.catalogue.write() as connection:
             self._check_free(connection, profile.name)
             self._check_there(connection, profile, certificate)
-            self._check_directory(connection, profile)
             refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees)
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
@@ -137,6 +137,7 @@ class Profiles:
         former = before.fields if same_instance else None
         certificate = settle_encryption(self._context, profile, former, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, before, certificate_password)
+        self._check_directory(profile)
         seen_directories = clashes.look(core, profile)
         with core.catalogue.write() as connection:
             row = find_profile(connection, name)
@@ -145,7 +146,6 @@ class Profiles:
             changes += ["password of saved certificates"] if profile.save_certificates and certificate_password else []
             self._check_amended(row, changes, note)
             self._check_there(connection, profile, certificate)
-            self._check_directory(connection, profile)
             refuse_clash(connection, profile, seen_directories, sees=self._context.principal.sees, own_id=row.id)
             if profile.name != name:
                 self._check_free(connection, profile.name)
@@ -272,11 +272,11 @@ class Profiles:
         if certificate is not None:
             find_certificate(connection, certificate)
 
-    def _check_directory(self, connection: Connection, profile: BackupProfile) -> None:
-        """Refuse the home for a directory of backups: it would be written to by whoever may run the profile."""
-        row = find_instance(connection, profile.instance)
-        if is_embedded(row.engine):
-            self._context.core.off_limits(profile.instance).refuse_home("The directory", profile.directory)
+    def _check_directory(self, profile: BackupProfile) -> None:
+        """Refuse the home for a directory of backups: nothing is written there, so that each run would fail."""
+        core = self._context.core
+        if is_embedded(core.instance_row(profile.instance).engine):
+            core.off_limits(profile.instance).refuse_home("The directory", profile.directory)
 
     def _login_password(self, profile: BackupProfile, before: ProfileRow | None, password: str | None) -> Password:
         """Return the password of a profile's login, checked; none where it has no login of its own."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 
 from pwsops.engines.base import CertificateCopy
-from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.errors import Conflict
@@ -18,11 +16,16 @@ SAVE_LIMIT_S = 30.0
 _OTHER = "it does not open with this profile's password, or it holds another certificate"
 
 
-def save(directory: str, copies: Sequence[CertificateCopy], off_limits: OffLimits = NOTHING) -> Sequence[str]:
+def save(directory: str, copies: Sequence[CertificateCopy], worker: Callable[..., Worker]) -> Sequence[str]:
     """Put certificates into `directory`, except where one that serves is there already; return what to say of it.
 
     A file that has the name and does not serve stays: it may be another home's only copy. Then the certificate gets
     another name.
+
+    Parameters
+    ----------
+    worker
+        Makes the processes that read and write: as `Worker`, for the instance whose directory it is.
 
     Raises
     ------
@@ -31,16 +34,16 @@ def save(directory: str, copies: Sequence[CertificateCopy], off_limits: OffLimit
     """
     said: list[str] = []
     for copy in copies:
-        said += _save(directory, copy, {"off_limits": asdict(off_limits)})
+        said += _save(directory, copy, worker)
     return said
 
 
-def _save(directory: str, copy: CertificateCopy, bounds: Mapping[str, object]) -> Sequence[str]:
-    given = {**bounds, "directory": directory, "name": files.plain_name(copy.file_name)}
+def _save(directory: str, copy: CertificateCopy, worker: Callable[..., Worker]) -> Sequence[str]:
+    given = {"directory": directory, "name": files.plain_name(copy.file_name)}
     kept: list[str] = []
-    for path, content, why in Worker("look_for_certificate", given, limit_s=SAVE_LIMIT_S).run():
+    for path, content, why in worker("look_for_certificate", given, limit_s=SAVE_LIMIT_S).run():
         if content is None and not why:
-            return [*_write(directory, path, copy.content(), bounds), *_placed(path, kept)]
+            return [*_write(directory, path, copy.content(), worker), *_placed(path, kept)]
         if content is not None and copy.serves(b64decode(content)):
             return []
         kept.append(f"{path} stays as it is: {why or _OTHER}.")
@@ -55,9 +58,9 @@ def _placed(path: str, kept: Sequence[str]) -> Sequence[str]:
     return [f"{' '.join(kept)} The certificate was saved as {path}."] if kept else []
 
 
-def _write(directory: str, path: str, content: bytes, bounds: Mapping[str, object]) -> Sequence[str]:
+def _write(directory: str, path: str, content: bytes, worker: Callable[..., Worker]) -> Sequence[str]:
     said: list[str] = []
-    given = {**bounds, "path": path, "content": b64encode(content).decode(), "token": new_token()}
-    writing = Worker("save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=said.append)
+    given = {"path": path, "content": b64encode(content).decode(), "token": new_token()}
+    writing = worker("save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=said.append)
     writing.run()
     return said

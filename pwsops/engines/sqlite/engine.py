@@ -239,7 +239,7 @@ class SqliteEngine:
 
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
-        return certificate_saving.save(os.path.abspath(directory), copies, self.instance.off_limits)
+        return certificate_saving.save(os.path.abspath(directory), copies, self._worker)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""
