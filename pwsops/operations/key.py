@@ -15,6 +15,7 @@ from pwsops.operations.rights import needs
 from pwsops.operations.second_factor_keys import SealedFactor
 from pwsops.rules.rights import Right
 from pwsops.secrets import Vault
+from pwsops.signin.users import Users
 
 _NAMED = 10
 """So many are named of what a key does not open."""
@@ -68,11 +69,13 @@ class HomeKey:
         core, vault = self._context.core, self._context.core.vault
         vault.refuse_variable()
         vault.prepare()
-        with core.catalogue.write() as connection:
+        users = Users(core.home, clock=core.clock)
+        # The file of people first, as everybody does: an entry is written while it is held.
+        with users.held(), core.catalogue.write() as connection:
             self._require_all(connection, vault)
             if not vault.from_variable:
                 vault.add_key()
-            done = len(reseal_all(connection, vault)) + second_factor_keys.reseal(core.home, core.clock, vault)
+            done = len(reseal_all(connection, vault)) + second_factor_keys.reseal(users, vault)
             self._context.note(connection, "rotate key", "key", f"{done} sealed anew")
         if not vault.from_variable:
             self._drop_old()

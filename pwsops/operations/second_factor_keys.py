@@ -35,7 +35,7 @@ def every(home: Path, clock: Clock) -> Sequence[SealedFactor]:
     ]
 
 
-def reseal(home: Path, clock: Clock, vault: Vault) -> int:
+def reseal(users: Users, vault: Vault) -> int:
     """Seal all of them with the vault's first key, and return how many. The caller has proven that all open.
 
     Done while both keys are at hand: where the rest of the rotation is cut off, these open all the same.
@@ -49,5 +49,5 @@ def reseal(home: Path, clock: Clock, vault: Vault) -> int:
         done += 1
         return replace(user, second_factor=replace(user.second_factor, secret=vault.reseal(user.second_factor.secret)))
 
-    Users(home, clock=clock).change_all(resealed)
+    users.change_all(resealed)
     return done

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +67,10 @@ class Users:
         self._file = private_file.Watched(home / FILE, _parse)
         self._lock = FileLock(home / f".{FILE}.lock", mode=private_file.MODE)
         self._clock = clock
+
+    def held(self) -> AbstractContextManager[object]:
+        """Let nobody else change the file as long as the block lasts."""
+        return self._lock
 
     def list(self) -> list[User]:
         """Return everybody, by name. Raises `Refused` where the file cannot be used, as all methods here do."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -20,6 +22,8 @@ from pwsops.operations import Operations, Role, key_binding, open_operations
 from pwsops.operations import key as key_module
 from pwsops.rules.audit import AuditState
 from pwsops.secrets import KEY_VARIABLE, Vault
+from pwsops.signin import users
+from tests.clocks import joined
 from tests.homes import Home
 from tests.people import acting_as
 from tests.unit.operations.test_certificates import take_in
@@ -268,3 +272,24 @@ def test_a_key_of_another_home_is_found_out(kept: Home, tmp_path: Path) -> None:
 def test_only_a_user_of_the_machine_replaces_the_key(kept: Home) -> None:
     with pytest.raises(Denied):
         acting_as(kept.ops, Role.ADMINISTRATOR).key.rotate()
+
+
+def test_a_rotation_holds_the_catalogue_from_nobody_while_it_waits_for_the_file_of_people(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changes that file holds it, and then writes an entry: whoever holds the two the other way round is stuck."""
+    waits, acquire = threading.Event(), users.FileLock.acquire
+
+    def noted(lock: users.FileLock, *given: Any, **more: Any) -> Any:
+        if threading.current_thread() is rotation:
+            waits.set()
+        return acquire(lock, *given, **more)
+
+    monkeypatch.setattr(users.FileLock, "acquire", noted)
+    rotation = threading.Thread(target=home.ops.key.rotate, daemon=True)
+    with users.Users(home.path, clock=home.clock).held():
+        rotation.start()
+        assert waits.wait(60)
+        home.ops.settings.change({"every": "3"})
+    joined(rotation)
+    assert home.ops.audit.list(limit=2)[1].action == "rotate key"
