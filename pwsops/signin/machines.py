@@ -10,22 +10,23 @@ from datetime import date
 from pwsops.clock import Clock
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Principal, Way, with_way
+from pwsops.signin.ending import Ending
 from pwsops.signin.tokens import Token, Tokens
 from pwsops.signin.told import NotKnown
 
+_OVER = "The token is not good any more."
 
-class MachineVisit:
+
+class MachineVisit(Ending):
     """All that comes by one token. It lasts as long as the token does."""
 
     def __init__(self, tokens: Tokens, token: Token, system_user: str) -> None:
+        super().__init__()
         self.id = f"token {token.digest}"
         self.whose = with_way(Way.TOKEN.value, token.name)
         self.token = token
         self._tokens = tokens
         self._system_user = system_user
-        self._ended = False
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
 
     def principal(self) -> Principal:
         """Return who it is, as of now.
@@ -59,25 +60,7 @@ class MachineVisit:
 
     def lasts(self) -> bool:
         """Whether the token is still good. Raises `Refused` where that cannot be known."""
-        return not self._ended and self._tokens.valid(self.token.digest) == self.token
-
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the token is found to be good no more; now, where it was."""
-        with self._lock:
-            if not self._ended:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def end(self) -> None:
-        """Close what is open."""
-        with self._lock:
-            self._ended = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            # One page that cannot be closed must not keep the others open; the door asks again at each message.
-            with suppress(Exception):
-                callback()
+        return not self.ended and self._tokens.valid(self.token.digest) == self.token
 
 
 class Machines:
@@ -119,7 +102,7 @@ class Machines:
             is_first = self._days.get(token.digest) != today
             self._days[token.digest] = today
         if former is not None:
-            former.end()
+            former.end(_OVER)
         if is_first:
             self._on_first(token)
         return visit
@@ -130,4 +113,4 @@ class Machines:
             ended = [visit for visit in self._visits.values() if not visit.lasts()]
             for visit in ended:
                 del self._visits[visit.token.digest], self._days[visit.token.digest]
-                visit.end()
+                visit.end(_OVER)

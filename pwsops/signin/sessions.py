@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pwsops.clock import Clock
 from pwsops.errors import Denied
 from pwsops.rules.rights import USER, Principal, Role, Way, with_way
+from pwsops.signin.ending import Ending
 from pwsops.signin.told import NotKnown
 
 IDLE = timedelta(minutes=30)
@@ -95,12 +96,13 @@ class Person:
         return with_way(self.via, self.name)
 
 
-class Session:
+class Session(Ending):
     """One stay of one person, in one browser. `Sessions.open` makes it."""
 
     def __init__(
         self, sessions: Sessions, key: str, person: Person, standing: Standing, *, proved: timedelta | None
     ) -> None:
+        super().__init__()
         self.id = key
         self.person = person
         self.place = Place()
@@ -111,9 +113,6 @@ class Session:
         self._standing = standing
         self._began = self._active = sessions.instant()
         self._anew = None if proved is None else sessions.instant(ago=proved)
-        self._ended = ""
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
 
     @property
     def whose(self) -> str:
@@ -164,35 +163,10 @@ class Session:
         self._anew = self._sessions.instant(ago=ago)
         self.active()
 
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` at once when it ends, in whichever thread; now, where it has ended."""
-        with self._lock:
-            if not self._ended:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def end(self, reason: str) -> None:
-        """End it, once; `reason` is a sentence."""
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = reason
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            # One page that cannot be closed must not keep the others open; the door asks again at each message.
-            with suppress(Exception):
-                callback()
-
     @property
     def proved(self) -> timedelta | None:
         """How long ago its person has proved who they are; None: nobody knows."""
         return None if self._anew is None else self._sessions.since(self._anew)
-
-    @property
-    def ended(self) -> str:
-        """Why it has ended; empty as long as it has not."""
-        return self._ended
 
     def why_it_ends(self) -> str:
         """Return why it must end now; empty where it need not. Raises `Refused` where that cannot be known."""
