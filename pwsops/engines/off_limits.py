@@ -17,7 +17,7 @@ from pwsops.errors import Refused
 
 OF_THE_HOME = ("logs", "processes", "signin")
 """The directories of a home that are its own; others (the samples) are only kept there."""
-HINT = "Use another directory, which no link leads from into it. Copy a backup that lies there elsewhere to restore it."
+HINT = "Choose another directory. To restore a backup that lies there, copy it to another directory first."
 
 
 @dataclass(frozen=True, kw_only=True)
