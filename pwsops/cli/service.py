@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +31,7 @@ app = typer.Typer(help="The backup service: what runs profiles by their schedule
 def run(context: typer.Context) -> None:
     """Run the service in the foreground until it is told to stop. A second one stands by and takes over."""
     stop = threading.Event()
-    with _stopped_by_signals(stop), opened(context) as operations:
+    with stopped_by_signals(stop), opened(context) as operations:
         note(f"pwsops service for {operations.home}; Ctrl-C stops it.")
         _warn_of_key(operations)
         watching = threading.Thread(target=_report, args=(operations, stop), name="pwsops-report", daemon=True)
@@ -45,19 +46,32 @@ def run(context: typer.Context) -> None:
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on SIGTERM and Ctrl-C for as long as the block goes on."""
+def stopped_by_signals(stop: threading.Event) -> Iterator[threading.Thread]:
+    """Set `stop` on SIGTERM and Ctrl-C for as long as the block goes on; gives the thread that sets it.
+
+    A handler runs in the main thread, between any two of its steps: also while that thread is inside of `stop.wait` and
+    holds the event's lock, which `stop.set` would then wait for forever. So another thread sets it. What tells that
+    thread is a `SimpleQueue`, the one thing of Python's that may be put to from a handler.
+    """
+    told: SimpleQueue[bool] = SimpleQueue()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
-        stop.set()
+        told.put(True)
 
+    def pass_on() -> None:
+        if told.get():
+            stop.set()
+
+    passing_on = threading.Thread(target=pass_on, name="pwsops-signals", daemon=True)
+    passing_on.start()
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield passing_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        told.put(False)
 
 
 def _report(operations: Operations, stop: threading.Event) -> None:

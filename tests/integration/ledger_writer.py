@@ -9,7 +9,7 @@ import hashlib
 import signal
 import sqlite3
 import sys
-import threading
+import time
 from contextlib import closing
 
 PAUSE_S = 0.004
@@ -24,8 +24,8 @@ def row(number):
     return amount if is_credit else -amount, base64.b64encode(body).decode()
 
 
-def write(path, stop):
-    """Commit one transfer after the other, a few hundred a second."""
+def write(path, asked_to_stop):
+    """Commit one transfer after the other, a few hundred a second, until something is in `asked_to_stop`."""
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE IF NOT EXISTS ledger (number INTEGER PRIMARY KEY, amount INTEGER, body TEXT)")
@@ -37,7 +37,8 @@ def write(path, stop):
                 database.executemany("INSERT INTO ledger VALUES (?, ?, ?)", _rows(1, last))
         sys.stdout.write("writing\n")
         sys.stdout.flush()
-        while not stop.wait(PAUSE_S):
+        while not asked_to_stop:
+            time.sleep(PAUSE_S)
             database.execute("BEGIN IMMEDIATE")
             database.executemany("INSERT INTO ledger VALUES (?, ?, ?)", _rows(last + 1, last + 2))
             database.execute("COMMIT")
@@ -49,6 +50,7 @@ def _rows(first, last):
 
 
 if __name__ == "__main__":
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    write(sys.argv[1], stopped)
+    # A list, and no event: a handler must not wait for a lock that the loop may hold.
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    write(sys.argv[1], asked)
