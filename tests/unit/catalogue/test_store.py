@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from pwsops.catalogue import Catalogue, store
 from pwsops.catalogue.schema import metadata, settings
 from pwsops.errors import CatalogueDamaged, PwsopsError
-from pwsops.presence import Presence
+from pwsops.runs.liveness import Presence
 from tests.clocks import joined
 
 

@@ -13,8 +13,8 @@ from pwsops.errors import EngineError, PwsopsError
 from pwsops.heads import journal
 from pwsops.operations import confinement_check, doctor, examine_home, open_operations
 from pwsops.operations.records import Check, CheckState
-from pwsops.presence import Presence
 from pwsops.rules.audit import HeadSource
+from pwsops.runs.liveness import Presence
 from tests.homes import Home
 
 

@@ -27,8 +27,8 @@ from pwsops.errors import (
 from pwsops.operations import Operations, Role, open_operations
 from pwsops.operations.records import RestoreView
 from pwsops.operations.restore_work import INTERRUPTED
-from pwsops.presence import Presence
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
+from pwsops.runs.liveness import Presence
 from tests.clocks import NOON, wait_until
 from tests.homes import Home
 from tests.people import acting_as

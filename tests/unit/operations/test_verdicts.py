@@ -29,7 +29,7 @@ from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
-from pwsops.views import notebook
+from pwsops.web import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
 from tests.fake_keeper import Keeper, kept
