@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from pwsops.catalogue import (
     Catalogue,
@@ -168,19 +168,28 @@ class Runner:
             self.settle()
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
-        """Do a short piece of work in one transaction, and again where the catalogue could not be written."""
+        """Do a short piece of work in one transaction, and again where the catalogue could not be read or written.
+
+        Rows that make no sense make none a second later, either.
+        """
 
         def once() -> _T:
             with self._catalogue.write() as connection:
                 return work(connection)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(PwsopsError),
+            retry=retry_if_exception(
+                lambda error: isinstance(error, PwsopsError) and not isinstance(error, InvalidInput)
+            ),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=RETRY_FIRST_WAIT_S),
+            sleep=self._sleep,
             reraise=True,
         )
         return retrying(once)
+
+    def _sleep(self, seconds: float) -> None:
+        self._clock.wait(threading.Event(), seconds)
 
     def _could_not_start(self, run_id: int, error: Exception) -> RunStatus:
         if isinstance(error, PwsopsError):
