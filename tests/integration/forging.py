@@ -18,8 +18,8 @@ from panel.models.esm import ReactiveESM
 from pwsops.web import pages
 from pwsops.web.live import session as session_module
 from tests.clocks import joined
+from tests.component.web.door.conftest import Served
 from tests.raw import Closed, Socket, ask, token_of, websocket
-from tests.unit.web.door.conftest import Served
 
 WORK = ("pwsops-action", "pwsops-question")
 """The names of the threads that a page's work is done in."""

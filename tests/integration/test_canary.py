@@ -23,17 +23,14 @@ from pwsops.web.door import Limits
 from pwsops.web.nav import PAGES, Nav
 from pwsops.web.signin import SignInGate
 from tests import canary, oidc_provider
+from tests.component.web.door.conftest import Served, serving
+from tests.component.web.signin.conftest import Browser
+from tests.component.web.signin.test_pages import _there_and_back
 from tests.homes import Home
 from tests.integration.command_line import CommandLine
 from tests.integration.forging import Page, opened
 from tests.pairs import pair
 from tests.raw import ask
-from tests.unit.conftest import home
-from tests.unit.web.door.conftest import Served, serving
-from tests.unit.web.signin.conftest import Browser
-from tests.unit.web.signin.test_pages import _there_and_back
-
-__all__ = ["home"]
 
 GUEST = "corp:7d1c"
 LISTED = "".join(f'[[person]]\nsubject = "{name}"\nrole = "administrator"\n' for name in ("ada", GUEST))
