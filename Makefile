@@ -11,7 +11,7 @@ LIMIT ?= 4h
 LIMITED := $(if $(shell command -v timeout),timeout --foreground --signal=INT --kill-after=2m $(LIMIT))
 
 # Each of these must be covered by the tests, lines and branches, to this many per cent.
-GATED := rules engines catalogue attempts owed_access leftovers runner service operations
+GATED := rules engines catalogue runs operations
 COVERED := 95
 
 tell_version = -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
@@ -33,7 +33,7 @@ install: .venv/.installed-test ## install everything for development in .venv
 test: system .venv/.installed-test ## install and run the whole suite, with linters, types and coverage
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/coverage erase
-	$(LIMITED) $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 --cov --cov-report= tests
+	$(LIMITED) $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 --cov --cov-report= --durations 25 tests
 	@for part in $(GATED); do \
 		echo "Coverage of $$part, lines and branches, at least $(COVERED)%:"; \
 		$(BIN)/coverage report --include="pwsops/$$part/*,pwsops/$$part.py" --fail-under=$(COVERED) || exit 1; \

@@ -24,14 +24,14 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import profiles as table
 from pwsops.clock import SystemClock
 from pwsops.engines.base import Engine
-from pwsops.escrow import Escrow
-from pwsops.owed_access import OwedAccess
-from pwsops.presence import Presence
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
-from pwsops.runner import Runner
+from pwsops.runs.certificates import Escrow
+from pwsops.runs.liveness import Presence
+from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.runner import Runner
+from pwsops.runs.scheduler import Service
 from pwsops.secrets import Vault
-from pwsops.service import Service
 
 AHEAD_S = 4.0
 

@@ -131,11 +131,13 @@ class Vault:
 
     def fault(self) -> PwsopsError | None:
         """Return what is wrong with the home's key; None where it is the right one, or none was ever needed."""
+        # Looked for first: another process may make the first key while this one asks.
+        was_there = self._is_there()
         record = self._records.read()
         try:
             keys = self._keys().keys
         except PwsopsError as error:
-            never_needed = not self._is_there() and record.check is None and not record.in_use
+            never_needed = not was_there and record.check is None and not record.in_use
             return None if never_needed else error
         if record.check is not None:
             return None if self._proves(record, keys) else self._wrong("is not the one")

@@ -74,7 +74,7 @@ SERVE = """
 import sys
 from pathlib import Path
 from pwsops.operations import open_operations
-from pwsops.views.server import serve
+from pwsops.web.server import serve
 ops = open_operations(Path(sys.argv[1]), actor="demo")
 serve(ops, port=0, on_ready=lambda url: print(url.partition("signin?")[0], flush=True))
 ops.close()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
+
+if TYPE_CHECKING:
+    from tests.homes import Home
 
 pytest_plugins = ["tests.limits"]
 
@@ -51,3 +56,13 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """An open home over a server that does what it is told; its clock stands at noon of a Monday."""
+    # Imported here: most tests need nothing of this.
+    from tests.homes import opened_home
+
+    with opened_home(tmp_path / "home", monkeypatch) as opened:
+        yield opened

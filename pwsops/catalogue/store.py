@@ -20,9 +20,10 @@ from pwsops.catalogue import scope
 from pwsops.catalogue.audit_keys import Notary, Transaction
 from pwsops.catalogue.checkpoint import Checkpoints, leave_to_us
 from pwsops.errors import CatalogueDamaged, PwsopsError
-from pwsops.presence import DIRECTORY
 
 FILE_NAME = "catalogue.sqlite3"
+PROCESSES = "processes"
+"""A directory beside it, where each process that is alive holds a locked file; made once the catalogue is."""
 HEAD = "0017"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
@@ -211,7 +212,7 @@ def _begin(connection: Connection) -> None:
 def _refuse_emptied(path: Path) -> None:
     """Raise where the file was emptied: SQLite would take it for a new one, and all would seem never to have been."""
     with suppress(OSError):
-        in_use = (path.parent / DIRECTORY).exists() or Path(f"{path}-wal").stat().st_size > 0
+        in_use = (path.parent / PROCESSES).exists() or Path(f"{path}-wal").stat().st_size > 0
         if in_use and path.is_file() and path.stat().st_size == 0:
             raise damaged(path, "it is empty")
 

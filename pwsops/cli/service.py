@@ -152,7 +152,7 @@ def serve(
     with opened(context) as operations:
         _warn_of_key(operations)
         # The pages bring Panel with them; nothing else on the command line does.
-        from pwsops.views.server import serve as serve_pages
+        from pwsops.web.server import serve as serve_pages
 
         serve_pages(
             operations,

@@ -20,7 +20,6 @@ from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.off_limits import OffLimits, of_home
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError, SignInAnew
-from pwsops.escrow import Escrow
 from pwsops.heads import Heads
 from pwsops.operations.events import DENIED, Events
 from pwsops.operations.key_binding import bind_old
@@ -28,12 +27,13 @@ from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.operations.restore_work import RestoreWork
-from pwsops.owed_access import OwedAccess
-from pwsops.presence import Presence
 from pwsops.rules.rights import GRANTS, Principal, Right, Role, Way
-from pwsops.runner import Runner
+from pwsops.runs.certificates import Escrow
+from pwsops.runs.liveness import Presence
+from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.runner import Runner
+from pwsops.runs.scheduler import Service
 from pwsops.secrets import Vault
-from pwsops.service import Service
 from pwsops.signin.authentication import Authentication
 
 HIDDEN = "(its address)"

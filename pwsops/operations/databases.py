@@ -33,7 +33,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
 from pwsops.rules.rights import Right
 from pwsops.rules.verdict import judge
-from pwsops.service import is_running
+from pwsops.runs.scheduler import is_running
 
 POLL_LIMIT_S = 20.0
 

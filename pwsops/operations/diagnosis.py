@@ -5,8 +5,8 @@ from __future__ import annotations
 from pwsops.catalogue import audit, runs
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile
+from pwsops.operations.mapping import run_views
 from pwsops.operations.records import AuditEntry, Diagnosis
-from pwsops.operations.views import run_views
 from pwsops.rules import breaker
 from pwsops.rules.model import RunStatus
 from pwsops.rules.rights import Right

@@ -44,7 +44,7 @@ from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.rules.verdict import awaits_first, judge
-from pwsops.service import holders_of, is_running
+from pwsops.runs.scheduler import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
 PROBE_LIMIT_S = 30.0

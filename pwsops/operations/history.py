@@ -10,9 +10,9 @@ from pwsops.catalogue import RunRow
 from pwsops.catalogue.history import Filter, Selection, profiles
 from pwsops.catalogue.ordering import HistorySort, Key, key_types
 from pwsops.operations.access import Context
+from pwsops.operations.mapping import run_views
 from pwsops.operations.records import HistoryPage
 from pwsops.operations.rights import needs
-from pwsops.operations.views import run_views
 from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.rights import Right
 

@@ -19,12 +19,12 @@ from pwsops.operations.access import Context
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.lookup import as_typed, find_certificate, find_instance, find_profile
+from pwsops.operations.mapping import profile_view, run_views
 from pwsops.operations.profile_encryption import settle_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.rights import in_own_directory, needs, of_profile, with_own_login
 from pwsops.operations.settings import defaults as defaults_of
-from pwsops.operations.views import profile_view, run_views
 from pwsops.profile import BackupProfile
 from pwsops.rules import breaker
 from pwsops.rules import recurrence as rules

@@ -10,8 +10,6 @@ from functools import partial
 
 import structlog
 
-from pwsops import server_escrow
-from pwsops.attempts import Attempts
 from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sets, sightings
 from pwsops.clock import Clock
 from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
@@ -20,8 +18,10 @@ from pwsops.errors import Cancelled, CertificateNeeded, Conflict, EndUnknown, Me
 from pwsops.operations.looking import note_bad
 from pwsops.operations.same_file import Recorded, recorded_in
 from pwsops.operations.saved_copies import say_where
-from pwsops.presence import Presence
 from pwsops.rules.model import BackupSet, Message, RunStatus
+from pwsops.runs import server_certificates
+from pwsops.runs.attempts import Attempts
+from pwsops.runs.liveness import Presence
 
 INTERRUPTED = (
     "How the restore ended is not known: pwsops was killed, the machine went down, or the catalogue could not be "
@@ -218,7 +218,7 @@ class RestoreWork:
         """Let the verdict know which certificates the server has: it lacked one, or could not open it."""
         if isinstance(job.engine, KeepsCertificates):
             with suppress(PwsopsError):  # the restore is told as failed all the same
-                server_escrow.look(self._catalogue, job.instance, job.engine, now=self._clock.now())
+                server_certificates.look(self._catalogue, job.instance, job.engine, now=self._clock.now())
 
     def _restored(self, job: Job, told: list[Message]) -> RestoreResult:
         """Restore, again where something stands in the way that may pass by itself and nothing was taken away yet."""

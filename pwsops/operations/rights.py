@@ -102,7 +102,7 @@ def check_declared(kind: type, *, besides: str = "") -> None:
     if silent:
         raise TypeError(
             f"{kind.__name__}.{silent[0]} declares no right. Put @needs(Right.…, …) of pwsops.operations.rights over "
-            "it, and a line for it into the table of tests/unit/operations/test_rights.py."
+            "it, and a line for it into the table of tests/component/operations/test_rights.py."
         )
 
 

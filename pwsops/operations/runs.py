@@ -9,12 +9,12 @@ from pwsops.catalogue import claims, runs, service_state
 from pwsops.errors import Conflict, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile, find_run
+from pwsops.operations.mapping import run_views
 from pwsops.operations.records import RunView
 from pwsops.operations.rights import needs, of_profile, of_run
-from pwsops.operations.views import run_views
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 from pwsops.rules.rights import Right
-from pwsops.service import is_running
+from pwsops.runs.scheduler import is_running
 
 POLL_S = 0.1
 

@@ -16,7 +16,7 @@ from pwsops.errors import PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.rights import needs, on_everything
-from pwsops.operations.sample_past import Growth, invent
+from pwsops.operations.sample_history import Growth, invent
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState, Trigger, Unit
 from pwsops.rules.rights import Right

@@ -12,7 +12,7 @@ from pwsops.operations.records import ServiceView
 from pwsops.operations.rights import needs, on_everything
 from pwsops.profile import BackupSettings
 from pwsops.rules.rights import Right
-from pwsops.service import WATCH_EVERY_S, Service, is_running
+from pwsops.runs.scheduler import WATCH_EVERY_S, Service, is_running
 
 SWITCH_S = 10.0
 """How long switching may take before it is called off: the leader looks up five times a second."""

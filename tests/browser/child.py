@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 
 from pwsops.operations import open_operations
-from pwsops.views import server, state
+from pwsops.web import server
+from pwsops.web.live import process
 
 
 def _say(*words: object) -> None:
@@ -20,7 +21,7 @@ def serve(home: str) -> None:
 
     def answer() -> None:
         for _ in sys.stdin:
-            _say("listening", state.store().watcher.listening)
+            _say("listening", process.store().watcher.listening)
 
     ops = open_operations(Path(home), actor="test")
     threading.Thread(target=answer, daemon=True).start()

@@ -143,7 +143,7 @@ def panel_served(home: Path, ops: Operations) -> Iterator[Served]:
     """`panel serve dashboards/operations.py`, as the manual says, on the same kind of home."""
     make_profile(ops, "Vaults", home.parent / "backups", ops.samples.create())
     port = free_port()
-    command = [sys.executable, "-m", "panel", "serve", "dashboards/operations.py", "--setup", "pwsops/views/setup.py"]
+    command = [sys.executable, "-m", "panel", "serve", "dashboards/operations.py", "--setup", "pwsops/web/setup.py"]
     server = start([*command, "--address", "127.0.0.1", "--port", str(port),
                     "--allow-websocket-origin", f"127.0.0.1:{port}"], home)  # fmt: skip
     server.asks = False

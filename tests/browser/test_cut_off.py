@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pwsops.operations import Operations
-from pwsops.views.markup import HERE
+from pwsops.web.ui.markup import WEB
 from tests.browser.axe import violations
 from tests.browser.serving import Served, free_port, link_to, make_profile, start
 
@@ -25,7 +25,7 @@ AT_ONE_PORT = """
 import sys
 from pathlib import Path
 from pwsops.operations import open_operations
-from pwsops.views import server
+from pwsops.web import server
 ops = open_operations(Path(sys.argv[1]), actor="test")
 server.serve(ops, port=int(sys.argv[2]), on_ready=lambda url: print("ready", url.partition("signin?")[0], flush=True))
 ops.close()
@@ -243,7 +243,7 @@ def test_a_server_that_was_replaced_before_anybody_noticed_is_another(again: Cal
 
 
 def test_a_silent_server_is_noticed_within_three_seconds_of_its_last_answer() -> None:
-    text = (HERE / "static" / "connection.js").read_text(encoding="utf-8")
+    text = (WEB / "static" / "connection.js").read_text(encoding="utf-8")
     beat, silent = (
         int(re.search(rf"const {name} = ([0-9_]+)\n", text)[1])  # type: ignore[index]
         for name in ("BEAT_MS", "SILENT_MS")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pwsops.views import markup
+from pwsops.web.ui import markup
 
 SCRIPT = markup.script("drawn.js", "typed.js", "markup.js")
 MOUNT = """

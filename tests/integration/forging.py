@@ -15,11 +15,11 @@ from typing import Any
 from bokeh.util.token import get_session_id
 from panel.models.esm import ReactiveESM
 
-from pwsops.views import pages
-from pwsops.views import session as session_module
+from pwsops.web import pages
+from pwsops.web.live import session as session_module
 from tests.clocks import joined
+from tests.component.web.door.conftest import Served
 from tests.raw import Closed, Socket, ask, token_of, websocket
-from tests.unit.views.door.conftest import Served
 
 WORK = ("pwsops-action", "pwsops-question")
 """The names of the threads that a page's work is done in."""

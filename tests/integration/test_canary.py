@@ -17,23 +17,20 @@ import pytest
 from pwsops.certificates import archive
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.rights import Role
-from pwsops.service import Service
+from pwsops.runs.scheduler import Service
 from pwsops.signin import private_file
-from pwsops.views.door import Limits
-from pwsops.views.nav import PAGES, Nav
-from pwsops.views.signin import SignInGate
+from pwsops.web.door import Limits
+from pwsops.web.nav import PAGES, Nav
+from pwsops.web.signin import SignInGate
 from tests import canary, oidc_provider
+from tests.component.web.door.conftest import Served, serving
+from tests.component.web.signin.conftest import Browser
+from tests.component.web.signin.test_pages import _there_and_back
 from tests.homes import Home
 from tests.integration.command_line import CommandLine
 from tests.integration.forging import Page, opened
 from tests.pairs import pair
 from tests.raw import ask
-from tests.unit.conftest import home
-from tests.unit.views.door.conftest import Served, serving
-from tests.unit.views.signin.conftest import Browser
-from tests.unit.views.signin.test_pages import _there_and_back
-
-__all__ = ["home"]
 
 GUEST = "corp:7d1c"
 LISTED = "".join(f'[[person]]\nsubject = "{name}"\nrole = "administrator"\n' for name in ("ada", GUEST))
@@ -155,15 +152,15 @@ def _on_pages(home: Home, page: Page) -> None:
     source = home.ops.restores.sources("srv", "one")[0].path
     home.server.restore_error = RuntimeError("broken off")
     page.go(Nav(page="insert", instance="srv", database="one", file=source).search())
-    _type(page, "insert_login.html", "give-login")
-    _type(page, "insert_login.html", "use-login", login="dba", password=canary.OTHER_LOGIN)
-    _type(page, "insert_plan.html", "restore-now", confirm="one")
+    _type(page, "restore/login.html", "give-login")
+    _type(page, "restore/login.html", "use-login", login="dba", password=canary.OTHER_LOGIN)
+    _type(page, "restore/plan.html", "restore-now", confirm="one")
 
 
 def _fill(page: Page, name: str, press: str, /, **fields: Any) -> None:
     where = {key: fields.pop(key) for key in ("view", "q", "instance", "profile") if key in fields}
     page.go(Nav(page=name, **where).search())
-    _type(page, {"settings": "instances.html"}.get(name, f"{name}.html"), press, **fields)
+    _type(page, {"settings": "settings/instances.html"}.get(name, f"{name}.html"), press, **fields)
 
 
 def _type(page: Page, piece: str, press: str, /, **fields: Any) -> None:

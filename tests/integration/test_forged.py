@@ -21,25 +21,24 @@ from pwsops.catalogue.schema import metadata
 from pwsops.operations.events import DENIED
 from pwsops.rules.model import RunStatus
 from pwsops.rules.rights import GRANTS, Right, Role
-from pwsops.service import Service
-from pwsops.views.door import Limits
-from pwsops.views.nav import RIGHTS, Nav
-from pwsops.views.session import Session
-from pwsops.views.signin import SignInGate
-from pwsops.views.store import Store
+from pwsops.runs.scheduler import Service
+from pwsops.web.door import Limits
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Store
+from pwsops.web.nav import RIGHTS, Nav
+from pwsops.web.signin import SignInGate
+from tests.component.operations.test_rights import ELSEWHERE, MINE, OBJECT, TABLE, Places, everything, expected, places
+from tests.component.signin.conftest import GOOD
+from tests.component.web.door.conftest import Served, serving
+from tests.component.web.signin.conftest import Browser
+from tests.component.web.test_rights import ACTIONS
 from tests.integration.forging import Page, known_actions, opened
 from tests.raw import Socket, ask, token_of, websocket
-from tests.unit.conftest import home
-from tests.unit.operations.test_rights import ELSEWHERE, MINE, OBJECT, TABLE, Places, everything, expected, places
-from tests.unit.signin.conftest import GOOD
-from tests.unit.views.door.conftest import Served, serving
-from tests.unit.views.signin.conftest import Browser
-from tests.unit.views.test_rights import ACTIONS
 
-__all__ = ["home", "places"]
+__all__ = ["places"]
 
 ROLES = (Role.VIEWER, Role.OPERATOR, Role.AUDITOR, Role.ADMINISTRATOR)
-"""The matrix of `tests/unit/operations/test_rights.py` has the restorer as well: here each page takes its time."""
+"""The matrix of `tests/component/operations/test_rights.py` has the restorer as well: here each page takes its time."""
 PATIENT = Limits(ping_s=600.0, pulls=1_000, burst=100_000, work_s=1_000.0)
 """Our browser answers no ping; however slow the machine is, it is not cut off for that."""
 PROFILES, RUNS, RESTORES, INSTANCES = "profiles", "runs", "restores", "instances"

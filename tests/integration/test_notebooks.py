@@ -18,7 +18,7 @@ from tests import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-DOORS = ("pwsops.operations", "pwsops.views.notebook")
+DOORS = ("pwsops.operations", "pwsops.web.notebook")
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def test_there_are_five() -> None:
 
 
 def test_every_notebook_runs_on_a_fresh_home(hermetic: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--nbmake", "notebooks"]
+    loaded = ["-p", "no:cacheprovider", "-p", "nbmake"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *loaded, "--nbmake", "notebooks"]
     done = subprocess.run(
         command, cwd=ROOT, env=unmeasured.environment(), capture_output=True, text=True, check=False, timeout=1200
     )

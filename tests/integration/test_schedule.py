@@ -15,7 +15,7 @@ from tests.integration.command_line import PATIENCE_S, CommandLine, Driver, envi
 from tests.integration.service_home import HALF_A_DAY, service_home, soon, wall
 
 ROOT = Path(__file__).resolve().parents[2]
-PANEL = ("panel", "serve", "dashboards/operations.py", "--setup", "pwsops/views/setup.py", "--port", "0")
+PANEL = ("panel", "serve", "dashboards/operations.py", "--setup", "pwsops/web/setup.py", "--port", "0")
 DAY = timedelta(days=1)
 
 

@@ -21,9 +21,6 @@ from pwsops.operations import databases as databases_module
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import Message
 from tests.homes import Home
-from tests.unit.conftest import home
-
-__all__ = ["home"]
 
 NO_TEXT = "CAST(X'E9' AS TEXT)"
 TABLES = [table for table in metadata.sorted_tables if table.name not in ("run_counts", "texts", "said")]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pwsops import commands
-from pwsops.views.markup import render
+from pwsops.web.ui.markup import render
 
 PIECES = st.lists(
     st.sampled_from(["`", "``", "a", "pwsops run", " ", "\n", "(", ")", ".", "<", "&", "'", "é"]), max_size=20

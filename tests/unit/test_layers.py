@@ -10,7 +10,7 @@ from importlinter import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = sorted(path for folder in ("dashboards", "notebooks") for path in (ROOT / folder).rglob("*.py"))
-DOORS = ("pwsops.operations", "pwsops.views")
+DOORS = ("pwsops.operations", "pwsops.web")
 
 
 def imported(path: Path) -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 from pwsops import private
 from pwsops.errors import PwsopsError, Refused
 from pwsops.operations import open_operations
-from pwsops.presence import holders
+from pwsops.runs.liveness import holders
 from tests.homes import Home
 
 NOBODY = 65534

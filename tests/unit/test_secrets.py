@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography.fernet import Fernet
@@ -144,6 +145,19 @@ def test_those_who_make_the_key_at_once_share_one(tmp_path: Path, records: Remem
         sealed = list(pool.map(seal, range(8)))
     assert [Vault(tmp_path, records).open(each, BOUND) for each in sealed] == [str(number) for number in range(8)]
     assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
+
+
+def test_a_first_key_that_another_makes_in_the_meantime_is_not_said_to_be_gone(
+    tmp_path: Path, records: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_yet(_: Vault) -> NoReturn:
+        monkeypatch.undo()
+        Vault(tmp_path, Remembered()).prepare()
+        raise Refused("There is no key.", hint="")
+
+    monkeypatch.setattr(Vault, "_keys", not_yet)
+    assert Vault(tmp_path, records).fault() is None
+    assert Vault(tmp_path, records).fault() is None
 
 
 def test_a_key_is_replaced_by_putting_the_new_one_first(

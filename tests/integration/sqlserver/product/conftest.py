@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from pwsops import attempts, runner
+from pwsops.runs import attempts, runner
 from tests.integration.sqlserver.product.home import Product, Work, opened
 from tests.standin import drivers
 from tests.standin.drivers import Driver

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from pwsops import attempts
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import Message, RunStatus
+from pwsops.runs import attempts
 from tests.integration.sqlserver.product.backup_cases import BACKUPS
 from tests.integration.sqlserver.product.home import ROWS, Product, Work
 from tests.integration.sqlserver.product.mishaps import Case

@@ -1,0 +1,1 @@
+"""What runs: the schedule, backups, and what a run that died has left."""

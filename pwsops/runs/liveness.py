@@ -1,0 +1,93 @@
+"""Who is alive on this home. A process shows its presence by a locked file, which the kernel unlocks when it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from pwsops.catalogue.store import PROCESSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """A process that holds a lock, and the user it belongs to."""
+
+    pid: int
+    uid: int
+
+
+class Presence:
+    """This process's own sign of life, under a token that no other process ever had.
+
+    Parameters
+    ----------
+    home
+        The home whose runs this process may own.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.token = uuid.uuid4().hex
+        self._directory = home / PROCESSES
+        self._directory.mkdir(exist_ok=True, mode=0o700)
+        self._lock = FileLock(self._directory / f"{self.token}.lock", mode=0o600, thread_local=False)
+        self._lock.acquire(blocking=False)
+
+    def is_alive(self, token: str | None) -> bool:
+        """Say whether the process of that token still lives; a dead one's file is removed."""
+        if token is None:
+            return False
+        if token == self.token:
+            return self._lock.is_locked
+        path = self._directory / f"{token}.lock"
+        if is_held(path):
+            return True
+        with suppress(OSError):
+            path.unlink()
+        return False
+
+    def close(self) -> None:
+        """Take the sign of life away."""
+        self._lock.release()
+        with suppress(OSError):
+            (self._directory / f"{self.token}.lock").unlink()
+
+
+def holders(path: Path) -> list[Holder]:
+    """Return who holds the lock of that file, as far as the system tells."""
+    try:
+        wanted = path.stat().st_ino
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2261381 0 EOF
+        words = line.split()
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(wanted):
+            with suppress(OSError, ValueError):
+                found.append(Holder(pid=int(words[4]), uid=os.stat(f"/proc/{words[4]}").st_uid))
+    return found
+
+
+def is_held(path: Path) -> bool:
+    """Say whether some process holds the lock of that file.
+
+    Asks with a shared lock of a moment, so that two who ask at once do not take each other for the holder.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,260 @@
+"""The certificates: what backups need to be restored, when it expires, and whether it lies anywhere else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import panel as pn
+
+from pwsops.errors import PwsopsError
+from pwsops.operations.records import CertificateView
+from pwsops.rules.certificates import Purpose
+from pwsops.web.live.newest import Newest
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Trouble
+from pwsops.web.nav import CERTIFICATES
+from pwsops.web.pages.certificates.form import (
+    APART,
+    BRING,
+    CREATE,
+    EVERY_ONE,
+    EXPORT,
+    IMPORT,
+    PURPOSES,
+    CertificateForm,
+)
+from pwsops.web.pages.certificates.rows import parts, row
+from pwsops.web.ui.formatting import counted
+from pwsops.web.ui.markup import Markup
+
+REQUIRED = "required"
+"""The state that the address names where only what is needed is listed."""
+
+
+_Listed = tuple[Sequence[CertificateView], Sequence[str]]
+_Looked = Mapping[str, PwsopsError | None]
+
+
+class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+    """Lists the certificates, needed or all; imports, makes, exports and removes them."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._piece = Markup(self._act, self._typed)
+        self._form: CertificateForm | None = None
+        self._asked: object = None
+        self._listing: Newest[_Listed] = Newest(session, "Listing the certificates")
+        self._looking: Newest[_Looked] = Newest(session, "Asking the servers")
+        self._views: Sequence[CertificateView] | None = None
+        self._keepers: Sequence[str] = ()
+        self._looked = False
+        self._unheard: Mapping[str, PwsopsError] = {}
+        self._removing = ""
+        self._busy = ""
+        self._note = ""
+        self._trouble: Trouble | None = None
+        self._unlisted: Trouble | None = None
+        self._unseen: Trouble | None = None
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._piece
+
+    def refresh(self) -> None:
+        """Show the certificates; they are asked for anew when something has changed."""
+        if self._session.nav.page != CERTIFICATES:
+            return
+        self._form = self._drafted()
+        self._show()
+        version = self._session.ops.changes.version()
+        if version != self._asked:
+            self._asked = version
+            # Whether backups are still there is looked for in their directories, which may take its time.
+            self._listing.ask(self._list, self._listed)
+
+    def _list(self) -> _Listed:
+        certificates = self._session.ops.certificates
+        return certificates.list(), certificates.keepers()
+
+    def _listed(self, answer: _Listed | Trouble) -> None:
+        self._unlisted = answer if isinstance(answer, Trouble) else None
+        if not isinstance(answer, Trouble):
+            self._views, self._keepers = answer
+        self._show()
+        if self._keepers and not self._looked:
+            self._looked = True
+            self._looking.ask(self._session.ops.certificates.look, self._seen)
+
+    def _seen(self, answer: _Looked | Trouble) -> None:
+        """Say which servers did not answer; what the others have is remembered, and so listed anew."""
+        self._unseen = answer if isinstance(answer, Trouble) else None
+        if not isinstance(answer, Trouble):
+            self._unheard = {name: error for name, error in answer.items() if error is not None}
+        self.refresh()
+
+    def _drafted(self) -> CertificateForm | None:
+        """Give the form that the address asks for, with what was typed into it so far."""
+        nav, form = self._session.nav, self._form
+        if nav.view not in (IMPORT, CREATE, EXPORT, BRING):
+            return None
+        same = form is not None and (form.kind, form.about) == (nav.view, nav.q)
+        return form if same else CertificateForm(nav.view, nav.q)
+
+    def _show(self) -> None:
+        nav, form, views = self._session.nav, self._form, self._views or ()
+        required = nav.status == REQUIRED
+        shown = [view for view in views if view.needed_by or not required]
+        self._piece.show(
+            "certificates/certificates.html",
+            rows=[row(view) for view in shown if not view.instance],
+            parts=parts(shown, self._keepers, self._unheard),
+            waiting=self._views is None,
+            required=required,
+            any_held=any(view.held for view in views),
+            form=form,
+            named=form and self._names(form),
+            errors=form.problems() if form and form.pressed else {},
+            purposes=PURPOSES,
+            removing=self._removing,
+            busy=self._busy,
+            note=self._note,
+            trouble=self._trouble or self._unlisted or self._unseen,
+            zone=self._session.snapshot.zone,
+            now=self._session.snapshot.at,
+        )
+
+    def _names(self, form: CertificateForm) -> str:
+        held = [view for view in self._views or () if view.held]
+        if form.about == EVERY_ONE:
+            return counted(len(held), "certificate")
+        if form.kind == BRING:
+            return form.about
+        return next((view.name for view in held if view.thumbprint == form.about), form.about)
+
+    def _typed(self, field: str, key: str, value: str | bool) -> None:
+        if self._form is not None and self._form.set(field, value):
+            self._trouble = None
+            self.refresh()
+
+    def _act(self, action: str, key: str) -> None:
+        nav = self._session.nav
+        if action in (IMPORT, CREATE, EXPORT, BRING):
+            self._note, self._trouble = "", None
+            nav.go(page=CERTIFICATES, view=action, q=key, status=nav.status)
+        elif action == "look":
+            self._looked, self._asked = False, None
+            self.refresh()
+        elif action == "leave-form":
+            self._leave()
+        elif action == "do-form" and self._form is not None:
+            self._do_form(self._form)
+        elif action in ("remove", "keep"):
+            self._removing, self._note = key if action == "remove" else "", ""
+            self._show()
+        elif action == "remove-now":
+            self._removing = ""
+            remove = partial(self._session.ops.certificates.remove, key)
+            self._do("Removing the certificate", remove, lambda _: "It is removed.")
+        else:
+            self._session.act(action, key)
+
+    def _leave(self) -> None:
+        self._form, self._trouble = None, None
+        self._session.nav.go(page=CERTIFICATES, status=self._session.nav.status)
+
+    def _do_form(self, form: CertificateForm) -> None:
+        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        form.pressed = True
+        if self._busy or form.problems():
+            self._show()
+            return
+        begin = {IMPORT: self._import, CREATE: self._create, EXPORT: self._export, BRING: self._bring}[form.kind]
+        begin(form)
+        form.forget_passwords()
+        self._show()
+
+    def _import(self, form: CertificateForm) -> None:
+        work = partial(
+            self._session.ops.certificates.import_file,
+            form.content,
+            form.text["password"],
+            name=form.text["name"].strip(),
+            purpose=Purpose(form.text["purpose"]),
+            source=form.source,
+        )
+        self._do("Importing", work, _imported)
+
+    def _create(self, form: CertificateForm) -> None:
+        work = partial(
+            self._session.ops.certificates.create,
+            form.text["name"].strip(),
+            years=form.years,
+            purpose=Purpose(form.text["purpose"]),
+        )
+        self._do(
+            "Making the certificate",
+            work,
+            lambda made: f"{made.name} is made. Export it as well, and keep it where this home is not.",
+        )
+
+    def _bring(self, form: CertificateForm) -> None:
+        work = partial(
+            self._session.ops.certificates.import_to_server,
+            form.about,
+            certificate_file=form.text["certificate_file"].strip(),
+            key_file=form.text["key_file"].strip(),
+            password=form.text["password"],
+            name=form.text["name"].strip(),
+            master_key_password=form.text["master_password"] or None,
+        )
+        self._do("Importing", work, lambda taken: f"{taken.name} is imported to {taken.instance}.")
+
+    def _export(self, form: CertificateForm) -> None:
+        held = [view for view in self._views or () if view.held and form.about in (EVERY_ONE, view.thumbprint)]
+        groups = [[view] for view in held] if form.text["as"] == APART else [held]
+        password, export = form.text["password"], self._session.ops.certificates.export
+
+        def work() -> list[tuple[str, bytes]]:
+            return [
+                (
+                    group[0].file_name if len(group) == 1 else "certificates.pfx",
+                    export([view.thumbprint for view in group], password),
+                )
+                for group in groups
+            ]
+
+        self._do("Exporting", work, self._offered)
+
+    def _offered(self, files: Sequence[tuple[str, bytes]]) -> str:
+        for name, content in files:
+            self._session.download.offer(name, io.BytesIO(content))
+        return f"{counted(len(files), 'file')} handed to the browser. Keep the password apart from it."
+
+    def _do(self, doing: str, work: Callable[[], Any], told: Callable[[Any], str]) -> None:
+        """Do one thing at a time; what it is refused for is shown, and a form stays as it is but for its passwords."""
+        if self._busy:
+            return
+        self._busy, self._note, self._trouble = doing, "", None
+
+        def done(answer: Any, here: bool) -> None:
+            self._busy = ""
+            if not isinstance(answer, Trouble):
+                self._note = told(answer)
+                if here:
+                    self._leave()
+            elif here:
+                self._trouble = answer
+            self.refresh()
+
+        self._session.ask_here(doing, work, done, about=lambda: self._form)
+
+
+def _imported(views: Sequence[CertificateView]) -> str:
+    names = " and ".join(view.name for view in views)
+    doubts = [f"{view.name} {doubt}" for view in views for doubt in view.doubts]
+    beware = f" Beware: {'; '.join(doubts)}. It opens old backups; none can be encrypted for it." if doubts else ""
+    return f"{names} {'is' if len(views) == 1 else 'are'} imported.{beware}"

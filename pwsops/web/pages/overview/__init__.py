@@ -1,0 +1,1 @@
+"""The first page: the verdict, the profiles, and the runs to come."""

@@ -1,0 +1,314 @@
+"""Insert: put a backup into a database. One step after the other, and nothing is lost without the typed name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+from pwsops.errors import NotFound
+from pwsops.operations.records import RestoreView
+from pwsops.rules.model import BackupSet
+from pwsops.rules.restore_plan import RestorePlan
+from pwsops.rules.rights import Right
+from pwsops.web.live.asked import Asked
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Trouble
+from pwsops.web.nav import DATABASES, INSERT, Nav
+from pwsops.web.pages.restore import texts
+from pwsops.web.pages.restore.login import LoginPart
+from pwsops.web.pages.restore.source import Source
+from pwsops.web.pages.restore.texts import Present
+from pwsops.web.ui import formatting
+from pwsops.web.ui.markup import Markup
+
+
+class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+    """Shows what is there now, where to restore from, what would happen, and then how it goes."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._head, self._plan, self._outcome = (Markup(self._act, self._typed) for _ in range(3))
+        self._who = LoginPart(session, self._ask_anew)
+        self._source = Source(session, self._who, self._look_again)
+        self._column = pn.Column(
+            self._head,
+            self._who.piece,
+            self._source.piece,
+            self._plan,
+            self._outcome,
+            sizing_mode="stretch_width",
+            margin=0,
+            stylesheets=[":host { gap: 12px; }"],
+        )
+        self._present: Asked[Present] = Asked(session, "Looking at the database")
+        self._planned: Asked[RestorePlan] = Asked(session, "Planning the restore")
+        self._place: tuple[str, str] = ("", "")
+        self._chosen: tuple[str, int] | None = None
+        self._round = 0
+        self._start_anew()
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._column
+
+    @property
+    def _instance(self) -> str:
+        return self._session.nav.instance or next(iter(self._session.snapshot.instances), "")
+
+    @property
+    def _database(self) -> str:
+        return str(self._session.nav.database)
+
+    def refresh(self) -> None:
+        """Show the place that the address names; nothing it says is trusted."""
+        if self._session.nav.page != INSERT:
+            return
+        if (self._instance, self._database) != self._place:
+            self._place = (self._instance, self._database)
+            self._who.forget()
+            self._start_anew()
+        refusal = self._no_such_place()
+        if refusal is not None:
+            back = Nav(page=DATABASES).search()
+            self._head.show("restore/nowhere.html", message=refusal, back=back)
+            self._arrange(self._head)
+            return
+        restore = self._restore()
+        present = self._look(restore)
+        self._show_head(present, restore)
+        if restore is not None:
+            self._show_outcome(restore, present if isinstance(present, Present) else None)
+            self._arrange(self._head, self._outcome)
+        elif isinstance(present, Present):
+            self._show_choice(present)
+        else:
+            self._arrange(self._head)
+
+    def _who_restores(self) -> list[Markup]:
+        return [self._who.piece] if self._who.show(self._instance) else []
+
+    def _ask_anew(self) -> None:
+        """Ask everything anew: somebody else asks the server from now on, or it may answer otherwise."""
+        self._round += 1
+        self._source.ask_anew()
+
+    def _look_again(self, _key: str) -> None:
+        self._ask_anew()
+        self._session.changed()
+
+    def _read_file(self, _key: str) -> None:
+        self._session.nav.by_link = False
+        self._session.changed()
+
+    def _start_anew(self) -> None:
+        self._stay = object()
+        self._watched = 0
+        self._confirmed = ""
+        self._confirmable: BackupSet | None = None
+        self._create = False
+        self._unrecorded, self._accepted = "", False
+        self._busy = ""
+        self._trouble: Trouble | None = None
+
+    def _arrange(self, *pieces: Markup) -> None:
+        for piece in self._column.objects:
+            piece.visible = piece in pieces
+
+    def _no_such_place(self) -> str | None:
+        if not self._database:
+            return "No database was chosen."
+        known = self._instance in self._session.snapshot.instances
+        return None if known else f"There is no instance {self._instance or 'yet'}."
+
+    def _restore(self) -> RestoreView | None:
+        """Give the restore to show: one that goes on, or the one that was followed here or is named by the address."""
+        restores, (instance, database) = self._session.ops.restores, self._place
+        latest = restores.list(limit=1, instance=instance, database=database)
+        if latest and not latest[0].status.ended:
+            self._watched = latest[0].id
+            return latest[0]
+        wanted = self._session.nav.opened or self._watched
+        if not wanted:
+            return None
+        try:
+            found = restores.get(wanted)
+        except NotFound:
+            return None
+        return found if (found.instance, found.database) == self._place else None
+
+    def _look(self, restore: RestoreView | None) -> Present | Trouble | None:
+        ended = restore.id if restore is not None and restore.status.ended else 0
+        ops, (instance, database) = self._session.ops, self._place
+        return self._present.about(
+            (instance, database, self._round, ended), lambda: texts.look_at_database(ops, instance, database)
+        )
+
+    def _show_head(self, present: Present | Trouble | None, restore: RestoreView | None) -> None:
+        found = present if isinstance(present, Present) else None
+        busy_with = [
+            profile.name
+            for profile in self._session.snapshot.profiles
+            if profile.running and profile.instance == self._instance and self._database in profile.databases
+        ]
+        self._head.show(
+            "restore/now.html",
+            instance=self._instance,
+            database=self._database,
+            back=Nav(page=DATABASES, instance=self._instance).search(),
+            view=found and found.view,
+            awaited=present is None,
+            trouble=present if isinstance(present, Trouble) else None,
+            contents=texts.contents(found.contents if found else None),
+            missing=found is not None and not found.is_there,
+            chooses=restore is None,
+            backed_up_by=busy_with,
+        )
+
+    def _show_choice(self, present: Present) -> None:
+        who = self._who_restores()
+        chosen = self._source.show(self._place)
+        if chosen != self._chosen:
+            self._chosen, self._confirmed, self._trouble = chosen, "", None
+            self._accepted = False
+        if chosen is None:
+            self._confirmable = None
+            self._arrange(self._head, *who, self._source.piece)
+            return
+        self._show_plan(present, chosen)
+        self._arrange(self._head, *who, self._source.piece, self._plan)
+
+    def _show_plan(self, present: Present, chosen: tuple[str, int]) -> None:
+        ops, (instance, database), (path, position) = self._session.ops, self._place, chosen
+        who, not_allowed = self._who.credentials, self._not_allowed()
+        unread = not self._source.is_asked_for(path)
+        plan: RestorePlan | Trouble | None = None
+        if not_allowed:
+            plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
+        elif not unread:
+            plan = self._planned.about(
+                (instance, database, path, position, self._round),
+                lambda: ops.restores.plan(instance, database, path, position, credentials=who),
+            )
+        snapshot = self._session.snapshot
+        story, self._confirmable, self._unrecorded = None, None, ""
+        if isinstance(plan, RestorePlan):
+            self._confirmable, self._create = plan.sets[-1], not present.is_there
+            self._unrecorded = ops.restores.unrecorded(instance, plan)
+            story = texts.story(plan, database, present, snapshot.at, snapshot.zone)
+        self._plan.show(
+            "restore/plan.html",
+            database=database,
+            story=story,
+            unread=path if unread else "",
+            not_allowed=not_allowed,
+            trouble=plan if isinstance(plan, Trouble) else None,
+            atomic=texts.is_atomic(ops, instance),
+            unrecorded=self._unrecorded,
+            accepted=self._accepted,
+            typed=self._confirmed,
+            refusal=self._refusal(),
+            busy=self._busy,
+            failure=self._trouble,
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _show_outcome(self, restore: RestoreView, present: Present | None) -> None:
+        snapshot = self._session.snapshot
+        atomic = texts.is_atomic(self._session.ops, restore.instance)
+        self._outcome.show(
+            "restore/outcome.html",
+            restore=restore,
+            mark=texts.restore_mark(restore),
+            percent=formatting.percent(restore),
+            sentence=texts.outcome(restore, present, atomic=atomic),
+            atomic=atomic,
+            not_allowed=self._not_allowed(),
+            failure=self._trouble,
+            back=Nav(page=DATABASES, instance=self._instance).search(),
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _not_allowed(self) -> str:
+        return self._session.why_not(Right.RESTORE)
+
+    def _refusal(self) -> str:
+        """Say why it cannot be restored now; empty where it can."""
+        if self._not_allowed() or self._busy:
+            return self._not_allowed() or f"{self._busy} …"
+        if self._unrecorded and not self._accepted:
+            return "Say first that you know where this backup comes from."
+        return "" if self._confirmed.strip() == self._database else f"Type {self._database} first."
+
+    def _typed(self, field: str, _key: str, value: str | bool) -> None:
+        if field == "accepted":
+            self._accepted = value is True
+        else:
+            self._confirmed = str(value)
+        self._session.changed()
+
+    def _act(self, action: str, key: str) -> None:
+        own = {
+            "look-again": self._look_again,
+            "read-file": self._read_file,
+            "restore-now": self._begin,
+            "cancel-restore": self._cancel,
+            "restore-again": self._again,
+        }.get(action)
+        if own is None:
+            self._session.act(action, key)
+        else:
+            own(key)
+
+    def _begin(self, _key: str) -> None:
+        # What a browser sends proves nothing: asked here once more.
+        if self._refusal() or self._confirmable is None:
+            return
+        instance, database = self._place
+        source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
+        self._do(
+            "Starting the restore",
+            lambda: self._session.ops.restores.begin(
+                instance,
+                database,
+                source.path,
+                source.position,
+                create=create,
+                accept_unrecorded=accepted,
+                set_id=source.set_id,
+                credentials=who,
+            ),
+        )
+
+    def _cancel(self, key: str) -> None:
+        if key.isascii() and key.isdecimal() and int(key) == self._watched:
+            self._do("Cancelling the restore", lambda: self._session.ops.restores.cancel(int(key)))
+
+    def _again(self, _key: str) -> None:
+        self._start_anew()
+        self._round += 1
+        self._session.nav.go(page=INSERT, instance=self._instance, database=self._database)
+        self._session.changed()
+
+    def _do(self, doing: str, work: Callable[[], object]) -> None:
+        if self._busy:
+            return
+        self._busy, self._trouble = doing, None
+        self._session.changed()
+
+        def then(answer: Any, here: bool) -> None:
+            if here:
+                self._busy, self._confirmed = "", ""
+                self._round += 1
+                self._trouble = answer if isinstance(answer, Trouble) else None
+                if isinstance(answer, RestoreView):
+                    self._who.forget()
+                    self._watched = answer.id
+                    self._session.nav.opened = answer.id
+            self._session.changed()
+
+        self._session.ask_here(doing, work, then, about=lambda: self._stay)

@@ -1,0 +1,172 @@
+"""Where to restore from: the backups that are known, or a file on the database's server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pwsops.rules.model import BackupSet
+from pwsops.web.live.asked import Asked
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Trouble
+from pwsops.web.nav import INSERT
+from pwsops.web.pages.restore import texts
+from pwsops.web.pages.restore.login import LoginPart
+from pwsops.web.pages.restore.texts import FROM_FILE, Looked
+from pwsops.web.ui.markup import Markup
+
+SOURCES = 25
+"""How many known backups are listed at first, and how many more each time."""
+
+
+class Source:
+    """The part of the Insert page in which a backup is chosen; the address holds the choice.
+
+    Parameters
+    ----------
+    session
+        Whose page it is.
+    who
+        Whom the server is asked as.
+    look_again
+        Called when the whole page is to be asked for anew.
+    """
+
+    def __init__(self, session: Session, who: LoginPart, look_again: Callable[[str], None]) -> None:
+        self._session = session
+        self._who = who
+        self._look_again = look_again
+        self.piece = Markup(self._act, self._typed)
+        self._known: Asked[Sequence[BackupSet]] = Asked(session, "Listing the backups")
+        self._looked: Asked[Looked] = Asked(session, "Looking into the file")
+        self._place = ("", "")
+        self._path: str | None = None
+        self._limit = SOURCES
+        self._round = 0
+        self._chosen: set[tuple[str, str]] = set()
+
+    def show(self, place: tuple[str, str]) -> tuple[str, int] | None:
+        """Show what there is for an instance's database; give the file and position that are chosen."""
+        if place != self._place:
+            self._place, self._path, self._limit = place, None, SOURCES
+        return self._show_files() if self._session.nav.view == FROM_FILE else self._show_history()
+
+    def is_asked_for(self, path: str) -> bool:
+        """Whether somebody chose a file on a page of ours.
+
+        An address may be made up by others: a server that opens a path of theirs, on a share, shows them its login.
+        """
+        wanted = (self._place[0], path)
+        if not self._session.nav.by_link:
+            self._chosen.add(wanted)
+        return wanted in self._chosen
+
+    def ask_anew(self) -> None:
+        """Forget what the server answered: somebody else asks it, or the same path may have another answer by now."""
+        self._round += 1
+
+    def _show_history(self) -> tuple[str, int] | None:
+        ops, nav, (instance, database) = self._session.ops, self._session.nav, self._place
+        snapshot = self._session.snapshot
+        runs = [(profile.id, profile.last_run and profile.last_run.id) for profile in snapshot.profiles]
+        who = self._who.credentials
+        found = self._known.about(
+            (instance, database, runs, self._round),
+            lambda: ops.restores.sources(instance, database, credentials=who),
+        )
+        sets = [] if found is None or isinstance(found, Trouble) else found
+        chosen = (nav.file, nav.position or 1) if nav.file else None
+        self.piece.show(
+            "restore/history.html",
+            tabs=self._tabs(),
+            database=database,
+            awaited=found is None,
+            trouble=found if isinstance(found, Trouble) else None,
+            rows=[self._row(one, chosen, "") for one in sets[: self._limit]],
+            more=max(0, len(sets) - self._limit),
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+        return chosen
+
+    def _show_files(self) -> tuple[str, int] | None:
+        ops, nav, (instance, _) = self._session.ops, self._session.nav, self._place
+        path, who = nav.file or self._directory(), self._who.credentials
+        unread = bool(nav.file) and not self.is_asked_for(nav.file)
+        looked = None
+        if not unread:
+            looked = self._looked.about(
+                (instance, path, self._round), lambda: texts.look_at_path(ops, instance, path, who)
+            )
+        found = looked if isinstance(looked, Looked) else None
+        path = found.path if found else path
+        sets = list(found.sets or ()) if found else []
+        position = sets[0].position if len(sets) == 1 else nav.position
+        chosen = (path, position) if position in [one.position for one in sets] else None
+        self.piece.show(
+            "restore/file.html",
+            tabs=self._tabs(),
+            path=path if self._path is None else self._path,
+            unread=unread,
+            awaited=looked is None and not unread,
+            trouble=looked if isinstance(looked, Trouble) else found and found.trouble,
+            listing=texts.listing(found) if found else None,
+            address=self._address_of,
+            opened=path,
+            rows=[self._row(one, chosen, FROM_FILE) for one in sets],
+            is_file=found is not None and found.sets is not None,
+            now=self._session.snapshot.at,
+            zone=self._session.snapshot.zone,
+        )
+        return chosen
+
+    def _tabs(self) -> list[tuple[str, str, bool]]:
+        from_file = self._session.nav.view == FROM_FILE
+        return [
+            ("From the history", self._address_of(), not from_file),
+            ("From a file", self._address_of(view=FROM_FILE), from_file),
+        ]
+
+    def _address_of(self, **where: Any) -> str:
+        instance, database = self._place
+        return texts.address(instance=instance, database=database, **where)
+
+    def _row(self, one: BackupSet, chosen: tuple[str, int] | None, view: str) -> dict[str, Any]:
+        behind_s = max(0.0, (self._session.snapshot.at - one.finished_at).total_seconds())
+        return {
+            "set": one,
+            "behind_s": behind_s,
+            "query": self._address_of(view=view, file=one.path, position=one.position),
+            "chosen": (one.path, one.position) == chosen,
+        }
+
+    def _directory(self) -> str:
+        """Give where to look first: where a profile puts this database's backups; empty: where the server does."""
+        instance, database = self._place
+        here = [one for one in self._session.snapshot.profiles if one.instance == instance]
+        own = [one for one in here if database in one.databases]
+        return next((one.directory for one in [*own, *here]), "")
+
+    def _typed(self, _field: str, _key: str, value: str | bool) -> None:
+        self._path = str(value)
+        self._session.changed()
+
+    def _act(self, action: str, key: str) -> None:
+        if action == "read-file":
+            self._session.nav.by_link = False
+            self._session.changed()
+        elif action == "open-path":
+            path = self._session.nav.file if self._path is None else self._path.strip()
+            self._path = None
+            self.ask_anew()
+            instance, database = self._place
+            self._session.nav.go(page=INSERT, instance=instance, database=database, view=FROM_FILE, file=path)
+            self._session.changed()
+        elif action == "look-again":
+            self._look_again(key)
+        elif action == "more-sources":
+            self._limit += SOURCES
+            self._session.changed()
+        else:
+            self._path = None
+            self._session.act(action, key)

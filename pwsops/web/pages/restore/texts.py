@@ -1,0 +1,191 @@
+"""What the Insert page shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pwsops.engines.base import Credentials, DatabaseContents, DatabaseState, DirectoryEntry
+from pwsops.errors import PwsopsError
+from pwsops.operations.records import DatabaseView, RestoreView
+from pwsops.rules.model import BackupSet, RunStatus
+from pwsops.rules.restore_plan import RestorePlan
+from pwsops.web.live.snapshot import Trouble, trouble
+from pwsops.web.nav import INSERT, Nav
+from pwsops.web.ui import formatting
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+FROM_FILE = "file"
+"""The part of the page that looks into files; the address names it."""
+MEDIA_ENDING = ".bak"
+ENTRIES = 200
+"""How many entries of a directory are shown."""
+TABLES = 12
+"""How many tables are named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """What is there now. `view` is None where the instance has no such database; `contents` where none can be had."""
+
+    view: DatabaseView | None
+    contents: DatabaseContents | Trouble | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to restore into."""
+        return self.view is not None and self.view.state is not DatabaseState.GONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What lies at a path: a directory's entries, a file's sets, or the reason why neither can be told."""
+
+    path: str
+    directory: str
+    above: str
+    entries: Sequence[DirectoryEntry] = ()
+    sets: Sequence[BackupSet] | None = None
+    trouble: Trouble | None = None
+
+
+def address(**where: Any) -> str:
+    """Give the address of a part of the Insert page."""
+    return Nav(page=INSERT, **where).search()
+
+
+def look_at_database(ops: Operations, instance: str, database: str) -> Present:
+    """Look at a database and into it."""
+    view = next((one for one in ops.databases.list(instance) if one.name == database), None)
+    if view is None or not (view.state.is_in_use or view.state is DatabaseState.EMPTY):
+        return Present(view=view, contents=None)
+    try:
+        return Present(view=view, contents=ops.databases.contents(instance, database))
+    except PwsopsError as error:
+        return Present(view=view, contents=trouble(error, "Looking into the database"))
+
+
+def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | None = None) -> Looked:
+    """Look at a path on the database server, as `who`, whichever it is: a directory or a file; empty: its own place."""
+    path = path or ops.databases.backup_directory(instance, credentials=who)
+    browse = partial(ops.databases.browse, instance, credentials=who)
+    parent = partial(ops.databases.parent, instance, credentials=who)
+    above = parent(path)
+    try:
+        return Looked(path=path, directory=path, above=above, entries=browse(path))
+    except PwsopsError:
+        pass  # it is not a directory that can be listed; it may be a file
+    try:
+        entries: Sequence[DirectoryEntry] = browse(above)
+    except PwsopsError:
+        entries = ()
+    directory, above = above, parent(above)
+    try:
+        sets = ops.media.read(path, instance, credentials=who)
+    except PwsopsError as error:
+        said = trouble(error, "Reading the file")
+        return Looked(path=path, directory=directory, above=above, entries=entries, trouble=said)
+    return Looked(path=path, directory=directory, above=above, entries=entries, sets=sets)
+
+
+def listing(looked: Looked) -> dict[str, Any]:
+    """Give a directory as it is shown: directories, then backups, newest first; the rest is counted."""
+    directories = [entry for entry in looked.entries if entry.is_directory and not entry.name.startswith(".")]
+    files = [entry for entry in looked.entries if not entry.is_directory]
+    media = [entry for entry in files if entry.name.endswith(MEDIA_ENDING) and not entry.name.startswith(".")]
+    media.sort(key=lambda entry: entry.modified_at.timestamp() if entry.modified_at else 0.0, reverse=True)
+    shown = [*directories, *media]
+    others = len(files) - len(media)
+    return {
+        "directory": looked.directory,
+        "above": looked.above if looked.above != looked.directory else "",
+        "entries": shown[:ENTRIES],
+        "more": max(0, len(shown) - ENTRIES),
+        "others": f"{formatting.counted(others, 'other file')} not shown." if others else "",
+    }
+
+
+def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
+    """Give a database's tables as they are shown, the largest first."""
+    if not isinstance(found, DatabaseContents):
+        return {"tables": None, "more": "", "trouble": found}
+    tables = sorted(found.tables, key=lambda table: -1 if table.rows is None else table.rows, reverse=True)
+    more = len(tables) - TABLES
+    return {
+        "tables": tables[:TABLES],
+        "more": f"and {formatting.counted(more, 'more table')}" if more > 0 else "",
+        "trouble": None,
+    }
+
+
+def story(plan: RestorePlan, database: str, present: Present, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
+    target = plan.sets[-1]
+    behind_s = max(0.0, (now - target.finished_at).total_seconds())
+    return {
+        "sets": plan.sets,
+        "as_of": formatting.short_time(target.finished_at, now, zone),
+        "as_of_full": formatting.full_time(target.finished_at, zone),
+        "age": formatting.duration(behind_s),
+        "lost": _lost(target, present.view, behind_s, now, zone) if present.is_there else [],
+        "created": not present.is_there,
+        "foreign": target.database if target.database != database else "",
+        "damaged": present.view is not None and present.view.state is DatabaseState.UNREADABLE,
+    }
+
+
+def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: datetime, zone: tzinfo) -> list[str]:
+    assert view is not None
+    if view.state is DatabaseState.EMPTY:
+        return ["The database is empty now, so nothing is lost."]
+    if not view.state.is_in_use:
+        return []
+    lost = [f"Everything written to it since then is replaced: up to {formatting.duration(behind_s)} of work."]
+    newest = view.verdict.point
+    if newest is None and view.verdict.unreadable:
+        return [*lost, "Whether a backup holds what it holds now is not known: the record of one cannot be read."]
+    if newest is None:
+        return [*lost, "What it holds now is in no backup that pwsops knows."]
+    if newest.set_id != target.set_id and newest.finished_at > target.finished_at and target.database == view.name:
+        at = formatting.short_time(newest.finished_at, now, zone)
+        lost.append(f"There is a newer backup ({at}), which keeps what was written until then.")
+    # Counted anew with each look at the page: ages that stand still while it is open are not true for long.
+    uncovered_s = max(0.0, (now - newest.data_at).total_seconds())
+    lost.append(
+        f"What was written in the last {formatting.duration(uncovered_s)} is in no backup. If it may still be needed, "
+        "take a backup first: Start now, on the Profiles page."
+    )
+    return lost
+
+
+def restore_mark(restore: RestoreView) -> formatting.Mark:
+    """Give a restore's state as it is shown."""
+    return formatting.run_mark(restore.status)
+
+
+def is_atomic(ops: Operations, instance: str) -> bool:
+    """Say whether a restore that is broken off leaves the database as it was, as far as it is known."""
+    try:
+        return ops.instances.capabilities(instance).atomic_restore
+    except PwsopsError:  # the instance is gone
+        return False
+
+
+def outcome(restore: RestoreView, present: Present | None = None, *, atomic: bool) -> str:
+    """Return in a sentence what an ended restore left, as far as it is known; empty while it goes on.
+
+    `present` is what was found there after its end: a database that was gone before is gone as well, and one may have
+    been restored since.
+    """
+    if restore.status is RunStatus.SUCCEEDED:
+        return f"{restore.database} was restored in {formatting.duration(restore.duration_s)}."
+    if not restore.status.ended or restore.interrupted or not atomic:
+        return ""
+    if present is not None and not present.is_there:
+        return f"It created nothing: {restore.instance} has no database {restore.database} now."
+    return f"It changed nothing: it left {restore.database} as it was."

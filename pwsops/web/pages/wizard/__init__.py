@@ -1,0 +1,1 @@
+"""The pages that create and change a profile."""

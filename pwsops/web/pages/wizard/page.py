@@ -1,0 +1,318 @@
+"""The wizard: a profile in three steps, with the calendar of its runs beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import panel as pn
+
+from pwsops.engines.base import DirectoryCheck
+from pwsops.errors import NotFound
+from pwsops.operations.records import ProfileView
+from pwsops.profile import BackupProfile
+from pwsops.rules.model import ProfileState
+from pwsops.web.live import calendar_cache
+from pwsops.web.live.newest import NewestOfEach
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Trouble
+from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
+from pwsops.web.pages.wizard import texts
+from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
+from pwsops.web.pages.wizard.texts import Directories
+from pwsops.web.ui.charts.month import Month, tally
+from pwsops.web.ui.markup import Markup
+
+_BESIDE = """
+:host {
+  display: grid !important; gap: 12px; grid-auto-rows: max-content; grid-template-columns: minmax(0, 1fr);
+  height: auto !important;
+}
+@media (min-width: 1100px) { :host { align-items: start; grid-template-columns: minmax(380px, 4fr) minmax(0, 6fr); } }
+"""
+
+
+class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+    """Edits the profile that the address names, or a new one. What was typed waits in the session until it is saved."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._form = Markup(self._act, self._typed)
+        self._plan = Markup(session.act)
+        self._shown: Draft | None = None
+        self._checked: NewestOfEach[DirectoryCheck] = NewestOfEach(session, "Checking the directory", self.refresh)
+        self._in_the_way: NewestOfEach[Sequence[str]] = NewestOfEach(session, "Looking for files", self.refresh)
+        self._entries: Directories | None = None
+        self._listings = 0
+        self._planned: tuple[object, calendar_cache.Days | None] = (None, None)
+        self._trouble: Trouble | None = None
+        self._saving = False
+        self._asked_as = ""
+        self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._view
+
+    def refresh(self) -> None:
+        """Show the draft at the address's step."""
+        if self._session.nav.page != WIZARD:
+            return  # an answer may come when somebody has gone elsewhere already
+        draft = self._draft()
+        if draft is not self._shown:
+            # What was said of another profile, or of what was typed before, does not stay.
+            self._shown, self._trouble = draft, None
+            self._close_directory()
+        if draft is None:
+            return
+        instances = self._session.snapshot.instances
+        if not draft.text["instance"] and "instance" not in draft.touched and len(instances) == 1:
+            # Also where the only one was added a moment ago.
+            draft.text["instance"] = instances[0]
+        draft.able, self._asked_as = self._session.able(str(draft.text["instance"]))
+        self._check_directory(draft)
+        self._look_in_the_way(draft)
+        self._show_form(draft)
+        self._show_plan(draft)
+
+    def _draft(self) -> Draft | None:
+        name, drafts = self._session.nav.profile, self._session.drafts
+        if name not in drafts:
+            try:
+                drafts[name] = self._begin(name)
+            except NotFound as error:
+                self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
+                self._plan.html = ""
+                return None
+        return drafts[name]
+
+    def _begin(self, name: str) -> Draft:
+        ops = self._session.ops
+        if not name:
+            return Draft(ops.profiles.new())
+        stored, view = ops.profiles.get(name), ops.profiles.view(name)
+        tripped = view.state is ProfileState.TRIPPED
+        draft = Draft(stored, stored, tripped=tripped)
+        if tripped:
+            draft.diagnosis = ops.profiles.diagnose(name)
+        return draft
+
+    def _problems(self, draft: Draft) -> dict[str, str]:
+        return draft.problems(lambda name: self._session.snapshot.profile(name) is not None)
+
+    def _show_form(self, draft: Draft) -> None:
+        snapshot, nav = self._session.snapshot, self._session.nav
+        problems = self._problems(draft)
+        wrong = {step: [key for key in keys if key in problems] for step, keys in STEP_FIELDS.items()}
+        shown = {
+            key: why for key, why in problems.items() if key in draft.touched or draft.pressed or key == "schedule"
+        }
+        blocked = next(iter(problems.values()), "") or self._unamended(draft)
+        self._form.show(
+            "wizard/wizard.html",
+            draft=draft,
+            text=draft.text,
+            step=nav.step,
+            last=STEPS,
+            wrong=wrong,
+            errors=defaultdict(str, shown),
+            blocked=blocked,
+            saving=self._saving,
+            trouble=self._trouble,
+            instances=snapshot.instances,
+            databases=texts.databases(draft, snapshot),
+            awaited=draft.text["instance"] in snapshot.awaited,
+            instance_trouble=texts.instance_trouble(draft, snapshot),
+            directory=texts.directory(self._checked.answer),
+            in_the_way=texts.in_the_way(self._in_the_way.answer),
+            entries=self._entries,
+            causes=texts.causes(draft.diagnosis) if draft.diagnosis else (),
+            zones=texts.zones(),
+            asked_as=self._asked_as,
+            certificates=self._certificates(draft) if nav.step == STEPS else (),
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _certificates(self, draft: Draft) -> Sequence[tuple[str, str]]:
+        if not draft.able.encryption or draft.able.certificates:
+            return ()
+        return texts.certificates(self._session.ops.certificates.for_encryption(), draft.encrypt_with)
+
+    def _unamended(self, draft: Draft) -> str:
+        if draft.tripped and not draft.changed and not str(draft.text["note"]).strip():
+            return "Change what made it fail, or say in the note what was amended on the server."
+        return ""
+
+    def _show_plan(self, draft: Draft) -> None:
+        snapshot, nav = self._session.snapshot, self._session.nav
+        profile = draft.schedule()
+        zone = ZoneInfo(profile.timezone) if profile else snapshot.zone
+        month = Month.read(nav.month, snapshot.at.astimezone(zone))
+        runs: calendar_cache.Days = {}
+        if profile is not None:
+            minute = snapshot.at.replace(second=0, microsecond=0)
+            place = (draft.text["instance"], draft.text["directory"], draft.encrypt_with)
+            key = (profile.summary(), profile.start, place, month.begin, minute)
+            if self._planned[0] != key:
+                self._planned = (key, self._preview(draft, profile, month, snapshot.at))
+            runs = self._planned[1] or {}
+        values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
+        if profile is None:
+            values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
+        values["sentence"] = texts.sentence(draft, profile)
+        self._plan.show("wizard/plan.html", **values)
+
+    def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> calendar_cache.Days:
+        # Where it is to write decides whether it goes on from where the stored one stands.
+        profile.param.update(
+            instance=str(draft.text["instance"]),
+            directory=str(draft.text["directory"]).strip(),
+            encrypt_with=draft.encrypt_with,
+        )
+        zone = ZoneInfo(profile.timezone)
+        since = month.since(zone)
+        found = self._session.ops.profiles.preview(
+            profile,
+            edits=None if draft.original is None else draft.original.name,
+            start=since if since > now else None,
+            until=month.end(zone),
+        )
+        return tally(found, zone)
+
+    def _typed(self, field: str, key: str, value: str | bool) -> None:
+        draft = self._draft()
+        if draft is not None:
+            draft.set(field, key, value)
+            if field == "instance":
+                self._close_directory()
+            self._trouble = None
+            self.refresh()
+
+    def _act(self, action: str, key: str) -> None:
+        draft, nav = self._draft(), self._session.nav
+        if draft is None:
+            self._session.act(action, key)
+        elif action == "step":
+            with suppress(ValueError):  # no page of ours has such a key
+                nav.param.update(step=step(key))
+        elif action == "next":
+            self._next(draft)
+        elif action == "recommend":
+            draft.recommend()
+            self.refresh()
+        elif action == "browse":
+            self._browse(draft, key)
+        elif action == "use-directory":
+            draft.set("directory", "", key)
+            self._close_directory()
+            self.refresh()
+        elif action == "save":
+            self._save(draft)
+        elif action == "leave":
+            self._session.drafts.pop(nav.profile, None)
+            nav.go(page=OVERVIEW, profile=nav.profile)
+        elif action == "again":
+            self._session.drafts.pop(nav.profile, None)
+            self.refresh()
+        else:
+            self._session.act(action, key)
+
+    def _next(self, draft: Draft) -> None:
+        step = self._session.nav.step
+        draft.touched.update(STEP_FIELDS[step])
+        if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
+            self._session.nav.step = step + 1
+        else:
+            self.refresh()
+
+    def _check_directory(self, draft: Draft) -> None:
+        instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
+        check = self._session.ops.databases.check_directory
+        if instance and path:
+            self._checked.about(instance, path, lambda: check(instance, path))
+        else:
+            self._checked.nothing()
+
+    def _look_in_the_way(self, draft: Draft) -> None:
+        """Look for files that lie under the names of the media already, where it is said which those are."""
+        profile = None if self._session.nav.step < STEPS or draft.text["timestamp"] else draft.schedule()
+        if profile is None or not texts.names_media(draft):
+            self._in_the_way.nothing()
+            return
+        instance, where = str(draft.text["instance"]), str(draft.text["directory"]).strip()
+        profile.param.update(instance=instance, directory=where, databases=list(draft.databases))
+        key = (where, tuple(draft.databases), profile.incremental)
+        self._in_the_way.about(instance, key, lambda: self._session.ops.profiles.in_the_way(profile))
+
+    def _close_directory(self) -> None:
+        """Show no directory's entries, nor those that are on their way."""
+        self._entries = None
+        self._listings += 1
+
+    def _browse(self, draft: Draft, path: str) -> None:
+        if self._entries is not None and not path:
+            self._close_directory()
+            self.refresh()
+            return
+        instance, ops = str(draft.text["instance"]), self._session.ops
+        asked = path or str(draft.text["directory"]).strip()
+        self._listings += 1
+        number = self._listings
+
+        def answered(answer: Directories | Trouble) -> None:
+            if number != self._listings:
+                return  # another was asked for in the meantime, or none any more
+            if isinstance(answer, Trouble):
+                self._trouble = answer
+            else:
+                self._entries = answer
+            self.refresh()
+
+        self._session.ask("Listing the directory", lambda: texts.look(ops, instance, asked), answered)
+
+    def _save(self, draft: Draft) -> None:
+        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        draft.pressed = True
+        problems = self._problems(draft)
+        if problems:
+            wrong = [step for step, fields in STEP_FIELDS.items() if problems.keys() & set(fields)]
+            if self._session.nav.step not in wrong:
+                self._session.nav.step = wrong[0]
+        if self._saving or problems or self._unamended(draft):
+            self.refresh()
+            return
+        ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
+        protection = draft.certificate_password()
+        draft.forget_passwords()
+        self._saving, self._trouble = True, None
+        self.refresh()
+
+        def save() -> ProfileView:
+            if before is None:
+                return ops.profiles.create(profile, password=password, certificate_password=protection)
+            note = str(draft.text["note"]).strip()
+            return ops.profiles.save(
+                before.name, profile, note=note, seen=before, password=password, certificate_password=protection
+            )
+
+        then = partial(self._saved, self._session.nav.profile, draft)
+        self._session.ask_here("Saving the profile", save, then, about=lambda: self._shown)
+
+    def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
+        self._saving = False
+        drafts = self._session.drafts
+        if not isinstance(answer, Trouble):
+            if drafts.get(name) is draft:
+                del drafts[name]
+            if here:
+                self._session.nav.go(page=OVERVIEW, profile=answer.name)
+        elif here:
+            self._trouble = answer
+        self._session.changed()

@@ -1,0 +1,54 @@
+"""A file for the browser, over the page's own connection.
+
+Whoever has the page has signed in already, and may have its files: an address of its own for each file would have to
+ask again, and would need to be served by whatever serves the pages. The browser asks for piece after piece, so that
+the server holds one at a time of each file, however large it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, BinaryIO
+
+from panel.custom import JSComponent
+
+from pwsops.web.ui.markup import script
+
+PIECE_BYTES = 512 * 1024
+
+
+class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete types
+    """Nothing to see: takes files and lets the browser save them, each in its own time."""
+
+    _esm = script("download.js")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**{"width": 0, "height": 0, "margin": 0, **params})
+        self._files: dict[int, tuple[str, BinaryIO]] = {}
+        """By number, what was offered and is not wholly sent."""
+        self._numbers = itertools.count(1)
+
+    def offer(self, name: str, file: BinaryIO) -> None:
+        """Let the browser save an open file under a name; it is closed when all of it was sent."""
+        number = next(self._numbers)
+        self._files[number] = name, file
+        self._send(number)
+
+    def withdraw(self) -> None:
+        """Close what was not fetched: the browser is gone."""
+        while self._files:
+            self._files.popitem()[1][1].close()
+
+    def _handle_msg(self, data: Any) -> None:
+        number = data.get("more") if isinstance(data, dict) else None
+        if isinstance(number, int) and number in self._files:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        name, file = self._files[number]
+        piece = file.read(PIECE_BYTES)
+        last = len(piece) < PIECE_BYTES
+        if last:
+            del self._files[number]
+            file.close()
+        self._send_msg({"number": number, "name": name, "piece": piece, "last": last})

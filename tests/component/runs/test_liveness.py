@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pwsops.runs.liveness import Presence, is_held
+
+HOLD = """
+import sys
+from pathlib import Path
+from pwsops.runs.liveness import Presence
+presence = Presence(Path(sys.argv[1]))
+print(presence.token, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_is_alive_until_it_closes(tmp_path: Path) -> None:
+    mine, other = Presence(tmp_path), Presence(tmp_path)
+    assert mine.is_alive(mine.token)
+    assert mine.is_alive(other.token)
+    other.close()
+    assert not mine.is_alive(other.token)
+    mine.close()
+    assert not mine.is_alive(mine.token)
+    assert list((tmp_path / "processes").iterdir()) == []
+
+
+def test_nobody_and_a_stranger_are_not_alive(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    assert not presence.is_alive(None)
+    assert not presence.is_alive("0" * 32)
+    assert len(list((tmp_path / "processes").iterdir())) == 1
+    presence.close()
+
+
+def test_a_killed_process_is_seen_to_be_dead_and_its_file_goes(tmp_path: Path) -> None:
+    mine = Presence(tmp_path)
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as process:
+        assert process.stdout is not None
+        token = process.stdout.readline().strip()
+        assert mine.is_alive(token)
+        process.kill()
+        process.wait(60)
+        assert not mine.is_alive(token)
+    assert not (tmp_path / "processes" / f"{token}.lock").exists()
+    mine.close()
+
+
+def test_those_who_ask_at_once_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.lock"
+    path.touch()
+    together = threading.Barrier(4, timeout=60)
+
+    def ask(_: int) -> bool:
+        together.wait()
+        return any(is_held(path) for _ in range(500))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(ask, range(4)))
+
+
+def test_asking_makes_no_file(tmp_path: Path) -> None:
+    assert not is_held(tmp_path / "scheduler.lock")
+    assert list(tmp_path.iterdir()) == []

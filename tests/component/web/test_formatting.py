@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pwsops.engines.base import Progress
+from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.web.ui import formatting
+from tests.component.web.conftest import NOW, make_item, make_profile, make_run
+
+UTC = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize(
+    ("ago", "said"),
+    [
+        (timedelta(seconds=5), "11:59:55"),
+        (timedelta(minutes=5), "11:55"),
+        (timedelta(minutes=-1), "12:01"),
+        (timedelta(hours=-13), "tomorrow 01:00"),
+        (timedelta(hours=13), "yesterday 23:00"),
+        (timedelta(days=5), "Thu 19 Nov 12:00"),
+        (timedelta(days=400), "20 Oct 2025 12:00"),
+    ],
+)
+def test_a_moment_is_said_as_briefly_as_its_distance_allows(ago: timedelta, said: str) -> None:
+    assert formatting.short_time(NOW - ago, NOW, UTC) == said
+
+
+def test_a_moment_is_said_in_the_zone_asked_for() -> None:
+    assert formatting.short_time(NOW - timedelta(hours=1), NOW, ZoneInfo("Asia/Kathmandu")) == "16:45"
+    assert formatting.full_time(NOW, ZoneInfo("Asia/Kathmandu")) == "Tuesday 24 November 2026, 17:45:00 (UTC+0545)"
+
+
+def test_no_moment_is_a_dash_without_a_hover() -> None:
+    assert formatting.short_time(None, NOW, UTC) == "–"
+    assert formatting.full_time(None, UTC) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ""), (0.42, "0.4 s"), (12, "12 s"), (60, "1 min"), (185, "3 min 5 s"), (7200, "2 h"), (7800, "2 h 10 min"),
+     (3 * 86400, "3 days")],
+)  # fmt: skip
+def test_a_duration_has_two_figures(seconds: float | None, said: str) -> None:
+    assert formatting.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "1 minute"), (61, "2 minutes"), (3600, "60 minutes"), (3601, "2 hours"), (2 * 86400, "48 hours"),
+     (2 * 86400 + 1, "3 days")],
+)  # fmt: skip
+def test_an_age_is_never_said_too_young(seconds: float, said: str) -> None:
+    assert formatting.age(seconds) == said
+
+
+def test_few_names_are_listed_and_many_counted() -> None:
+    assert formatting.listed(["a", "b"]) == "a, b"
+    assert formatting.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+def test_a_differential_is_called_incremental() -> None:
+    assert [formatting.kind(kind) for kind in (BackupKind.FULL, BackupKind.DIFFERENTIAL, None)] == [
+        "full",
+        "incremental",
+        "",
+    ]
+
+
+def test_every_state_and_trigger_has_a_word() -> None:
+    assert all(formatting.run_mark(status).word for status in RunStatus)
+    assert all(formatting.trigger(trigger) for trigger in Trigger)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tone", "word"),
+    [
+        ({"health": Health.GREEN}, "ok", "succeeded"),
+        ({"health": Health.NEW}, "plain", "not run yet"),
+        ({"health": Health.NEW, "state": ProfileState.INACTIVE}, "plain", "inactive"),
+        ({"health": Health.RED, "state": ProfileState.TRIPPED}, "red", "switched off"),
+        ({"health": Health.ORANGE, "last_run": make_run(status=RunStatus.MISSED)}, "orange", "last run missed"),
+        ({"health": Health.ORANGE}, "orange", "last run failed"),
+        ({"health": Health.RED, "running": make_run(status=RunStatus.RUNNING)}, "running", "running"),
+    ],
+)
+def test_a_profile_shows_its_worst_and_what_runs(fields: dict[str, object], tone: str, word: str) -> None:
+    mark = formatting.profile_mark(make_profile(**fields))
+    assert (mark.tone, mark.word) == (tone, word)
+
+
+def test_a_row_keeps_its_colour_while_it_runs() -> None:
+    assert (
+        formatting.row_tone(make_profile(health=Health.ORANGE, running=make_run(status=RunStatus.RUNNING))) == "orange"
+    )
+    assert formatting.row_tone(make_profile()) == ""
+
+
+def test_a_run_has_written_what_its_items_have() -> None:
+    items = [
+        make_item(RunStatus.SUCCEEDED, size_bytes=1500),
+        make_item(),
+        make_item(RunStatus.SUCCEEDED, size_bytes=500),
+    ]
+    assert formatting.run_size(make_run(items=items)) == 2000
+    assert formatting.run_size(make_run()) is None
+    assert (formatting.size(2000), formatting.size(None)) == ("2.0 kB", "")
+
+
+def test_progress_is_a_percentage_where_the_whole_is_known() -> None:
+    def at(done: int, total: int) -> int | None:
+        return formatting.percent(make_run(progress=Progress(phase="writing", done_bytes=done, total_bytes=total)))
+
+    assert (at(1, 2), at(3, 2), at(1, 0)) == (50, 100, None)
+    assert formatting.percent(make_run()) is None
+
+
+def test_a_message_that_the_error_says_already_is_not_said_twice() -> None:
+    once = Message(text="The disk is full.", at=NOW, is_error=True)
+    numbered = Message(text="The disk is full.", at=NOW, is_error=True, number=112)
+    assert make_item(error="The disk is full.", messages=[once]).said == ()
+    assert make_item(error="The disk is full.", messages=[numbered]).said == [numbered]
+    assert make_item(error="It failed.", messages=[once]).said == [once]
