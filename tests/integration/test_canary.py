@@ -160,7 +160,7 @@ def _on_pages(home: Home, page: Page) -> None:
 def _fill(page: Page, name: str, press: str, /, **fields: Any) -> None:
     where = {key: fields.pop(key) for key in ("view", "q", "instance", "profile") if key in fields}
     page.go(Nav(page=name, **where).search())
-    _type(page, {"settings": "settings/instances.html"}.get(name, f"{name}.html"), press, **fields)
+    _type(page, {"settings": "settings/instances.html"}.get(name, f"{name}/{name}.html"), press, **fields)
 
 
 def _type(page: Page, piece: str, press: str, /, **fields: Any) -> None:
