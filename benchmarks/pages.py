@@ -237,7 +237,7 @@ def _chromium() -> Iterator[Browser]:
 
 
 def _visit(browser: Browser, url: str, selector: str) -> tuple[float, float]:
-    """Give the milliseconds of a first visit and of a second one, each from its navigation."""
+    """Return the milliseconds of a first visit and of a second one, each from its navigation."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     sign_in(context, url)
     times = []

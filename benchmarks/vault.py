@@ -39,7 +39,7 @@ def create(path: Path, size_mb: int, *, seed: int = 1, journal_mode: str = "WAL"
 
 
 def _rows(generator: random.Random, block: int) -> list[tuple[str, str, str, str]]:
-    """Give the rows of a quarter MiB: ciphertext between the marks a vault puts around it."""
+    """Return the rows of a quarter MiB: ciphertext between the marks a vault puts around it."""
     step = ROW_BYTES * 3 // 4
     raw = generator.randbytes(step * ROWS_PER_BLOCK)
     rows = []

@@ -12,10 +12,10 @@ class Clock(Protocol):
     """What the service, the runner and the operations ask for the time."""
 
     def now(self) -> datetime:
-        """Give the present instant, aware UTC."""
+        """Return the present instant, aware UTC."""
 
     def monotonic(self) -> float:
-        """Give seconds that never jump, for durations and to notice that `now` did."""
+        """Return seconds that never jump, for durations and to notice that `now` did."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Let time pass, at most so long, until an event is set; gives whether it is."""

@@ -51,12 +51,12 @@ class BackupSettings(param.Parameterized):
         return made
 
     def as_dict(self) -> dict[str, Any]:
-        """Give every setting by its key."""
+        """Return every setting by its key."""
         return {key: getattr(self, key) for key in setting_keys()}
 
 
 def setting_keys() -> list[str]:
-    """Give the keys of the settings, in the order they are shown."""
+    """Return the keys of the settings, in the order they are shown."""
     return [key for key in BackupSettings.param if key != "name"]
 
 
@@ -92,15 +92,15 @@ class BackupProfile(param.Parameterized):
         super().__init__(**{"name": "", **values})  # type: ignore[no-untyped-call]
 
     def fields(self) -> dict[str, Any]:
-        """Give every field by its name, as plain values."""
+        """Return every field by its name, as plain values."""
         return {key: getattr(self, key) for key in profile_keys()}
 
     def recurrence(self) -> Recurrence:
-        """Give the schedule as the rules know it; raises `InvalidInput` where a field cannot be read."""
+        """Return the schedule as the rules know it; raises `InvalidInput` where a field cannot be read."""
         return recurrence_of(self.fields())
 
     def renewal(self) -> Renewal:
-        """Give when the full is renewed; raises `InvalidInput` where it cannot be read."""
+        """Return when the full is renewed; raises `InvalidInput` where it cannot be read."""
         return parse_renewal(self.renew_full)
 
     def check(self) -> None:
@@ -127,7 +127,7 @@ class BackupProfile(param.Parameterized):
 
 
 def profile_keys() -> list[str]:
-    """Give the names of a profile's fields."""
+    """Return the names of a profile's fields."""
     return list(BackupProfile.param)
 
 
@@ -135,7 +135,7 @@ ABSOLUTE_HINT = "Give it from the root on, as the server sees it: /var/backups/v
 
 
 def is_absolute(path: str) -> bool:
-    """Say whether a path begins at a root, of Linux or of Windows: the server's own kind is not known here."""
+    """Whether a path begins at a root, of Linux or of Windows: the server's own kind is not known here."""
     return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 

@@ -11,7 +11,7 @@ Found = TypeVar("Found")
 
 
 def require(component: str, found: Found | None, how_to_install: str) -> Found:
-    """Give what was found; where nothing was, skip with the reason, or fail where `CI` is set.
+    """Return what was found; where nothing was, skip with the reason, or fail where `CI` is set.
 
     Parameters
     ----------

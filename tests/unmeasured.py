@@ -9,5 +9,5 @@ _MEASURING = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
 
 def environment(**changes: str) -> Mapping[str, str]:
-    """Give this process's environment for another one that is not to be measured, with changes."""
+    """Return this process's environment for another one that is not to be measured, with changes."""
     return {name: value for name, value in os.environ.items() if name not in _MEASURING} | changes

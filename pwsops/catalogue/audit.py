@@ -49,7 +49,7 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
 
 
 def begin_keyed(connection: Connection, *, now: datetime) -> None:
-    """Give the log of a new home, or one from before there were keys, its first key, where that can be had."""
+    """Return the log of a new home, or one from before there were keys, its first key, where that can be had."""
     _key(connection, now)
 
 
@@ -88,7 +88,7 @@ def require_key(connection: Connection, *, now: datetime, actor: str) -> None:
 def about(
     connection: Connection, *, subject: str, actions: Collection[str], since: datetime | None, limit: int
 ) -> list[AuditRow]:
-    """Give the newest rows that tell of these actions on one subject, newest first; `since` leaves out older ones."""
+    """Return the newest rows that tell of these actions on one subject, newest first; `since` leaves out older ones."""
     found = select(audit).where(audit.c.subject == subject, audit.c.action.in_(actions))
     if since is not None:
         found = found.where(audit.c.at >= since)
@@ -107,7 +107,7 @@ def head(connection: Connection) -> tuple[int, str]:
 
 
 def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
-    """Give the entries that a statement selects; one that cannot be read with what can be, its detail saying so."""
+    """Return the entries that a statement selects; one that cannot be read with what can be, its detail saying so."""
     return [_sound(row) for row in rows.read(connection, audit, statement)]
 
 

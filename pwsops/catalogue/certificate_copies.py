@@ -53,13 +53,13 @@ def forget(connection: Connection, instance: str, thumbprint: str, directory: st
 
 
 def find(connection: Connection, instance: str, thumbprint: str, directory: str) -> CopyRow | None:
-    """Give the copy in a directory."""
+    """Return the copy in a directory."""
     where = _is(instance, thumbprint, directory)
     return next(iter(_read(connection, select(certificate_copies).where(*where))), None)
 
 
 def every(connection: Connection, thumbprint: str | None = None) -> list[CopyRow]:
-    """Give all copies, the newest first; of one certificate only, where that is told."""
+    """Return all copies, the newest first; of one certificate only, where that is told."""
     statement = select(certificate_copies).order_by(certificate_copies.c.saved_at.desc())
     if thumbprint is not None:
         statement = statement.where(certificate_copies.c.thumbprint == thumbprint)

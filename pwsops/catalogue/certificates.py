@@ -68,14 +68,14 @@ def remove(connection: Connection, thumbprint: str) -> None:
 
 
 def find(connection: Connection, name: str) -> CertificateRow | None:
-    """Give the certificate of that name or thumbprint; a thumbprint goes before a name."""
+    """Return the certificate of that name or thumbprint; a thumbprint goes before a name."""
     wanted = or_(certificates.c.thumbprint == name.upper(), certificates.c.name == name)
     found = _read(connection, select(certificates).where(wanted))
     return max(found, key=lambda row: row.thumbprint == name.upper(), default=None)
 
 
 def every(connection: Connection) -> list[CertificateRow]:
-    """Give all certificates, by name."""
+    """Return all certificates, by name."""
     return _read(connection, select(certificates).order_by(certificates.c.name))
 
 
@@ -90,7 +90,7 @@ def mark_exported(connection: Connection, thumbprint: str, *, now: datetime) -> 
 
 
 def _read(connection: Connection, statement: Select[Any]) -> list[CertificateRow]:
-    """Give the certificates that a statement selects, but for those that nothing can be done with any more."""
+    """Return the certificates that a statement selects, but for those that nothing can be done with any more."""
     return list(filter(None, (_row(row) for row in rows.read(connection, certificates, statement))))
 
 

@@ -179,7 +179,7 @@ def refresh(connection: Connection, *, now: datetime) -> None:
 def _planned(
     row: ProfileRow, after: datetime, *, now: datetime, assuming_full_at: datetime | None = None
 ) -> tuple[int, datetime | None, BackupKind | None]:
-    """Give what `next_due` does, and no instant where that cannot be worked out: the others go on."""
+    """Return what `next_due` does, and no instant where that cannot be worked out: the others go on."""
     try:
         return next_due(row, after, now=now, assuming_full_at=assuming_full_at)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is wrong with this profile alone
@@ -190,7 +190,7 @@ def _planned(
 def next_due(
     row: ProfileRow, after: datetime, *, now: datetime, assuming_full_at: datetime | None = None
 ) -> tuple[int, datetime | None, BackupKind | None]:
-    """Give a profile's id, its next instant after `after`, and the kind planned for it, as it looks `now`."""
+    """Return a profile's id, its next instant after `after`, and the kind planned for it, as it looks `now`."""
     recurrence = row.recurrence()
     due = rules.next_due(recurrence, after)
     if due is None:
@@ -220,7 +220,7 @@ def plan_kind(row: ProfileRow, due_at: datetime, last_full_due: datetime | None,
 
 
 def free_instant(connection: Connection, profile_id: int, at: datetime) -> datetime:
-    """Give the first instant from `at` on at which a profile has no run: two started by hand may share a tick."""
+    """Return the first instant from `at` on at which a profile has no run: two started by hand may share a tick."""
     while _has_row(connection, profile_id, at):
         at += timedelta(microseconds=1)
     return at

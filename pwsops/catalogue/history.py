@@ -53,7 +53,7 @@ class Filter:
 
 
 def profiles(connection: Connection, first: str | None = None, *, descending: bool = False) -> Iterator[str]:
-    """Give the names of the profiles that have a history, deleted ones too, in order, from `first` on."""
+    """Return the names of the profiles that have a history, deleted ones too, in order, from `first` on."""
     return Tally(connection, Filter()).names(first, descending=descending)
 
 

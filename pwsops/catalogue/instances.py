@@ -73,7 +73,7 @@ def forget_looks(connection: Connection, name: str) -> None:
 
 
 def find(connection: Connection, name: str) -> InstanceRow | None:
-    """Give the instance of that name."""
+    """Return the instance of that name."""
     return next(iter(_read(connection, select(instances).where(instances.c.name == name))), None)
 
 
@@ -85,7 +85,7 @@ def directories(connection: Connection) -> dict[str, str]:
 
 
 def every(connection: Connection) -> list[InstanceRow]:
-    """Give all instances, by name."""
+    """Return all instances, by name."""
     return _read(connection, select(instances).order_by(instances.c.name))
 
 

@@ -50,7 +50,7 @@ _NUMBERS: dict[HistorySort, Column[Any]] = {
 
 
 def key_types(sort: HistorySort) -> tuple[type, ...]:
-    """Give the types of an order's keys."""
+    """Return the types of an order's keys."""
     return (str, int, int) if sort in GROUPED else (int, int)
 
 

@@ -44,7 +44,7 @@ class PastRun:
 
 
 def is_empty(connection: Connection) -> bool:
-    """Say whether there was never a run."""
+    """Whether there was never a run."""
     return connection.execute(select(runs.c.id).limit(1)).first() is None
 
 

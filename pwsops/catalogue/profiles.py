@@ -85,16 +85,16 @@ class ProfileRow:
             raise InvalidInput(f"The profile {self.name!r} cannot be run: {self.broken}", hint=BROKEN_HINT)
 
     def recurrence(self) -> Recurrence:
-        """Give its schedule; raises `InvalidInput` where it cannot be run."""
+        """Return its schedule; raises `InvalidInput` where it cannot be run."""
         self.require_usable()
         return recurrence_of(self.fields)
 
     def renewal(self) -> Renewal:
-        """Give when its full is renewed."""
+        """Return when its full is renewed."""
         return parse_renewal(self.fields["renew_full"])
 
     def profile(self) -> BackupProfile:
-        """Give an editable copy."""
+        """Return an editable copy."""
         return BackupProfile(active=self.state is ProfileState.ACTIVE, **self.fields)
 
 
@@ -136,13 +136,13 @@ def schedule(connection: Connection, rows: Sequence[tuple[int, datetime | None, 
 
 
 def find(connection: Connection, name: str) -> ProfileRow | None:
-    """Give the living profile of that name."""
+    """Return the living profile of that name."""
     statement = select(profiles).where(profiles.c.name == name, profiles.c.deleted_at.is_(None))
     return next(iter(_read(connection, statement)), None)
 
 
 def get(connection: Connection, profile_id: int) -> ProfileRow:
-    """Give a profile by its id, deleted or not; raises `LookupError`."""
+    """Return a profile by its id, deleted or not; raises `LookupError`."""
     found = _read(connection, select(profiles).where(profiles.c.id == profile_id))
     if not found:
         raise LookupError(f"profile {profile_id} is not in the catalogue")
@@ -150,14 +150,14 @@ def get(connection: Connection, profile_id: int) -> ProfileRow:
 
 
 def living(connection: Connection) -> list[ProfileRow]:
-    """Give all profiles that were not deleted, by name."""
+    """Return all profiles that were not deleted, by name."""
     return _read(
         connection, select(profiles).where(profiles.c.deleted_at.is_(None)).order_by(func.lower(profiles.c.name))
     )
 
 
 def active(connection: Connection) -> list[ProfileRow]:
-    """Give the profiles whose schedule is in force."""
+    """Return the profiles whose schedule is in force."""
     return _read(
         connection,
         select(profiles).where(profiles.c.state == ProfileState.ACTIVE.value, profiles.c.deleted_at.is_(None)),
@@ -165,7 +165,7 @@ def active(connection: Connection) -> list[ProfileRow]:
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> list[ProfileRow]:
-    """Give these profiles, in no order. Any number of ids."""
+    """Return these profiles, in no order. Any number of ids."""
     found: list[ProfileRow] = []
     for at in range(0, len(ids), rows.AT_ONCE):
         found += _read(connection, select(profiles).where(profiles.c.id.in_(ids[at : at + rows.AT_ONCE])))
@@ -173,7 +173,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> list[ProfileRow]:
 
 
 def earliest_due(connection: Connection) -> datetime | None:
-    """Give the next instant at which any profile is due."""
+    """Return the next instant at which any profile is due."""
     # A text sorts behind every number: what is no instant is never due.
     found: datetime | None = connection.execute(
         select(profiles.c.next_due_at)

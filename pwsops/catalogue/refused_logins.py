@@ -54,13 +54,13 @@ def note(connection: Connection, profile: ProfileRow, error: LoginRefused, *, no
 
 
 def find(connection: Connection, instance: str, login: str | None) -> RefusedLogin | None:
-    """Give what is known of a login's refusal; None: it may be tried."""
+    """Return what is known of a login's refusal; None: it may be tried."""
     there = (refused_logins.c.instance == instance) & (refused_logins.c.login == (login or SERVICE_USER))
     return next(iter(_read(connection, select(refused_logins).where(there))), None)
 
 
 def every(connection: Connection) -> list[RefusedLogin]:
-    """Give all of them."""
+    """Return all of them."""
     return _read(connection, select(refused_logins).order_by(refused_logins.c.id))
 
 

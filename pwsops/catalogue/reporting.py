@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 def run_rows(selection: Selection) -> Chunks:
-    """Give the runs, oldest first: the columns of the table of runs, in its order."""
+    """Return the runs, oldest first: the columns of the table of runs, in its order."""
     databases = (
         select(func.group_concat(run_items.c.database, ", "))
         .where(run_items.c.run_id == runs.c.id)
@@ -80,7 +80,7 @@ def run_rows(selection: Selection) -> Chunks:
 
 
 def item_rows(selection: Selection) -> Chunks:
-    """Give the databases of the runs, oldest run first."""
+    """Return the databases of the runs, oldest run first."""
     columns = [
         run_items.c.run_id, runs.c.profile, profiles.c.instance, run_items.c.database, _kept(runs.c.due_at),
         run_items.c.status, run_items.c.kind, run_items.c.reason, _kept(run_items.c.started_at),
@@ -92,7 +92,7 @@ def item_rows(selection: Selection) -> Chunks:
 
 
 def message_rows(selection: Selection) -> Chunks:
-    """Give the messages of the runs, oldest run first, each run's in the order they were said in."""
+    """Return the messages of the runs, oldest run first, each run's in the order they were said in."""
     columns = [
         run_items.c.run_id, runs.c.profile, run_items.c.database, _kept(messages.c.at), messages.c.is_error,
         messages.c.number, messages.c.severity, messages.c.state, messages.c.text,
@@ -104,7 +104,7 @@ def message_rows(selection: Selection) -> Chunks:
 
 
 def set_rows(selection: Selection) -> Chunks:
-    """Give the backup sets that were finished in the period, oldest first, other tools' included."""
+    """Return the backup sets that were finished in the period, oldest first, other tools' included."""
     made = backup_sets.c
     columns = [
         made.instance, made.database, made.kind, profiles.c.name, made.run_id, _kept(made.started_at),
@@ -120,7 +120,7 @@ def set_rows(selection: Selection) -> Chunks:
 
 
 def audit_rows(selection: Selection) -> Chunks:
-    """Give the audit log of the period, oldest first."""
+    """Return the audit log of the period, oldest first."""
     return audit_entries(selection.connection, AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
 
 
@@ -132,7 +132,7 @@ def audit_entries(connection: Connection, wanted: AuditFilter) -> Chunks:
 
 
 def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
-    """Give how many entries the audit log has in the period, and the newest of them, oldest first."""
+    """Return how many entries the audit log has in the period, and the newest of them, oldest first."""
     where = conditions(AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
     count = selection.connection.execute(select(func.count()).select_from(audit).where(*where)).scalar_one()
     newest = select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit)
@@ -168,14 +168,14 @@ def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
 
 
 def first_due(selection: Selection) -> datetime | None:
-    """Give the due instant of the first run."""
+    """Return the due instant of the first run."""
     first = select(runs.c.due_at).where(*_where(selection)).order_by(runs.c.due_at).limit(1)
     found: datetime | None = selection.connection.execute(first).scalar()
     return found
 
 
 def first_end(selection: Selection) -> datetime | None:
-    """Give when the first run ended, or should have begun where it never did."""
+    """Return when the first run ended, or should have begun where it never did."""
     ended = func.coalesce(runs.c.finished_at, runs.c.due_at, type_=runs.c.due_at.type)
     found: datetime | None = selection.connection.execute(
         select(ended).where(*_where(selection)).order_by(runs.c.due_at).limit(1)
@@ -184,12 +184,12 @@ def first_end(selection: Selection) -> datetime | None:
 
 
 def has_runs(connection: Connection, profile: str) -> bool:
-    """Say whether a profile of that name, deleted or not, has a history."""
+    """Whether a profile of that name, deleted or not, has a history."""
     return connection.execute(select(runs.c.id).where(runs.c.profile == profile).limit(1)).first() is not None
 
 
 def outcomes(selection: Selection) -> list[Outcome]:
-    """Give how the items of each database ended, by instance and database."""
+    """Return how the items of each database ended, by instance and database."""
     counted = [
         func.sum(run_items.c.status == status.value).cast(BigInteger)
         for status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
@@ -202,7 +202,7 @@ def outcomes(selection: Selection) -> list[Outcome]:
 
 
 def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
-    """Give how many different failures there are, and those that were seen last, the newest first."""
+    """Return how many different failures there are, and those that were seen last, the newest first."""
     what = (runs.c.profile, run_items.c.database, run_items.c.error, run_items.c.hint)
     failed = run_items.c.status == RunStatus.FAILED.value
     source = runs.join(run_items, and_(run_items.c.run_id == runs.c.id, failed))
@@ -216,7 +216,7 @@ def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
 
 
 def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
-    """Give what was missed or skipped, by profile and reason; each occurrence that a run stands for counts."""
+    """Return what was missed or skipped, by profile and reason; each occurrence that a run stands for counts."""
     what = (runs.c.profile, runs.c.summary)
     times = func.sum(func.max(runs.c.missed_count, 1))
     last_at = func.max(func.coalesce(runs.c.missed_until, runs.c.due_at), type_=runs.c.due_at.type)
@@ -252,7 +252,7 @@ def _of_runs(selection: Selection, columns: Sequence[Any]) -> Select[Any]:
 
 
 def _where(selection: Selection) -> list[ColumnElement[bool]]:
-    """Give the conditions of a selection, and that a row is sound: what cannot be read is the doctor's to tell."""
+    """Return the conditions of a selection, and that a row is sound: what cannot be read is the doctor's to tell."""
     return [*selection.where, _SOUND]
 
 

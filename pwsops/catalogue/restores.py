@@ -98,7 +98,7 @@ def end(
 
 
 def get(connection: Connection, restore_id: int) -> RestoreRow | None:
-    """Give one restore."""
+    """Return one restore."""
     return next(iter(_read(connection, select(restores).where(restores.c.id == restore_id))), None)
 
 
@@ -110,7 +110,7 @@ def listing(
     instance: str | None = None,
     database: str | None = None,
 ) -> list[RestoreRow]:
-    """Give restores, newest first."""
+    """Return restores, newest first."""
     statement = select(restores).order_by(restores.c.id.desc()).limit(limit).offset(offset)
     wanted: dict[str, Any] = {"instance": instance, "database": database}
     for column, value in wanted.items():
@@ -120,12 +120,12 @@ def listing(
 
 
 def every_open(connection: Connection) -> list[RestoreRow]:
-    """Give the restores that have not ended, as far as anybody wrote down."""
+    """Return the restores that have not ended, as far as anybody wrote down."""
     return _read(connection, select(restores).where(restores.c.status.in_(OPEN)))
 
 
 def open_of(connection: Connection, instance: str, database: str) -> RestoreRow | None:
-    """Give the restore of a database that is under way."""
+    """Return the restore of a database that is under way."""
     there = (restores.c.instance == instance) & (restores.c.database == database) & restores.c.status.in_(OPEN)
     return next(iter(_read(connection, select(restores).where(there))), None)
 
@@ -140,7 +140,7 @@ def into(connection: Connection, instance: str, database: str) -> list[Restored]
 
 
 def messages_of(row: RestoreRow) -> list[Message]:
-    """Give what was said during a restore, in order."""
+    """Return what was said during a restore, in order."""
     return [Message(**{**told, "at": datetime.fromisoformat(told["at"])}) for told in row["messages"]]
 
 
@@ -149,7 +149,7 @@ def _read(connection: Connection, statement: Select[Any]) -> list[RestoreRow]:
 
 
 def _sound(row: RowMapping | Unreadable) -> RestoreRow:
-    """Give a row as it is, or as failed where it cannot be read, its error saying why."""
+    """Return a row as it is, or as failed where it cannot be read, its error saying why."""
     values = row.values if isinstance(row, Unreadable) else row
     reason = row.reason if isinstance(row, Unreadable) else _fault(values)
     if not reason:

@@ -60,7 +60,7 @@ def new_row(
     missed_count: int = 0,
     missed_until: datetime | None = None,
 ) -> dict[str, Any]:
-    """Give the columns of a run that has not started."""
+    """Return the columns of a run that has not started."""
     return {
         "profile_id": profile_id,
         "profile": profile,
@@ -128,13 +128,13 @@ def rename(connection: Connection, profile_id: int, name: str) -> None:
 
 
 def item_ended(connection: Connection, item_id: int) -> bool:
-    """Say whether nothing more will happen to an item."""
+    """Whether nothing more will happen to an item."""
     status = connection.execute(select(run_items.c.status).where(run_items.c.id == item_id)).scalar_one()
     return RunStatus(status).ended
 
 
 def to_look_at_again(connection: Connection, now: datetime) -> list[RunRow]:
-    """Give the items of which it is time to look whether their backup was finished after all, oldest first."""
+    """Return the items of which it is time to look whether their backup was finished after all, oldest first."""
     where = (run_items.c.look_again_at <= now) & (run_items.c.status == RunStatus.FAILED.value)
     return list(connection.execute(select(run_items).where(where).order_by(run_items.c.id)).mappings())
 
@@ -162,7 +162,7 @@ def add_messages(connection: Connection, item_id: int, told: Sequence[Message]) 
 
 
 def get(connection: Connection, run_id: int) -> RunRow | None:
-    """Give one run."""
+    """Return one run."""
     return next(iter(read(connection, select(runs).where(runs.c.id == run_id))), None)
 
 
@@ -174,7 +174,7 @@ def listing(
     limit: int | None = 50,
     offset: int = 0,
 ) -> list[RunRow]:
-    """Give runs, newest first."""
+    """Return runs, newest first."""
     statement = _filtered(select(runs), profile, status).order_by(runs.c.due_at.desc(), runs.c.id.desc())
     return read(connection, statement.limit(limit).offset(offset))
 
@@ -185,7 +185,7 @@ def count(connection: Connection, *, profile: str | None = None, status: RunStat
 
 
 def items(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[RunRow]]:
-    """Give the items of these runs, by run, in the profile's order; one that cannot be read as failed."""
+    """Return the items of these runs, by run, in the profile's order; one that cannot be read as failed."""
     found: dict[int, list[RunRow]] = {run_id: [] for run_id in run_ids}
     statement = select(run_items).where(run_items.c.run_id.in_(run_ids)).order_by(run_items.c.id)
     for row in rows.read(connection, run_items, statement):
@@ -195,7 +195,7 @@ def items(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[RunR
 
 
 def messages_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, list[Message]]:
-    """Give the messages of these items, by item, in order."""
+    """Return the messages of these items, by item, in order."""
     found: dict[int, list[Message]] = {item_id: [] for item_id in item_ids}
     statement = select(messages).where(messages.c.item_id.in_(item_ids)).order_by(messages.c.id)
     for row in rows.read(connection, messages, statement):
@@ -208,12 +208,12 @@ def messages_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, li
 
 
 def open_runs(connection: Connection) -> list[RunRow]:
-    """Give the runs that are queued or running."""
+    """Return the runs that are queued or running."""
     return read(connection, select(runs).where(runs.c.status.in_(OPEN)).order_by(runs.c.id))
 
 
 def open_of(connection: Connection, profile_id: int) -> RunRow | None:
-    """Give the queued or running run of a profile."""
+    """Return the queued or running run of a profile."""
     statement = select(runs).where(runs.c.status.in_(OPEN), runs.c.profile_id == profile_id)
     return next(iter(read(connection, statement.limit(1))), None)
 
@@ -250,13 +250,13 @@ def _newest(connection: Connection, *, besides: Sequence[RunStatus]) -> dict[int
 
 
 def newest_of(connection: Connection, profile_id: int, status: RunStatus, *, limit: int) -> list[RunRow]:
-    """Give the runs of a profile that ended so, in the order they were claimed, the last one first."""
+    """Return the runs of a profile that ended so, in the order they were claimed, the last one first."""
     where = (runs.c.profile_id == profile_id) & (runs.c.status == status.value)
     return read(connection, select(runs).where(where).order_by(runs.c.id.desc()).limit(limit))
 
 
 def read(connection: Connection, statement: Select[Any]) -> list[RunRow]:
-    """Give the runs that a statement selects; one that cannot be read as failed, its summary saying why."""
+    """Return the runs that a statement selects; one that cannot be read as failed, its summary saying why."""
     return [_sound(row) for row in rows.read(connection, runs, statement)]
 
 

@@ -107,7 +107,7 @@ def _quoted(group: str) -> str:
 
 
 def _matcher(text: str) -> Any:
-    """Give what finds a text anywhere in a column, in either case, each of its characters standing for itself."""
+    """Return what finds a text anywhere in a column, in either case, each of its characters standing for itself."""
     if text.isascii():
         return lambda said: said.contains(text, autoescape=True)
     # LIKE, though eight times as quick, knows the case of English letters only.

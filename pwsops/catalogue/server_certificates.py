@@ -54,7 +54,7 @@ def forget(connection: Connection, instance: str) -> None:
 
 
 def every(connection: Connection) -> list[Seen]:
-    """Give all that were seen, by instance and name."""
+    """Return all that were seen, by instance and name."""
     order = (server_certificates.c.instance, server_certificates.c.name)
     found = rows.read(connection, server_certificates, select(server_certificates).order_by(*order))
     # One that cannot be read is not known to be there; the next look tells.

@@ -95,7 +95,7 @@ def mark_replaced(connection: Connection, paths: Sequence[str], *, instance: str
 def of_database(
     connection: Connection, instance: str, database: str, *, profile_id: int | None = None
 ) -> list[BackupSet]:
-    """Give the sets of a database that were not replaced, the one taken last first; only one profile's if given."""
+    """Return the sets of a database that were not replaced, the one taken last first; only one profile's if given."""
     where = [taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     if profile_id is not None:
         where.append(backup_sets.c.profile_id == profile_id)
@@ -173,7 +173,7 @@ def ever(connection: Connection, set_id: str) -> BackupSet | None:
 
 
 def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
-    """Give every set of that identity that was not replaced."""
+    """Return every set of that identity that was not replaced."""
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])
 
 
@@ -188,7 +188,7 @@ class EncryptedSet(NamedTuple):
 
 
 def encrypted(connection: Connection) -> list[EncryptedSet]:
-    """Give the sets that were not replaced and need a certificate; one that needs two is given twice."""
+    """Return the sets that were not replaced and need a certificate; one that needs two is given twice."""
     found = union_all(
         *(select(backup_sets.c.id, *_place(column), backup_sets.c.path).where(*_needs(column)) for column in _NEEDED)
     )
@@ -203,7 +203,7 @@ def any_encrypted(connection: Connection, instance: str) -> bool:
 
 
 def count_encrypted(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """Give for each certificate, instance and database how many sets that were not replaced need it. Quick."""
+    """Return for each certificate, instance and database how many sets that were not replaced need it. Quick."""
     counted: Counter[tuple[str, str, str]] = Counter()
     for column in _NEEDED:
         key = _place(column)
@@ -222,7 +222,7 @@ def _needs(column: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
 
 
 def certificate_subject(connection: Connection, thumbprint: str) -> str:
-    """Give a certificate's subject as one of the sets that need it says it; empty where none does."""
+    """Return a certificate's subject as one of the sets that need it says it; empty where none does."""
     statement = (
         select(backup_sets.c.details)
         .where(*_needs(backup_sets.c.thumbprint), backup_sets.c.thumbprint == thumbprint)

@@ -12,7 +12,7 @@ from pwsops.catalogue.schema import settings
 
 
 def load(connection: Connection) -> dict[str, Any]:
-    """Give what was set, by key; what cannot be read counts as not set."""
+    """Return what was set, by key; what cannot be read counts as not set."""
     found = {}
     for key, stored in connection.execute(select(settings.c.key, type_coerce(settings.c.value, Text))):
         try:

@@ -90,7 +90,7 @@ class Catalogue:
 
     @contextmanager
     def read(self, instances: Collection[str] | None = None) -> Iterator[Connection]:
-        """Give a connection that sees one consistent state; nothing it does is kept.
+        """Return a connection that sees one consistent state; nothing it does is kept.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Catalogue:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
+        """Return a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
         entries = Transaction(self.notary)
         with (
             self._translated(),
@@ -127,7 +127,7 @@ class Catalogue:
             raise _crowded(self.path) from None
 
     def version(self) -> int:
-        """Give a number that changes whenever any process has committed something. Costs microseconds."""
+        """Return a number that changes whenever any process has committed something. Costs microseconds."""
         with self._watch_lock:
             try:
                 if self._watch is None:

@@ -42,12 +42,12 @@ class Element(NamedTuple):
 
 
 def looks_like_one(data: bytes) -> bool:
-    """Say whether these bytes begin as a PKCS #12 file does."""
+    """Whether these bytes begin as a PKCS #12 file does."""
     return data[:1] == bytes([_SEQUENCE]) and _VERSION in data[2:9]
 
 
 def pack(pairs: Sequence[Pair], password: str) -> bytes:
-    """Give one file with all these pairs, protected by a password that is not empty.
+    """Return one file with all these pairs, protected by a password that is not empty.
 
     AES-256 and SHA-256, which OpenSSL and Windows have read for years.
     """
@@ -74,7 +74,7 @@ def _join(files: Sequence[bytes], password: str) -> bytes:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Give a file for each private key, with all the certificates; they carry no checksum any more.
+    """Return a file for each private key, with all the certificates; they carry no checksum any more.
 
     Fewer than two where there is no more than one key, or where the file is written in a way that is not known.
     """
@@ -97,7 +97,7 @@ def _parts(data: bytes) -> Iterator[Element]:
 
 
 def _plain_bags(part: Element) -> list[Element]:
-    """Give the bags of a part that is not encrypted as a whole; keys are encrypted one by one."""
+    """Return the bags of a part that is not encrypted as a whole; keys are encrypted one by one."""
     if not part.content.startswith(_DATA):
         return []
     [bags] = elements(_octets(part))
@@ -112,7 +112,7 @@ def _without_keys(part: Element) -> bytes:
 
 
 def _octets(holder: Element) -> bytes:
-    """Give the octets in a ContentInfo of the kind "data"."""
+    """Return the octets in a ContentInfo of the kind "data"."""
     _, explicit = elements(holder.content)
     [octets] = elements(explicit.content)
     if octets.tag != _OCTETS:

@@ -45,15 +45,15 @@ class Pair:
     """The friendly name that its file gave it."""
 
     def facts(self) -> Certificate:
-        """Give what can be said without the key."""
+        """Return what can be said without the key."""
         return facts(self.certificate)
 
     def certificate_der(self) -> bytes:
-        """Give the certificate alone."""
+        """Return the certificate alone."""
         return self.certificate.public_bytes(Encoding.DER)
 
     def key_der(self) -> bytes:
-        """Give the private key, unprotected, as PKCS #8."""
+        """Return the private key, unprotected, as PKCS #8."""
         return self.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -69,7 +69,7 @@ def pair_from_der(certificate: bytes, private_key: bytes, *, name: str) -> Pair:
 
 
 def facts(certificate: x509.Certificate) -> Certificate:
-    """Give what can be said of a certificate."""
+    """Return what can be said of a certificate."""
     key_type, key_bits = _kind(certificate)
     signature_hash = certificate.signature_hash_algorithm
     return Certificate(
@@ -86,18 +86,18 @@ def facts(certificate: x509.Certificate) -> Certificate:
 
 
 def facts_of_der(certificate: bytes) -> Certificate:
-    """Give what can be said of a certificate in DER."""
+    """Return what can be said of a certificate in DER."""
     return facts(x509.load_der_x509_certificate(certificate))
 
 
 def common_name(certificate: x509.Certificate) -> str:
-    """Give the common name in a certificate's subject, or its whole subject."""
+    """Return the common name in a certificate's subject, or its whole subject."""
     names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def public_bytes(of: x509.Certificate | PrivateKey) -> bytes:
-    """Give the public key that a certificate names or a private key belongs to, for comparing the two."""
+    """Return the public key that a certificate names or a private key belongs to, for comparing the two."""
     return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 

@@ -27,12 +27,12 @@ _WEAK_BYTES, _KEY_BYTES = 5, 16
 
 
 def holds_one(data: bytes) -> bool:
-    """Say whether a private key of this kind is in what was given: alone, or beside its certificate."""
+    """Whether a private key of this kind is in what was given: alone, or beside its certificate."""
     return MAGIC in data
 
 
 def read(data: bytes, password: str, *, source: str) -> Pair:
-    """Give the pair of a certificate and its key, from two files one behind the other, in any order.
+    """Return the pair of a certificate and its key, from two files one behind the other, in any order.
 
     Raises
     ------

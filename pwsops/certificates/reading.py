@@ -20,7 +20,7 @@ WHOLE_HINT = "Export it again, this time with its private key (.pfx), or give th
 
 
 def read(data: bytes, password: str, *, source: str) -> list[Pair]:
-    """Give the pairs of a file of any kind, told apart by its content; raises as those for each kind."""
+    """Return the pairs of a file of any kind, told apart by its content; raises as those for each kind."""
     if len(data) > SIZE_LIMIT:
         raise InvalidInput(f"{source} is larger than any certificate file.", hint="Give a .pfx file, or PEM.")
     if pvk.holds_one(data):
@@ -29,12 +29,12 @@ def read(data: bytes, password: str, *, source: str) -> list[Pair]:
 
 
 def is_pem(data: bytes) -> bool:
-    """Say whether a file's content is PEM: text with marked blocks."""
+    """Whether a file's content is PEM: text with marked blocks."""
     return b"-----BEGIN " in data
 
 
 def read_pfx(data: bytes, password: str, *, source: str) -> list[Pair]:
-    """Give the pairs of a `.pfx` file (PKCS #12).
+    """Return the pairs of a `.pfx` file (PKCS #12).
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _pair(opened: pkcs12.PKCS12KeyAndCertificates, source: str) -> Pair:
 
 
 def read_pem(data: bytes, password: str, *, source: str) -> list[Pair]:
-    """Give the pairs in PEM text: certificates and private keys, in any order, the keys encrypted or not.
+    """Return the pairs in PEM text: certificates and private keys, in any order, the keys encrypted or not.
 
     Certificates without a key of their own beside others that have one are taken for their issuers and left out.
 

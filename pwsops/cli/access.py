@@ -27,7 +27,7 @@ def listed(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def check(context: typer.Context) -> None:
-    """Say whether access.toml can be used, and what in it names nothing that is there."""
+    """Tell whether access.toml can be used, and what in it names nothing that is there."""
     with opened(context) as operations:
         found = operations.roles.check()
     for one in found:

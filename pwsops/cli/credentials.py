@@ -20,7 +20,7 @@ PasswordStdin = Annotated[
 
 
 def read_password(login: str | None, *, from_stdin: bool) -> str | None:
-    """Give the password of a login that was told; None where none was, or where it is to be taken away.
+    """Return the password of a login that was told; None where none was, or where it is to be taken away.
 
     Raises a usage error where there is a password without a login, and where there is nobody to ask for one.
     """
@@ -40,7 +40,7 @@ def read_password(login: str | None, *, from_stdin: bool) -> str | None:
 
 
 def read_credentials(login: str | None, *, from_stdin: bool) -> Credentials | None:
-    """Give who to be on the server this once; None: whoever the instance names."""
+    """Return who to be on the server this once; None: whoever the instance names."""
     password = read_password(login, from_stdin=from_stdin)
     if password is None:
         return None
@@ -53,7 +53,7 @@ _FROM_STDIN = "--password-stdin"
 
 
 def read_line(option: str = _FROM_STDIN) -> str:
-    """Give the next line of standard input without its end; spaces may belong to a password.
+    """Return the next line of standard input without its end; spaces may belong to a password.
 
     `option` is the one that promised it, for the usage error where there is none.
     """

@@ -65,7 +65,7 @@ def told_options(
     login_timeout: float | None,
     others: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Give the options of an instance that were told; an empty text takes one away."""
+    """Return the options of an instance that were told; an empty text takes one away."""
     told = {
         "driver": _from_here(driver),
         "encrypt": encrypt,
@@ -91,7 +91,7 @@ def _other(told: str) -> tuple[str, str | float | bool]:
 
 
 def _from_here(path: str | None, *, always: bool = False) -> str | None:
-    """Give a file of this machine by its whole path: whoever connects later may be somewhere else."""
+    """Return a file of this machine by its whole path: whoever connects later may be somewhere else."""
     if not path or not (always or os.sep in path):
         return path
     return os.path.abspath(os.path.expanduser(path))

@@ -53,7 +53,7 @@ def notebook(
 
 
 def _shipped() -> Path:
-    """Give where the notebooks came with pwsops: in the sources, or beside what was installed."""
+    """Return where the notebooks came with pwsops: in the sources, or beside what was installed."""
     places = (_ROOT / "notebooks", Path(sysconfig.get_path("data"), "share", "pwsops", "notebooks"))
     for place in places:
         if place.is_dir():

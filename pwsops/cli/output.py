@@ -28,7 +28,7 @@ Cell = str | Text
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """Give the console of a stream (stdout): plain text stays what it is, colour only where people look."""
+    """Return the console of a stream (stdout): plain text stays what it is, colour only where people look."""
     stream = stream or sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)

@@ -154,5 +154,5 @@ def encrypt_with(text: str) -> str:
 
 
 def wall_time(told: datetime, zone: str) -> datetime:
-    """Give a moment as naive wall time of a zone: a naive one as it is, one with an offset converted."""
+    """Return a moment as naive wall time of a zone: a naive one as it is, one with an offset converted."""
     return told if told.tzinfo is None else told.astimezone(ZoneInfo(zone)).replace(tzinfo=None)

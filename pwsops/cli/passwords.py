@@ -13,7 +13,7 @@ FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the pass
 
 
 def file_password(what: str, *, from_stdin: bool, confirm: bool = False) -> str:
-    """Give the password of a file; empty where there is none, or nobody to ask for one.
+    """Return the password of a file; empty where there is none, or nobody to ask for one.
 
     `confirm` asks twice: a new password with a slip in it opens nothing.
     """

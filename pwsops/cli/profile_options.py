@@ -100,12 +100,12 @@ def with_profile_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the told options mean; raises a usage error that names the option and the valid form."""
+    """Return what the told options mean; raises a usage error that names the option and the valid form."""
     return {name: read_option(name, value) for name, value in given.items()}
 
 
 def read_option(name: str, value: Any) -> Any:
-    """Give what one option means."""
+    """Return what one option means."""
     try:
         return _READ[name](value) if name in _READ else value
     except parse.ParseError as error:

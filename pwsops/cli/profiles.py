@@ -95,7 +95,7 @@ def edit(
 
 
 def _certificate_password(told: Mapping[str, Any], from_stdin: bool) -> str | None:
-    """Give the password for saved certificates: from standard input, or asked for where saving is switched on."""
+    """Return the password for saved certificates: from standard input, or asked for where saving is switched on."""
     if from_stdin:
         return read_line(_FOR_CERTIFICATES)
     if not told.get("save_certificates"):

@@ -89,7 +89,7 @@ def profile(view: ProfileView) -> Record:
 
 
 def profile_fields(fields: BackupProfile) -> Record:
-    """Give what `profile create` would be told to make the same profile."""
+    """Return what `profile create` would be told to make the same profile."""
     window = None
     if fields.between_from is not None and fields.between_to is not None:
         window = f"{fields.between_from:%H:%M}-{fields.between_to:%H:%M}"
@@ -222,7 +222,7 @@ def instance(one: Instance) -> Record:
 
 
 def probe(name: str, found: Probe) -> Record:
-    """Give what an instance says of itself."""
+    """Return what an instance says of itself."""
     return {
         "instance": name,
         "reachable": found.reachable,
@@ -236,7 +236,7 @@ def probe(name: str, found: Probe) -> Record:
 
 
 def service(view: ServiceView) -> Record:
-    """Whether the service runs, and where."""
+    """Tell whether the service runs, and where."""
     return {
         "running": view.running,
         "pid": view.pid,

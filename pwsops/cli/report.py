@@ -82,7 +82,7 @@ def report(
 
 
 def aware(told: datetime | None, zone: str | None) -> datetime | None:
-    """Give a moment with its zone: its own offset, the zone that was named, or this machine's."""
+    """Return a moment with its zone: its own offset, the zone that was named, or this machine's."""
     if told is None or told.tzinfo is not None:
         return told
     return told.astimezone() if zone is None else told.replace(tzinfo=ZoneInfo(zone))

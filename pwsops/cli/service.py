@@ -75,7 +75,7 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[threading.Thread]:
 
 
 def _report(operations: Operations, stop: threading.Event) -> None:
-    """Say whether this process schedules or stands by, whenever that changes."""
+    """Tell whether this process schedules or stands by, whenever that changes."""
     told = ""
     while not stop.is_set():
         status = operations.service.status()
@@ -96,7 +96,7 @@ def _standing(status: ServiceView) -> str:
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say whether the service runs, and where."""
+    """Tell whether the service runs, and where."""
     with opened(context) as operations:
         view = operations.service.status()
     from pwsops.cli import records, words

@@ -39,7 +39,7 @@ def opened(context: typer.Context) -> Iterator[Operations]:
 
 
 def home_of(context: typer.Context) -> Path:
-    """Give the home that the command line named, and remember it."""
+    """Return the home that the command line named, and remember it."""
     from pwsops.operations import default_home
 
     global home
@@ -48,7 +48,7 @@ def home_of(context: typer.Context) -> Path:
 
 
 def server_path(operations: Operations, instance: str | None, path: str) -> str:
-    """Give a path as the instance's server sees it.
+    """Return a path as the instance's server sees it.
 
     The embedded engine's server is this machine, where a relative path means one from here; any other server is
     told what was typed.

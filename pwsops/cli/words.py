@@ -55,24 +55,24 @@ _PROTECTION = {
 
 
 def clean(text: object) -> str:
-    """Give text that cannot steer a terminal: what is not printable is spelled out, line breaks stay."""
+    """Return text that cannot steer a terminal: what is not printable is spelled out, line breaks stay."""
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
 
 
 def message(one: Message) -> str:
-    """Give a server's own words, after the numbers that it gave with them."""
+    """Return a server's own words, after the numbers that it gave with them."""
     numbers = {"": one.number, "severity ": one.severity, "state ": one.state}
     told = ", ".join(f"{name}{number}" for name, number in numbers.items() if number is not None)
     return f"{told}: {one.text}" if told else one.text
 
 
 def run_status(status: RunStatus) -> Text:
-    """Give a run's state."""
+    """Return a run's state."""
     return Text(*_RUN[status])
 
 
 def profile_state(state: ProfileState, health: Health, broken: str = "") -> Text:
-    """Give a profile's state; orange where its last run was bad, red where it was switched off or cannot run."""
+    """Return a profile's state; orange where its last run was bad, red where it was switched off or cannot run."""
     if broken:
         return Text("✖ cannot run", "red")
     word, colour = _PROFILE[state]
@@ -80,7 +80,7 @@ def profile_state(state: ProfileState, health: Health, broken: str = "") -> Text
 
 
 def database_state(state: DatabaseState) -> Text:
-    """Give a database's state."""
+    """Return a database's state."""
     return Text(*_DATABASE[state])
 
 
@@ -93,7 +93,7 @@ def verdict(one: Verdict) -> Text:
 
 
 def check_state(state: CheckState, *, required: bool = True) -> Text:
-    """Give a check's outcome."""
+    """Return a check's outcome."""
     from pwsops.operations.records import (
         CheckState,
     )  # not above: with it comes what a call for help should not wait for
@@ -106,7 +106,7 @@ def check_state(state: CheckState, *, required: bool = True) -> Text:
 
 
 def certificate(view: CertificateView) -> Text:
-    """Give what is to be said of a certificate: what somebody should see to, or that all is well."""
+    """Return what is to be said of a certificate: what somebody should see to, or that all is well."""
     concerns = view.concerns if view.needed_by else view.doubts
     if not concerns:
         return Text("✔ fine", "green")
@@ -114,14 +114,14 @@ def certificate(view: CertificateView) -> Text:
 
 
 def kind(value: BackupKind | None) -> str:
-    """Give a kind in the word people use for it."""
+    """Return a kind in the word people use for it."""
     if value is None:
         return NOTHING
     return "full" if value is BackupKind.FULL else "incremental"
 
 
 def moment(instant: datetime | None) -> str:
-    """Give an instant short, in this machine's zone."""
+    """Return an instant short, in this machine's zone."""
     return NOTHING if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M}"
 
 
@@ -133,7 +133,7 @@ def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
 
 
 def iso(instant: datetime | None) -> str | None:
-    """Give an instant for machines: ISO 8601, UTC, with its offset."""
+    """Return an instant for machines: ISO 8601, UTC, with its offset."""
     return None if instant is None else instant.astimezone(UTC).isoformat()
 
 
@@ -143,7 +143,7 @@ def size(size_bytes: int | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Give a duration in its two largest units, or to the tenth of a second under a minute."""
+    """Return a duration in its two largest units, or to the tenth of a second under a minute."""
     if seconds is None:
         return NOTHING
     if seconds < 60:

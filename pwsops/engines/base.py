@@ -23,7 +23,7 @@ PrivateKeys = Callable[[str], bytes | None]
 
 
 def no_keys(thumbprint: str) -> None:
-    """Give no key: there is no certificate store."""
+    """Return no key: there is no certificate store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -525,7 +525,7 @@ class Engine(Protocol):
         """List a directory on the database server, directories first."""
 
     def check_directory(self, path: str) -> DirectoryCheck:
-        """Say whether backups can be written there."""
+        """Whether backups can be written there."""
 
     def join(self, directory: str, name: str) -> str:
         """Build a path on the database server, in its own flavour."""
@@ -591,7 +591,7 @@ class Engine(Protocol):
         """
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
-        """Give the sets the instance itself remembers, other tools' included; empty without `external_history`.
+        """Return the sets the instance itself remembers, other tools' included; empty without `external_history`.
 
         Their `details` say what else the server knows: `taken_by` (a login), `is_snapshot`, `is_damaged` (the database
         was, when it was taken), `has_checksums`. Sets of runs that failed are among them, told by their description: an
@@ -599,7 +599,7 @@ class Engine(Protocol):
         """
 
     def differential_base(self, database: str) -> str | None:
-        """Give the `set_id` of the full the server would base a differential on; None: it has none.
+        """Return the `set_id` of the full the server would base a differential on; None: it has none.
 
         Only meaningful with `shared_base`; other engines take the base from the request and return None.
         """

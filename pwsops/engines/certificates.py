@@ -54,13 +54,13 @@ class KeepsCertificates(Engine, Protocol):
         """Whether the login sees all that there are, so that one that is not listed is not there."""
 
     def require_encryption(self, name: str) -> ServerCertificate:
-        """Give the certificate if backups can be encrypted with it now.
+        """Return the certificate if backups can be encrypted with it now.
 
         Raises `EngineError` for each reason why they cannot, with the statement that helps.
         """
 
     def has_file(self, path: str) -> bool | None:
-        """Say whether a file is there; None where the server does not tell."""
+        """Whether a file is there; None where the server does not tell."""
 
     def save_certificate(self, name: str, files: CertificateFiles, password: str) -> None:
         """Write a certificate and its private key into files that are not there yet."""

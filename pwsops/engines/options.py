@@ -60,13 +60,13 @@ class Option:
 
 
 def warnings(given: Mapping[str, Any], known: Sequence[Option]) -> list[str]:
-    """Give what to beware of with these options."""
+    """Return what to beware of with these options."""
     told = [(option, given[option.key]) for option in known if option.key in given]
     return [option.warnings[value] for option, value in told if value in option.warnings]
 
 
 def checked(given: Mapping[str, Any], known: Sequence[Option], *, engine: str) -> dict[str, Any]:
-    """Give the options that an instance keeps: what is None or empty is not kept.
+    """Return the options that an instance keeps: what is None or empty is not kept.
 
     Raises
     ------

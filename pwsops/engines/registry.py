@@ -28,7 +28,7 @@ ENGINES: Mapping[str, Callable[[Instance], Engine]] = {"sqlite": _sqlite, "sqlse
 
 
 def open_engine(instance: Instance) -> Engine:
-    """Give the engine of `instance`; nothing is connected yet.
+    """Return the engine of `instance`; nothing is connected yet.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def are_one(engine: str, address: str, other: str) -> bool:
 
 
 def embedded_engine(private_keys: PrivateKeys = no_keys, off_limits: OffLimits = NOTHING) -> Engine:
-    """Give the embedded engine without an instance: enough to read and verify its media anywhere."""
+    """Return the embedded engine without an instance: enough to read and verify its media anywhere."""
     return _sqlite(
         Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys, off_limits=off_limits)
     )

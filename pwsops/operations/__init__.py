@@ -168,7 +168,7 @@ def examine_home(home: Path) -> list[Check]:
 
 
 def default_home() -> Path:
-    """Give `PWSOPS_HOME`, or the platform's data directory."""
+    """Return `PWSOPS_HOME`, or the platform's data directory."""
     told = os.environ.get(HOME_VARIABLE)
     return Path(told) if told else Path(platformdirs.user_data_dir("pwsops", appauthor=False))
 

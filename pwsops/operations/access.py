@@ -83,7 +83,7 @@ class Core:
         """What judges who comes to the pages of this process, and has their sessions; None: it has no pages."""
 
     def _begin_log(self) -> None:
-        """Give the log of a new home its key, and one from before there were keys the first keyed entry on top.
+        """Return the log of a new home its key, and one from before there were keys the first keyed entry on top.
 
         Later no key is made for it silently: in a home that is in use, a log without one was tampered with.
         """
@@ -106,12 +106,12 @@ class Core:
         return key
 
     def instance_row(self, name: str) -> InstanceRow:
-        """Give an instance as it is kept; raises `NotFound`."""
+        """Return an instance as it is kept; raises `NotFound`."""
         with self.catalogue.read() as connection:
             return find_instance(connection, name)
 
     def instance(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Instance:
-        """Give an instance with its password open, or with another login's; raises `NotFound`.
+        """Return an instance with its password open, or with another login's; raises `NotFound`.
 
         `actor`: in whose name private keys are used; None is the service's.
         """
@@ -137,7 +137,7 @@ class Core:
         return of_home(self.home, {other: path for other, path in others.items() if other != name})
 
     def engine(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Engine:
-        """Give the engine that serves an instance, as the instance's own login unless another is given.
+        """Return the engine that serves an instance, as the instance's own login unless another is given.
 
         Raises `NotFound`, `InvalidInput` for credentials that the engine cannot take, and `LoginRefused` where the
         server refused the instance's own before. Those that somebody gives just now are tried.
@@ -149,18 +149,18 @@ class Core:
     def unchecked_engine(
         self, name: str, credentials: Credentials | None = None, *, actor: str | None = None
     ) -> Engine:
-        """Give the engine as `engine` does, also where the server refused the login before: for a new try, by hand."""
+        """Return the engine as `engine` does, also where the server refused the login before: for a try by hand."""
         engine = open_engine(self.instance(name, credentials, actor=actor))
         if credentials is not None:
             check_login(f"A use of {name!r}", credentials.login, credentials.password, able=engine.capabilities)
         return engine
 
     def engine_of(self, profile: ProfileRow) -> Engine:
-        """Give the engine that serves a profile, as the profile's login where it has one."""
+        """Return the engine that serves a profile, as the profile's login where it has one."""
         return self.engine_for(profile.fields["instance"], profile.fields["login"], profile.sealed_password)
 
     def engine_for(self, instance: str, login: str, sealed_password: str | None) -> Engine:
-        """Give the engine that serves an instance, as a login with a sealed password; empty: the instance's own.
+        """Return the engine that serves an instance, as a login with a sealed password; empty: the instance's own.
 
         Raises `LoginRefused` where the server refused that login before.
         """

@@ -56,11 +56,11 @@ class Needs:
         self._found: dict[tuple[str, str], Need] = {}
 
     def of(self, instance: str, thumbprint: str) -> Need:
-        """Give what an instance needs a certificate for, to be added to."""
+        """Return what an instance needs a certificate for, to be added to."""
         return self._found.setdefault((instance, thumbprint), Need())
 
     def anywhere(self, thumbprint: str) -> Need:
-        """Give what a certificate is needed for, on all instances together."""
+        """Return what a certificate is needed for, on all instances together."""
         every = Need()
         for (_, needed), need in self._found.items():
             if needed == thumbprint:
@@ -68,12 +68,12 @@ class Needs:
         return every
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Give the instances and thumbprints for which anything is needed, in order."""
+        """Return the instances and thumbprints for which anything is needed, in order."""
         return iter(sorted(key for key, need in self._found.items() if need.told()))
 
 
 def recorded_needs(connection: Connection) -> Needs:
-    """Give what is needed, taking the catalogue's word for which backups are there."""
+    """Return what is needed, taking the catalogue's word for which backups are there."""
     found = _present_needs(connection)
     for thumbprint, instance, database, count in sets.count_encrypted(connection):
         found.of(instance, thumbprint).backups[f"{instance}/{database}"] = count
@@ -81,7 +81,7 @@ def recorded_needs(connection: Connection) -> Needs:
 
 
 def actual_needs(connection: Connection, gone: Gone) -> Needs:
-    """Give what is needed; a set whose file is gone needs nothing."""
+    """Return what is needed; a set whose file is gone needs nothing."""
     found = _present_needs(connection)
     for one in sets.encrypted(connection):
         if one not in gone:
@@ -90,7 +90,7 @@ def actual_needs(connection: Connection, gone: Gone) -> Needs:
 
 
 def run_in_need(connection: Connection, thumbprint: str) -> RunRow | None:
-    """Give a run that goes on and encrypts for a certificate, or may: nobody knows what its profile was before an edit.
+    """Return a run that goes on and encrypts for a certificate, or may: its profile may have been edited.
 
     What it takes is not among the sets before it ends.
     """
@@ -105,7 +105,7 @@ def run_in_need(connection: Connection, thumbprint: str) -> RunRow | None:
 
 
 def _present_needs(connection: Connection) -> Needs:
-    """Give what profiles will need, and databases do."""
+    """Return what profiles will need, and databases do."""
     found, on_servers = Needs(), _on_servers(connection)
     for seen in server_certificates.every(connection):
         for database in seen.certificate.encrypts:
@@ -118,7 +118,7 @@ def _present_needs(connection: Connection) -> Needs:
 
 
 def _on_servers(connection: Connection) -> Mapping[tuple[str, str], str]:
-    """Give the thumbprints of the certificates that servers keep, by instance and name."""
+    """Return the thumbprints of the certificates that servers keep, by instance and name."""
     seen = server_certificates.every(connection)
     return {(one.instance, one.certificate.name): one.certificate.thumbprint for one in seen}
 

@@ -22,7 +22,7 @@ CLOSED = "has a private key that the home's key does not open: what is encrypted
 def certificate_views(
     connection: Connection, needed: Needs, *, now: datetime, opens: Callable[[str, Bound], bool], gone: Gone = ()
 ) -> list[CertificateView]:
-    """Give those of the store, those that servers have, and those that are needed and nowhere.
+    """Return those of the store, those that servers have, and those that are needed and nowhere.
 
     `opens` says whether the home's key opens a sealed private key; `gone` has the copies whose files are not there any
     more.
@@ -61,7 +61,7 @@ def _in_store(row: CertificateRow, need: Need, now: datetime, *, opens: bool) ->
 def _on_servers(
     connection: Connection, needed: Needs, held: Collection[str], *, now: datetime, gone: Gone
 ) -> Iterator[ServerCertificateView]:
-    """Give what was seen on servers; `held` are the thumbprints in our store."""
+    """Return what was seen on servers; `held` are the thumbprints in our store."""
     copies = [copy for copy in certificate_copies.every(connection) if copy not in gone]
     for seen in server_certificates.every(connection):
         thumbprint = seen.certificate.thumbprint
@@ -96,7 +96,7 @@ def _on_server(
 
 
 def _missing(connection: Connection, needed: Needs, held: Collection[str]) -> list[CertificateView]:
-    """Give those that are needed and nowhere: on a server that keeps its own, on that server; else in the store."""
+    """Return those that are needed and nowhere: on a server that keeps its own, on that server; else in the store."""
     seen = server_certificates.every(connection)
     there = {(one.instance, one.certificate.thumbprint) for one in seen}
     keepers = {one.instance for one in seen}

@@ -35,7 +35,7 @@ class Certificates:
 
     @needs(Right.CONFIGURE, "list certificates", of_instance())
     def list(self, *, required: bool = False, instance: str | None = None) -> Views:
-        """Give the certificates of the store by name, those of servers, then those that are needed and nowhere.
+        """Return the certificates of the store by name, those of servers, then those that are needed and nowhere.
 
         Servers are not asked which they have: that is as it was when `look`, or a run, last did.
 
@@ -72,7 +72,7 @@ class Certificates:
 
     @needs(Right.CONFIGURE, "list certificates")
     def keepers(self) -> Sequence[str]:
-        """Give the instances whose servers keep certificates themselves, by name."""
+        """Return the instances whose servers keep certificates themselves, by name."""
         return servers.keepers(self._context)
 
     @needs(Right.CONFIGURE, "import a certificate", of_instance(), in_kept("certificate_file", "key_file"))
@@ -110,7 +110,7 @@ class Certificates:
 
     @needs(Right.LOOK, "see which certificates need attention")
     def attention(self) -> Views:
-        """Give those needed ones that somebody should see to: not here, about to expire, or saved nowhere else.
+        """Return those needed ones that somebody should see to: not here, about to expire, or saved nowhere else.
 
         Quick: it takes the catalogue's word for which backups are still there.
         """
@@ -118,12 +118,12 @@ class Certificates:
 
     @needs(Right.CONFIGURE, "list certificates")
     def for_encryption(self) -> Views:
-        """Give those that a profile can be made to encrypt with. Quick, as `attention` is."""
+        """Return those that a profile can be made to encrypt with. Quick, as `attention` is."""
         return [view for view in self._views() if view.may_encrypt]
 
     @needs(Right.CONFIGURE, "see a certificate")
     def get(self, name: str) -> CertificateView:
-        """Give one certificate of the store by its name or thumbprint; raises `NotFound`."""
+        """Return one certificate of the store by its name or thumbprint; raises `NotFound`."""
         with self._context.read() as connection:
             thumbprint = find_certificate(connection, name).thumbprint
         return next(view for view in self.list() if view.thumbprint == thumbprint)
@@ -196,7 +196,7 @@ class Certificates:
 
     @needs(Right.EXPORT_KEY, "export a certificate", on_everything)
     def export(self, names: Sequence[str], password: str) -> bytes:
-        """Give one `.pfx` file with all these certificates and their keys, protected by a password."""
+        """Return one `.pfx` file with all these certificates and their keys, protected by a password."""
         if not names:
             raise InvalidInput("No certificate was named to be exported.", hint="Name at least one.")
         if not password:
@@ -279,7 +279,7 @@ class Certificates:
         return pair_from_der(row.certificate, key, name=row.name)
 
     def _views(self, gone: Gone | None = None) -> Views:
-        """Give all; where nobody looked which files are gone, the catalogue's word is taken."""
+        """Return all; where nobody looked which files are gone, the catalogue's word is taken."""
         core = self._context.core
         with self._context.read() as connection:
             needed = recorded_needs(connection) if gone is None else actual_needs(connection, gone)
@@ -303,7 +303,7 @@ def _already(known: Collection[CertificateRow]) -> Conflict:
 
 
 def _free_name(connection: Connection, pair: Pair, asked: str) -> str:
-    """Give the name that was asked for; or else one of the certificate's own, made unique by its thumbprint."""
+    """Return the name that was asked for; or else one of the certificate's own, made unique by its thumbprint."""
     taken = {row.name for row in certificates.every(connection)}
     name = (asked or pair.name or common_name(pair.certificate)).strip()[:NAME_LIMIT]
     if not asked:

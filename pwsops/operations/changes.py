@@ -15,5 +15,5 @@ class Changes:
 
     @needs(Right.LOOK, "see whether anything changed")
     def version(self) -> int:
-        """Give a number that differs from the last one when any process has changed the catalogue in between."""
+        """Return a number that differs from the last one when any process has changed the catalogue in between."""
         return self._context.core.catalogue.version()

@@ -122,7 +122,7 @@ class Databases:
 
     @needs(Right.LOOK, "see which databases are closed", of_instance())
     def owed_access(self, instance: str | None = None) -> Sequence[ChangedAccess]:
-        """Give the databases that a restore closed to those who use them and that are not open again as before.
+        """Return the databases that a restore closed to those who use them and that are not open again as before.
 
         The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
         """
@@ -143,7 +143,7 @@ class Databases:
 
     @needs(Right.MEDIA, "browse a server", of_instance(), as_login)
     def parent(self, instance: str, path: str, *, credentials: Credentials | None = None) -> str:
-        """Give the directory that a path on the database server lies in; the path itself where it is the topmost."""
+        """Return the directory that a path on the database server lies in; the path itself where it is the topmost."""
         return self._ask(instance, credentials, lambda engine: engine.split(path)[0])
 
     @needs(Right.MEDIA, "browse a server", of_instance(), as_login, in_roots)
@@ -155,7 +155,7 @@ class Databases:
 
     @needs(Right.MEDIA, "browse a server", of_instance(), in_roots)
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
-        """Say whether backups can be written there, as far as the server can tell."""
+        """Whether backups can be written there, as far as the server can tell."""
         return self._ask(instance, None, lambda engine: engine.check_directory(path))
 
     def _covered(self, instance: str | None) -> Sequence[Covered]:

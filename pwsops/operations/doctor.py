@@ -171,7 +171,7 @@ def _row(one: soundness.Amiss) -> str:
 
 
 def _sealed(core: Core) -> Iterator[Check]:
-    """Say whether the home's key is the right one, and name what it does not open, or not for what is there now."""
+    """Whether the home's key is the right one, and name what it does not open, or not for what is there now."""
     fault = core.vault.fault()
     yield Check(
         name="Key",

@@ -59,7 +59,7 @@ class History:
 
     @needs(Right.LOOK, "see the history")
     def page(self, query: HistoryQuery) -> HistoryPage:
-        """Give a page of runs, their items without messages.
+        """Return a page of runs, their items without messages.
 
         As quick at the end of a million runs as at their beginning. Of a `text` that tens of thousands of runs say, the
         page is found without all the others: its total is then the least that there are.
@@ -74,7 +74,7 @@ class History:
 
     @needs(Right.LOOK, "see the history")
     def profiles(self) -> list[str]:
-        """Give the names of the profiles that have a history, deleted ones too."""
+        """Return the names of the profiles that have a history, deleted ones too."""
         with self._context.read() as connection:
             return list(profiles(connection))
 
@@ -112,7 +112,7 @@ def _fits(value: object, wanted: type) -> bool:
 
 
 def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[list[tuple[Key, RunRow]], str, str]:
-    """Give the runs at a place, and where the pages before and after them begin."""
+    """Return the runs at a place, and where the pages before and after them begin."""
     # One more than is shown tells whether there is more on that side.
     found = _at(selection, query, place, query.size + 1)
     if place.key is not None and len(found) < (query.size if place.backwards else 1):

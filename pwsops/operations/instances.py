@@ -42,7 +42,7 @@ class Instances:
 
     @needs(Right.LOOK, "list the engines")
     def engines(self) -> Sequence[str]:
-        """Give the keys of the engines that an instance can have."""
+        """Return the keys of the engines that an instance can have."""
         return sorted(registry.ENGINES)
 
     @needs(Right.LOOK, "see what an instance can do", of_instance("name"))
@@ -218,7 +218,7 @@ class Instances:
 
     @needs(Right.CONFIGURE, "list refused logins")
     def refused_logins(self) -> Sequence[RefusedLogin]:
-        """Give the logins that servers refused and that are not tried before something about them is changed."""
+        """Return the logins that servers refused and that are not tried before something about them is changed."""
         with self._context.read() as connection:
             return refused_logins.every(connection)
 

@@ -27,7 +27,7 @@ from pwsops.rules.model import BackupSet
 
 
 def find_instance(connection: Connection, name: str) -> InstanceRow:
-    """Give the instance of that name; raises `NotFound`."""
+    """Return the instance of that name; raises `NotFound`."""
     row = instances.find(connection, name)
     if row is not None:
         return row
@@ -37,7 +37,7 @@ def find_instance(connection: Connection, name: str) -> InstanceRow:
 
 
 def find_profile(connection: Connection, name: str) -> ProfileRow:
-    """Give the living profile of that name; raises `NotFound`."""
+    """Return the living profile of that name; raises `NotFound`."""
     row = profiles.find(connection, name)
     if row is not None:
         return row
@@ -63,7 +63,7 @@ def find_restore(connection: Connection, restore_id: int) -> RestoreRow:
 
 
 def find_certificate(connection: Connection, name: str) -> CertificateRow:
-    """Give the certificate of that name or thumbprint; raises `NotFound`."""
+    """Return the certificate of that name or thumbprint; raises `NotFound`."""
     row = certificates.find(connection, name)
     if row is not None:
         return row

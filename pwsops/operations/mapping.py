@@ -14,7 +14,7 @@ from pwsops.rules.recurrence import describe
 
 
 def run_views(connection: Connection, rows: Sequence[RunRow], *, with_messages: bool = False) -> list[RunView]:
-    """Give runs with their items, and the items' messages where asked for."""
+    """Return runs with their items, and the items' messages where asked for."""
     items = runs.items(connection, [row["id"] for row in rows])
     told: dict[int, list[Message]] = {}
     if with_messages:
@@ -23,7 +23,7 @@ def run_views(connection: Connection, rows: Sequence[RunRow], *, with_messages: 
 
 
 def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | None, without: str = "") -> ProfileView:
-    """Give one row of the list of profiles; `without` says what its instance lacks to run it."""
+    """Return one row of the list of profiles; `without` says what its instance lacks to run it."""
     fields = row.fields
     broken = row.broken or without
     return ProfileView(

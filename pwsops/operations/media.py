@@ -44,7 +44,7 @@ class Media:
 
     @needs(Right.MEDIA, READ, of_instance(), in_roots)
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
-        """Give one set of a file; raises `InvalidInput` when the file has no such position."""
+        """Return one set of a file; raises `InvalidInput` when the file has no such position."""
         return set_at(self._context, self._engine(instance), instance, path, position, READ)
 
     @needs(Right.VERIFY, VERIFY, of_instance(), in_roots)

@@ -46,19 +46,19 @@ class Profiles:
 
     @needs(Right.LOOK, "list profiles")
     def list(self) -> list[ProfileView]:
-        """Give all profiles by name, each with its last run and what runs now."""
+        """Return all profiles by name, each with its last run and what runs now."""
         with self._context.read() as connection:
             return self._views(connection, profiles.living(connection))
 
     @needs(Right.LOOK, "see a profile", of_profile("name"))
     def view(self, name: str) -> ProfileView:
-        """Give one row of the list; raises `NotFound`."""
+        """Return one row of the list; raises `NotFound`."""
         with self._context.read() as connection:
             return self._views(connection, [find_profile(connection, name)])[0]
 
     @needs(Right.CONFIGURE, "open a profile", of_profile("name"))
     def get(self, name: str) -> BackupProfile:
-        """Give an editable copy; raises `NotFound`. A tripped profile's copy is active, since saving it arms it."""
+        """Return an editable copy; raises `NotFound`. A tripped profile's copy is active, since saving it arms it."""
         with self._context.read() as connection:
             row = find_profile(connection, name)
         profile = row.profile()
@@ -67,7 +67,7 @@ class Profiles:
 
     @needs(Right.CONFIGURE, "create a profile")
     def new(self) -> BackupProfile:
-        """Give a profile that starts from the settings and from this minute."""
+        """Return a profile that starts from the settings and from this minute."""
         with self._context.read() as connection:
             defaults = defaults_of(connection, self._context.principal)
         shared = ("instance", "directory", "every", "unit", "incremental", "renew_full", "timestamp", "time_limit_h")
@@ -164,7 +164,7 @@ class Profiles:
 
     @needs(Right.LOOK, "see why a profile fails", of_profile("name"))
     def diagnose(self, name: str) -> Diagnosis:
-        """Give the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
+        """Return the last errors of a profile, and what changed since it last worked; raises `NotFound`."""
         return diagnose(self._context, name)
 
     @needs(Right.CONFIGURE, "delete a profile", of_profile("name"))
@@ -212,7 +212,7 @@ class Profiles:
         until: datetime | None = None,
         count: int | None = None,
     ) -> Sequence[Occurrence]:
-        """Give the runs to come, as far as `until`, `count` and the profile's own end let them.
+        """Return the runs to come, as far as `until`, `count` and the profile's own end let them.
 
         Parameters
         ----------
@@ -392,7 +392,7 @@ def _lacking(connection: Connection) -> dict[str, str]:
 
 
 def _local_zone() -> str:
-    """Give this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
+    """Return this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
     name = get_localzone_name()
     return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
 

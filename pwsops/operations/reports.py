@@ -73,42 +73,42 @@ class Reports:
 
     @needs(Right.EXPORT, "make a report")
     def runs(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give the runs, one a row, oldest first."""
+        """Return the runs, one a row, oldest first."""
         from pwsops.reports.tables import RUNS
 
         return self._frame(RUNS, query, reporting.run_rows)
 
     @needs(Right.EXPORT, "make a report")
     def items(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give the databases of the runs, one a row, with what went wrong and what to do about it."""
+        """Return the databases of the runs, one a row, with what went wrong and what to do about it."""
         from pwsops.reports.tables import ITEMS
 
         return self._frame(ITEMS, query, reporting.item_rows)
 
     @needs(Right.EXPORT, "make a report")
     def messages(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give everything that was said during the runs, one message a row."""
+        """Return everything that was said during the runs, one message a row."""
         from pwsops.reports.tables import MESSAGES
 
         return self._frame(MESSAGES, query, reporting.message_rows)
 
     @needs(Right.EXPORT, "make a report")
     def sets(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give the backup sets that were finished in the period, one a row, oldest first."""
+        """Return the backup sets that were finished in the period, one a row, oldest first."""
         from pwsops.reports.tables import SETS
 
         return self._frame(SETS, query, reporting.set_rows)
 
     @needs(Right.EVIDENCE, "read the audit log")
     def audit_log(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give the audit log of the period, one entry a row, oldest first."""
+        """Return the audit log of the period, one entry a row, oldest first."""
         from pwsops.reports.tables import AUDIT_LOG
 
         return self._frame(AUDIT_LOG, query, reporting.audit_rows)
 
     @needs(Right.EXPORT, "make a report")
     def databases(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give the databases, one a row: how their backups ended, and what would have been lost.
+        """Return the databases, one a row: how their backups ended, and what would have been lost.
 
         As the catalogue knows it: no server is asked, and whether the files are still there is not looked at.
         """
@@ -118,7 +118,7 @@ class Reports:
 
     @needs(Right.EXPORT, "make a report")
     def exposure(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
-        """Give what would have been lost over time: a row for each stretch in which the newest backup stayed the same.
+        """Return what would have been lost over time: a row for each time in which the newest backup stayed the same.
 
         Within a stretch it grows from `least_s` to `most_s`, a second a second.
         """

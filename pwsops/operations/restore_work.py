@@ -256,7 +256,7 @@ class RestoreWork:
         )
 
     def _request(self, job: Job) -> RestoreRequest:
-        """Give what is restored, with what an earlier restore still owes, and where a change of access is written."""
+        """Return what is restored, with what an earlier restore still owes, and where a change of access is written."""
         with self._catalogue.read() as connection:
             owed = access.owed(connection, job.instance, job.request.database)
         return replace(
@@ -399,7 +399,7 @@ def _messages(job: Job) -> Sequence[Message]:
 
 
 def _said(job: Job, error: BaseException | None) -> tuple[str, str]:
-    """Give an error's message and next step; empty where there is none."""
+    """Return an error's message and next step; empty where there is none."""
     if error is None:
         return "", ""
     if isinstance(error, PwsopsError):

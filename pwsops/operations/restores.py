@@ -52,7 +52,7 @@ class Restores:
         *,
         credentials: Credentials | None = None,
     ) -> RestorePlan:
-        """Give the sets that a restore of this one needs, in order; touches nothing.
+        """Return the sets that a restore of this one needs, in order; touches nothing.
 
         An incremental's full is looked for in the catalogue first, then where the instance remembers it, then beside
         the file. A set that the catalogue knows is given as it was recorded, so that the restore compares its file with
@@ -180,7 +180,7 @@ class Restores:
 
     @needs(Right.LOOK, "see a restore", of_restore)
     def get(self, restore_id: int) -> RestoreView:
-        """Give one restore; raises `NotFound`."""
+        """Return one restore; raises `NotFound`."""
         core = self._context.core
         core.restoring.settle()
         with self._context.read() as connection:
@@ -190,7 +190,7 @@ class Restores:
     def list(
         self, limit: int | None = 50, offset: int = 0, instance: str | None = None, database: str | None = None
     ) -> list[RestoreView]:
-        """Give restores, newest first; of one instance or database only, where that is given."""
+        """Return restores, newest first; of one instance or database only, where that is given."""
         core = self._context.core
         core.restoring.settle()
         with self._context.read() as connection:
@@ -276,7 +276,7 @@ class Restores:
                 self._context.note(connection, "accept unrecorded backup", f"{instance}/{database}", told)
 
     def _candidates(self, engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
-        """Give the fulls that an incremental may rest on, each as its file says it is."""
+        """Return the fulls that an incremental may rest on, each as its file says it is."""
         if target.kind is not BackupKind.DIFFERENTIAL or target.base_id is None:
             return
         with self._context.read() as connection:

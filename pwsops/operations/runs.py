@@ -31,7 +31,7 @@ class Runs:
     def list(
         self, profile: str | None = None, status: RunStatus | None = None, limit: int | None = 50, offset: int = 0
     ) -> list[RunView]:
-        """Give runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
+        """Return runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
         with self._context.read() as connection:
             found = runs.listing(connection, profile=profile, status=status, limit=limit, offset=offset)
             return run_views(connection, found)
@@ -44,7 +44,7 @@ class Runs:
 
     @needs(Right.LOOK, "see a run", of_run)
     def get(self, run_id: int) -> RunView:
-        """Give one run with every message; raises `NotFound`."""
+        """Return one run with every message; raises `NotFound`."""
         with self._context.read() as connection:
             return run_views(connection, [find_run(connection, run_id)], with_messages=True)[0]
 

@@ -36,7 +36,7 @@ class Growth:
     weekly: float
 
     def at(self, age: timedelta) -> int:
-        """Give its size so long before the end."""
+        """Return its size so long before the end."""
         return int(self.size_bytes / (1 + self.weekly) ** (age / timedelta(weeks=1)))
 
 

@@ -31,7 +31,7 @@ def open_or_sample(home: str | Path = "", *, actor: str | None = None) -> Operat
 
 
 def is_sample(operations: Operations) -> bool:
-    """Say whether a home is one of samples that `open_or_sample` made."""
+    """Whether a home is one of samples that `open_or_sample` made."""
     return operations.home.name == DIRECTORY
 
 

@@ -211,6 +211,6 @@ def _uuid(chance: random.Random) -> str:
 
 
 def _sealed(chance: random.Random, size: int) -> str:
-    """Give what a vault's encrypted field looks like: a type, an IV, ciphertext and a MAC, in base64."""
+    """Return what a vault's encrypted field looks like: a type, an IV, ciphertext and a MAC, in base64."""
     parts = (base64.b64encode(chance.randbytes(length)).decode() for length in (16, size, 32))
     return "2." + "|".join(parts)

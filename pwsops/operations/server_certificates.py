@@ -20,7 +20,7 @@ _ENDING = re.compile(r"\.\w{1,4}$")
 
 
 def keepers(context: Context) -> Sequence[str]:
-    """Give the instances whose servers keep certificates, without reaching any."""
+    """Return the instances whose servers keep certificates, without reaching any."""
     with context.read() as connection:
         rows = instances.every(connection)
     keep = {
@@ -75,7 +75,7 @@ def take(
 
 
 def name_in(file: str) -> str:
-    """Give the name of a certificate that the name of its file has, where a run gave it."""
+    """Return the name of a certificate that the name of its file has, where a run gave it."""
     stem = _ENDING.sub("", file)
     saved = _SAVED.fullmatch(stem)
     return saved["name"] if saved else stem

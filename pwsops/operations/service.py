@@ -28,7 +28,7 @@ class ServiceControl:
 
     @needs(Right.LOOK, "see the service")
     def status(self) -> ServiceView:
-        """Say whether the service runs and where; if not, why nothing can be started."""
+        """Whether the service runs and where; if not, why nothing can be started."""
         core = self._context.core
         running = is_running(core.home)
         with self._context.read() as connection:

@@ -28,7 +28,7 @@ class Settings:
 
     @needs(Right.CONFIGURE, "see the settings")
     def get(self) -> BackupSettings:
-        """Give the settings in force; a copy."""
+        """Return the settings in force; a copy."""
         with self._context.read() as connection:
             return defaults(connection, self._context.principal)
 

@@ -15,7 +15,7 @@ class Shelf:
         self._silent = False
 
     def has(self, path: str) -> bool:
-        """Say whether a file is there, as far as anybody can tell.
+        """Whether a file is there, as far as anybody can tell.
 
         Each directory is listed once, and of a server that does not answer none after the first.
         """

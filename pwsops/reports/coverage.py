@@ -68,7 +68,7 @@ def covered(selection: Selection, since: datetime, until: datetime, *, opens: Op
 
 
 def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
-    """Give the rows of the table of databases."""
+    """Return the rows of the table of databases."""
     for one in found:
         yield (
             one.instance,
@@ -87,7 +87,7 @@ def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
 
 
 def exposure_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
-    """Give the rows of the table of exposures."""
+    """Return the rows of the table of exposures."""
     for one in found:
         for since, until, data_at in one.stretches:
             least, most = (None if data_at is None else max(0, (at - data_at) // _MICROSECOND) for at in (since, until))

@@ -70,14 +70,14 @@ def write(
 
 
 def run_batches(selection: Selection) -> Iterator[pa.RecordBatch]:
-    """Give the runs, so many at a time: few large batches are written sooner than many small ones."""
+    """Return the runs, so many at a time: few large batches are written sooner than many small ones."""
     read = map(RUNS.batch, reporting.run_rows(selection))
     while several := list(islice(read, _READS_A_BATCH)):
         yield pa.concat_batches(several)
 
 
 def period(selection: Selection, now: datetime) -> tuple[datetime, datetime]:
-    """Give the period that a report covers: what was asked for, or from the first run on, until now at most."""
+    """Return the period that a report covers: what was asked for, or from the first run on, until now at most."""
     wanted = selection.wanted
     until = min(wanted.until or now, now)
     if wanted.since is not None:

@@ -14,7 +14,7 @@ _NULLABLE = {pa.int64(): pd.Int64Dtype()}
 
 
 def frame(table: Table, chunks: Iterable[Sequence[Sequence[Any]]]) -> pd.DataFrame:
-    """Give a frame with the table's columns and types, also where it has no rows."""
+    """Return a frame with the table's columns and types, also where it has no rows."""
     whole = pa.Table.from_batches([table.batch(rows) for rows in chunks], schema=table.schema())
     given: pd.DataFrame = whole.to_pandas(types_mapper=_NULLABLE.get)
     return given

@@ -15,7 +15,7 @@ from pwsops.errors import Conflict, PwsopsError
 
 @contextmanager
 def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
-    """Give a file to write to, which gets its name when it is whole.
+    """Return a file to write to, which gets its name when it is whole.
 
     Parameters
     ----------

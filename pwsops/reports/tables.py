@@ -41,13 +41,13 @@ class Table:
     columns: Sequence[Column]
 
     def schema(self) -> pa.Schema:
-        """Give its Arrow schema; each field carries its meaning."""
+        """Return its Arrow schema; each field carries its meaning."""
         return pa.schema(
             [pa.field(each.name, _ARROW[each.kind], metadata={"meaning": each.meaning}) for each in self.columns]
         )
 
     def batch(self, rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
-        """Give rows of the catalogue as one batch."""
+        """Return rows of the catalogue as one batch."""
         values = zip(*rows, strict=True) if rows else ((),) * len(self.columns)
         arrays = [_array(each.kind, given) for each, given in zip(self.columns, values, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema())

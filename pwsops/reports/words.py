@@ -12,17 +12,17 @@ NOTHING = "–"
 
 
 def day(at: datetime) -> str:
-    """Give a day."""
+    """Return a day."""
     return f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
 def moment(at: datetime | None) -> str:
-    """Give an instant to the minute."""
+    """Return an instant to the minute."""
     return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def kind(value: str) -> str:
-    """Give a kind in the word people use for it."""
+    """Return a kind in the word people use for it."""
     return "incremental" if value == "differential" else value
 
 
@@ -37,17 +37,17 @@ def step(verdict: Verdict) -> str:
 
 
 def share(value: float | None) -> str:
-    """Give a share in percent, rounded down: what is not all must not read as 100%."""
+    """Return a share in percent, rounded down: what is not all must not read as 100%."""
     return NOTHING if value is None else f"{math.floor(value * 10_000) / 100:g}%"
 
 
 def size(size_bytes: int | None) -> str:
-    """Give a size in decimal units."""
+    """Return a size in decimal units."""
     return NOTHING if size_bytes is None else sizes.told(size_bytes)
 
 
 def duration(seconds: float | None) -> str:
-    """Give a duration in its two largest units."""
+    """Return a duration in its two largest units."""
     if seconds is None:
         return NOTHING
     if seconds < 60:

@@ -22,12 +22,12 @@ def after_run(count: int, status: RunStatus, any_item_succeeded: bool) -> int:
 
 
 def trips(count: int) -> bool:
-    """Say whether so many failures in a row switch a profile off, or mark a database red."""
+    """Whether so many failures in a row switch a profile off, or mark a database red."""
     return count >= LIMIT
 
 
 def health(state: ProfileState, last_status: RunStatus | None) -> Health:
-    """Give a profile's colour.
+    """Return a profile's colour.
 
     Parameters
     ----------

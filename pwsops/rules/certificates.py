@@ -57,12 +57,12 @@ class Certificate:
 
 
 def is_expired(certificate: Certificate, now: datetime) -> bool:
-    """Say whether its time is over."""
+    """Whether its time is over."""
     return now > certificate.not_after
 
 
 def is_near_expiry(certificate: Certificate, now: datetime) -> bool:
-    """Say whether its time ends soon or has ended."""
+    """Whether its time ends soon or has ended."""
     return now > certificate.not_after - NEAR_EXPIRY
 
 
@@ -94,11 +94,11 @@ def why_not_encrypt(certificate: Certificate, now: datetime) -> Sequence[str]:
 
 
 def file_name(name: str, thumbprint: str) -> str:
-    """Give the name of a certificate's own `.pfx`: readable, taken by every file system, and no other's."""
+    """Return the name of a certificate's own `.pfx`: readable, taken by every file system, and no other's."""
     return f"{file_stem(name, thumbprint)}.pfx"
 
 
 def file_stem(name: str, thumbprint: str) -> str:
-    """Give the same without an ending."""
+    """Return the same without an ending."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:60]
     return f"{plain or 'certificate'}_{thumbprint}"

@@ -20,7 +20,7 @@ _MONDAY = 1  # 0001-01-01 was one
 
 
 def recurrence_days(recurrence: Recurrence, since: int) -> Iterator[int]:
-    """Give the chosen days from `since` on, never before the start's own day, ascending.
+    """Return the chosen days from `since` on, never before the start's own day, ascending.
 
     Days, minutes and hours count every n-th, or every, day from the start's; `weekdays` then leaves only those that
     fall on one of them. Weeks begin on Monday, months on their first.
@@ -39,7 +39,7 @@ def recurrence_days(recurrence: Recurrence, since: int) -> Iterator[int]:
 
 
 def renewal_days(renewal: Renewal, since: int) -> Iterator[int]:
-    """Give the days from `since` on at whose local midnight the full is renewed."""
+    """Return the days from `since` on at whose local midnight the full is renewed."""
     if renewal.period is RenewalPeriod.WEEKLY:
         return iter(range(since + (renewal.day + _MONDAY - since) % 7, _END, 7))
     if renewal.period is RenewalPeriod.MONTHLY:
@@ -65,7 +65,7 @@ def _months(start: date, every: int, on_day: int | WeekdayOfMonth, since: int) -
 
 
 def _day_of_month(year: int, month0: int, on_day: int | WeekdayOfMonth) -> int:
-    """Give a day of a month, the last one where the month lacks it."""
+    """Return a day of a month, the last one where the month lacks it."""
     weekday, length = monthrange(year, month0 + 1)
     first = date(year, month0 + 1, 1).toordinal()
     if isinstance(on_day, int):

@@ -39,7 +39,7 @@ class Uneven(NamedTuple):
 
 
 def next_due(recurrence: Recurrence, after: datetime) -> datetime | None:
-    """Give the first due instant strictly after another, None where the recurrence has ended."""
+    """Return the first due instant strictly after another, None where the recurrence has ended."""
     batch = next(batches(recurrence, after, inclusive=False), None)
     if batch is None:
         return None
@@ -47,7 +47,7 @@ def next_due(recurrence: Recurrence, after: datetime) -> datetime | None:
 
 
 def due_between(recurrence: Recurrence, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Give the due instants after the first instant, up to and with the second."""
+    """Return the due instants after the first instant, up to and with the second."""
     for batch in batches(recurrence, after, inclusive=False):
         due = due_instants(batch)
         yield from due[: bisect_right(due, until)]
@@ -56,7 +56,7 @@ def due_between(recurrence: Recurrence, after: datetime, until: datetime) -> Ite
 
 
 def batches(recurrence: Recurrence, after: datetime, *, inclusive: bool) -> Iterator[Steady | Uneven]:
-    """Give the runs from an instant on, a steady day or a cluster of uneven days at a time, never an empty one."""
+    """Return the runs from an instant on, a steady day or a cluster of uneven days at a time, never an empty one."""
     zone = ZoneInfo(recurrence.timezone)
     after = max(after, recurrence.start.replace(tzinfo=UTC) - 2 * DAY)
     if after.year > LAST_YEAR:
@@ -97,7 +97,7 @@ class _Cluster:
                 self.found[instant] = False
 
     def take(self, after: datetime, cut: Callable[[list[datetime], datetime], int]) -> Iterator[Uneven]:
-        """Give what was collected, if anything of it is left after an instant, and begin anew."""
+        """Return what was collected, if anything of it is left after an instant, and begin anew."""
         due = sorted(self.found)
         if due := due[cut(due, after) :]:
             yield Uneven(due, [self.found[instant] for instant in due])
@@ -105,7 +105,7 @@ class _Cluster:
 
 
 def _slots_by_day(recurrence: Recurrence, since: int) -> Iterator[tuple[int, Sequence[timedelta], bool]]:
-    """Give each chosen day (an ordinal) with its slots within start and end, and whether it has several by rule."""
+    """Return each chosen day (an ordinal) with its slots within start and end, and whether it has several by rule."""
     slots = _slots(recurrence.every, recurrence.unit, recurrence.between, recurrence.at or recurrence.start.time())
     first = recurrence.start.toordinal()
     last = recurrence.until.toordinal() if recurrence.until else None
@@ -122,7 +122,7 @@ def _slots_by_day(recurrence: Recurrence, since: int) -> Iterator[tuple[int, Seq
 
 @lru_cache(maxsize=1024)
 def _slots(every: int, unit: Unit, between: tuple[time, time] | None, at: time) -> tuple[timedelta, ...]:
-    """Give the slots of a day, counted from its local midnight; those of a window over midnight go beyond 24 hours."""
+    """Return the slots of a day, counted from its local midnight; those of a window over midnight exceed 24 hours."""
     if unit not in (Unit.MINUTE, Unit.HOUR):
         return (_since_midnight(at),)
     step = timedelta(minutes=every) if unit is Unit.MINUTE else timedelta(hours=every)
@@ -136,12 +136,12 @@ def _since_midnight(wall: time) -> timedelta:
 
 
 def midnight(day: int, zone: tzinfo | None = None) -> datetime:
-    """Give the wall time at which a day (an ordinal) begins, naive or labelled with a zone."""
+    """Return the wall time at which a day (an ordinal) begins, naive or labelled with a zone."""
     return datetime.combine(date.fromordinal(day), time(), zone)
 
 
 def due_instants(batch: Steady | Uneven) -> list[datetime]:
-    """Give the due instants of a batch, ascending."""
+    """Return the due instants of a batch, ascending."""
     if isinstance(batch, Uneven):
         return batch.due
     begin = midnight(batch.day, UTC) - batch.offset

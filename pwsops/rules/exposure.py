@@ -14,7 +14,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 
 
 def exposure_s(sets: Sequence[BackupSet], now: datetime, *, logs_until: datetime | None = None) -> float | None:
-    """Give the seconds of work that no backup of a database holds; None where nothing can be restored.
+    """Return the seconds of work that no backup of a database holds; None where nothing can be restored.
 
     Counted from the start of the newest set that can be restored, because what was written while it was taken may
     not be in it. A differential counts only where its full is among the sets. A set that is dated after now counts
@@ -88,7 +88,7 @@ def stretches(sets: Sequence[Shelved], since: datetime, until: datetime) -> Iter
 
 
 def worst(sets: Sequence[Shelved], since: datetime, until: datetime) -> Worst:
-    """Give the most that would have been lost in a period: it grows up to the end of each stretch."""
+    """Return the most that would have been lost in a period: it grows up to the end of each stretch."""
     exposure_s, at, unprotected_s = None, None, 0.0
     for stretch in stretches(sets, since, until):
         if stretch.data_at is None:
@@ -111,7 +111,7 @@ def _restorable(sets: Sequence[Shelved]) -> Iterator[Shelved]:
 
 
 def _newest(held: Sequence[Shelved], edges: Sequence[datetime]) -> Iterator[datetime | None]:
-    """Give the newest data that can be restored at each of these instants, both in order of time."""
+    """Return the newest data that can be restored at each of these instants, both in order of time."""
     shelf: list[tuple[float, int]] = []
     taken = 0
     for edge in edges:

@@ -40,7 +40,7 @@ def occurrences(
     first_is_full: bool = True,
     include_start: bool = True,
 ) -> Iterator[Occurrence]:
-    """Give the occurrences from an instant on, strictly ascending, lazily, without end unless the recurrence has one.
+    """Return the occurrences from an instant on, strictly ascending, lazily, without end unless the recurrence has one.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def occurrences(
 
 
 def _expand(batch: Steady | Uneven, zone: ZoneInfo) -> tuple[list[datetime], list[datetime], Iterable[bool]]:
-    """Give the due instants, the same in the zone, and whether each was moved."""
+    """Return the due instants, the same in the zone, and whether each was moved."""
     due = due_instants(batch)
     if isinstance(batch, Uneven):
         return due, [instant.astimezone(zone) for instant in due], batch.shifted

@@ -22,12 +22,12 @@ _SPAN = timedelta(days=35)
 
 
 def renewal_between(recurrence: Recurrence, renewal: Renewal, after: datetime, until: datetime) -> bool:
-    """Say whether the full is to be renewed after the first instant, up to and with the second."""
+    """Whether the full is to be renewed after the first instant, up to and with the second."""
     return next(_renewals(renewal, ZoneInfo(recurrence.timezone), after), _NEVER) <= until
 
 
 def _renewals(renewal: Renewal, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Give the instants strictly after another at which the full is renewed."""
+    """Return the instants strictly after another at which the full is renewed."""
     days = renewal_days(renewal, after.astimezone(zone).toordinal() + 1)
     return (instant for instant in (local_midnight(zone, day) for day in days) if instant > after)
 
@@ -50,7 +50,7 @@ class KindPlan:
         self._renewal = _ALWAYS if first_is_full else next(self._renewals, _NEVER)
 
     def mark(self, due: Sequence[datetime]) -> list[BackupKind]:
-        """Give the kinds of the next few occurrences."""
+        """Return the kinds of the next few occurrences."""
         kinds = [BackupKind.DIFFERENTIAL] * len(due)
         while self._renewal <= due[-1]:
             kinds[bisect_left(due, self._renewal)] = BackupKind.FULL

@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def steady_offset(zone: ZoneInfo, day: int) -> timedelta | None:
-    """Give the offset of a day (an ordinal) where no shift is near, else None.
+    """Return the offset of a day (an ordinal) where no shift is near, else None.
 
     Not None means that every wall time of that day and the next is one instant, by plain arithmetic.
     """
@@ -44,7 +44,7 @@ def steady_offset(zone: ZoneInfo, day: int) -> timedelta | None:
 
 @lru_cache(maxsize=1024)
 def stretches(zone: ZoneInfo, day: int) -> tuple[Stretch, ...]:
-    """Give the stretches, in order, that hold every instant the slots of a day (an ordinal) can have."""
+    """Return the stretches, in order, that hold every instant the slots of a day (an ordinal) can have."""
     begin = _utc_midnight(day - _BEFORE)
     end = _utc_midnight(day + _AFTER)
     found = []
@@ -64,13 +64,13 @@ def instants(wall: datetime, around: tuple[Stretch, ...]) -> list[datetime]:
 
 
 def after_gap(wall: datetime, around: tuple[Stretch, ...]) -> datetime:
-    """Give the first instant after the gap that swallowed a wall time (naive)."""
+    """Return the first instant after the gap that swallowed a wall time (naive)."""
     return next(each.begin for each in around if each.begin + each.offset > wall).replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=4096)
 def local_midnight(zone: ZoneInfo, day: int) -> datetime:
-    """Give the instant at which a local day (an ordinal) begins: its first pass, or the end of a gap that has it."""
+    """Return the instant at which a local day (an ordinal) begins: its first pass, or the end of a gap that has it."""
     wall = _utc_midnight(day)
     offset = steady_offset(zone, day)
     if offset is not None:

@@ -83,5 +83,5 @@ def may_have_finished(error: PwsopsError) -> bool:
 
 
 def next_look(looks: int, now: datetime) -> datetime | None:
-    """Give when to look for a backup again, after so many looks; None: no more."""
+    """Return when to look for a backup again, after so many looks; None: no more."""
     return now + LOOK_AGAIN[looks] if looks < len(LOOK_AGAIN) else None

@@ -34,7 +34,7 @@ class Escrow:
         self.of_servers = ServerEscrow(catalogue, vault)
 
     def private_key(self, thumbprint: str) -> bytes | None:
-        """Give a certificate's private key (PKCS #8, DER); None where the store does not have it."""
+        """Return a certificate's private key (PKCS #8, DER); None where the store does not have it."""
         with self._catalogue.read() as connection:
             row = certificates.find(connection, thumbprint)
         return None if row is None else b64decode(self._vault.open(row.sealed_key, row.key_bound))
@@ -42,7 +42,7 @@ class Escrow:
     def encryption(
         self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Callable[[str], None]
     ) -> Encryption | None:
-        """Give whom a profile's backups are encrypted for; None: they are not.
+        """Return whom a profile's backups are encrypted for; None: they are not.
 
         A certificate that has expired still encrypts, because a backup that is late is worse: `tell` is given a word
         of warning. One whose private key is lost with the home's key does not: nobody could restore such a backup.

@@ -39,7 +39,7 @@ class Presence:
         self._lock.acquire(blocking=False)
 
     def is_alive(self, token: str | None) -> bool:
-        """Say whether the process of that token still lives; a dead one's file is removed."""
+        """Whether the process of that token still lives; a dead one's file is removed."""
         if token is None:
             return False
         if token == self.token:
@@ -76,7 +76,7 @@ def holders(path: Path) -> list[Holder]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether some process holds the lock of that file.
+    """Whether some process holds the lock of that file.
 
     Asks with a shared lock of a moment, so that two who ask at once do not take each other for the holder.
     """

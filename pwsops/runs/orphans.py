@@ -188,7 +188,7 @@ class Leftovers:
 
 
 def run_description(run_id: int, owner: str) -> str:
-    """Give what a set of this run carries as its description; the owner keeps two homes' runs apart."""
+    """Return what a set of this run carries as its description; the owner keeps two homes' runs apart."""
     return f"pwsops run {run_id} ({owner})"
 
 

@@ -1,4 +1,4 @@
-"""Give databases back to those who use them, where a restore took them and died, or could not."""
+"""Return databases back to those who use them, where a restore took them and died, or could not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OwedAccess:
         self._open_instance = open_instance
 
     def due(self) -> list[ChangedAccess]:
-        """Give those that it is time to see to. Quick."""
+        """Return those that it is time to see to. Quick."""
         now = self._clock.now()
         with self._catalogue.read() as connection:
             found = [one for one in access.open_changes(connection) if one.next_try_at <= now]

@@ -380,7 +380,7 @@ class Runner:
         )
 
     def _finished(self, job: _Job, engine: Engine, request: BackupRequest, error: PwsopsError) -> BackupResult | None:
-        """Give what an attempt that failed has finished after all: the set that carries this run's name, and is whole.
+        """Return what a failed attempt has finished after all: the set that carries this run's name, and is whole.
 
         A further attempt would meet that very file. None also where it cannot be looked for now.
         """

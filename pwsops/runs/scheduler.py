@@ -345,7 +345,7 @@ class Service:
 
 
 def is_running(home: Path) -> bool:
-    """Say whether any process schedules this home."""
+    """Whether any process schedules this home."""
     return is_held(home / LOCK_FILE)
 
 

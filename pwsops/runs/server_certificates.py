@@ -66,7 +66,7 @@ class ServerEscrow:
         self._vault = vault
 
     def look(self, instance: str, engine: KeepsCertificates, *, now: datetime) -> Sequence[ServerCertificate]:
-        """Give the certificates of an instance, and remember them for whoever cannot wait for its server."""
+        """Return the certificates of an instance, and remember them for whoever cannot wait for its server."""
         return look(self._catalogue, instance, engine, now=now)
 
     def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Tell) -> None:
@@ -88,7 +88,7 @@ class ServerEscrow:
                 tell(f"The certificates were not saved with the backup: {error.message} {error.hint}")
 
     def _needed(self, profile: ProfileRow, found: Sequence[ServerCertificate]) -> Sequence[ServerCertificate]:
-        """Give those that encrypt the profile's backups, or its databases as a whole."""
+        """Return those that encrypt the profile's backups, or its databases as a whole."""
         databases, name = set(profile.fields["databases"]), profile.fields["encrypt_with"].lower()
         with self._catalogue.read() as connection:
             newest = [sets.of_database(connection, profile.fields["instance"], database)[:1] for database in databases]

@@ -28,7 +28,7 @@ _HOST = re.compile(r"(?:\[([^\]%]+)\]|([^:\[\]%]+))(?::[0-9]*)?")
 
 
 def is_loopback(address: str) -> bool:
-    """Say whether an address or host name can only be this machine's own; an unknown one is not."""
+    """Whether an address or host name can only be this machine's own; an unknown one is not."""
     if address in LOOPBACK_NAMES:
         return True
     try:

@@ -56,7 +56,7 @@ class Nav(param.Parameterized):
     opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
 
     def search(self) -> str:
-        """Give the query of the address, with its question mark; empty on the start page."""
+        """Return the query of the address, with its question mark; empty on the start page."""
         said = {key: getattr(self, key) for key in _FIELDS if getattr(self, key) != self.param[key].default}
         return f"?{urlencode(said)}" if said else ""
 
@@ -103,7 +103,7 @@ class Nav(param.Parameterized):
 
     @staticmethod
     def canonical(search: str) -> str:
-        """Give the address that `search` amounts to."""
+        """Return the address that `search` amounts to."""
         there = Nav()
         there.read(search)
         return there.search()

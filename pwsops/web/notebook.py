@@ -81,7 +81,7 @@ def begin() -> None:
 
 
 def picture(title: str, *, height: int = 300, hover: Mapping[str, str] | None = None, **options: Any) -> Any:
-    """Give an empty figure over time, to zoom and to drag.
+    """Return an empty figure over time, to zoom and to drag.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def legend_above(drawn: Any) -> Any:
 
 
 def note(text: str) -> Any:
-    """Give a paragraph, in Markdown."""
+    """Return a paragraph, in Markdown."""
     return pn.pane.Markdown(text, sizing_mode="stretch_width")
 
 
@@ -135,7 +135,7 @@ def say_sample(operations: Operations) -> Any:
 
 
 def cards(*told: tuple[str, str] | tuple[str, str, bool]) -> Any:
-    """Give key numbers: each its value, what it is, and whether it is bad."""
+    """Return key numbers: each its value, what it is, and whether it is bad."""
     parts = [
         f'<div class="{"bad" if any(rest) else ""}"><strong>{html.escape(value)}</strong>{html.escape(name)}</div>'
         for value, name, *rest in told
@@ -151,7 +151,7 @@ def table(
     bad: Callable[[Any], bool] = lambda row: False,
     empty: str = "There is nothing to show.",
 ) -> Any:
-    """Give a table as people read it; every text is escaped.
+    """Return a table as people read it; every text is escaped.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def instant(text: str, *, otherwise: datetime | None = None) -> datetime | None:
 
 
 def sawtooth(rows: pd.DataFrame) -> tuple[Sequence[Any], Sequence[float]]:
-    """Give the corners of a line through the rows of `Operations.reports.exposure`: instants, and hours of loss.
+    """Return the corners of a line through the rows of `Operations.reports.exposure`: instants, and hours of loss.
 
     Where nothing could be restored the line is broken.
     """

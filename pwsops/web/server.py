@@ -165,7 +165,7 @@ def _names(address: str, hosts: Sequence[str]) -> list[str]:
 
 
 def _open_port(address: str, port: int) -> int:
-    """Give the port, or a free one for 0, where the address can be listened on."""
+    """Return the port, or a free one for 0, where the address can be listened on."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.create_server((address, port), family=family) as probe:

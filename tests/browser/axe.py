@@ -12,7 +12,7 @@ _AXE = Axe()
 
 
 def violations(page: Page, tags: Sequence[str] = TAGS) -> list[str]:
-    """Give every violation on the page as it stands now, one line an element: the rule, where, and why.
+    """Return every violation on the page as it stands now, one line an element: the rule, where, and why.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def violations(page: Page, tags: Sequence[str] = TAGS) -> list[str]:
 
 
 def rules(page: Page) -> list[str]:
-    """Give the names of the rules that had something to look at, whatever came of it."""
+    """Return the names of the rules that had something to look at, whatever came of it."""
     options = {"runOnly": {"type": "tag", "values": list(TAGS)}, "resultTypes": ["passes", "violations"]}
     found = _AXE.run(page, options=options).response
     return [rule["id"] for group in ("passes", "violations") for rule in found[group]]

@@ -44,7 +44,7 @@ class Place(Protocol):
         """Delete every row as an ordinary client."""
 
     def contents(self) -> object:
-        """Give every row as an ordinary client reads them."""
+        """Return every row as an ordinary client reads them."""
 
     def media(self, kind: str) -> int:
         """Count the media files of a kind, FULL or DIFF, in the first directory."""

@@ -161,7 +161,7 @@ def look(visit: Open, url: str, shows: str, **options: int) -> Page:
 
 
 def wrong_in_light_and_dark(page: Page) -> list[str]:
-    """Give what is wrong with a page, by day and by night."""
+    """Return what is wrong with a page, by day and by night."""
     found = [f"light: {line}" for line in _lasting(page)]
     page.evaluate("Bokeh.documents[0].roots().find(root => root.class_name === 'Page').data.dark_theme = true")
     expect(page.locator(".mui-dark").first).to_be_visible()
@@ -169,7 +169,7 @@ def wrong_in_light_and_dark(page: Page) -> list[str]:
 
 
 def _lasting(page: Page) -> list[str]:
-    """Give what stays wrong: a page that still fades from light to dark, or still fills, is looked at again."""
+    """Return what stays wrong: a page that still fades from light to dark, or still fills, is looked at again."""
     found = violations(page)
     for _ in range(LOOKS):
         if not found:

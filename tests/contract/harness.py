@@ -26,7 +26,7 @@ class Harness(Protocol):
         """Insert or replace rows by their number."""
 
     def read_rows(self, database: str) -> Rows:
-        """Give all rows by number."""
+        """Return all rows by number."""
 
     def new_directory(self) -> str:
         """Make an empty directory that the server can write into."""

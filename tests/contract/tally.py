@@ -20,7 +20,7 @@ class Report(Protocol):
 
 
 def tally(stats: Mapping[str, Iterable[Report]]) -> Iterator[str]:
-    """Give a line for each engine that the suite ran on; `stats` are pytest's, by outcome."""
+    """Return a line for each engine that the suite ran on; `stats` are pytest's, by outcome."""
     counts = {outcome: Counter(_engines(stats.get(outcome, ()))) for outcome in OUTCOMES}
     for engine in IDS:
         said = [f"{counts[outcome][engine]} {outcome}" for outcome in OUTCOMES if counts[outcome][engine]]

@@ -15,7 +15,7 @@ PATIENCE_S = 60
 
 
 def environment(**changes):
-    """Give an environment without this session's own home or looks."""
+    """Return an environment without this session's own home or looks."""
     left_out = ("PWSOPS_HOME", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
     return (
         {key: value for key, value in unmeasured.environment().items() if key not in left_out} | {"TZ": "UTC"} | changes
@@ -83,7 +83,7 @@ class CommandLine:
         return result.stdout
 
     def rows(self, *words):
-        """Give the array that a reading command prints."""
+        """Return the array that a reading command prints."""
         found = json.loads(self.done(*words, "--json"))
         assert isinstance(found, list)
         return found

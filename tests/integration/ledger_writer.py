@@ -17,7 +17,7 @@ FIRST = 3_000
 
 
 def row(number):
-    """Give a row's amount and its body, which looks like ciphertext."""
+    """Return a row's amount and its body, which looks like ciphertext."""
     transfer, is_credit = divmod(number - 1, 2)
     amount = (transfer * 7919) % 1000 + 1
     body = b"".join(hashlib.sha256(b"%d %d" % (number, part)).digest() for part in range(8))

@@ -55,7 +55,7 @@ class ServiceHome:
             profiles.schedule(connection, [(view.id, due, view.next_kind) for view, due in views])
 
     def runs(self, name="p"):
-        """Give a profile's runs with their messages, oldest first."""
+        """Return a profile's runs with their messages, oldest first."""
         found = self.ops.runs.list(profile=name, limit=None)
         return [self.ops.runs.get(one.id) for one in reversed(found)]
 
@@ -69,11 +69,11 @@ class ServiceHome:
         return self.runs(name)
 
     def media(self):
-        """Give what anybody could take for a backup."""
+        """Return what anybody could take for a backup."""
         return sorted(path for path in self.backups.iterdir() if not path.name.startswith(".") and path.suffix != ".py")
 
     def hidden(self):
-        """Give the temporary files of unfinished backups."""
+        """Return the temporary files of unfinished backups."""
         return sorted(path for path in self.backups.iterdir() if path.name.startswith("."))
 
     def leader(self):
@@ -114,12 +114,12 @@ def service_home(root):
 
 
 def wall(ahead):
-    """Give the wall time in UTC, to the minute, that lies so far ahead."""
+    """Return the wall time in UTC, to the minute, that lies so far ahead."""
     return (datetime.now(UTC) + ahead).replace(tzinfo=None, second=0, microsecond=0)
 
 
 def soon(seconds=1):
-    """Give the instant so many seconds ahead."""
+    """Return the instant so many seconds ahead."""
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
@@ -130,7 +130,7 @@ def kill(process):
 
 
 def workers(parent):
-    """Give the ids of a process's workers."""
+    """Return the ids of a process's workers."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -135,7 +135,7 @@ def _at_the_door(home: Home, served: Served, token: str) -> list[str]:
 
 
 def _on_pages(home: Home, page: Page) -> None:
-    """Give every password that pages ask for, so that it is taken, and so that it is refused."""
+    """Type every password that pages ask for, so that it is taken, and so that it is refused."""
     pfx = archive.pack([pair()], canary.PASSPHRASE)
     files = json.dumps([{"name": "own.pfx", "content": b64encode(pfx).decode()}])
     for word in (canary.WRONG, canary.PASSPHRASE):

@@ -18,7 +18,7 @@ HEAVY = ("panel", "bokeh", "pandas", "sqlalchemy", "alembic", "apscheduler", "cr
 
 @pytest.fixture(scope="module")
 def driver():
-    """Give one process for the many commands whose own start is not the point."""
+    """Return one process for the many commands whose own start is not the point."""
     one = Driver()
     yield one
     one.close()

@@ -32,7 +32,7 @@ def writing_to(path):
 
 
 def last_committed(path):
-    """Give the number of the last row that the writer had committed by now."""
+    """Return the number of the last row that the writer had committed by now."""
     with closing(sqlite3.connect(path, timeout=30)) as database:
         (last,) = database.execute("SELECT max(number) FROM ledger").fetchone()
     return last

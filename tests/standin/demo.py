@@ -40,7 +40,7 @@ def build(*, flavour: str = "windows", password: str, least: bool = False) -> Sc
 
 
 def directory(server: ScriptedServer) -> str:
-    """Give the directory that is meant for backups."""
+    """Return the directory that is meant for backups."""
     return "D:\\Backup" if server.files.flavour == "windows" else "/backup"
 
 

@@ -261,7 +261,7 @@ def _write(
 
 
 def _new_key(order: Order) -> tuple[bytes | None, Envelope | None]:
-    """Give a key for one file; another attempt is another file."""
+    """Return a key for one file; another attempt is another file."""
     if order.recipient is None:
         return None, None
     # Here and not above: most backups are not encrypted, and a worker has to start fast.
@@ -329,7 +329,7 @@ def _add_listed(view: Snapshot, writer: MediaWriter, listed: Sequence[pages.Page
 
 
 def _changes(base: Media, view: Snapshot, report: Report) -> Iterator[Sequence[pages.Page]]:
-    """Give the changed pages, ascending, then those behind the base's end."""
+    """Return the changed pages, ascending, then those behind the base's end."""
     done, total = 0, view.page_count * view.page_size
 
     def work(item: tuple[int, FrameHead]) -> tuple[int, list[pages.Page]]:

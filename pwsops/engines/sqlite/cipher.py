@@ -62,7 +62,7 @@ class Cipher:
         return self._open(_nonce(2 * sequence + 1), payload, self._context)
 
     def seal_end(self, frames: int, trailer: bytes) -> str:
-        """Give the tag that closes a file of so many frames."""
+        """Return the tag that closes a file of so many frames."""
         return self._aead.encrypt(_nonce(2 * frames, last=True), b"", self._context + trailer).hex()
 
     def check_end(self, frames: int, trailer: bytes, seal: str) -> None:
@@ -92,7 +92,7 @@ def new_key(recipient: Recipient) -> tuple[bytes, Envelope]:
 
 
 def unwrap(envelope: Envelope, private_key: bytes) -> bytes:
-    """Give a file's key.
+    """Return a file's key.
 
     Parameters
     ----------

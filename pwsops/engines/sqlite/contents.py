@@ -27,7 +27,7 @@ _STEPS = 1_000
 
 
 def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> list[tuple[str, int | None]]:
-    """Give the tables by name, each with its rows; None where counting took too long or was not possible.
+    """Return the tables by name, each with its rows; None where counting took too long or was not possible.
 
     Raises
     ------

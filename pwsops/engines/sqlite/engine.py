@@ -200,7 +200,7 @@ class SqliteEngine:
         return BackupResult(backup_set=taken, messages=tuple(messages), noted=noted, checked=checked)
 
     def _settled(self, order: Mapping[str, object], error: EndUnknown) -> BackupSet:
-        """Give the set of a backup that was broken off in its last moment, where it was finished."""
+        """Return the set of a backup that was broken off in its last moment, where it was finished."""
         found = None
         with suppress(PwsopsError):  # then no more is known than before
             wanted = {name: str(order[name]) for name in ("database", "directory", "description")}
@@ -325,11 +325,11 @@ class SqliteEngine:
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
-        """Give nothing: a directory remembers nothing."""
+        """Return nothing: a directory remembers nothing."""
         return iter(())
 
     def differential_base(self, database: str) -> str | None:
-        """Give None: the base comes with the request."""
+        """Return None: the base comes with the request."""
         return None
 
 

@@ -21,7 +21,7 @@ _leftovers: set[str] = set()
 
 
 def key(database: str, description: str) -> str:
-    """Give the part of a temporary name that says which backup of which database it belonged to."""
+    """Return the part of a temporary name that says which backup of which database it belonged to."""
     return hashlib.sha256(f"{database}\0{description}".encode()).hexdigest()[:16]
 
 
@@ -41,7 +41,7 @@ def named(set_id: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Give `name` back if it is a file name and nothing more."""
+    """Return `name` back if it is a file name and nothing more."""
     if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise InvalidInput(f"{name!r} is not a file name.", hint="Give the name alone, without a directory.")
     return name
@@ -121,5 +121,5 @@ def taken(final: str) -> Conflict:
 
 
 def database_path(address: str, name: str) -> str:
-    """Give the path of a database by its file name in the instance's directory."""
+    """Return the path of a database by its file name in the instance's directory."""
     return str(Path(address) / plain_name(name))

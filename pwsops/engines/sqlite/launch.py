@@ -11,7 +11,7 @@ from pwsops import spawning
 
 
 def command(module: str) -> list[str]:
-    """Give the command line that runs a module of this package."""
+    """Return the command line that runs a module of this package."""
     return [sys.executable, "-P", "-m", module]
 
 

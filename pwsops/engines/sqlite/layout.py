@@ -112,7 +112,7 @@ class Trailer:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     def text(self) -> bytes:
-        """Give what the seal covers: all the rest, as it is written."""
+        """Return what the seal covers: all the rest, as it is written."""
         return _text({key: value for key, value in self.content().items() if key != "seal"})
 
 
@@ -148,7 +148,7 @@ class FrameHead:
         return len(numbers) - bisect_right(numbers, number)
 
     def page_numbers(self) -> range | tuple[int, ...]:
-        """Give the page numbers of the frame, ascending."""
+        """Return the page numbers of the frame, ascending."""
         return range(self.first_page, self.first_page + self.pages) if self.numbers is None else self.numbers
 
 
@@ -173,7 +173,7 @@ def _pack_block(magic: bytes, content: Mapping[str, Any]) -> bytes:
 
 
 def block_bytes(start: bytes, magics: tuple[bytes, ...]) -> int:
-    """Give the whole length of a block whose first 12 bytes are `start`."""
+    """Return the whole length of a block whose first 12 bytes are `start`."""
     if len(start) < len(MAGIC) + _LENGTH.size or not start.startswith(magics):
         raise ValueError("a block does not begin as one")
     length = int(_LENGTH.unpack_from(start, len(MAGIC))[0])
@@ -292,12 +292,12 @@ def _pack_head(sequence: int, fixed: bytes, rest: bytes, cipher: HeadCipher | No
 
 
 def payload_digest(head: bytes) -> bytes:
-    """Give the checksum of the payload that follows a packed head."""
+    """Return the checksum of the payload that follows a packed head."""
     return bytes(FRAME.unpack_from(head)[-1])
 
 
 def frame_head_bytes(fixed: bytes, *, sealed: bool = False) -> int:
-    """Give the whole length of a frame's head from its fixed part."""
+    """Return the whole length of a frame's head from its fixed part."""
     if len(fixed) != FRAME.size or not fixed.startswith(FRAME_MAGIC):
         raise ValueError("a frame does not begin as one")
     _, _, _, pages, stored, blocks, _ = FRAME.unpack(fixed)

@@ -13,17 +13,17 @@ _current: dict[str, float] = dict(DEFAULTS)
 
 
 def busy_s() -> float:
-    """Give the longest wait for a lock."""
+    """Return the longest wait for a lock."""
     return _current["busy_s"]
 
 
 def slice_s() -> float:
-    """Give the longest hold of a shared lock."""
+    """Return the longest hold of a shared lock."""
     return _current["slice_s"]
 
 
 def current_s() -> float:
-    """Give the longest search for a current file."""
+    """Return the longest search for a current file."""
     return _current["current_s"]
 
 

@@ -65,7 +65,7 @@ def read_media(path: str) -> list[dict[str, object]]:
 
 
 def find(database: str, directory: str, description: str) -> dict[str, object] | None:
-    """Give the finished set of that description, if there is one; remove what an interrupted backup left.
+    """Return the finished set of that description, if there is one; remove what an interrupted backup left.
 
     Raises
     ------

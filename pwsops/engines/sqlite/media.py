@@ -25,7 +25,7 @@ NO_KEYS: Keys = MappingProxyType({})
 
 
 def read_keys(given: Mapping[str, str]) -> Keys:
-    """Give keys that came as base64."""
+    """Return keys that came as base64."""
     return {thumbprint: b64decode(key) for thumbprint, key in given.items()}
 
 
@@ -174,7 +174,7 @@ class Media:
         return os.pread(self._fd, count, offset)
 
     def unlock(self) -> Cipher | None:
-        """Give what opens the frames, after checking that it opens this very file; None where it is not encrypted.
+        """Return what opens the frames, after checking that it opens this very file; None where it is not encrypted.
 
         Raises
         ------

@@ -66,7 +66,7 @@ def read_pages(fd: int, path: str, page_size: int, first_page: int, pages: int) 
 
 
 def hashes(view: memoryview, step: int) -> bytes:
-    """Give the BLAKE3 of each `step` bytes (the last may be shorter), one after the other."""
+    """Return the BLAKE3 of each `step` bytes (the last may be shorter), one after the other."""
     hasher, found = blake3(), []
     # One that is begun anew costs less than a new one; there are a quarter of a million in a gigabyte.
     for at in range(0, len(view), step):
@@ -85,7 +85,7 @@ Page = tuple[int, bytes]
 
 
 def changed(view: memoryview, page_size: int, head: FrameHead) -> list[Page]:
-    """Give the pages in `view` whose hash differs from the one in the frame that begins with them."""
+    """Return the pages in `view` whose hash differs from the one in the frame that begins with them."""
     step, size = _block_step(page_size), layout.DIGEST_BYTES
     found: list[Page] = []
     for index, at in enumerate(range(0, len(view), step)):
@@ -104,7 +104,7 @@ def changed(view: memoryview, page_size: int, head: FrameHead) -> list[Page]:
 
 
 def split(view: memoryview, page_size: int, first_page: int) -> list[Page]:
-    """Give consecutive pages one by one."""
+    """Return consecutive pages one by one."""
     return [
         (first_page + index, bytes(view[at : at + page_size]))
         for index, at in enumerate(range(0, len(view), page_size))
@@ -124,7 +124,7 @@ def encode_run(
 def encode_listed(
     page_size: int, sequence: int, listed: Sequence[Page], cipher: Cipher | None = None
 ) -> tuple[bytes, bytes]:
-    """Give the head and payload of a frame of scattered pages."""
+    """Return the head and payload of a frame of scattered pages."""
     raw = b"".join([content for _, content in listed])
     payload = _payload(memoryview(raw), sequence, cipher)
     numbers = [number for number, _ in listed]

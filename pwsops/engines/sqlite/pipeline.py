@@ -29,7 +29,7 @@ class Gate(Protocol):
 
 @contextmanager
 def pool() -> Iterator[Pool]:
-    """Give a pool that drops what was not begun when its block is left by an error."""
+    """Return a pool that drops what was not begun when its block is left by an error."""
     executor = ThreadPoolExecutor(THREADS)
     try:
         yield executor

@@ -215,7 +215,7 @@ class Worker:
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
-    """Give what a worker says, line by line, and None whenever it says nothing for a while."""
+    """Return what a worker says, line by line, and None whenever it says nothing for a while."""
     assert process.stdout is not None
     stream, rest = process.stdout.fileno(), b""
     while True:
@@ -237,7 +237,7 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
 
 
 def new_token() -> str:
-    """Give what marks one worker's temporary files."""
+    """Return what marks one worker's temporary files."""
     return uuid.uuid4().hex
 
 

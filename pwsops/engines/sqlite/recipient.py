@@ -19,7 +19,7 @@ class Recipient:
 
 
 def recipient_of(certificate: bytes) -> Recipient:
-    """Give what a worker needs of a certificate (X.509, DER); `ValueError` for one without an RSA key."""
+    """Return what a worker needs of a certificate (X.509, DER); `ValueError` for one without an RSA key."""
     # Here and not above, since a worker imports this module.
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

@@ -36,7 +36,7 @@ from typing import Any, BinaryIO
 
 
 def _zstd() -> Any:
-    """Give whichever zstd module there is."""
+    """Return whichever zstd module there is."""
     for name in ("compression.zstd", "zstandard"):
         with contextlib.suppress(ImportError):
             return importlib.import_module(name)
@@ -44,7 +44,7 @@ def _zstd() -> Any:
 
 
 def _blake3() -> Any:
-    """Give the hash that the pages carry besides, or None."""
+    """Return the hash that the pages carry besides, or None."""
     with contextlib.suppress(ImportError):
         return importlib.import_module("blake3").blake3
     return None
@@ -190,7 +190,7 @@ class Cipher:
 
 
 def read_pfx(path: str) -> tuple[str, Any]:
-    """Give the thumbprint of a certificate and its private key; asks for the password."""
+    """Return the thumbprint of a certificate and its private key; asks for the password."""
     try:
         pkcs12 = importlib.import_module("cryptography.hazmat.primitives.serialization.pkcs12")
         hashes = importlib.import_module("cryptography.hazmat.primitives.hashes")
@@ -271,7 +271,7 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def unwrap(header: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> bytes:
-    """Give the key of an encrypted file."""
+    """Return the key of an encrypted file."""
     told = header["encryption"]
     need((told["algorithm"], told["wrapping"]) == ("AES-256-GCM", "RSA-OAEP-SHA256"), path, "unknown encryption")
     if told["thumbprint"] not in keys:

@@ -11,7 +11,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 
 
 def describe(media: Media) -> dict[str, object]:
-    """Give what a file says of itself."""
+    """Return what a file says of itself."""
     header, trailer = media.header, media.trailer
     details: dict[str, object] = {
         "digest": media.digest,

@@ -130,7 +130,7 @@ def answer(request: Mapping[str, Any], report: Report) -> None:
 
 
 def as_values(error: PwsopsError) -> dict[str, object]:
-    """Give an error as plain values."""
+    """Return an error as plain values."""
     return {
         "type": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == PwsopsError.__module__),
         "message": error.message,

@@ -46,7 +46,7 @@ class Access:
         self._change = change
 
     def give_back(self) -> str:
-        """Give the former mode back; return what has to be done by hand where that is not possible now."""
+        """Return the former mode back; return what has to be done by hand where that is not possible now."""
         try:
             state = databases.find(self._link, self._database).state
             if state is DatabaseState.RESTORING:

@@ -94,7 +94,7 @@ def _counted(work: Work, taken: BackupSet, *, checked: bool) -> BackupResult:
 
 
 def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:
-    """Give the request with what the instance was told of how its backups are written."""
+    """Return the request with what the instance was told of how its backups are written."""
     size, buffers = options.get("max_transfer_size"), options.get("buffer_count")
     return replace(
         request,

@@ -63,14 +63,14 @@ def _certificate(row: Any, encrypts: Mapping[bytes, list[str]]) -> ServerCertifi
 
 
 def find(link: Link, name: str) -> ServerCertificate | None:
-    """Give one by its name, spelled as the server does."""
+    """Return one by its name, spelled as the server does."""
     found = listed(link)
     exact = next((each for each in found if each.name == name), None)
     return exact or next((each for each in found if each.name.lower() == name.lower()), None)
 
 
 def require(link: Link, name: str) -> ServerCertificate:
-    """Give the certificate if backups can be encrypted with it now.
+    """Return the certificate if backups can be encrypted with it now.
 
     Raises
     ------

@@ -12,7 +12,7 @@ TAKE_A_FULL = "Take a full backup."
 
 
 def server_base(link: Link, database: str) -> str | None:
-    """Give the identity of the full that a differential would be based on; None where there is none."""
+    """Return the identity of the full that a differential would be based on; None where there is none."""
     rows = link.query(link.scene(f"Looking for the base of {database}", database=database), queries.BASE, database)
     if not rows:
         raise NotFound(

@@ -180,7 +180,7 @@ def _base_warning(name: str, bases: Mapping[str, Any] | NotAsked) -> tuple[str, 
 
 
 def require(link: Link, name: str, kind: BackupKind, *, copy_only: bool = False) -> DatabaseInfo:
-    """Give the database if such a backup of it can be taken now.
+    """Return the database if such a backup of it can be taken now.
 
     Raises
     ------

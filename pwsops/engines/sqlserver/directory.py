@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 
 def check(link: Link, path: str) -> DirectoryCheck:
-    """Say whether a directory is there. That the service account may write in it shows only when it does."""
+    """Whether a directory is there. That the service account may write in it shows only when it does."""
     flavour = link.server().flavour
     if not paths.is_absolute(path, flavour):
         return DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason="it is not an absolute path of the server")
@@ -37,7 +37,7 @@ def check(link: Link, path: str) -> DirectoryCheck:
 
 
 def exists(link: Link, path: str) -> bool | None:
-    """Say whether a file is there; None where the server does not tell."""
+    """Whether a file is there; None where the server does not tell."""
     facts = existence(link, path)
     return None if facts is None else facts.is_file
 
@@ -70,7 +70,7 @@ def _truths(row: Any) -> Existence:
 
 
 def _free_bytes(link: Link, path: str) -> int | None:
-    """Give the space left on a Windows drive; nothing else can be asked about without having a database there."""
+    """Return the space left on a Windows drive; nothing else can be asked about without having a database there."""
     if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
         return None
     drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES)
@@ -88,7 +88,7 @@ def backup_directory(link: Link) -> str:
 
 
 def default(link: Link) -> str:
-    """Give the server's default backup directory, or that of its data files where it tells none."""
+    """Return the server's default backup directory, or that of its data files where it tells none."""
     server = link.server()
     return backup_directory(link) or server.data_path or ("C:\\" if server.flavour == "windows" else "/")
 

@@ -83,7 +83,7 @@ def pyodbc() -> Any:
 
 
 def find(wanted: str | None = None) -> Driver:
-    """Give the driver that was asked for, or the best one there is; raises `EngineError` where there is none."""
+    """Return the driver that was asked for, or the best one there is; raises `EngineError` where there is none."""
     return choose(wanted, registered=pyodbc().drivers(), packaged=packaged(), on_host=named_on_host())
 
 
@@ -156,7 +156,7 @@ def _wanted(wanted: str, registered: Sequence[str], on_host: Mapping[str, str]) 
 
 @cache
 def packaged() -> str | None:
-    """Give the path of the driver inside the Python package; None where it is not installed or not for this system."""
+    """Return the path of the driver inside the Python package; None where it is missing or not for this system."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None or platform.system() != "Linux":
         return None

@@ -89,7 +89,7 @@ class SqlServerEngine:
         return databases.contents(self._link, database)
 
     def backup_directory(self) -> str:
-        """Give the server's own backup directory, or that of its data files; see the protocol."""
+        """Return the server's own backup directory, or that of its data files; see the protocol."""
         return directory.default(self._link)
 
     def browse(self, path: str) -> list[DirectoryEntry]:
@@ -97,7 +97,7 @@ class SqlServerEngine:
         return directory.browse(self._link, path)
 
     def check_directory(self, path: str) -> DirectoryCheck:
-        """Say whether the server sees a directory."""
+        """Whether the server sees a directory."""
         return directory.check(self._link, path)
 
     def join(self, directory: str, name: str) -> str:
@@ -159,7 +159,7 @@ class SqlServerEngine:
         return deleting.delete(self._link, sets)
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
-        """Give the sets that msdb remembers, other tools' included, in the order they were taken."""
+        """Return the sets that msdb remembers, other tools' included, in the order they were taken."""
         return history.sets(self._link, since, database)
 
     def remembered_set(self, set_id: str) -> BackupSet | None:
@@ -167,7 +167,7 @@ class SqlServerEngine:
         return history.remembered_set(self._link, set_id)
 
     def differential_base(self, database: str) -> str | None:
-        """Give the identity of the full that the server would base a differential on."""
+        """Return the identity of the full that the server would base a differential on."""
         return chain.server_base(self._link, database)
 
     def certificates(self) -> list[ServerCertificate]:
@@ -179,11 +179,11 @@ class SqlServerEngine:
         return certificates.sees_every(self._link)
 
     def require_encryption(self, name: str) -> ServerCertificate:
-        """Give the certificate if backups can be encrypted with it now."""
+        """Return the certificate if backups can be encrypted with it now."""
         return certificates.require(self._link, name)
 
     def has_file(self, path: str) -> bool | None:
-        """Say whether the server sees a file; None where it does not tell this login."""
+        """Whether the server sees a file; None where it does not tell this login."""
         return directory.exists(self._link, path)
 
     def save_certificate(self, name: str, files: CertificateFiles, password: str) -> None:

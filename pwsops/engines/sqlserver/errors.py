@@ -111,7 +111,7 @@ def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
 
 
 def cause_of(messages: Sequence[Message]) -> Message | None:
-    """Give the message that says what went wrong: the first error that is no wrapper, else a wrapper."""
+    """Return the message that says what went wrong: the first error that is no wrapper, else a wrapper."""
     failures = [message for message in messages if message.is_error]
     causes = [message for message in failures if message.number not in WRAPPERS]
     known = [message for message in causes if message.number in CAUSES]
@@ -171,7 +171,7 @@ def _unknown(messages: Sequence[Message], scene: Scene, message: Message) -> Eng
 
 
 def system_error(messages: Sequence[Message]) -> int | None:
-    """Give the operating system's number in what went wrong; None where it had no part in it."""
+    """Return the operating system's number in what went wrong; None where it had no part in it."""
     message = cause_of(messages)
     match = None if message is None else _SYSTEM_ERROR.search(message.text)
     return None if match is None else int(match[1])

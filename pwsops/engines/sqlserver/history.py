@@ -23,7 +23,7 @@ WIDEST_OFFSET = timedelta(days=1)
 
 
 def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[BackupSet]:
-    """Give the fulls and differentials that were finished at `since` or later, in the order they were taken.
+    """Return the fulls and differentials that were finished at `since` or later, in the order they were taken.
 
     None is `MEMORY` ago.
     """
@@ -44,7 +44,7 @@ def remembered_set(link: Link, set_id: str) -> BackupSet | None:
 
 
 def find_backup(link: Link, *, database: str, where: str, description: str) -> BackupSet | None:
-    """Give the finished set that carries a description, if its file holds it; None otherwise.
+    """Return the finished set that carries a description, if its file holds it; None otherwise.
 
     A server notices only after a while that whoever asked for a backup is gone, and may finish it until then. The
     history says which file it is; where it does not, because it cannot be read or could not note the backup, the newest

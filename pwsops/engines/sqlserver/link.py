@@ -99,7 +99,7 @@ class Link:
             yield connection
 
     def session_id(self, connection: Any, scene: Scene) -> int:
-        """Give the server's number for a connection."""
+        """Return the server's number for a connection."""
         try:
             return int(_rows(connection, queries.SESSION, ())[0][0])
         except pyodbc().Error as error:
@@ -182,7 +182,7 @@ class Link:
         return said
 
     def graded(self, messages: Sequence[Message]) -> list[Message]:
-        """Give messages with their severities. The drivers pass on none; the server has a list of them by number."""
+        """Return messages with their severities. The drivers pass on none; the server has a list of them by number."""
         numbers = {message.number for message in messages if message.number is not None}
         unknown = sorted(numbers - _SEVERITIES.keys())
         if unknown and not any(is_lost(message) for message in messages):
@@ -248,7 +248,7 @@ class _Failed(Exception):
 
 
 def scrubbed(text: str, secrets: Sequence[str]) -> str:
-    """Give a text without these, as they are and as they are quoted: a server may repeat what it did not understand."""
+    """Return a text without these, plain and quoted: a server may repeat what it did not understand."""
     for secret in secrets:
         for form in (secret.replace("'", "''"), secret):
             text = text.replace(form, "***") if form else text

@@ -92,7 +92,7 @@ def from_headers(link: Link, path: str, rows: Sequence[Any]) -> list[BackupSet]:
 
 
 def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
-    """Give all files of the media that a file belongs to: ours by their names, other tools' by the history."""
+    """Return all files of the media that a file belongs to: ours by their names, other tools' by the history."""
     siblings = paths.siblings(path)
     if len(siblings) > 1 or not rows:
         return siblings
@@ -126,7 +126,7 @@ def read_one(link: Link, backup_set: BackupSet, limits: Limits | None = None) ->
 
 
 def devices_of(backup_set: BackupSet) -> list[str]:
-    """Give all files that a set is spread over."""
+    """Return all files that a set is spread over."""
     stripes: Sequence[str] = backup_set.details.get("stripes", ())
     return list(stripes) or [backup_set.path]
 

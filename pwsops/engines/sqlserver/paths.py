@@ -14,7 +14,7 @@ _STRIPE = re.compile(r"~(?P<number>\d{1,2})of(?P<count>\d{1,2})$")
 
 
 def module(flavour: str) -> ModuleType:
-    """Give the path module of a flavour."""
+    """Return the path module of a flavour."""
     return ntpath if flavour == WINDOWS else posixpath
 
 
@@ -77,14 +77,14 @@ def damaged(name: str) -> str:
 
 
 def stripes(path: str, count: int) -> list[str]:
-    """Give the files of a backup that is written to several at once; the first stands for all of them."""
+    """Return the files of a backup that is written to several at once; the first stands for all of them."""
     if count == 1:
         return [path]
     return [_marked(path, f"~{number}of{count}") for number in range(1, count + 1)]
 
 
 def siblings(path: str) -> list[str]:
-    """Give all stripes that belong with one that we named; a path alone where it is no stripe of ours."""
+    """Return all stripes that belong with one that we named; a path alone where it is no stripe of ours."""
     stem, extension = posixpath.splitext(path)
     match = _STRIPE.search(stem)
     if match is None:

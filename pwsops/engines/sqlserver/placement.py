@@ -34,7 +34,7 @@ def place(
     token: str,
     folders: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
-    """Give the path of each file of the backup, by its logical name.
+    """Return the path of each file of the backup, by its logical name.
 
     Files go onto those of the same name and type, so that a database that got or lost a file since keeps its disks;
     others onto what is left of the same type, in order. Where the backup has more of them, the rest goes beside the

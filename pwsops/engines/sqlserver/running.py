@@ -71,7 +71,7 @@ class Limits:
 
 
 def stopped(doing: str, stop: Stop, messages: Sequence[Message] = ()) -> PwsopsError:
-    """Give the error that says that something was stopped."""
+    """Return the error that says that something was stopped."""
     if stop is Stop.CANCELLED:
         return Cancelled(f"{doing} was cancelled.", hint="Start it again any time.", messages=messages)
     return EngineError(

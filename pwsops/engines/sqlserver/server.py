@@ -66,13 +66,13 @@ class Server:
         return str(timezone(self.offset))
 
     def instant(self, local: datetime, quarter_hours: int | None = None) -> datetime:
-        """Give the instant of one of its local times; without its own zone, by the present offset."""
+        """Return the instant of one of its local times; without its own zone, by the present offset."""
         known = quarter_hours is not None and quarter_hours != UNKNOWN_ZONE
         offset = quarter_hours * QUARTER_HOUR if known and quarter_hours is not None else self.offset
         return (local - offset).replace(tzinfo=UTC)
 
     def local(self, instant: datetime) -> datetime:
-        """Give the naive local time that its clock shows at an instant."""
+        """Return the naive local time that its clock shows at an instant."""
         return instant.astimezone(UTC).replace(tzinfo=None) + self.offset
 
 

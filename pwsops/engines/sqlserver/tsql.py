@@ -77,7 +77,7 @@ def _cut(text: str, units: int) -> str:
 
 
 def description_of(text: str) -> str:
-    """Give as much of a description as a set keeps."""
+    """Return as much of a description as a set keeps."""
     return _cut(text, DESCRIPTION_LIMIT)
 
 
@@ -143,7 +143,7 @@ def backup(
 
 
 def backup_of(database: str) -> str:
-    """Give what every backup of a database begins with, to find one that is going on."""
+    """Return what every backup of a database begins with, to find one that is going on."""
     return f"BACKUP DATABASE {identifier(database)} TO"
 
 

@@ -32,7 +32,7 @@ class Asked(Generic[T]):
         self._asking = False
 
     def about(self, key: object, work: Callable[[], T]) -> T | Trouble | None:
-        """Give the answer to the question called `key`, or None while it is awaited."""
+        """Return the answer to the question called `key`, or None while it is awaited."""
         if key != self._key:
             self._key, self._answer = key, None
             self._number += 1

@@ -36,7 +36,7 @@ class Plans:
         self._zones: dict[tuple[object, ...], tzinfo] = {}
 
     def known(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days | None:
-        """Give the runs of these profiles by day, if all of it is known already."""
+        """Return the runs of these profiles by day, if all of it is known already."""
         keys = [_key(profile, month, zone) for profile in profiles if profile.next_due_at is not None]
         with self._lock:
             if self._sum[0] == keys:
@@ -47,7 +47,7 @@ class Plans:
             return self._sum[1]
 
     def work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days:
-        """Give the runs of these profiles by day. Takes some milliseconds for each profile that is not known yet."""
+        """Return the runs of these profiles by day. Takes some milliseconds for each profile that is not known yet."""
         for profile in profiles:
             key = _key(profile, month, zone)
             if profile.next_due_at is None or key in self._plans:
@@ -61,7 +61,7 @@ class Plans:
         return self.known(profiles, month, zone) or {}
 
     def zone_of(self, profile: ProfileView) -> tzinfo:
-        """Give a profile's own time zone; kept until its schedule changes. UTC for one that cannot be worked out."""
+        """Return a profile's own time zone; kept until its schedule changes. UTC for one that cannot be worked out."""
         if profile.broken:
             return UTC
         key = (profile.id, profile.name, profile.schedule)

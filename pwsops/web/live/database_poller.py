@@ -48,7 +48,7 @@ class Asking:
         return self._answers
 
     def about(self, instances: Sequence[str], state: object, *, wait: bool) -> Mapping[str, Answer | None]:
-        """Give what each instance answered last; None: nothing yet.
+        """Return what each instance answered last; None: nothing yet.
 
         Parameters
         ----------

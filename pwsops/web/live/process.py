@@ -17,7 +17,7 @@ _store: Store | None = None
 
 
 def store(ops: Operations | None = None) -> Store:
-    """Give this process's store. The first call makes it, from `ops` or the home that the environment names.
+    """Return this process's store. The first call makes it, from `ops` or the home that the environment names.
 
     The first call also makes the process a candidate for the scheduler, so the service runs with no page open.
     """

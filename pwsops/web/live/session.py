@@ -327,7 +327,7 @@ def _number(key: str) -> int:
 
 
 def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:
-    """Give the event loop that serves a document; a newer Bokeh makes documents in other threads."""
+    """Return the event loop that serves a document; a newer Bokeh makes documents in other threads."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

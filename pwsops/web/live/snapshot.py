@@ -78,7 +78,7 @@ class Snapshot:
     """What is wrong with the home's key."""
 
     def profile(self, name: str) -> ProfileView | None:
-        """Give the profile of that name."""
+        """Return the profile of that name."""
         return next((profile for profile in self.profiles if profile.name == name), None)
 
 

@@ -48,12 +48,12 @@ def trigger(value: Trigger) -> str:
 
 
 def run_mark(status: RunStatus) -> Mark:
-    """Give a run's (or an item's) state as it is shown."""
+    """Return a run's (or an item's) state as it is shown."""
     return _RUN_MARKS[status]
 
 
 def profile_mark(profile: ProfileView) -> Mark:
-    """Give a profile's state as it is shown. A running one still shows when it is in trouble, by its row's colour."""
+    """Return a profile's state as it is shown. A running one still shows when it is in trouble, by its row's colour."""
     if profile.running is not None:
         return run_mark(profile.running.status)
     if profile.broken:
@@ -71,7 +71,7 @@ def profile_mark(profile: ProfileView) -> Mark:
 
 
 def row_tone(profile: ProfileView) -> str:
-    """Give the colour of a profile's row: only what failed has one."""
+    """Return the colour of a profile's row: only what failed has one."""
     return {Health.RED: "red", Health.ORANGE: "orange"}.get(profile.health, "")
 
 
@@ -144,13 +144,13 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def run_size(run: RunView) -> int | None:
-    """Give the bytes a run has written; None where it wrote none."""
+    """Return the bytes a run has written; None where it wrote none."""
     sizes = [item.size_bytes for item in run.items if item.size_bytes is not None]
     return sum(sizes) if sizes else None
 
 
 def percent(work: RunView | RestoreView) -> int | None:
-    """Give how far a run or a restore is, in percent; None while that is unknown."""
+    """Return how far a run or a restore is, in percent; None while that is unknown."""
     progress = work.progress
     if progress is None or progress.total_bytes <= 0:
         return None

@@ -65,7 +65,7 @@ OnField = Callable[[str, str, str | bool], None]
 
 @cache
 def icon(name: str) -> Safe:
-    """Give one of our icons; always beside a word, so readers pass it over."""
+    """Return one of our icons; always beside a word, so readers pass it over."""
     return Safe(
         '<svg class="icon icon-{}" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d="{}"/></svg>'
     ).format(name, _ICONS[name])

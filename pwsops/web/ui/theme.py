@@ -87,12 +87,12 @@ DARK = Palette(
 
 
 def variables(colours: Palette) -> dict[str, str]:
-    """Give a palette as CSS variables, ``--pw-accent-soft`` and so on."""
+    """Return a palette as CSS variables, ``--pw-accent-soft`` and so on."""
     return {f"--pw-{name.replace('_', '-')}": value for name, value in asdict(colours).items()}
 
 
 def page_style() -> dict[str, Any]:
-    """Give what the frame adds to the toolkit's own look: the variables of both schemes, and a quiet header."""
+    """Return what the frame adds to the toolkit's own look: the variables of both schemes, and a quiet header."""
     return {
         "&.mui-light": {**variables(LIGHT), "colorScheme": "light"},
         "&.mui-dark": {**variables(DARK), "colorScheme": "dark"},
@@ -114,7 +114,7 @@ def page_style() -> dict[str, Any]:
 
 
 def toolkit_theme() -> dict[str, Mapping[str, Any]]:
-    """Give the same colours and type in the terms of the toolkit."""
+    """Return the same colours and type in the terms of the toolkit."""
     return {"light": _scheme(LIGHT), "dark": _scheme(DARK)}
 
 

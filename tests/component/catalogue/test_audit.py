@@ -163,7 +163,7 @@ def test_any_text_can_be_told(home: Home) -> None:
 
 
 def as_before_the_migration(home: Home) -> None:
-    """Give the log what it had before there were keys: digests that anybody can compute, and no heads."""
+    """Return the log what it had before there were keys: digests that anybody can compute, and no heads."""
     before, rows = FIRST, []
     with closing(sqlite3.connect(home.path / store.FILE_NAME)) as connection:
         found = connection.execute("SELECT id, at, actor, action, subject, detail FROM audit ORDER BY id").fetchall()

@@ -95,7 +95,7 @@ def order(
 
 
 def cancelling(phase: str = "playing") -> dict[str, Any]:
-    """Give what makes an operation be cancelled when its worker speaks of that phase."""
+    """Return what makes an operation be cancelled when its worker speaks of that phase."""
     cancel = Event()
 
     def on_progress(progress: Progress) -> None:

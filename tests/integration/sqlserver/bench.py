@@ -35,13 +35,13 @@ class Bench:
         return self.engine.join(self.directory, name)
 
     def engine_as(self, login: str | None, **options: Any) -> SqlServerEngine:
-        """Give an engine as another login, or with other options."""
+        """Return an engine as another login, or with other options."""
         return SqlServerEngine(instance(self.stand_in, self.driver, login=login, **options))
 
     def engine_with(
         self, *grants: str, vault: str | None = "db_backupoperator", reads_media: bool = True, **rights: Any
     ) -> SqlServerEngine:
-        """Give an engine as a login with few rights: those on the server, in vault, and to read msdb."""
+        """Return an engine as a login with few rights: those on the server, in vault, and to read msdb."""
         databases = {"vault": {vault} if vault else set(), "msdb": {"db_datareader"}}
         known = {*grants, *(["CREATE ANY DATABASE"] if reads_media else [])}
         self.server.add_login("least", password=PASSWORD, grants=known, databases=databases, **rights)
@@ -76,7 +76,7 @@ class Bench:
         self.server.faults.on(statement, raise_=said, **options)
 
     def sent(self, beginning: str) -> list[str]:
-        """Give the statements sent that begin so."""
+        """Return the statements sent that begin so."""
         return [batch for batch in self.server.log if batch.lstrip().startswith(beginning)]
 
 

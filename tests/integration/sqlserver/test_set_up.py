@@ -108,7 +108,7 @@ def test_a_certificate_set_up_as_documented_encrypts_is_saved_and_restores_elsew
 
 
 def prepared() -> ScriptedServer:
-    """Give a server on which the documented set-up was run."""
+    """Return a server on which the documented set-up was run."""
     server = ScriptedServer()
     server.add_database("vault", rows=ROWS)
     server.files.make_directory("D:\\in")

@@ -23,7 +23,7 @@ def state(bench: Bench, backup_set: BackupSet, engine: object = None) -> MediaSt
 
 
 def series(bench: Bench, count: int) -> list[BackupSet]:
-    """Give the set of one file and of others that look like it, the first the newest."""
+    """Return the set of one file and of others that look like it, the first the newest."""
     taken = bench.full("0.bak")
     file = bench.server.files.get(taken.path)
     assert file is not None

@@ -81,5 +81,5 @@ def connect(driver: Driver, stand_in: StandIn, *, autocommit: bool = True, **opt
 
 
 def texts(cursor: pyodbc.Cursor) -> list[str]:
-    """Give the texts of a cursor's messages, without what the driver says of itself."""
+    """Return the texts of a cursor's messages, without what the driver says of itself."""
     return [text.rpartition("]")[2] for _, text in cursor.messages or []]

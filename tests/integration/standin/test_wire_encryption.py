@@ -18,7 +18,7 @@ STRICT = {"Encrypt": "strict", "TrustServerCertificate": "no"}
 
 
 def encrypted(driver: Driver) -> dict[str, str]:
-    """Give the words by which a driver is told to encrypt everything."""
+    """Return the words by which a driver is told to encrypt everything."""
     return {"Encrypt": "yes"} if driver.is_microsofts else {"Encryption": "require"}
 
 

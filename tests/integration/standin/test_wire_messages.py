@@ -19,7 +19,7 @@ SAID = [percent(10), percent(50), percent(100), SUCCESS]
 
 
 def drained(cursor: pyodbc.Cursor) -> list[list[str]]:
-    """Give the messages of each result, to the last."""
+    """Return the messages of each result, to the last."""
     found = [texts(cursor)]
     while cursor.nextset():
         found.append(texts(cursor))

@@ -40,7 +40,7 @@ CASES: list[tuple[ColumnType, Value]] = [
 
 
 def shown(value: Value) -> object:
-    """Give a value as pyodbc does by default."""
+    """Return a value as pyodbc does by default."""
     return str(value).upper() if isinstance(value, UUID) else value
 
 

@@ -25,7 +25,7 @@ SERVER_GRANTS = {
 
 
 def sid_of(login: str) -> bytes:
-    """Give the security identifier of a login; that of `sa` is 1."""
+    """Return the security identifier of a login; that of `sa` is 1."""
     return b"\x01" if login == "sa" else hashlib.sha256(login.encode()).digest()[:16]
 
 
@@ -54,27 +54,27 @@ class Account:
         return role == "public" or role in self.roles or (role in SERVER_ROLES and "sysadmin" in self.roles)
 
     def may(self, permission: str) -> bool:
-        """Say whether the login has a permission on the whole server."""
+        """Whether the login has a permission on the whole server."""
         if permission.upper() == "VIEW ANY DATABASE" and self.sees_databases:
             return True
         given = self.grants.union(*(SERVER_GRANTS.get(role, set()) for role in self.roles))
         return self.is_sysadmin or permission.upper() in given
 
     def sees(self, database: str, owner: str) -> bool:
-        """Say whether the login is shown a database in sys.databases."""
+        """Whether the login is shown a database in sys.databases."""
         rights = ("VIEW ANY DATABASE", "ALTER ANY DATABASE", "CREATE ANY DATABASE")
         return database in ("master", "tempdb") or owner == self.name or any(map(self.may, rights))
 
     def has_user(self, database: str) -> bool:
-        """Say whether the login has a user of its own in a database."""
+        """Whether the login has a user of its own in a database."""
         return database.lower() in {one.lower() for one in self.databases}
 
     def may_enter(self, database: str, owner: str) -> bool:
-        """Say whether the login has a user in a database, guests included."""
+        """Whether the login has a user in a database, guests included."""
         return self.is_sysadmin or owner == self.name or self.has_user(database) or database.lower() in GUEST_DATABASES
 
     def may_in(self, permission: str, database: str, owner: str) -> bool:
-        """Say whether the login has a permission in a database."""
+        """Whether the login has a permission in a database."""
         if self.is_sysadmin or owner == self.name:
             return True
         given: set[str] = set()
@@ -84,7 +84,7 @@ class Account:
         return permission.upper() in {one.upper() for one in given}
 
     def may_execute(self, procedure: str) -> bool:
-        """Say whether the login may run an extended procedure of the system."""
+        """Whether the login may run an extended procedure of the system."""
         return (
             self.is_sysadmin or procedure.lower() in PUBLIC_PROCEDURES or f"EXECUTE {procedure.lower()}" in self.grants
         )

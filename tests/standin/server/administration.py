@@ -251,5 +251,5 @@ def _require_owner(context: Context, permission: str = "CONTROL") -> None:
 
 
 def thumbprint_of(name: str, subject: str, serial: int) -> bytes:
-    """Give the thumbprint of a new certificate: 20 bytes that no other has."""
+    """Return the thumbprint of a new certificate: 20 bytes that no other has."""
     return hashlib.sha256(f"{name}|{subject}|{serial}".encode()).digest()[:20]

@@ -13,7 +13,7 @@ AGGREGATES = ("COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG", "STRING_AGG")
 
 
 def aggregate(one: Call, rows: Sequence[tuple[Value, ...]]) -> Value:
-    """Give the value of an aggregate; `rows` holds its arguments for every row."""
+    """Return the value of an aggregate; `rows` holds its arguments for every row."""
     values = [row[0] for row in rows if row[0] is not None]
     if one.distinct:
         values = list({sort_key(value): value for value in values}.values())

@@ -9,7 +9,7 @@ from tests.standin.server.statements import Backup
 
 
 def check(context: Context, statement: Backup) -> Database:
-    """Give the database of a BACKUP that may begin, or raise what the server says instead."""
+    """Return the database of a BACKUP that may begin, or raise what the server says instead."""
     if context.session.transactions:
         raise refuse(3021)
     database = context.database(context.text(statement.database))

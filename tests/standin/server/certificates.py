@@ -53,5 +53,5 @@ class KeyFileContent:
 
 
 def quoted(thumbprint: bytes) -> str:
-    """Give a thumbprint as messages quote it."""
+    """Return a thumbprint as messages quote it."""
     return "0x" + thumbprint.hex().upper()

@@ -11,7 +11,7 @@ class Now(Protocol):
     """Anything with a `now` that gives an aware instant."""
 
     def now(self) -> datetime:
-        """Give the instant."""
+        """Return the instant."""
 
 
 class SystemNow:
@@ -43,14 +43,14 @@ class ServerClock:
         return self._offset(instant) if callable(self._offset) else self._offset
 
     def local(self, instant: datetime) -> datetime:
-        """Give an instant as the server writes it: naive, local."""
+        """Return an instant as the server writes it: naive, local."""
         return (instant.astimezone(UTC) + self.offset_at(instant)).replace(tzinfo=None)
 
     def quarters(self, instant: datetime) -> int:
-        """Give the offset in quarter hours, as msdb keeps it."""
+        """Return the offset in quarter hours, as msdb keeps it."""
         return round(self.offset_at(instant) / timedelta(minutes=15))
 
     def instant(self, local: datetime) -> datetime:
-        """Give the instant of a local time, by the offset in force about then."""
+        """Return the instant of a local time, by the offset in force about then."""
         guess = local.replace(tzinfo=UTC)
         return guess - self.offset_at(guess - self.offset_at(guess))

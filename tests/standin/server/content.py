@@ -56,7 +56,7 @@ class Content:
         return Content(tables={name: dict(rows) for name, rows in self.tables.items()}, deleted=dict(self.deleted))
 
     def since(self, lsn: int, at: datetime) -> Sequence[Change]:
-        """Give what a differential holds: the last state of everything that changed after an LSN."""
+        """Return what a differential holds: the last state of everything that changed after an LSN."""
         changes = [Change(lsn=lsn, at=at, table=name, key=None) for name in self.tables]
         for name, rows in self.tables.items():
             changes.extend(

@@ -45,14 +45,14 @@ class Context:
         return self.variables[name.lower()]
 
     def text(self, text: Text) -> str:
-        """Give a constant, or what a variable holds."""
+        """Return a constant, or what a variable holds."""
         return str(self.variable(text.name)) if isinstance(text, Variable) else text
 
     def optional(self, text: Text | None) -> str | None:
         return None if text is None else self.text(text)
 
     def database(self, name: str) -> Database:
-        """Give a database; 911 where there is none."""
+        """Return a database; 911 where there is none."""
         found = self.server.databases.get(name)
         if found is None:
             raise refuse(911, name)

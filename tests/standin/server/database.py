@@ -142,7 +142,7 @@ class Database:
             self._record(table, key, None)
 
     def read_rows(self, table: str = TABLE) -> list[tuple[int, str]]:
-        """Give all rows by number."""
+        """Return all rows by number."""
         return sorted((key, row.text) for key, row in self.content.tables.get(table, {}).items())
 
     def _record(self, table: str, key: int | None, text: str | None) -> None:

@@ -19,7 +19,7 @@ FIRST_OBJECT = 245575913
 
 
 def _tables(database: Database) -> Iterator[tuple[int, str, int]]:
-    """Give each table with its number and how many rows it has."""
+    """Return each table with its number and how many rows it has."""
     for place, (name, rows) in enumerate(sorted(database.content.tables.items())):
         yield FIRST_OBJECT + place * 16, name, len(rows)
 

@@ -73,11 +73,11 @@ class Evaluator:
         }
 
     def value(self, expression: Expression, scope: Scope = NO_ROW) -> Value:
-        """Give the value of an expression for one row."""
+        """Return the value of an expression for one row."""
         return self._kinds[type(expression)](expression, scope)
 
     def holds(self, condition: Expression | None, scope: Scope) -> bool:
-        """Say whether a condition is true; unknown is not."""
+        """Whether a condition is true; unknown is not."""
         return condition is None or self.value(condition, scope) is True
 
     def _parameter(self, parameter: Parameter, scope: Scope) -> Value:
@@ -183,7 +183,7 @@ class Evaluator:
         return None
 
     def over(self, one: Call, scope: Scope) -> list[tuple[Value, ...]]:
-        """Give the arguments of an aggregate for every row of the group, in the order that WITHIN GROUP asks for."""
+        """Return the arguments of an aggregate for every row of the group, in the order that WITHIN GROUP asks for."""
         group = scope.group if scope.group is not None else [scope.values]
         scopes = [Scope(shape=scope.shape, values=values, outer=scope.outer) for values in group]
         return [

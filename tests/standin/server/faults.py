@@ -96,7 +96,7 @@ class Faults:
             self._faults.clear()
 
     def take(self, title: str, database: str, batch: str) -> Fault | None:
-        """Give the fault that strikes a statement, counting it."""
+        """Return the fault that strikes a statement, counting it."""
         with self._lock:
             fault = next((one for one in self._faults if one.fits(title, database, batch)), None)
             if fault is not None and fault.times is not None:
@@ -139,7 +139,7 @@ def _wrapped(statement: str, cause: Said) -> list[Said]:
 
 
 def suffer(fault: Fault, events: Generator[Event], stopped: Callable[[], bool]) -> Generator[Event]:
-    """Give the events of a statement as they are under a fault.
+    """Return the events of a statement as they are under a fault.
 
     Raises
     ------

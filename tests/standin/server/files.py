@@ -63,12 +63,12 @@ class Files:
         return ntpath if self.flavour == "windows" else posixpath
 
     def key(self, path: str) -> str:
-        """Give what two names of one file have in common: Windows does not look at case."""
+        """Return what two names of one file have in common: Windows does not look at case."""
         normal: str = self.paths.normpath(path)
         return normal.casefold() if self.flavour == "windows" else normal
 
     def parent(self, path: str) -> str:
-        """Give the directory that a path is in."""
+        """Return the directory that a path is in."""
         head: str = self.paths.dirname(self.paths.normpath(path))
         return head
 
@@ -80,7 +80,7 @@ class Files:
         return volume
 
     def volume_of(self, path: str) -> Volume | None:
-        """Give the volume whose root is the longest that a path begins with."""
+        """Return the volume whose root is the longest that a path begins with."""
         key = self.key(path)
         fitting = [one for one in self.volumes if key.startswith(self.key(one.root))]
         return max(fitting, key=lambda one: len(one.root), default=None)
@@ -98,7 +98,7 @@ class Files:
         return self.key(path) in self._directories
 
     def get(self, path: str) -> File | None:
-        """Give a file, whoever may read it."""
+        """Return a file, whoever may read it."""
         return self._files.get(self.key(path))
 
     def __contains__(self, path: str) -> bool:
@@ -182,7 +182,7 @@ class Files:
         return any(self.key(one) == self.key(path) for one in self.denied)
 
     def listing(self, directory: str) -> Iterator[tuple[str, bool, File | None]]:
-        """Give what is in a directory: name, whether it is a directory, and the file."""
+        """Return what is in a directory: name, whether it is a directory, and the file."""
         key = self.key(directory)
         for path in sorted(self._directories.values()):
             if self.key(path) != key and self.key(self.parent(path)) == key:
@@ -192,7 +192,7 @@ class Files:
                 yield self.paths.basename(file.path), False, file
 
     def media(self, path: str) -> Media:
-        """Give the media in a file, for a test to look at or to spoil."""
+        """Return the media in a file, for a test to look at or to spoil."""
         file = self._files[self.key(path)]
         assert isinstance(file.content, Media)
         return file.content

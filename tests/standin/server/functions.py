@@ -40,12 +40,12 @@ def call(context: Context, name: str, arguments: list[Value]) -> Value:
 
 
 def result_type(name: str) -> ColumnType | None:
-    """Give the type of a function's result, None where it is that of its first argument."""
+    """Return the type of a function's result, None where it is that of its first argument."""
     return FUNCTIONS[name][0] if name in FUNCTIONS else None
 
 
 def global_variable(context: Context, name: str) -> Value:
-    """Give what a name with two `@` stands for."""
+    """Return what a name with two `@` stands for."""
     found: dict[str, Value] = {
         "@@VERSION": context.server.banner,
         "@@SERVERNAME": context.server.name,

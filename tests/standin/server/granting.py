@@ -51,7 +51,7 @@ def change_role(context: Context, statement: ChangeRole) -> Generator[Event]:
 
 
 def grant(context: Context, statement: Grant) -> Generator[Event]:
-    """Give a permission: on the server, on a procedure of it, or in the current database."""
+    """Return a permission: on the server, on a procedure of it, or in the current database."""
     _require_administrator(context)
     account = context.server.accounts.get(statement.principal)
     if account is None:
@@ -77,7 +77,7 @@ def _grant_on_certificate(context: Context, account: Account, statement: Grant) 
 
 
 def _user(context: Context, account: Account) -> set[str]:
-    """Give what a login has in the current database; 15151 where it has no user there."""
+    """Return what a login has in the current database; 15151 where it has no user there."""
     database = context.session.database
     if database not in account.databases:
         raise refuse(15151, "find", "user", account.name)

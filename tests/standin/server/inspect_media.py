@@ -125,13 +125,13 @@ def _since_2022(stored: StoredSet | None) -> tuple[Value, ...]:
 
 
 def _incomplete(position: int) -> tuple[Value, ...]:
-    """Give the row of a set that was never finished."""
+    """Return the row of a set that was never finished."""
     known: dict[str, Value] = {"BackupName": INCOMPLETE, "Position": position, "DeviceType": DISK}
     return tuple(known.get(column.name) for column in HEADER)
 
 
 def header(context: Context, stored: StoredSet, position: int) -> tuple[Value, ...]:
-    """Give the row of a set."""
+    """Return the row of a set."""
     local = context.server.clock.local
     kind, description = KINDS[stored.kind]
     base = stored.base if stored.kind == "I" else None
@@ -153,7 +153,7 @@ def header(context: Context, stored: StoredSet, position: int) -> tuple[Value, .
 
 
 def database_version(major: int) -> int:
-    """Give the internal version of databases that a server of this major version writes."""
+    """Return the internal version of databases that a server of this major version writes."""
     return {13: 852, 14: 869, 15: 904, 16: 957, 17: 998}.get(major, 700)
 
 

@@ -16,7 +16,7 @@ LONGEST_DEVICE = 259
 
 
 def prepare(context: Context, statement: Backup, paths: Sequence[str]) -> list[Media]:
-    """Give the families to write into, as they are or new; nothing is written yet."""
+    """Return the families to write into, as they are or new; nothing is written yet."""
     for path in paths:
         if len(path) > LONGEST_DEVICE:
             raise refuse(3057, LONGEST_DEVICE)
@@ -116,7 +116,7 @@ def _read(context: Context, path: str) -> Media:
 
 
 def find_set(path: str, media: Media, position: int) -> StoredSet:
-    """Give a set by its position; 4038 where there is none, 3256 where it was never finished."""
+    """Return a set by its position; 4038 where there is none, 3256 where it was never finished."""
     if not 1 <= position <= len(media.sets):
         raise refuse(4038, position, path)
     stored = media.sets[position - 1]

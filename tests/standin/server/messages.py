@@ -35,13 +35,13 @@ OS_TEXTS = {
 
 
 def said(number: int, *blanks: object, state: int = 1) -> Said:
-    """Give a message of the server with its blanks filled."""
+    """Return a message of the server with its blanks filled."""
     severity, text = TEXTS[number]
     return Said(number=number, text=text.format(*blanks), severity=severity, state=state)
 
 
 def os_error(code: int) -> str:
-    """Give an error of the operating system as the server quotes it: `5(Access is denied.)`."""
+    """Return an error of the operating system as the server quotes it: `5(Access is denied.)`."""
     return f"{code}({OS_TEXTS.get(code, 'error not found')})"
 
 
@@ -54,5 +54,5 @@ class ServerError(Exception):
 
 
 def refuse(number: int, *blanks: object, state: int = 1) -> ServerError:
-    """Give the error of one message, to be raised."""
+    """Return the error of one message, to be raised."""
     return ServerError(said(number, *blanks, state=state))

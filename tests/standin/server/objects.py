@@ -20,7 +20,7 @@ USER_COLUMNS = columns("id int, text nvarchar(max)")
 
 
 def open_table(context: Context, parts: tuple[str, ...]) -> Relation:
-    """Give the rows of a table or view as they are at one moment; 208 where there is none, 229 for who may not read."""
+    """Return the rows of a table or view as they are at one moment; 208 where there is none, 229 if unreadable."""
     with context.server.lock:
         return _table(context, parts)
 
@@ -52,7 +52,7 @@ def _database(context: Context, parts: tuple[str, ...]) -> Database:
 
 
 def find_table(database: Database, parts: Sequence[str]) -> str:
-    """Give the name of a table of the users as the database spells it."""
+    """Return the name of a table of the users as the database spells it."""
     for table in database.content.tables:
         if table.lower() == parts[-1].lower():
             return table
@@ -67,7 +67,7 @@ def _user_table(context: Context, database: Database, parts: tuple[str, ...]) ->
 
 
 def open_function(context: Context, parts: tuple[str, ...], arguments: Sequence[Value]) -> Relation:
-    """Give the rows of a function."""
+    """Return the rows of a function."""
     key = f"sys.{parts[-1].lower()}"
     if key not in TABLE_FUNCTIONS:
         raise unknown(parts)

@@ -11,7 +11,7 @@ JOIN_WORDS = ("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "OUTER", "JOIN")
 
 
 def expressions(tokens: Tokens) -> ExpressionReader:
-    """Give a reader of the expressions that come next."""
+    """Return a reader of the expressions that come next."""
     return ExpressionReader(tokens, read_query)
 
 

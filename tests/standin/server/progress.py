@@ -43,7 +43,7 @@ def running(context: Context, command: str, database_id: int) -> Iterator[Reques
 
 
 def percentages(context: Context, request: Request, stats: int | None, others: int) -> Iterator[Said]:
-    """Give the 3211 messages before the last; `others` is how many other messages the statement has."""
+    """Return the 3211 messages before the last; `others` is how many other messages the statement has."""
     if context.messages is not None:
         count = max(context.messages - others, 1)
         steps = [100 * (step + 1) // count for step in range(count - 1)]
@@ -56,6 +56,6 @@ def percentages(context: Context, request: Request, stats: int | None, others: i
 
 
 def last_percentage(context: Context, stats: int | None) -> Iterator[Said]:
-    """Give the message of 100 percent, where percentages are said at all."""
+    """Return the message of 100 percent, where percentages are said at all."""
     if stats or context.messages is not None:
         yield said(3211, 100)

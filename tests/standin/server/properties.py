@@ -16,7 +16,7 @@ STANDARD_ENGINE = 2
 
 
 def server_property(server: ScriptedServer, name: str) -> Value:
-    """Give a property of the server; None for one it does not know, as the server does."""
+    """Return a property of the server; None for one it does not know, as the server does."""
     machine, _, instance = server.name.partition("\\")
     known: dict[str, Value] = {
         "productversion": server.version,
@@ -44,7 +44,7 @@ def server_property(server: ScriptedServer, name: str) -> Value:
 
 
 def database_property(server: ScriptedServer, name: str, one: str) -> Value:
-    """Give a property of a database."""
+    """Return a property of a database."""
     database = server.databases.get(name)
     if database is None:
         return None
@@ -61,7 +61,7 @@ def database_property(server: ScriptedServer, name: str, one: str) -> Value:
 
 
 def permission(context: Context, securable: Value, kind: Value, name: str) -> Value:
-    """Say whether the login has a permission on the server, a database or an object; None for nonsense."""
+    """Whether the login has a permission on the server, a database or an object; None for nonsense."""
     account = context.account
     if kind is None:
         return int(account.may(name))

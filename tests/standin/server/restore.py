@@ -155,7 +155,7 @@ class _Job:
                 raise
 
     def _damaged_content(self) -> Content | Sequence[Change]:
-        """Give the content, with a text spoilt where damage passed unseen."""
+        """Return the content, with a text spoilt where damage passed unseen."""
         content = self.stored.content
         if self.stored.position not in self.families[0].damaged:
             return content

@@ -13,7 +13,7 @@ from tests.standin.server.statements import Restore
 
 
 def check_database(context: Context, statement: Restore, name: str) -> Database | None:
-    """Give the database that is to be restored, None for a new one, or raise what keeps it from being touched."""
+    """Return the database that is to be restored, None for a new one, or raise what keeps it from being touched."""
     if context.session.transactions:
         raise refuse(3021)
     if name.lower() == "tempdb":

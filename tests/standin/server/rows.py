@@ -35,7 +35,7 @@ class Shape:
         return cls([(alias.lower(), column) for column in columns])
 
     def find(self, parts: tuple[str, ...]) -> int | None:
-        """Give the place of a column, None where it is not among these."""
+        """Return the place of a column, None where it is not among these."""
         if parts not in self._found:
             self._found[parts] = self._look_up(parts)
         return self._found[parts]
@@ -79,7 +79,7 @@ class Scope:
     windows: Mapping[int, Value] = field(default_factory=dict)
 
     def value(self, name: ColumnName) -> Value:
-        """Give a column of this row, or of one outside."""
+        """Return a column of this row, or of one outside."""
         scope: Scope | None = self
         while scope is not None:
             place = scope.shape.find(name.parts)

@@ -19,7 +19,7 @@ from tests.standin.server.values import as_text, cast
 
 
 def evaluator(context: Context) -> Evaluator:
-    """Give what evaluates expressions outside of a query."""
+    """Return what evaluates expressions outside of a query."""
     return Evaluator(context, lambda query, scope: run_query(context, query, scope))
 
 
@@ -39,7 +39,7 @@ def select(context: Context, statement: SelectRows) -> Generator[Event]:
 
 
 def _shown(value: Value) -> Value:
-    """Give a cell as it can be sent: an instant with its zone only as text."""
+    """Return a cell as it can be sent: an instant with its zone only as text."""
     return as_text(value) if isinstance(value, datetime) and value.tzinfo else value
 
 
@@ -113,7 +113,7 @@ def _hit(context: Context, database: Database, table: str, where: Expression | N
 
 
 def _target(context: Context, parts: tuple[str, ...], right: str, *, new: bool = False) -> tuple[Database, str]:
-    """Give the database and the table that is written."""
+    """Return the database and the table that is written."""
     database = context.database(parts[-3]) if len(parts) > 2 else context.current
     context.query(database)
     table = parts[-1] if new else find_table(database, parts)

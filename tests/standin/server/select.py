@@ -23,7 +23,7 @@ Named = Mapping[str, Relation]
 
 
 def run_query(context: Context, query: Query, outer: Scope = NO_ROW, named: Named | None = None) -> Relation:
-    """Give the result of a query.
+    """Return the result of a query.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ class ScriptedServer:
             self.files.make_directory(self.folder(name))
 
     def folder(self, name: str) -> str:
-        """Give one of the server's own directories: DATA or Backup."""
+        """Return one of the server's own directories: DATA or Backup."""
         if self.files.flavour == "windows":
             return f"C:\\Program Files\\Microsoft SQL Server\\MSSQL{self.major}.MSSQLSERVER\\MSSQL\\{name}"
         return "/var/opt/mssql/data"
@@ -144,7 +144,7 @@ class ScriptedServer:
         return f"Microsoft SQL Server {product} - {self.version} (X64) \n\t{self.edition} on {system}"
 
     def default_path(self, path: str) -> str:
-        """Give the full path of a backup file: a bare name is in the server's own directory for backups."""
+        """Return the full path of a backup file: a bare name is in the server's own directory for backups."""
         full: str = path if self.files.paths.isabs(path) else self.files.paths.join(self.folder("Backup"), path)
         return full
 
@@ -186,7 +186,7 @@ class ScriptedServer:
         ]
 
     def _free(self, path: str) -> str:
-        """Give a path that no file has yet."""
+        """Return a path that no file has yet."""
         root, ending = self.files.paths.splitext(path)
         number = 1
         while path in self.files:
@@ -203,7 +203,7 @@ class ScriptedServer:
             self.files.put(file.path, database.pages_of(file) * 8192)
 
     def holder_of(self, path: str) -> Database | None:
-        """Give the database that a file belongs to."""
+        """Return the database that a file belongs to."""
         key = self.files.key(path)
         for database in self.databases.values():
             if any(self.files.key(file.path) == key for file in database.files):
@@ -258,7 +258,7 @@ class ScriptedServer:
         return self.has_master_key and not self.master_key_is_closed
 
     def certificate_of(self, thumbprint: bytes) -> Certificate | None:
-        """Give the certificate with a thumbprint."""
+        """Return the certificate with a thumbprint."""
         return next((one for one in self.certificates.values() if one.thumbprint == thumbprint), None)
 
     # Clients.
@@ -311,6 +311,6 @@ class ScriptedServer:
                 self.connections.open -= 1
 
     def sessions(self) -> list[ScriptedSession]:
-        """Give the sessions there are now."""
+        """Return the sessions there are now."""
         with self.lock:
             return list(self._sessions.values())

@@ -34,7 +34,7 @@ FIRST_MESSAGE_OF_USERS = 50000
 
 
 def in_utc(instant: datetime) -> datetime:
-    """Give an instant as a date without a zone, in UTC."""
+    """Return an instant as a date without a zone, in UTC."""
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -91,7 +91,7 @@ FILE_COLUMNS = """file_id int, file_guid uniqueidentifier, type tinyint, type_de
 
 
 def file_record(context: Context, database: Database, file: DataFile) -> dict[str, Value]:
-    """Give the row of a database's file; only data files have a differential base."""
+    """Return the row of a database's file; only data files have a differential base."""
     base = database.base if file.kind == "ROWS" else None
     return {
         "database_id": database.database_id, "file_id": file.file_id,

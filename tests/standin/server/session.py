@@ -71,7 +71,7 @@ class ScriptedSession:
         self._killed = threading.Event()
 
     def is_in(self, database: Database) -> bool:
-        """Say whether a database is the session's current one."""
+        """Whether a database is the session's current one."""
         return self.database.lower() == database.name.lower() and not self._killed.is_set()
 
     def kill(self) -> None:

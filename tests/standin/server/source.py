@@ -36,7 +36,7 @@ class SourceReader:
         self._named = named
 
     def read(self, source: Source | None, outer: Scope) -> Joined:
-        """Give the rows of a source; one empty row where there is none."""
+        """Return the rows of a source; one empty row where there is none."""
         if source is None:
             return NOTHING
         if isinstance(source, Join):
@@ -108,7 +108,7 @@ class SourceReader:
     def _candidates(
         self, on: Expression | None, left_shape: Shape, right_shape: Shape, right: Sequence[Values]
     ) -> Callable[[Values], Sequence[int]]:
-        """Give a way to find the rows that may fit: by a hash where an equation of two columns allows it."""
+        """Return a way to find the rows that may fit: by a hash where an equation of two columns allows it."""
         equation = _equation(on, left_shape, right_shape)
         if equation is None:
             everything = range(len(right))
@@ -122,7 +122,7 @@ class SourceReader:
 
 
 def _equation(on: Expression | None, left: Shape, right: Shape) -> tuple[int, int] | None:
-    """Give the places of two columns of one type that a condition wants to be equal."""
+    """Return the places of two columns of one type that a condition wants to be equal."""
     if not isinstance(on, Binary):
         return None
     if on.operator == "AND":

@@ -48,7 +48,7 @@ class Tokens:
         return self.peek().kind is Kind.END
 
     def refused(self) -> ServerError:
-        """Give the error of the next token: 156 for a keyword, 102 for anything else."""
+        """Return the error of the next token: 156 for a keyword, 102 for anything else."""
         token = self.peek()
         if token.word in RESERVED:
             return refuse(156, token.text)
@@ -57,7 +57,7 @@ class Tokens:
         return refuse(102, token.value if token.kind in (Kind.STRING, Kind.NAME) else token.text)
 
     def at(self, *words: str) -> bool:
-        """Say whether these words stand here, one after the other."""
+        """Whether these words stand here, one after the other."""
         return all(self.peek(ahead).word == word for ahead, word in enumerate(words))
 
     def accept(self, *words: str) -> bool:

@@ -54,7 +54,7 @@ class Token:
 
 
 def tokenize(batch: str) -> Iterator[Token]:
-    """Give the tokens of a batch, and an END after the last.
+    """Return the tokens of a batch, and an END after the last.
 
     Raises
     ------

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def column_of(context: Context, name: str, value: Expression, scope: Scope, values: Sequence[Value]) -> Column:
-    """Give a column of a result: typed by its expression, else by the values in it."""
+    """Return a column of a result: typed by its expression, else by the values in it."""
     if isinstance(value, ColumnName) and (known := scope.column(value)):
         return Column(name=name, type=known.type, size=known.size)
     kind = type_in(context, value, scope)
@@ -48,7 +48,7 @@ def _size(value: Expression, values: Sequence[Value]) -> int | None:
 
 
 def type_in(context: Context, value: Expression, scope: Scope) -> ColumnType | None:
-    """Give the type of an expression, None where only its values tell."""
+    """Return the type of an expression, None where only its values tell."""
     match value:
         case ColumnName():
             column = scope.column(value)

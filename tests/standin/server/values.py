@@ -37,7 +37,7 @@ SPECIFICATION = re.compile(r"(\w+)\s+(\w+)(?:\((\d+|max)\))?")
 
 
 def columns(specification: str) -> list[Column]:
-    """Give columns from `name type(size), ...`."""
+    """Return columns from `name type(size), ...`."""
     return [
         Column(name=name, type=TYPES[kind], size=_size(kind, size))
         for name, kind, size in SPECIFICATION.findall(specification)
@@ -51,12 +51,12 @@ def _size(kind: str, size: str) -> int | None:
 
 
 def wider(types: Sequence[ColumnType]) -> ColumnType:
-    """Give the type that values of several types become."""
+    """Return the type that values of several types become."""
     return max(types, key=PRECEDENCE.index, default=ColumnType.NVARCHAR)
 
 
 def type_of(value: Value) -> ColumnType:
-    """Give the type of a constant or a parameter."""
+    """Return the type of a constant or a parameter."""
     match value:
         case bool():
             return ColumnType.BIT
@@ -144,7 +144,7 @@ def _as_bytes(value: Value, style: int) -> bytes:
 
 
 def as_text(value: Value, style: int = 0) -> str:
-    """Give a value as text."""
+    """Return a value as text."""
     match value:
         case bool():
             return str(int(value))
@@ -174,7 +174,7 @@ def _moment(value: datetime, style: int) -> str:
 
 
 def sort_key(value: Value) -> tuple[bool, object]:
-    """Give what values of one column are ordered by: nothing first, texts without regard to case."""
+    """Return what values of one column are ordered by: nothing first, texts without regard to case."""
     if isinstance(value, str):
         return True, value.rstrip().casefold()
     return value is not None, value if value is not None else 0

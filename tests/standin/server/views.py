@@ -60,12 +60,12 @@ def table_function(name: str, specification: str, *, server_state: bool = False)
 
 
 def denied(context: Context) -> ServerError:
-    """Give the error of one who may not see the state of the server; 2022 calls the right by another name."""
+    """Return the error of one who may not see the state of the server; 2022 calls the right by another name."""
     newer = int(context.server.version.split(".")[0]) >= 16
     right = "VIEW SERVER PERFORMANCE STATE" if newer else "VIEW SERVER STATE"
     return ServerError(said(300, right, "server", "master"), said(297))
 
 
 def unknown(parts: Sequence[str]) -> ServerError:
-    """Give the error of a name that no object has."""
+    """Return the error of a name that no object has."""
     return refuse(208, ".".join(parts))

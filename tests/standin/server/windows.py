@@ -17,7 +17,7 @@ RANKINGS = ("ROW_NUMBER", "RANK", "DENSE_RANK")
 
 
 def nodes_in(node: object) -> Iterator[object]:
-    """Give all parts of an expression, those in queries inside of it left out."""
+    """Return all parts of an expression, those in queries inside of it left out."""
     if isinstance(node, Query):
         return
     yield node
@@ -30,12 +30,12 @@ def nodes_in(node: object) -> Iterator[object]:
 
 
 def calls_in(node: object) -> Iterator[Call]:
-    """Give all calls of an expression."""
+    """Return all calls of an expression."""
     return (one for one in nodes_in(node) if isinstance(one, Call))
 
 
 def aggregates_in(expressions: Iterable[Expression]) -> bool:
-    """Say whether a query groups because of what it selects."""
+    """Whether a query groups because of what it selects."""
     return any(
         one.name in AGGREGATES and (one.window is None or one.name == "STRING_AGG")
         for expression in expressions
@@ -44,7 +44,7 @@ def aggregates_in(expressions: Iterable[Expression]) -> bool:
 
 
 def window_values(evaluator: Evaluator, expressions: Iterable[Expression], scopes: list[Scope]) -> list[Scope]:
-    """Give the rows with what the window functions of the expressions say for each."""
+    """Return the rows with what the window functions of the expressions say for each."""
     calls = [
         one
         for expression in expressions

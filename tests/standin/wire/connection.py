@@ -128,7 +128,7 @@ class Connection:
         return message
 
     def _reading(self) -> asyncio.Task[Message]:
-        """Give the reading that is under way: a message is never waited for twice."""
+        """Return the reading that is under way: a message is never waited for twice."""
         if self._incoming is None:
             self._incoming = asyncio.create_task(self._channel.read_message())
         return self._incoming

@@ -23,7 +23,7 @@ class Prepared:
     names: Sequence[str]
 
     def named(self, values: Sequence[Parameter]) -> Mapping[str, Value]:
-        """Give the values their names: their own, or those of their places."""
+        """Return the values their names: their own, or those of their places."""
         return {value.name or name: value.value for name, value in zip(self.names, values, strict=False)}
 
 

@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 
 def days(recurrence: Recurrence, last: date) -> list[date]:
-    """Give every chosen day from the start's to `last`, by dateutil."""
+    """Return every chosen day from the start's to `last`, by dateutil."""
     begin = datetime.combine(recurrence.start.date(), time())
     rule: dict[str, object] = {"dtstart": begin, "until": datetime.combine(last, time())}
     every = recurrence.every
@@ -39,7 +39,7 @@ def days(recurrence: Recurrence, last: date) -> list[date]:
 
 
 def slots(recurrence: Recurrence, day: date) -> list[datetime]:
-    """Give the wall times of a day, whether or not start and end let them run."""
+    """Return the wall times of a day, whether or not start and end let them run."""
     if recurrence.unit not in (Unit.MINUTE, Unit.HOUR):
         return [datetime.combine(day, recurrence.at or recurrence.start.time())]
     wall = datetime.combine(day, time())
@@ -56,7 +56,7 @@ def slots(recurrence: Recurrence, day: date) -> list[datetime]:
 
 
 def passes(wall: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Give the instants that show a wall time, by going there and back."""
+    """Return the instants that show a wall time, by going there and back."""
     tries = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(instant for instant in tries if instant.astimezone(zone).replace(tzinfo=None) == wall)
 
@@ -73,7 +73,7 @@ def end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def runs(recurrence: Recurrence, first: datetime, last: datetime) -> dict[datetime, bool]:
-    """Give the instants from `first` to `last` at which something is due, ascending, and whether it was moved."""
+    """Return the instants from `first` to `last` at which something is due, ascending, and whether it was moved."""
     zone = ZoneInfo(recurrence.timezone)
     found: dict[datetime, bool] = {}
     for day in days(recurrence, last.date() + 3 * _DAY):
@@ -92,7 +92,7 @@ def runs(recurrence: Recurrence, first: datetime, last: datetime) -> dict[dateti
 
 
 def renewals(renewal: Renewal, zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
-    """Give the instants near a span of time at which the full is renewed, looking at every date."""
+    """Return the instants near a span of time at which the full is renewed, looking at every date."""
     found = []
     day = first.date() - 3 * _DAY
     while day <= last.date() + 3 * _DAY:
@@ -106,7 +106,7 @@ def renewals(renewal: Renewal, zone: ZoneInfo, first: datetime, last: datetime) 
 
 
 def kinds(due: list[datetime], boundaries: list[datetime]) -> list[BackupKind]:
-    """Give the kinds of all but the first: full where a renewal lies after the one before and not after this one."""
+    """Return the kinds of all but the first: full where a renewal lies after the one before and not after this one."""
     return [
         BackupKind.FULL if any(before < each <= this for each in boundaries) else BackupKind.DIFFERENTIAL
         for before, this in itertools.pairwise(due)

@@ -15,7 +15,7 @@ ZONES = sorted(available_timezones())
 
 @lru_cache(maxsize=4096)
 def shift_days(zone: str, year: int) -> tuple[date, ...]:
-    """Give the UTC dates of a year on which a zone's offset changes."""
+    """Return the UTC dates of a year on which a zone's offset changes."""
     clock = ZoneInfo(zone)
     first = datetime(year, 1, 1, tzinfo=UTC)
     found = []
@@ -32,7 +32,7 @@ def shift_days(zone: str, year: int) -> tuple[date, ...]:
 
 @st.composite
 def moments(draw: st.DrawFn, zone: str) -> datetime:
-    """Give a UTC moment, close to a shift of the zone where the year has one."""
+    """Return a UTC moment, close to a shift of the zone where the year has one."""
     year = draw(st.integers(1885, 2037) | st.integers(1990, 2037))
     near = shift_days(zone, year) or (date(year, 1, 1) + timedelta(days=draw(st.integers(0, 364))),)
     day = datetime.combine(draw(st.sampled_from(near)), time(), UTC)
@@ -51,7 +51,7 @@ renewals = (
 
 @st.composite
 def shapes(draw: st.DrawFn) -> dict[str, object]:
-    """Give everything of a recurrence but zone, start and end."""
+    """Return everything of a recurrence but zone, start and end."""
     unit = draw(st.sampled_from(Unit))
     if unit in (Unit.MINUTE, Unit.HOUR):
         every = draw(st.sampled_from((10, 15, 25, 30, 45, 90)) if unit is Unit.MINUTE else st.integers(1, 23))
@@ -65,7 +65,7 @@ def shapes(draw: st.DrawFn) -> dict[str, object]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Recurrence, datetime]:
-    """Give a recurrence in any zone, and a UTC moment near which that zone may shift."""
+    """Return a recurrence in any zone, and a UTC moment near which that zone may shift."""
     zone = draw(st.sampled_from(ZONES))
     moment = draw(moments(zone))
     naive = moment.replace(tzinfo=None)

@@ -94,7 +94,7 @@ class CertificateForm:
         return " and ".join(file.name for file in self.files)
 
     def problems(self) -> Mapping[str, str]:
-        """Give what is wrong, by field."""
+        """Return what is wrong, by field."""
         look = {
             IMPORT: self._import_problems,
             CREATE: self._create_problems,

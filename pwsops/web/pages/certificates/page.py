@@ -97,7 +97,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self.refresh()
 
     def _drafted(self) -> CertificateForm | None:
-        """Give the form that the address asks for, with what was typed into it so far."""
+        """Return the form that the address asks for, with what was typed into it so far."""
         nav, form = self._session.nav, self._form
         if nav.view not in (IMPORT, CREATE, EXPORT, BRING):
             return None

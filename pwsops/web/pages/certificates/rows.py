@@ -47,7 +47,7 @@ class Part:
 
 
 def row(view: CertificateView) -> Row:
-    """Give a certificate as it is listed."""
+    """Return a certificate as it is listed."""
     return Row(
         view=view,
         mark=mark(view),
@@ -60,7 +60,7 @@ def row(view: CertificateView) -> Row:
 def parts(
     views: Sequence[CertificateView], keepers: Sequence[str], unheard: Mapping[str, PwsopsError]
 ) -> Sequence[Part]:
-    """Give those of each server that keeps its own, and of each that one should be on."""
+    """Return those of each server that keeps its own, and of each that one should be on."""
     names = sorted({*keepers, *(view.instance for view in views if view.instance)})
     return [_part(name, [view for view in views if view.instance == name], unheard.get(name)) for name in names]
 
@@ -78,7 +78,7 @@ def _about(view: CertificateView) -> str:
 
 
 def mark(view: CertificateView) -> Mark:
-    """Give a certificate's state as it is shown: the worst that can be said of it."""
+    """Return a certificate's state as it is shown: the worst that can be said of it."""
     if isinstance(view, ServerCertificateView):
         return _mark_on_server(view)
     if not view.held:

@@ -195,7 +195,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
 
 def query_of(nav: Nav) -> HistoryQuery:
-    """Give what an address asks of the history; what it says amiss is taken as unsaid."""
+    """Return what an address asks of the history; what it says amiss is taken as unsaid."""
     sort = nav.sort if nav.sort in _ORDERS else ""
     return HistoryQuery(
         text=nav.q,

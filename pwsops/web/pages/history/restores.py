@@ -12,7 +12,7 @@ PAGE = 50
 
 
 def values(session: Session) -> dict[str, Any]:
-    """Give what `restores.html` shows: the newest restores, each with its report's address."""
+    """Return what `restores.html` shows: the newest restores, each with its report's address."""
     snapshot = session.snapshot
     found = session.ops.restores.list(limit=PAGE)
     atomic = {name: texts.is_atomic(session.ops, name) for name in {one.instance for one in found}}

@@ -175,7 +175,7 @@ def _searched(profile: ProfileView) -> str:
 
 
 def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:
-    """Give the profile that the address names, or the only one there is."""
+    """Return the profile that the address names, or the only one there is."""
     if len(snapshot.profiles) == 1:
         return snapshot.profiles[0]
     return snapshot.profile(nav.profile)
@@ -191,7 +191,7 @@ def refusal(profile: ProfileView, snapshot: Snapshot) -> str:
 def refusals(
     profile: ProfileView | None, snapshot: Snapshot, why_not: Callable[[Right], str] = lambda right: ""
 ) -> dict[str, str]:
-    """Say for each button of the toolbar why it cannot be pressed; empty where it can.
+    """Return for each button of the toolbar why it cannot be pressed; empty where it can.
 
     `why_not` says why somebody may not do at all what needs a right.
     """

@@ -124,7 +124,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         return None if known else f"There is no instance {self._instance or 'yet'}."
 
     def _restore(self) -> RestoreView | None:
-        """Give the restore to show: one that goes on, or the one that was followed here or is named by the address."""
+        """Return the restore to show: one that goes on, or the one followed here or named by the address."""
         restores, (instance, database) = self._session.ops.restores, self._place
         latest = restores.list(limit=1, instance=instance, database=database)
         if latest and not latest[0].status.ended:

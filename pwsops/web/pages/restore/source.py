@@ -141,7 +141,7 @@ class Source:
         }
 
     def _directory(self) -> str:
-        """Give where to look first: where a profile puts this database's backups; empty: where the server does."""
+        """Return where to look first: where a profile puts this database's backups; empty: where the server does."""
         instance, database = self._place
         here = [one for one in self._session.snapshot.profiles if one.instance == instance]
         own = [one for one in here if database in one.databases]

@@ -55,7 +55,7 @@ class Looked:
 
 
 def address(**where: Any) -> str:
-    """Give the address of a part of the Insert page."""
+    """Return the address of a part of the Insert page."""
     return Nav(page=INSERT, **where).search()
 
 
@@ -94,7 +94,7 @@ def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | N
 
 
 def listing(looked: Looked) -> dict[str, Any]:
-    """Give a directory as it is shown: directories, then backups, newest first; the rest is counted."""
+    """Return a directory as it is shown: directories, then backups, newest first; the rest is counted."""
     directories = [entry for entry in looked.entries if entry.is_directory and not entry.name.startswith(".")]
     files = [entry for entry in looked.entries if not entry.is_directory]
     media = [entry for entry in files if entry.name.endswith(MEDIA_ENDING) and not entry.name.startswith(".")]
@@ -111,7 +111,7 @@ def listing(looked: Looked) -> dict[str, Any]:
 
 
 def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
-    """Give a database's tables as they are shown, the largest first."""
+    """Return a database's tables as they are shown, the largest first."""
     if not isinstance(found, DatabaseContents):
         return {"tables": None, "more": "", "trouble": found}
     tables = sorted(found.tables, key=lambda table: -1 if table.rows is None else table.rows, reverse=True)
@@ -164,12 +164,12 @@ def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: da
 
 
 def restore_mark(restore: RestoreView) -> formatting.Mark:
-    """Give a restore's state as it is shown."""
+    """Return a restore's state as it is shown."""
     return formatting.run_mark(restore.status)
 
 
 def is_atomic(ops: Operations, instance: str) -> bool:
-    """Say whether a restore that is broken off leaves the database as it was, as far as it is known."""
+    """Whether a restore that is broken off leaves the database as it was, as far as it is known."""
     try:
         return ops.instances.capabilities(instance).atomic_restore
     except PwsopsError:  # the instance is gone

@@ -76,7 +76,7 @@ class InstanceDraft:
         self.text["password"] = ""
 
     def problems(self) -> dict[str, str]:
-        """Give what is wrong, by field."""
+        """Return what is wrong, by field."""
         found = {}
         if not self._said("name"):
             found["name"] = "Give it a name."
@@ -94,11 +94,11 @@ class InstanceDraft:
         return found
 
     def warning(self, option: Option) -> str:
-        """Give what to beware of with an option as it stands; empty where nothing is."""
+        """Return what to beware of with an option as it stands; empty where nothing is."""
         return option.warnings.get(self.text[OPTION + option.key], "")
 
     def values(self) -> dict[str, Any]:
-        """Give what is to be saved, as `Instances.add` and `Instances.edit` take it; problems must be none."""
+        """Return what is to be saved, as `Instances.add` and `Instances.edit` take it; problems must be none."""
         values: dict[str, Any] = {"address": self._said("address"), "options": self._changed_options()}
         if self.able.login:
             values |= {"login": self._said("login"), "password": self.text["password"] or None}
@@ -122,7 +122,7 @@ class InstanceDraft:
         return kept.get(option.key, option.default)
 
     def _changed_options(self) -> dict[str, Any]:
-        """Give the options that differ from what holds now; what is as it was is not told anew."""
+        """Return the options that differ from what holds now; what is as it was is not told anew."""
         changed = {}
         for option in self.asked:
             typed = self.text[OPTION + option.key]

@@ -73,7 +73,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._probe(asked)
 
     def _drafted(self, listed: Sequence[Instance]) -> InstanceDraft | None:
-        """Give the form that the address asks for, with what was typed into it so far."""
+        """Return the form that the address asks for, with what was typed into it so far."""
         nav, draft, ops = self._session.nav, self._draft, self._session.ops
         begun = None if draft is None else draft.original and draft.original.name
         if nav.view == ADDING:
@@ -227,5 +227,5 @@ def _told(one: Instance, able: Capabilities) -> list[str]:
 
 
 def _about(engine: str) -> tuple[str, str, str]:
-    """Give an engine's name, what its address is called, and what that means."""
+    """Return an engine's name, what its address is called, and what that means."""
     return _ENGINES.get(engine, (engine, "Address", "Where its databases are reached."))

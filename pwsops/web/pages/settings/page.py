@@ -132,7 +132,7 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
 
 
 def as_text(settings: BackupSettings) -> dict[str, str | bool]:
-    """Give the settings as the form has them: text, and truths for the check boxes."""
+    """Return the settings as the form has them: text, and truths for the check boxes."""
     period, _, day = settings.renew_full.partition(":")
     return {
         "instance": settings.instance,
@@ -151,7 +151,7 @@ def as_text(settings: BackupSettings) -> dict[str, str | bool]:
 
 
 def as_settings(text: Mapping[str, str | bool]) -> dict[str, str]:
-    """Give what the form says, by the keys of the settings."""
+    """Return what the form says, by the keys of the settings."""
     day = {"weekly": f":{text['renew_weekday']}", "monthly": f":{text['renew_day']}"}.get(str(text["renew"]), "")
     plain = {field: value for field, value in text.items() if field not in _RENEWAL}
     said = {key: str(value).lower() if isinstance(value, bool) else value.strip() for key, value in plain.items()}

@@ -82,7 +82,7 @@ class Draft:
         self.weekdays.clear()
 
     def problems(self, taken: Callable[[str], bool] = lambda name: False) -> dict[str, str]:
-        """Give what is wrong, by field. `taken` tells whether another profile has a name."""
+        """Return what is wrong, by field. `taken` tells whether another profile has a name."""
         found = dict(self._read_all()[1])
         name = str(self.text["name"])
         if not name.strip():
@@ -121,7 +121,7 @@ class Draft:
         return same and before is not None and bool(before.login) and before.login == self.login
 
     def password(self) -> str | None:
-        """Give the new password of the login; None: there is none, or it stays the one it is."""
+        """Return the new password of the login; None: there is none, or it stays the one it is."""
         return (str(self.text["password"]) or None) if self.named else None
 
     @property
@@ -157,7 +157,7 @@ class Draft:
         return bool(before.save_certificates)
 
     def certificate_password(self) -> str | None:
-        """Give the new password of saved certificates; None: there is none, or it stays the one it is."""
+        """Return the new password of saved certificates; None: there is none, or it stays the one it is."""
         return (str(self.text["certificate_password"]) or None) if self.saves_certificates else None
 
     def forget_passwords(self) -> None:
@@ -169,14 +169,14 @@ class Draft:
         return {"certificate_password": "Give a password to protect them with."} if missing else {}
 
     def profile(self) -> BackupProfile:
-        """Give the profile that is meant; raises `InvalidInput` for the first thing that cannot be read."""
+        """Return the profile that is meant; raises `InvalidInput` for the first thing that cannot be read."""
         problems = self._read_all()[1]
         if problems:
             raise InvalidInput("The profile cannot be saved.", hint=next(iter(problems.values())))
         return self._built()
 
     def schedule(self) -> BackupProfile | None:
-        """Give a profile with the schedule as it stands, for a preview; None while it cannot be read."""
+        """Return a profile with the schedule as it stands, for a preview; None while it cannot be read."""
         values, problems = self._read_all()
         if problems.keys() - {"time_limit_h"}:
             return None
@@ -203,7 +203,7 @@ class Draft:
         return BackupProfile(**self._read_all()[0])
 
     def _read_all(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Give the fields of a profile as far as they can be read, and what is wrong with the others."""
+        """Return the fields of a profile as far as they can be read, and what is wrong with the others."""
         text, problems = self.text, dict[str, str]()
 
         def read(field: str, parse: Callable[[str], Any], why: str, *, needed: bool = False) -> Any:

@@ -32,7 +32,7 @@ class Choice:
 
 
 def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
-    """Give the instance's databases as it lists them now; those that were chosen and are gone come last."""
+    """Return the instance's databases as it lists them now; those that were chosen and are gone come last."""
     rows = [row.view for row in snapshot.databases if row.instance == draft.text["instance"]]
     listed = [
         Choice(
@@ -51,7 +51,7 @@ def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
 
 
 def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
-    """Give why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
+    """Return why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
     name = draft.text["instance"]
     if not name:
         return None
@@ -80,7 +80,7 @@ def look(ops: Operations, instance: str, path: str) -> Directories:
 
 
 def certificates(usable: Sequence[CertificateView], chosen: str) -> Sequence[tuple[str, str]]:
-    """Give whom backups can be encrypted for, as (thumbprint, words); the chosen one also where it can no longer."""
+    """Return whom backups can be encrypted for, as (thumbprint, words); the chosen one also where it can no longer."""
     listed = [("", "nobody: they are not encrypted"), *((view.thumbprint, view.name) for view in usable)]
     known = {thumbprint for thumbprint, _ in listed}
     return listed if chosen in known else [*listed, (chosen, f"the one it has ({chosen[:8]}…)")]
@@ -135,7 +135,7 @@ def _said(run: RunView) -> tuple[tuple[str, str], ...]:
 
 @cache
 def zones() -> Sequence[str]:
-    """Give the names of all time zones."""
+    """Return the names of all time zones."""
     return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
 
 

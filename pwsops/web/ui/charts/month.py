@@ -185,15 +185,15 @@ class Month:
         return day - timedelta(days=day.weekday())
 
     def since(self, zone: tzinfo) -> datetime:
-        """Give the instant its first week begins with."""
+        """Return the instant its first week begins with."""
         return datetime.combine(self.begin, time(), zone)
 
     def end(self, zone: tzinfo) -> datetime:
-        """Give the instant behind its last week."""
+        """Return the instant behind its last week."""
         return datetime.combine(self.begin + timedelta(days=DAYS), time(), zone)
 
     def holds(self, day: date) -> bool:
-        """Say whether a day belongs to the month itself."""
+        """Whether a day belongs to the month itself."""
         return (day.year, day.month) == (self.first.year, self.first.month)
 
     def weeks(self, runs: Mapping[date, Tally]) -> list[list[Day]]:
@@ -212,18 +212,18 @@ class Month:
         return [days[at : at + 7] for at in range(0, DAYS, 7)]
 
     def inside(self, runs: Mapping[date, Tally]) -> Tally | None:
-        """Give the runs of the month itself as one tally; None where it holds none."""
+        """Return the runs of the month itself as one tally; None where it holds none."""
         held = [counted for day, counted in runs.items() if self.holds(day)]
         return _added(held) if held else None
 
     def coming(self, runs: Mapping[date, Tally], most: int) -> Sequence[Coming]:
-        """Give the first runs from the month's beginning on, those of the shown days behind its end included."""
+        """Return the first runs from the month's beginning on, those of the shown days behind its end included."""
         days = sorted(day for day in runs if day >= self.first)
         return list(islice((run for day in days for run in runs[day].runs), most))
 
 
 def _last(present: date) -> date:
-    """Give the first day of the last month that is shown."""
+    """Return the first day of the last month that is shown."""
     years, month = divmod(present.month - 1 + AHEAD, 12)
     return date(present.year + years, month + 1, 1)
 

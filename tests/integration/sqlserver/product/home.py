@@ -54,7 +54,7 @@ class Product:
         self.ops.restores.restore("srv", database, path, position, accept_unrecorded=True, **options)
 
     def remembered(self) -> set[str]:
-        """Give the identities of the sets that the server's own history has."""
+        """Return the identities of the sets that the server's own history has."""
         return {str(backup.stored.guid).upper() for backup in self.server.history.backups}
 
     def throw_everybody_out(self) -> None:
@@ -126,13 +126,13 @@ class Work:
         assert found.set_id in self.product.remembered()
 
     def set_of(self, item: ItemView) -> BackupSet:
-        """Give the set of a run that succeeded, as its file has it."""
+        """Return the set of a run that succeeded, as its file has it."""
         assert item.path is not None
         [found] = [one for one in self.product.ops.media.read(item.path, "srv") if one.set_id == item.set_id]
         return found
 
     def media(self) -> list[str]:
-        """Give the names of the files in the directory."""
+        """Return the names of the files in the directory."""
         return [name for name, is_directory, _ in self.server.files.listing(self.directory) if not is_directory]
 
     def restores(self, item: ItemView, rows: Sequence[tuple[int, str]] = ROWS) -> None:
@@ -143,7 +143,7 @@ class Work:
         self.assert_holds(rows)
 
     def last_restore(self) -> RestoreView:
-        """Give the newest restore of the database, as the history has it."""
+        """Return the newest restore of the database, as the history has it."""
         return self.product.ops.restores.list(limit=1, instance="srv", database=self.database)[0]
 
     def assert_holds(self, rows: Sequence[tuple[int, str]]) -> None:

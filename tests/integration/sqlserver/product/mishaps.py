@@ -58,7 +58,7 @@ def restore_fails(*causes: Said, after: int = 0) -> Happening:
 
 
 def unlisted(number: int, severity: int, text: str) -> Said:
-    """Give a message that the stand-in itself never says."""
+    """Return a message that the stand-in itself never says."""
     return Said(number=number, severity=severity, text=text)
 
 

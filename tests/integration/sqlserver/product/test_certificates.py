@@ -41,7 +41,7 @@ class Keeping(Work):
         self.profile(encrypt_with=self.keeper.name, save_certificates=save, certificate_password=SECRET)
 
     def saved(self) -> list[str]:
-        """Give the names of the files of certificates."""
+        """Return the names of the files of certificates."""
         return [name for name in self.media() if name.endswith((".cer", ".pvk"))]
 
 

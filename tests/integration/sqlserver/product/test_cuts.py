@@ -22,7 +22,7 @@ COMMITTED = BACKUP_MESSAGES - 1
 
 
 def taken(work: Work) -> list[str]:
-    """Give the identities of all sets of the database that the server knows to be finished."""
+    """Return the identities of all sets of the database that the server knows to be finished."""
     history = work.server.history.backups
     return [str(one.stored.guid).upper() for one in history if one.stored.database == work.database]
 
