@@ -111,7 +111,7 @@ class Operations:
         """Stop this process's part in the scheduling and its restores, and let go of every file."""
         if self._core.service is not None:
             self._core.service.detach()
-        self._core.restoring.close()
+        self._core.restorer.close()
         self._core.events.close()
         self._core.presence.close()
         self._core.catalogue.close()

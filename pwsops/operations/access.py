@@ -26,11 +26,11 @@ from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
-from pwsops.operations.restore_work import RestoreWork
 from pwsops.rules.rights import GRANTS, Principal, Right, Role, Way
 from pwsops.runs.certificates import Escrow
 from pwsops.runs.liveness import Presence
 from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
 from pwsops.runs.scheduler import Service
 from pwsops.secrets import Vault
@@ -75,8 +75,8 @@ class Core:
             escrow=self.escrow,
             owed_access=owed,
         )
-        self.restoring = RestoreWork(self.catalogue, clock=clock, presence=self.presence)
-        self.restoring.settle()
+        self.restorer = Restorer(self.catalogue, clock=clock, presence=self.presence)
+        self.restorer.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
         self.authentication: Authentication | None = None

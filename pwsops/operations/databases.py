@@ -21,9 +21,8 @@ from pwsops.engines.base import (
     DirectoryEntry,
     Engine,
 )
-from pwsops.errors import PwsopsError
+from pwsops.errors import PwsopsError, Unanswered
 from pwsops.operations.access import Context
-from pwsops.operations.fan_out import Unanswered, ask_all
 from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_instances
@@ -33,6 +32,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
 from pwsops.rules.rights import Right
 from pwsops.rules.verdict import judge
+from pwsops.runs.parallel import ask_all
 from pwsops.runs.scheduler import is_running
 
 POLL_LIMIT_S = 20.0

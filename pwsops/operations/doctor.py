@@ -30,12 +30,11 @@ from pwsops.catalogue.protection import covered
 from pwsops.catalogue.sealed import Sealed
 from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
-from pwsops.errors import PwsopsError
+from pwsops.errors import SEE_LOG, PwsopsError
 from pwsops.operations import second_factor_keys
 from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.confinement_check import confinement_check
-from pwsops.operations.fan_out import ask_all
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
 from pwsops.operations.second_factor_keys import SealedFactor
@@ -44,6 +43,7 @@ from pwsops.rules import sizes, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.rules.verdict import awaits_first, judge
+from pwsops.runs.parallel import ask_all
 from pwsops.runs.scheduler import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
@@ -96,7 +96,7 @@ def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Che
             name=look.__name__.strip("_").capitalize(),
             ok=False,
             finding=f"not foreseen: {type(error).__name__}: {error}",
-            next_step="The log in the home's logs directory has the details; please report it.",
+            next_step=SEE_LOG,
         )
 
 

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sets, sightings
+from pwsops.catalogue import Connection, instances, planning, profiles, sets, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
-from pwsops.clock import Clock
 from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import LoginRefused, PwsopsError
-from pwsops.operations.fan_out import ask_all
-from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
 from pwsops.rules.verdict import is_sound
+from pwsops.runs.found_media import look_for
+from pwsops.runs.parallel import ask_all
 
 if TYPE_CHECKING:
     from pwsops.operations.access import Core
@@ -122,41 +121,6 @@ def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
             raise
         except PwsopsError as error:
             _log.warning("certificates could not be looked up", instance=instance, reason=error.message)
-
-
-def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
-    """Return what is found where sets were written; where nobody can be asked, that it is not known."""
-    if not wanted:
-        return {}
-    try:
-        return engine.look_for(wanted)
-    except PwsopsError as error:
-        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
-
-
-def note_bad(
-    catalogue: Catalogue, engine: Engine, path: str, position: int, reason: str, *, clock: Clock, set_id: str = ""
-) -> None:
-    """Keep that reading a file came to a bad end, for each instance that recorded a set in it.
-
-    Its set is damaged, unless the file is not there to be read.
-
-    Parameters
-    ----------
-    engine
-        Who read it, and looks whether it is there.
-    set_id
-        Which set was read; empty: whichever was recorded there.
-    """
-    found = recorded_in(catalogue.read, engine, path, position, clock=clock, set_id=set_id)
-    seen = look_for(engine, [replace(one.backup_set, path=path) for one in found])
-    now = clock.now()
-    for instance, one in found:
-        with catalogue.write() as connection:
-            sightings.record(connection, instance, {one.set_id: seen[one.set_id]}, now=now)
-            if seen[one.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
-                sightings.disprove(connection, instance, one, reason, now=now)
-            planning.replan_without_base(connection, instance, now=now)
 
 
 def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterable[str]) -> None:

@@ -24,11 +24,11 @@ from pwsops.errors import (
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
-from pwsops.operations.looking import look_for
 from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.runs.found_media import look_for
 from pwsops.web import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
