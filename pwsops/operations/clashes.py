@@ -11,7 +11,7 @@ from pwsops.catalogue import Connection, instances, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.base import Engine
 from pwsops.errors import Conflict, PwsopsError
-from pwsops.operations.access import Core
+from pwsops.operations.core import Core
 from pwsops.profile import BackupProfile
 from pwsops.rules.clashes import Place, fixed_names, folded, meeting, place, shared
 from pwsops.rules.model import BackupKind

@@ -32,9 +32,9 @@ from pwsops.catalogue.store import move_away
 from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import SEE_LOG, PwsopsError
 from pwsops.operations import second_factor_keys
-from pwsops.operations.access import Core
 from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.confinement_check import confinement_check
+from pwsops.operations.core import Core
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
 from pwsops.operations.second_factor_keys import SealedFactor

@@ -26,7 +26,7 @@ from pwsops.runs.found_media import look_for
 from pwsops.runs.parallel import ask_all
 
 if TYPE_CHECKING:
-    from pwsops.operations.access import Core
+    from pwsops.operations.core import Core
 
 LOOK_BACK = timedelta(days=62)
 """How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""

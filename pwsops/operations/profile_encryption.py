@@ -9,7 +9,8 @@ from pwsops.certificates.pair import facts_of_der
 from pwsops.engines.base import SavesCertificates
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.operations.lookup import find_certificate
 from pwsops.profile import BackupProfile
 from pwsops.rules.certificates import why_not_encrypt

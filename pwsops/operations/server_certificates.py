@@ -11,7 +11,8 @@ from pwsops.engines.base import Instance
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
 from pwsops.engines.registry import open_engine
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.runs.parallel import ask_all
 
 LOOK_LIMIT_S = 20.0
