@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pwsops.catalogue import restores as rows
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.operations import Operations, open_operations
 from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupKind, BackupSet

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from pwsops.catalogue import audit, restores, sightings
 from pwsops.catalogue.restores import RestoreRow
-from pwsops.engines.base import RestoreResult
+from pwsops.engines.requests import RestoreResult
 from pwsops.errors import Cancelled, EndUnknown, PwsopsError
 from pwsops.rules.model import BackupSet, RunStatus
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from pwsops.catalogue import profiles, sets
 from pwsops.catalogue.rows import Unreadable, read, values_of
 from pwsops.catalogue.schema import backup_sets, instance_looks, restores, run_items, seen_databases
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
 

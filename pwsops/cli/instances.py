@@ -21,7 +21,7 @@ from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.session import EMBEDDED, opened
 
 if TYPE_CHECKING:
-    from pwsops.engines.base import Instance
+    from pwsops.engines.records import Instance
     from pwsops.operations import Operations
 
 ADDRESS = "sqlite: the directory of the database files; sqlserver: host[\\instance][,port]."

@@ -122,7 +122,7 @@ def _tell_next(view: ProfileView) -> None:
 
 def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
     """Say so where backups could not be written; it stands in nobody's way, since only the server can tell."""
-    from pwsops.engines.base import DirectoryStatus
+    from pwsops.engines.records import DirectoryStatus
 
     found = operations.databases.check_directory(profile.instance, profile.directory)
     if found.status is not DirectoryStatus.OK:

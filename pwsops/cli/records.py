@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwsops.cli.parse import WEEKDAYS
 from pwsops.cli.words import iso
-from pwsops.engines.base import DirectoryEntry, Instance, Probe
+from pwsops.engines.records import DirectoryEntry, Instance, Probe
 from pwsops.operations.records import (
     AuditEntry,
     CertificateView,

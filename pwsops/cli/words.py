@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.messages import Message
 from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus

@@ -9,7 +9,8 @@ from copy import copy
 from dataclasses import dataclass
 
 from pwsops.catalogue import Connection, audit, instances
-from pwsops.engines.base import Credentials, Engine
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials
 from pwsops.errors import Denied, PwsopsError, SignInAnew
 from pwsops.operations.core import Core
 from pwsops.operations.events import DENIED

@@ -11,7 +11,7 @@ from pwsops.catalogue import Connection, RunRow, certificate_copies, profiles, r
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.sets import EncryptedSet
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.access import Context

@@ -9,7 +9,7 @@ from functools import partial
 
 from pwsops.catalogue import Connection, instances, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import Conflict, PwsopsError
 from pwsops.operations.core import Core
 from pwsops.profile import BackupProfile

@@ -13,8 +13,9 @@ from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import Credentials, Engine, Instance
 from pwsops.engines.off_limits import OffLimits, of_home
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import InvalidInput, LoginRefused, PwsopsError
 from pwsops.heads import Heads

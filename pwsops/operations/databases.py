@@ -13,14 +13,8 @@ from typing import TypeVar
 from pwsops.catalogue import access, instances, service_state
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.protection import Covered, covered
-from pwsops.engines.base import (
-    Credentials,
-    DatabaseContents,
-    DatabaseState,
-    DirectoryCheck,
-    DirectoryEntry,
-    Engine,
-)
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials, DatabaseContents, DatabaseState, DirectoryCheck, DirectoryEntry
 from pwsops.errors import PwsopsError, Unanswered
 from pwsops.operations.access import Context
 from pwsops.operations.looking import look, unreached

@@ -29,7 +29,7 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.protection import covered
 from pwsops.catalogue.sealed import Sealed
 from pwsops.catalogue.store import move_away
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
+from pwsops.engines.records import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import SEE_LOG, PwsopsError
 from pwsops.operations import second_factor_keys
 from pwsops.operations.audit_verification import audit_checks

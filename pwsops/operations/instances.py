@@ -11,8 +11,8 @@ from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
-from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import checked
+from pwsops.engines.records import Capabilities, Instance, Probe
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context

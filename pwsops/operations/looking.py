@@ -17,8 +17,9 @@ import structlog
 
 from pwsops.catalogue import Connection, instances, planning, profiles, sets, sightings
 from pwsops.catalogue.sightings import Known, SeenDatabase
-from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
 from pwsops.engines.certificates import KeepsCertificates
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
 from pwsops.rules.verdict import is_sound

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from pwsops.catalogue import sightings
-from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials
 from pwsops.engines.registry import embedded_engine
+from pwsops.engines.requests import ProgressCallback, Verification
 from pwsops.errors import MediaError
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import read_theirs, set_at

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pwsops.engines.base import DatabaseState, Progress
+from pwsops.engines.records import DatabaseState
+from pwsops.engines.requests import Progress
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger

@@ -8,15 +8,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets, sightings
-from pwsops.engines.base import (
-    Credentials,
-    Engine,
-    Progress,
-    ProgressCallback,
-    RemembersSets,
-    RestoreRequest,
-    RestoreResult,
-)
+from pwsops.engines.protocol import Engine, RemembersSets
+from pwsops.engines.records import Credentials
+from pwsops.engines.requests import Progress, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pwsops.catalogue import instances
-from pwsops.engines.base import Instance
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context

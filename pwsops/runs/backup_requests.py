@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pwsops.catalogue import Catalogue, restores, sets, sightings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import BackupRequest, Encryption, Engine
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import BackupRequest, Encryption
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import media_file_name

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pwsops.catalogue import Catalogue, planning, sightings
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, MediaState, Sighting
 from pwsops.runs.same_file import recorded_in

@@ -13,7 +13,7 @@ import structlog
 from pwsops.catalogue import Catalogue, RunRow, outcomes, profiles, refused_logins, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import Cancelled, DatabaseDamaged, LoginRefused, PwsopsError
 from pwsops.rules.model import BackupSet, RunStatus
 from pwsops.runs import adopting

@@ -13,8 +13,9 @@ import structlog
 from pwsops.catalogue import Catalogue, RestoreRow, access, restore_outcomes, restores, sets
 from pwsops.catalogue.restore_outcomes import Target
 from pwsops.clock import Clock
-from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.engines.certificates import KeepsCertificates
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import AccessChange, Progress, RestoreRequest, RestoreResult
 from pwsops.errors import Cancelled, CertificateNeeded, Conflict, MediaError, PwsopsError, unforeseen
 from pwsops.rules.model import BackupSet, Message
 from pwsops.runs import server_certificates

@@ -25,7 +25,8 @@ from pwsops.catalogue import (
 )
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import BackupRequest, BackupResult, Engine, Progress
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import BackupRequest, BackupResult, Progress
 from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError, unforeseen
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
 from pwsops.runs import adopting

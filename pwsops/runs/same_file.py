@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pwsops.catalogue import Connection, sets
 from pwsops.clock import Clock
 from pwsops.engines import registry
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.rules.model import BackupSet
 from pwsops.runs.parallel import ask_all
 

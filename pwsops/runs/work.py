@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from pwsops.clock import Clock
-from pwsops.engines.base import Progress, ProgressCallback
+from pwsops.engines.requests import Progress, ProgressCallback
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import Message
 from pwsops.runs.attempts import Attempts

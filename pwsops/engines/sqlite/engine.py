@@ -12,25 +12,27 @@ from threading import Event
 from typing import Any
 
 from pwsops.clock import Clock, SystemClock
-from pwsops.engines.base import (
-    BackupRequest,
-    BackupResult,
+from pwsops.engines.records import (
     Capabilities,
     CertificateCopy,
     DatabaseContents,
     DatabaseInfo,
-    Deletion,
     DirectoryCheck,
     DirectoryEntry,
     DirectoryStatus,
-    Encryption,
     Instance,
     MissingRight,
     Probe,
+    TableRows,
+)
+from pwsops.engines.requests import (
+    BackupRequest,
+    BackupResult,
+    Deletion,
+    Encryption,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
-    TableRows,
     Verification,
 )
 from pwsops.engines.sqlite import certificate_saving, directory, keys, names

@@ -14,7 +14,7 @@ import structlog
 from tzlocal import get_localzone_name
 
 from pwsops.clock import Clock, SystemClock
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health

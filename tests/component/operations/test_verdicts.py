@@ -11,7 +11,8 @@ import pytest
 
 from pwsops.catalogue import profiles, service_state, sightings
 from pwsops.engines import registry
-from pwsops.engines.base import DatabaseState, Verification
+from pwsops.engines.records import DatabaseState
+from pwsops.engines.requests import Verification
 from pwsops.errors import (
     CertificateNeeded,
     DatabaseDamaged,

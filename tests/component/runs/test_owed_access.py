@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pwsops.catalogue import access, restores
-from pwsops.engines.base import AccessChange, RestoreRequest
+from pwsops.engines.requests import AccessChange, RestoreRequest
 from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError, Refused
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Cause

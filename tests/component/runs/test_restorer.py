@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from pwsops.catalogue import restores as rows
 from pwsops.catalogue.restore_outcomes import INTERRUPTED
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.errors import (
     Cancelled,
     Conflict,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from pwsops.cli import words
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.operations.records import CheckState
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.messages import single_stops
 from pwsops.operations.records import CertificateView, Diagnosis, RunView
 from pwsops.profile import BackupProfile
