@@ -15,7 +15,7 @@ from pwsops.errors import Conflict, InvalidInput, PwsopsError
 from pwsops.rules.certificates import Purpose
 
 if TYPE_CHECKING:
-    from pwsops.operations.records import CertificateView
+    from pwsops.operations.certificate_records import CertificateView
 
 app = typer.Typer(help="The keys that encrypted backups need, and others that must not be lost.", no_args_is_help=True)
 

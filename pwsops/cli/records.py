@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pwsops.cli.parse import WEEKDAYS
 from pwsops.cli.words import iso
 from pwsops.engines.records import DirectoryEntry, Instance, Probe
-from pwsops.operations.records import (
-    AuditEntry,
-    CertificateView,
-    Check,
-    DatabaseView,
-    ItemView,
-    ProfileView,
-    RunView,
-    ServerCertificateView,
-    ServiceView,
-    TokenView,
-    UserView,
-)
+from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
+from pwsops.operations.people_records import TokenView, UserView
+from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
 from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
 

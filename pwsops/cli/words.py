@@ -14,7 +14,8 @@ from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
-    from pwsops.operations.records import CertificateView, CheckState
+    from pwsops.operations.certificate_records import CertificateView
+    from pwsops.operations.records import CheckState
 
 NOTHING = "–"
 
@@ -95,8 +96,8 @@ def verdict(one: Verdict) -> Text:
 def check_state(state: CheckState, *, required: bool = True) -> Text:
     """Return a check's outcome."""
     from pwsops.operations.records import (
-        CheckState,
-    )  # not above: with it comes what a call for help should not wait for
+        CheckState,  # not above: with it comes what a call for help should not wait for
+    )
 
     if state is CheckState.OK:
         return Text("✔ fine", "green")
