@@ -56,7 +56,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List who did what, and when."""
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
     from pwsops.operations.audit_log import AuditQuery
 
     query = AuditQuery(
@@ -66,7 +67,7 @@ def list_(
         entries = operations.audit.list(limit, query)
 
     if as_json:
-        emit(map(records.audit_entry, entries))
+        emit(map(json_shapes.audit_entry, entries))
         return
     rows = (
         (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
@@ -100,9 +101,9 @@ def verify(
         found = operations.audit.verify_with(heads) if heads else operations.audit.verify()
         trouble = operations.audit.trouble()
     if as_json:
-        from pwsops.cli import records
+        from pwsops.operations import json_shapes
 
-        emit([records.verification(found)])
+        emit([json_shapes.verification(found)])
     else:
         for line in _told(found):
             say(line)

@@ -40,13 +40,14 @@ def list_(
     with opened(context) as operations:
         unheard = [error for error in operations.certificates.look(instance).values() if error is not None]
         views = operations.certificates.list(required=required, instance=instance)
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     for error in unheard:
         note(f"{error.message} What follows is how it was when it last answered. {error.hint}")
 
     if as_json:
-        emit(map(records.certificate, views))
+        emit(map(json_shapes.certificate, views))
         return
     rows = (
         (

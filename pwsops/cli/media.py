@@ -29,10 +29,11 @@ def media(
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
         sets = operations.media.read(server_path(operations, instance, file), instance, credentials=credentials)
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.backup_set, sets))
+        emit(map(json_shapes.backup_set, sets))
         return
     rows = (
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -131,11 +131,6 @@ def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
     if due_at is None or running or due_at > now:
         return moment(due_at)
     return f"due since {moment(due_at)}: the service is stopped"
-
-
-def iso(instant: datetime | None) -> str | None:
-    """Return an instant for machines: ISO 8601, UTC, with its offset."""
-    return None if instant is None else instant.astimezone(UTC).isoformat()
 
 
 def size(size_bytes: int | None) -> str:
