@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pwsops.cli.output import AsJson, emit, note, say, table
-from pwsops.cli.report import aware, read_moment, read_zone
+from pwsops.cli.report import Zone, aware, read_moment
 from pwsops.cli.session import confirmed, opened
 
 if TYPE_CHECKING:
@@ -44,15 +44,7 @@ def list_(
     actor: Annotated[str, _text("--actor", "Only by whom it is found in: the name, or the system's user.")] = "",
     action: Annotated[str, _text("--action", "Only this action.")] = "",
     subject: Annotated[str, _text("--subject", "Only on what it is found in, or in the detail.")] = "",
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            parser=read_zone,
-            metavar="ZONE",
-            help="The zone of times that carry no offset; default: this machine's.",
-            show_default=False,
-        ),
-    ] = None,
+    timezone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """List who did what, and when."""
@@ -69,13 +61,12 @@ def list_(
     if as_json:
         emit(map(json_shapes.audit_entry, entries))
         return
-    rows = (
-        (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
-        for one in entries
-    )
     table(
         ("Entry", "When", "Who", "As user", "What", "On", "Detail"),
-        rows,
+        (
+            (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
+            for one in entries
+        ),
         right=("Entry",),
         wraps=("On", "Detail"),
         empty="Nothing that fits has been done yet.",

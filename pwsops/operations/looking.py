@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.catalogue import Connection, instances, planning, profiles, sets, sightings
-from pwsops.catalogue.sightings import Known, SeenDatabase
+from pwsops.catalogue import Connection, instances, looks, planning, profiles, sets, sightings
+from pwsops.catalogue.looks import SeenDatabase
+from pwsops.catalogue.sightings import Known
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
@@ -75,7 +76,7 @@ def unreached(core: Core, instance: str, error: PwsopsError) -> None:
     """Note that an instance did not answer; what it said before stays known."""
     with core.catalogue.write() as connection:
         if instances.find(connection, instance) is not None:
-            sightings.unanswered(connection, instance, error.message, error.hint, now=core.clock.now())
+            looks.unanswered(connection, instance, error.message, error.hint, now=core.clock.now())
 
 
 def look(core: Core, instance: str) -> None:
@@ -102,7 +103,7 @@ def look(core: Core, instance: str) -> None:
     with core.catalogue.write() as connection:
         if instances.find(connection, instance) is None:
             return  # removed in the meantime
-        sightings.answered(connection, instance, seen, now=now)
+        looks.answered(connection, instance, seen, now=now)
         planning.replan_without_base(connection, instance, foreign=_foreign(seen), now=now)
 
 
@@ -233,7 +234,7 @@ def _worth_keeping(newest_first: Sequence[BackupSet]) -> list[BackupSet]:
 
 def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
     with core.catalogue.read() as connection:
-        return {one.database: list(one.outside) for one in sightings.databases(connection, instance)}
+        return {one.database: list(one.outside) for one in looks.databases(connection, instance)}
 
 
 def _run_of(one: BackupSet) -> set[tuple[int, str]]:
