@@ -26,8 +26,8 @@ from pwsops.clock import SystemClock
 from pwsops.engines.protocol import Engine
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
-from pwsops.runs.certificates import Escrow
-from pwsops.runs.liveness import Presence
+from pwsops.runs.certificates import RunCertificates
+from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.runner import Runner
 from pwsops.runs.scheduler import Service
@@ -109,17 +109,19 @@ def _claim_all(catalogue: Catalogue, count: int, due: datetime) -> list[float]:
 
 
 def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
-    clock, presence = SystemClock(), Presence(catalogue.home)
-    escrow = Escrow(catalogue, Vault(catalogue.home, StoredKeyRecords(catalogue)))
-    owed = OwedAccess(catalogue, clock=clock, presence=presence, open_instance=_no_instance)
-    runner = Runner(catalogue, clock=clock, presence=presence, open_engine=_no_engine, escrow=escrow, owed_access=owed)
-    service = Service(catalogue, clock=clock, presence=presence, runner=runner, parallel_runs=2)
+    clock, liveness = SystemClock(), Liveness(catalogue.home)
+    certificates = RunCertificates(catalogue, Vault(catalogue.home, StoredKeyRecords(catalogue)))
+    owed = OwedAccess(catalogue, clock=clock, liveness=liveness, open_instance=_no_instance)
+    runner = Runner(
+        catalogue, clock=clock, liveness=liveness, open_engine=_no_engine, certificates=certificates, owed_access=owed
+    )
+    service = Service(catalogue, clock=clock, liveness=liveness, runner=runner, parallel_runs=2)
     service.attach()
     deadline = time.monotonic() + 120
     while not done() and time.monotonic() < deadline:
         time.sleep(0.1)
     service.detach()
-    presence.close()
+    liveness.close()
 
 
 def _no_engine(profile: ProfileRow) -> Engine:

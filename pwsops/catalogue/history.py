@@ -145,7 +145,7 @@ class Selection:
         if fewest is None:
             found = found.where(_is_found())
         if after is not None:
-            found = found.where(order.all_behind(after))
+            found = found.where(order.all_following(after))
         return self._read(found.order_by(*order.clauses(along=False)).limit(limit))
 
     def _read(self, statement: Select[Any]) -> list[Key]:
@@ -179,7 +179,7 @@ class Selection:
         if group is not None:
             statement = statement.where(_led(GROUPED[order.sort], led) == group)
         if after is not None:
-            statement = statement.where(order.behind(after))
+            statement = statement.where(order.follows(after))
         return self._read(statement.order_by(*order.clauses(within_group=True)).limit(limit))
 
     def _index(self, columns: Columns, by: str) -> Columns:

@@ -1,4 +1,4 @@
-"""The orders of the history: what a run is sorted by, and what holds of the runs behind a place."""
+"""The orders of the history: what a run is sorted by, and what holds of the runs that follow a place."""
 
 from __future__ import annotations
 
@@ -91,17 +91,17 @@ class Order:
             return STATUSES.index(group) if group in STATUSES else len(STATUSES)
         return case({status: at for at, status in enumerate(STATUSES)}, value=group, else_=len(STATUSES))
 
-    def behind(self, place: Sequence[str | int]) -> ColumnElement[bool]:
-        """Return what holds of the runs behind a place in a group."""
+    def follows(self, place: Sequence[str | int]) -> ColumnElement[bool]:
+        """Return what holds of the runs that follow a place in a group."""
         beyond: ColumnElement[bool] = _beyond(tuple_(self.number, runs.c.id), tuple_(*place), self.down)
         return beyond
 
-    def all_behind(self, after: Key) -> ColumnElement[bool]:
-        """Return what holds of the runs behind a place in all of them."""
+    def all_following(self, after: Key) -> ColumnElement[bool]:
+        """Return what holds of the runs that follow a place in all of them."""
         if not self.is_grouped:
-            return self.behind(after)
+            return self.follows(after)
         here, there = self.rank(GROUPED[self.sort]), self.rank(after[0])
-        return or_(_beyond(here, there, self.groups_down), and_(here == there, self.behind(after[1:])))
+        return or_(_beyond(here, there, self.groups_down), and_(here == there, self.follows(after[1:])))
 
     def clauses(self, *, within_group: bool = False, along: bool = True) -> list[ColumnElement[Any]]:
         """Return what a statement orders by; not `along` an index where few runs are wanted, anywhere in it."""

@@ -56,7 +56,7 @@ class OffLimits:
                 f"{what} {path} is not used: it is the home {self.home} of pwsops itself, or leads into it.", hint=HINT
             )
 
-    def hindrance(self, real: str, *, linked: bool) -> str:
+    def why_not(self, real: str, *, linked: bool) -> str:
         """Return why the file at a real path is no database of the instance; empty: it is.
 
         `linked`: it was reached by a symbolic link in the instance's directory.
@@ -71,7 +71,7 @@ class OffLimits:
 
     def refuse_database(self, path: str, real: str, *, linked: bool) -> None:
         """Raise `Refused` where the file that a database really is, is none of the instance's."""
-        if why := self.hindrance(real, linked=linked):
+        if why := self.why_not(real, linked=linked):
             raise Refused(f"The database {path} is not used: {why}.", hint=HINT)
 
     def _is_file_of_home(self, real: str) -> bool:

@@ -16,7 +16,7 @@ from pwsops.engines.registry import embedded_engine
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.core import Core
-from pwsops.operations.shelf import Shelf
+from pwsops.operations.listed_files import ListedFiles
 from pwsops.rules.model import RunStatus
 
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}")
@@ -157,14 +157,14 @@ class _Shelves:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._shelves: dict[str, Shelf | None] = {}
+        self._listed: dict[str, ListedFiles | None] = {}
 
     def has(self, instance: str, path: str) -> bool:
-        if instance not in self._shelves:
+        if instance not in self._listed:
             engine = self._engine(instance)
-            self._shelves[instance] = None if engine is None else Shelf(engine)
-        shelf = self._shelves[instance]
-        return shelf is None or shelf.has(path)
+            self._listed[instance] = None if engine is None else ListedFiles(engine)
+        files = self._listed[instance]
+        return files is None or files.has(path)
 
     def _engine(self, instance: str) -> Engine | None:
         try:

@@ -24,8 +24,8 @@ from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
-from pwsops.runs.certificates import Escrow
-from pwsops.runs.liveness import Presence
+from pwsops.runs.certificates import RunCertificates
+from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
@@ -57,18 +57,18 @@ class Core:
         with suppress(PwsopsError):  # what is wrong with the key is told wherever somebody looks, and when it is used
             self.vault.prepare()
         self._begin_log()
-        self.presence = Presence(home)
-        self.escrow = Escrow(self.catalogue, self.vault)
-        owed = OwedAccess(self.catalogue, clock=clock, presence=self.presence, open_instance=self.engine)
+        self.liveness = Liveness(home)
+        self.certificates = RunCertificates(self.catalogue, self.vault)
+        owed = OwedAccess(self.catalogue, clock=clock, liveness=self.liveness, open_instance=self.engine)
         self.runner = Runner(
             self.catalogue,
             clock=clock,
-            presence=self.presence,
+            liveness=self.liveness,
             open_engine=self.engine_of,
-            escrow=self.escrow,
+            certificates=self.certificates,
             owed_access=owed,
         )
-        self.restorer = Restorer(self.catalogue, clock=clock, presence=self.presence)
+        self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.restorer.settle()
         self.looker = Looker(self)
         self.service: Service | None = None
@@ -91,7 +91,7 @@ class Core:
 
         `actor`: None is the service, whose runs the history tells.
         """
-        key = self.escrow.private_key(thumbprint)
+        key = self.certificates.private_key(thumbprint)
         if key is not None and actor is not None:
             # A restore does not fail because its entry could not be written.
             with suppress(PwsopsError):
@@ -104,7 +104,7 @@ class Core:
             self.service.detach()
         self.restorer.close()
         self.events.close()
-        self.presence.close()
+        self.liveness.close()
         self.catalogue.close()
 
     def instance_row(self, name: str) -> InstanceRow:

@@ -118,7 +118,7 @@ def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
         needed = sets.any_encrypted(connection, instance)
     if needed:
         try:
-            core.escrow.of_servers.look(instance, engine, now=core.clock.now())
+            core.certificates.of_servers.refresh(instance, engine, now=core.clock.now())
         except LoginRefused:
             raise
         except PwsopsError as error:

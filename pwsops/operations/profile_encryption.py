@@ -67,7 +67,7 @@ def _settle_on_server(core: Core, profile: BackupProfile, engine: KeepsCertifica
     """Ask the server; one that cannot be reached just now stands in nobody's way, since each run asks it again."""
     try:
         profile.encrypt_with = engine.require_encryption(profile.encrypt_with).name
-        core.escrow.of_servers.look(profile.instance, engine, now=core.clock.now())
+        core.certificates.of_servers.refresh(profile.instance, engine, now=core.clock.now())
     except PwsopsError as error:
         if not error.transient:
             raise InvalidInput(

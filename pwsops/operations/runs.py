@@ -63,7 +63,7 @@ class Runs:
         core = self._context.core
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
         core.runner.reconcile()
-        run_id = self._queue(profile, kind, owner=core.presence.token)
+        run_id = self._queue(profile, kind, owner=core.liveness.token)
         cancel, problems = threading.Event(), list[Exception]()
 
         def execute() -> None:

@@ -44,7 +44,7 @@ def _look(core: Core, name: str) -> None:
     engine = core.engine(name)
     if isinstance(engine, KeepsCertificates):
         with core.asking(name):
-            core.escrow.of_servers.look(name, engine, now=core.clock.now())
+            core.certificates.of_servers.refresh(name, engine, now=core.clock.now())
 
 
 def take(
@@ -66,7 +66,7 @@ def take(
         )
     name = name or name_in(engine.split(files.certificate)[1])
     taken = engine.take_certificate(name, files, password, master_key_password=master_key_password)
-    core.escrow.of_servers.look(instance, engine, now=core.clock.now())
+    core.certificates.of_servers.refresh(instance, engine, now=core.clock.now())
     with core.catalogue.write() as connection:
         detail = f"thumbprint {taken.thumbprint}, from {files.certificate}"
         if master_key_password is not None:

@@ -54,7 +54,7 @@ class ServiceControl:
             core.service = Service(
                 core.catalogue,
                 clock=core.clock,
-                presence=core.presence,
+                liveness=core.liveness,
                 runner=core.runner,
                 parallel_runs=parallel,
                 look=core.looker.all,

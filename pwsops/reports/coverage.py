@@ -12,7 +12,7 @@ from pwsops.catalogue import Connection, profiles, reporting
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.reporting import Outcome
-from pwsops.rules.exposure import Shelved, Stretch, Worst, stretches, worst
+from pwsops.rules.exposure import DataSpan, RestorableSet, Worst, data_spans, worst
 from pwsops.rules.model import LOST, BackupKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,15 +36,15 @@ class Covered:
     last_full_at: datetime | None
     last_incremental_at: datetime | None
     size_bytes: int
-    stretches: Sequence[Stretch]
+    data_spans: Sequence[DataSpan]
     worst: Worst
 
     @property
     def exposure_s(self) -> float | None:
         """What would have been lost at the end of the period; None: everything."""
-        if not self.stretches or self.stretches[-1].data_at is None:
+        if not self.data_spans or self.data_spans[-1].data_at is None:
             return None
-        return max(0.0, (self.stretches[-1].until - self.stretches[-1].data_at).total_seconds())
+        return max(0.0, (self.data_spans[-1].until - self.data_spans[-1].data_at).total_seconds())
 
 
 def covered(selection: Selection, since: datetime, until: datetime, *, opens: Opens) -> list[Covered]:
@@ -89,7 +89,7 @@ def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
 def exposure_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
     """Return the rows of the table of exposures."""
     for one in found:
-        for since, until, data_at in one.stretches:
+        for since, until, data_at in one.data_spans:
             least, most = (None if data_at is None else max(0, (at - data_at) // _MICROSECOND) for at in (since, until))
             yield (one.instance, one.database, _kept(since), _kept(until), _kept(data_at), least, most)
 
@@ -102,7 +102,7 @@ def _covered(
     since: datetime,
     until: datetime,
 ) -> Covered:
-    shelved = [_shelved(row) for row in sets]
+    restorable = [_restorable_set(row) for row in sets]
     return Covered(
         instance=pair[0],
         database=pair[1],
@@ -112,8 +112,8 @@ def _covered(
         last_full_at=_newest(sets, BackupKind.FULL),
         last_incremental_at=_newest(sets, BackupKind.DIFFERENTIAL),
         size_bytes=sum(row["size_bytes"] for row in sets if row["replaced_at"] is None or row["replaced_at"] > until),
-        stretches=tuple(stretches(shelved, since, until)),
-        worst=worst(shelved, since, until),
+        data_spans=tuple(data_spans(restorable, since, until)),
+        worst=worst(restorable, since, until),
     )
 
 
@@ -126,8 +126,8 @@ def _users(connection: Connection, profile: str | None) -> dict[Pair, list[str]]
     return found
 
 
-def _shelved(row: Any) -> Shelved:
-    return Shelved(
+def _restorable_set(row: Any) -> RestorableSet:
+    return RestorableSet(
         set_id=row["set_id"],
         base_id=row["base_id"] if row["kind"] == BackupKind.DIFFERENTIAL.value else None,
         data_at=row["started_at"] or row["finished_at"],

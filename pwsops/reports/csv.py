@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import csv
 
-from pwsops.reports.behind import write_behind
+from pwsops.reports.pipelined import write_pipelined
 from pwsops.reports.plain_text import harmless
 from pwsops.reports.tables import Table
 
@@ -20,4 +20,4 @@ def write(file: BinaryIO, table: Table, batches: Iterable[pa.RecordBatch]) -> No
     """Write a table as CSV."""
     options = csv.WriteOptions(batch_size=_ROWS_A_WRITE)
     with csv.CSVWriter(file, table.schema(), write_options=options) as writer:
-        write_behind(batches, lambda batch: writer.write_batch(harmless(batch)))
+        write_pipelined(batches, lambda batch: writer.write_batch(harmless(batch)))

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pwsops.rules.days import LAST_YEAR, recurrence_days
 from pwsops.rules.model import Recurrence, Unit
-from pwsops.rules.wallclock import DAY, after_gap, instants, steady_offset, stretches
+from pwsops.rules.wallclock import DAY, after_gap, instants, offset_spans, steady_offset
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -86,7 +86,7 @@ class _Cluster:
     def add(self, day: int, slots: Sequence[timedelta], *, both_passes: bool) -> None:
         """Add a day (an ordinal). A slot that truly exists keeps an instant from counting as shifted."""
         self.latest = day
-        around = stretches(self._zone, day)
+        around = offset_spans(self._zone, day)
         begin = midnight(day)
         for slot in slots:
             wall = begin + slot

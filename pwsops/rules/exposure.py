@@ -36,7 +36,7 @@ def exposure_s(sets: Sequence[BackupSet], now: datetime, *, logs_until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelved:
+class RestorableSet:
     """A set, and when it lay where it can be restored from: from its end until it was replaced, or until now."""
 
     set_id: str
@@ -46,7 +46,7 @@ class Shelved:
     until: datetime | None = None
 
 
-class Stretch(NamedTuple):
+class DataSpan(NamedTuple):
     """A time in which the newest restorable data stayed the same; `data_at` None: nothing could be restored."""
 
     since: datetime
@@ -71,7 +71,7 @@ class Worst:
     unprotected_s: float
 
 
-def stretches(sets: Sequence[Shelved], since: datetime, until: datetime) -> Iterator[Stretch]:
+def data_spans(sets: Sequence[RestorableSet], since: datetime, until: datetime) -> Iterator[DataSpan]:
     """Cut a period at each instant at which the newest restorable data became another; in order, without gaps.
 
     A differential counts only while its full lies there as well.
@@ -84,23 +84,23 @@ def stretches(sets: Sequence[Shelved], since: datetime, until: datetime) -> Iter
     pieces = zip(edges, [*edges[1:], until], _newest(held, edges), strict=True)
     for data_at, same in groupby(pieces, key=lambda piece: piece[2]):
         first, *rest = same
-        yield Stretch(first[0], (rest[-1] if rest else first)[1], data_at)
+        yield DataSpan(first[0], (rest[-1] if rest else first)[1], data_at)
 
 
-def worst(sets: Sequence[Shelved], since: datetime, until: datetime) -> Worst:
-    """Return the most that would have been lost in a period: it grows up to the end of each stretch."""
+def worst(sets: Sequence[RestorableSet], since: datetime, until: datetime) -> Worst:
+    """Return the most that would have been lost in a period: it grows up to the end of each span."""
     exposure_s, at, unprotected_s = None, None, 0.0
-    for stretch in stretches(sets, since, until):
-        if stretch.data_at is None:
-            unprotected_s += (stretch.until - stretch.since).total_seconds()
+    for span in data_spans(sets, since, until):
+        if span.data_at is None:
+            unprotected_s += (span.until - span.since).total_seconds()
             continue
-        lost_s = max(0.0, (stretch.until - stretch.data_at).total_seconds())
+        lost_s = max(0.0, (span.until - span.data_at).total_seconds())
         if exposure_s is None or lost_s > exposure_s:
-            exposure_s, at = lost_s, stretch.until
+            exposure_s, at = lost_s, span.until
     return Worst(exposure_s=exposure_s, at=at, unprotected_s=unprotected_s)
 
 
-def _restorable(sets: Sequence[Shelved]) -> Iterator[Shelved]:
+def _restorable(sets: Sequence[RestorableSet]) -> Iterator[RestorableSet]:
     fulls = {each.set_id: each for each in sets if each.base_id is None}
     for each in sets:
         base = each if each.base_id is None else fulls.get(each.base_id)
@@ -110,18 +110,18 @@ def _restorable(sets: Sequence[Shelved]) -> Iterator[Shelved]:
         yield replace(each, since=max(each.since, base.since), until=min(ends, default=None))
 
 
-def _newest(held: Sequence[Shelved], edges: Sequence[datetime]) -> Iterator[datetime | None]:
+def _newest(held: Sequence[RestorableSet], edges: Sequence[datetime]) -> Iterator[datetime | None]:
     """Return the newest data that can be restored at each of these instants, both in order of time."""
-    shelf: list[tuple[float, int]] = []
+    heap: list[tuple[float, int]] = []
     taken = 0
     for edge in edges:
         while taken < len(held) and held[taken].since <= edge:
-            heappush(shelf, (-held[taken].data_at.timestamp(), taken))
+            heappush(heap, (-held[taken].data_at.timestamp(), taken))
             taken += 1
-        while shelf and _is_gone(held[shelf[0][1]], edge):
-            heappop(shelf)
-        yield held[shelf[0][1]].data_at if shelf else None
+        while heap and _is_gone(held[heap[0][1]], edge):
+            heappop(heap)
+        yield held[heap[0][1]].data_at if heap else None
 
 
-def _is_gone(one: Shelved, at: datetime) -> bool:
+def _is_gone(one: RestorableSet, at: datetime) -> bool:
     return one.until is not None and one.until <= at

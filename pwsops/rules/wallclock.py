@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 _BEFORE, _AFTER = 1, 3
 
 
-class Stretch(NamedTuple):
+class OffsetSpan(NamedTuple):
     """A span of constant offset; `begin` and `end` are UTC without their tzinfo, `end` not included."""
 
     begin: datetime
@@ -43,7 +43,7 @@ def steady_offset(zone: ZoneInfo, day: int) -> timedelta | None:
 
 
 @lru_cache(maxsize=1024)
-def stretches(zone: ZoneInfo, day: int) -> tuple[Stretch, ...]:
+def offset_spans(zone: ZoneInfo, day: int) -> tuple[OffsetSpan, ...]:
     """Return the stretches, in order, that hold every instant the slots of a day (an ordinal) can have."""
     begin = _utc_midnight(day - _BEFORE)
     end = _utc_midnight(day + _AFTER)
@@ -52,18 +52,18 @@ def stretches(zone: ZoneInfo, day: int) -> tuple[Stretch, ...]:
         left, right = _utc_midnight(probe), _utc_midnight(probe + 1)
         if _offset(zone, left) != _offset(zone, right):
             change = _change(zone, left, right)
-            found.append(Stretch(begin, change, _offset(zone, begin)))
+            found.append(OffsetSpan(begin, change, _offset(zone, begin)))
             begin = change
-    return (*found, Stretch(begin, end, _offset(zone, begin)))
+    return (*found, OffsetSpan(begin, end, _offset(zone, begin)))
 
 
-def instants(wall: datetime, around: tuple[Stretch, ...]) -> list[datetime]:
+def instants(wall: datetime, around: tuple[OffsetSpan, ...]) -> list[datetime]:
     """Map a wall time (naive) to its instants, first pass first: two in a repeated hour, none in a gap."""
-    passes = ((wall - stretch.offset, stretch) for stretch in around)
-    return [utc.replace(tzinfo=UTC) for utc, stretch in passes if stretch.begin <= utc < stretch.end]
+    passes = ((wall - span.offset, span) for span in around)
+    return [utc.replace(tzinfo=UTC) for utc, span in passes if span.begin <= utc < span.end]
 
 
-def after_gap(wall: datetime, around: tuple[Stretch, ...]) -> datetime:
+def after_gap(wall: datetime, around: tuple[OffsetSpan, ...]) -> datetime:
     """Return the first instant after the gap that swallowed a wall time (naive)."""
     return next(each.begin for each in around if each.begin + each.offset > wall).replace(tzinfo=UTC)
 
@@ -75,7 +75,7 @@ def local_midnight(zone: ZoneInfo, day: int) -> datetime:
     offset = steady_offset(zone, day)
     if offset is not None:
         return (wall - offset).replace(tzinfo=UTC)
-    around = stretches(zone, day)
+    around = offset_spans(zone, day)
     return next(iter(instants(wall, around)), None) or after_gap(wall, around)
 
 

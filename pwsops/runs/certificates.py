@@ -17,11 +17,11 @@ from pwsops.engines.records import CertificateCopy
 from pwsops.engines.requests import Encryption
 from pwsops.errors import NotFound, PwsopsError, Refused
 from pwsops.rules.certificates import file_name
-from pwsops.runs.server_certificates import ServerEscrow
+from pwsops.runs.server_certificates import CertificateCopies
 from pwsops.secrets import Vault
 
 
-class Escrow:
+class RunCertificates:
     """The certificates of one home, as its runs use them.
 
     Parameters
@@ -33,7 +33,7 @@ class Escrow:
     def __init__(self, catalogue: Catalogue, vault: Vault) -> None:
         self._catalogue = catalogue
         self._vault = vault
-        self.of_servers = ServerEscrow(catalogue, vault)
+        self.of_servers = CertificateCopies(catalogue, vault)
 
     def private_key(self, thumbprint: str) -> bytes | None:
         """Return a certificate's private key (PKCS #8, DER); None where the store does not have it."""

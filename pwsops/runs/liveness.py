@@ -1,4 +1,4 @@
-"""Who is alive on this home. A process shows its presence by a locked file, which the kernel unlocks when it dies."""
+"""Who is alive on this home. A process shows its liveness by a locked file, which the kernel unlocks when it dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Holder:
     uid: int
 
 
-class Presence:
+class Liveness:
     """This process's own sign of life, under a token that no other process ever had.
 
     Parameters

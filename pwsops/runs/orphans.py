@@ -18,19 +18,19 @@ from pwsops.errors import Cancelled, DatabaseDamaged, LoginRefused, PwsopsError
 from pwsops.rules.model import BackupSet, RunStatus
 from pwsops.runs import adopting
 from pwsops.runs.attempts import next_look
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 
 _log = structlog.get_logger()
 
 OpenEngine = Callable[[ProfileRow], Engine]
 
 
-class Leftovers:
+class OrphanedRuns:
     """Finds and settles runs that nobody carries on.
 
     Parameters
     ----------
-    catalogue, clock, presence
+    catalogue, clock, liveness
         Where runs are remembered, the time, and who is alive.
     open_engine
         Gives the engine of a profile's instance; raises `PwsopsError`.
@@ -43,13 +43,13 @@ class Leftovers:
         catalogue: Catalogue,
         *,
         clock: Clock,
-        presence: Presence,
+        liveness: Liveness,
         open_engine: OpenEngine,
         goes_on: Callable[[int], bool],
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
-        self._presence = presence
+        self._liveness = liveness
         self._open_engine = open_engine
         self._goes_on = goes_on
 
@@ -149,7 +149,7 @@ class Leftovers:
         if run["owner"] is None:
             return False
         goes_on = run["status"] == RunStatus.QUEUED.value or self._goes_on(run["id"])
-        return self._presence.is_orphaned(run["owner"], goes_on=goes_on)
+        return self._liveness.is_orphaned(run["owner"], goes_on=goes_on)
 
     def _settle(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:

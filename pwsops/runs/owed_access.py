@@ -12,7 +12,7 @@ from pwsops.catalogue.access import ChangedAccess
 from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine, GivesBackAccess
 from pwsops.errors import NotFound, PwsopsError
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 
 _log = structlog.get_logger()
 
@@ -24,16 +24,16 @@ class OwedAccess:
 
     Parameters
     ----------
-    catalogue, clock, presence
+    catalogue, clock, liveness
         Where it is remembered, the time, and who is alive: a restore that goes on gives it back itself.
     open_instance
         Gives the engine of an instance by its name; raises `PwsopsError`.
     """
 
-    def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence, open_instance: OpenInstance) -> None:
+    def __init__(self, catalogue: Catalogue, *, clock: Clock, liveness: Liveness, open_instance: OpenInstance) -> None:
         self._catalogue = catalogue
         self._clock = clock
-        self._presence = presence
+        self._liveness = liveness
         self._open_instance = open_instance
 
     def due(self) -> list[ChangedAccess]:
@@ -42,7 +42,7 @@ class OwedAccess:
         with self._catalogue.read() as connection:
             found = [one for one in access.open_changes(connection) if one.next_try_at <= now]
             going = restores.every_open(connection) if found else []
-        busy = {(row["instance"], row["database"]) for row in going if self._presence.is_alive(row["owner"])}
+        busy = {(row["instance"], row["database"]) for row in going if self._liveness.is_alive(row["owner"])}
         return [one for one in found if (one.instance, one.database) not in busy]
 
     def give_back(self, stop: threading.Event | None = None) -> None:

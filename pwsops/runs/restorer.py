@@ -20,7 +20,7 @@ from pwsops.errors import Cancelled, CertificateNeeded, Conflict, MediaError, Pw
 from pwsops.rules.model import BackupSet, Message
 from pwsops.runs import server_certificates
 from pwsops.runs.found_media import note_bad
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from pwsops.runs.same_file import Recorded, recorded_in
 from pwsops.runs.saved_copies import say_where
 from pwsops.runs.work import Work
@@ -72,14 +72,14 @@ class Restorer:
     ----------
     catalogue, clock
         Where restores are remembered, and the time.
-    presence
+    liveness
         This process's sign of life; its restores are owned in its name.
     """
 
-    def __init__(self, catalogue: Catalogue, *, clock: Clock, presence: Presence) -> None:
+    def __init__(self, catalogue: Catalogue, *, clock: Clock, liveness: Liveness) -> None:
         self._catalogue = catalogue
         self._clock = clock
-        self._presence = presence
+        self._liveness = liveness
         self._jobs: dict[int, Job] = {}
         self._closing = threading.Event()
 
@@ -110,7 +110,7 @@ class Restorer:
             with self._catalogue.read() as connection:
                 rows = restores.every_open(connection)
             for row in rows:
-                if self._presence.is_orphaned(row["owner"], goes_on=row["id"] in self._jobs):
+                if self._liveness.is_orphaned(row["owner"], goes_on=row["id"] in self._jobs):
                     self._settle(row)
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Restorer:
             with self._catalogue.write() as connection:
                 _refuse_second(restores.open_of(connection, job.instance, job.request.database))
                 job.id = restore_outcomes.begun(
-                    connection, job.target, owner=self._presence.token, now=self._clock.now()
+                    connection, job.target, owner=self._liveness.token, now=self._clock.now()
                 )
                 # Before anybody can see the row: one of ours that has no job is taken for an orphaned one.
                 self._jobs[job.id] = job
@@ -167,7 +167,7 @@ class Restorer:
                 self._note_bad(job, error)
         if isinstance(error, CertificateNeeded) and isinstance(job.engine, KeepsCertificates):
             with suppress(PwsopsError):
-                server_certificates.look(self._catalogue, job.instance, job.engine, now=self._clock.now())
+                server_certificates.refresh(self._catalogue, job.instance, job.engine, now=self._clock.now())
         with suppress(PwsopsError):
             say_where(self._catalogue, error)
 

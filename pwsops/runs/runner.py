@@ -32,9 +32,9 @@ from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, Run
 from pwsops.runs import adopting
 from pwsops.runs.attempts import may_have_finished, next_look
 from pwsops.runs.backup_requests import BackupRequests
-from pwsops.runs.certificates import Escrow
-from pwsops.runs.liveness import Presence
-from pwsops.runs.orphans import Leftovers, OpenEngine, run_description
+from pwsops.runs.certificates import RunCertificates
+from pwsops.runs.liveness import Liveness
+from pwsops.runs.orphans import OpenEngine, OrphanedRuns, run_description
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.work import Work
 
@@ -67,11 +67,11 @@ class Runner:
     ----------
     catalogue, clock
         Where runs are remembered, and the time.
-    presence
+    liveness
         This process's sign of life; runs are owned in its name.
     open_engine
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
-    escrow
+    certificates
         The certificates that backups are encrypted for.
     owed_access
         What restores still owe; settled with all else that nobody carries on.
@@ -82,23 +82,23 @@ class Runner:
         catalogue: Catalogue,
         *,
         clock: Clock,
-        presence: Presence,
+        liveness: Liveness,
         open_engine: OpenEngine,
-        escrow: Escrow,
+        certificates: RunCertificates,
         owed_access: OwedAccess,
     ) -> None:
         self._owed_access = owed_access
         self._catalogue = catalogue
-        self._escrow = escrow
+        self._certificates = certificates
         self._clock = clock
-        self._presence = presence
+        self._liveness = liveness
         self._open_engine = open_engine
         self._requests = BackupRequests(catalogue, clock)
         self._cancels: dict[int, threading.Event] = {}
-        self._leftovers = Leftovers(
+        self._orphans = OrphanedRuns(
             catalogue,
             clock=clock,
-            presence=presence,
+            liveness=liveness,
             open_engine=open_engine,
             goes_on=self._cancels.__contains__,
         )
@@ -150,13 +150,13 @@ class Runner:
 
     def put_back(self) -> bool:
         """Put the queued runs of dead processes back; gives whether there is something for `settle`. Quick."""
-        left = self._leftovers.put_back()
+        left = self._orphans.put_back()
         return left or bool(self._owed_access.due())
 
     def settle(self, stop: threading.Event | None = None) -> None:
         """End the runs that nobody carries on, and give back what restores owe. May take long."""
         self._owed_access.give_back(stop)
-        self._leftovers.settle(stop)
+        self._orphans.settle(stop)
 
     def reconcile(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""
@@ -215,7 +215,7 @@ class Runner:
             runs.change(connection, run_id, status=RunStatus.CANCELLED.value, finished_at=now, summary=reason)
             return None, []
         databases = profile.fields["databases"]
-        ids = runs.start(connection, run_id, owner=self._presence.token, databases=databases, now=now)
+        ids = runs.start(connection, run_id, owner=self._liveness.token, databases=databases, now=now)
         limit_s = float(profile.fields["time_limit_h"]) * 3600
         job = _Job(
             run_id=run_id,
@@ -286,7 +286,7 @@ class Runner:
             raise _no_text(database)
         if job.engine is None:
             job.engine = self._open_engine(job.profile)
-            self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=work.say)
+            self._certificates.save(job.profile, job.engine, now=self._clock.now(), tell=work.say)
         began = self._clock.monotonic()
         result, reason = self._back_up(job, job.engine, database, work)
         took = {sets.TOOK_S: self._clock.monotonic() - began}
@@ -295,12 +295,12 @@ class Runner:
     def _back_up(self, job: _Job, engine: Engine, database: str, work: Work) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
         base, reason = work.do(lambda: self._base(job, engine, database))
-        encryption = self._escrow.encryption(job.profile, engine, now=self._clock.now(), tell=work.say)
+        encryption = self._certificates.encryption(job.profile, engine, now=self._clock.now(), tell=work.say)
         asked = partial(
             self._requests.request,
             job.profile,
             database,
-            description=run_description(job.run_id, self._presence.token),
+            description=run_description(job.run_id, self._liveness.token),
             encryption=encryption,
         )
         if base is not None:

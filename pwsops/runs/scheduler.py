@@ -26,7 +26,7 @@ from pwsops.catalogue import Catalogue, claims, profiles, runs, service_state
 from pwsops.clock import Clock
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import RunStatus
-from pwsops.runs.liveness import Holder, Presence, holders, is_held
+from pwsops.runs.liveness import Holder, Liveness, holders, is_held
 from pwsops.runs.runner import Runner
 
 LOCK_FILE = "scheduler.lock"
@@ -61,7 +61,7 @@ class Service:
 
     Parameters
     ----------
-    catalogue, clock, presence, runner
+    catalogue, clock, liveness, runner
         What it works with.
     parallel_runs
         How many runs go on at once.
@@ -75,14 +75,14 @@ class Service:
         catalogue: Catalogue,
         *,
         clock: Clock,
-        presence: Presence,
+        liveness: Liveness,
         runner: Runner,
         parallel_runs: int,
         look: Callable[[threading.Event], None] = lambda stop: None,
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
-        self._presence = presence
+        self._liveness = liveness
         self._runner = runner
         self._lock = FileLock(catalogue.home / LOCK_FILE, mode=0o600, thread_local=False)
         self._pool = ThreadPoolExecutor(parallel_runs, thread_name_prefix="pwsops-run")
@@ -126,7 +126,7 @@ class Service:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        # First, so that another process leads while the last runs of this one end: they are owned by its presence.
+        # First, so that another process leads while the last runs of this one end: they are owned by its liveness.
         self._step_down()
         for handed in list(self._handed.values()):
             handed.cancel.set()
@@ -151,7 +151,7 @@ class Service:
                 wall, steady, seen = now, moment, version
                 if self.leads and moment - settled > SETTLE_EVERY_S:
                     settled = moment
-                    self._settle_leftovers()
+                    self._settle_orphans()
                 if self.leads and moment - self._looked_at > LOOK_EVERY_S:
                     self._looked_at = moment
                     self._begin_to_look()
@@ -197,7 +197,7 @@ class Service:
         with self._catalogue.write() as connection:
             service_state.lead(connection, pid=os.getpid(), since=now)
             claims.refresh(connection, now=now)
-        self._settle_leftovers(wait_s=SETTLE_FIRST_S)
+        self._settle_orphans(wait_s=SETTLE_FIRST_S)
         # An alarm sets the next one before it ends; where that is due at once, it waits its turn and is not dropped.
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -208,7 +208,7 @@ class Service:
         _log.info("scheduling begins", home=str(self._catalogue.home), pid=os.getpid())
         self._claim()
 
-    def _settle_leftovers(self, wait_s: float = 0.0) -> None:
+    def _settle_orphans(self, wait_s: float = 0.0) -> None:
         """Put back what waits, and settle what ran: in another thread, where a server that is down may take its time.
 
         Until it is settled, a run counts as going on, and its profile begins no other.
@@ -262,7 +262,7 @@ class Service:
         if run_ids:
             with self._catalogue.write() as connection:
                 for run_id in run_ids:
-                    runs.put_back(connection, run_id, owner=self._presence.token)
+                    runs.put_back(connection, run_id, owner=self._liveness.token)
             for run_id in run_ids:
                 self._to_put_back.pop(run_id, None)
 
@@ -283,8 +283,8 @@ class Service:
             now, moment = self._clock.now(), self._clock.monotonic()
             why = self._why_missed(now, moment)
             with self._catalogue.write() as connection:
-                claimed = claims.claim(connection, now=now, owner=self._presence.token, why_missed=why)
-                waiting = claims.take_queued(connection, owner=self._presence.token)
+                claimed = claims.claim(connection, now=now, owner=self._liveness.token, why_missed=why)
+                waiting = claims.take_queued(connection, owner=self._liveness.token)
             self._hand_over(waiting)
             if claimed:
                 with self._catalogue.write() as connection:

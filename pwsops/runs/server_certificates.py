@@ -39,7 +39,7 @@ class _Order:
         return str(self.profile.fields["directory"])
 
 
-def look(
+def refresh(
     catalogue: Catalogue, instance: str, engine: KeepsCertificates, *, now: datetime
 ) -> Sequence[ServerCertificate]:
     """Return the certificates of an instance, and remember them, with when they were seen."""
@@ -52,7 +52,7 @@ def look(
     return found
 
 
-class ServerEscrow:
+class CertificateCopies:
     """The certificates of servers, as the runs of one home use them.
 
     Parameters
@@ -65,9 +65,9 @@ class ServerEscrow:
         self._catalogue = catalogue
         self._vault = vault
 
-    def look(self, instance: str, engine: KeepsCertificates, *, now: datetime) -> Sequence[ServerCertificate]:
+    def refresh(self, instance: str, engine: KeepsCertificates, *, now: datetime) -> Sequence[ServerCertificate]:
         """Return the certificates of an instance, and remember them for whoever cannot wait for its server."""
-        return look(self._catalogue, instance, engine, now=now)
+        return refresh(self._catalogue, instance, engine, now=now)
 
     def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Tell) -> None:
         """Save the certificates that a profile's backups need beside them, where the profile asks for that.
@@ -78,7 +78,7 @@ class ServerEscrow:
             return
         sealed = profile.sealed_certificate_password if profile.fields["save_certificates"] else None
         try:
-            found = self.look(profile.fields["instance"], engine, now=now)
+            found = self.refresh(profile.fields["instance"], engine, now=now)
             if sealed is not None:
                 order = _Order(profile=profile, engine=engine, sealed_password=sealed, now=now, tell=tell)
                 for certificate in self._needed(profile, found):

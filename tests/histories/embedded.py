@@ -166,7 +166,7 @@ class Embedded:
 
     def _execute(self, home: Home, profile: str, kind: BackupKind | None) -> RunView:
         """Do a run by hand, in this thread."""
-        run_id = home.ops.runs._queue(profile, kind, owner=home.core.presence.token)
+        run_id = home.ops.runs._queue(profile, kind, owner=home.core.liveness.token)
         home.core.runner.execute(run_id)
         return home.ops.runs.get(run_id)
 

@@ -126,7 +126,7 @@ class World:
     def serve(self, first: int, _second: int) -> None:
         """Do what the service does: claim what is due, and carry it out."""
         home = self.homes[first % 2]
-        owner = home.core.presence.token
+        owner = home.core.liveness.token
         with home.core.catalogue.write() as connection:
             found = claims.claim(connection, now=self.clock.now(), owner=owner)
             waiting = claims.take_queued(connection, owner=owner)

@@ -169,7 +169,7 @@ def test_sigterm_cancels_what_runs_and_leaves_what_waits_to_the_next_service(hom
         row = profiles.get(connection, slow.id)
     assert (row.failures_in_a_row, row.database_failures) == (3, {"slow.sqlite3": 3})
     assert home.leader() is None
-    assert os.listdir(home.path / "processes") == [f"{home.ops._core.presence.token}.lock"]
+    assert os.listdir(home.path / "processes") == [f"{home.ops._core.liveness.token}.lock"]
     assert home.ops.runs.get(waiting).status is RunStatus.QUEUED
 
     with home.leading():

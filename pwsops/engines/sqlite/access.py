@@ -50,7 +50,7 @@ def _missing(address: str, follow_links: bool, off_limits: OffLimits) -> Iterato
 
 def _is_off_limits(path: str, address: str, off_limits: OffLimits) -> bool:
     real = os.path.realpath(path)
-    return bool(off_limits.hindrance(real, linked=os.path.dirname(real) != os.path.realpath(address)))
+    return bool(off_limits.why_not(real, linked=os.path.dirname(real) != os.path.realpath(address)))
 
 
 def _databases(address: str, follow_links: bool) -> list[str]:

@@ -34,7 +34,7 @@ from pwsops.engines.sqlite.place import Former, Source, Wanted
 from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
-from pwsops.engines.sqlite.snapshot import Moved, Snapshot
+from pwsops.engines.sqlite.snapshot import Snapshot, SnapshotChanged
 from pwsops.engines.sqlite.writer import MediaWriter
 from pwsops.errors import BaseUnusable, CertificateNeeded, EngineError, MediaError
 from pwsops.rules.incarnation import HEADER_BYTES, Origin, origin, traces, unlike_as_noted
@@ -114,7 +114,7 @@ def take(order: Order, report: Report) -> dict[str, object]:
         for _ in range(snapshot.STARTS):
             try:
                 return _attempt(order, base, report, began)
-            except Moved:
+            except SnapshotChanged:
                 report.say(f"{order.database} was written to while its lock was let go; reading starts over.")
             except OSError as error:
                 raise files.translate(error, f"Backup of {order.database}", order.directory) from error

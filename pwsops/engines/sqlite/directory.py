@@ -24,12 +24,12 @@ _Signature = tuple[str, int, int, int, int]
 
 
 class _Candidate(NamedTuple):
-    """A file that may be a database. Without `facts`, `hindrance` says why there are none."""
+    """A file that may be a database. Without `facts`, `why_not` says why there are none."""
 
     name: str
     path: str
     facts: os.stat_result | None
-    hindrance: str = ""
+    why_not: str = ""
 
 
 _cache: dict[_Signature, str | None] = {}
@@ -75,7 +75,7 @@ def _candidate(entry: os.DirEntry[str], follow_links: bool, off_limits: OffLimit
         if linked and not follow_links:
             return _Candidate(entry.name, entry.path, None, LINKED)
         path = os.path.realpath(entry.path) if linked else entry.path
-        if why := off_limits.hindrance(os.path.realpath(path), linked=linked):
+        if why := off_limits.why_not(os.path.realpath(path), linked=linked):
             return _Candidate(entry.name, entry.path, None, f"{why}; remove that link")
         return _Candidate(entry.name, path, entry.stat())
     except FileNotFoundError:
@@ -128,7 +128,7 @@ def _unreadable(found: _Candidate) -> DatabaseInfo:
         name=readable(found.name),
         size_bytes=0,
         state=DatabaseState.UNREADABLE,
-        reason=found.hindrance,
+        reason=found.why_not,
         details={} if is_text(found.name) else {"unusable_name": True},
     )
 

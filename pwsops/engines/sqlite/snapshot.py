@@ -53,7 +53,7 @@ COPY_STEP = 2048
 Say = Callable[[str], None]
 
 
-class Moved(Exception):
+class SnapshotChanged(Exception):
     """The file changed between two slices: what was read so far is of no use."""
 
 
@@ -90,7 +90,7 @@ class Snapshot:
             yield check
 
     def await_check(self, check: StructureCheck) -> None:
-        """Wait for the end of a check, with rests. May raise `Moved`; then it says nothing of this snapshot."""
+        """Wait for the end of a check, with rests. On `SnapshotChanged`, it says nothing of this snapshot."""
         while not check.wait(WAIT_S):
             if self.due():
                 self.rest()
@@ -112,7 +112,7 @@ class Copied(Snapshot):
 
 
 class Sliced(Snapshot):
-    """The same over a rollback journal: `rest` lets waiting writers in, and raises `Moved` if one of them wrote."""
+    """The same over a rollback journal: `rest` lets writers in, and raises `SnapshotChanged` if one of them wrote."""
 
     def __init__(self, fd: int, path: str, reader: Connection, say: Say) -> None:
         self._reader = reader
@@ -136,7 +136,7 @@ class Sliced(Snapshot):
         one(self._reader, "PRAGMA schema_version")
         self._began = time.monotonic()
         if one(self._reader, "PRAGMA data_version") != self._version:
-            raise Moved
+            raise SnapshotChanged
 
     def _let_go(self) -> None:
         self._reader.execute("ROLLBACK")
@@ -160,7 +160,7 @@ def hold(path: str, copy_path: str, say: Say) -> Iterator[Snapshot]:
 
     Raises
     ------
-    Moved
+    SnapshotChanged
         The caller should try again, a few times.
     EngineError
         With `transient` set where somebody else's lock stayed in the way.
@@ -217,11 +217,11 @@ def _begin(path: str, fd: int, copy_path: str, say: Say, stack: ExitStack) -> Sn
         reader.execute("BEGIN")
         one(reader, "PRAGMA schema_version")
         return Sliced(fd, path, reader, say)
-    hindrance = _begin_current(path, reader)
-    if not hindrance:
+    why_not = _begin_current(path, reader)
+    if not why_not:
         stack.callback(_checkpoint_after, path, reader)
         return Snapshot(fd, path, *_shape(reader))
-    say(f"{hindrance}; a copy was made through SQLite and backed up instead.")
+    say(f"{why_not}; a copy was made through SQLite and backed up instead.")
     return _copy(path, fd, copy_path, reader, stack)
 
 

@@ -47,7 +47,7 @@ class StructureCheck:
         self._pause = self._paused = self._stop = self._done = False
         self.findings: tuple[str, ...] = ()
         """What is wrong, in SQLite's words; valid once it is done."""
-        self.hindrance = "it broke off"
+        self.why_not = "it broke off"
         """Why the check itself was not possible; empty where it was."""
         self._thread = threading.Thread(target=self._run, name="structure-check", daemon=True)
         self._thread.start()
@@ -72,14 +72,14 @@ class StructureCheck:
 
     def report(self) -> Sequence[str]:
         """Return what came of it, in words, once it is done."""
-        if self.hindrance:
-            return [f"its structure could not be checked: {self.hindrance}"]
+        if self.why_not:
+            return [f"its structure could not be checked: {self.why_not}"]
         return [f"quick_check found: {finding}" for finding in self.findings] or ["quick_check found no damage"]
 
     @property
     def is_proof(self) -> bool:
         """Whether it took place and found nothing; valid once it is done."""
-        return not self.hindrance and not self.findings
+        return not self.why_not and not self.findings
 
     def close(self) -> None:
         """End it, done or not; harmless to repeat."""
@@ -113,10 +113,10 @@ class StructureCheck:
             return
         except Error as error:
             if not is_not_a_database(error):
-                self.hindrance = str(error)
+                self.why_not = str(error)
                 return
             self.findings = (str(error),)
-        self.hindrance = ""
+        self.why_not = ""
 
     def _findings(self, connection: Connection) -> list[str]:
         connection.set_progress_handler(self._must_stop, STEPS)

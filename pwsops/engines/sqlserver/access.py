@@ -9,7 +9,7 @@ from __future__ import annotations
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import AccessChange, RestoreRequest
 from pwsops.engines.sqlserver import databases, queries, tsql
-from pwsops.engines.sqlserver.errors import Scene, reason, unexplained
+from pwsops.engines.sqlserver.errors import ErrorContext, reason, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, NotFound, PwsopsError
 
@@ -73,53 +73,53 @@ class Access:
 
 def give_back(link: Link, database: str, former_mode: str) -> None:
     """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""
-    scene = link.scene(f"Letting people into {database} again", database=database)
+    context = link.context(f"Letting people into {database} again", database=database)
     try:
         info = databases.find(link, database)
     except NotFound as error:
-        if _sees_all(link, scene):
+        if _sees_all(link, context):
             raise
         raise EngineError(
-            f"{scene.operation} on {scene.server} failed: this login does not see {database}: it is gone, or not for "
-            "this login to see.",
+            f"{context.operation} on {context.server} failed: this login does not see {database}: it is gone, or "
+            "not for this login to see.",
             hint=f"Give the login VIEW ANY DATABASE, or set {database} to {former_mode} there as an administrator.",
         ) from error
     if info.state is DatabaseState.OFFLINE:
-        link.run(scene, tsql.online(database), timeout_s=LONG_S)
+        link.run(context, tsql.online(database), timeout_s=LONG_S)
         info = databases.find(link, database)
     if not (info.state.is_in_use or info.state is DatabaseState.SECONDARY):
         raise EngineError(
-            f"{scene.operation} on {scene.server} failed: {info.reason}.",
+            f"{context.operation} on {context.server} failed: {info.reason}.",
             hint=f"Restore a backup into {database}, or bring it online; then its mode can be set to {former_mode}.",
         )
     if info.details["user_access"] != former_mode:
-        _set(link, scene, database, former_mode)
+        _set(link, context, database, former_mode)
 
 
-def _sees_all(link: Link, scene: Scene) -> bool:
+def _sees_all(link: Link, context: ErrorContext) -> bool:
     """Whether a database that this login does not see is not there."""
-    rows = link.attempt(scene, queries.SERVER_RIGHTS)
+    rows = link.attempt(context, queries.SERVER_RIGHTS)
     return not isinstance(rows, NotAsked) and bool(rows[0].is_sysadmin or rows[0].alter_any_database)
 
 
-def _set(link: Link, scene: Scene, database: str, mode: str) -> None:
+def _set(link: Link, context: ErrorContext, database: str, mode: str) -> None:
     """Set who may come in; whoever has the one seat is ended in the same breath, as often as it takes."""
     ends: list[str] = []
-    failure: PwsopsError = unexplained([], scene)
+    failure: PwsopsError = unexplained([], context)
     for _ in range(ATTEMPTS):
         try:
-            link.run(scene, "; ".join([*ends, tsql.user_access(database, mode)]), timeout_s=LONG_S)
+            link.run(context, "; ".join([*ends, tsql.user_access(database, mode)]), timeout_s=LONG_S)
         except PwsopsError as error:
             if error.number != OCCUPIED and not ends:
                 raise
             failure = error  # or only the KILL of somebody who was gone by then
         if databases.find(link, database).details["user_access"] == mode:
             return
-        ends = [tsql.kill(each) for each in sessions_in(link, scene, database)]
+        ends = [tsql.kill(each) for each in sessions_in(link, context, database)]
     raise failure
 
 
-def sessions_in(link: Link, scene: Scene, database: str) -> list[int]:
+def sessions_in(link: Link, context: ErrorContext, database: str) -> list[int]:
     """Return the sessions in a database, as far as this login may see them."""
-    rows = link.attempt(scene, queries.SESSIONS_IN, database)
+    rows = link.attempt(context, queries.SESSIONS_IN, database)
     return [] if isinstance(rows, NotAsked) else [row.session_id for row in rows]

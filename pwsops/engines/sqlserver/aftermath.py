@@ -31,8 +31,8 @@ _REPLICATION = ("is_published", "is_merge_published", "is_subscribed")
 
 def look(link: Link, database: str) -> Settings:
     """Return the settings of a database that a restore may change."""
-    scene = link.scene(f"Looking at the settings of {database}", database=database)
-    rows = link.attempt(scene, queries.SETTINGS, database)
+    context = link.context(f"Looking at the settings of {database}", database=database)
+    rows = link.attempt(context, queries.SETTINGS, database)
     if isinstance(rows, NotAsked):
         return rows
     columns = ("owner", *_SWITCHES, "is_cdc_enabled", *_REPLICATION)
@@ -79,8 +79,8 @@ def _switched(name: str, was_on: bool, step: str) -> str:
 
 def orphans(link: Link, database: str) -> Iterator[str]:
     """Say which users of a database belong to no login of this server, with the statement that maps each to one."""
-    scene = link.scene(f"Looking for the users of {database}", database=database)
-    rights = link.attempt(scene, queries.SERVER_RIGHTS)
+    context = link.context(f"Looking for the users of {database}", database=database)
+    rights = link.attempt(context, queries.SERVER_RIGHTS)
     whether = f"Whether users of {database} lack their login could not be looked up, because"
     if isinstance(rights, NotAsked):
         yield f"{whether} {rights.why}."
@@ -89,7 +89,7 @@ def orphans(link: Link, database: str) -> Iterator[str]:
         # Logins that are not shown would look like missing ones.
         yield f"{whether} this login does not see all logins (VIEW ANY DEFINITION)."
         return
-    rows = link.attempt(scene, queries.orphans(database))
+    rows = link.attempt(context, queries.orphans(database))
     if isinstance(rows, NotAsked):
         yield f"{whether} {rows.why}."
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import certificate_tsql, certificates, directory, queries
-from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.errors import ErrorContext
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import Conflict, EngineError, PwsopsError
 
@@ -22,18 +22,18 @@ def save(link: Link, name: str, files: CertificateFiles, password: str) -> None:
     EngineError
         Where the right is missing, with the statement that gives it; and whatever else the server says.
     """
-    scene = link.scene(f"Saving the certificate {name}", path=files.certificate)
+    context = link.context(f"Saving the certificate {name}", path=files.certificate)
     try:
-        link.run(scene, certificate_tsql.save(name, files, password), secrets=[password])
+        link.run(context, certificate_tsql.save(name, files, password), secrets=[password])
     except PwsopsError as error:
         if error.number != NOT_ALLOWED:
             raise
-        raise _denied(link, scene, error, f"save the certificate {name}", name) from error
+        raise _denied(link, context, error, f"save the certificate {name}", name) from error
     missing = [path for path in (files.certificate, files.key) if directory.exists(link, path) is False]
     if missing:
         raise EngineError(
-            f"{scene.operation} on {scene.server}: the server reported no error, but {' and '.join(missing)} is not "
-            "there.",
+            f"{context.operation} on {context.server}: the server reported no error, but {' and '.join(missing)} is "
+            "not there.",
             hint="Look into the directory on the server, and into its error log.",
         )
 
@@ -50,26 +50,26 @@ def take(
     EngineError
         For a wrong password, files that the server cannot read, no master key, a missing right.
     """
-    scene = link.scene(f"Importing the certificate {name}", path=files.certificate)
+    context = link.context(f"Importing the certificate {name}", path=files.certificate)
     if master_key_password is not None:
         _make_master_key(link, master_key_password)
     known = {each.name.lower(): each for each in certificates.listed(link)}
     if name.lower() in known:
         raise Conflict(
-            f"{scene.operation} on {scene.server} failed: there is a certificate of that name already, with the "
+            f"{context.operation} on {context.server} failed: there is a certificate of that name already, with the "
             f"thumbprint {known[name.lower()].thumbprint}.",
             hint="If that is the one, there is nothing left to do; otherwise import this one under another name.",
         )
     try:
-        link.run(scene, certificate_tsql.take(name, files, password), secrets=[password])
+        link.run(context, certificate_tsql.take(name, files, password), secrets=[password])
     except PwsopsError as error:
         if error.number == NO_RIGHT:
-            raise _denied(link, scene, error, "make certificates in master", None) from error
+            raise _denied(link, context, error, "make certificates in master", None) from error
         raise
     found = certificates.find(link, name)
     if found is None:
         raise EngineError(
-            f"{scene.operation} on {scene.server}: the server reported no error, but the certificate is not to be "
+            f"{context.operation} on {context.server}: the server reported no error, but the certificate is not to be "
             "seen in master.",
             hint="Check the login's rights with `pwsops instance probe`: VIEW ANY DEFINITION shows it.",
         )
@@ -77,13 +77,13 @@ def take(
 
 
 def _make_master_key(link: Link, password: str) -> None:
-    scene = link.scene("Making the master key of master")
-    link.run(scene, certificate_tsql.create_master_key(password), secrets=[password])
+    context = link.context("Making the master key of master")
+    link.run(context, certificate_tsql.create_master_key(password), secrets=[password])
 
 
-def _denied(link: Link, scene: Scene, error: PwsopsError, what: str, name: str | None) -> EngineError:
+def _denied(link: Link, context: ErrorContext, error: PwsopsError, what: str, name: str | None) -> EngineError:
     login = link.server().login
-    rows = link.attempt(scene, queries.MASTER_KEY)
+    rows = link.attempt(context, queries.MASTER_KEY)
     known = not isinstance(rows, NotAsked)
     has_user = not isinstance(rows, NotAsked) and any(row.user_name != "guest" for row in rows)
     beware = "" if known else " (leave CREATE USER out where the login has a user in master: that could not be asked)"
@@ -92,7 +92,7 @@ def _denied(link: Link, scene: Scene, error: PwsopsError, what: str, name: str |
     else:
         grant = certificate_tsql.let_save(name, login, has_user=has_user)
     return EngineError(
-        f"{scene.operation} on {scene.server} failed: the login {login} may not {what}.",
+        f"{context.operation} on {context.server} failed: the login {login} may not {what}.",
         hint=f"Give it the right: {grant}{beware}",
         number=error.number,
         severity=error.severity,

@@ -27,20 +27,20 @@ def listed(link: Link) -> list[ServerCertificate]:
 
 def sees_every(link: Link) -> bool:
     """Whether the login sees all certificates in master: to others the server shows those alone that they may use."""
-    rights = link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0]
+    rights = link.query(link.context("Asking for rights"), queries.SERVER_RIGHTS)[0]
     return bool(rights.is_sysadmin or rights.view_any_definition)
 
 
 def _rows(link: Link) -> list[Any]:
-    rows = link.query(link.scene("Listing the certificates"), queries.CERTIFICATES)
+    rows = link.query(link.context("Listing the certificates"), queries.CERTIFICATES)
     return [row for row in rows if not row.name.startswith(SYSTEM_MARK)]
 
 
 def _encrypts(link: Link) -> Mapping[bytes, list[str]]:
     """Return the databases that each certificate encrypts, by thumbprint; none where the login may never see that."""
-    scene = link.scene("Asking which databases are encrypted")
+    context = link.context("Asking which databases are encrypted")
     found: dict[bytes, list[str]] = {}
-    rows = link.attempt(scene, queries.ENCRYPTED_DATABASES)
+    rows = link.attempt(context, queries.ENCRYPTED_DATABASES)
     if isinstance(rows, NotAsked):
         if rows.is_denied:
             return found
@@ -102,7 +102,7 @@ def require(link: Link, name: str) -> ServerCertificate:
 
 
 def _require_master_key(link: Link, name: str, *, is_there: bool) -> None:
-    row = link.query(link.scene("Asking for the master key"), queries.MASTER_KEY)[0]
+    row = link.query(link.context("Asking for the master key"), queries.MASTER_KEY)[0]
     if row.is_master_key_encrypted_by_server:
         return
     if row.master_key is not None:

@@ -13,7 +13,7 @@ TAKE_A_FULL = "Take a full backup."
 
 def server_base(link: Link, database: str) -> str | None:
     """Return the identity of the full that a differential would be based on; None where there is none."""
-    rows = link.query(link.scene(f"Looking for the base of {database}", database=database), queries.BASE, database)
+    rows = link.query(link.context(f"Looking for the base of {database}", database=database), queries.BASE, database)
     if not rows:
         raise NotFound(
             f"The database {database} does not exist on {link.instance.name}.",
@@ -72,7 +72,7 @@ def _unusable(database: str, why: str) -> BaseUnusable:
 
 
 def _whose(link: Link, set_id: str) -> str:
-    rows = link.attempt(link.scene("Reading the history"), queries.SET, set_id)
+    rows = link.attempt(link.context("Reading the history"), queries.SET, set_id)
     if isinstance(rows, NotAsked):
         return f"another full backup was taken since (whose could not be looked up, because {rows.why})"
     if not rows:

@@ -30,9 +30,9 @@ def is_looked_for(request: BackupRequest) -> bool:
 
 def known(link: Link, database: str) -> tuple[list[str], str]:
     """Return what the server knows of damaged pages, and a note where it could not be asked."""
-    scene = link.scene(f"Looking for damaged pages of {database}", database=database)
+    context = link.context(f"Looking for damaged pages of {database}", database=database)
     try:
-        rows = link.query(scene, queries.SUSPECT_PAGES, database)
+        rows = link.query(context, queries.SUSPECT_PAGES, database)
     except PwsopsError as error:
         return [], f"Whether pages of {database} are known to be damaged could not be asked: {error.message}"
     found = [f"page {row.page_id} of file {row.file_id}: {EVENTS[row.event_type]}" for row in rows]

@@ -49,10 +49,10 @@ class _Beside:
 
 def listed(link: Link) -> list[DatabaseInfo]:
     """List the databases with size, state and warnings. tempdb is left out: it is made anew at each start."""
-    scene = link.scene("Listing the databases")
-    rows = [row for row in link.query(scene, queries.DATABASES) if row.name != NEVER]
+    context = link.context("Listing the databases")
+    rows = [row for row in link.query(context, queries.DATABASES) if row.name != NEVER]
     now = link.server().local(link.clock.now())
-    logs, bases = link.attempt(scene, queries.LOG_BACKUPS, now - LOG_MEMORY), link.attempt(scene, queries.BASES)
+    logs, bases = link.attempt(context, queries.LOG_BACKUPS, now - LOG_MEMORY), link.attempt(context, queries.BASES)
     beside = _Beside(
         sizes=_sizes(link),
         roles=_roles(link) if any(row.replica_id for row in rows) else {},
@@ -81,7 +81,7 @@ def _with_warnings(row: Any, beside: _Beside, now: datetime) -> DatabaseInfo:
 
 
 def _sizes(link: Link) -> Mapping[int, Mapping[str, int]] | NotAsked:
-    rows = link.attempt(link.scene("Asking for sizes"), queries.SIZES)
+    rows = link.attempt(link.context("Asking for sizes"), queries.SIZES)
     if isinstance(rows, NotAsked):
         return rows
     sizes: dict[int, dict[str, int]] = {}
@@ -91,7 +91,7 @@ def _sizes(link: Link) -> Mapping[int, Mapping[str, int]] | NotAsked:
 
 
 def _roles(link: Link) -> Mapping[str, Any] | NotAsked:
-    rows = link.attempt(link.scene("Asking for availability groups"), queries.REPLICAS)
+    rows = link.attempt(link.context("Asking for availability groups"), queries.REPLICAS)
     return rows if isinstance(rows, NotAsked) else {row.name: row for row in rows}
 
 
@@ -224,11 +224,11 @@ def spelled(link: Link, name: str) -> str | None:
 
 def _row(link: Link, name: str) -> Any:
     """Return what the server tells of a database; None: it has none, which a login must be able to see."""
-    scene = link.scene(f"Looking for {name}", database=name)
-    rows = link.query(scene, queries.DATABASE, name)
+    context = link.context(f"Looking for {name}", database=name)
+    rows = link.query(context, queries.DATABASE, name)
     if rows:
         return rows[0]
-    if link.query(scene, queries.SEES_DATABASES)[0].sees_all:
+    if link.query(context, queries.SEES_DATABASES)[0].sees_all:
         return None
     login = link.server().login
     raise EngineError(
@@ -249,7 +249,7 @@ def _step(info: DatabaseInfo) -> str:
 def contents(link: Link, name: str) -> DatabaseContents:
     """Say which tables a database has and how many rows the server counts in each."""
     info = find(link, name)
-    rows = link.query(link.scene(f"Looking into {name}", database=name), queries.contents(info.name))
+    rows = link.query(link.context(f"Looking into {name}", database=name), queries.contents(info.name))
     tables = ((row.schema_name, row.table_name, row.row_count) for row in rows)
     return DatabaseContents(
         tables=tuple(TableRows(f"{schema}.{table}", int(count or 0)) for schema, table, count in tables)

@@ -54,12 +54,12 @@ class Existence(NamedTuple):
 
 def existence(link: Link, path: str) -> Existence | None:
     """Return what the server sees at a path; None where it does not tell this login."""
-    scene = link.scene("Looking for the path", path=path)
+    context = link.context("Looking for the path", path=path)
     modern = link.server().major >= MODERN_FUNCTIONS
-    rows = link.attempt(scene, queries.FILE_EXISTS, path) if modern else []
+    rows = link.attempt(context, queries.FILE_EXISTS, path) if modern else []
     if rows and not isinstance(rows, NotAsked):
         return _truths(rows[0])
-    answers = link.attempt(scene, queries.XP_FILE_EXISTS, path)
+    answers = link.attempt(context, queries.XP_FILE_EXISTS, path)
     if isinstance(answers, NotAsked):
         return None
     # The procedure says no to everything for a login that may not look, instead of saying so.
@@ -74,7 +74,7 @@ def _free_bytes(link: Link, path: str) -> int | None:
     """Return the space left on a Windows drive; nothing else can be asked about without having a database there."""
     if link.server().flavour != paths.WINDOWS or path.startswith(("\\\\", "//")):
         return None
-    drives = link.attempt(link.scene("Asking for free space"), queries.DRIVES)
+    drives = link.attempt(link.context("Asking for free space"), queries.DRIVES)
     if isinstance(drives, NotAsked):
         return None
     return next((row[1] * MIB for row in drives if row[0].upper() == path[:1].upper()), None)
@@ -84,7 +84,7 @@ def backup_directory(link: Link) -> str:
     """Return where the server puts backups by itself; empty where it does not tell. Before 2019 the registry has it."""
     if link.server().backup_path:
         return str(link.server().backup_path)
-    rows = link.attempt(link.scene("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY)
+    rows = link.attempt(link.context("Asking for the backup directory"), queries.XP_BACKUP_DIRECTORY)
     return "" if isinstance(rows, NotAsked) else next((str(row.Data) for row in rows if row.Data), "")
 
 
@@ -98,12 +98,12 @@ def browse(link: Link, path: str) -> list[DirectoryEntry]:
     """List a directory, directories first; an empty path is the server's default backup directory."""
     server = link.server()
     path = path or default(link)
-    scene = link.scene(f"Listing the directory {path}", path=path)
+    context = link.context(f"Listing the directory {path}", path=path)
     if server.major >= MODERN_FUNCTIONS:
-        listing = link.attempt(scene, queries.LISTING, path)
+        listing = link.attempt(context, queries.LISTING, path)
         if listing and not isinstance(listing, NotAsked):
             return _sorted(_entry(server.flavour, path, row) for row in listing)
-    rows = link.query(scene, queries.XP_LISTING, path)
+    rows = link.query(context, queries.XP_LISTING, path)
     if not rows:
         _require_sight(link, path)
     return _sorted(
@@ -157,7 +157,7 @@ def delete_file(link: Link, path: str) -> str:
         return "the server does not see it"
     try:
         statement = tsql.delete_file(path, modern=link.server().major >= MODERN_DELETE)
-        link.run(link.scene("Deleting the file", path=path), statement)
+        link.run(link.context("Deleting the file", path=path), statement)
     except PwsopsError as error:
         return f"{error.message} {error.hint}"
     if exists(link, path) is not False:

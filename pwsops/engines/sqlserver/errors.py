@@ -41,7 +41,7 @@ _FAILED = " failed: "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class ErrorContext:
     """What an operation was about: what its errors are told with.
 
     Parameters
@@ -80,27 +80,27 @@ def reason(error: PwsopsError) -> str:
     return error.message.partition(_FAILED)[2].rstrip(".") or error.message.rstrip(".")
 
 
-def translate(messages: Sequence[Message], scene: Scene) -> PwsopsError:
+def translate(messages: Sequence[Message], context: ErrorContext) -> PwsopsError:
     """Find the cause among all that was said, and say it in plain words; the raw messages stay below it."""
     message = cause_of(messages)
     if message is None:
-        return unexplained(messages, scene)
+        return unexplained(messages, context)
     if is_lost(message):
-        return lost(messages, scene, message)
-    cause, system = _look_up(message, scene)
+        return lost(messages, context, message)
+    cause, system = _look_up(message, context)
     if cause is None:
-        return _unknown(messages, scene, message)
+        return _unknown(messages, context, message)
     place = _PLACE.search(message.text) if system_error([message]) is not None else None
-    words = scene.words | {"system": system, "thumbprint": _thumbprint(message.text)}
+    words = context.words | {"system": system, "thumbprint": _thumbprint(message.text)}
     words |= {} if place is None else {"path": place[2]}
     return cause.kind(
-        f"{scene.operation} on {scene.server}{_FAILED}{cause.text.format(**words)}.",
+        f"{context.operation} on {context.server}{_FAILED}{cause.text.format(**words)}.",
         hint=cause.step.format(**words),
         transient=cause.transient,
         number=message.number,
         severity=message.severity,
         messages=messages,
-        path=scene.path,
+        path=context.path,
     )
 
 
@@ -123,17 +123,17 @@ def is_stale(message: Message) -> bool:
     return is_lost(message) and not message.text.startswith(tuple(f"[{state}]" for state in TIMEOUT_STATES))
 
 
-def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineError:
+def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -> EngineError:
     """Say that there is no connection (any more); trying again may help, but not against a certificate."""
     for words, step in _NOT_TRUSTED.items():
         if words in message.text:
             return EngineError(
-                f"{scene.operation} on {scene.server}{_FAILED}the connection is not safe: {message.text}",
+                f"{context.operation} on {context.server}{_FAILED}the connection is not safe: {message.text}",
                 hint=step,
                 messages=messages,
             )
     return EngineError(
-        f"{scene.operation} on {scene.server}{_FAILED}the server cannot be reached, or stopped answering: "
+        f"{context.operation} on {context.server}{_FAILED}the server cannot be reached, or stopped answering: "
         f"{message.text}",
         hint="Check that the server runs, that its address and port are right, and that no firewall is between.",
         transient=True,
@@ -142,21 +142,21 @@ def lost(messages: Sequence[Message], scene: Scene, message: Message) -> EngineE
     )
 
 
-def unexplained(messages: Sequence[Message], scene: Scene) -> EngineError:
+def unexplained(messages: Sequence[Message], context: ErrorContext) -> EngineError:
     """Say that nothing was said: neither an error nor the proof of success."""
     return EngineError(
-        f"{scene.operation} on {scene.server}{_FAILED}the server neither reported success nor said what was wrong.",
+        f"{context.operation} on {context.server}{_FAILED}the server neither reported success nor said what was wrong.",
         hint="Look into the server's error log at this time; the messages below are all that it sent.",
         messages=messages,
     )
 
 
-def _unknown(messages: Sequence[Message], scene: Scene, message: Message) -> EngineError:
+def _unknown(messages: Sequence[Message], context: ErrorContext, message: Message) -> EngineError:
     number = f" (error {message.number})" if message.number is not None else ""
     wrapped = message.number in WRAPPERS
     why = "the driver passed on no cause" if wrapped else message.text
     return EngineError(
-        f"{scene.operation} on {scene.server}{_FAILED}{why}{number}",
+        f"{context.operation} on {context.server}{_FAILED}{why}{number}",
         hint="Look into the server's error log at this time for the cause; the messages below are all that came here.",
         number=message.number,
         severity=message.severity,
@@ -171,17 +171,17 @@ def system_error(messages: Sequence[Message]) -> int | None:
     return None if match is None else int(match[1])
 
 
-def _look_up(message: Message, scene: Scene) -> tuple[Cause | None, str]:
+def _look_up(message: Message, context: ErrorContext) -> tuple[Cause | None, str]:
     cause = None if message.number is None else CAUSES.get(message.number)
-    if scene.operation.startswith(_WRITING):
+    if context.operation.startswith(_WRITING):
         cause = WHILE_BACKING_UP.get(message.number or 0, cause)
-    if cause is not None and cause.kind is MediaError and scene.operation.startswith(VERIFYING_NEW):
+    if cause is not None and cause.kind is MediaError and context.operation.startswith(VERIFYING_NEW):
         cause = replace(cause, step=NEW_IS_DAMAGED)
     system = _SYSTEM_ERROR.search(message.text)
     if cause is None or system is None:
         return cause, message.text
     exact = SYSTEM_ERRORS.get(int(system[1]))
-    reading = scene.operation.startswith(_READING)
+    reading = context.operation.startswith(_READING)
     if exact is None:
         kind = MediaError if reading else cause.kind
         return replace(cause, kind=kind), _system_text(message.text[system.start() :])

@@ -56,8 +56,8 @@ def remove(link: Link, name: str, files: Sequence[str]) -> Remains:
             return Remains(begun=False, step=f"{name} exists by now, made by somebody else: it was left alone.")
         if found.state.is_in_use:
             return Remains(begun=True, step=f"{name} is online: its restore did come to its end. Look at its data.")
-        scene = link.scene(f"Removing what is left of {name}", database=name)
-        link.run(scene, tsql.drop_database(name), timeout_s=access.LONG_S)
+        context = link.context(f"Removing what is left of {name}", database=name)
+        link.run(context, tsql.drop_database(name), timeout_s=access.LONG_S)
         gone = look(link, name) is None
     except PwsopsError as error:
         return Remains(begun=True, step=f"What the restore began is still there, because {reason(error)}. {by_hand}")
@@ -65,6 +65,6 @@ def remove(link: Link, name: str, files: Sequence[str]) -> Remains:
 
 
 def _is_made_of(link: Link, name: str, files: Sequence[str]) -> bool:
-    rows = link.query(link.scene(f"Looking for the files of {name}", database=name), queries.FILES, name)
+    rows = link.query(link.context(f"Looking for the files of {name}", database=name), queries.FILES, name)
     flavour = link.server().flavour
     return bool(rows) and all(any(paths.same(flavour, row.physical_name, file) for file in files) for row in rows)

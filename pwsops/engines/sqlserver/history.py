@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pwsops.engines.sqlserver import directory, media, paths, queries, settle, tsql
 from pwsops.engines.sqlserver.answers import is_answer
-from pwsops.engines.sqlserver.errors import Scene, system_error
+from pwsops.engines.sqlserver.errors import ErrorContext, system_error
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits
 from pwsops.engines.sqlserver.sighting import DAMAGED, GONE
@@ -29,17 +29,17 @@ def sets(link: Link, since: datetime | None, database: str | None) -> Iterator[B
     """
     earliest = since or link.clock.now() - MEMORY
     asked = (earliest.astimezone(UTC) - WIDEST_OFFSET).replace(tzinfo=None)
-    scene = link.scene("Reading the history", database=database)
+    context = link.context("Reading the history", database=database)
     if database is None:
-        rows = link.query(scene, queries.HISTORY, asked, timeout_s=media.LONG_S)
+        rows = link.query(context, queries.HISTORY, asked, timeout_s=media.LONG_S)
     else:
-        rows = link.query(scene, queries.HISTORY_OF_DATABASE, asked, database, timeout_s=media.LONG_S)
+        rows = link.query(context, queries.HISTORY_OF_DATABASE, asked, database, timeout_s=media.LONG_S)
     return (each for each in media.from_history(rows, link.server()) if each.finished_at >= earliest)
 
 
 def remembered_set(link: Link, set_id: str) -> BackupSet | None:
     """Return the set of that identity; raises where msdb cannot be asked now, and not where it never may."""
-    rows = media.of_history(link.attempt(link.scene("Reading the history"), queries.SET, set_id))
+    rows = media.of_history(link.attempt(link.context("Reading the history"), queries.SET, set_id))
     return next(media.from_history(rows, link.server()), None)
 
 
@@ -50,22 +50,22 @@ def find_backup(link: Link, *, database: str, where: str, description: str) -> B
     history says which file it is; where it does not, because it cannot be read or could not note the backup, the newest
     files of the database in the directory are looked into. An unfinished file stays.
     """
-    scene = link.scene(f"Looking for a backup of {database}", database=database)
+    context = link.context(f"Looking for a backup of {database}", database=database)
     refusal: PwsopsError | None = None
     try:
-        settle.wait_for_backup(link, scene, description=description, limits=Limits(clock=link.clock))
+        settle.wait_for_backup(link, context, description=description, limits=Limits(clock=link.clock))
     except PwsopsError as error:
         if not is_answer(error):
             raise
         refusal = error
-    found = _finished(link, scene, where, description)
+    found = _finished(link, context, where, description)
     if found is None and refusal is not None:
         raise refusal  # it may be going on still
     return found
 
 
-def _finished(link: Link, scene: Scene, where: str, description: str) -> BackupSet | None:
-    known, answered = settle.remembered(link, scene, wanted=(description, None), path=None)
+def _finished(link: Link, context: ErrorContext, where: str, description: str) -> BackupSet | None:
+    known, answered = settle.remembered(link, context, wanted=(description, None), path=None)
     flavour = link.server().flavour
     if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):
         try:
@@ -76,10 +76,12 @@ def _finished(link: Link, scene: Scene, where: str, description: str) -> BackupS
             return None
     if known is not None:
         return None
-    return _in_directory(link, scene, where, tsql.description_of(description), all_of_them=not answered)
+    return _in_directory(link, context, where, tsql.description_of(description), all_of_them=not answered)
 
 
-def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all_of_them: bool) -> BackupSet | None:
+def _in_directory(
+    link: Link, context: ErrorContext, where: str, description: str, *, all_of_them: bool
+) -> BackupSet | None:
     """Look into the newest files that have the database's name.
 
     Raises
@@ -88,7 +90,7 @@ def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all
         Where the directory cannot be listed, or none of the files has it and one could not be opened; with
         `all_of_them` also where there are more files than are looked into.
     """
-    files = _newest_first(link, scene.database, where)
+    files = _newest_first(link, context.database, where)
     shut: PwsopsError | None = None
     for path in files[:FILES_LOOKED_INTO]:
         try:
@@ -99,13 +101,13 @@ def _in_directory(link: Link, scene: Scene, where: str, description: str, *, all
             shut = shut if _is_gone_or_bad(link, path, error) else error
             continue
         found = next((each for each in inside if each.description == description), None)
-        if found is not None and found.database == scene.database:
+        if found is not None and found.database == context.database:
             return found
     if shut is not None:
         raise shut
     if all_of_them and len(files) > FILES_LOOKED_INTO:
         raise EngineError(
-            f"{scene.operation} on {scene.server}: its history cannot be read, and {where} has more files of the "
+            f"{context.operation} on {context.server}: its history cannot be read, and {where} has more files of the "
             f"database than are looked into ({FILES_LOOKED_INTO}).",
             hint="Give the login the right to read msdb (`pwsops instance probe` has the statement), or try again.",
             transient=True,

@@ -14,7 +14,7 @@ from pwsops.clock import Clock
 from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver import connect, queries, server, stream
 from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
-from pwsops.engines.sqlserver.errors import Scene, is_lost, is_stale, reason, translate
+from pwsops.engines.sqlserver.errors import ErrorContext, is_lost, is_stale, reason, translate
 from pwsops.engines.sqlserver.pool import Pool
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import LoginRefused, PwsopsError
@@ -70,10 +70,10 @@ class Link:
         """The driver in use."""
         return find(self.instance.options.get("driver"))
 
-    def scene(self, operation: str, *, database: str | None = None, path: str | None = None) -> Scene:
+    def context(self, operation: str, *, database: str | None = None, path: str | None = None) -> ErrorContext:
         """Say what an operation is about, for its errors."""
         _, known = _SERVERS.get(self._key, (0.0, None))
-        return Scene(
+        return ErrorContext(
             operation=operation,
             server=self.instance.name or self.instance.address,
             database=database or "the database",
@@ -83,31 +83,31 @@ class Link:
         )
 
     @contextmanager
-    def connection(self, scene: Scene, *, fresh: bool = False, timeout_s: int = 0) -> Iterator[Any]:
+    def connection(self, context: ErrorContext, *, fresh: bool = False, timeout_s: int = 0) -> Iterator[Any]:
         """Lend a connection to master in autocommit mode; it is closed after any error."""
-        make = partial(self._connect, scene)
+        make = partial(self._connect, context)
         with _POOL.borrow(self._key, make, fresh=fresh) as connection:
             connection.timeout = timeout_s
             yield connection
 
     @contextmanager
-    def session(self, scene: Scene) -> Iterator[Any]:
+    def session(self, context: ErrorContext) -> Iterator[Any]:
         """Lend a connection that answered a moment ago, for a statement that must not be repeated."""
-        make = partial(self._connect, scene)
+        make = partial(self._connect, context)
         with _POOL.borrow(self._key, make, is_alive=_is_alive) as connection:
             connection.timeout = 0
             yield connection
 
-    def session_id(self, connection: Any, scene: Scene) -> int:
+    def session_id(self, connection: Any, context: ErrorContext) -> int:
         """Return the server's number for a connection."""
         try:
             return int(_rows(connection, queries.SESSION, ())[0][0])
         except pyodbc().Error as error:
-            raise translate([stream.raised(error, self.clock)], scene) from error
+            raise translate([stream.raised(error, self.clock)], context) from error
 
     def query(
         self,
-        scene: Scene,
+        context: ErrorContext,
         text: str,
         *parameters: object,
         timeout_s: int = QUERY_TIMEOUT_S,
@@ -115,32 +115,39 @@ class Link:
     ) -> list[Any]:
         """Ask something, and give the rows of the first result; raises the translated error."""
         try:
-            return self._ask(scene, text, parameters, timeout_s, guard)
+            return self._ask(context, text, parameters, timeout_s, guard)
         except _Failed as failed:
-            raise translate(self.graded([failed.message]), scene) from failed.__cause__
+            raise translate(self.graded([failed.message]), context) from failed.__cause__
 
     def _ask(
-        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, guard: Guard = nullcontext
+        self, context: ErrorContext, text: str, parameters: Sequence[object], timeout_s: int, guard: Guard = nullcontext
     ) -> list[Any]:
         try:
-            return self._ask_once(scene, text, parameters, timeout_s, guard, fresh=False)
+            return self._ask_once(context, text, parameters, timeout_s, guard, fresh=False)
         except _Failed as failed:
             if not is_stale(failed.message):
                 raise
         # It may only be that a connection which waited for its use was dropped meanwhile: a question can be repeated.
         self.forget()
-        return self._ask_once(scene, text, parameters, timeout_s, guard, fresh=True)
+        return self._ask_once(context, text, parameters, timeout_s, guard, fresh=True)
 
     def _ask_once(
-        self, scene: Scene, text: str, parameters: Sequence[object], timeout_s: int, guard: Guard, *, fresh: bool
+        self,
+        context: ErrorContext,
+        text: str,
+        parameters: Sequence[object],
+        timeout_s: int,
+        guard: Guard,
+        *,
+        fresh: bool,
     ) -> list[Any]:
         try:
-            with self.connection(scene, fresh=fresh, timeout_s=timeout_s) as connection:
+            with self.connection(context, fresh=fresh, timeout_s=timeout_s) as connection:
                 return _rows(connection, text, parameters, guard)
         except pyodbc().Error as error:
             raise _Failed(stream.raised(error, self.clock)) from error
 
-    def attempt(self, scene: Scene, text: str, *parameters: object) -> list[Any] | NotAsked:
+    def attempt(self, context: ErrorContext, text: str, *parameters: object) -> list[Any] | NotAsked:
         """Ask something that may be refused; once more where the server says that it is busy (a deadlock, a lock).
 
         Raises
@@ -149,23 +156,23 @@ class Link:
             Whoever asks the next question would be refused as well, and count towards locking the account.
         """
         try:
-            return self._insist(scene, text, parameters)
+            return self._insist(context, text, parameters)
         except LoginRefused:
             raise
         except PwsopsError as error:
             return NotAsked(why=reason(error), error=error)
 
-    def _insist(self, scene: Scene, text: str, parameters: Sequence[object]) -> list[Any]:
+    def _insist(self, context: ErrorContext, text: str, parameters: Sequence[object]) -> list[Any]:
         try:
-            return self.query(scene, text, *parameters)
+            return self.query(context, text, *parameters)
         except PwsopsError as error:
             # A number is the server's: it answered. One that is away was asked again already, by `_ask`.
             if not error.transient or error.number is None:
                 raise
-        return self.query(scene, text, *parameters)
+        return self.query(context, text, *parameters)
 
     def run(
-        self, scene: Scene, statement: str, *, secrets: Sequence[str] = (), timeout_s: int = QUERY_TIMEOUT_S
+        self, context: ErrorContext, statement: str, *, secrets: Sequence[str] = (), timeout_s: int = QUERY_TIMEOUT_S
     ) -> list[Message]:
         """Do a short statement and give what was said, without `secrets`; raises the translated error."""
         said: list[Message] = []
@@ -173,12 +180,12 @@ class Link:
         def hear(message: Message) -> None:
             said.append(replace(message, text=scrubbed(message.text, secrets)))
 
-        with self.connection(scene, timeout_s=timeout_s) as connection:
+        with self.connection(context, timeout_s=timeout_s) as connection:
             cursor = connection.cursor()
             stream.run(cursor, statement, clock=self.clock, hear=hear)
             cursor.close()
             if any(message.is_error for message in said):
-                raise translate(self.graded(said), scene)
+                raise translate(self.graded(said), context)
         return said
 
     def graded(self, messages: Sequence[Message]) -> list[Message]:
@@ -186,9 +193,9 @@ class Link:
         numbers = {message.number for message in messages if message.number is not None}
         unknown = sorted(numbers - _SEVERITIES.keys())
         if unknown and not any(is_lost(message) for message in messages):
-            scene = self.scene("Asking for severities")
+            context = self.context("Asking for severities")
             with suppress(PwsopsError, _Failed):
-                rows = self._ask(scene, queries.severities(len(unknown)), unknown, QUERY_TIMEOUT_S)
+                rows = self._ask(context, queries.severities(len(unknown)), unknown, QUERY_TIMEOUT_S)
                 _SEVERITIES.update({row.message_id: row.severity for row in rows})
         return [replace(message, severity=_SEVERITIES.get(message.number or 0)) for message in messages]
 
@@ -214,9 +221,9 @@ class Link:
             _SERVERS.pop(self._key, None)
 
     def _look(self) -> Server:
-        scene = self.scene("Connecting")
-        row = self.query(scene, queries.SERVER)[0]
-        services = self.attempt(scene, queries.SERVICES)
+        context = self.context("Connecting")
+        row = self.query(context, queries.SERVER)[0]
+        services = self.attempt(context, queries.SERVICES)
         if isinstance(services, NotAsked):
             return server.from_row(row, None, unknown="" if services.is_denied else services.why)
         account = next((each.service_account for each in services if _is_engine(each.servicename)), None)
@@ -227,14 +234,14 @@ class Link:
         """What connections are told apart by. Secret, as it holds the password."""
         return connect.connection_string(self.instance, self.driver)
 
-    def _connect(self, scene: Scene) -> Any:
+    def _connect(self, context: ErrorContext) -> Any:
         if self._refused is not None:
             raise copy(self._refused)
         try:
             return connect.connect(self.instance, self._key)
         except pyodbc().Error as error:
             self.forget()
-            failure = translate([stream.raised(error, self.clock)], scene)
+            failure = translate([stream.raised(error, self.clock)], context)
             self._refused = failure if isinstance(failure, LoginRefused) else None
             raise failure from error
 

@@ -20,13 +20,13 @@ def backed_up_until(link: Link) -> Mapping[str, datetime]:
     A database is left out where it has no such chain, and all are where msdb could not be asked.
     """
     now = link.server().local(link.clock.now())
-    scene = link.scene("Reading the log backups")
-    fulls = link.attempt(scene, queries.NEWEST_FULLS, now - MEMORY)
+    context = link.context("Reading the log backups")
+    fulls = link.attempt(context, queries.NEWEST_FULLS, now - MEMORY)
     if isinstance(fulls, NotAsked) or not fulls:
         return {}
     # The drivers round to a three-hundredth of a second.
     since = min(row.last_at for row in fulls) - timedelta(seconds=1)
-    rows = link.attempt(scene, queries.LOG_CHAINS, since)
+    rows = link.attempt(context, queries.LOG_CHAINS, since)
     if isinstance(rows, NotAsked):
         return {}
     by_database: dict[str, list[Any]] = {}

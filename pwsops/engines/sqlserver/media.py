@@ -69,10 +69,10 @@ def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: i
     MediaError
         Where the file is missing, or no backup, or unfinished.
     """
-    scene = link.scene("Reading the backup file", path=path)
+    context = link.context("Reading the backup file", path=path)
     guard: Guard = nullcontext if limits is None else partial(running.stopping, limits=limits)
     try:
-        return link.query(scene, tsql.header(path), timeout_s=timeout_s or LONG_S, guard=guard)
+        return link.query(context, tsql.header(path), timeout_s=timeout_s or LONG_S, guard=guard)
     except PwsopsError as error:
         if limits is not None:
             limits.require_going(f"Reading {path}")
@@ -96,10 +96,10 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     siblings = paths.siblings(path)
     if len(siblings) > 1 or not rows:
         return siblings
-    scene = link.scene("Reading the backup file", path=path)
-    if link.query(scene, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
+    context = link.context("Reading the backup file", path=path)
+    if link.query(context, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
         return siblings
-    known = of_history(link.attempt(scene, queries.SET, str(rows[0].BackupSetGUID)))
+    known = of_history(link.attempt(context, queries.SET, str(rows[0].BackupSetGUID)))
     return [row.physical_device_name for row in known] or siblings
 
 
@@ -133,9 +133,9 @@ def devices_of(backup_set: BackupSet) -> list[str]:
 
 def with_database_certificate(link: Link, backup_set: BackupSet) -> BackupSet:
     """Add which certificate the database in a set is encrypted for; that stands beside its files, not in the header."""
-    scene = link.scene("Reading the backup file", database=backup_set.database, path=backup_set.path)
+    context = link.context("Reading the backup file", database=backup_set.database, path=backup_set.path)
     statement = tsql.file_list(devices_of(backup_set), position=backup_set.position)
-    found = next((row.TDEThumbprint for row in link.query(scene, statement, timeout_s=LONG_S)), None)
+    found = next((row.TDEThumbprint for row in link.query(context, statement, timeout_s=LONG_S)), None)
     return replace(backup_set, database_thumbprint=_hex(found))
 
 

@@ -101,8 +101,8 @@ class Holding:
 
 def of(link: Link, request: BackupRequest) -> Owner:
     """Return who asks for a backup."""
-    scene = link.scene(f"Looking at {request.database}", database=request.database)
-    rows = link.attempt(scene, queries.INCARNATION, request.database)
+    context = link.context(f"Looking at {request.database}", database=request.database)
+    rows = link.attempt(context, queries.INCARNATION, request.database)
     server = link.server()
     return Owner(
         server=server.name,
@@ -151,7 +151,7 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
 
 def _unfinished(link: Link, path: str, owner: Owner, *, why: str = "no backup in it was finished") -> Holding:
     """Tell an unfinished file of ours by its label."""
-    rows = link.attempt(link.scene("Reading the backup file", path=path), tsql.label(path))
+    rows = link.attempt(link.context("Reading the backup file", path=path), tsql.label(path))
     ours = not isinstance(rows, NotAsked) and any(_is_labelled(row.MediaDescription, owner) for row in rows)
     return Holding(standing=Standing.UNFINISHED) if ours else Holding(standing=Standing.TAKEN, reason=why)
 

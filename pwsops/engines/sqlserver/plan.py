@@ -93,13 +93,13 @@ def require_chain(sets: Sequence[BackupSet]) -> None:
 def require_version(link: Link, sets: Sequence[BackupSet]) -> None:
     """Refuse sets that were taken by a newer version of SQL Server: no older one restores them (3169)."""
     for each in sets:
-        scene = link.scene(f"Restoring {each.database}", database=each.database, path=each.path)
-        rows = link.query(scene, tsql.header(each.path), timeout_s=media.LONG_S)
+        context = link.context(f"Restoring {each.database}", database=each.database, path=each.path)
+        rows = link.query(context, tsql.header(each.path), timeout_s=media.LONG_S)
         if any(row.Position == each.position and row.SoftwareVersionMajor > link.server().major for row in rows):
             cause = CAUSES[NEWER]
             raise cause.kind(
-                f"{scene.operation} on {scene.server} failed: {cause.text.format(**scene.words)}.",
-                hint=cause.step.format(**scene.words),
+                f"{context.operation} on {context.server} failed: {cause.text.format(**context.words)}.",
+                hint=cause.step.format(**context.words),
                 number=NEWER,
                 path=each.path,
             )
@@ -169,9 +169,9 @@ def _folders(link: Link) -> Mapping[str, str]:
 
 
 def _wanted(link: Link, backup_set: BackupSet) -> list[File]:
-    scene = link.scene("Reading the backup file", database=backup_set.database, path=backup_set.path)
+    context = link.context("Reading the backup file", database=backup_set.database, path=backup_set.path)
     statement = tsql.file_list(media.devices_of(backup_set), position=backup_set.position)
-    rows = link.query(scene, statement, timeout_s=media.LONG_S)
+    rows = link.query(context, statement, timeout_s=media.LONG_S)
     return [
         File(logical=row.LogicalName, type=row.Type, path=row.PhysicalName, size_bytes=int(row.Size or 0))
         for row in rows
@@ -179,7 +179,7 @@ def _wanted(link: Link, backup_set: BackupSet) -> list[File]:
 
 
 def _existing(link: Link, database: str) -> list[File]:
-    rows = link.query(link.scene(f"Looking for the files of {database}", database=database), queries.FILES, database)
+    rows = link.query(link.context(f"Looking for the files of {database}", database=database), queries.FILES, database)
     if not rows:
         raise EngineError(
             f"Where the files of {database} are cannot be seen with this login, so nothing can be put in their place.",

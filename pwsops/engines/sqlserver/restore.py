@@ -27,10 +27,10 @@ from pwsops.engines.sqlserver import (
     verify,
 )
 from pwsops.engines.sqlserver.access import Access
-from pwsops.engines.sqlserver.errors import Scene, reason, translate, unexplained
+from pwsops.engines.sqlserver.errors import ErrorContext, reason, translate, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.plan import Plan, Step
-from pwsops.engines.sqlserver.running import Heard, Limits, Meter
+from pwsops.engines.sqlserver.running import Limits, Meter, StatementResult
 from pwsops.errors import EndUnknown, PwsopsError
 from pwsops.messages import Message
 from pwsops.rules.model import BackupSet
@@ -49,7 +49,7 @@ class _Work:
     link: Link
     database: str
     limits: Limits
-    scene: Scene
+    context: ErrorContext
     messages: list[Message] = field(default_factory=list)
     sent: bool = False
     """Whether the server was told to restore."""
@@ -63,7 +63,7 @@ class _Work:
         """Do something again and again while it fails for a cause that passes and nothing has begun."""
         return patience.insist(
             action,
-            doing=self.scene.operation,
+            doing=self.context.operation,
             limits=self.limits,
             note=self.note,
             may_repeat=lambda error: error.transient and not self.begun,
@@ -82,7 +82,7 @@ def restore(
         link=link,
         database=request.database,
         limits=Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress),
-        scene=link.scene(f"Restoring {request.database}", database=request.database),
+        context=link.context(f"Restoring {request.database}", database=request.database),
     )
     try:
         target, sets = _do(work, request)
@@ -192,32 +192,32 @@ def _make(work: _Work, planned: Plan) -> None:
 def _apply(work: _Work, steps: Sequence[Step], *, take_offline: bool) -> None:
     done_before = _count(work)
     for number, step in enumerate(steps, start=1):
-        work.scene = replace(work.scene, path=step.backup_set.path)
+        work.context = replace(work.context, path=step.backup_set.path)
         for attempt in range(1, ATTEMPTS + 1):
-            heard = _execute(work, step, take_offline=number == 1 and take_offline)
-            in_use = heard.failed and any(heard.has(number) for number in IN_USE)
-            if not in_use or heard.has(PROOF) or attempt == ATTEMPTS:
+            result = _execute(work, step, take_offline=number == 1 and take_offline)
+            in_use = result.failed and any(result.has(number) for number in IN_USE)
+            if not in_use or result.has(PROOF) or attempt == ATTEMPTS:
                 break
             _end_sessions(work)
-        work.messages.extend(heard.messages)
-        if not heard.has(PROOF):
-            _settle(work, heard, done_before, number)
+        work.messages.extend(result.messages)
+        if not result.has(PROOF):
+            _settle(work, result, done_before, number)
 
 
 def _end_sessions(work: _Work) -> None:
     """End the sessions of those who hold the database, as far as this login may see and end them."""
-    for session_id in access.sessions_in(work.link, work.scene, work.database):
+    for session_id in access.sessions_in(work.link, work.context, work.database):
         with suppress(PwsopsError):
-            work.link.run(work.scene, tsql.kill(session_id))
+            work.link.run(work.context, tsql.kill(session_id))
 
 
-def _execute(work: _Work, step: Step, *, take_offline: bool) -> Heard:
+def _execute(work: _Work, step: Step, *, take_offline: bool) -> StatementResult:
     """Take the database offline and restore, on one connection."""
     meter = Meter("restoring", step.backup_set.size_bytes, work.limits.on_progress)
-    with work.link.session(work.scene) as connection:
-        session_id = work.link.session_id(connection, work.scene)
+    with work.link.session(work.context) as connection:
+        session_id = work.link.session_id(connection, work.context)
         run = partial(
-            running.run, work.link, work.scene, connection=connection, limits=work.limits, session_id=session_id
+            running.run, work.link, work.context, connection=connection, limits=work.limits, session_id=session_id
         )
         if take_offline:
             out = run(tsql.offline(work.database), meter=Meter("", 0, None))
@@ -227,23 +227,23 @@ def _execute(work: _Work, step: Step, *, take_offline: bool) -> Heard:
         return run(step.statement, meter=meter)
 
 
-def _settle(work: _Work, heard: Heard, done_before: int | NotAsked, number: int) -> None:
+def _settle(work: _Work, result: StatementResult, done_before: int | NotAsked, number: int) -> None:
     """Return where the history has the restore; raise what happened otherwise."""
-    if heard.lost or heard.stopped is not None or not heard.failed:
-        why = _ended(work, heard.session_id)
+    if result.lost or result.stopped is not None or not result.failed:
+        why = _ended(work, result.session_id)
         done = _count(work)
         if not isinstance(done, NotAsked) and not isinstance(done_before, NotAsked) and done == done_before + number:
             work.note("The connection ended before the server could say so, but its history has the restore.")
             return
         unasked = next((each.why for each in (done, done_before) if isinstance(each, NotAsked)), why)
-        if heard.lost and heard.stopped is None and unasked:
-            raise _end_unknown(work, heard, unasked)
-    if heard.stopped is not None:
-        raise running.stopped(work.scene.operation, heard.stopped, heard.messages)
-    if not heard.failed:
-        raise unexplained(heard.messages, work.scene)
-    error = rights.restore_explained(work.link, translate(heard.messages, work.scene), work.scene)
-    if heard.lost and work.sent:
+        if result.lost and result.stopped is None and unasked:
+            raise _end_unknown(work, result, unasked)
+    if result.stopped is not None:
+        raise running.stopped(work.context.operation, result.stopped, result.messages)
+    if not result.failed:
+        raise unexplained(result.messages, work.context)
+    error = rights.restore_explained(work.link, translate(result.messages, work.context), work.context)
+    if result.lost and work.sent:
         # Something may have been written already: this is never tried again as if nothing had been.
         raise EndUnknown(error.message, hint=error.hint, number=error.number, messages=error.messages)
     raise error
@@ -252,21 +252,21 @@ def _settle(work: _Work, heard: Heard, done_before: int | NotAsked, number: int)
 def _ended(work: _Work, session_id: int) -> str:
     """Wait until the server is done with the statement; return why nobody can say so, or nothing."""
     try:
-        settle.wait(work.link, work.scene, session_id)
+        settle.wait(work.link, work.context, session_id)
     except PwsopsError as error:
         return reason(error)
     return ""
 
 
-def _end_unknown(work: _Work, heard: Heard, why: str) -> EndUnknown:
+def _end_unknown(work: _Work, result: StatementResult, why: str) -> EndUnknown:
     return EndUnknown(
-        f"{work.scene.operation} on {work.scene.server}: the connection was lost, and how it ended could not be looked "
-        f"up, because {why}.",
+        f"{work.context.operation} on {work.context.server}: the connection was lost, and how it ended could not be "
+        f"looked up, because {why}.",
         hint=f"Look at {work.database} on the server: while it is restoring, the server may still be busy with it.",
-        messages=heard.messages,
+        messages=result.messages,
     )
 
 
 def _count(work: _Work) -> int | NotAsked:
-    rows = work.link.attempt(work.scene, queries.RESTORES, work.database)
+    rows = work.link.attempt(work.context, queries.RESTORES, work.database)
     return rows if isinstance(rows, NotAsked) else int(rows[0].restores)

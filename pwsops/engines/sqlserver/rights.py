@@ -9,7 +9,7 @@ from typing import Any
 from pwsops.engines.records import MissingRight
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.causes import CAUSES, WRAPPERS
-from pwsops.engines.sqlserver.errors import Scene
+from pwsops.engines.sqlserver.errors import ErrorContext
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.tsql import identifier
 from pwsops.errors import EngineError, PwsopsError
@@ -36,11 +36,11 @@ class Rights:
 
 def look(link: Link) -> Rights:
     """Ask the server what the login may do."""
-    scene = link.scene("Asking for rights")
-    row = link.query(scene, queries.SERVER_RIGHTS)[0]
+    context = link.context("Asking for rights")
+    row = link.query(context, queries.SERVER_RIGHTS)[0]
     if row.is_sysadmin:
         return Rights(held=("sysadmin",), missing=())
-    databases = [each for each in link.query(scene, queries.DATABASE_RIGHTS) if each.name not in SYSTEM]
+    databases = [each for each in link.query(context, queries.DATABASE_RIGHTS) if each.name not in SYSTEM]
     login = identifier(link.server().login)
     has = _of_server(row)
     lacking = [right for name, right in _server_rights(login).items() if not has.get(name)]
@@ -112,8 +112,8 @@ def _of_databases(rows: Sequence[Any], login: str) -> Iterator[MissingRight]:
 
 def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
     """Refuse what would end at the first look into a backup file, before anything is begun, or after `said`."""
-    scene = link.scene("Asking for rights")
-    if link.query(scene, queries.SERVER_RIGHTS)[0].create_any_database:
+    context = link.context("Asking for rights")
+    if link.query(context, queries.SERVER_RIGHTS)[0].create_any_database:
         return
     login = link.server().login
     raise EngineError(
@@ -128,7 +128,7 @@ def require_restoring(link: Link, name: str) -> None:
 
     The one needs ALTER on the database, the other ALTER ANY DATABASE (Microsoft, ALTER DATABASE SET options).
     """
-    if link.query(link.scene("Asking for rights"), queries.SERVER_RIGHTS)[0].alter_any_database != 0:
+    if link.query(link.context("Asking for rights"), queries.SERVER_RIGHTS)[0].alter_any_database != 0:
         return
     login = link.server().login
     raise EngineError(
@@ -137,29 +137,29 @@ def require_restoring(link: Link, name: str) -> None:
     )
 
 
-def backup_explained(link: Link, error: PwsopsError, scene: Scene, database: str) -> PwsopsError:
+def backup_explained(link: Link, error: PwsopsError, context: ErrorContext, database: str) -> PwsopsError:
     """Look for a missing right where the driver passed on nothing but the wrapper: FreeTDS shows the severest error."""
-    rows = link.attempt(scene, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else []
+    rows = link.attempt(context, queries.DATABASE_RIGHTS) if error.number in WRAPPERS else []
     if isinstance(rows, NotAsked):
         return error
     lacks = any(row.name == database and not row.may_back_up for row in rows)
-    return _denied(scene, DENIED, error) if lacks else error
+    return _denied(context, DENIED, error) if lacks else error
 
 
-def restore_explained(link: Link, error: PwsopsError, scene: Scene) -> PwsopsError:
+def restore_explained(link: Link, error: PwsopsError, context: ErrorContext) -> PwsopsError:
     """Look for the missing right to restore likewise."""
-    rows = link.attempt(scene, queries.SERVER_RIGHTS) if error.number in WRAPPERS else []
+    rows = link.attempt(context, queries.SERVER_RIGHTS) if error.number in WRAPPERS else []
     if isinstance(rows, NotAsked):
         return error
     lacks = any(not row.is_dbcreator for row in rows)
-    return _denied(scene, RESTORE_DENIED, error) if lacks else error
+    return _denied(context, RESTORE_DENIED, error) if lacks else error
 
 
-def _denied(scene: Scene, number: int, error: PwsopsError) -> EngineError:
+def _denied(context: ErrorContext, number: int, error: PwsopsError) -> EngineError:
     cause = CAUSES[number]
     return EngineError(
-        f"{scene.operation} on {scene.server} failed: {cause.text.format(**scene.words)}.",
-        hint=cause.step.format(**scene.words),
+        f"{context.operation} on {context.server} failed: {cause.text.format(**context.words)}.",
+        hint=cause.step.format(**context.words),
         number=number,
         messages=error.messages,
     )

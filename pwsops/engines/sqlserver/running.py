@@ -13,7 +13,7 @@ from pwsops.clock import Clock
 from pwsops.engines.requests import Progress, ProgressCallback
 from pwsops.engines.sqlserver import queries, stream
 from pwsops.engines.sqlserver.drivers import pyodbc
-from pwsops.engines.sqlserver.errors import Scene, is_lost
+from pwsops.engines.sqlserver.errors import ErrorContext, is_lost
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import Cancelled, EngineError, PwsopsError
 from pwsops.messages import Message
@@ -80,7 +80,7 @@ def stopped(doing: str, stop: Stop, messages: Sequence[Message] = ()) -> PwsopsE
 
 
 @dataclass
-class Heard:
+class StatementResult:
     """What came of a statement. Whether it did what it should, its proof says."""
 
     session_id: int
@@ -131,40 +131,40 @@ class Meter:
 
 def run(
     link: Link,
-    scene: Scene,
+    context: ErrorContext,
     statement: str,
     *,
     connection: Any,
     limits: Limits,
     meter: Meter,
     session_id: int | None = None,
-) -> Heard:
+) -> StatementResult:
     """Run one statement to its end, or until a limit is reached and the server has let go of it.
 
     Nothing is raised for what the server or the driver says: that is in the answer. Where the number of the
     connection's session is given, nothing else is asked on it before.
     """
-    number = link.session_id(connection, scene) if session_id is None else session_id
-    heard = Heard(session_id=number, stopped=limits.reached())
-    if heard.stopped is not None:
-        return heard
+    number = link.session_id(connection, context) if session_id is None else session_id
+    result = StatementResult(session_id=number, stopped=limits.reached())
+    if result.stopped is not None:
+        return result
     ended = threading.Event()
     cursor = connection.cursor()
-    poller = threading.Thread(target=_poll, args=(link, scene, heard, ended, meter), name="pwsops-poll", daemon=True)
+    poller = threading.Thread(target=_poll, args=(link, context, result, ended, meter), name="pwsops-poll", daemon=True)
     try:
         with stopping(cursor, limits) as watch:
             with suppress(RuntimeError):  # where no more threads can be had, the messages have to do
                 poller.start()
-            stream.run(cursor, statement, clock=link.clock, hear=heard.messages.append, hear_percent=meter.to)
-        heard.stopped = watch.stopped
+            stream.run(cursor, statement, clock=link.clock, hear=result.messages.append, hear_percent=meter.to)
+        result.stopped = watch.stopped
     finally:
         ended.set()  # nobody waits for a poll
         meter.close()
     with suppress(pyodbc().Error):
         # A broken or interrupted connection must not be the next one's.
-        (connection if heard.failed or heard.stopped is not None else cursor).close()
-    heard.messages = link.graded(heard.messages)
-    return heard
+        (connection if result.failed or result.stopped is not None else cursor).close()
+    result.messages = link.graded(result.messages)
+    return result
 
 
 @dataclass
@@ -196,11 +196,11 @@ def _stop_in_time(cursor: Any, watch: Watch, ended: threading.Event, limits: Lim
                 cursor.cancel()
 
 
-def _poll(link: Link, scene: Scene, heard: Heard, ended: threading.Event, meter: Meter) -> None:
+def _poll(link: Link, context: ErrorContext, result: StatementResult, ended: threading.Event, meter: Meter) -> None:
     """Ask on another connection how far it is, until that is refused: then the messages have to do."""
     while not ended.wait(POLL_EVERY_S):
         try:
-            rows = link.query(scene, queries.REQUEST, heard.session_id, timeout_s=POLL_TIMEOUT_S)
+            rows = link.query(context, queries.REQUEST, result.session_id, timeout_s=POLL_TIMEOUT_S)
         except PwsopsError as error:
             if error.transient and error.number is not None:
                 continue  # a deadlock or a lock: the next question may be answered

@@ -9,7 +9,7 @@ from enum import Enum
 
 from pwsops.engines.sqlserver import media, paths, queries, tsql
 from pwsops.engines.sqlserver.answers import is_answer
-from pwsops.engines.sqlserver.errors import Scene, system_error
+from pwsops.engines.sqlserver.errors import ErrorContext, system_error
 from pwsops.engines.sqlserver.link import NO_RIGHT, Link, NotAsked
 from pwsops.engines.sqlserver.ownership import IN_USE
 from pwsops.engines.sqlserver.running import Limits
@@ -36,7 +36,7 @@ class Seen(Enum):
 
 
 def outcome(
-    link: Link, scene: Scene, *, session_id: int, wanted: tuple[str, BackupKind], path: str, limits: Limits
+    link: Link, context: ErrorContext, *, session_id: int, wanted: tuple[str, BackupKind], path: str, limits: Limits
 ) -> BackupSet | None:
     """Wait until the server is done with the statement, then return the set that it finished; None: it did not.
 
@@ -56,54 +56,56 @@ def outcome(
     """
 
     def look() -> Seen | PwsopsError:
-        seen = _session(link, scene, session_id)
+        seen = _session(link, context, session_id)
         # While one question is refused, another may be answered.
         proven = isinstance(seen, PwsopsError) and _in_file(link, path, wanted) is not None
         return Seen.ENDED if proven else seen
 
-    _wait(link, scene, look, limits)
-    patience_s = 0.0 if _sees_all(link, scene) else UNSEEN_LIMIT_S
+    _wait(link, context, look, limits)
+    patience_s = 0.0 if _sees_all(link, context) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
-        found = _in_file(link, path, wanted) or remembered(link, scene, wanted=wanted, path=path)[0]
+        found = _in_file(link, path, wanted) or remembered(link, context, wanted=wanted, path=path)[0]
         if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
             return found
-        _require_patience(link, scene, began, limits)
+        _require_patience(link, context, began, limits)
         link.clock.wait(threading.Event(), EVERY_S)
 
 
-def wait(link: Link, scene: Scene, session_id: int, limits: Limits | None = None) -> None:
+def wait(link: Link, context: ErrorContext, session_id: int, limits: Limits | None = None) -> None:
     """Wait until the server is done with what that session was running, as far as this login may see it."""
-    _wait(link, scene, lambda: _session(link, scene, session_id), limits or Limits(clock=link.clock))
+    _wait(link, context, lambda: _session(link, context, session_id), limits or Limits(clock=link.clock))
 
 
-def wait_for_backup(link: Link, scene: Scene, *, description: str, limits: Limits, insists: bool = True) -> bool:
+def wait_for_backup(
+    link: Link, context: ErrorContext, *, description: str, limits: Limits, insists: bool = True
+) -> bool:
     """Wait until no session takes that backup any more, as far as this login may see it; return whether one did.
 
     With `insists` a question that the server goes on refusing is raised; otherwise it tells nothing.
     """
-    begins = tsql.backup_of(scene.database)
+    begins = tsql.backup_of(context.database)
     carries = tsql.literal(tsql.description_of(description))
 
     def look() -> Seen | PwsopsError:
-        seen = _seen(link, scene, queries.BACKUPS_GOING_ON, begins, carries)
+        seen = _seen(link, context, queries.BACKUPS_GOING_ON, begins, carries)
         return Seen.HIDDEN if isinstance(seen, PwsopsError) and not insists else seen
 
-    return _wait(link, scene, look, limits)
+    return _wait(link, context, look, limits)
 
 
-def _wait(link: Link, scene: Scene, look: Callable[[], Seen | PwsopsError], limits: Limits) -> bool:
+def _wait(link: Link, context: ErrorContext, look: Callable[[], Seen | PwsopsError], limits: Limits) -> bool:
     began, went_on = link.clock.monotonic(), False
     while (seen := look()) not in (Seen.ENDED, Seen.HIDDEN):
         went_on = went_on or seen is Seen.GOES_ON
         refusal = seen if isinstance(seen, PwsopsError) else None
-        _require_patience(link, scene, began, limits, refusal)
+        _require_patience(link, context, began, limits, refusal)
         link.clock.wait(threading.Event(), EVERY_S)
     return went_on
 
 
 def _require_patience(
-    link: Link, scene: Scene, began: float, limits: Limits, refusal: PwsopsError | None = None
+    link: Link, context: ErrorContext, began: float, limits: Limits, refusal: PwsopsError | None = None
 ) -> None:
     now = link.clock.monotonic()
     waited_s = now - began
@@ -112,25 +114,25 @@ def _require_patience(
         raise refusal
     if waited_s >= LIMIT_S and out_of_time:
         raise EngineError(
-            f"{scene.operation} on {scene.server}: the server is still busy with it {waited_s:.0f} s after it was let "
-            "go, so nobody can say how it ends.",
+            f"{context.operation} on {context.server}: the server is still busy with it {waited_s:.0f} s after it was "
+            "let go, so nobody can say how it ends.",
             hint="Look at the running requests on the server; a backup that is finished is found by the next look.",
             transient=True,
         )
 
 
-def _session(link: Link, scene: Scene, session_id: int) -> Seen | PwsopsError:
+def _session(link: Link, context: ErrorContext, session_id: int) -> Seen | PwsopsError:
     try:
-        rows = link.query(scene, queries.REQUEST, session_id)
+        rows = link.query(context, queries.REQUEST, session_id)
     except PwsopsError as error:
         return _refused(error)
     goes_on = any(str(row.command).startswith(("BACKUP", "RESTORE")) for row in rows)
     return Seen.GOES_ON if goes_on else Seen.ENDED
 
 
-def _seen(link: Link, scene: Scene, question: str, *parameters: object) -> Seen | PwsopsError:
+def _seen(link: Link, context: ErrorContext, question: str, *parameters: object) -> Seen | PwsopsError:
     try:
-        return Seen.GOES_ON if link.query(scene, question, *parameters) else Seen.ENDED
+        return Seen.GOES_ON if link.query(context, question, *parameters) else Seen.ENDED
     except PwsopsError as error:
         return _refused(error)
 
@@ -171,13 +173,13 @@ def _is_open(link: Link, path: str) -> bool:
 
 
 def remembered(
-    link: Link, scene: Scene, *, wanted: tuple[str, BackupKind | None], path: str | None
+    link: Link, context: ErrorContext, *, wanted: tuple[str, BackupKind | None], path: str | None
 ) -> tuple[BackupSet | None, bool]:
     """Return the newest such set of the history (in this file), and whether the history could be read."""
     description, kind = wanted
     text, server = tsql.description_of(description), link.server()
     since = server.local(link.clock.now()) - REMEMBERED_FOR
-    rows = link.attempt(scene, queries.SETS_DESCRIBED, since, scene.database, text)
+    rows = link.attempt(context, queries.SETS_DESCRIBED, since, context.database, text)
     if isinstance(rows, NotAsked):
         return None, False
     known = media.from_history(rows, server)
@@ -187,8 +189,8 @@ def remembered(
     return (sets[-1] if sets else None), True
 
 
-def _sees_all(link: Link, scene: Scene) -> bool:
+def _sees_all(link: Link, context: ErrorContext) -> bool:
     try:
-        return bool(link.query(scene, queries.SERVER_RIGHTS)[0].view_server_state)
+        return bool(link.query(context, queries.SERVER_RIGHTS)[0].view_server_state)
     except PwsopsError:
         return False

@@ -25,8 +25,8 @@ def require(
     str
         What could not be looked up, as a sentence; empty where everything was.
     """
-    scene = link.scene(f"Looking for space for {database}", database=database)
-    rows = link.attempt(scene, queries.VOLUMES)
+    context = link.context(f"Looking for space for {database}", database=database)
+    rows = link.attempt(context, queries.VOLUMES)
     if isinstance(rows, NotAsked):
         return f"Whether the disks have room for {database} could not be looked up, because {rows.why}."
     free = {row.volume_mount_point: int(row.available_bytes) for row in rows}

@@ -46,26 +46,26 @@ def prove(link: Link, backup_set: BackupSet, limits: Limits, *, is_new: bool = F
         Where it was stopped, or took too long.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        heard = _execute(link, backup_set, limits)
-        if heard.has(PROOF):
-            return heard.messages
-        if not heard.lost or heard.stopped is not None or attempt == ATTEMPTS:
+        result = _execute(link, backup_set, limits)
+        if result.has(PROOF):
+            return result.messages
+        if not result.lost or result.stopped is not None or attempt == ATTEMPTS:
             break
     verifying = f"{VERIFYING_NEW} {backup_set.path}" if is_new else f"Verifying {backup_set.path}"
-    scene = link.scene(verifying, database=backup_set.database, path=backup_set.path)
-    if heard.stopped is not None:
-        raise running.stopped(scene.operation, heard.stopped, heard.messages)
-    raise translate(heard.messages, scene) if heard.failed else unexplained(heard.messages, scene)
+    context = link.context(verifying, database=backup_set.database, path=backup_set.path)
+    if result.stopped is not None:
+        raise running.stopped(context.operation, result.stopped, result.messages)
+    raise translate(result.messages, context) if result.failed else unexplained(result.messages, context)
 
 
-def _execute(link: Link, backup_set: BackupSet, limits: Limits) -> running.Heard:
+def _execute(link: Link, backup_set: BackupSet, limits: Limits) -> running.StatementResult:
     devices = media.devices_of(backup_set)
     checksum = bool(backup_set.details.get("has_checksums", True))
-    scene = link.scene(f"Verifying {backup_set.path}", database=backup_set.database, path=backup_set.path)
+    context = link.context(f"Verifying {backup_set.path}", database=backup_set.database, path=backup_set.path)
     statement = tsql.verify(devices, position=backup_set.position, checksum=checksum)
     meter = Meter("verifying", backup_set.size_bytes, limits.on_progress)
-    with link.session(scene) as connection:
-        heard = running.run(link, scene, statement, connection=connection, limits=limits, meter=meter)
-    if heard.has(PROOF):
+    with link.session(context) as connection:
+        result = running.run(link, context, statement, connection=connection, limits=limits, meter=meter)
+    if result.has(PROOF):
         limits.done("verifying", backup_set.size_bytes)
-    return heard
+    return result

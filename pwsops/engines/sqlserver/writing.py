@@ -18,10 +18,10 @@ from pwsops.engines.sqlserver import (
     tsql,
     verify,
 )
-from pwsops.engines.sqlserver.errors import Scene, cause_of, lost, translate, unexplained
+from pwsops.engines.sqlserver.errors import ErrorContext, cause_of, lost, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.ownership import Owner
-from pwsops.engines.sqlserver.running import Heard, Limits, Meter, Stop
+from pwsops.engines.sqlserver.running import Limits, Meter, StatementResult, Stop
 from pwsops.engines.sqlserver.targets import Target
 from pwsops.errors import Cancelled, EngineError, PwsopsError
 from pwsops.messages import Message
@@ -53,9 +53,9 @@ class Work:
     """Whether the set is whole in its file; that it can be read from end to end may still have to be proven."""
 
     @property
-    def scene(self) -> Scene:
+    def context(self) -> ErrorContext:
         database = self.request.database
-        return self.link.scene(f"Backing up {database}", database=database, path=self.target.path)
+        return self.link.context(f"Backing up {database}", database=database, path=self.target.path)
 
     def note(self, text: str) -> None:
         self.messages.append(Message(text=text, at=self.link.clock.now()))
@@ -63,9 +63,9 @@ class Work:
 
 def begin(link: Link, request: BackupRequest, limits: Limits, total_bytes: int, *, of_damaged: bool = False) -> Work:
     """Choose where to write. An earlier attempt of this very backup that the server still works on is waited for."""
-    scene = link.scene(f"Backing up {request.database}", database=request.database)
+    context = link.context(f"Backing up {request.database}", database=request.database)
     # Where some database is always being restored, that question is always refused: the files say the rest.
-    settle.wait_for_backup(link, scene, description=request.description, limits=limits, insists=False)
+    settle.wait_for_backup(link, context, description=request.description, limits=limits, insists=False)
     owner = ownership.of(link, request)
     target = targets.choose(link, request, owner)
     work = Work(
@@ -96,15 +96,15 @@ def write(work: Work) -> BackupSet | None:
     if compress and work.link.server().edition.startswith(UNCOMPRESSED_EDITION):
         compress = False
         work.note("This edition of SQL Server does not compress backups; this one is not compressed.")
-    heard = _execute(work, compress)
-    if compress and heard.failed and heard.has(NO_COMPRESSION):
+    result = _execute(work, compress)
+    if compress and result.failed and result.has(NO_COMPRESSION):
         work.note("The server does not compress backups (1844); this one was taken again, not compressed.")
-        heard = _execute(work, False)
-    work.messages.extend(heard.messages)
-    return None if heard.has(PROOF) or heard.has(UNRECORDED) else _settled(work, heard)
+        result = _execute(work, False)
+    work.messages.extend(result.messages)
+    return None if result.has(PROOF) or result.has(UNRECORDED) else _settled(work, result)
 
 
-def _execute(work: Work, compress: bool) -> Heard:
+def _execute(work: Work, compress: bool) -> StatementResult:
     request = work.request
     statement = tsql.backup(
         request.database,
@@ -121,44 +121,44 @@ def _execute(work: Work, compress: bool) -> Heard:
         buffer_count=request.buffer_count,
     )
     meter = Meter("backing up", work.total_bytes, work.limits.on_progress)
-    with work.link.session(work.scene) as connection:
-        return running.run(work.link, work.scene, statement, connection=connection, limits=work.limits, meter=meter)
+    with work.link.session(work.context) as connection:
+        return running.run(work.link, work.context, statement, connection=connection, limits=work.limits, meter=meter)
 
 
-def _settled(work: Work, heard: Heard) -> BackupSet:
+def _settled(work: Work, result: StatementResult) -> BackupSet:
     """Return the finished set where there was no proof, or raise what really happened."""
-    if heard.failed and not heard.lost and heard.stopped is None:
+    if result.failed and not result.lost and result.stopped is None:
         raise rights.backup_explained(
-            work.link, translate(heard.messages, work.scene), work.scene, work.request.database
+            work.link, translate(result.messages, work.context), work.context, work.request.database
         )
     work.undecided = True
     found = settle.outcome(
         work.link,
-        work.scene,
-        session_id=heard.session_id,
+        work.context,
+        session_id=result.session_id,
         wanted=(work.request.description, work.request.kind),
         path=work.target.path,
         limits=work.limits,
     )
     work.undecided = False
     if found is None:
-        raise _unfinished(work, heard)
+        raise _unfinished(work, result)
     work.note("The connection ended before the server could say so, but the backup is there: it is finished.")
     return found
 
 
-def _unfinished(work: Work, heard: Heard) -> PwsopsError:
-    if heard.stopped is Stop.CANCELLED:
-        return cancelled(work.request, "the server stopped", heard.messages)
-    if heard.stopped is Stop.TIME_LIMIT:
+def _unfinished(work: Work, result: StatementResult) -> PwsopsError:
+    if result.stopped is Stop.CANCELLED:
+        return cancelled(work.request, "the server stopped", result.messages)
+    if result.stopped is Stop.TIME_LIMIT:
         return EngineError(
-            f"{work.scene.operation} on {work.scene.server} was stopped: it reached its time limit of "
+            f"{work.context.operation} on {work.context.server} was stopped: it reached its time limit of "
             f"{work.request.time_limit_s:g} s.",
             hint="Raise the profile's time limit, or split its databases over several profiles.",
-            messages=heard.messages,
+            messages=result.messages,
         )
-    cause = cause_of(heard.messages)
-    return unexplained(heard.messages, work.scene) if cause is None else lost(heard.messages, work.scene, cause)
+    cause = cause_of(result.messages)
+    return unexplained(result.messages, work.context) if cause is None else lost(result.messages, work.context, cause)
 
 
 def cancelled(request: BackupRequest, how: str, messages: Sequence[Message] = ()) -> Cancelled:
@@ -174,7 +174,7 @@ def prove(work: Work, told: BackupSet | None) -> BackupSet:
     found = [each for each in media.read(work.link, work.target.path) if each.description == wanted]
     if not found or (told is not None and told.set_id != found[-1].set_id):
         raise EngineError(
-            f"{work.scene.operation} on {work.scene.server}: the server says that it is finished, but "
+            f"{work.context.operation} on {work.context.server}: the server says that it is finished, but "
             f"{work.target.path} does not hold it.",
             hint="Somebody else may write to this file: look at it on the server, and take the backup again.",
             messages=work.messages,

@@ -45,7 +45,7 @@ def _remembered(link: Link, ids: Sequence[str]) -> Mapping[str, Zone]:
     found: dict[str, Zone] = {}
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
-        rows = link.attempt(link.scene("Reading the history"), queries.zones(len(some)), *some)
+        rows = link.attempt(link.context("Reading the history"), queries.zones(len(some)), *some)
         if isinstance(rows, NotAsked):  # which `zone_from` of the sets shows
             break
         found |= {row.backup_set_uuid.upper(): Zone(row.time_zone, HISTORY) for row in rows if is_known(row.time_zone)}

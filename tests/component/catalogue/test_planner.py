@@ -40,7 +40,7 @@ def claimed_next(home: Home) -> tuple[datetime, BackupKind]:
         due = profiles.living(connection)[0].next_due_at
     assert due is not None
     home.clock.advance(due - home.clock.now())
-    owner = home.core.presence.token
+    owner = home.core.liveness.token
     with home.core.catalogue.write() as connection:
         found = claims.claim(connection, now=home.clock.now(), owner=owner)
         waiting = claims.take_queued(connection, owner=owner)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from pwsops.catalogue import Catalogue, store
 from pwsops.catalogue.schema import metadata, settings
 from pwsops.errors import CatalogueDamaged, PwsopsError
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from tests.clocks import joined
 
 
@@ -121,7 +121,7 @@ def test_a_catalogue_whose_pages_are_damaged_is_called_so_when_it_is_read(tmp_pa
 
 def test_a_catalogue_that_was_emptied_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     Catalogue(tmp_path).close()
-    Presence(tmp_path).close()
+    Liveness(tmp_path).close()
     (tmp_path / store.FILE_NAME).write_bytes(b"")
     with pytest.raises(CatalogueDamaged, match="it is empty"):
         Catalogue(tmp_path)

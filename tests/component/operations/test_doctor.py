@@ -14,7 +14,7 @@ from pwsops.heads import journal
 from pwsops.operations import confinement_check, doctor, examine_home, open_operations
 from pwsops.operations.records import Check, CheckState
 from pwsops.rules.audit import HeadSource
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from tests.homes import Home
 
 
@@ -27,7 +27,7 @@ def newer(home: Path) -> None:
 
 def emptied(home: Path) -> None:
     Catalogue(home).close()
-    Presence(home).close()
+    Liveness(home).close()
     (home / store.FILE_NAME).write_bytes(b"")
 
 

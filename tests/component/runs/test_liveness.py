@@ -6,20 +6,20 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pwsops.runs.liveness import Presence, is_held
+from pwsops.runs.liveness import Liveness, is_held
 
 HOLD = """
 import sys
 from pathlib import Path
-from pwsops.runs.liveness import Presence
-presence = Presence(Path(sys.argv[1]))
-print(presence.token, flush=True)
+from pwsops.runs.liveness import Liveness
+liveness = Liveness(Path(sys.argv[1]))
+print(liveness.token, flush=True)
 sys.stdin.readline()
 """
 
 
 def test_one_is_alive_until_it_closes(tmp_path: Path) -> None:
-    mine, other = Presence(tmp_path), Presence(tmp_path)
+    mine, other = Liveness(tmp_path), Liveness(tmp_path)
     assert mine.is_alive(mine.token)
     assert mine.is_alive(other.token)
     other.close()
@@ -30,15 +30,15 @@ def test_one_is_alive_until_it_closes(tmp_path: Path) -> None:
 
 
 def test_nobody_and_a_stranger_are_not_alive(tmp_path: Path) -> None:
-    presence = Presence(tmp_path)
-    assert not presence.is_alive(None)
-    assert not presence.is_alive("0" * 32)
+    liveness = Liveness(tmp_path)
+    assert not liveness.is_alive(None)
+    assert not liveness.is_alive("0" * 32)
     assert len(list((tmp_path / "processes").iterdir())) == 1
-    presence.close()
+    liveness.close()
 
 
 def test_a_killed_process_is_seen_to_be_dead_and_its_file_goes(tmp_path: Path) -> None:
-    mine = Presence(tmp_path)
+    mine = Liveness(tmp_path)
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as process:
         assert process.stdout is not None

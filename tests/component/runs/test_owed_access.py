@@ -109,7 +109,7 @@ def test_after_a_crash_it_is_given_back_and_not_before(home: Home, backed_up: st
     with home.core.catalogue.write() as connection:
         source = home.server.media[backed_up][0]
         values = {"instance": "srv", "database": "one", "actor": "ann", "now": home.clock.now()}
-        restore_id = restores.add(connection, source, owner=home.core.presence.token, **values)
+        restore_id = restores.add(connection, source, owner=home.core.liveness.token, **values)
         change = AccessChange(database="one", former_mode="RESTRICTED_USER", changed_to="SINGLE_USER")
         access.changed(connection, "srv", change, restore_id=restore_id, now=home.clock.now())
     home.server.modes["one"] = "SINGLE_USER"

@@ -20,7 +20,7 @@ from pwsops.errors import (
     Refused,
 )
 from pwsops.rules.model import BackupKind, Message, RunStatus
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from tests.clocks import NOON, wait_until
 from tests.homes import Home
 from tests.restores import FILE, STEPS, actions, ended, held, lay, left_running, other_process
@@ -233,7 +233,7 @@ def test_a_restore_that_is_done_is_no_failure_where_that_cannot_be_written(
 
 
 def test_what_a_living_process_does_is_left_alone(home: Home) -> None:
-    living = Presence(home.path)
+    living = Liveness(home.path)
     try:
         left_running(home, owner=living.token)
         assert [view.status for view in home.ops.restores.list()] == [RunStatus.RUNNING]

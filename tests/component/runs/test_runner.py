@@ -29,7 +29,7 @@ from pwsops.operations.records import RunView
 from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.runs import runner as runner_module
 from pwsops.runs.attempts import LOOK_AGAIN, WAITS_S
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from pwsops.runs.runner import ATTEMPTS, run_description
 from tests.clocks import NOON, joined, wait_until
 from tests.fake_engine import FakeEngine
@@ -69,7 +69,7 @@ def test_a_run_keeps_its_set_and_what_was_said(home: Home) -> None:
     assert item.path == f"/media/{request.file_name}"
     assert request.file_name.startswith("one_FULL_20260302T120001Z_")
     assert not request.overwrite
-    assert request.description == run_description(run.id, home.core.presence.token)
+    assert request.description == run_description(run.id, home.core.liveness.token)
     with home.core.catalogue.read() as connection:
         (kept,) = sets.of_database(connection, "srv", "one")
     assert kept.set_id == item.set_id
@@ -752,7 +752,7 @@ def queue(home: Home, profile_id: int, *, trigger: Trigger = Trigger.SCHEDULE, o
             due_at=home.clock.now(),
             kind=FULL,
             trigger=trigger,
-            owner=home.core.presence.token if owner == "me" else owner,
+            owner=home.core.liveness.token if owner == "me" else owner,
         )
 
 
@@ -936,7 +936,7 @@ def test_a_finished_set_of_a_damaged_database_is_not_taken_over(home: Home, when
 def test_an_attempt_that_finished_a_set_of_a_damaged_database_fails_for_that(home: Home) -> None:
     run_id = queue(home, home.add())
     home.server.fail("one", EngineError("The connection was lost.", hint="Wait.", transient=True))
-    home.server.finished[f"one: {run_description(run_id, home.core.presence.token)}"] = finished_set(run_id)
+    home.server.finished[f"one: {run_description(run_id, home.core.liveness.token)}"] = finished_set(run_id)
     home.server.unsound["one"] = DatabaseDamaged("Page 7 is torn.", hint="Restore it.")
     assert home.core.runner.execute(run_id) is RunStatus.FAILED
     assert latest(home).summary == "Page 7 is torn."
@@ -979,7 +979,7 @@ def test_a_run_is_settled_once_though_two_processes_try(home: Home) -> None:
     with home.core.catalogue.read() as connection:
         left = runs.open_runs(connection)[0]
     home.core.runner.reconcile()
-    home.core.runner._leftovers._settle(left, None)
+    home.core.runner._orphans._settle(left, None)
     assert home.ops.profiles.view("p").failures_in_a_row == 1
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
@@ -992,12 +992,12 @@ def test_an_item_settled_by_another_process_in_the_meantime_is_left(home: Home) 
     home.core.runner.reconcile()
     with home.core.catalogue.read() as connection:
         profile = profiles.get(connection, left["profile_id"])
-    home.core.runner._leftovers._settle_item(profile, left, item, None)
+    home.core.runner._orphans._settle_item(profile, left, item, None)
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
 
 def test_a_run_of_a_living_process_is_left_alone(home: Home) -> None:
-    other = Presence(home.path)
+    other = Liveness(home.path)
     run_id = crashed(home, token=other.token)
     home.core.runner.reconcile()
     assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
@@ -1070,7 +1070,7 @@ def test_a_catalogue_that_fails_for_one_database_leaves_the_others_their_turn(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = queue(home, home.add(databases=["one", "two", "three"]))
-    description = run_description(run_id, home.core.presence.token)
+    description = run_description(run_id, home.core.liveness.token)
     failing(monkeypatch, outcomes, "item_succeeded", ATTEMPTS, lambda *given: given[4].database == "two")
     assert home.core.runner.execute(run_id) is RunStatus.RUNNING
     assert [request.database for request in home.server.requests] == ["one", "two", "three"]

@@ -16,7 +16,7 @@ from pwsops.errors import EngineError, PwsopsError
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 from pwsops.runs import scheduler as service_module
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from pwsops.runs.runner import Runner
 from pwsops.runs.scheduler import Service, is_running
 from tests.clocks import ManualClock, wait_until
@@ -50,7 +50,7 @@ def candidate(home: Home, *, parallel: int = 2, clock: Clock | None = None) -> S
     return Service(
         core.catalogue,
         clock=clock or core.clock,
-        presence=core.presence,
+        liveness=core.liveness,
         runner=core.runner,
         parallel_runs=parallel,
     )
@@ -281,7 +281,7 @@ def test_a_waiting_run_of_a_dead_process_is_done(home: Home) -> None:
 
 
 def test_a_process_that_dies_while_another_leads_has_its_run_settled(home: Home) -> None:
-    other = Presence(home.path)
+    other = Liveness(home.path)
     profile_id = home.add()
     with led(home):
         with home.core.catalogue.write() as connection:

@@ -64,7 +64,7 @@ def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def make(ops: Operations, parallel_runs: int = 2) -> Service:
     core = ops._core
     return Service(
-        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=parallel_runs
+        core.catalogue, clock=core.clock, liveness=core.liveness, runner=core.runner, parallel_runs=parallel_runs
     )
 
 
@@ -185,8 +185,8 @@ def test_runs_that_another_process_left_are_taken(home: Home, service: Service, 
     home.add()
     home.clock.advance(HOUR)
     with other._core.catalogue.write() as connection:
-        claims.claim(connection, now=home.clock.now(), owner=other._core.presence.token)
-    other._core.presence.close()
+        claims.claim(connection, now=home.clock.now(), owner=other._core.liveness.token)
+    other._core.liveness.close()
     step(service)
     wait_for_runs(home, service)
     assert statuses(home) == [(RunStatus.SUCCEEDED, ONE)]
@@ -296,7 +296,7 @@ def settled(service: Service) -> None:
 
 def died_running(home: Home, other: Operations, name: str = "p") -> int:
     """Let another process die in the middle of a run of a profile."""
-    token = other._core.presence.token
+    token = other._core.liveness.token
     with home.core.catalogue.write() as connection:
         row = profiles.find(connection, name)
         assert row is not None
@@ -310,7 +310,7 @@ def died_running(home: Home, other: Operations, name: str = "p") -> int:
             owner=token,
         )
         runs.start(connection, run_id, owner=token, databases=["one"], now=NOON)
-    other._core.presence.close()
+    other._core.liveness.close()
     return run_id
 
 
@@ -330,7 +330,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_from_leading(
     alarm(service).ring()
     wait_until(lambda: home.ops.runs.list("q")[0].status is RunStatus.SUCCEEDED, "the run of the other profile")
     assert home.ops.runs.list("p")[0].status is RunStatus.SKIPPED, "its run before is not known to have ended"
-    service._settle_leftovers()
+    service._settle_orphans()
     answers.set()
     wait_until(lambda: home.ops.runs.get(died).status is RunStatus.FAILED, "the run to be settled")
     assert [database for database, _ in home.server.asked_for] == ["one"], "two were at it"
@@ -353,7 +353,7 @@ def test_runs_that_cannot_be_settled_are_tried_again(
         step(service)
     assert service.leads
     assert home.ops.runs.get(died).status is RunStatus.RUNNING
-    service._settle_leftovers(wait_s=20)
+    service._settle_orphans(wait_s=20)
     assert home.ops.runs.get(died).status is RunStatus.FAILED
 
 
@@ -522,7 +522,7 @@ def test_a_run_whose_start_could_not_be_written_is_left_to_whoever_leads_by_then
         # Who leads is told by the lock, which here the test itself holds.
         wait_until(lambda: owner(home, run.id) is None, "the run to be put back")
         with other._core.catalogue.write() as connection:
-            assert claims.take_queued(connection, owner=other._core.presence.token) == [run.id]
+            assert claims.take_queued(connection, owner=other._core.liveness.token) == [run.id]
 
 
 def test_what_could_not_be_put_back_is_put_back_later(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -538,7 +538,7 @@ def test_what_could_not_be_put_back_is_put_back_later(home: Home, monkeypatch: p
         broken.setattr(runs, "put_back", locked)
         step(service)
     assert not service.leads
-    assert owner(home, second) == home.core.presence.token
+    assert owner(home, second) == home.core.liveness.token
     service._put_back()
     assert home.ops.runs.get(second).status is RunStatus.QUEUED
     assert owner(home, second) is None
@@ -588,7 +588,7 @@ def test_whoever_leads_looks_at_the_instances_by_itself_and_a_look_that_fails_st
     want(home, True)
     core = home.core
     service = Service(
-        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+        core.catalogue, clock=core.clock, liveness=core.liveness, runner=core.runner, parallel_runs=1, look=look
     )
     try:
         service.attach()
@@ -609,7 +609,7 @@ def test_a_look_that_takes_long_is_not_begun_again_beside_itself(home: Home) -> 
 
     core = home.core
     service = Service(
-        core.catalogue, clock=core.clock, presence=core.presence, runner=core.runner, parallel_runs=1, look=look
+        core.catalogue, clock=core.clock, liveness=core.liveness, runner=core.runner, parallel_runs=1, look=look
     )
     service._begin_to_look()
     assert begun.acquire(timeout=60)

@@ -14,7 +14,7 @@ from pwsops.engines.requests import Progress
 from pwsops.errors import EngineError, MediaError
 from pwsops.operations import Role
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
-from pwsops.runs.liveness import Presence
+from pwsops.runs.liveness import Liveness
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.history import restores
@@ -252,7 +252,7 @@ def test_a_failed_restore_says_why_and_what_to_do(browser: Browser, media: list[
 
 
 def test_an_interrupted_restore_claims_nothing_it_cannot_know(browser: Browser, media: list[str], home: Home) -> None:
-    gone = Presence(home.path)
+    gone = Liveness(home.path)
     token = gone.token
     gone.close()
     from pwsops.catalogue import restores as rows

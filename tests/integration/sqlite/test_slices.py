@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pwsops.engines.sqlite import limits, snapshot
-from pwsops.engines.sqlite.snapshot import Moved
+from pwsops.engines.sqlite.snapshot import SnapshotChanged
 from pwsops.errors import EngineError
 from tests.integration.sqlite.support import Place, elsewhere, is_whole, query, writing
 
@@ -24,7 +24,7 @@ sys.stdin.read()
 def test_between_two_slices_a_writer_gets_its_turn_and_the_reading_starts_over(place: Place) -> None:
     path = place.vault(journal_mode="DELETE")
     with (
-        pytest.raises(Moved),
+        pytest.raises(SnapshotChanged),
         snapshot.hold(str(path), str(place.media / "copy"), lambda text: None) as view,
         elsewhere(WAITING, path),
     ):

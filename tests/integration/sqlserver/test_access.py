@@ -163,12 +163,12 @@ def test_a_client_that_reconnects_gets_no_seat_during_a_restore(
     bench.server.databases["vault"].write_rows([(1, "newer")])
     run, refused = running.run, []
 
-    def knocking(link: Link, scene: Any, text: str, **options: Any) -> running.Heard:
+    def knocking(link: Link, context: Any, text: str, **options: Any) -> running.StatementResult:
         if text.startswith("RESTORE DATABASE"):
             with pytest.raises(LoginRefused):
                 Client(bench.server, database="vault")
             refused.append(text)
-        return run(link, scene, text, **options)
+        return run(link, context, text, **options)
 
     monkeypatch.setattr(running, "run", knocking)
     bench.engine.restore(ledger.request(full))

@@ -153,7 +153,7 @@ def test_a_service_account_that_could_not_be_asked_says_why(bench: Bench, answer
 
 def test_an_answer_that_is_none_has_to_be_looked_at(bench: Bench) -> None:
     ask_in_vain(bench, LOGS, DEADLOCK[0])
-    answer = bench.engine._link.attempt(bench.engine._link.scene("Asking"), "SELECT 1 AS one -- b.type = 'L'")
+    answer = bench.engine._link.attempt(bench.engine._link.context("Asking"), "SELECT 1 AS one -- b.type = 'L'")
     assert isinstance(answer, NotAsked)
     assert not answer.is_denied
     assert answer.why == "the server ended it to resolve a deadlock"
@@ -229,14 +229,14 @@ def test_a_password_that_changes_during_a_restore_is_one_attempt(bench: Bench, m
     full = bench.full()
     run = running.run
 
-    def cut_and_change(at: link.Link, scene: Any, text: str, **options: Any) -> running.Heard:
+    def cut_and_change(at: link.Link, context: Any, text: str, **options: Any) -> running.StatementResult:
         if not text.startswith("RESTORE DATABASE"):
-            return run(at, scene, text, **options)
+            return run(at, context, text, **options)
         bench.server.faults.on("RESTORE DATABASE", cut_after=3, finishes=False)
-        heard = run(at, scene, text, **options)
+        result = run(at, context, text, **options)
         bench.server.accounts["pwsops"].password = "changed"
         at.forget()
-        return heard
+        return result
 
     waits: list[float] = []
     monkeypatch.setattr(SystemClock, "wait", lambda _clock, _event, seconds: waits.append(seconds))

@@ -226,11 +226,11 @@ def test_a_database_that_somebody_else_made_meanwhile_is_left_alone(
     full = gone(bench)
     execute = running.run
 
-    def made_meanwhile(link: Link, scene: Any, text: str, **options: Any) -> running.Heard:
-        heard = execute(link, scene, text, **options)
+    def made_meanwhile(link: Link, context: Any, text: str, **options: Any) -> running.StatementResult:
+        result = execute(link, context, text, **options)
         if text.startswith("RESTORE VERIFYONLY"):
             bench.server.add_database("vault", rows=[(1, "theirs")])
-        return heard
+        return result
 
     with monkeypatch.context() as patched:
         patched.setattr(running, "run", made_meanwhile)
@@ -243,10 +243,10 @@ def test_a_database_of_somebody_elses_files_is_never_dropped(bench: Bench, monke
     full = gone(bench)
     execute = running.run
 
-    def made_meanwhile(link: Link, scene: Any, text: str, **options: Any) -> running.Heard:
+    def made_meanwhile(link: Link, context: Any, text: str, **options: Any) -> running.StatementResult:
         if text.startswith("RESTORE DATABASE"):
             bench.server.add_database("vault", rows=[(1, "theirs")])
-        return execute(link, scene, text, **options)
+        return execute(link, context, text, **options)
 
     monkeypatch.setattr(running, "run", made_meanwhile)
     with pytest.raises(EngineError, match="another database") as refused:

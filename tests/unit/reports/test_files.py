@@ -16,9 +16,9 @@ import pytest
 
 from pwsops.errors import Conflict, PwsopsError
 from pwsops.reports import csv, excel, parquet, words
-from pwsops.reports.behind import write_behind
 from pwsops.reports.frames import frame
 from pwsops.reports.new_file import new_file
+from pwsops.reports.pipelined import write_pipelined
 from pwsops.reports.tables import MESSAGES, RUNS, TABLES, Kind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -214,9 +214,9 @@ def test_what_cannot_be_written_behind_is_raised() -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_behind(iter([1, 2, 3, 4]), write)
+        write_pipelined(iter([1, 2, 3, 4]), write)
     assert written == [1, 2]
-    write_behind([], write)
+    write_pipelined([], write)
 
 
 @pytest.mark.parametrize(

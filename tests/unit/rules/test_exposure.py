@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pwsops.rules.exposure import Shelved, Worst, exposure_s, stretches, worst
+from pwsops.rules.exposure import RestorableSet, Worst, data_spans, exposure_s, worst
 from tests.unit.rules.sets import NOON, differential, full
 
 HOUR_S = 3600.0
@@ -53,39 +53,39 @@ def at(hours: float) -> datetime:
     return NOON + timedelta(hours=hours)
 
 
-def shelved(name: str, since: float, until: float | None = None, *, base: str | None = None) -> Shelved:
+def restorable(name: str, since: float, until: float | None = None, *, base: str | None = None) -> RestorableSet:
     """A set whose data is half an hour older than its end; times in hours."""
-    return Shelved(
+    return RestorableSet(
         set_id=name, base_id=base, data_at=at(since - 0.5), since=at(since), until=None if until is None else at(until)
     )
 
 
-def cut(sets: list[Shelved], since: float = 0, until: float = 10) -> list[tuple[float, float, float | None]]:
+def cut(sets: list[RestorableSet], since: float = 0, until: float = 10) -> list[tuple[float, float, float | None]]:
     def hours(instant: datetime | None) -> float | None:
         return None if instant is None else (instant - NOON).total_seconds() / HOUR_S
 
-    found = stretches(sets, at(since), at(until))
+    found = data_spans(sets, at(since), at(until))
     return [(hours(one.since), hours(one.until), hours(one.data_at)) for one in found]  # type: ignore[misc]
 
 
 def test_a_period_is_cut_where_the_newest_data_becomes_another() -> None:
-    assert cut([shelved("a", 2), shelved("b", 6)]) == [(0, 2, None), (2, 6, 1.5), (6, 10, 5.5)]
+    assert cut([restorable("a", 2), restorable("b", 6)]) == [(0, 2, None), (2, 6, 1.5), (6, 10, 5.5)]
     assert cut([]) == [(0, 10, None)]
-    assert cut([shelved("a", -3), shelved("b", 12)]) == [(0, 10, -3.5)]
-    assert cut([shelved("a", 2)], since=5, until=5) == []
+    assert cut([restorable("a", -3), restorable("b", 12)]) == [(0, 10, -3.5)]
+    assert cut([restorable("a", 2)], since=5, until=5) == []
 
 
 def test_what_was_replaced_can_be_restored_no_more_and_takes_its_differentials_along() -> None:
-    sets = [shelved("a", 1, 6), shelved("d", 3, base="a"), shelved("e", 5, base="nowhere")]
+    sets = [restorable("a", 1, 6), restorable("d", 3, base="a"), restorable("e", 5, base="nowhere")]
     assert cut(sets) == [(0, 1, None), (1, 3, 0.5), (3, 6, 2.5), (6, 10, None)]
 
 
 def test_an_older_backup_counts_again_where_a_newer_one_is_gone() -> None:
-    assert cut([shelved("a", 1), shelved("b", 4, 6)]) == [(0, 1, None), (1, 4, 0.5), (4, 6, 3.5), (6, 10, 0.5)]
+    assert cut([restorable("a", 1), restorable("b", 4, 6)]) == [(0, 1, None), (1, 4, 0.5), (4, 6, 3.5), (6, 10, 0.5)]
 
 
 def test_the_worst_of_a_period_is_at_the_end_of_a_stretch() -> None:
-    found = worst([shelved("a", 1), shelved("b", 7), shelved("c", 9)], at(0), at(10))
+    found = worst([restorable("a", 1), restorable("b", 7), restorable("c", 9)], at(0), at(10))
     assert found == Worst(exposure_s=6.5 * HOUR_S, at=at(7), unprotected_s=HOUR_S)
     assert worst([], at(0), at(10)) == Worst(exposure_s=None, at=None, unprotected_s=10 * HOUR_S)
 
@@ -95,7 +95,9 @@ def test_the_worst_of_a_period_is_at_the_end_of_a_stretch() -> None:
 )
 def test_at_every_instant_the_newest_of_what_lies_there_is_found(given_sets: list[tuple[int, int, int]]) -> None:
     sets = [
-        shelved(str(number), since, None if lasts is None else since + lasts, base=None if base is None else str(base))
+        restorable(
+            str(number), since, None if lasts is None else since + lasts, base=None if base is None else str(base)
+        )
         for number, (since, lasts, base) in enumerate(given_sets)
     ]
     lies = {
@@ -103,7 +105,7 @@ def test_at_every_instant_the_newest_of_what_lies_there_is_found(given_sets: lis
         for hour in range(10)
     }
     fulls = {one.set_id for one in sets if one.base_id is None}
-    found = list(stretches(sets, at(0), at(10)))
+    found = list(data_spans(sets, at(0), at(10)))
     assert [one.until for one in found[:-1]] == [one.since for one in found[1:]]
     assert (found[0].since, found[-1].until) == (at(0), at(10))
     for hour in range(10):

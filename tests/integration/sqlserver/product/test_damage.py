@@ -40,7 +40,7 @@ def causes(work: Work) -> list[Cause]:
 def killed(work: Work) -> int:
     """Run until the process dies; give the run."""
     core = work.product.ops._core
-    run_id: int = work.product.ops.runs._queue(work.name, None, owner=core.presence.token)
+    run_id: int = work.product.ops.runs._queue(work.name, None, owner=core.liveness.token)
     with pytest.raises(Died):
         core.runner.execute(run_id)
     return run_id

@@ -5,12 +5,12 @@ import string
 import pytest
 
 from pwsops.engines.sqlserver.causes import CAUSES, SYSTEM_ERRORS, WHILE_BACKING_UP, WRAPPERS
-from pwsops.engines.sqlserver.errors import Scene, translate
+from pwsops.engines.sqlserver.errors import ErrorContext, translate
 from pwsops.errors import BaseUnusable, Conflict, EngineError, MediaError, NotFound
 from pwsops.messages import Message
 from tests.clocks import NOON
 
-SCENE = Scene(
+SCENE = ErrorContext(
     operation="Backing up vault",
     server="prod",
     database="vault",
@@ -18,7 +18,7 @@ SCENE = Scene(
     login="pws",
     account=r"NT Service\MSSQLSERVER",
 )
-READING = Scene(operation="Verifying x", server="prod", path=r"D:\Backup\vault.bak")
+READING = ErrorContext(operation="Verifying x", server="prod", path=r"D:\Backup\vault.bak")
 LISTED = {
     3201, 3202, 3271, 3257, 3023, 3035, 3101, 3102, 3110, 3117, 3136, 3141, 3154, 3142, 3156, 1834, 3169, 3187, 3189,
     3241, 3242, 3256, 3043, 33111, 911, 4060, 18456, 18486, 18487, 229, 262, 3634, 3095, 4030, 1205, 3021, 1844, 4208,
@@ -141,9 +141,11 @@ def test_kinds_say_what_the_caller_can_do() -> None:
 
 
 def test_without_names_the_words_still_make_a_sentence() -> None:
-    told = translate([error(3110)], Scene(operation="Restoring x", server="prod"))
+    told = translate([error(3110)], ErrorContext(operation="Restoring x", server="prod"))
     assert "the service user's login may not restore the database" in told.message
-    told = translate([error(3201, "Operating system error 5(x).")], Scene(operation="Backing up x", server="prod"))
+    told = translate(
+        [error(3201, "Operating system error 5(x).")], ErrorContext(operation="Backing up x", server="prod")
+    )
     assert "the account of SQL Server may not read" in told.message
 
 

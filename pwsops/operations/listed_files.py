@@ -7,7 +7,7 @@ from pwsops.engines.records import DirectoryStatus
 from pwsops.errors import PwsopsError
 
 
-class Shelf:
+class ListedFiles:
     """Tells whether a file still lies where it was written. A directory that cannot be read proves nothing."""
 
     def __init__(self, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 
-def write_behind(batches: Iterable[pa.RecordBatch], write: Callable[[pa.RecordBatch], None]) -> None:
+def write_pipelined(batches: Iterable[pa.RecordBatch], write: Callable[[pa.RecordBatch], None]) -> None:
     """Write each batch, in order, while the one after it is read; never more than these two are held."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pwsops-report") as pool:
         written = pool.submit(lambda: None)
