@@ -31,6 +31,13 @@ class PwsopsError(Exception):
         All that the server said on the way to this error, in order and word for word.
     path
         The media file that it is about, as the system names it; empty where it is about none, or several.
+    cause
+        Why, alone: to stand after "because", without what was attempted and without a full stop; empty: the message
+        is not made of two parts.
+    field
+        What was entered wrongly, by its name in the record; empty: no one field.
+    thumbprint
+        The certificate that it is about, as 40 hexadecimal digits; empty where it is about none.
     """
 
     def __init__(
@@ -43,6 +50,9 @@ class PwsopsError(Exception):
         severity: int | None = None,
         messages: Sequence[Message] = (),
         path: str = "",
+        cause: str = "",
+        field: str = "",
+        thumbprint: str = "",
     ) -> None:
         # A path of the system's may hold what is no text; everybody stores and shows errors.
         self.message = single_stops(readable(message))
@@ -53,6 +63,9 @@ class PwsopsError(Exception):
         self.severity = severity
         self.messages = tuple(messages)
         self.path = path
+        self.cause = single_stops(readable(cause))
+        self.field = field
+        self.thumbprint = thumbprint
 
     def __str__(self) -> str:
         return self.message
@@ -65,6 +78,9 @@ class PwsopsError(Exception):
             "severity": self.severity,
             "messages": self.messages,
             "path": self.path,
+            "cause": self.cause,
+            "field": self.field,
+            "thumbprint": self.thumbprint,
         }
         return _rebuild, (type(self), self.message, keywords)
 

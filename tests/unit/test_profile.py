@@ -64,6 +64,28 @@ def test_what_cannot_be_is_refused_with_a_next_step(values: dict[str, Any], part
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "x" * 129),
+        ("name", "a\udcff"),
+        ("instance", ""),
+        ("databases", []),
+        ("databases", ["a", "a"]),
+        ("databases", ["a\udcff"]),
+        ("directory", ""),
+        ("directory", "backups"),
+        ("login", " pws"),
+        ("login", "pws\x00"),
+    ],
+)
+def test_what_cannot_be_names_its_field(field: str, value: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        profile(**{field: value}).check()
+    assert caught.value.field == field
+
+
 @pytest.mark.parametrize("values", [{"every": 0}, {"unit": "y"}, {"time_limit_h": 0}, {"databases": [1]}])
 def test_bounds_hold_wherever_the_model_is_edited(values: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):

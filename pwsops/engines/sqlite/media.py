@@ -46,6 +46,7 @@ def locked(path: str, envelope: Envelope) -> CertificateNeeded:
         hint="Import that certificate with its private key (`pwsops certificate import FILE.pfx`) and try again; a "
         "profile that saves its certificates has put one beside its backups.",
         path=path,
+        thumbprint=envelope.thumbprint,
     )
 
 

@@ -246,6 +246,6 @@ def as_error(values: Mapping[str, Any]) -> PwsopsError:
     kind = getattr(errors, values["type"], EngineError)
     if not (isinstance(kind, type) and issubclass(kind, PwsopsError)):
         kind = EngineError
-    told = {key: values[key] for key in ("hint", "transient", "path")}
+    told = {key: values[key] for key in ("hint", "transient", "path", "cause", "thumbprint")}
     error: PwsopsError = kind(values["message"], **told)
     return error

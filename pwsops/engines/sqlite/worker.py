@@ -137,6 +137,8 @@ def as_values(error: PwsopsError) -> dict[str, object]:
         "hint": error.hint,
         "transient": error.transient,
         "path": error.path,
+        "cause": error.cause,
+        "thumbprint": error.thumbprint,
     }
 
 

@@ -11,7 +11,7 @@ from pwsops.engines.requests import AccessChange, RestoreRequest
 from pwsops.engines.sqlserver import databases, queries, tsql
 from pwsops.engines.sqlserver.errors import ErrorContext, reason, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked
-from pwsops.errors import EngineError, NotFound, PwsopsError
+from pwsops.errors import NotFound, PwsopsError
 
 OCCUPIED = 5064
 """Somebody is the one user of the single-user database, and ALTER DATABASE is refused for that one's sake."""
@@ -79,17 +79,16 @@ def give_back(link: Link, database: str, former_mode: str) -> None:
     except NotFound as error:
         if _sees_all(link, context):
             raise
-        raise EngineError(
-            f"{context.operation} on {context.server} failed: this login does not see {database}: it is gone, or "
-            "not for this login to see.",
+        raise context.failed(
+            f"this login does not see {database}: it is gone, or not for this login to see.",
             hint=f"Give the login VIEW ANY DATABASE, or set {database} to {former_mode} there as an administrator.",
         ) from error
     if info.state is DatabaseState.OFFLINE:
         link.run(context, tsql.online(database), timeout_s=LONG_S)
         info = databases.find(link, database)
     if not (info.state.is_in_use or info.state is DatabaseState.SECONDARY):
-        raise EngineError(
-            f"{context.operation} on {context.server} failed: {info.reason}.",
+        raise context.failed(
+            f"{info.reason}.",
             hint=f"Restore a backup into {database}, or bring it online; then its mode can be set to {former_mode}.",
         )
     if info.details["user_access"] != former_mode:

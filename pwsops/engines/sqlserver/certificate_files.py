@@ -55,9 +55,9 @@ def take(
         _make_master_key(link, master_key_password)
     known = {each.name.lower(): each for each in certificates.listed(link)}
     if name.lower() in known:
-        raise Conflict(
-            f"{context.operation} on {context.server} failed: there is a certificate of that name already, with the "
-            f"thumbprint {known[name.lower()].thumbprint}.",
+        raise context.failed(
+            f"there is a certificate of that name already, with the thumbprint {known[name.lower()].thumbprint}.",
+            kind=Conflict,
             hint="If that is the one, there is nothing left to do; otherwise import this one under another name.",
         )
     try:
@@ -81,7 +81,7 @@ def _make_master_key(link: Link, password: str) -> None:
     link.run(context, certificate_tsql.create_master_key(password), secrets=[password])
 
 
-def _denied(link: Link, context: ErrorContext, error: PwsopsError, what: str, name: str | None) -> EngineError:
+def _denied(link: Link, context: ErrorContext, error: PwsopsError, what: str, name: str | None) -> PwsopsError:
     login = link.server().login
     rows = link.attempt(context, queries.MASTER_KEY)
     known = not isinstance(rows, NotAsked)
@@ -91,8 +91,8 @@ def _denied(link: Link, context: ErrorContext, error: PwsopsError, what: str, na
         grant = certificate_tsql.let_take(login, has_user=has_user)
     else:
         grant = certificate_tsql.let_save(name, login, has_user=has_user)
-    return EngineError(
-        f"{context.operation} on {context.server} failed: the login {login} may not {what}.",
+    return context.failed(
+        f"the login {login} may not {what}.",
         hint=f"Give it the right: {grant}{beware}",
         number=error.number,
         severity=error.severity,

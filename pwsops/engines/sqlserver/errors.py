@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from pwsops.engines.sqlserver.cause import Cause
 from pwsops.engines.sqlserver.causes import CAUSES, NEW_IS_DAMAGED, SYSTEM_ERRORS, WHILE_BACKING_UP, WRAPPERS
-from pwsops.errors import EngineError, MediaError, PwsopsError
+from pwsops.errors import CertificateNeeded, EngineError, MediaError, PwsopsError
 from pwsops.messages import Message
 
 TIMEOUT_STATES = ("HYT00", "HYT01")
@@ -33,11 +34,21 @@ _PLACE = re.compile(r"""(['"])(.+?):?\1(?=\. Operating| failed| \d+\()""", re.DO
 """The file that the operating system had something against: one stripe of several, or one of the database's."""
 _SYSTEM_TEXT = re.compile(r"\d+\((.*?)\.?\)\.?$|\d+\((.*?)\.?\)", re.IGNORECASE | re.DOTALL)
 _THUMBPRINT = re.compile(r"0x([0-9A-F]+)", re.IGNORECASE)
-_WRITING = "Backing up"
-_READING = ("Reading", "Verifying", "Restoring")
-VERIFYING_NEW = "Verifying the new backup"
-"""How an operation begins that reads back what was written a moment ago."""
-_FAILED = " failed: "
+
+
+class Doing(Enum):
+    """What an operation does to a media file: one number of the server means something else for each."""
+
+    READING = auto()
+    READING_NEW = auto()
+    """Reading back what was written a moment ago."""
+    WRITING = auto()
+    OTHER = auto()
+
+    @property
+    def reads(self) -> bool:
+        """Whether a media file is read."""
+        return self in (Doing.READING, Doing.READING_NEW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +63,8 @@ class ErrorContext:
         The instance's name.
     database, path, login, account
         Where known. `account` is what the server runs as.
+    doing
+        What it does to the media file.
     """
 
     operation: str
@@ -60,6 +73,7 @@ class ErrorContext:
     path: str = ""
     login: str | None = None
     account: str | None = None
+    doing: Doing = Doing.OTHER
 
     @property
     def words(self) -> dict[str, str]:
@@ -74,10 +88,36 @@ class ErrorContext:
             else "the account of SQL Server",
         }
 
+    def failed(
+        self,
+        why: str,
+        *,
+        hint: str,
+        kind: type[PwsopsError] = EngineError,
+        transient: bool = False,
+        number: int | None = None,
+        severity: int | None = None,
+        messages: Sequence[Message] = (),
+        path: str = "",
+        thumbprint: str = "",
+    ) -> PwsopsError:
+        """Return the error that the operation failed, with why; `number` and `severity` are the server's."""
+        return kind(
+            f"{self.operation} on {self.server} failed: {why}",
+            hint=hint,
+            transient=transient,
+            number=number,
+            severity=severity,
+            messages=messages,
+            path=path,
+            cause=why.rstrip("."),
+            thumbprint=thumbprint,
+        )
+
 
 def reason(error: PwsopsError) -> str:
-    """Return why something failed, to stand behind "because": without the operation, and without the full stop."""
-    return error.message.partition(_FAILED)[2].rstrip(".") or error.message.rstrip(".")
+    """Return why something failed, to stand after "because": without the operation, and without the full stop."""
+    return error.cause or error.message.rstrip(".")
 
 
 def translate(messages: Sequence[Message], context: ErrorContext) -> PwsopsError:
@@ -91,16 +131,19 @@ def translate(messages: Sequence[Message], context: ErrorContext) -> PwsopsError
     if cause is None:
         return _unknown(messages, context, message)
     place = _PLACE.search(message.text) if system_error([message]) is not None else None
-    words = context.words | {"system": system, "thumbprint": _thumbprint(message.text)}
+    thumbprint = _thumbprint(message.text) if cause.kind is CertificateNeeded else ""
+    words = context.words | {"system": system, "thumbprint": thumbprint or "unknown"}
     words |= {} if place is None else {"path": place[2]}
-    return cause.kind(
-        f"{context.operation} on {context.server}{_FAILED}{cause.text.format(**words)}.",
+    return context.failed(
+        f"{cause.text.format(**words)}.",
         hint=cause.step.format(**words),
+        kind=cause.kind,
         transient=cause.transient,
         number=message.number,
         severity=message.severity,
         messages=messages,
         path=context.path,
+        thumbprint=thumbprint,
     )
 
 
@@ -123,18 +166,13 @@ def is_stale(message: Message) -> bool:
     return is_lost(message) and not message.text.startswith(tuple(f"[{state}]" for state in TIMEOUT_STATES))
 
 
-def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -> EngineError:
+def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -> PwsopsError:
     """Say that there is no connection (any more); trying again may help, but not against a certificate."""
     for words, step in _NOT_TRUSTED.items():
         if words in message.text:
-            return EngineError(
-                f"{context.operation} on {context.server}{_FAILED}the connection is not safe: {message.text}",
-                hint=step,
-                messages=messages,
-            )
-    return EngineError(
-        f"{context.operation} on {context.server}{_FAILED}the server cannot be reached, or stopped answering: "
-        f"{message.text}",
+            return context.failed(f"the connection is not safe: {message.text}", hint=step, messages=messages)
+    return context.failed(
+        f"the server cannot be reached, or stopped answering: {message.text}",
         hint="Check that the server runs, that its address and port are right, and that no firewall is between.",
         transient=True,
         number=message.number,
@@ -142,21 +180,21 @@ def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -
     )
 
 
-def unexplained(messages: Sequence[Message], context: ErrorContext) -> EngineError:
+def unexplained(messages: Sequence[Message], context: ErrorContext) -> PwsopsError:
     """Say that nothing was said: neither an error nor the proof of success."""
-    return EngineError(
-        f"{context.operation} on {context.server}{_FAILED}the server neither reported success nor said what was wrong.",
+    return context.failed(
+        "the server neither reported success nor said what was wrong.",
         hint="Look into the server's error log at this time; the messages below are all that it sent.",
         messages=messages,
     )
 
 
-def _unknown(messages: Sequence[Message], context: ErrorContext, message: Message) -> EngineError:
+def _unknown(messages: Sequence[Message], context: ErrorContext, message: Message) -> PwsopsError:
     number = f" (error {message.number})" if message.number is not None else ""
     wrapped = message.number in WRAPPERS
     why = "the driver passed on no cause" if wrapped else message.text
-    return EngineError(
-        f"{context.operation} on {context.server}{_FAILED}{why}{number}",
+    return context.failed(
+        f"{why}{number}",
         hint="Look into the server's error log at this time for the cause; the messages below are all that came here.",
         number=message.number,
         severity=message.severity,
@@ -173,24 +211,23 @@ def system_error(messages: Sequence[Message]) -> int | None:
 
 def _look_up(message: Message, context: ErrorContext) -> tuple[Cause | None, str]:
     cause = None if message.number is None else CAUSES.get(message.number)
-    if context.operation.startswith(_WRITING):
+    if context.doing is Doing.WRITING:
         cause = WHILE_BACKING_UP.get(message.number or 0, cause)
-    if cause is not None and cause.kind is MediaError and context.operation.startswith(VERIFYING_NEW):
+    if cause is not None and cause.kind is MediaError and context.doing is Doing.READING_NEW:
         cause = replace(cause, step=NEW_IS_DAMAGED)
     system = _SYSTEM_ERROR.search(message.text)
     if cause is None or system is None:
         return cause, message.text
     exact = SYSTEM_ERRORS.get(int(system[1]))
-    reading = context.operation.startswith(_READING)
     if exact is None:
-        kind = MediaError if reading else cause.kind
+        kind = MediaError if context.doing.reads else cause.kind
         return replace(cause, kind=kind), _system_text(message.text[system.start() :])
-    return replace(exact, kind=MediaError if reading else exact.kind), ""
+    return replace(exact, kind=MediaError if context.doing.reads else exact.kind), ""
 
 
 def _thumbprint(text: str) -> str:
     match = _THUMBPRINT.search(text)
-    return match[1].upper() if match else "unknown"
+    return match[1].upper() if match else ""
 
 
 def _system_text(text: str) -> str:

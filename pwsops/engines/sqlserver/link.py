@@ -14,7 +14,7 @@ from pwsops.clock import Clock
 from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver import connect, queries, server, stream
 from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
-from pwsops.engines.sqlserver.errors import ErrorContext, is_lost, is_stale, reason, translate
+from pwsops.engines.sqlserver.errors import Doing, ErrorContext, is_lost, is_stale, reason, translate
 from pwsops.engines.sqlserver.pool import Pool
 from pwsops.engines.sqlserver.server import Server
 from pwsops.errors import LoginRefused, PwsopsError
@@ -70,7 +70,9 @@ class Link:
         """The driver in use."""
         return find(self.instance.options.get("driver"))
 
-    def context(self, operation: str, *, database: str | None = None, path: str | None = None) -> ErrorContext:
+    def context(
+        self, operation: str, *, database: str | None = None, path: str | None = None, doing: Doing = Doing.OTHER
+    ) -> ErrorContext:
         """Say what an operation is about, for its errors."""
         _, known = _SERVERS.get(self._key, (0.0, None))
         return ErrorContext(
@@ -80,6 +82,7 @@ class Link:
             path=path or "",
             login=self.instance.login or (known.login if known else None),
             account=known.account if known else None,
+            doing=doing,
         )
 
     @contextmanager

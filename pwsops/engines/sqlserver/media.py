@@ -36,6 +36,7 @@ from typing import Any
 
 from pwsops.engines.sqlserver import paths, queries, rights, running, tsql, zones
 from pwsops.engines.sqlserver.causes import WRAPPERS
+from pwsops.engines.sqlserver.errors import Doing
 from pwsops.engines.sqlserver.link import Guard, Link, NotAsked
 from pwsops.engines.sqlserver.running import Limits
 from pwsops.engines.sqlserver.server import Server
@@ -69,7 +70,7 @@ def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: i
     MediaError
         Where the file is missing, or no backup, or unfinished.
     """
-    context = link.context("Reading the backup file", path=path)
+    context = link.context("Reading the backup file", path=path, doing=Doing.READING)
     guard: Guard = nullcontext if limits is None else partial(running.stopping, limits=limits)
     try:
         return link.query(context, tsql.header(path), timeout_s=timeout_s or LONG_S, guard=guard)
@@ -96,7 +97,7 @@ def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
     siblings = paths.siblings(path)
     if len(siblings) > 1 or not rows:
         return siblings
-    context = link.context("Reading the backup file", path=path)
+    context = link.context("Reading the backup file", path=path, doing=Doing.READING)
     if link.query(context, tsql.label(path), timeout_s=LONG_S)[0].FamilyCount == 1:
         return siblings
     known = of_history(link.attempt(context, queries.SET, str(rows[0].BackupSetGUID)))
@@ -131,11 +132,18 @@ def devices_of(backup_set: BackupSet) -> list[str]:
     return list(stripes) or [backup_set.path]
 
 
+def file_list(link: Link, backup_set: BackupSet) -> list[Any]:
+    """Return the rows of RESTORE FILELISTONLY: the database's files that are in a set."""
+    context = link.context(
+        "Reading the backup file", database=backup_set.database, path=backup_set.path, doing=Doing.READING
+    )
+    statement = tsql.file_list(devices_of(backup_set), position=backup_set.position)
+    return link.query(context, statement, timeout_s=LONG_S)
+
+
 def with_database_certificate(link: Link, backup_set: BackupSet) -> BackupSet:
     """Add which certificate the database in a set is encrypted for; that stands beside its files, not in the header."""
-    context = link.context("Reading the backup file", database=backup_set.database, path=backup_set.path)
-    statement = tsql.file_list(devices_of(backup_set), position=backup_set.position)
-    found = next((row.TDEThumbprint for row in link.query(context, statement, timeout_s=LONG_S)), None)
+    found = next((row.TDEThumbprint for row in file_list(link, backup_set)), None)
     return replace(backup_set, database_thumbprint=_hex(found))
 
 

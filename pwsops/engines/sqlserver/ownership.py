@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import media, queries, tsql
 from pwsops.engines.sqlserver.answers import is_answer
-from pwsops.engines.sqlserver.errors import system_error
+from pwsops.engines.sqlserver.errors import Doing, reason, system_error
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import PwsopsError
 from pwsops.rules.chain import OURS
@@ -143,7 +143,7 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
         return Holding(standing=Standing.ABSENT)
     if system in UNREACHABLE or not is_answer(error) or error.transient:
         raise error
-    why = (error.message.partition(" failed: ")[2] or error.message).rstrip(".")
+    why = reason(error)
     if system == IN_USE:
         return Holding(standing=Standing.TAKEN, reason=why, in_use=True)
     return _unfinished(link, path, owner, why=why)
@@ -151,7 +151,7 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
 
 def _unfinished(link: Link, path: str, owner: Owner, *, why: str = "no backup in it was finished") -> Holding:
     """Tell an unfinished file of ours by its label."""
-    rows = link.attempt(link.context("Reading the backup file", path=path), tsql.label(path))
+    rows = link.attempt(link.context("Reading the backup file", path=path, doing=Doing.READING), tsql.label(path))
     ours = not isinstance(rows, NotAsked) and any(_is_labelled(row.MediaDescription, owner) for row in rows)
     return Holding(standing=Standing.UNFINISHED) if ours else Holding(standing=Standing.TAKEN, reason=why)
 

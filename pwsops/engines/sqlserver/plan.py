@@ -10,6 +10,7 @@ from datetime import datetime
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlserver import databases, media, paths, placement, queries, rights, space, tsql
 from pwsops.engines.sqlserver.causes import CAUSES
+from pwsops.engines.sqlserver.errors import Doing
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.placement import File
 from pwsops.errors import EngineError, InvalidInput, MediaError, NotFound
@@ -93,13 +94,16 @@ def require_chain(sets: Sequence[BackupSet]) -> None:
 def require_version(link: Link, sets: Sequence[BackupSet]) -> None:
     """Refuse sets that were taken by a newer version of SQL Server: no older one restores them (3169)."""
     for each in sets:
-        context = link.context(f"Restoring {each.database}", database=each.database, path=each.path)
+        context = link.context(
+            f"Restoring {each.database}", database=each.database, path=each.path, doing=Doing.READING
+        )
         rows = link.query(context, tsql.header(each.path), timeout_s=media.LONG_S)
         if any(row.Position == each.position and row.SoftwareVersionMajor > link.server().major for row in rows):
             cause = CAUSES[NEWER]
-            raise cause.kind(
-                f"{context.operation} on {context.server} failed: {cause.text.format(**context.words)}.",
+            raise context.failed(
+                f"{cause.text.format(**context.words)}.",
                 hint=cause.step.format(**context.words),
+                kind=cause.kind,
                 number=NEWER,
                 path=each.path,
             )
@@ -169,9 +173,7 @@ def _folders(link: Link) -> Mapping[str, str]:
 
 
 def _wanted(link: Link, backup_set: BackupSet) -> list[File]:
-    context = link.context("Reading the backup file", database=backup_set.database, path=backup_set.path)
-    statement = tsql.file_list(media.devices_of(backup_set), position=backup_set.position)
-    rows = link.query(context, statement, timeout_s=media.LONG_S)
+    rows = media.file_list(link, backup_set)
     return [
         File(logical=row.LogicalName, type=row.Type, path=row.PhysicalName, size_bytes=int(row.Size or 0))
         for row in rows

@@ -27,7 +27,7 @@ from pwsops.engines.sqlserver import (
     verify,
 )
 from pwsops.engines.sqlserver.access import Access
-from pwsops.engines.sqlserver.errors import ErrorContext, reason, translate, unexplained
+from pwsops.engines.sqlserver.errors import Doing, ErrorContext, reason, translate, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.plan import Plan, Step
 from pwsops.engines.sqlserver.running import Limits, Meter, StatementResult
@@ -82,7 +82,7 @@ def restore(
         link=link,
         database=request.database,
         limits=Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress),
-        context=link.context(f"Restoring {request.database}", database=request.database),
+        context=link.context(f"Restoring {request.database}", database=request.database, doing=Doing.READING),
     )
     try:
         target, sets = _do(work, request)

@@ -155,10 +155,10 @@ def restore_explained(link: Link, error: PwsopsError, context: ErrorContext) -> 
     return _denied(context, RESTORE_DENIED, error) if lacks else error
 
 
-def _denied(context: ErrorContext, number: int, error: PwsopsError) -> EngineError:
+def _denied(context: ErrorContext, number: int, error: PwsopsError) -> PwsopsError:
     cause = CAUSES[number]
-    return EngineError(
-        f"{context.operation} on {context.server} failed: {cause.text.format(**context.words)}.",
+    return context.failed(
+        f"{cause.text.format(**context.words)}.",
         hint=cause.step.format(**context.words),
         number=number,
         messages=error.messages,

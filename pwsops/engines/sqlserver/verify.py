@@ -6,7 +6,7 @@ import threading
 
 from pwsops.engines.requests import ProgressCallback, Verification
 from pwsops.engines.sqlserver import media, running, tsql
-from pwsops.engines.sqlserver.errors import VERIFYING_NEW, translate, unexplained
+from pwsops.engines.sqlserver.errors import Doing, ErrorContext, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits, Meter
 from pwsops.messages import Message
@@ -51,8 +51,7 @@ def prove(link: Link, backup_set: BackupSet, limits: Limits, *, is_new: bool = F
             return result.messages
         if not result.lost or result.stopped is not None or attempt == ATTEMPTS:
             break
-    verifying = f"{VERIFYING_NEW} {backup_set.path}" if is_new else f"Verifying {backup_set.path}"
-    context = link.context(verifying, database=backup_set.database, path=backup_set.path)
+    context = _context(link, backup_set, is_new=is_new)
     if result.stopped is not None:
         raise running.stopped(context.operation, result.stopped, result.messages)
     raise translate(result.messages, context) if result.failed else unexplained(result.messages, context)
@@ -61,7 +60,7 @@ def prove(link: Link, backup_set: BackupSet, limits: Limits, *, is_new: bool = F
 def _execute(link: Link, backup_set: BackupSet, limits: Limits) -> running.StatementResult:
     devices = media.devices_of(backup_set)
     checksum = bool(backup_set.details.get("has_checksums", True))
-    context = link.context(f"Verifying {backup_set.path}", database=backup_set.database, path=backup_set.path)
+    context = _context(link, backup_set)
     statement = tsql.verify(devices, position=backup_set.position, checksum=checksum)
     meter = Meter("verifying", backup_set.size_bytes, limits.on_progress)
     with link.session(context) as connection:
@@ -69,3 +68,12 @@ def _execute(link: Link, backup_set: BackupSet, limits: Limits) -> running.State
     if result.has(PROOF):
         limits.done("verifying", backup_set.size_bytes)
     return result
+
+
+def _context(link: Link, backup_set: BackupSet, *, is_new: bool = False) -> ErrorContext:
+    return link.context(
+        f"Verifying {'the new backup ' if is_new else ''}{backup_set.path}",
+        database=backup_set.database,
+        path=backup_set.path,
+        doing=Doing.READING_NEW if is_new else Doing.READING,
+    )

@@ -18,7 +18,7 @@ from pwsops.engines.sqlserver import (
     tsql,
     verify,
 )
-from pwsops.engines.sqlserver.errors import ErrorContext, cause_of, lost, translate, unexplained
+from pwsops.engines.sqlserver.errors import Doing, ErrorContext, cause_of, lost, translate, unexplained
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.ownership import Owner
 from pwsops.engines.sqlserver.running import Limits, Meter, StatementResult, Stop
@@ -55,7 +55,9 @@ class Work:
     @property
     def context(self) -> ErrorContext:
         database = self.request.database
-        return self.link.context(f"Backing up {database}", database=database, path=self.target.path)
+        return self.link.context(
+            f"Backing up {database}", database=database, path=self.target.path, doing=Doing.WRITING
+        )
 
     def note(self, text: str) -> None:
         self.messages.append(Message(text=text, at=self.link.clock.now()))
@@ -63,7 +65,7 @@ class Work:
 
 def begin(link: Link, request: BackupRequest, limits: Limits, total_bytes: int, *, of_damaged: bool = False) -> Work:
     """Choose where to write. An earlier attempt of this very backup that the server still works on is waited for."""
-    context = link.context(f"Backing up {request.database}", database=request.database)
+    context = link.context(f"Backing up {request.database}", database=request.database, doing=Doing.WRITING)
     # Where some database is always being restored, that question is always refused: the files say the rest.
     settle.wait_for_backup(link, context, description=request.description, limits=limits, insists=False)
     owner = ownership.of(link, request)

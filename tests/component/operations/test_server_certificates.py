@@ -264,7 +264,7 @@ def test_an_error_says_where_a_missing_certificate_was_saved(home: Home, keeper:
     add(home)
     run(home)
     thumbprint = keeper.kept[0].thumbprint
-    lacks = CertificateNeeded(f"It lacks the certificate (thumbprint {thumbprint}).", hint="Bring it.")
+    lacks = CertificateNeeded("It lacks the certificate.", hint="Bring it.", thumbprint=thumbprint)
     say_where(home.core.catalogue, lacks)
     certificate, key = keeper.saved
     assert lacks.hint == (
@@ -272,9 +272,9 @@ def test_an_error_says_where_a_missing_certificate_was_saved(home: Home, keeper:
         "profile."
     )
     for other in (
-        MediaError(f"Damaged, {thumbprint}.", hint="x"),
-        CertificateNeeded(f"Lacks {'B' * 40}.", hint="x"),
-        CertificateNeeded("Lacks it.", hint="x"),
+        MediaError("Damaged.", hint="x", thumbprint=thumbprint),
+        CertificateNeeded("Lacks another.", hint="x", thumbprint="B" * 40),
+        CertificateNeeded(f"Lacks one whose subject is {thumbprint}.", hint="x"),
     ):
         say_where(home.core.catalogue, other)
         assert other.hint == "x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,8 @@ from pwsops.engines.sqlite import files, listing
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.media import Unreadable
 from pwsops.engines.sqlite.process import Worker, as_error
-from pwsops.errors import Cancelled, EngineError, MediaError
+from pwsops.engines.sqlite.worker import as_values
+from pwsops.errors import Cancelled, CertificateNeeded, EngineError, MediaError
 from tests.clocks import joined
 from tests.integration.sqlite.support import HERE, Place, is_whole
 
@@ -225,10 +227,14 @@ def test_backups_of_several_threads_do_not_mix(place: Place) -> None:
 
 
 def test_an_error_of_an_unknown_kind_is_an_engine_error() -> None:
-    values = {"type": "Path", "message": "m", "hint": "h", "transient": False, "path": "/a.bak"}
-    assert type(as_error(values)) is EngineError
-    error = as_error({**values, "type": "MediaError"})
-    assert (type(error), error.path) == (MediaError, "/a.bak")
+    values = as_values(MediaError("m", hint="h", path="/a.bak"))
+    assert type(as_error({**values, "type": "Path"})) is EngineError
+
+
+def test_an_error_of_a_worker_keeps_what_it_is_about() -> None:
+    told = CertificateNeeded("m", hint="h", transient=True, path="/a.bak", cause="why", thumbprint="AB" * 20)
+    error = as_error(json.loads(json.dumps(as_values(told))))
+    assert (type(error), vars(error)) == (CertificateNeeded, vars(told))
 
 
 def test_a_worker_that_cannot_start_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

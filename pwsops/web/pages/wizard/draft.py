@@ -103,8 +103,7 @@ class Draft:
             try:
                 self._built().check()
             except InvalidInput as error:
-                what = error.message.partition(": it has a ")[2].partition(" ")[0]
-                where = what if what in ("name", "login") else "schedule"
+                where = error.field or "schedule"
                 found[where] = f"{error.message} {error.hint}"
         return found
 
