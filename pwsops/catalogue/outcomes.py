@@ -15,6 +15,7 @@ from pwsops.errors import Cancelled, DatabaseDamaged, PwsopsError
 from pwsops.rules import breaker
 from pwsops.rules.chain import is_ahead
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus
+from pwsops.rules.run_summary import counted
 
 SERVICE = audit.SERVICE
 
@@ -216,8 +217,7 @@ def _summary(status: RunStatus, items: Sequence[RunRow]) -> str:
         return "; ".join(reasons)
     if len(items) == 1:
         return str(affected[0]["error"])
-    verb = "failed" if status is RunStatus.FAILED else "cancelled"
-    return f"{len(affected)} of {len(items)} {verb}: {affected[0]['error']}"
+    return f"{counted(status, [RunStatus(item['status']) for item in items])}: {affected[0]['error']}"
 
 
 def _count(connection: Connection, run: RunRow, status: RunStatus, items: Sequence[RunRow], *, now: datetime) -> None:

@@ -42,6 +42,8 @@ _NEXT_STEPS = {
     sqlite3.SQLITE_CANTOPEN: "Check that it is a file, and that this user may read and write it and its directory.",
     sqlite3.SQLITE_IOERR: "Check its disk: the system's log says more. Copy the home elsewhere before anything else.",
 }
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""Another process, or another connection of this one, has it."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -190,7 +192,12 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _is_locked(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+    return isinstance(error, sqlite3.OperationalError) and _code(error) in _HELD
+
+
+def _code(error: BaseException | None) -> int:
+    """Return SQLite's primary code of an error; 0 where it has none."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 # Of two processes that turn a new file to WAL at once, SQLite refuses one at once, whatever the busy timeout says.
@@ -234,7 +241,7 @@ def move_away(path: Path) -> str:
 
 def _unusable(path: Path, error: BaseException | None) -> PwsopsError:
     cause = str(error)
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = _code(error)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or cause.startswith(("no such table", "no such column")):
         return damaged(path, cause)
     if path.is_dir():
@@ -242,7 +249,7 @@ def _unusable(path: Path, error: BaseException | None) -> PwsopsError:
     return PwsopsError(
         f"The catalogue {path} cannot be used: {cause}.",
         hint=_NEXT_STEPS.get(code, "Check that its disk has room, and that this user may write there."),
-        transient="locked" in cause,
+        transient=code in _HELD,
     )
 
 

@@ -25,6 +25,7 @@ class CertificateView:
     facts: Certificate | None = None
     doubts: Sequence[str] = ()
     """Why it should not encrypt anything any more, each in a few words after "it"."""
+    expired: bool = False
     near_expiry: bool = False
     may_encrypt: bool = False
     """Whether a profile can be made to encrypt with it."""
@@ -66,7 +67,7 @@ class CertificateView:
             )
             return [f"is {where}: what is encrypted for it cannot be restored"]
         found = [*self.doubts]
-        if self.near_expiry and not any(one.startswith("expired") for one in found):
+        if self.near_expiry and not self.expired:
             found.append(f"expires on {self.facts.not_after:%Y-%m-%d}")
         if not self.escrowed:
             found.append("is neither saved with a backup nor exported: if this home is lost, so are the backups")

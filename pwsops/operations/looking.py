@@ -5,7 +5,6 @@ What is found is kept in the catalogue, where every face reads it. Nothing is ju
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
@@ -23,6 +22,7 @@ from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.errors import LoginRefused, PwsopsError
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
+from pwsops.rules.run_mark import run_of
 from pwsops.rules.verdict import is_sound
 from pwsops.runs.found_media import look_for
 from pwsops.runs.parallel import ask_all
@@ -36,7 +36,6 @@ LOOK_LIMIT_S = 60.0
 OUTSIDE = 3
 """So many backups of other tools are kept in mind for each database, and the fulls that they rest on."""
 
-_OURS = re.compile(r"pwsops run (\d+) ")
 _log = structlog.get_logger()
 
 
@@ -239,8 +238,8 @@ def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
 
 def _run_of(one: BackupSet) -> set[tuple[int, str]]:
     """Return the run of ours that a set names, with its database; empty: another tool took it."""
-    named = _OURS.match(one.description)
-    return {(int(named.group(1)), one.database)} if named else set()
+    run_id = run_of(one.description)
+    return set() if run_id is None else {(run_id, one.database)}
 
 
 def _run_ids(sets: Iterable[BackupSet]) -> list[int]:

@@ -11,6 +11,7 @@ from pwsops.engines.records import DatabaseState
 from pwsops.engines.requests import Progress
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
+from pwsops.rules.run_summary import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,10 @@ class RunView:
 
     @property
     def gist(self) -> str:
-        """The summary without the error that one of the items says in full."""
-        said = self.summary
-        for item in self.items:
-            if item.error:
-                said = said.removesuffix(item.error).removesuffix(": ")
-        return said
+        """The summary; where items have errors of their own, only how many of them."""
+        if not self.status.ended or not any(item.error for item in self.items):
+            return self.summary
+        return counted(self.status, [item.status for item in self.items]) if len(self.items) > 1 else ""
 
     @property
     def duration_s(self) -> float | None:

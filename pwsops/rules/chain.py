@@ -8,9 +8,7 @@ from datetime import datetime
 
 from pwsops.rules.model import SKEW, BackupKind, BackupSet, Recurrence, Renewal
 from pwsops.rules.recurrence import renewal_between
-
-OURS = "pwsops run "
-"""What the description of each set begins with that this product took."""
+from pwsops.rules.run_mark import is_ours
 
 CLOCK_IN_DOUBT = "the last full backup is dated {at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is in doubt"
 
@@ -92,7 +90,7 @@ def _whose(foreign: BackupSet) -> str:
     when = f"{foreign.finished_at:%Y-%m-%d %H:%M} UTC"
     who = foreign.details.get("taken_by")
     by = f" by {who}" if who else ""
-    if foreign.description.startswith(OURS):
+    if is_ours(foreign.description):
         return (
             f"a full backup that pwsops took on {when} ({foreign.description}) became the base and does not count "
             "here: its run failed, or another home took it"

@@ -16,6 +16,7 @@ from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine
 from pwsops.errors import Cancelled, DatabaseDamaged, LoginRefused, PwsopsError
 from pwsops.rules.model import BackupSet, RunStatus
+from pwsops.rules.run_mark import run_description
 from pwsops.runs import adopting
 from pwsops.runs.attempts import next_look
 from pwsops.runs.liveness import Liveness
@@ -186,11 +187,6 @@ class OrphanedRuns:
                 return
             reason = "pwsops was interrupted; the backup was found finished and whole"
             outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)
-
-
-def run_description(run_id: int, owner: str) -> str:
-    """Return what a set of this run carries as its description; the owner keeps two homes' runs apart."""
-    return f"pwsops run {run_id} ({owner})"
 
 
 def _is_set(stop: threading.Event | None) -> bool:

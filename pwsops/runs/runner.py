@@ -29,12 +29,13 @@ from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import BackupRequest, BackupResult, Progress
 from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError, unforeseen
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.run_mark import run_description
 from pwsops.runs import adopting
 from pwsops.runs.attempts import may_have_finished, next_look
 from pwsops.runs.backup_requests import BackupRequests
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
-from pwsops.runs.orphans import OpenEngine, OrphanedRuns, run_description
+from pwsops.runs.orphans import OpenEngine, OrphanedRuns
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.work import Work
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pwsops.engines.sqlserver import media, queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound, PwsopsError
-from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupSet
+from pwsops.rules.run_mark import is_ours
 
 TAKE_A_FULL = "Take a full backup."
 
@@ -77,7 +77,7 @@ def _whose(link: Link, set_id: str) -> str:
         return f"another full backup was taken since (whose could not be looked up, because {rows.why})"
     if not rows:
         return "another full backup was taken since, which the server's history does not hold"
-    if (rows[0].description or "").startswith(OURS):
+    if is_ours(rows[0].description):
         failed = f"{rows[0].description}, whose set does not count here,"
         return f"a full backup of ours ({failed} in {rows[0].physical_device_name}) has become the base since"
     how = "as a snapshot " if rows[0].is_snapshot else ""

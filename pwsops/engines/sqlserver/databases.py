@@ -14,8 +14,8 @@ from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries, tsql
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
-from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind
+from pwsops.rules.run_mark import is_ours
 
 PAGE_BYTES = 8192
 LOG_SILENCE = timedelta(days=7)
@@ -166,7 +166,7 @@ def _base_warning(name: str, bases: Mapping[str, Any] | NotAsked) -> tuple[str, 
     if isinstance(bases, NotAsked):
         return (f"Who took its last full backup could not be looked up, because {bases.why}.",)
     base = bases.get(name)
-    if base is None or (base.description or "").startswith(OURS):
+    if base is None or is_ours(base.description):
         return ()
     if base.backup_set_id is None:
         unknown = "Its last full backup is not in the server's history, so nothing is built on it"

@@ -14,8 +14,8 @@ from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import Doing, reason, system_error
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import PwsopsError
-from pwsops.rules.chain import OURS
 from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.run_mark import is_ours
 
 NOT_THERE = (2, 3)
 """What the operating system says of a file that is not there, and of a directory."""
@@ -158,7 +158,7 @@ def _unfinished(link: Link, path: str, owner: Owner, *, why: str = "no backup in
 
 def _is_labelled(label: str | None, owner: Owner) -> bool:
     known = owner.incarnation is not None and label is not None
-    return known and str(label).startswith(OURS) and str(label).endswith(owner.mark)
+    return known and is_ours(str(label)) and str(label).endswith(owner.mark)
 
 
 def _is_this(row: Any, owner: Owner) -> bool:
@@ -181,7 +181,7 @@ def _foreign(row: Any, owner: Owner) -> str:
     if row.BackupSetGUID is None:
         return "a backup in it was not finished"
     whose = f"it holds a backup of {row.DatabaseName} that {row.UserName or 'somebody'} took on {row.ServerName}"
-    if not str(row.BackupDescription or "").startswith(OURS) or not _same_server(row, owner):
+    if not is_ours(row.BackupDescription) or not _same_server(row, owner):
         return whose
     if owner.incarnation is None:
         return f"which incarnation of {owner.database} it holds cannot be seen"

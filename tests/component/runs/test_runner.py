@@ -27,10 +27,11 @@ from pwsops.errors import (
 )
 from pwsops.operations.records import RunView
 from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.run_mark import run_description
 from pwsops.runs import runner as runner_module
 from pwsops.runs.attempts import LOOK_AGAIN, WAITS_S
 from pwsops.runs.liveness import Liveness
-from pwsops.runs.runner import ATTEMPTS, run_description
+from pwsops.runs.runner import ATTEMPTS
 from tests.clocks import NOON, joined, wait_until
 from tests.fake_engine import FakeEngine
 from tests.homes import HOUR, Home

@@ -67,3 +67,9 @@ def test_the_end_says_an_error_once(capsys):
     assert capsys.readouterr().out == "Run 7 of vaults: failed in 2.0 s. 2 of 2 failed.\n"
     runs._tell_end(ended(RunStatus.FAILED, bad, summary="It is locked."))
     assert capsys.readouterr().out == "Run 7 of vaults: failed in 2.0 s.\n"
+
+
+def test_how_many_failed_is_counted_and_not_cut_out_of_the_summary(capsys):
+    bad = ItemView(id=1, database="a.db", status=RunStatus.FAILED, error="failed", hint="Close it.")
+    runs._tell_end(ended(RunStatus.FAILED, bad, bad, summary="2 of 2 failed: failed"))
+    assert capsys.readouterr().out == "Run 7 of vaults: failed in 2.0 s. 2 of 2 failed.\n"

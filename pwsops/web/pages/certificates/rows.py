@@ -85,7 +85,7 @@ def mark(view: CertificateView) -> Mark:
         return _MISSING
     if CLOSED in view.doubts:
         return _CLOSED
-    if any(doubt.startswith("expired") for doubt in view.doubts):
+    if view.expired:
         return _EXPIRED
     if view.doubts:
         return _DOUBTFUL
