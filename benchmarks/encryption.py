@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks import vault
 from benchmarks.engine import CHANGED, NAME, ROUNDS, Row, alternate, row
 from pwsops.certificates import creation
-from pwsops.engines.base import BackupRequest, Encryption, Instance, RestoreRequest
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, Encryption, RestoreRequest
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.rules.model import BackupKind, BackupSet
 

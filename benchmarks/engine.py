@@ -24,7 +24,8 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks import vault
-from pwsops.engines.base import BackupRequest, Instance, RestoreRequest
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, RestoreRequest
 from pwsops.engines.sqlite import process
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.identity import recorded

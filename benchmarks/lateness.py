@@ -23,7 +23,7 @@ from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import profiles as table
 from pwsops.clock import SystemClock
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
 from pwsops.runs.certificates import Escrow

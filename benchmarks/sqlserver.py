@@ -23,8 +23,10 @@ import pyodbc
 
 from benchmarks.hindrance import Hindrance
 from benchmarks.standins import PASSWORD
-from pwsops.engines.base import BackupRequest, Engine, Instance
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import connect, drivers, tsql
 from pwsops.errors import PwsopsError
 from pwsops.operations import Operations, open_operations

@@ -11,6 +11,8 @@ from typing import Any
 
 from pwsops.messages import Message, readable, single_stops
 
+SEE_LOG = "The log in the home's logs directory has the details; please report it."
+
 
 class PwsopsError(Exception):
     """Base of every error this product raises on purpose.
@@ -129,3 +131,12 @@ class EndUnknown(EngineError):
 
 class Cancelled(PwsopsError):
     """Somebody stopped it on purpose; it counts as neither success nor failure."""
+
+
+class Unanswered(EngineError):
+    """There was no answer in time. It is still waited for, by a thread that nobody can stop."""
+
+
+def unforeseen(what: str, error: BaseException) -> PwsopsError:
+    """Return the error for one that nobody foresaw, which is in the log; `what` says what failed, in past tense."""
+    return PwsopsError(f"{what} in a way that was not foreseen: {type(error).__name__}: {error}", hint=SEE_LOG)

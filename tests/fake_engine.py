@@ -13,30 +13,32 @@ from datetime import datetime
 from threading import Event
 
 from pwsops.clock import Clock
-from pwsops.engines.base import (
-    AccessChange,
-    BackupRequest,
-    BackupResult,
+from pwsops.engines.options import Option
+from pwsops.engines.records import (
     Capabilities,
     CertificateCopy,
     DatabaseContents,
     DatabaseInfo,
     DatabaseState,
-    Deletion,
     DirectoryCheck,
     DirectoryEntry,
     DirectoryStatus,
     Instance,
     MissingRight,
     Probe,
+    TableRows,
+)
+from pwsops.engines.requests import (
+    AccessChange,
+    BackupRequest,
+    BackupResult,
+    Deletion,
     Progress,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
-    TableRows,
     Verification,
 )
-from pwsops.engines.options import Option
 from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pwsops.engines.base import Instance
 from pwsops.engines.certificates import CertificateFiles, ServerCertificate
+from pwsops.engines.records import Instance
 from pwsops.errors import EngineError, PwsopsError
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine, FakeServer

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from pwsops.catalogue import sets, store
 from pwsops.engines import registry
 from pwsops.operations import open_operations
-from pwsops.operations.access import Core
+from pwsops.operations.core import Core
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupSet, RunStatus
 from tests.clocks import ManualClock

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from pwsops.catalogue import rows, sets
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, changed_access, instances
-from pwsops.engines.base import AccessChange
+from pwsops.engines.requests import AccessChange
 
 FIRST_TRY = timedelta(seconds=5)
 NEXT_TRIES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 5 * 60, 15 * 60, 60 * 60))

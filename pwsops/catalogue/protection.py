@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from pwsops.catalogue import access, damage, profiles, runs, sets, sightings
+from pwsops.catalogue import access, damage, looks, profiles, runs, sets, sightings
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.keys import Keys, Opens
+from pwsops.catalogue.looks import SeenDatabase
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.runs import RunRow
 from pwsops.catalogue.schema import backup_sets
 from pwsops.catalogue.schema import profiles as profile_table
 from pwsops.catalogue.schema import runs as run_table
-from pwsops.catalogue.sightings import Known, Place, SeenDatabase
+from pwsops.catalogue.sightings import Known, Place
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupSet, Recurrence, RunStatus
 from pwsops.rules.protection import Condition, Facts, ProfileFacts
@@ -64,7 +65,7 @@ def covered(
         Only this one's; None: all.
     """
     rows = [row for row in profiles.living(connection) if instance in (None, row.fields["instance"])]
-    known = {(one.instance, one.database): one for one in sightings.databases(connection, instance)}
+    known = {(one.instance, one.database): one for one in looks.databases(connection, instance)}
     users: dict[Place, list[ProfileRow]] = {}
     for row in rows:
         for database in row.fields["databases"]:
@@ -91,7 +92,7 @@ class _Shared:
         self._service_running = service_running
         self._owed = access.owed_here(connection)
         self._damaged = damage.known(connection)
-        self._looks = sightings.looks(connection)
+        self._looks = looks.every(connection)
         self._last = runs.last_ended(connection)
         self._items = runs.items(connection, [row["id"] for row in self._last.values()])
         self._usual_s = _usual_s(connection)

@@ -1,9 +1,6 @@
-"""The tables. A change here needs a migration beside it; a test compares the two."""
+"""The tables, those of `instance_tables` among them. A change needs a migration beside it; a test compares the two."""
 
 from __future__ import annotations
-
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -11,87 +8,28 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-LATEST = (datetime(9999, 1, 1, tzinfo=UTC) - BEGINNING) // _MICROSECOND
-"""The last instant that can be kept, in microseconds since 1970."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """Aware UTC as microseconds since 1970: sorts and indexes as a number, and never loses its zone."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - BEGINNING) // _MICROSECOND
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else BEGINNING + timedelta(microseconds=value)
-
-
-class _IsoText(TypeDecorator[Any]):
-    """A wall-clock value, kept as the ISO text that a person can read in the file."""
-
-    impl = Text
-    cache_ok = True
-    parse: Any
-
-    def process_bind_param(self, value: Any | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.isoformat()
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any | None:
-        return None if value is None else type(self).parse(value)
-
-
-class WallTime(_IsoText):
-    """A time of day without a zone."""
-
-    cache_ok = True
-    parse = time.fromisoformat
-
-
-class WallDate(_IsoText):
-    """A date without a zone."""
-
-    cache_ok = True
-    parse = date.fromisoformat
-
-
-class WallMoment(_IsoText):
-    """A date and time without a zone."""
-
-    cache_ok = True
-    parse = datetime.fromisoformat
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True)
-
+from pwsops.catalogue.columns import BEGINNING as BEGINNING
+from pwsops.catalogue.columns import LATEST as LATEST
+from pwsops.catalogue.columns import Instant as Instant
+from pwsops.catalogue.columns import WallDate, WallMoment, WallTime, id_column
+from pwsops.catalogue.columns import metadata as metadata
+from pwsops.catalogue.instance_tables import certificate_copies as certificate_copies
+from pwsops.catalogue.instance_tables import damaged_databases as damaged_databases
+from pwsops.catalogue.instance_tables import instance_looks as instance_looks
+from pwsops.catalogue.instance_tables import refused_logins as refused_logins
+from pwsops.catalogue.instance_tables import seen_databases as seen_databases
+from pwsops.catalogue.instance_tables import server_certificates as server_certificates
 
 # One row: which home this is, and what proves that the key at hand is its own.
 home = Table(
@@ -104,7 +42,7 @@ home = Table(
 instances = Table(
     "instances",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("engine", Text, nullable=False),
     Column("address", Text, nullable=False),
@@ -120,7 +58,7 @@ instances = Table(
 known_places = Table(
     "known_places",
     metadata,
-    _id(),
+    id_column(),
     Column("instance", Text, nullable=False),
     # Of the server; empty: this machine.
     Column("host", Text, nullable=False),
@@ -138,7 +76,7 @@ settings = Table(
 profiles = Table(
     "profiles",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("instance", Text, nullable=False),
     Column("databases", JSON, nullable=False),
@@ -181,7 +119,7 @@ profiles = Table(
 runs = Table(
     "runs",
     metadata,
-    _id(),
+    id_column(),
     Column("profile_id", ForeignKey("profiles.id"), nullable=False),
     Column("profile", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -227,7 +165,7 @@ runs = Table(
 run_items = Table(
     "run_items",
     metadata,
-    _id(),
+    id_column(),
     Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
     Column("database", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -249,7 +187,7 @@ run_items = Table(
 messages = Table(
     "messages",
     metadata,
-    _id(),
+    id_column(),
     Column("item_id", ForeignKey("run_items.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
     Column("number", Integer),
@@ -273,7 +211,7 @@ run_counts = Table(
 # What runs, their items and messages say, each text once, and the runs that say it; both kept by triggers, as are the
 # virtual tables: `text_grams`, in which a text is found by each three characters that follow each other in it, and
 # `text_vocabulary`, which lists these. Profiles' names are not among the texts: they are few, and change.
-texts = Table("texts", metadata, _id(), Column("text", Text, nullable=False, unique=True))
+texts = Table("texts", metadata, id_column(), Column("text", Text, nullable=False, unique=True))
 
 said = Table(
     "said",
@@ -286,7 +224,7 @@ said = Table(
 backup_sets = Table(
     "backup_sets",
     metadata,
-    _id(),
+    id_column(),
     Column("set_id", Text, nullable=False),
     Column("instance", Text, nullable=False),
     Column("database", Text, nullable=False),
@@ -342,7 +280,7 @@ backup_sets = Table(
 certificates = Table(
     "certificates",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("thumbprint", Text, nullable=False, unique=True),
     Column("purpose", Text, nullable=False),
@@ -355,42 +293,10 @@ certificates = Table(
     Column("exported_at", Instant),
 )
 
-# What the servers' own certificates were when somebody last looked: pages ask this, and never wait for a server.
-server_certificates = Table(
-    "server_certificates",
-    metadata,
-    _id(),
-    Column("instance", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("thumbprint", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("not_before", Instant, nullable=False),
-    Column("not_after", Instant, nullable=False),
-    Column("has_private_key", Boolean, nullable=False),
-    Column("encrypts", JSON, nullable=False),
-    Column("seen_at", Instant, nullable=False),
-    UniqueConstraint("instance", "thumbprint"),
-)
-
-# Where runs saved those, beside their backups, and under which password.
-certificate_copies = Table(
-    "certificate_copies",
-    metadata,
-    _id(),
-    Column("instance", Text, nullable=False),
-    Column("thumbprint", Text, nullable=False),
-    Column("directory", Text, nullable=False),
-    Column("certificate_file", Text, nullable=False),
-    Column("key_file", Text, nullable=False),
-    Column("sealed_password", Text, nullable=False),
-    Column("saved_at", Instant, nullable=False),
-    UniqueConstraint("instance", "thumbprint", "directory"),
-)
-
 restores = Table(
     "restores",
     metadata,
-    _id(),
+    id_column(),
     Column("instance", Text, nullable=False),
     Column("database", Text, nullable=False),
     Column("path", Text, nullable=False),
@@ -427,7 +333,7 @@ restores = Table(
 changed_access = Table(
     "changed_access",
     metadata,
-    _id(),
+    id_column(),
     Column("instance", Text, nullable=False),
     Column("database", Text, nullable=False),
     Column("former_mode", Text, nullable=False),
@@ -451,23 +357,10 @@ changed_access = Table(
     ),
 )
 
-# Logins that a server refused: another try counts against them there, until something about them is changed.
-refused_logins = Table(
-    "refused_logins",
-    metadata,
-    _id(),
-    Column("instance", Text, nullable=False),
-    Column("login", Text, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("hint", Text, nullable=False),
-    UniqueConstraint("instance", "login"),
-)
-
 audit = Table(
     "audit",
     metadata,
-    _id(),
+    id_column(),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -484,59 +377,16 @@ audit = Table(
 audit_keys = Table(
     "audit_keys",
     metadata,
-    _id(),
+    id_column(),
     Column("sealed", Text),
     Column("first_entry", Integer, nullable=False),
     Column("made_at", Instant, nullable=False),
 )
 
-# When each instance last answered, and since when it has not: what it said stays known, with its age.
-instance_looks = Table(
-    "instance_looks",
-    metadata,
-    Column("instance", Text, primary_key=True),
-    Column("answered_at", Instant),
-    Column("unreached_since", Instant),
-    Column("error", Text, nullable=False),
-    Column("hint", Text, nullable=False),
-)
-
-# What it said of its databases then.
-# Whose structure a backup found damaged; none of it any more once a full that is checked has succeeded.
-damaged_databases = Table(
-    "damaged_databases",
-    metadata,
-    _id(),
-    Column("instance", Text, nullable=False),
-    Column("place", Text, nullable=False),
-    Column("database", Text, nullable=False),
-    Column("found_at", Instant, nullable=False),
-    Column("found", Text, nullable=False),
-    UniqueConstraint("instance", "place", "database"),
-)
-seen_databases = Table(
-    "seen_databases",
-    metadata,
-    _id(),
-    Column("instance", Text, nullable=False),
-    Column("database", Text, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("state_since", Instant, nullable=False),
-    Column("warnings", JSON, nullable=False),
-    Column("foreign_base", Boolean, nullable=False),
-    # Up to when a whole chain of anybody's log backups gives everything back.
-    Column("logs_until", Instant),
-    # The newest backups that other tools took, as the server remembers them, each with what a look found.
-    Column("outside", JSON, nullable=False),
-    UniqueConstraint("instance", "database"),
-)
-
 service = Table(
     "service",
     metadata,
-    _id(),
+    id_column(),
     Column("wanted", Boolean, nullable=False),
     Column("pid", Integer),
     Column("since", Instant),

@@ -16,10 +16,9 @@ def listed(context: typer.Context, as_json: AsJson = False) -> None:
     with opened(context) as operations:
         views = operations.roles.list()
     if as_json:
-        emit(
-            {"subject": one.subject, "role": one.role.value, "instances": one.instances and sorted(one.instances)}
-            for one in views
-        )
+        from pwsops.operations import json_shapes
+
+        emit(map(json_shapes.role, views))
         return
     rows = ((one.subject, one.role.value, _told(one.instances)) for one in views)
     table(("Who", "Role", "Instances"), rows, wraps=("Who", "Instances"), empty="Nobody has a role.")

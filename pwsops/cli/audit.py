@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pwsops.cli.output import AsJson, emit, note, say, table
-from pwsops.cli.report import aware, read_moment, read_zone
+from pwsops.cli.report import Zone, aware, read_moment
 from pwsops.cli.session import confirmed, opened
 
 if TYPE_CHECKING:
@@ -44,19 +44,12 @@ def list_(
     actor: Annotated[str, _text("--actor", "Only by whom it is found in: the name, or the system's user.")] = "",
     action: Annotated[str, _text("--action", "Only this action.")] = "",
     subject: Annotated[str, _text("--subject", "Only on what it is found in, or in the detail.")] = "",
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            parser=read_zone,
-            metavar="ZONE",
-            help="The zone of times that carry no offset; default: this machine's.",
-            show_default=False,
-        ),
-    ] = None,
+    timezone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """List who did what, and when."""
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
     from pwsops.operations.audit_log import AuditQuery
 
     query = AuditQuery(
@@ -66,15 +59,14 @@ def list_(
         entries = operations.audit.list(limit, query)
 
     if as_json:
-        emit(map(records.audit_entry, entries))
+        emit(map(json_shapes.audit_entry, entries))
         return
-    rows = (
-        (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
-        for one in entries
-    )
     table(
         ("Entry", "When", "Who", "As user", "What", "On", "Detail"),
-        rows,
+        (
+            (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
+            for one in entries
+        ),
         right=("Entry",),
         wraps=("On", "Detail"),
         empty="Nothing that fits has been done yet.",
@@ -100,9 +92,9 @@ def verify(
         found = operations.audit.verify_with(heads) if heads else operations.audit.verify()
         trouble = operations.audit.trouble()
     if as_json:
-        from pwsops.cli import records
+        from pwsops.operations import json_shapes
 
-        emit([records.verification(found)])
+        emit([json_shapes.verification(found)])
     else:
         for line in _told(found):
             say(line)

@@ -15,7 +15,9 @@ from pwsops.errors import Conflict, InvalidInput, PwsopsError
 from pwsops.rules.certificates import Purpose
 
 if TYPE_CHECKING:
-    from pwsops.operations.records import CertificateView
+    from rich.text import Text
+
+    from pwsops.operations.certificate_records import CertificateView
 
 app = typer.Typer(help="The keys that encrypted backups need, and others that must not be lost.", no_args_is_help=True)
 
@@ -40,35 +42,37 @@ def list_(
     with opened(context) as operations:
         unheard = [error for error in operations.certificates.look(instance).values() if error is not None]
         views = operations.certificates.list(required=required, instance=instance)
-    from pwsops.cli import records, words
+    from pwsops.operations import json_shapes
 
     for error in unheard:
         note(f"{error.message} What follows is how it was when it last answered. {error.hint}")
 
     if as_json:
-        emit(map(records.certificate, views))
+        emit(map(json_shapes.certificate, views))
         return
-    rows = (
-        (
-            one.name or words.NOTHING,
-            one.instance or ("store" if one.held else words.NOTHING),
-            one.thumbprint,
-            one.subject,
-            one.purpose.value if one.purpose else words.NOTHING,
-            one.facts.key if one.facts else words.NOTHING,
-            f"{one.not_after:%Y-%m-%d}" if one.not_after else words.NOTHING,
-            one.needed_by or words.NOTHING,
-            words.certificate(one),
-        )
-        for one in views
-    )
     table(
         ("Name", "Where", "Thumbprint", "Subject", "Purpose", "Key", "Expires", "Needed by", "State"),
-        rows,
+        map(_row, views),
         wraps=("Name", "Subject", "Needed by", "State"),
         empty="No certificate is needed."
         if required
         else "There is no certificate; `pwsops certificate create` makes one.",
+    )
+
+
+def _row(one: CertificateView) -> tuple[str | Text, ...]:
+    from pwsops.cli import words
+
+    return (
+        one.name or words.NOTHING,
+        one.instance or ("store" if one.held else words.NOTHING),
+        one.thumbprint,
+        one.subject,
+        one.purpose.value if one.purpose else words.NOTHING,
+        one.facts.key if one.facts else words.NOTHING,
+        f"{one.not_after:%Y-%m-%d}" if one.not_after else words.NOTHING,
+        one.needed_by or words.NOTHING,
+        words.certificate(one),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pwsops.engines.base import Credentials
+    from pwsops.engines.records import Credentials
 
 Login = Annotated[
     str | None,
@@ -44,7 +44,7 @@ def read_credentials(login: str | None, *, from_stdin: bool) -> Credentials | No
     password = read_password(login, from_stdin=from_stdin)
     if password is None:
         return None
-    from pwsops.engines.base import Credentials
+    from pwsops.engines.records import Credentials
 
     return Credentials(login=login, password=password)
 

@@ -37,11 +37,12 @@ def databases(context: typer.Context, instance: InstanceName, as_json: AsJson = 
 
 
 def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> None:
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
     from pwsops.rules import verdict_words
 
     if as_json:
-        emit(map(records.database, views))
+        emit(map(json_shapes.database, views))
         return
     rows = (
         (
@@ -96,10 +97,11 @@ def browse(
     """List a directory as the instance's server sees it."""
     with opened(context) as operations:
         entries = operations.databases.browse(instance, server_path(operations, instance, path))
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.directory_entry, entries))
+        emit(map(json_shapes.directory_entry, entries))
         return
     rows = (
         (

@@ -21,7 +21,7 @@ from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.session import EMBEDDED, opened
 
 if TYPE_CHECKING:
-    from pwsops.engines.base import Instance
+    from pwsops.engines.records import Instance
     from pwsops.operations import Operations
 
 ADDRESS = "sqlite: the directory of the database files; sqlserver: host[\\instance][,port]."
@@ -132,10 +132,10 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the instances."""
     with opened(context) as operations:
         instances = operations.instances.list()
-    from pwsops.cli import records
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.instance, instances))
+        emit(map(json_shapes.instance, instances))
         return
     rows = ((one.name, one.engine, one.address, one.login or SERVICE_USER, _options(one)) for one in instances)
     table(
@@ -164,10 +164,10 @@ def probe(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Reach an instance and say what it is."""
     with opened(context) as operations:
         found = operations.instances.probe(name)
-    from pwsops.cli import records
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit([records.probe(name, found)])
+        emit([json_shapes.probe(name, found)])
         return
     rows = [
         ("version", found.version),

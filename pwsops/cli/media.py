@@ -9,6 +9,7 @@ import typer
 from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import AsJson, emit, table
 from pwsops.cli.session import opened, server_path
+from pwsops.rules.model import BackupSet
 
 
 def media(
@@ -29,29 +30,31 @@ def media(
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
         sets = operations.media.read(server_path(operations, instance, file), instance, credentials=credentials)
-    from pwsops.cli import records, words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.backup_set, sets))
+        emit(map(json_shapes.backup_set, sets))
         return
-    rows = (
-        (
-            str(one.position),
-            one.database,
-            words.kind(one.kind),
-            words.moment(one.finished_at),
-            words.size(one.size_bytes),
-            one.set_id,
-            one.base_id or words.NOTHING,
-            str(one.details.get("certificate") or one.thumbprint or words.NOTHING),
-        )
-        for one in sets
-    )
     headings = ("Position", "Database", "Kind", "Finished", "Size", "Set", "Base", "Encrypted for")
     table(
         headings,
-        rows,
+        map(_row, sets),
         right=("Position", "Size"),
         wraps=("Database", "Set", "Base", "Encrypted for"),
         empty=f"There is no backup in {file}.",
+    )
+
+
+def _row(one: BackupSet) -> tuple[str, ...]:
+    from pwsops.cli import words
+
+    return (
+        str(one.position),
+        one.database,
+        words.kind(one.kind),
+        words.moment(one.finished_at),
+        words.size(one.size_bytes),
+        one.set_id,
+        one.base_id or words.NOTHING,
+        str(one.details.get("certificate") or one.thumbprint or words.NOTHING),
     )

@@ -78,10 +78,11 @@ def list_users(context: typer.Context, as_json: AsJson = False) -> None:
     """Show who can sign in by a password."""
     with opened(context) as operations:
         found = operations.people.users()
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.user, found))
+        emit(map(json_shapes.user, found))
         return
     rows = (
         (one.name, words.moment(one.changed_at), words.moment(one.second_factor_at) if one.second_factor_at else "none")
@@ -127,10 +128,11 @@ def list_tokens(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the tokens of machines."""
     with opened(context) as operations:
         found = operations.people.tokens()
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.token, found))
+        emit(map(json_shapes.token, found))
         return
     rows = (
         (

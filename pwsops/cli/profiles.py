@@ -122,7 +122,7 @@ def _tell_next(view: ProfileView) -> None:
 
 def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
     """Say so where backups could not be written; it stands in nobody's way, since only the server can tell."""
-    from pwsops.engines.base import DirectoryStatus
+    from pwsops.engines.records import DirectoryStatus
 
     found = operations.databases.check_directory(profile.instance, profile.directory)
     if found.status is not DirectoryStatus.OK:
@@ -140,10 +140,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the profiles."""
     with opened(context) as operations:
         views, running = operations.profiles.list(), operations.service.status().running
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.profile, views))
+        emit(map(json_shapes.profile, views))
         return
     now = datetime.now(UTC)
     rows = (
@@ -178,10 +179,11 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     with opened(context) as operations:
         view, fields = operations.profiles.view(name), operations.profiles.get(name)
         running = operations.service.status().running
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit([{**records.profile(view), **records.profile_fields(fields)}])
+        emit([{**json_shapes.profile(view), **json_shapes.profile_fields(fields)}])
         return
     rows: list[tuple[Any, ...]] = [
         ("state", words.profile_state(view.state, view.health, view.broken)),
@@ -194,7 +196,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         ("last run", words.run_status(view.last_run.status) if view.last_run else ""),
         ("failures in a row", str(view.failures_in_a_row or "")),
         ("next run", words.next_run(view.next_due_at, datetime.now(UTC), running=running)),
-        *((key.replace("_", " "), _plain(value)) for key, value in records.profile_fields(fields).items()),
+        *((key.replace("_", " "), _plain(value)) for key, value in json_shapes.profile_fields(fields).items()),
     ]
     table(("Field", view.name), (row for row in rows if row[1]), wraps=(view.name,), empty="")
 
@@ -263,10 +265,11 @@ def preview(
     start = _moment_from(since)
     with opened(context) as operations:
         found = operations.profiles.preview(name, start=start, count=count)
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.occurrence, found))
+        emit(map(json_shapes.occurrence, found))
         return
     rows = (
         (

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from pwsops.cli import output
 from pwsops.cli.words import clean
-from pwsops.engines import base
+from pwsops.engines import requests
 from pwsops.operations.records import RunView
 
 Tell = Callable[[str, int, int], None]
@@ -66,6 +66,6 @@ def of_run(tell: Tell) -> Callable[[RunView], None]:
     return told
 
 
-def of_operation(tell: Tell, what: str) -> base.ProgressCallback:
+def of_operation(tell: Tell, what: str) -> requests.ProgressCallback:
     """Tell how far an engine's operation is."""
     return lambda progress: tell(f"{what}: {progress.phase}", progress.done_bytes, progress.total_bytes)

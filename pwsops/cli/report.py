@@ -31,6 +31,17 @@ def read_zone(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        parser=read_zone,
+        metavar="ZONE",
+        help="The zone of times that carry no offset; default: this machine's.",
+        show_default=False,
+    ),
+]
+
+
 def report(
     context: typer.Context,
     form: Annotated[
@@ -61,15 +72,7 @@ def report(
     profile: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this profile's runs.", show_default=False)
     ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            parser=read_zone,
-            metavar="ZONE",
-            help="The zone of times that carry no offset; default: this machine's.",
-            show_default=False,
-        ),
-    ] = None,
+    timezone: Zone = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:
     """Write the history into a file: a table, a document, or evidence for an auditor."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import note, say
 from pwsops.cli.session import confirmed, opened, server_path
+
+if TYPE_CHECKING:
+    from pwsops.engines.requests import RestoreResult
+    from pwsops.rules.restore_plan import RestorePlan
 
 
 def restore(
@@ -25,10 +29,7 @@ def restore(
     ] = False,
     accept_unrecorded: Annotated[
         bool,
-        typer.Option(
-            "--accept-unrecorded",
-            help="Restore a backup that nobody recorded, too; noted in the audit log.",
-        ),
+        typer.Option("--accept-unrecorded", help="Restore a backup that nobody recorded, too; noted in the audit log."),
     ] = False,
     login: Login = None,
     password_stdin: PasswordStdin = False,
@@ -36,18 +37,11 @@ def restore(
     """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
-        from pwsops.cli import progress, words
+        from pwsops.cli import progress
 
         path = server_path(operations, instance, file)
         plan = operations.restores.plan(instance, database, path, position, credentials=credentials)
-        for step in plan.sets:
-            note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
-        confirmed(
-            f"This replaces all that {database} on {instance} holds now.",
-            database,
-            yes=yes,
-            refusal=f"{database} was not restored: replacing what it holds was not confirmed.",
-        )
+        _confirm(plan, instance, database, yes=yes)
         with progress.shown() as tell:
             result = operations.restores.restore(
                 instance,
@@ -60,6 +54,26 @@ def restore(
                 credentials=credentials,
                 on_progress=progress.of_operation(tell, f"restore of {database}"),
             )
+    _tell(result)
+
+
+def _confirm(plan: RestorePlan, instance: str, database: str, *, yes: bool) -> None:
+    """Say what is restored, and ask whether it is to be done."""
+    from pwsops.cli import words
+
+    for step in plan.sets:
+        note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
+    confirmed(
+        f"This replaces all that {database} on {instance} holds now.",
+        database,
+        yes=yes,
+        refusal=f"{database} was not restored: replacing what it holds was not confirmed.",
+    )
+
+
+def _tell(result: RestoreResult) -> None:
+    from pwsops.cli import words
+
     say(f"Restored {result.database}: {words.size(result.restored_bytes)} in {words.duration(result.duration_s)}.")
     if result.kept_damaged_as:
         say(f"The damaged file it replaces is kept as {result.kept_damaged_as}.")

@@ -84,10 +84,11 @@ def runs(
     """Show the history."""
     with opened(context) as operations:
         views = operations.runs.list(profile=profile, status=status, limit=limit)
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit(map(records.run, views))
+        emit(map(json_shapes.run, views))
         return
     rows = (
         (

@@ -99,10 +99,11 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Tell whether the service runs, and where."""
     with opened(context) as operations:
         view = operations.service.status()
-    from pwsops.cli import records, words
+    from pwsops.cli import words
+    from pwsops.operations import json_shapes
 
     if as_json:
-        emit([records.service(view)])
+        emit([json_shapes.service(view)])
     elif view.running:
         due = f" The next run is due {words.moment(view.next_due_at)}." if view.next_due_at else " No run is due."
         say(f"running in process {view.pid} since {words.moment(view.since)}.{due}")

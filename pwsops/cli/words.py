@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.messages import Message
 from pwsops.rules import sizes
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
-    from pwsops.operations.records import CertificateView, CheckState
+    from pwsops.operations.certificate_records import CertificateView
+    from pwsops.operations.records import CheckState
 
 NOTHING = "–"
 
@@ -95,8 +96,8 @@ def verdict(one: Verdict) -> Text:
 def check_state(state: CheckState, *, required: bool = True) -> Text:
     """Return a check's outcome."""
     from pwsops.operations.records import (
-        CheckState,
-    )  # not above: with it comes what a call for help should not wait for
+        CheckState,  # not above: with it comes what a call for help should not wait for
+    )
 
     if state is CheckState.OK:
         return Text("✔ fine", "green")
@@ -130,11 +131,6 @@ def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
     if due_at is None or running or due_at > now:
         return moment(due_at)
     return f"due since {moment(due_at)}: the service is stopped"
-
-
-def iso(instant: datetime | None) -> str | None:
-    """Return an instant for machines: ISO 8601, UTC, with its offset."""
-    return None if instant is None else instant.astimezone(UTC).isoformat()
 
 
 def size(size_bytes: int | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pwsops.engines.base import Capabilities, Engine, Instance, PrivateKeys, no_keys
 from pwsops.engines.off_limits import NOTHING, OffLimits
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Capabilities, Instance, PrivateKeys, no_keys
 from pwsops.errors import InvalidInput
 
 

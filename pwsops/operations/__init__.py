@@ -15,11 +15,12 @@ from pwsops.catalogue.audit import SERVICE
 from pwsops.clock import Clock, SystemClock
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations import handed_key
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
 from pwsops.operations.account import Account
 from pwsops.operations.audit_log import AuditLog
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
+from pwsops.operations.core import Core
 from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine, examine_closed
 from pwsops.operations.history import History
@@ -109,12 +110,7 @@ class Operations:
     @needs(Right.HOST, "close the home")
     def close(self) -> None:
         """Stop this process's part in the scheduling and its restores, and let go of every file."""
-        if self._core.service is not None:
-            self._core.service.detach()
-        self._core.restoring.close()
-        self._core.events.close()
-        self._core.presence.close()
-        self._core.catalogue.close()
+        self._core.close()
 
 
 check_declared(Operations, besides="principal")

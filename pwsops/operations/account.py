@@ -9,7 +9,7 @@ from functools import partial
 from pwsops.errors import Denied, NotFound, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.entry_first import with_entry
-from pwsops.operations.records import AccountView, SecondFactorOffer, SessionView
+from pwsops.operations.people_records import AccountView, SecondFactorOffer, SessionView
 from pwsops.operations.rights import needs, on_everything
 from pwsops.rules.rights import Right
 from pwsops.signin import second_factor

@@ -12,7 +12,8 @@ from pwsops.catalogue.audit_search import AuditFilter
 from pwsops.errors import PwsopsError, Refused
 from pwsops.heads import Heads, journal
 from pwsops.heads.file import HeadFile
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.operations.records import Check
 from pwsops.rules.audit import AuditState, Finding, Kind, Verification
 

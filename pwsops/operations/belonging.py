@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwsops.catalogue import sets
-from pwsops.engines.base import Engine, RemembersSets
+from pwsops.engines.protocol import Engine, RemembersSets
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.roots import denied, is_theirs_alone

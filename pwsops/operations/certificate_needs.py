@@ -11,10 +11,11 @@ from pwsops.catalogue import Connection, RunRow, certificate_copies, profiles, r
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.sets import EncryptedSet
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import LoginRefused, PwsopsError
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.operations.shelf import Shelf
 from pwsops.rules.model import RunStatus
 

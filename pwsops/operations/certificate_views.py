@@ -11,7 +11,7 @@ from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.server_certificates import Seen
 from pwsops.certificates.pair import facts_of_der
 from pwsops.operations.certificate_needs import Gone, Need, Needs
-from pwsops.operations.records import CertificateView, ServerCertificateView
+from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Purpose
 from pwsops.sealing import Bound

@@ -15,9 +15,9 @@ from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
 from pwsops.operations import server_certificates as servers
 from pwsops.operations.access import Context
 from pwsops.operations.certificate_needs import Gone, actual_needs, gone_files, recorded_needs, run_in_need
+from pwsops.operations.certificate_records import CertificateView
 from pwsops.operations.certificate_views import certificate_views
 from pwsops.operations.lookup import find_certificate
-from pwsops.operations.records import CertificateView
 from pwsops.operations.rights import in_kept, needs, of_instance, on_everything
 from pwsops.rules.certificates import Purpose
 from pwsops.rules.rights import Right

@@ -9,14 +9,14 @@ from functools import partial
 
 from pwsops.catalogue import Connection, instances, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import Conflict, PwsopsError
-from pwsops.operations.access import Core
-from pwsops.operations.fan_out import ask_all
+from pwsops.operations.core import Core
 from pwsops.profile import BackupProfile
 from pwsops.rules.clashes import Place, fixed_names, folded, meeting, place, shared
 from pwsops.rules.model import BackupKind
 from pwsops.rules.naming import media_file_name
+from pwsops.runs.parallel import ask_all
 
 EMBEDDED = "sqlite"
 LOOK_LIMIT_S = 5.0

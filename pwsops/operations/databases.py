@@ -13,17 +13,10 @@ from typing import TypeVar
 from pwsops.catalogue import access, instances, service_state
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.protection import Covered, covered
-from pwsops.engines.base import (
-    Credentials,
-    DatabaseContents,
-    DatabaseState,
-    DirectoryCheck,
-    DirectoryEntry,
-    Engine,
-)
-from pwsops.errors import PwsopsError
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials, DatabaseContents, DatabaseState, DirectoryCheck, DirectoryEntry
+from pwsops.errors import PwsopsError, Unanswered
 from pwsops.operations.access import Context
-from pwsops.operations.fan_out import Unanswered, ask_all
 from pwsops.operations.looking import look, unreached
 from pwsops.operations.records import DatabaseView
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_instances
@@ -33,6 +26,7 @@ from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
 from pwsops.rules.rights import Right
 from pwsops.rules.verdict import judge
+from pwsops.runs.parallel import ask_all
 from pwsops.runs.scheduler import is_running
 
 POLL_LIMIT_S = 20.0

@@ -9,7 +9,6 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -17,7 +16,6 @@ import structlog
 from pwsops import private
 from pwsops.catalogue import (
     access,
-    instances,
     profiles,
     refused_logins,
     sealed,
@@ -25,17 +23,14 @@ from pwsops.catalogue import (
     settings,
     soundness,
 )
-from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.protection import covered
 from pwsops.catalogue.sealed import Sealed
 from pwsops.catalogue.store import move_away
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus, Probe
-from pwsops.errors import PwsopsError
-from pwsops.operations import second_factor_keys
-from pwsops.operations.access import Core
+from pwsops.errors import SEE_LOG, PwsopsError
+from pwsops.operations import second_factor_keys, server_checks
 from pwsops.operations.audit_verification import audit_checks
 from pwsops.operations.confinement_check import confinement_check
-from pwsops.operations.fan_out import ask_all
+from pwsops.operations.core import Core
 from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
 from pwsops.operations.second_factor_keys import SealedFactor
@@ -47,7 +42,6 @@ from pwsops.rules.verdict import awaits_first, judge
 from pwsops.runs.scheduler import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
-PROBE_LIMIT_S = 30.0
 _log = structlog.get_logger()
 MOST_TOLD = 20
 """So many databases are told of one by one."""
@@ -65,8 +59,8 @@ def examine(core: Core) -> list[Check]:
         _service,
         _owed_access,
         _refused_logins,
-        _instances,
-        _directories,
+        server_checks.instances,
+        server_checks.directories,
         _databases,
     ]
     return [
@@ -96,7 +90,7 @@ def _looked(core: Core, look: Callable[[Core], Iterator[Check]]) -> Iterator[Che
             name=look.__name__.strip("_").capitalize(),
             ok=False,
             finding=f"not foreseen: {type(error).__name__}: {error}",
-            next_step="The log in the home's logs directory has the details; please report it.",
+            next_step=SEE_LOG,
         )
 
 
@@ -270,79 +264,6 @@ def _refused_logins(core: Core) -> Iterator[Check]:
             finding=f"refused since {one.since:%Y-%m-%d %H:%M} UTC and not tried any more: {one.message}",
             next_step=f"{one.hint} `pwsops instance try-again {one.instance}` lets it be used again.",
         )
-
-
-def _instances(core: Core) -> Iterator[Check]:
-    with core.catalogue.read() as connection:
-        names = [row.name for row in instances.every(connection)]
-    asks = {name: partial(_probe, core, name) for name in names}
-    for name, probe in ask_all(asks, limit_s=PROBE_LIMIT_S, clock=core.clock).items():
-        if isinstance(probe, PwsopsError):
-            yield Check(name=f"Instance {name}", ok=False, finding=probe.message, next_step=probe.hint)
-            continue
-        yield from _reached(name, probe)
-
-
-def _reached(name: str, probe: Probe) -> Iterator[Check]:
-    """Say what an instance is and which rights its login has; each that is missing is a finding of its own."""
-    facts = [f"{key.lower()} {value}" for key, value in probe.facts.items() if value not in probe.version]
-    held = f"rights held: {', '.join(probe.held_rights)}" if probe.held_rights else ""
-    known = filter(None, (probe.version, f"{probe.path_flavour} paths", *facts, held))
-    yield Check(name=f"Instance {name}", ok=True, finding="; ".join(known))
-    for right in probe.missing_rights:
-        yield Check(
-            name=f"Right on {name}",
-            ok=False,
-            finding=f"missing: {right}",
-            next_step=right.grant or "Ask the server's administrator for it.",
-            required=right.required,
-        )
-
-
-def _probe(core: Core, name: str) -> Probe:
-    with core.asking(name):
-        return core.engine(name).probe()
-
-
-def _directories(core: Core) -> Iterator[Check]:
-    with core.catalogue.read() as connection:
-        rows = profiles.living(connection)
-    # Whoever writes there is asked: a profile's own login may see what the instance's does not.
-    askers = {(row.fields["instance"], row.fields["directory"], row.fields["login"]): row for row in rows}
-    asks = {_asked(*place): partial(_look, core, askers[place]) for place in sorted(askers)}
-    answers = ask_all(asks, limit_s=PROBE_LIMIT_S, clock=core.clock)
-    for (_, directory, _), found in zip(sorted(askers), answers.values(), strict=True):
-        yield _directory(directory, found)
-
-
-_DIRECTORY_STEPS = {
-    DirectoryStatus.OK: "",
-    DirectoryStatus.MISSING: "Make it (or mount its disk), or change the profiles that write there.",
-    DirectoryStatus.UNUSABLE: "Mend what failed there, or change the profiles that write there.",
-    DirectoryStatus.UNKNOWN: "It could not be checked. A run will show whether backups can be written there.",
-}
-
-
-def _asked(instance: str, directory: str, login: str) -> str:
-    return f"{instance} (about {directory}{f', as {login}' if login else ''})"
-
-
-def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
-    with core.asking(profile.fields["instance"], profile.fields["login"]):
-        return core.engine_of(profile).check_directory(profile.fields["directory"])
-
-
-def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
-    if isinstance(found, PwsopsError):
-        return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
-    free = "" if found.free_bytes is None else f"{sizes.told(found.free_bytes)} free"
-    return Check(
-        name=f"Directory {directory}",
-        ok=found.status is DirectoryStatus.OK,
-        unknown=found.status is DirectoryStatus.UNKNOWN,
-        finding="; ".join(filter(None, (found.reason or free or found.status.value, *found.remarks))),
-        next_step=_DIRECTORY_STEPS[found.status],
-    )
 
 
 def _databases(core: Core) -> Iterator[Check]:

@@ -11,8 +11,8 @@ from pwsops.catalogue.access import ChangedAccess
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.refused_logins import RefusedLogin
 from pwsops.engines import registry
-from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import checked
+from pwsops.engines.records import Capabilities, Instance, Probe
 from pwsops.engines.registry import open_engine
 from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations.access import Context
@@ -131,22 +131,13 @@ class Instances:
         before = core.instance_row(name)
         if seen is not None and _shown(before) != seen:
             raise _changed_meanwhile(name)
-        who = before.login if login is None else login or None
-        asked = _understood(
-            Instance(
-                name=name,
-                engine=before.engine,
-                address=before.address if address is None else address,
-                options=before.options | dict(options or {}),
-                login=who,
-            )
-        )
+        asked = _edited(before, address, login, options)
         if _reaches_further(before, asked):
             self._context.allow_everywhere("let an instance reach what is not its own", name)
-        kept = before.sealed_password if password is None and who == before.login else None
+        kept = before.sealed_password if password is None and asked.login == before.login else None
         if kept is not None:
             _refuse_elsewhere(before, _kept(asked))
-            password = core.vault.open(kept, before.login_bound(who))
+            password = core.vault.open(kept, before.login_bound(asked.login))
         row = self._reached(replace(asked, password=password))
         if password is not None:
             core.vault.prepare()
@@ -158,15 +149,18 @@ class Instances:
                 if not owing and (owed := _owed(connection, name)):
                     raise _still_owed("given another address", name, owed)
             row = replace(row, sealed_password=kept) if kept else self._with_password(row, password)
-            instances.amend(connection, row)
-            if row.place != before.place:
-                # Its databases are others now, whatever they are called.
-                instances.forget_looks(connection, name)
-                planning.begin_anew(connection, name, now=core.clock.now())
-            # It was reached a moment ago, as what it is from now on.
-            refused_logins.forget(connection, name, row.login)
-            self._context.note(connection, "edit instance", name, "; ".join(_changes(before, row)))
+            self._amend(connection, before, row)
         return _shown(row)
+
+    def _amend(self, connection: Connection, before: InstanceRow, row: InstanceRow) -> None:
+        instances.amend(connection, row)
+        if row.place != before.place:
+            # Its databases are others now, whatever they are called.
+            instances.forget_looks(connection, row.name)
+            planning.begin_anew(connection, row.name, now=self._context.core.clock.now())
+        # It was reached a moment ago, as what it is from now on.
+        refused_logins.forget(connection, row.name, row.login)
+        self._context.note(connection, "edit instance", row.name, "; ".join(_changes(before, row)))
 
     @needs(Right.CONNECT, "remove an instance", of_instance("name"))
     def remove(self, name: str, *, owing: bool = False) -> None:
@@ -326,6 +320,19 @@ def _changes(before: InstanceRow, after: InstanceRow) -> Sequence[str]:
 
 def _told(value: object) -> str:
     return "the default" if value is None else str(value)
+
+
+def _edited(before: InstanceRow, address: str | None, login: str | None, options: Mapping[str, Any] | None) -> Instance:
+    """Return an instance as an edit asks for it, without a password; None keeps what there is."""
+    return _understood(
+        Instance(
+            name=before.name,
+            engine=before.engine,
+            address=before.address if address is None else address,
+            options=before.options | dict(options or {}),
+            login=before.login if login is None else login or None,
+        )
+    )
 
 
 def _shown(row: InstanceRow) -> Instance:

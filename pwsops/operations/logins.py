@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pwsops.engines.base import Capabilities
+from pwsops.engines.records import Capabilities
 from pwsops.errors import InvalidInput
 
 LONGEST = 128

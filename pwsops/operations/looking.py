@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.catalogue import Catalogue, Connection, instances, planning, profiles, sets, sightings
-from pwsops.catalogue.sightings import Known, SeenDatabase
-from pwsops.clock import Clock
-from pwsops.engines.base import DatabaseInfo, DatabaseState, Engine
+from pwsops.catalogue import Connection, instances, looks, planning, profiles, sets, sightings
+from pwsops.catalogue.looks import SeenDatabase
+from pwsops.catalogue.sightings import Known
 from pwsops.engines.certificates import KeepsCertificates
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.errors import LoginRefused, PwsopsError
-from pwsops.operations.fan_out import ask_all
-from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, Sighting
 from pwsops.rules.verdict import is_sound
+from pwsops.runs.found_media import look_for
+from pwsops.runs.parallel import ask_all
 
 if TYPE_CHECKING:
-    from pwsops.operations.access import Core
+    from pwsops.operations.core import Core
 
 LOOK_BACK = timedelta(days=62)
 """How far the memory of a server is read: two months have the newest full of whatever is backed up at all."""
@@ -75,7 +76,7 @@ def unreached(core: Core, instance: str, error: PwsopsError) -> None:
     """Note that an instance did not answer; what it said before stays known."""
     with core.catalogue.write() as connection:
         if instances.find(connection, instance) is not None:
-            sightings.unanswered(connection, instance, error.message, error.hint, now=core.clock.now())
+            looks.unanswered(connection, instance, error.message, error.hint, now=core.clock.now())
 
 
 def look(core: Core, instance: str) -> None:
@@ -102,7 +103,7 @@ def look(core: Core, instance: str) -> None:
     with core.catalogue.write() as connection:
         if instances.find(connection, instance) is None:
             return  # removed in the meantime
-        sightings.answered(connection, instance, seen, now=now)
+        looks.answered(connection, instance, seen, now=now)
         planning.replan_without_base(connection, instance, foreign=_foreign(seen), now=now)
 
 
@@ -122,41 +123,6 @@ def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
             raise
         except PwsopsError as error:
             _log.warning("certificates could not be looked up", instance=instance, reason=error.message)
-
-
-def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
-    """Return what is found where sets were written; where nobody can be asked, that it is not known."""
-    if not wanted:
-        return {}
-    try:
-        return engine.look_for(wanted)
-    except PwsopsError as error:
-        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
-
-
-def note_bad(
-    catalogue: Catalogue, engine: Engine, path: str, position: int, reason: str, *, clock: Clock, set_id: str = ""
-) -> None:
-    """Keep that reading a file came to a bad end, for each instance that recorded a set in it.
-
-    Its set is damaged, unless the file is not there to be read.
-
-    Parameters
-    ----------
-    engine
-        Who read it, and looks whether it is there.
-    set_id
-        Which set was read; empty: whichever was recorded there.
-    """
-    found = recorded_in(catalogue.read, engine, path, position, clock=clock, set_id=set_id)
-    seen = look_for(engine, [replace(one.backup_set, path=path) for one in found])
-    now = clock.now()
-    for instance, one in found:
-        with catalogue.write() as connection:
-            sightings.record(connection, instance, {one.set_id: seen[one.set_id]}, now=now)
-            if seen[one.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
-                sightings.disprove(connection, instance, one, reason, now=now)
-            planning.replan_without_base(connection, instance, now=now)
 
 
 def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterable[str]) -> None:
@@ -268,7 +234,7 @@ def _worth_keeping(newest_first: Sequence[BackupSet]) -> list[BackupSet]:
 
 def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
     with core.catalogue.read() as connection:
-        return {one.database: list(one.outside) for one in sightings.databases(connection, instance)}
+        return {one.database: list(one.outside) for one in looks.databases(connection, instance)}
 
 
 def _run_of(one: BackupSet) -> set[tuple[int, str]]:

@@ -21,7 +21,7 @@ from pwsops.catalogue import (
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import MediaError, NotFound, Refused
 from pwsops.rules.model import BackupSet
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pwsops.catalogue import Connection, RunRow, runs
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.operations.records import ItemView, ProfileView, RunView
 from pwsops.rules import breaker
 from pwsops.rules.model import BackupKind, Health, Message, RunStatus, Trigger

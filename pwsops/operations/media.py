@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 from pwsops.catalogue import sightings
-from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials
 from pwsops.engines.registry import embedded_engine
+from pwsops.engines.requests import ProgressCallback, Verification
 from pwsops.errors import MediaError
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import read_theirs, set_at
-from pwsops.operations.looking import note_bad
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance
-from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rights import Right
+from pwsops.runs.found_media import note_bad
+from pwsops.runs.same_file import recorded_in
 
 READ, VERIFY = "read a backup file", "verify a backup"
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from pwsops.errors import Conflict, NotFound, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.entry_first import with_entry
-from pwsops.operations.records import TokenView, UserView
+from pwsops.operations.people_records import TokenView, UserView
 from pwsops.operations.rights import needs
 from pwsops.operations.roles import noted
 from pwsops.rules.rights import USER, Right, Role, Way, with_way

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pwsops.certificates.pair import facts_of_der
-from pwsops.engines.base import SavesCertificates
 from pwsops.engines.certificates import KeepsCertificates
+from pwsops.engines.protocol import SavesCertificates
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.operations.lookup import find_certificate
 from pwsops.profile import BackupProfile
 from pwsops.rules.certificates import why_not_encrypt

@@ -7,7 +7,7 @@ from typing import Any
 
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.errors import InvalidInput
-from pwsops.operations.access import Core
+from pwsops.operations.core import Core
 from pwsops.operations.logins import check_login
 from pwsops.profile import BackupProfile
 from pwsops.sealing import Bound

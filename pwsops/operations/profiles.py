@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -13,13 +12,14 @@ from tzlocal import get_localzone_name
 from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.registry import is_embedded
-from pwsops.errors import Conflict, InvalidInput, PwsopsError, Refused
+from pwsops.errors import Conflict, InvalidInput, Refused
 from pwsops.operations import clashes, profile_secrets
 from pwsops.operations.access import Context
 from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
-from pwsops.operations.lookup import as_typed, find_certificate, find_instance, find_profile
+from pwsops.operations.lookup import find_certificate, find_instance, find_profile
 from pwsops.operations.mapping import profile_view, run_views
+from pwsops.operations.profile_databases import check_databases
 from pwsops.operations.profile_encryption import settle_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
@@ -92,7 +92,7 @@ class Profiles:
         core = self._context.core
         login = self._login_password(profile, None, password)
         sealed = login.for_checks(core.vault)
-        self._check_databases(profile, sealed, already=())
+        check_databases(core, profile, sealed, already=())
         certificate = settle_encryption(self._context, profile, None, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, None, certificate_password)
         self._check_directory(profile)
@@ -133,7 +133,7 @@ class Profiles:
         same_instance = profile.instance == before.fields["instance"]
         login = self._login_password(profile, before, password)
         sealed = login.for_checks(core.vault)
-        self._check_databases(profile, sealed, already=before.fields["databases"] if same_instance else ())
+        check_databases(core, profile, sealed, already=before.fields["databases"] if same_instance else ())
         former = before.fields if same_instance else None
         certificate = settle_encryption(self._context, profile, former, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, before, certificate_password)
@@ -286,43 +286,6 @@ class Profiles:
             with core.catalogue.write() as connection:
                 refused_logins.forget(connection, profile.instance, profile.login)
         return profile_secrets.login_password(core, profile, before, password)
-
-    def _check_databases(self, profile: BackupProfile, sealed: str | None, *, already: Sequence[str]) -> None:
-        """Refuse names that the instance does not have; those the profile had before may be gone by now."""
-        known_before = set(already)
-        added = [name for name in profile.databases if name not in known_before]
-        if not added:
-            return
-        core = self._context.core
-        try:
-            engine = core.engine_for(profile.instance, profile.login, sealed)
-            with core.asking(profile.instance, profile.login):
-                found = engine.databases()
-        except PwsopsError as error:
-            if error.transient:
-                return
-            raise
-        unusable = {info.name: info.reason for info in found if info.details.get("unusable_name")}
-        names = [info.name for info in found if info.name not in unusable]
-        with core.catalogue.read() as connection:
-            profile.databases = [
-                name if name in known_before or name in unusable else as_typed(connection, engine, name, names)
-                for name in profile.databases
-            ]
-        # Two spellings may turn out to mean one database.
-        profile.check()
-        for name in profile.databases:
-            if name in unusable:
-                raise InvalidInput(
-                    f"The database {name} of {profile.instance!r} cannot be chosen: {unusable[name]}.",
-                    hint="Rename its file to a name in UTF-8, where its program allows that, and choose it again.",
-                )
-            if name not in names and name not in known_before:
-                near = get_close_matches(name, names, n=3) or names[:5]
-                raise InvalidInput(
-                    f"The instance {profile.instance!r} has no database {name!r}.",
-                    hint=f"There is {', '.join(near)}." if near else "It has no databases at all; check its address.",
-                )
 
     def _check_seen(self, row: ProfileRow, seen: BackupProfile | None) -> None:
         if seen is None:

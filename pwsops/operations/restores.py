@@ -8,28 +8,22 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets, sightings
-from pwsops.engines.base import (
-    Credentials,
-    Engine,
-    Progress,
-    ProgressCallback,
-    RemembersSets,
-    RestoreRequest,
-    RestoreResult,
-)
+from pwsops.engines.protocol import Engine, RemembersSets
+from pwsops.engines.records import Credentials
+from pwsops.engines.requests import Progress, ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
-from pwsops.operations.looking import look_for
 from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
 from pwsops.operations.records import RestoreView
-from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
-from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
+from pwsops.runs.found_media import look_for
+from pwsops.runs.restorer import Job, Tell
+from pwsops.runs.same_file import recorded_in
 
 PLAN = "plan a restore"
 FILES_LOOKED_INTO = 40
@@ -182,7 +176,7 @@ class Restores:
     def get(self, restore_id: int) -> RestoreView:
         """Return one restore; raises `NotFound`."""
         core = self._context.core
-        core.restoring.settle()
+        core.restorer.settle()
         with self._context.read() as connection:
             return _view(find_restore(connection, restore_id))
 
@@ -192,7 +186,7 @@ class Restores:
     ) -> list[RestoreView]:
         """Return restores, newest first; of one instance or database only, where that is given."""
         core = self._context.core
-        core.restoring.settle()
+        core.restorer.settle()
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
@@ -214,7 +208,7 @@ class Restores:
             restores.ask_to_cancel(connection, restore_id)
             subject = f"{view.instance}/{view.database}"
             self._context.note(connection, "cancel restore", subject, f"restore {restore_id}")
-        core.restoring.cancel(restore_id)
+        core.restorer.cancel(restore_id)
 
     def _begin(
         self,
@@ -227,10 +221,10 @@ class Restores:
         accept_unrecorded: bool,
         chosen: Sequence[str] = (),
         credentials: Credentials | None = None,
-        tell: Tell | None = None,
+        tell: Tell = lambda progress: None,
     ) -> Job:
         core = self._context.core
-        core.restoring.settle()
+        core.restorer.settle()
         engine = self._context.engine(instance, credentials)
         refuse_home(core, engine.instance)
         with nullcontext() if credentials else core.asking(instance):
@@ -251,7 +245,7 @@ class Restores:
             actor=self._context.actor,
             tell=tell,
         )
-        core.restoring.begin(job)
+        core.restorer.begin(job)
         return job
 
     def _recorded(self, engine: Engine, one: BackupSet) -> BackupSet | None:

@@ -11,8 +11,10 @@ from functools import partial
 
 from pwsops.catalogue import Connection, audit, instances
 from pwsops.errors import PwsopsError, Refused
-from pwsops.operations.access import Context, Core
-from pwsops.operations.records import Check, RoleView
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
+from pwsops.operations.people_records import RoleView
+from pwsops.operations.records import Check
 from pwsops.operations.rights import needs
 from pwsops.rules.rights import USER, Right, with_way
 from pwsops.signin.roles import Roles as RolesFile

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pwsops.catalogue import Connection, instances, places, profiles, sets
 from pwsops.catalogue.places import KnownPlace
 from pwsops.engines import registry
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.errors import Denied, PwsopsError, Refused
-from pwsops.operations.access import Context, Core
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
 from pwsops.rules import clashes
 from pwsops.rules.rights import Right
 from pwsops.rules.roots import depth, is_plain, is_share, is_within

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pwsops.catalogue import instances
-from pwsops.engines.base import Instance
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
 from pwsops.errors import InvalidInput, PwsopsError
-from pwsops.operations.access import Context, Core
-from pwsops.operations.fan_out import ask_all
+from pwsops.operations.access import Context
+from pwsops.operations.core import Core
+from pwsops.runs.parallel import ask_all
 
 LOOK_LIMIT_S = 20.0
 _SAVED = re.compile(r"(?P<name>.+)_[0-9A-F]{40}(?:_\d{8}T\d{6}Z_[0-9a-f]{8})?$")

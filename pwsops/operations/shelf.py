@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pwsops.engines.base import DirectoryStatus, Engine
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import DirectoryStatus
 from pwsops.errors import PwsopsError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Engine, KnowsDamage, ProgressCallback
+from pwsops.engines.protocol import Engine, KnowsDamage
+from pwsops.engines.requests import ProgressCallback
 from pwsops.rules.model import BackupSet
 
 

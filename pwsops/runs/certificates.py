@@ -12,7 +12,9 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.certificates import archive
 from pwsops.certificates.opening import open_file
 from pwsops.certificates.pair import pair_from_der
-from pwsops.engines.base import CertificateCopy, Encryption, Engine, SavesCertificates
+from pwsops.engines.protocol import Engine, SavesCertificates
+from pwsops.engines.records import CertificateCopy
+from pwsops.engines.requests import Encryption
 from pwsops.errors import NotFound, PwsopsError, Refused
 from pwsops.rules.certificates import file_name
 from pwsops.runs.server_certificates import ServerEscrow

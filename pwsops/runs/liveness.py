@@ -51,6 +51,10 @@ class Presence:
             path.unlink()
         return False
 
+    def is_orphaned(self, owner: str | None, *, goes_on: bool) -> bool:
+        """Whether nobody carries on what a process owns; `goes_on` says whether this one does, where it is ours."""
+        return not goes_on if owner == self.token else not self.is_alive(owner)
+
     def close(self) -> None:
         """Take the sign of life away."""
         self._lock.release()

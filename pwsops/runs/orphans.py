@@ -13,7 +13,7 @@ import structlog
 from pwsops.catalogue import Catalogue, RunRow, outcomes, profiles, refused_logins, runs, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine
+from pwsops.engines.protocol import Engine
 from pwsops.errors import Cancelled, DatabaseDamaged, LoginRefused, PwsopsError
 from pwsops.rules.model import BackupSet, RunStatus
 from pwsops.runs import adopting
@@ -146,9 +146,10 @@ class Leftovers:
             return [run for run in runs.open_runs(connection) if self._is_left(run)]
 
     def _is_left(self, run: RunRow) -> bool:
-        if run["owner"] == self._presence.token:
-            return run["status"] == RunStatus.RUNNING.value and not self._goes_on(run["id"])
-        return run["owner"] is not None and not self._presence.is_alive(run["owner"])
+        if run["owner"] is None:
+            return False
+        goes_on = run["status"] == RunStatus.QUEUED.value or self._goes_on(run["id"])
+        return self._presence.is_orphaned(run["owner"], goes_on=goes_on)
 
     def _settle(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:

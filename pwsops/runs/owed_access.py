@@ -10,7 +10,7 @@ import structlog
 from pwsops.catalogue import Catalogue, access, audit, outcomes, restores
 from pwsops.catalogue.access import ChangedAccess
 from pwsops.clock import Clock
-from pwsops.engines.base import Engine, GivesBackAccess
+from pwsops.engines.protocol import Engine, GivesBackAccess
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.runs.liveness import Presence
 

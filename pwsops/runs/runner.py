@@ -5,10 +5,8 @@ The runner joins engine and catalogue; neither knows the other. A broken databas
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -22,29 +20,26 @@ from pwsops.catalogue import (
     outcomes,
     profiles,
     refused_logins,
-    restores,
     runs,
     sets,
-    sightings,
 )
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.base import BackupRequest, BackupResult, Encryption, Engine, Progress
-from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError
-from pwsops.rules.chain import choose_base
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import BackupRequest, BackupResult, Progress
+from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, PwsopsError, unforeseen
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
-from pwsops.rules.naming import media_file_name
-from pwsops.rules.replacing import replaceable
 from pwsops.runs import adopting
-from pwsops.runs.attempts import Attempts, may_have_finished, next_look
+from pwsops.runs.attempts import may_have_finished, next_look
+from pwsops.runs.backup_requests import BackupRequests
 from pwsops.runs.certificates import Escrow
 from pwsops.runs.liveness import Presence
 from pwsops.runs.orphans import Leftovers, OpenEngine, run_description
 from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.work import Work
 
 ATTEMPTS = 3
 RETRY_FIRST_WAIT_S = 1.0
-PROGRESS_EVERY_S = 0.5
 
 _log = structlog.get_logger()
 
@@ -98,6 +93,7 @@ class Runner:
         self._clock = clock
         self._presence = presence
         self._open_engine = open_engine
+        self._requests = BackupRequests(catalogue, clock)
         self._cancels: dict[int, threading.Event] = {}
         self._leftovers = Leftovers(
             catalogue,
@@ -196,7 +192,7 @@ class Runner:
             cause = error
         else:
             _log.error("a run could not be started", run_id=run_id, exc_info=error)
-            cause = _unexpected("The run could not be started", error)
+            cause = unforeseen("The run could not be started", error)
         return self._write(lambda connection: outcomes.run_unstarted(connection, run_id, cause, now=self._clock.now()))
 
     def _start(self, run_id: int, cancel: threading.Event) -> tuple[_Job | None, list[tuple[int, str]]]:
@@ -241,52 +237,40 @@ class Runner:
         return True
 
     def _do_item(self, job: _Job, item_id: int, database: str) -> None:
-        told: list[Message] = []
+        work = Work(
+            clock=self._clock,
+            cancel=job.cancel,
+            write=partial(self._progressed, job.run_id),
+            deadline=job.deadline,
+        )
         try:
             self._write(lambda connection: runs.start_item(connection, item_id, now=self._clock.now()))
-            if job.cancel.is_set():
-                raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
-            if database in job.profile.unwritable:
-                raise _no_text(database)
-            if job.engine is None:
-                job.engine = self._open_engine(job.profile)
-                self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
-            began = self._clock.monotonic()
-            result, reason = self._back_up(job, job.engine, database, told)
-            took = {sets.TOOK_S: self._clock.monotonic() - began}
-            result = replace(result, noted={**result.noted, **took})
+            result, reason = self._backed_up(job, database, work)
         except PwsopsError as error:
             if isinstance(error, LoginRefused) and job.engine is not None:
                 # From now on it is refused from the record, without another try: for this run's other databases too.
                 self._write(partial(refused_logins.note, profile=job.profile, error=error, now=self._clock.now()))
                 job.engine = None
             unknown = database in job.asked and may_have_finished(error)
-            self._failed(item_id, error, told, end_unknown=unknown)
+            self._failed(item_id, error, work.messages, end_unknown=unknown)
         except Exception as error:  # noqa: BLE001 - whatever it was, the other databases still get their turn
             _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
-            self._failed(item_id, _unexpected(f"The backup of {database} failed", error), told)
+            self._failed(item_id, unforeseen(f"The backup of {database} failed", error), work.messages)
         else:
-            self._succeeded(job, item_id, result, reason=reason, told=[*told, *result.messages])
-
-    def _teller(self, told: list[Message]) -> Callable[[str], None]:
-        return lambda text: told.append(Message(text=text, at=self._clock.now()))
-
-    def _succeeded(
-        self, job: _Job, item_id: int, result: BackupResult, *, reason: str, told: Sequence[Message]
-    ) -> None:
-        self._write(
-            lambda connection: outcomes.item_succeeded(
-                connection,
-                job.profile,
-                job.run_id,
-                item_id,
-                result.kept,
-                reason=reason,
-                told=told,
-                replaced=result.replaced,
-                now=self._clock.now(),
+            told = [*work.messages, *result.messages]
+            self._write(
+                lambda connection: outcomes.item_succeeded(
+                    connection,
+                    job.profile,
+                    job.run_id,
+                    item_id,
+                    result.kept,
+                    reason=reason,
+                    told=told,
+                    replaced=result.replaced,
+                    now=self._clock.now(),
+                )
             )
-        )
 
     def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message], *, end_unknown: bool = False) -> None:
         now = self._clock.now()
@@ -295,91 +279,51 @@ class Runner:
             lambda connection: outcomes.item_failed(connection, item_id, error, told=told, now=now, look_again_at=look)
         )
 
-    def _back_up(self, job: _Job, engine: Engine, database: str, told: list[Message]) -> tuple[BackupResult, str]:
+    def _backed_up(self, job: _Job, database: str, work: Work) -> tuple[BackupResult, str]:
+        if job.cancel.is_set():
+            raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
+        if database in job.profile.unwritable:
+            raise _no_text(database)
+        if job.engine is None:
+            job.engine = self._open_engine(job.profile)
+            self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=work.say)
+        began = self._clock.monotonic()
+        result, reason = self._back_up(job, job.engine, database, work)
+        took = {sets.TOOK_S: self._clock.monotonic() - began}
+        return replace(result, noted={**result.noted, **took}), reason
+
+    def _back_up(self, job: _Job, engine: Engine, database: str, work: Work) -> tuple[BackupResult, str]:
         """Take the planned kind, or a full with the reason where an incremental is not possible."""
-        base, reason = self._attempts(job, told).do(
-            lambda: self._base(job, engine, database), finished=lambda _error: None
+        base, reason = work.do(lambda: self._base(job, engine, database))
+        encryption = self._escrow.encryption(job.profile, engine, now=self._clock.now(), tell=work.say)
+        asked = partial(
+            self._requests.request,
+            job.profile,
+            database,
+            description=run_description(job.run_id, self._presence.token),
+            encryption=encryption,
         )
-        encryption = self._escrow.encryption(job.profile, engine, now=self._clock.now(), tell=self._teller(told))
         if base is not None:
             try:
-                return self._with_retries(job, engine, self._request(job, database, base, encryption), told), ""
+                return self._with_retries(job, engine, asked(base=base), work), ""
             except BaseUnusable as error:
                 reason = error.message
-        return self._with_retries(job, engine, self._request(job, database, None, encryption), told), reason
+        return self._with_retries(job, engine, asked(base=None), work), reason
 
     def _base(self, job: _Job, engine: Engine, database: str) -> tuple[BackupSet | None, str]:
         if job.kind is BackupKind.FULL:
             return None, ""
-        server_base = engine.differential_base(database) if engine.capabilities.shared_base else None
-        instance = job.profile.fields["instance"]
-        with self._catalogue.read() as connection:
-            own = sets.of_database(connection, instance, database, profile_id=job.profile.id)
-            all_sets = sets.of_database(connection, instance, database)
-            lost = sightings.lost(connection, instance, database)
-        known = {one.set_id for one in all_sets}
-        foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
-        choice = choose_base(
-            own=own,
-            all_sets=all_sets,
-            shared_base=engine.capabilities.shared_base,
-            server_base=server_base,
-            outside=list(engine.history(database=database)) if foreign else (),
-            now=self._clock.now(),
-            lost=lost,
-        )
-        return choice.base, choice.reason
+        return self._requests.base(job.profile, engine, database)
 
-    def _request(
-        self, job: _Job, database: str, base: BackupSet | None, encryption: Encryption | None
-    ) -> BackupRequest:
-        kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
-        dated = bool(job.profile.fields["timestamp"])
-        name = media_file_name(database, kind, at=self._clock.now() if dated else None, suffix=secrets.token_hex(4))
-        return BackupRequest(
-            database=database,
-            kind=kind,
-            directory=job.profile.fields["directory"],
-            file_name=name,
-            description=run_description(job.run_id, self._presence.token),
-            overwrite=not dated,
-            replaceable=() if dated else self._replaceable(job, database),
-            before=self._before(job, database),
-            base=base,
-            encryption=encryption,
-            check_structure=bool(job.profile.fields["check_structure"]),
+    def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, work: Work) -> BackupResult:
+        return work.do(
+            lambda: self._attempt(job, engine, request, work),
+            lambda error: self._finished(job, engine, request, error, work),
         )
 
-    def _before(self, job: _Job, database: str) -> BackupSet | None:
-        with self._catalogue.read() as connection:
-            return sets.newest(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
-
-    def _replaceable(self, job: _Job, database: str) -> list[BackupSet]:
-        instance = job.profile.fields["instance"]
-        with self._catalogue.read() as connection:
-            return replaceable(
-                sets.of_database(connection, instance, database, profile_id=job.profile.id),
-                of_database=sets.orders_of_database(connection, instance, database),
-                restored=restores.into(connection, instance, database),
-                now=self._clock.now(),
-            )
-
-    def _with_retries(self, job: _Job, engine: Engine, request: BackupRequest, told: list[Message]) -> BackupResult:
-        return self._attempts(job, told).do(
-            lambda: self._attempt(job, engine, request),
-            finished=lambda error: self._finished(job, engine, request, error),
-        )
-
-    def _attempts(self, job: _Job, told: list[Message]) -> Attempts:
-        return Attempts(
-            clock=self._clock,
-            cancel=job.cancel,
-            deadline=job.deadline,
-            tell=self._teller(told),
-            waiting=lambda text: self._progressed(job.run_id, text),
-        )
-
-    def _finished(self, job: _Job, engine: Engine, request: BackupRequest, error: PwsopsError) -> BackupResult | None:
+    def _finished(
+        self, job: _Job, engine: Engine, request: BackupRequest, error: PwsopsError, work: Work
+    ) -> BackupResult | None:
         """Return what a failed attempt has finished after all: the set that carries this run's name, and is whole.
 
         A further attempt would meet that very file. None also where it cannot be looked for now.
@@ -393,11 +337,11 @@ class Runner:
             return None
         if found is None:
             return None
-        adopting.prove(engine, job.profile, found, self._report(job.run_id), job.cancel)
+        adopting.prove(engine, job.profile, found, work.report(), job.cancel)
         text = f"It was found finished and whole, though its end was not heard: {error}"
         return BackupResult(backup_set=found, messages=[*error.messages, Message(text=text, at=self._clock.now())])
 
-    def _attempt(self, job: _Job, engine: Engine, request: BackupRequest) -> BackupResult:
+    def _attempt(self, job: _Job, engine: Engine, request: BackupRequest, work: Work) -> BackupResult:
         left_s = job.deadline - self._clock.monotonic()
         if left_s <= 0:
             raise PwsopsError(
@@ -406,25 +350,17 @@ class Runner:
                 hint="Raise the profile's time limit, or split its databases over several profiles.",
             )
         job.asked.add(request.database)
-        return engine.backup(replace(request, time_limit_s=left_s), self._report(job.run_id), job.cancel)
+        return engine.backup(replace(request, time_limit_s=left_s), work.report(), job.cancel)
 
-    def _report(self, run_id: int) -> Callable[[Progress], None]:
-        told_at = float("-inf")
-
-        def tell(progress: Progress) -> None:
-            nonlocal told_at
-            moment = self._clock.monotonic()
-            if moment - told_at < PROGRESS_EVERY_S:
-                return
-            told_at = moment
-            self._progressed(run_id, progress.phase, progress.done_bytes, progress.total_bytes)
-
-        return tell
-
-    def _progressed(self, run_id: int, phase: str, done_bytes: int = 0, total_bytes: int = 0) -> None:
-        # A backup does not fail because nobody could be told how far it is.
-        with suppress(PwsopsError), self._catalogue.write() as connection:
-            runs.change(connection, run_id, progress_phase=phase, progress_done=done_bytes, progress_total=total_bytes)
+    def _progressed(self, run_id: int, progress: Progress) -> None:
+        with self._catalogue.write() as connection:
+            runs.change(
+                connection,
+                run_id,
+                progress_phase=progress.phase,
+                progress_done=progress.done_bytes,
+                progress_total=progress.total_bytes,
+            )
 
 
 def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
@@ -439,11 +375,4 @@ def _no_text(database: str) -> PwsopsError:
     return InvalidInput(
         f"{database} was not backed up: its name is no text (UTF-8), so it can be neither written down nor asked for.",
         hint="Rename its file, and choose it in the profile under the new name.",
-    )
-
-
-def _unexpected(what: str, error: Exception) -> PwsopsError:
-    return PwsopsError(
-        f"{what} in a way that was not foreseen: {type(error).__name__}: {error}",
-        hint="The log in the home's logs directory has the details; please report it.",
     )

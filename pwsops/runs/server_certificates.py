@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pwsops.catalogue import Catalogue, certificate_copies, instances, server_certificates, sets
 from pwsops.catalogue.certificate_copies import CopyRow
 from pwsops.catalogue.profiles import ProfileRow
-from pwsops.engines.base import Engine
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates, ServerCertificate
+from pwsops.engines.protocol import Engine
 from pwsops.errors import PwsopsError
 from pwsops.rules.certificates import file_stem
 from pwsops.sealing import Bound

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-from pwsops.engines.base import Engine, Instance
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
 
 Rows = list[tuple[int, str]]

@@ -10,7 +10,8 @@ from typing import Any, Self
 import pyodbc
 import pytest
 
-from pwsops.engines.base import Engine, Instance
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
 from tests.contract.harness import Rows
 from tests.standin import drivers

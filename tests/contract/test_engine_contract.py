@@ -8,7 +8,8 @@ from threading import Event
 
 import pytest
 
-from pwsops.engines.base import BackupRequest, BackupResult, DatabaseState, DirectoryStatus, Progress, RestoreRequest
+from pwsops.engines.records import DatabaseState, DirectoryStatus
+from pwsops.engines.requests import BackupRequest, BackupResult, Progress, RestoreRequest
 from pwsops.errors import Cancelled, Conflict, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from tests.contract.harness import Harness

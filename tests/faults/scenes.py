@@ -10,7 +10,8 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from pwsops.engines.base import BackupRequest, Instance, RestoreRequest
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, RestoreRequest
 from pwsops.engines.sqlite import listing, restore
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.identity import recorded

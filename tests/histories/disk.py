@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from pwsops.clock import Clock
-from pwsops.engines.base import (
+from pwsops.engines.records import Capabilities, DatabaseInfo, DatabaseState, Instance
+from pwsops.engines.requests import (
     BackupRequest,
     BackupResult,
-    Capabilities,
-    DatabaseInfo,
-    DatabaseState,
-    Instance,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Table, Text
 
 from pwsops.catalogue import access, claims, service_state, store
 from pwsops.catalogue.schema import metadata
-from pwsops.engines.base import AccessChange
+from pwsops.engines.requests import AccessChange
 from pwsops.errors import PwsopsError
 from pwsops.operations import databases as databases_module
 from pwsops.operations.reports import ReportFormat

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pwsops import sealing
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.errors import EngineError, InvalidInput, PwsopsError, Refused
 from pwsops.key_file import KEY_FILE
 from pwsops.secrets import KEY_VARIABLE, KeyRecord, Vault

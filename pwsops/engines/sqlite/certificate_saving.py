@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 
-from pwsops.engines.base import CertificateCopy
+from pwsops.engines.records import CertificateCopy
 from pwsops.engines.sqlite import files
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.errors import Conflict

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from pwsops.engines.base import DatabaseInfo, DatabaseState
 from pwsops.engines.off_limits import NOTHING, OffLimits
+from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlite import names
 from pwsops.engines.sqlite.listing import NOT_A_DATABASE
 from pwsops.errors import EngineError

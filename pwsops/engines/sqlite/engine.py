@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -12,36 +11,37 @@ from threading import Event
 from typing import Any
 
 from pwsops.clock import Clock, SystemClock
-from pwsops.engines.base import (
-    BackupRequest,
-    BackupResult,
+from pwsops.engines.records import (
     Capabilities,
     CertificateCopy,
     DatabaseContents,
     DatabaseInfo,
-    Deletion,
     DirectoryCheck,
     DirectoryEntry,
     DirectoryStatus,
-    Encryption,
     Instance,
     MissingRight,
     Probe,
+    TableRows,
+)
+from pwsops.engines.requests import (
+    BackupRequest,
+    BackupResult,
+    Deletion,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
-    TableRows,
     Verification,
 )
 from pwsops.engines.sqlite import certificate_saving, directory, keys, names
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
+from pwsops.engines.sqlite.orders import backup_order
 from pwsops.engines.sqlite.process import Worker, new_token
-from pwsops.engines.sqlite.recipient import Recipient, recipient_of
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
+from pwsops.rules.model import BackupSet, MediaState, Message, Sighting
 
 CONTENTS_LIMIT_S = 15.0
 """How long a look into a database may take in all, its worker's start and waiting for locks included."""
@@ -210,29 +210,13 @@ class SqliteEngine:
         return found
 
     def _order(self, request: BackupRequest) -> dict[str, object]:
-        order: dict[str, object] = {
-            "address": self._address,
-            "follow_links": self._follows,
-            "database": request.database,
-            "directory": os.path.abspath(request.directory),
-            "file_name": request.file_name,
-            "description": request.description,
-            "set_id": str(uuid.uuid4()),
-            "started_at": self._clock.now().astimezone(UTC).isoformat(),
-            "token": new_token(),
-            "overwrite": request.overwrite,
-            "replaceable": [_former(one) for one in request.replaceable],
-            "adopt": self._unknown_ends.get(_subject(request), []),
-            "check_structure": request.check_structure,
-            "mount": _mount(request),
-        }
-        if request.kind is BackupKind.DIFFERENTIAL:
-            order |= _base(request)
-        recipient = None if request.encryption is None else _recipient(request, request.encryption)
-        if recipient is not None:
-            order["recipient"] = asdict(recipient)
-        order["keys"] = keys.of_backup(self.instance, request, None if recipient is None else recipient.thumbprint)
-        return order
+        return backup_order(
+            self.instance,
+            request,
+            address=self._address,
+            started_at=self._clock.now(),
+            adopt=self._unknown_ends.get(_subject(request), []),
+        )
 
     def _into(self, messages: list[Message]) -> _Collect:
         return _Collect(messages, self._clock)
@@ -333,37 +317,8 @@ class SqliteEngine:
         return None
 
 
-def _former(one: BackupSet) -> tuple[object, ...]:
-    return recorded(one), one.details.get("origin"), one.is_checked is not False
-
-
 def _subject(request: BackupRequest) -> tuple[str, str, str]:
     return request.database, request.directory, request.description
-
-
-def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
-    if encryption.certificate is None:
-        raise InvalidInput(
-            f"The backup of {request.database} cannot be encrypted: {encryption.name} names no certificate of the "
-            "store.",
-            hint="Choose one of `pwsops certificate list` in the profile.",
-        )
-    try:
-        return recipient_of(encryption.certificate)
-    except ValueError as error:
-        raise InvalidInput(
-            f"The backup of {request.database} cannot be encrypted for the certificate {encryption.name}: {error}.",
-            hint="Choose a certificate with an RSA key in the profile.",
-        ) from error
-
-
-def _mount(request: BackupRequest) -> str | None:
-    """Return where the file system of the directory was mounted when the backup before was written there."""
-    before = request.before
-    if before is None or os.path.dirname(before.path) != os.path.abspath(request.directory):
-        return None
-    mount: str | None = before.details.get("mount")
-    return mount
 
 
 class _Collect:
@@ -375,15 +330,6 @@ class _Collect:
 
     def __call__(self, text: str) -> None:
         self._messages.append(Message(text=text, at=self._clock.now()))
-
-
-def _base(request: BackupRequest) -> dict[str, object]:
-    base = request.base
-    if base is None:
-        raise InvalidInput(
-            f"An incremental of {request.database} needs the full that it refers to.", hint="Take a full backup."
-        )
-    return {"base_path": base.path, "base_id": base.set_id, "base_digest": base.details.get("digest")}
 
 
 def _entry(entry: os.DirEntry[str]) -> DirectoryEntry:

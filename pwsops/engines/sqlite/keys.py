@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping
 
-from pwsops.engines.base import BackupRequest, Instance
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest
 from pwsops.errors import BaseUnusable, PwsopsError
 from pwsops.rules.model import BackupSet
 

@@ -16,8 +16,8 @@ from threading import Event, Thread
 from typing import IO, Any, cast
 
 from pwsops import errors
-from pwsops.engines.base import Progress, ProgressCallback
 from pwsops.engines.off_limits import of_values
+from pwsops.engines.requests import Progress, ProgressCallback
 from pwsops.engines.sqlite import names, sweeping
 from pwsops.engines.sqlite.launch import command, environment
 from pwsops.errors import Cancelled, EndUnknown, EngineError, PwsopsError

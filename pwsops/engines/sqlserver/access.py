@@ -6,7 +6,8 @@ seat that a reconnecting client takes. Offline keeps who may come in: bringing i
 
 from __future__ import annotations
 
-from pwsops.engines.base import AccessChange, DatabaseInfo, DatabaseState, RestoreRequest
+from pwsops.engines.records import DatabaseInfo, DatabaseState
+from pwsops.engines.requests import AccessChange, RestoreRequest
 from pwsops.engines.sqlserver import databases, queries, tsql
 from pwsops.engines.sqlserver.errors import Scene, reason, unexplained
 from pwsops.engines.sqlserver.link import Link, NotAsked

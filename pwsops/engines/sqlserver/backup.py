@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pwsops.engines.base import BackupRequest, BackupResult, DatabaseInfo, ProgressCallback
+from pwsops.engines.records import DatabaseInfo
+from pwsops.engines.requests import BackupRequest, BackupResult, ProgressCallback
 from pwsops.engines.sqlserver import certificates, chain, damage, databases, media, rights, writing
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits

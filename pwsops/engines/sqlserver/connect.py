@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver.drivers import Driver, pyodbc
 from pwsops.engines.sqlserver.quoting import quoted
 from pwsops.errors import InvalidInput

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pwsops.engines.base import BackupRequest
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import directory, paths, queries
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import DatabaseDamaged, PwsopsError

@@ -9,7 +9,7 @@ from typing import Any
 
 from humanize import naturalsize
 
-from pwsops.engines.base import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
+from pwsops.engines.records import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
 from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries, tsql
 from pwsops.engines.sqlserver.link import Link, NotAsked

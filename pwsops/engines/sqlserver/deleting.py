@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pwsops.engines.base import Deletion
+from pwsops.engines.requests import Deletion
 from pwsops.engines.sqlserver import directory, media, paths
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import PwsopsError

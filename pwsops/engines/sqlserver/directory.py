@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pwsops.engines.base import Deletion, DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.records import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.requests import Deletion
 from pwsops.engines.sqlserver import paths, queries, tsql
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import EngineError, PwsopsError

@@ -7,23 +7,25 @@ from datetime import datetime
 from threading import Event
 
 from pwsops.clock import Clock, SystemClock
-from pwsops.engines.base import (
-    BackupRequest,
-    BackupResult,
+from pwsops.engines.certificates import CertificateFiles, ServerCertificate
+from pwsops.engines.records import (
     Capabilities,
     DatabaseContents,
     DatabaseInfo,
-    Deletion,
     DirectoryCheck,
     DirectoryEntry,
     Instance,
     Probe,
+)
+from pwsops.engines.requests import (
+    BackupRequest,
+    BackupResult,
+    Deletion,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
     Verification,
 )
-from pwsops.engines.certificates import CertificateFiles, ServerCertificate
 from pwsops.engines.sqlserver import (
     access,
     backup,

@@ -6,14 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.engines.sqlserver.causes import (
-    CAUSES,
-    NEW_IS_DAMAGED,
-    SYSTEM_ERRORS,
-    WHILE_BACKING_UP,
-    WRAPPERS,
-    Cause,
-)
+from pwsops.engines.sqlserver.cause import Cause
+from pwsops.engines.sqlserver.causes import CAUSES, NEW_IS_DAMAGED, SYSTEM_ERRORS, WHILE_BACKING_UP, WRAPPERS
 from pwsops.errors import EngineError, MediaError, PwsopsError
 from pwsops.messages import Message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pwsops.engines.base import DatabaseInfo
+from pwsops.engines.records import DatabaseInfo
 from pwsops.engines.sqlserver import access, databases, paths, queries, tsql
 from pwsops.engines.sqlserver.errors import reason
 from pwsops.engines.sqlserver.link import Link

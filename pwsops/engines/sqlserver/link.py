@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from pwsops.clock import Clock
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver import connect, queries, server, stream
 from pwsops.engines.sqlserver.drivers import Driver, find, pyodbc
 from pwsops.engines.sqlserver.errors import Scene, is_lost, is_stale, reason, translate

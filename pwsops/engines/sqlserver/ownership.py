@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from pwsops.engines.base import BackupRequest
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import media, queries, tsql
 from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import system_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.engines.sqlserver import running
 from pwsops.engines.sqlserver.errors import reason
 from pwsops.engines.sqlserver.running import Limits, Stop

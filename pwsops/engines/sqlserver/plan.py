@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pwsops.engines.base import DatabaseInfo, DatabaseState
+from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlserver import databases, media, paths, placement, queries, rights, space, tsql
 from pwsops.engines.sqlserver.causes import CAUSES
 from pwsops.engines.sqlserver.link import Link

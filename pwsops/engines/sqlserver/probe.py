@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pwsops.engines.base import Probe
+from pwsops.engines.records import Probe
 from pwsops.engines.sqlserver import directory, rights
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.server import Server

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from pwsops.engines.base import DatabaseInfo, DatabaseState, ProgressCallback, RestoreRequest, RestoreResult
+from pwsops.engines.records import DatabaseInfo, DatabaseState
+from pwsops.engines.requests import ProgressCallback, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import (
     access,
     aftermath,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pwsops.engines.base import MissingRight
+from pwsops.engines.records import MissingRight
 from pwsops.engines.sqlserver import queries
 from pwsops.engines.sqlserver.causes import CAUSES, WRAPPERS
 from pwsops.engines.sqlserver.errors import Scene

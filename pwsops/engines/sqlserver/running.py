@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from pwsops.clock import Clock
-from pwsops.engines.base import Progress, ProgressCallback
+from pwsops.engines.requests import Progress, ProgressCallback
 from pwsops.engines.sqlserver import queries, stream
 from pwsops.engines.sqlserver.drivers import pyodbc
 from pwsops.engines.sqlserver.errors import Scene, is_lost

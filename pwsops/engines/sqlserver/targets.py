@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pwsops.engines.base import BackupRequest
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import directory, ownership, paths
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.ownership import Holding, Owner, Standing

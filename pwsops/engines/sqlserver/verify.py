@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pwsops.engines.base import ProgressCallback, Verification
+from pwsops.engines.requests import ProgressCallback, Verification
 from pwsops.engines.sqlserver import media, running, tsql
 from pwsops.engines.sqlserver.errors import VERIFYING_NEW, translate, unexplained
 from pwsops.engines.sqlserver.link import Link

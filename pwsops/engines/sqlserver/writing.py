@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pwsops.engines.base import BackupRequest
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import (
     chain,
     directory,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pwsops.errors import PwsopsError
-from pwsops.operations.fan_out import Unanswered
+from pwsops.errors import PwsopsError, Unanswered
 from pwsops.operations.records import DatabaseView
 
 if TYPE_CHECKING:

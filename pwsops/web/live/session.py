@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bokeh.document import Document
 
-from pwsops.engines.base import Capabilities
+from pwsops.engines.records import Capabilities
 from pwsops.errors import Denied, InvalidInput
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role

@@ -14,9 +14,10 @@ import structlog
 from tzlocal import get_localzone_name
 
 from pwsops.clock import Clock, SystemClock
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.errors import PwsopsError, SignInAnew
-from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
+from pwsops.operations.certificate_records import CertificateView
+from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.rules.rights import Principal, Role, Way
 from pwsops.web.live.calendar_cache import Plans

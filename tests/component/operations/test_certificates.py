@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from pwsops.catalogue import runs
 from pwsops.certificates import archive, reading
-from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.records import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, Refused
 from pwsops.operations import Operations, Role, clashes
 from pwsops.rules.certificates import Purpose

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.catalogue import Catalogue, store
-from pwsops.engines.base import DirectoryCheck, DirectoryStatus
+from pwsops.engines.records import DirectoryCheck, DirectoryStatus
 from pwsops.errors import EngineError, PwsopsError
 from pwsops.heads import journal
 from pwsops.operations import confinement_check, doctor, examine_home, open_operations

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.catalogue import refused_logins
-from pwsops.engines.base import Credentials
+from pwsops.engines.records import Credentials
 from pwsops.errors import Denied, InvalidInput, LoginRefused, PwsopsError
 from pwsops.operations import Role
 from pwsops.operations.audit_log import AuditQuery

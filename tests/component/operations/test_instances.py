@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pwsops.engines.base import Credentials, Instance
+from pwsops.engines.records import Credentials, Instance
 from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import Conflict, Denied, EngineError, InvalidInput, NotFound
 from pwsops.operations import Role

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pwsops.engines.base import Credentials
+from pwsops.engines.records import Credentials
 from pwsops.errors import EngineError, InvalidInput, LoginRefused
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from tests.clocks import NOON

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pwsops import operations
-from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryStatus, MissingRight
+from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryStatus, MissingRight
 from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations import Principal, Role, default_home
 from pwsops.operations import doctor as doctor_module

@@ -18,7 +18,7 @@ import pytest
 from pwsops.catalogue import audit, outcomes, restores, scope
 from pwsops.catalogue.schema import metadata
 from pwsops.engines import registry
-from pwsops.engines.base import Credentials
+from pwsops.engines.records import Credentials
 from pwsops.errors import Conflict, Denied, EngineError, NotFound, PwsopsError, SignInAnew
 from pwsops.operations import Operations, Role
 from pwsops.operations.access import Context

@@ -16,10 +16,10 @@ from pwsops.engines.certificates import CertificateFiles
 from pwsops.errors import CertificateNeeded, Denied, EngineError, InvalidInput, MediaError, Refused
 from pwsops.key_file import KEY_FILE
 from pwsops.operations import Role
-from pwsops.operations.records import ServerCertificateView
-from pwsops.operations.saved_copies import say_where
+from pwsops.operations.certificate_records import ServerCertificateView
 from pwsops.operations.server_certificates import name_in
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.runs.saved_copies import say_where
 from tests.clocks import NOON
 from tests.fake_keeper import Keeper, kept
 from tests.homes import Home

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pwsops.catalogue import profiles, service_state, sightings
+from pwsops.catalogue import looks, profiles, service_state, sightings
 from pwsops.engines import registry
-from pwsops.engines.base import DatabaseState, Verification
+from pwsops.engines.records import DatabaseState
+from pwsops.engines.requests import Verification
 from pwsops.errors import (
     CertificateNeeded,
     DatabaseDamaged,
@@ -24,11 +25,11 @@ from pwsops.errors import (
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
 from pwsops.operations.doctor import MOST_TOLD
-from pwsops.operations.looking import look_for
 from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
 from pwsops.rules.protection import Cause, Protection, Verdict
+from pwsops.runs.found_media import look_for
 from pwsops.web import notebook
 from tests.clocks import NOON
 from tests.fake_engine import FakeEngine
@@ -160,7 +161,7 @@ def test_an_instance_that_is_not_there_is_no_server_that_is_away(home: Home) -> 
     with pytest.raises(NotFound):
         home.ops.databases.list("nowhere")
     with home.core.catalogue.read() as connection:
-        assert sightings.looks(connection) == {}
+        assert looks.every(connection) == {}
 
 
 def test_a_failed_run_is_held_against_the_databases_that_failed_alone(home: Home) -> None:
@@ -600,12 +601,12 @@ def test_a_foreign_backup_whose_file_was_not_opened_is_as_it_was_before(
 
     def states() -> list[MediaState | None]:
         with home.core.catalogue.read() as connection:
-            seen = sightings.databases(connection, "srv")
+            seen = looks.databases(connection, "srv")
         return [known.facts.seen_state for one in seen for known in one.outside]
 
     assert states() == [MediaState.UNKNOWN]
-    for looks, state in ((honest, MediaState.PRESENT), (lambda engine, sets: {}, MediaState.PRESENT)):
-        monkeypatch.setattr(FakeEngine, "look_for", looks)
+    for looking, state in ((honest, MediaState.PRESENT), (lambda engine, sets: {}, MediaState.PRESENT)):
+        monkeypatch.setattr(FakeEngine, "look_for", looking)
         home.ops.databases.list("srv")
         assert states() == [state]
 
@@ -657,7 +658,7 @@ def test_an_instance_that_was_removed_while_it_was_asked_leaves_nothing(
     monkeypatch.setattr(FakeEngine, "databases", removed)
     home.ops.databases.list("srv")
     with home.core.catalogue.read() as connection:
-        assert (sightings.looks(connection), sightings.databases(connection)) == ({}, [])
+        assert (looks.every(connection), looks.databases(connection)) == ({}, [])
 
 
 def test_everything_is_told_by_instance(backed_up: Home) -> None:

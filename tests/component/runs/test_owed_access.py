@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pwsops.catalogue import access, restores
-from pwsops.engines.base import AccessChange, RestoreRequest
+from pwsops.engines.requests import AccessChange, RestoreRequest
 from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError, Refused
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Cause
@@ -115,7 +115,7 @@ def test_after_a_crash_it_is_given_back_and_not_before(home: Home, backed_up: st
     home.server.modes["one"] = "SINGLE_USER"
     serve(home, timedelta(minutes=1))
     assert home.server.asked_to_give_back == [], "the restore goes on, as far as anybody knows"
-    home.core.restoring.settle()
+    home.core.restorer.settle()
     serve(home, timedelta(minutes=1))
     assert home.server.modes["one"] == "RESTRICTED_USER"
 
@@ -249,7 +249,7 @@ def test_what_lasts_or_may_have_been_done_is_not_tried_again(home: Home, backed_
 
 def test_a_restore_that_waits_can_be_cancelled(home: Home, backed_up: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(_engine: FakeEngine, request: RestoreRequest, *_: object) -> None:
-        (job,) = home.core.restoring._jobs.values()
+        (job,) = home.core.restorer._jobs.values()
         job.cancel.set()
         raise LOCKED
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from pwsops.catalogue import damage, outcomes, profiles, runs, sets
 from pwsops.catalogue.schema import backup_sets
-from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, Progress
+from pwsops.engines.records import DirectoryCheck, DirectoryStatus
+from pwsops.engines.requests import BackupRequest, Progress
 from pwsops.errors import (
     BaseUnusable,
     Cancelled,

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from pwsops.catalogue import claims, profiles, runs, service_state
-from pwsops.engines.base import BackupRequest
+from pwsops.engines.requests import BackupRequest
 from pwsops.errors import PwsopsError
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import BackupKind, RunStatus, Trigger

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView

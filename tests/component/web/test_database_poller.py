@@ -11,8 +11,7 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from pwsops.errors import EngineError, PwsopsError
-from pwsops.operations.fan_out import Unanswered
+from pwsops.errors import EngineError, PwsopsError, Unanswered
 from pwsops.operations.records import DatabaseView
 from pwsops.web.live.database_poller import Asking
 from tests.component.web.conftest import make_database

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from pwsops.catalogue import service_state
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.errors import EngineError
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import Capabilities
+from pwsops.engines.records import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.profile import BackupProfile
 from pwsops.web.pages.wizard import draft as draft_module

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.web.ui import formatting
 from tests.component.web.conftest import NOW, make_item, make_profile, make_run

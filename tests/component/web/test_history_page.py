@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.rules.model import Message, RunStatus, Trigger

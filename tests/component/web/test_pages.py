@@ -14,7 +14,7 @@ import pytest
 from panel.models.esm import DataEvent
 from structlog.testing import capture_logs
 
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.errors import PwsopsError
 from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus
 from pwsops.web import app

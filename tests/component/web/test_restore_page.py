@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from pwsops.engines.base import DatabaseState, Progress, TableRows
+from pwsops.engines.records import DatabaseState, TableRows
+from pwsops.engines.requests import Progress
 from pwsops.errors import EngineError, MediaError
 from pwsops.operations import Role
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
@@ -550,7 +551,7 @@ def test_elsewhere_the_page_asks_nothing(browser: Browser, home: Home) -> None:
 
 
 def test_many_tables_are_named_by_size_and_the_rest_is_counted() -> None:
-    from pwsops.engines.base import DatabaseContents
+    from pwsops.engines.records import DatabaseContents
 
     tables = [TableRows(f"t{number}", number) for number in range(20)] + [TableRows("endless", None)]
     shown = texts.contents(DatabaseContents(tables=tables))

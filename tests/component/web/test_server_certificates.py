@@ -10,7 +10,7 @@ import pytest
 
 from pwsops.engines import registry
 from pwsops.errors import EngineError
-from pwsops.operations.records import ServerCertificateView
+from pwsops.operations.certificate_records import ServerCertificateView
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.certificates.form import BRING, CertificateForm

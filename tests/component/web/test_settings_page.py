@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from pwsops.engines.base import MissingRight
+from pwsops.engines.records import MissingRight
 from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import EngineError
 from pwsops.web.app import Frame

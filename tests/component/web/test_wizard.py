@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pwsops.certificates import archive, reading
-from pwsops.engines.base import DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.records import DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.errors import EngineError
 from pwsops.rules.model import Occurrence, ProfileState
 from pwsops.web.live.session import Session

@@ -16,7 +16,8 @@ from threading import Event
 from typing import Any
 
 from benchmarks import vault
-from pwsops.engines.base import BackupRequest, BackupResult, Instance, Progress
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, BackupResult, Progress
 from pwsops.engines.sqlite import backup
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.report import Report

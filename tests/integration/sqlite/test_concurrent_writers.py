@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup
 from pwsops.engines.sqlite.report import Report
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, order, query, writing

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import Progress, RestoreRequest
+from pwsops.engines.requests import Progress, RestoreRequest
 from pwsops.engines.sqlite import files, listing
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.media import Unreadable
@@ -60,7 +60,8 @@ def workers(parent: int) -> list[int]:
 
 PARENT = """
 import sys
-from pwsops.engines.base import BackupRequest, Instance
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.media import Unreadable
 from pwsops.rules.model import BackupKind

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup, restore, verify
 from pwsops.engines.sqlite.restore import RestoreOrder
 from pwsops.errors import MediaError

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import engine, layout, recover
 from pwsops.engines.sqlite.cipher import Cipher
 from pwsops.errors import MediaError

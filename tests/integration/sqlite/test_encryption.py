@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import BackupResult, Encryption, RestoreRequest
+from pwsops.engines.requests import BackupResult, Encryption, RestoreRequest
 from pwsops.engines.sqlite import backup, layout, restore, snapshot, verify
 from pwsops.engines.sqlite.media import Media
 from pwsops.engines.sqlite.recipient import recipient_of

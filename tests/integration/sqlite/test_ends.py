@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import CertificateCopy, Progress, RestoreRequest
+from pwsops.engines.records import CertificateCopy
+from pwsops.engines.requests import Progress, RestoreRequest
 from pwsops.engines.sqlite import certificate_saving, engine, process, worker
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.report import Report

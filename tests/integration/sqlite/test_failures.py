@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import DatabaseState, Instance, RestoreRequest
+from pwsops.engines.records import DatabaseState, Instance
 from pwsops.engines.registry import open_engine
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup, names, writer
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, MediaError, NotFound, PwsopsError

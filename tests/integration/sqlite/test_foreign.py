@@ -14,7 +14,8 @@ import apsw
 import pytest
 
 from pwsops import confinement, foreign, system_calls
-from pwsops.engines.base import DatabaseState, RestoreRequest
+from pwsops.engines.records import DatabaseState
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup, connect, contents, files, journals, limits, reach, recovery_kit, snapshot
 from pwsops.engines.sqlite.own_files import own_files
 from pwsops.errors import EngineError, MediaError

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import BackupResult, RestoreRequest
+from pwsops.engines.requests import BackupResult, RestoreRequest
 from pwsops.engines.sqlite import birth, continuity, rows_kept
 from pwsops.engines.sqlite.media import Media
 from pwsops.errors import EngineError

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import CertificateCopy, RestoreRequest
+from pwsops.engines.records import CertificateCopy
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import certificate_files, engine, limits, process, target
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.connect import connect, one

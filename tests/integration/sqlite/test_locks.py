@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import snapshot
 from pwsops.errors import PwsopsError
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_locked, query

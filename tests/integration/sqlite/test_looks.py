@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from pwsops import foreign
-from pwsops.engines.base import DirectoryStatus, Instance
+from pwsops.engines.records import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlite import access, directory, files, limits, names
 from pwsops.engines.sqlite.connect import connect, connect_immutable, one, translate

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pwsops import foreign
-from pwsops.engines.base import BackupResult, RestoreRequest
+from pwsops.engines.requests import BackupResult, RestoreRequest
 from pwsops.engines.sqlite import birth, files, publishing, sweeping
 from pwsops.engines.sqlite import place as placing
 from pwsops.engines.sqlite.identity import recorded

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from pwsops.certificates import archive
-from pwsops.engines.base import Encryption, RestoreRequest
+from pwsops.engines.requests import Encryption, RestoreRequest
 from pwsops.engines.sqlite import recover as recovery
 from pwsops.engines.sqlite import recovery_kit
 from pwsops.rules.model import BackupSet

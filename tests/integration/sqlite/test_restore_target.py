@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pwsops import foreign
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import assembly, backup, layout, publishing, target, verify
 from pwsops.engines.sqlite import restore as restoring
 from pwsops.engines.sqlite.report import Report

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import DatabaseState, Instance, RestoreRequest
+from pwsops.engines.records import DatabaseState, Instance
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import names, process
 from pwsops.engines.sqlite.connect import LONGEST_PATH
 from pwsops.engines.sqlite.engine import SqliteEngine

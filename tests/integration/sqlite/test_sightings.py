@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pwsops import foreign
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import causes, files, sighting, trial
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.errors import EngineError

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup, damage, limits, publishing, snapshot, structure
 from pwsops.engines.sqlite.connect import Connection
 from pwsops.engines.sqlite.identity import recorded

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pwsops.engines.base import BackupRequest, BackupResult, Instance
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, BackupResult
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.rules.model import BackupKind, BackupSet
 from tests.standin import drivers

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import AccessChange, DatabaseState, GivesBackAccess, Progress, RestoreRequest
+from pwsops.engines.protocol import GivesBackAccess
+from pwsops.engines.records import DatabaseState
+from pwsops.engines.requests import AccessChange, Progress, RestoreRequest
 from pwsops.engines.sqlserver import patience, running
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import Cancelled, EndUnknown, EngineError, InvalidInput, NotFound, PwsopsError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import RestoreRequest
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlserver import aftermath
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from tests.integration.sqlserver.bench import PASSWORD, Bench

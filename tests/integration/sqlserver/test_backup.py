@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import BackupRequest, Encryption, Progress
+from pwsops.engines.requests import BackupRequest, Encryption, Progress
 from pwsops.engines.sqlserver import chain, running, targets
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link

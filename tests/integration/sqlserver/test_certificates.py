@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pwsops.engines.base import Encryption, RestoreRequest
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates
+from pwsops.engines.requests import Encryption, RestoreRequest
 from pwsops.errors import CertificateNeeded, Conflict, EngineError, InvalidInput, MediaError, PwsopsError
 from tests.integration.sqlserver.bench import ROWS, Bench, open_bench
 from tests.standin.server import ScriptedServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.errors import EngineError, InvalidInput

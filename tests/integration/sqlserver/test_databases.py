@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pwsops.engines.base import DatabaseInfo, DatabaseState
+from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlserver import databases
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
 from pwsops.rules.model import BackupKind

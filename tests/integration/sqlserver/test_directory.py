@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pwsops.engines.base import DirectoryStatus, Encryption
+from pwsops.engines.records import DirectoryStatus
+from pwsops.engines.requests import Encryption
 from pwsops.errors import EngineError
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers

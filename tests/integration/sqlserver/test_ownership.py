@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from pwsops.engines.base import Encryption
+from pwsops.engines.requests import Encryption
 from pwsops.errors import EngineError, PwsopsError
 from tests.integration.sqlserver.bench import Bench
 from tests.standin.events import Said

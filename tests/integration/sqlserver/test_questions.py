@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pwsops.clock import SystemClock
-from pwsops.engines.base import DatabaseInfo, RestoreRequest
+from pwsops.engines.records import DatabaseInfo
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlserver import chain, link, running
 from pwsops.engines.sqlserver.causes import CAUSES
 from pwsops.engines.sqlserver.engine import SqlServerEngine

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import Encryption, Progress, RestoreRequest, RestoreResult
+from pwsops.engines.requests import Encryption, Progress, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import link
 from pwsops.errors import Cancelled, CertificateNeeded, EngineError, InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupSet

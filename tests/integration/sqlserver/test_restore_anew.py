@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pwsops.engines.base import Encryption, RestoreRequest, RestoreResult
+from pwsops.engines.requests import Encryption, RestoreRequest, RestoreResult
 from pwsops.engines.sqlserver import running
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import Cancelled, CertificateNeeded, Conflict, EngineError, MediaError, NotFound

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.engines.base import BackupRequest, Encryption, RestoreRequest
 from pwsops.engines.certificates import CertificateFiles, KeepsCertificates
 from pwsops.engines.registry import open_engine
+from pwsops.engines.requests import BackupRequest, Encryption, RestoreRequest
 from pwsops.rules.model import BackupKind
 from tests.contract.sqlserver import instance
 from tests.standin import drivers

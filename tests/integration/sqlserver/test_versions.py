@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pwsops.engines.base import Encryption
+from pwsops.engines.requests import Encryption
 from pwsops.errors import EngineError
 from tests.integration.sqlserver.bench import open_bench
 from tests.standin import drivers

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pwsops.cli import credentials
 from pwsops.cli.app import app
-from pwsops.engines.base import MissingRight
+from pwsops.engines.records import MissingRight
 from pwsops.engines.sqlserver.options import OPTIONS
 from pwsops.errors import EngineError, InvalidInput
 from pwsops.messages import Message

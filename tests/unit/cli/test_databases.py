@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from pwsops.catalogue import service_state
 from pwsops.cli import databases as databases_command
-from pwsops.cli import records, words
+from pwsops.cli import words
 from pwsops.cli.app import app
 from pwsops.errors import EngineError
 from pwsops.operations import databases as databases_module
+from pwsops.operations import json_shapes
 from pwsops.rules.protection import Cause, Finding, Protection, Verdict
 from tests.homes import Home
 
@@ -97,7 +98,7 @@ def test_newer_backups_that_are_lost_are_told_beside_a_database_that_an_older_on
     newest = max(home.server.media, key=lambda path: home.server.media[path][0].finished_at)
     del home.server.media[newest]
     views = home.ops.databases.list("srv")  # the command itself would go by the clock of this machine
-    one = records.database(views[0])
+    one = json_shapes.database(views[0])
     (note,) = one["notes"]
     assert (one["verdict"], one["why"]) == ("protected", "")
     assert note.startswith(f"A newer backup is gone: {newest}, since ")

@@ -2,7 +2,7 @@ import io
 from datetime import UTC, datetime
 
 from pwsops.cli import progress
-from pwsops.engines.base import Progress
+from pwsops.engines.requests import Progress
 from pwsops.operations.records import ItemView, RunView
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 

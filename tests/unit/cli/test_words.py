@@ -1,11 +1,11 @@
 import os
 import time as system_time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pwsops.cli import words
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.operations.records import CheckState
 from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
 
@@ -66,12 +66,6 @@ def test_people_read_incremental_for_differential():
 def test_a_moment_is_short_and_local(in_berlin):
     assert words.moment(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == "2026-07-02 00:30"
     assert words.moment(None) == words.NOTHING
-
-
-def test_an_instant_for_machines_is_utc_with_its_offset():
-    told = datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=1)))
-    assert words.iso(told) == "2026-03-01T00:00:00+00:00"
-    assert words.iso(None) is None
 
 
 @pytest.mark.parametrize(

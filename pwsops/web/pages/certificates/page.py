@@ -10,7 +10,7 @@ from typing import Any
 import panel as pn
 
 from pwsops.errors import PwsopsError
-from pwsops.operations.records import CertificateView
+from pwsops.operations.certificate_records import CertificateView
 from pwsops.rules.certificates import Purpose
 from pwsops.web.live.newest import Newest
 from pwsops.web.live.session import Session

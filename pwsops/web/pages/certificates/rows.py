@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.errors import PwsopsError
+from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
 from pwsops.operations.certificate_views import CLOSED
-from pwsops.operations.records import CertificateView, ServerCertificateView
 from pwsops.web.pages.certificates.form import PURPOSES
 from pwsops.web.ui.formatting import Mark
 

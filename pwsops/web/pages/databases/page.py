@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from pwsops.engines.base import DatabaseState
+from pwsops.engines.records import DatabaseState
 from pwsops.operations.records import DatabaseView
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Cause, Protection

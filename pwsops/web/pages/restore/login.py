@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pwsops.engines.base import Credentials
+from pwsops.engines.records import Credentials
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.ui.markup import Markup

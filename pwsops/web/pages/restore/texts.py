@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pwsops.engines.base import Credentials, DatabaseContents, DatabaseState, DirectoryEntry
+from pwsops.engines.records import Credentials, DatabaseContents, DatabaseState, DirectoryEntry
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, RestoreView
 from pwsops.rules.model import BackupSet, RunStatus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pwsops.engines.base import Capabilities, Instance
 from pwsops.engines.options import Option, OptionKind
+from pwsops.engines.records import Capabilities, Instance
 
 OPTION = "option-"
 """What the name of an option's field begins with."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import panel as pn
 
-from pwsops.engines.base import Capabilities, Instance, Probe
 from pwsops.engines.options import warnings
+from pwsops.engines.records import Capabilities, Instance, Probe
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import SETTINGS

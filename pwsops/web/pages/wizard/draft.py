@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from pwsops.engines.base import Capabilities
+from pwsops.engines.records import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
 from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute

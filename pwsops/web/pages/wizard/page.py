@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import panel as pn
 
-from pwsops.engines.base import DirectoryCheck
+from pwsops.engines.records import DirectoryCheck
 from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile

@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from pwsops.engines.base import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
+from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryEntry, DirectoryStatus
 from pwsops.messages import single_stops
-from pwsops.operations.records import CertificateView, Diagnosis, RunView
+from pwsops.operations.certificate_records import CertificateView
+from pwsops.operations.records import Diagnosis, RunView
 from pwsops.profile import BackupProfile
 from pwsops.web.live.snapshot import Snapshot, Trouble
 from pwsops.web.pages.wizard.draft import Draft

@@ -12,7 +12,8 @@ import pytest
 
 from pwsops.errors import CertificateNeeded, Denied, InvalidInput
 from pwsops.operations import Role
-from pwsops.operations.records import CertificateView, ItemView
+from pwsops.operations.certificate_records import CertificateView
+from pwsops.operations.records import ItemView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Cause

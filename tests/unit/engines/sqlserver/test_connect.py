@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver.connect import Address, connection_string, parse_address
 from pwsops.engines.sqlserver.drivers import FREETDS, MICROSOFT, Driver
 from pwsops.errors import InvalidInput

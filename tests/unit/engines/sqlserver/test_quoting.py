@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pwsops.engines.base import Instance
+from pwsops.engines.records import Instance
 from pwsops.engines.sqlserver.connect import connection_string
 from pwsops.engines.sqlserver.drivers import MICROSOFT, Driver
 from pwsops.engines.sqlserver.quoting import Reader, quoted, to_driver_manager

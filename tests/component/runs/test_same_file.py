@@ -12,8 +12,8 @@ from pwsops.catalogue import sets
 from pwsops.catalogue.schema import backup_sets
 from pwsops.engines import registry
 from pwsops.errors import MediaError
-from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.runs.same_file import recorded_in
 from tests.clocks import NOON
 from tests.homes import Home
 

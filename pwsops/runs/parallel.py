@@ -10,17 +10,13 @@ from typing import Generic, TypeVar
 import structlog
 
 from pwsops.clock import Clock
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.errors import SEE_LOG, EngineError, PwsopsError, Unanswered
 
 AT_ONCE = 64
 """So many are asked at the same time; each waits for its server and costs this process little."""
 
 _log = structlog.get_logger()
 T = TypeVar("T")
-
-
-class Unanswered(EngineError):
-    """There was no answer in time. It is still waited for, by a thread that nobody can stop."""
 
 
 def ask_all(
@@ -111,10 +107,7 @@ def _answer(name: str, ask: Callable[[], T]) -> T | PwsopsError:
         return error
     except Exception as error:  # noqa: BLE001 - one that fails must not take the others' answers along
         _log.exception("a server could not be asked", name=name)
-        return PwsopsError(
-            f"{name} could not be asked: {type(error).__name__}.",
-            hint="The log in the home's logs directory has the details; please report it.",
-        )
+        return PwsopsError(f"{name} could not be asked: {type(error).__name__}.", hint=SEE_LOG)
 
 
 def _too_late(name: str, limit_s: float) -> PwsopsError:

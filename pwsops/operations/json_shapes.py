@@ -1,35 +1,29 @@
-"""Records as `--json` prints them. Instants are ISO 8601 in UTC; the keys are a contract with scripts."""
+"""Records as JSON. Instants are ISO 8601 in UTC; the keys are a contract with scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pwsops.cli.parse import WEEKDAYS
-from pwsops.cli.words import iso
-from pwsops.engines.base import DirectoryEntry, Instance, Probe
-from pwsops.operations.records import (
-    AuditEntry,
-    CertificateView,
-    Check,
-    DatabaseView,
-    ItemView,
-    ProfileView,
-    RunView,
-    ServerCertificateView,
-    ServiceView,
-    TokenView,
-    UserView,
-)
+from pwsops.engines.records import DirectoryEntry, Instance, Probe
+from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
+from pwsops.operations.people_records import RoleView, TokenView, UserView
+from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
+from pwsops.profile import WEEKDAYS, BackupProfile
 from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
 
 if TYPE_CHECKING:
     from pwsops.operations.audit_log import Verification
-    from pwsops.profile import BackupProfile
 
 Record = Mapping[str, Any]
+
+
+def iso(instant: datetime | None) -> str | None:
+    """Return an instant for machines: ISO 8601, UTC, with its offset."""
+    return None if instant is None else instant.astimezone(UTC).isoformat()
 
 
 def run(view: RunView) -> Record:
@@ -256,6 +250,12 @@ def token(view: TokenView) -> Record:
     instances = None if view.instances is None else list(view.instances)
     times = {"created_at": iso(view.created_at), "ends_at": iso(view.ends_at), "ended": view.ended}
     return {"name": view.name, "role": view.role.value, "instances": instances, **times}
+
+
+def role(view: RoleView) -> Record:
+    """Return who may do what, on which instances; null: on all."""
+    instances = None if view.instances is None else sorted(view.instances)
+    return {"subject": view.subject, "role": view.role.value, "instances": instances}
 
 
 def audit_entry(entry: AuditEntry) -> Record:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from pwsops.catalogue import Connection, sets
 from pwsops.clock import Clock
 from pwsops.engines import registry
-from pwsops.engines.base import Engine
-from pwsops.operations.fan_out import ask_all
+from pwsops.engines.protocol import Engine
 from pwsops.rules.model import BackupSet
+from pwsops.runs.parallel import ask_all
 
 LIMIT_S = 5.0
 """How long the directories may take that one of the recorded files of that name lies in."""

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from pwsops.clock import SystemClock
-from pwsops.errors import EngineError, PwsopsError
-from pwsops.operations import fan_out
-from pwsops.operations.fan_out import Unanswered, ask_all
+from pwsops.errors import EngineError, PwsopsError, Unanswered
+from pwsops.runs import parallel
+from pwsops.runs.parallel import ask_all
 from tests.clocks import ManualClock
 
 
@@ -76,7 +76,7 @@ def test_an_answer_that_comes_too_late_is_told_after_all() -> None:
 
 
 def test_who_was_not_asked_in_time_is_never_asked_and_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_out, "AT_ONCE", 1)
+    monkeypatch.setattr(parallel, "AT_ONCE", 1)
     dead, asked, told = threading.Event(), list[str](), queue.SimpleQueue[str]()
     asks = {"dead": dead.wait, "other": lambda: asked.append("other")}
     found = ask_all(asks, limit_s=0.01, clock=SystemClock(), on_answer=lambda name, _: told.put(name))

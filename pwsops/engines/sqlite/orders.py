@@ -1,0 +1,100 @@
+"""What a worker is told to back up, in plain values: it is another process."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import BackupRequest, Encryption
+from pwsops.engines.sqlite import keys
+from pwsops.engines.sqlite.identity import recorded
+from pwsops.engines.sqlite.process import new_token
+from pwsops.engines.sqlite.recipient import Recipient, recipient_of
+from pwsops.errors import InvalidInput
+from pwsops.rules.model import BackupKind, BackupSet
+
+
+def backup_order(
+    instance: Instance, request: BackupRequest, *, address: str, started_at: datetime, adopt: Sequence[str]
+) -> dict[str, object]:
+    """Return the order for one backup.
+
+    Parameters
+    ----------
+    address
+        The directory of the databases, as an absolute path.
+    started_at
+        Now; aware.
+    adopt
+        The ids of sets of which it is not known whether they were finished.
+
+    Raises
+    ------
+    InvalidInput
+        The base of an incremental is missing, or it cannot be encrypted for the certificate.
+    """
+    order: dict[str, object] = {
+        "address": address,
+        "follow_links": bool(instance.options.get("follow_links")),
+        "database": request.database,
+        "directory": os.path.abspath(request.directory),
+        "file_name": request.file_name,
+        "description": request.description,
+        "set_id": str(uuid.uuid4()),
+        "started_at": started_at.astimezone(UTC).isoformat(),
+        "token": new_token(),
+        "overwrite": request.overwrite,
+        "replaceable": [_former(one) for one in request.replaceable],
+        "adopt": list(adopt),
+        "check_structure": request.check_structure,
+        "mount": _mount(request),
+    }
+    if request.kind is BackupKind.DIFFERENTIAL:
+        order |= _base(request)
+    recipient = None if request.encryption is None else _recipient(request, request.encryption)
+    if recipient is not None:
+        order["recipient"] = asdict(recipient)
+    order["keys"] = keys.of_backup(instance, request, None if recipient is None else recipient.thumbprint)
+    return order
+
+
+def _former(one: BackupSet) -> tuple[object, ...]:
+    return recorded(one), one.details.get("origin"), one.is_checked is not False
+
+
+def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:
+    if encryption.certificate is None:
+        raise InvalidInput(
+            f"The backup of {request.database} cannot be encrypted: {encryption.name} names no certificate of the "
+            "store.",
+            hint="Choose one of `pwsops certificate list` in the profile.",
+        )
+    try:
+        return recipient_of(encryption.certificate)
+    except ValueError as error:
+        raise InvalidInput(
+            f"The backup of {request.database} cannot be encrypted for the certificate {encryption.name}: {error}.",
+            hint="Choose a certificate with an RSA key in the profile.",
+        ) from error
+
+
+def _mount(request: BackupRequest) -> str | None:
+    """Return where the file system of the directory was mounted when the backup before was written there."""
+    before = request.before
+    if before is None or os.path.dirname(before.path) != os.path.abspath(request.directory):
+        return None
+    mount: str | None = before.details.get("mount")
+    return mount
+
+
+def _base(request: BackupRequest) -> dict[str, object]:
+    base = request.base
+    if base is None:
+        raise InvalidInput(
+            f"An incremental of {request.database} needs the full that it refers to.", hint="Take a full backup."
+        )
+    return {"base_path": base.path, "base_id": base.set_id, "base_digest": base.details.get("digest")}

@@ -1,0 +1,92 @@
+"""What a run asks of its engine for a database: on which base, under which name, and what may go for it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from pwsops.catalogue import Catalogue, restores, sets, sightings
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.clock import Clock
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import BackupRequest, Encryption
+from pwsops.rules.chain import choose_base
+from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.rules.naming import media_file_name
+from pwsops.rules.replacing import replaceable
+
+
+class BackupRequests:
+    """Reads from the catalogue what a backup builds on.
+
+    Parameters
+    ----------
+    catalogue, clock
+        Where earlier backups are remembered, and the time.
+    """
+
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+
+    def base(self, profile: ProfileRow, engine: Engine, database: str) -> tuple[BackupSet | None, str]:
+        """Return the full that an incremental builds on; None where a full has to be taken, with the reason."""
+        server_base = engine.differential_base(database) if engine.capabilities.shared_base else None
+        instance = profile.fields["instance"]
+        with self._catalogue.read() as connection:
+            own = sets.of_database(connection, instance, database, profile_id=profile.id)
+            all_sets = sets.of_database(connection, instance, database)
+            lost = sightings.lost(connection, instance, database)
+        known = {one.set_id for one in all_sets}
+        foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
+        choice = choose_base(
+            own=own,
+            all_sets=all_sets,
+            shared_base=engine.capabilities.shared_base,
+            server_base=server_base,
+            outside=list(engine.history(database=database)) if foreign else (),
+            now=self._clock.now(),
+            lost=lost,
+        )
+        return choice.base, choice.reason
+
+    def request(
+        self,
+        profile: ProfileRow,
+        database: str,
+        *,
+        description: str,
+        base: BackupSet | None,
+        encryption: Encryption | None,
+    ) -> BackupRequest:
+        """Return what is asked for: an incremental on `base`, or a full where that is None."""
+        kind = BackupKind.FULL if base is None else BackupKind.DIFFERENTIAL
+        dated = bool(profile.fields["timestamp"])
+        name = media_file_name(database, kind, at=self._clock.now() if dated else None, suffix=secrets.token_hex(4))
+        return BackupRequest(
+            database=database,
+            kind=kind,
+            directory=profile.fields["directory"],
+            file_name=name,
+            description=description,
+            overwrite=not dated,
+            replaceable=() if dated else self._replaceable(profile, database),
+            before=self._before(profile, database),
+            base=base,
+            encryption=encryption,
+            check_structure=bool(profile.fields["check_structure"]),
+        )
+
+    def _before(self, profile: ProfileRow, database: str) -> BackupSet | None:
+        with self._catalogue.read() as connection:
+            return sets.newest(connection, profile.fields["instance"], database, profile_id=profile.id)
+
+    def _replaceable(self, profile: ProfileRow, database: str) -> Sequence[BackupSet]:
+        instance = profile.fields["instance"]
+        with self._catalogue.read() as connection:
+            return replaceable(
+                sets.of_database(connection, instance, database, profile_id=profile.id),
+                of_database=sets.orders_of_database(connection, instance, database),
+                restored=restores.into(connection, instance, database),
+                now=self._clock.now(),
+            )

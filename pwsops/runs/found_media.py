@@ -1,0 +1,48 @@
+"""The files of backups, looked for where they were written, and kept as bad where reading them failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pwsops.catalogue import Catalogue, planning, sightings
+from pwsops.clock import Clock
+from pwsops.engines.protocol import Engine
+from pwsops.errors import PwsopsError
+from pwsops.rules.model import BackupSet, MediaState, Sighting
+from pwsops.runs.same_file import recorded_in
+
+
+def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+    """Return what is found where sets were written; where nobody can be asked, that it is not known."""
+    if not wanted:
+        return {}
+    try:
+        return engine.look_for(wanted)
+    except PwsopsError as error:
+        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
+
+
+def note_bad(
+    catalogue: Catalogue, engine: Engine, path: str, position: int, reason: str, *, clock: Clock, set_id: str = ""
+) -> None:
+    """Keep that reading a file came to a bad end, for each instance that recorded a set in it.
+
+    Its set is damaged, unless the file is not there to be read.
+
+    Parameters
+    ----------
+    engine
+        Who read it, and looks whether it is there.
+    set_id
+        Which set was read; empty: whichever was recorded there.
+    """
+    found = recorded_in(catalogue.read, engine, path, position, clock=clock, set_id=set_id)
+    seen = look_for(engine, [replace(one.backup_set, path=path) for one in found])
+    now = clock.now()
+    for instance, one in found:
+        with catalogue.write() as connection:
+            sightings.record(connection, instance, {one.set_id: seen[one.set_id]}, now=now)
+            if seen[one.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
+                sightings.disprove(connection, instance, one, reason, now=now)
+            planning.replan_without_base(connection, instance, now=now)
