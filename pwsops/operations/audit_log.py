@@ -57,7 +57,8 @@ class AuditLog:
     def record(self, action: str, subject: str, detail: str = "") -> None:
         """Add an entry for what happens outside of the catalogue: a sign-in, a refusal, an export.
 
-        What strangers can repeat (its action ends with failed, refused or denied) is counted where it is repeated.
+        What strangers can repeat (its action ends with failed, refused, denied or begun) is counted where it is
+        repeated.
         """
         self._context.core.events.record(self._context.actor, action, subject, detail)
 
