@@ -157,6 +157,7 @@ TABLE: dict[str, Entry] = {
     "restores.plan": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.unrecorded": Entry(RESTORE, OBJECT, lambda it: (it.instance, plan_restore(it.laid, []))),
     "restores.sources": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
+    "restores.check": Entry(RESTORE, OBJECT, lambda it: (it.instance,)),
     "restores.begin": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.restore": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.get": Entry(LOOK, OBJECT, lambda it: (it.restore,)),
