@@ -903,6 +903,31 @@ def test_an_address_stands_in_no_error_for_who_is_not_told_it(home: Home) -> Non
         assert ("(its address)" in repr(ops.databases.verdicts())) is not told
 
 
+def test_the_home_is_named_to_those_of_all_instances_alone_who_configure_restore_or_read_the_log(home: Home) -> None:
+    home.add()
+    (home.path / "audit.toml").write_text("heads = 'gone/heads.log'")
+    home.ops.audit.record("export history", "a.csv")
+    home.ops.key.require()
+    home.core.vault.seal("x", home.core.instance_row(MINE).login_bound("x"))
+    (home.path / "secret.key").unlink()
+    path = str(home.path)
+    assert path in f"{home.ops.audit.trouble()} {home.ops.key.fault()}"
+    for role, told in ((V, False), (O, False), (U, True), (S, True), (A, True)):
+        for instances in (None, frozenset({MINE})):
+            ops = acting_as(home.ops, role, instances=instances)
+            trouble, fault = ops.audit.trouble(), ops.key.fault()
+            assert trouble
+            assert fault is not None
+            with pytest.raises(PwsopsError) as refused:
+                ops.key.require()
+            for text in (
+                trouble,
+                f"{fault.message} {fault.hint} {fault}",
+                f"{refused.value.message} {refused.value.hint}",
+            ):
+                assert (path in text) is (told and instances is None), (role, instances, text)
+
+
 def test_each_frame_that_somebody_takes_leaves_an_entry(home: Home) -> None:
     home.add()
     home.run()

@@ -302,6 +302,17 @@ def test_no_page_tells_an_address_to_who_is_not_told_it(home_with_all: Home, vis
         assert "srv could not be asked" in pages or told
 
 
+def test_no_page_tells_where_the_home_is_to_who_is_not_told_it(home_with_all: Home, visits: Any) -> None:
+    (home_with_all.path / "audit.toml").write_text("heads = 'gone/heads.log'")
+    home_with_all.ops.audit.record("export history", "a.csv")
+    for role, instances, told in (
+        (Role.VIEWER, None, False), (Role.ADMINISTRATOR, frozenset({"srv"}), False), (Role.ADMINISTRATOR, None, True),
+    ):  # fmt: skip
+        page = visits(role, instances=instances).show("overview")
+        assert "its head does not leave the home" in page
+        assert (str(home_with_all.path) in page) is told, role
+
+
 # A link is not a click
 
 
