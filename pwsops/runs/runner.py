@@ -359,6 +359,7 @@ class Runner:
         with self._catalogue.read() as connection:
             return replaceable(
                 sets.of_database(connection, instance, database, profile_id=job.profile.id),
+                resting=sets.of_database(connection, instance, database),
                 of_database=sets.orders_of_database(connection, instance, database),
                 restored=restores.into(connection, instance, database),
                 now=self._clock.now(),

@@ -1415,6 +1415,17 @@ def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home
     assert newer not in replaceable(home)
 
 
+def test_the_full_of_an_incremental_that_is_newer_than_a_restored_state_is_not_replaced(home: Home) -> None:
+    home.add(timestamp=False)
+    home.run()
+    full = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.run()
+    home.clock.advance(HOUR)
+    home.ops.restores.restore("srv", "one", "/media/one_FULL.bak")
+    home.run(kind=BackupKind.FULL)
+    assert full not in replaceable(home)
+
+
 def test_a_set_that_a_wrong_clock_dated_ahead_is_not_replaced_after_a_restore_of_an_older_one(home: Home) -> None:
     home.add(timestamp=False, incremental=False)
     home.add(name="dated", directory="/dated")
