@@ -334,7 +334,7 @@ class SqliteEngine:
 
 
 def _former(one: BackupSet) -> tuple[object, ...]:
-    return recorded(one), one.details.get("origin"), one.is_checked is not False
+    return recorded(one), one.details.get("origin"), one.is_checked is not False, one.base_id
 
 
 def _subject(request: BackupRequest) -> tuple[str, str, str]:
