@@ -344,6 +344,7 @@ class Runner:
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
             replaceable=() if dated else self._replaceable(job, database),
+            lost=() if dated else self._lost(job, database),
             before=self._before(job, database),
             base=base,
             encryption=encryption,
@@ -353,6 +354,10 @@ class Runner:
     def _before(self, job: _Job, database: str) -> BackupSet | None:
         with self._catalogue.read() as connection:
             return sets.newest(connection, job.profile.fields["instance"], database, profile_id=job.profile.id)
+
+    def _lost(self, job: _Job, database: str) -> frozenset[str]:
+        with self._catalogue.read() as connection:
+            return sightings.lost(connection, job.profile.fields["instance"], database)
 
     def _replaceable(self, job: _Job, database: str) -> list[BackupSet]:
         instance = job.profile.fields["instance"]

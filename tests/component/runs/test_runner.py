@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from pwsops.catalogue import damage, outcomes, profiles, runs, sets
+from pwsops.catalogue import damage, outcomes, profiles, runs, sets, sightings
 from pwsops.catalogue.schema import backup_sets
 from pwsops.engines.base import BackupRequest, DirectoryCheck, DirectoryStatus, Progress
 from pwsops.errors import (
@@ -1398,6 +1398,17 @@ def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_
     assert [replaceable(home, -2), replaceable(home, -1)] == [{one}, {two}]
     home.run("dated")
     assert replaceable(home) == set()
+
+
+def test_an_overwriting_run_tells_of_which_sets_nothing_can_be_restored(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    assert home.server.requests[-1].lost == frozenset()
+    taken = home.server.media["/media/one_FULL.bak"][0]
+    with home.core.catalogue.write() as connection:
+        sightings.disprove(connection, "srv", taken, "damaged", now=NOON)
+    home.run()
+    assert home.server.requests[-1].lost == {taken.set_id}
 
 
 def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home) -> None:
