@@ -296,6 +296,7 @@ def test_a_check_that_is_no_longer_needed_ends_with_the_reading(place: Place) ->
 
 def test_a_database_that_is_written_to_meanwhile_is_whole(place: Place) -> None:
     path = place.vault(size_mb=2, journal_mode="DELETE")
+    place.engine.instance.options.update(busy_s=60)  # type: ignore[attr-defined]
     with writing(path, every_s=0.01) as stop:
         for number in range(3):
             place.take(f"{number}.bak")
