@@ -11,11 +11,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from pwsops import confinement
 from pwsops.certificates import reading
 from pwsops.errors import InvalidInput
 
 MEMORY_BYTES = 256 << 20
+_KNOWN = "Use a certificate with an RSA or an elliptic-curve key. If it has one, the file is damaged: export it again."
 
 
 def answer(request: Mapping[str, Any]) -> Mapping[str, object]:
@@ -23,8 +26,12 @@ def answer(request: Mapping[str, Any]) -> Mapping[str, object]:
     source = request["source"]
     try:
         pairs = reading.read(b64decode(request["content"]), request["password"], source=source)
+        for pair in pairs:
+            pair.facts()  # what is told of it later must be readable too
     except InvalidInput as error:
         return {"error": [error.message, error.hint]}
+    except UnsupportedAlgorithm:
+        return {"error": [f"{source} uses a kind of key or signature that is not known.", _KNOWN]}
     except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, MemoryError) as error:
         return {"error": [f"{source} is damaged ({type(error).__name__}).", "Export it again."]}
     texts = [[b64encode(part).decode() for part in (pair.certificate_der(), pair.key_der())] for pair in pairs]

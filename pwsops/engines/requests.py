@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,9 @@ class BackupRequest:
         Written into the set (`pwsops run <id>`).
     replaceable
         The sets that this profile is known to have taken of this database on this instance, as they were recorded.
+    lost
+        The `set_id` of those sets of this database of which nothing can be restored, as far as anybody knows. An engine
+        that has to write over an older file before the new set is proven takes one of these first.
     before
         The set that this profile took of this database last, as it was recorded. An engine may tell by it that the
         directory is not the one that was written to: nothing is mounted there now.
@@ -98,6 +101,7 @@ class BackupRequest:
     description: str
     overwrite: bool = False
     replaceable: Sequence[BackupSet] = ()
+    lost: Collection[str] = ()
     before: BackupSet | None = None
     base: BackupSet | None = None
     encryption: Encryption | None = None

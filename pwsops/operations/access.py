@@ -16,7 +16,7 @@ from pwsops.operations.core import Core
 from pwsops.operations.events import DENIED
 from pwsops.rules.rights import GRANTS, Principal, Right, Role, Way
 
-HIDDEN = "(its address)"
+HIDDEN, HIDDEN_HOME = "(its address)", "(the home)"
 Who = Callable[[], Principal]
 """Who asks, as of now. Raises `Denied` once they may ask nothing any more: signed out, removed, another role."""
 
@@ -96,27 +96,35 @@ class Context:
             )
 
     def told(self, text: str) -> str:
-        """Return what an error or an instance said, without the addresses in it where who asks is not told these."""
-        if not text or self.principal.is_told_addresses:
+        """Return what an error or an instance said, without the paths in it that who asks is not told.
+
+        These are the addresses of instances, and the home.
+        """
+        principal = self.principal
+        if not text or (principal.is_told_addresses and principal.is_told_home):
             return text
-        with self.core.catalogue.read() as connection:
-            known = {each for row in instances.every(connection) for each in (row.address, row.place.partition(" ")[2])}
-        for address in sorted(known, key=len, reverse=True):
+        hidden = {} if principal.is_told_home else {str(self.core.home): HIDDEN_HOME}
+        if not principal.is_told_addresses:
+            with self.core.catalogue.read() as connection:
+                rows = instances.every(connection)
+            hidden |= {each: HIDDEN for row in rows for each in (row.address, row.place.partition(" ")[2])}
+        for path in sorted(hidden, key=len, reverse=True):
             # What holds everything is no address that tells anything.
-            text = text.replace(address, HIDDEN) if len(address) > 1 else text
+            text = text.replace(path, hidden[path]) if len(path) > 1 else text
         return text
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Let errors pass without the addresses that who asks is not told."""
+        """Let errors pass without the paths that who asks is not told."""
         try:
             yield
         except PwsopsError as error:
-            if (told := self._without_addresses(error)) is error:
+            if (told := self.told_error(error)) is error:
                 raise
             raise told from None
 
-    def _without_addresses(self, error: PwsopsError) -> PwsopsError:
+    def told_error(self, error: PwsopsError) -> PwsopsError:
+        """Return an error as who asks is told it; see `told`."""
         try:
             message, hint = self.told(error.message), self.told(error.hint)
         except PwsopsError:  # the catalogue, or who asks, is what it is about

@@ -21,6 +21,7 @@ __all__ = ["EVERYTHING", "AuditLog", "AuditQuery", "AuditState", "Kind", "Verifi
 
 EVERYTHING = AuditQuery()
 PAGE = 50
+_TROUBLE = "a place of heads cannot be written, or its configuration is not in force"
 
 
 class AuditLog:
@@ -57,7 +58,8 @@ class AuditLog:
     def record(self, action: str, subject: str, detail: str = "") -> None:
         """Add an entry for what happens outside of the catalogue: a sign-in, a refusal, an export.
 
-        What strangers can repeat (its action ends with failed, refused or denied) is counted where it is repeated.
+        What strangers can repeat (its action ends with failed, refused, denied or begun) is counted where it is
+        repeated.
         """
         self._context.core.events.record(self._context.actor, action, subject, detail)
 
@@ -114,8 +116,12 @@ class AuditLog:
 
     @needs(Right.LOOK, "look whether the audit log leaves the home")
     def trouble(self) -> str:
-        """Return why this process could not tell the newest head, or does not heed the configuration; quick."""
-        return trouble(self._context.core)
+        """Return why this process could not tell the newest head, or does not heed the configuration; quick.
+
+        Who is not told where the home is, is told no more than that.
+        """
+        found = trouble(self._context.core)
+        return found if not found or self._context.principal.is_told_home else _TROUBLE
 
 
 def _check(query: AuditQuery) -> None:

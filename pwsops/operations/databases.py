@@ -163,7 +163,9 @@ class Databases:
                 opens=core.vault.opens,
                 instance=instance,
             )
-        return found if self._context.principal.is_told_addresses else [self._without_addresses(one) for one in found]
+        principal = self._context.principal
+        told_all = principal.is_told_addresses and principal.is_told_home
+        return found if told_all else [self._without_addresses(one) for one in found]
 
     def _without_addresses(self, one: Covered) -> Covered:
         """Return the same without what errors told of where its instance is."""

@@ -27,7 +27,7 @@ MOST_ACTORS = 200
 DENIED = "denied"
 MOST_TEXT = 500
 """Longer texts of strangers are cut."""
-_REFUSALS = ("failed", "refused", DENIED)
+_WITHOUT_SUCCESS = ("failed", "refused", DENIED, "begun")
 _SEVERAL = "several"
 _WHOLE = 3
 """The parts of a key that has an actor and a subject."""
@@ -126,8 +126,8 @@ class Events:
         self._lock = threading.Lock()
 
     def record(self, actor: str, action: str, subject: str, detail: str = "") -> None:
-        """Add an entry. One for what did not happen (failed, refused, denied) is counted where it is repeated."""
-        if action.endswith(_REFUSALS):
+        """Add an entry. One of what came to no end (failed, refused, denied, begun) is counted if repeated."""
+        if action.endswith(_WITHOUT_SUCCESS):
             self.record_repeated(actor, action, subject, detail)
         else:
             self._write([Act(actor=actor, action=action, subject=subject, detail=detail)])

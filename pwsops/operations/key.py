@@ -33,7 +33,8 @@ class HomeKey:
 
         Where the audit log's own key, which is sealed with it, was taken away, that is what is returned.
         """
-        return key_fault(self._context.core)
+        found = key_fault(self._context.core)
+        return found and self._context.told_error(found)
 
     @needs(Right.LOOK, "see whether the key is the right one")
     def require(self) -> None:

@@ -84,6 +84,10 @@ class Restores:
         lost = {set_id for set_id, sighting in seen.items() if sighting.state in LOST}
         return [one for one in known if one.set_id not in lost]
 
+    @needs(Right.RESTORE, "restore a database", of_instance())
+    def check(self, instance: str) -> None:
+        """Raise `Denied` or `SignInAnew` where somebody may not restore there, as `begin` does; nothing is done."""
+
     @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
     def begin(
         self,

@@ -1,12 +1,12 @@
 """What `access.toml` says of people, and what is amiss with it. It is written by hand, at the machine.
 
-The audit log has each role that was given, changed or taken: whoever reads the file anew compares it with what was last
-noted, and writes the difference down before it counts.
+The audit log has each role that was given, changed or taken, and whether second factors are required: whoever reads the
+file anew compares it with what was last noted, and writes the difference down before it counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from pwsops.catalogue import Connection, audit, instances
@@ -18,11 +18,13 @@ from pwsops.operations.records import Check
 from pwsops.operations.rights import needs
 from pwsops.rules.rights import USER, Right, with_way
 from pwsops.signin.roles import Roles as RolesFile
-from pwsops.signin.sessions import Grant
+from pwsops.signin.roles import Said
 
 NAME = "Roles"
 GIVEN, CHANGED, TAKEN = "role given", "role changed", "role taken"
+REQUIRED, NOT_REQUIRED = "second factor required", "second factor not required"
 """Actions in the audit log."""
+_BY_PASSWORD = "everybody with a password"
 _NONE = "none"
 _WAS = " — was "
 """Between the new role and the former one. `Grant.told` is ASCII: it cannot occur there."""
@@ -51,20 +53,24 @@ def noted(core: Core) -> RolesFile:
     return RolesFile(core.home, before=partial(note, core))
 
 
-def note(core: Core, people: Mapping[str, Grant]) -> None:
-    """Write down how roles differ from what was last noted. Raises `Refused` where that cannot be done."""
-    now = {subject if ":" in subject else with_way(USER, subject): grant.told for subject, grant in people.items()}
+def note(core: Core, said: Said) -> None:
+    """Write down how the file differs from what was last noted. Raises `Refused` where that cannot be done."""
+    now = {subject if ":" in subject else with_way(USER, subject): grant.told for subject, grant in said.grants.items()}
+    required = said.second_factor_required
     try:
         with core.catalogue.read() as connection:
-            if _last_noted(connection) == now:
+            if _last_noted(connection) == now and _last_required(connection) == required:
                 return
         with core.catalogue.write() as connection:
             then = _last_noted(connection)
             for subject in sorted(then.keys() | now.keys()):
                 _note(core, connection, subject, then.get(subject, _NONE), now.get(subject, _NONE))
+            if _last_required(connection) != required:
+                _append(core, connection, REQUIRED if required else NOT_REQUIRED, _BY_PASSWORD, "")
     except PwsopsError as error:
         raise Refused(
-            f"Roles do not count before they are written into the audit log, and that failed: {error.message}",
+            "What access.toml says does not count before it is written into the audit log, and that failed: "
+            f"{error.message}",
             hint=error.hint,
         ) from None
 
@@ -73,8 +79,12 @@ def _note(core: Core, connection: Connection, subject: str, then: str, now: str)
     if then == now:
         return
     action = GIVEN if then == _NONE else TAKEN if now == _NONE else CHANGED
+    _append(core, connection, action, subject, f"{now}{_WAS}{then}")
+
+
+def _append(core: Core, connection: Connection, action: str, subject: str, detail: str) -> None:
     # Who wrote it into the file is not known; the service notices.
-    told = {"actor": audit.SERVICE, "action": action, "subject": subject, "detail": f"{now}{_WAS}{then}"}
+    told = {"actor": audit.SERVICE, "action": action, "subject": subject, "detail": detail}
     audit.append(connection, at=core.clock.now(), **told)
 
 
@@ -84,6 +94,12 @@ def _last_noted(connection: Connection) -> dict[str, str]:
     for row in audit.of_actions(connection, (GIVEN, CHANGED, TAKEN)):
         found[row["subject"]] = row["detail"].partition(_WAS)[0]
     return {subject: told for subject, told in found.items() if told != _NONE}
+
+
+def _last_required(connection: Connection) -> bool:
+    """Whether second factors were required when that was last noted; at first they are not."""
+    noted = audit.of_actions(connection, (REQUIRED, NOT_REQUIRED))
+    return bool(noted) and noted[-1]["action"] == REQUIRED
 
 
 def findings(core: Core) -> Iterator[Check]:

@@ -42,18 +42,25 @@ class Restored(NamedTuple):
 
 
 def replaceable(
-    own: Iterable[BackupSet], *, of_database: Mapping[str, Order], restored: Iterable[Restored], now: datetime
+    own: Iterable[BackupSet],
+    *,
+    resting: Iterable[BackupSet],
+    of_database: Mapping[str, Order],
+    restored: Iterable[Restored],
+    now: datetime,
 ) -> list[BackupSet]:
-    """Return those sets whose data the database still continues.
+    """Return those sets whose data the database still continues, and on which nothing rests that it does not continue.
 
     A restore breaks the line: what was backed up before it is in the database only as far as the restored set has it.
     Sets that are newer than that one, and all of them where another database's set was restored, are the last that is
-    left of what was there before.
+    left of what was there before. An incremental of these is of no use without its full, which stays with it.
 
     Parameters
     ----------
     own
         The sets that the profile took of the database.
+    resting
+        All sets of the database that were not replaced, other profiles' as well: those that need a full.
     of_database
         When each set ever taken of it was taken, by its id.
     restored
@@ -78,4 +85,5 @@ def replaceable(
         source = of_database.get(each.set_id)
         return source is not None and taken.precedes(source) and one.finished_at <= each.data_at
 
-    return [one for one in own if continues(one)]
+    needed = {one.base_id for one in resting if one.base_id is not None and not continues(one)}
+    return [one for one in own if one.set_id not in needed and continues(one)]

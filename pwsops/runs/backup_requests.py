@@ -71,6 +71,7 @@ class BackupRequests:
             description=description,
             overwrite=not dated,
             replaceable=() if dated else self._replaceable(profile, database),
+            lost=() if dated else self._lost(profile, database),
             before=self._before(profile, database),
             base=base,
             encryption=encryption,
@@ -81,11 +82,16 @@ class BackupRequests:
         with self._catalogue.read() as connection:
             return sets.newest(connection, profile.fields["instance"], database, profile_id=profile.id)
 
+    def _lost(self, profile: ProfileRow, database: str) -> frozenset[str]:
+        with self._catalogue.read() as connection:
+            return sightings.lost(connection, profile.fields["instance"], database)
+
     def _replaceable(self, profile: ProfileRow, database: str) -> Sequence[BackupSet]:
         instance = profile.fields["instance"]
         with self._catalogue.read() as connection:
             return replaceable(
                 sets.of_database(connection, instance, database, profile_id=profile.id),
+                resting=sets.of_database(connection, instance, database),
                 of_database=sets.orders_of_database(connection, instance, database),
                 restored=restores.into(connection, instance, database),
                 now=self._clock.now(),

@@ -28,6 +28,7 @@ from pwsops.signin.users import User, Users
 PASSWORD, LINK = "password", "link"
 WRONG = "Name or password is wrong."
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
+BEGUN = "sign-in begun"
 FAILED, DENIED, REFUSED = "sign-in failed", "sign-in denied", "sign-in refused"
 TOKEN_REFUSED, DOOR_REFUSED = "token refused", "request refused"
 USED_RECOVERY = "use recovery code"
@@ -135,7 +136,11 @@ class Authentication:
         Raises `Denied`, `TooManyTries`, and `Refused` where nobody can come in.
         """
         user = self._prove(password, attempt)
-        return self.let_in(user.name) if user.second_factor is None else self._halves.of(user)
+        if user.second_factor is None:
+            return self.let_in(user.name)
+        # Who stops here had the right password: that is told, whether or not a code ever comes.
+        self._record(self._system_user, BEGUN, with_way(USER, user.name), f"by password from {attempt.peer}")
+        return self._halves.of(user)
 
     def half_of(self, sealed: str) -> str:
         """Return whose half a sign-in is. Raises `Denied` where it is none, too old, or of a former password."""

@@ -29,7 +29,17 @@ _REQUIRED = "require_second_factor"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Said:
+class Said:
+    """What the file says.
+
+    Parameters
+    ----------
+    grants
+        By subject, in the order of the file, what somebody may do.
+    second_factor_required
+        Whether all who come in by a password need a second factor.
+    """
+
     grants: Mapping[str, Grant]
     second_factor_required: bool
 
@@ -45,9 +55,9 @@ class Roles:
         Called with what the file says anew, before that counts; raises `Refused` where it must not.
     """
 
-    def __init__(self, home: Path, *, before: Callable[[Mapping[str, Grant]], None] = lambda people: None) -> None:
+    def __init__(self, home: Path, *, before: Callable[[Said], None] = lambda said: None) -> None:
         self.path = home / FILE_NAME
-        self._file = Watched(self.path, _read, before=lambda said: before(said.grants))
+        self._file = Watched(self.path, _read, before=before)
 
     def of(self, subject: str) -> Grant | None:
         """Return what somebody may do; None: they are not listed.
@@ -65,7 +75,7 @@ class Roles:
         return self._file.get().second_factor_required
 
 
-def _read(content: bytes | None) -> _Said:
+def _read(content: bytes | None) -> Said:
     told = tomllib.loads((content or b"").decode())
     required = told.pop(_REQUIRED, False)
     if not isinstance(required, bool):
@@ -82,7 +92,7 @@ def _read(content: bytes | None) -> _Said:
             raise ValueError(f"{subject!r} is listed twice")
         taken.add(with_way(USER, subject))
         found[subject] = grant
-    return _Said(grants=found, second_factor_required=required)
+    return Said(grants=found, second_factor_required=required)
 
 
 def _person(told: Any, which: str) -> tuple[str, Grant]:

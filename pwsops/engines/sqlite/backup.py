@@ -47,8 +47,8 @@ class Order:
     `database` is what it is called; `path` is where its file really is, which is no symbolic link.
     `recipient` (see there): whom to encrypt for. `keys` as in `media.Keys`, in base64: an encrypted base needs one,
     because what a differential compares with is encrypted as well, and so does a set that may be replaced.
-    `replaceable`: of each of these sets what was recorded, as in `Recorded`, its `Origin` as plain values, and whether
-    it is a full whose structure was checked, or may have been.
+    `replaceable`: of each of these sets what was recorded, as in `Recorded`, its `Origin` as plain values, whether it
+    is a full whose structure was checked, or may have been, and the id of the full that it needs.
     """
 
     database: str
@@ -60,7 +60,7 @@ class Order:
     started_at: str
     token: str
     overwrite: bool = False
-    replaceable: Sequence[tuple[Sequence[Any], Mapping[str, Any] | None, bool]] = ()
+    replaceable: Sequence[tuple[Sequence[Any], Mapping[str, Any] | None, bool, str | None]] = ()
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     check_structure: bool = True
@@ -83,7 +83,10 @@ class Order:
             overwrite=self.overwrite,
             replaceable={
                 str(former.recorded.set_id): former
-                for former in (Former(Recorded(*one), origin(kept), checked) for one, kept, checked in self.replaceable)
+                for former in (
+                    Former(Recorded(*one), origin(kept), checked, base_id)
+                    for one, kept, checked, base_id in self.replaceable
+                )
             },
             keys=read_keys(self.keys),
         )
@@ -199,8 +202,12 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
             database=order.database,
             origin=came_from,
             is_checked=is_checked,
-            unlike=lambda former, same_file, noted: continuity.unlike(
-                former, finished, base, same_file=same_file, as_noted=lambda: unlike_as_noted(noted, shown)
+            unlike=lambda former, same_file, noted, its_base: continuity.unlike(
+                former,
+                finished,
+                base or its_base,
+                same_file=same_file,
+                as_noted=lambda: unlike_as_noted(noted, shown),
             ),
         )
         path = place.publish(temp, order.wanted, source, report.say)

@@ -39,7 +39,7 @@ def unlike(
     former, now
         The older backup and the new one.
     base
-        The full that the new one refers to.
+        The full that the new one, or the older one, refers to.
     same_file
         Whether both were taken of the same file.
     as_noted
@@ -87,8 +87,7 @@ def _compare(former: Media, now: Media, base: Media | None) -> tuple[int, int]:
 
 def _pages(media: Media, base: Media | None) -> Iterator[_Hashed]:
     """Yield the pages of the database that a backup holds, in order; of an incremental on another base those in it."""
-    reference = media.header.base
-    if reference is None or base is None or (reference.set_id, reference.digest) != (base.header.set_id, base.digest):
+    if base is None or not _refers_to(media, base):
         yield from _stored(media)
         return
     last = 0
@@ -101,10 +100,15 @@ def _pages(media: Media, base: Media | None) -> Iterator[_Hashed]:
 def _data(now: Media, base: Media | None) -> Iterator[bytes]:
     """Yield what is in the pages of the database that a backup holds."""
     yield from rows_kept.data_of(now)
-    if base is not None:
+    if base is not None and _refers_to(now, base):
         stored = {number for number, _ in _stored(now)}
         last = now.header.page_count
         yield from rows_kept.data_of(base, lambda number: number <= last and number not in stored)
+
+
+def _refers_to(media: Media, base: Media) -> bool:
+    reference = media.header.base
+    return reference is not None and (reference.set_id, reference.digest) == (base.header.set_id, base.digest)
 
 
 def _stored(media: Media) -> Iterator[_Hashed]:

@@ -63,7 +63,7 @@ def backup_order(
 
 
 def _former(one: BackupSet) -> tuple[object, ...]:
-    return recorded(one), one.details.get("origin"), one.is_checked is not False
+    return recorded(one), one.details.get("origin"), one.is_checked is not False, one.base_id
 
 
 def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from pwsops import foreign
 from pwsops.engines.sqlite import files, pages, publishing
 from pwsops.engines.sqlite.identity import Recorded, described, difference
-from pwsops.engines.sqlite.media import Keys, Media
+from pwsops.engines.sqlite.media import Keys, Media, Unreadable
 from pwsops.engines.sqlite.publishing import Changed, Lock, Say
-from pwsops.errors import CertificateNeeded, Conflict, PwsopsError
+from pwsops.errors import CertificateNeeded, Conflict, MediaError, PwsopsError
 from pwsops.rules.incarnation import HEADER_BYTES, Origin, Traces, other_incarnation, traces
 from pwsops.rules.naming import ALTERNATIVES, alternatives
 
@@ -33,25 +33,27 @@ class Source:
         Whether the structure of the very data that was saved was checked, and is whole.
     unlike
         Why the contents of this backup and of an older one are not of one database that went on; empty where they are.
-        It is told whether both came from the same file, and what was noted of the older one.
+        It is told whether both came from the same file, what was noted of the older one, and the full that the older
+        one refers to, where it is an incremental whose full may go.
     """
 
     database: str
     origin: Origin
     is_checked: bool
-    unlike: Callable[[Media, bool, Origin | None], str]
+    unlike: Callable[[Media, bool, Origin | None, Media | None], str]
 
 
 class Former(NamedTuple):
     """An older set that may go, as it was recorded.
 
     `origin`: of what file it was taken; None where nobody noted it. `is_checked`: whether it is a full whose structure
-    was checked, or may have been.
+    was checked, or may have been. `base_id`: the full that it needs.
     """
 
     recorded: Recorded
     origin: Origin | None
     is_checked: bool
+    base_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,19 +184,43 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
         return why
     if former.is_checked and not source.is_checked:
         return "when it was taken, the structure of the database was checked, and this time it was not"
+    if why := _other_incarnation(media, former, source):
+        return f"it is {why}"
+    resting = (each for each in wanted.replaceable.values() if each.base_id == media.header.set_id)
+    return next((why for each in resting if (why := _why_needed(media, each, wanted, source))), "")
+
+
+def _why_needed(full: Media, former: Former, wanted: Wanted, source: Source) -> str:
+    """Return why an incremental needs its full still: it is the last backup of what the database held before."""
+    path = former.recorded.path
+    try:
+        with Media(path, wanted.keys) as media:
+            gone = difference(media, former.recorded)
+            why = "" if gone else _other_incarnation(media, former, source, base=full)
+    except Unreadable as error:
+        if not os.path.lexists(path):
+            return ""
+        return f"whether it is needed for {path} cannot be told ({error.message.rstrip('.')})"
+    except MediaError:
+        return ""  # nothing can be restored from it any more
+    return f"{path} needs it, which is {why}" if why else ""
+
+
+def _other_incarnation(media: Media, former: Former, source: Source, base: Media | None = None) -> str:
+    """Return what a backup is, where the database does not continue it; empty where it does."""
     shown = _first_page(media) if former.origin is None else former.origin.traces
     why = other_incarnation(
         former=former.origin,
         shown=shown,
         now=source.origin,
-        unlike=lambda same_file: source.unlike(media, same_file, former.origin),
+        unlike=lambda same_file: source.unlike(media, same_file, former.origin, base),
     )
     if not why:
         return ""
     began = datetime.fromisoformat(media.header.started_at)
     return (
-        f"it is the last backup of what {media.header.database} held before ({why}; begun {began:%Y-%m-%d %H:%M:%S}"
-        " UTC); delete it once it is not needed any more"
+        f"the last backup of what {media.header.database} held before ({why}; begun {began:%Y-%m-%d %H:%M:%S} UTC); "
+        "delete it once it is not needed any more"
     )
 
 

@@ -45,6 +45,8 @@ class Owner:
         The database as it is now; None: that cannot be seen, so nothing is ours.
     set_ids
         Known to have been taken by this profile, in capitals.
+    lost
+        Of which nothing can be restored, in capitals.
     description
         Of the backup that is to be taken.
     kind
@@ -57,6 +59,7 @@ class Owner:
     database: str
     incarnation: Incarnation | None
     set_ids: Collection[str]
+    lost: Collection[str]
     description: str
     kind: BackupKind
     now: datetime
@@ -109,6 +112,7 @@ def of(link: Link, request: BackupRequest) -> Owner:
         database=request.database,
         incarnation=_incarnation(rows[0]) if rows and not isinstance(rows, NotAsked) else None,
         set_ids={each.set_id.upper() for each in request.replaceable},
+        lost={set_id.upper() for set_id in request.lost},
         description=tsql.description_of(request.description),
         kind=request.kind,
         now=server.local(link.clock.now()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,10 +48,11 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """One name, with what lies under it."""
+    """One name, with what lies under it. `lost`: the sets of which nothing can be restored."""
 
     devices: Sequence[str]
     holdings: Sequence[Holding]
+    lost: Collection[str]
 
     @property
     def path(self) -> str:
@@ -81,11 +82,20 @@ class _Place:
 
     @property
     def newest(self) -> BackupSet | None:
-        return max(self.holdings[0].sets, key=_age, default=None)
+        """The newest set of some use."""
+        useful = (each for each in self.holdings[0].sets if each.set_id not in self.lost)
+        return max(useful, key=_age, default=None)
 
 
 def choose(link: Link, request: BackupRequest, owner: Owner) -> Target:
-    """Choose the file; raises `Conflict` where every name is taken by what is not provably ours."""
+    """Choose the file.
+
+    Raises
+    ------
+    Conflict
+        Where every name is taken by what is not provably ours; also where all are but that of the one backup of use,
+        which a new one would be written over before it is proven.
+    """
     directory.require_absolute(link, request.directory)
     usable: list[_Place] = []
     taken: list[_Place] = []
@@ -104,17 +114,32 @@ def choose(link: Link, request: BackupRequest, owner: Owner) -> Target:
     notes = [f"{each.path} stays as it is, and another name is used: {each.reason}." for each in taken]
     in_use = any(holding.in_use for each in taken for holding in each.holdings)
     if not usable:
-        raise Conflict(
-            f"The backup of {request.database} has no name to go to: {taken[0].path} and {len(taken) - 1} names like "
-            f"it are taken: {taken[0].reason}.",
-            hint="Delete on the server what is of no use there, or choose another directory.",
-        )
+        raise _no_name(request, taken)
     first = usable[0]
     second = usable[1] if len(usable) > 1 else None
+    if second is None and first.newest is not None:
+        raise _no_second_name(request, first, taken)
     target, older = (first, second) if second is None or not _stays(first, second) else (second, first)
-    replaced = () if older is None or older.newest is None else (older.path,)
+    replaced = () if older is None or not older.holdings[0].sets else (older.path,)
     return Target(
         path=target.path, devices=target.devices, fresh=not target.is_free, older=replaced, notes=notes, in_use=in_use
+    )
+
+
+def _no_name(request: BackupRequest, taken: Sequence[_Place]) -> Conflict:
+    return Conflict(
+        f"The backup of {request.database} has no name to go to: {taken[0].path} and {len(taken) - 1} names like it "
+        f"are taken: {taken[0].reason}.",
+        hint="Delete on the server what is of no use there, or choose another directory.",
+    )
+
+
+def _no_second_name(request: BackupRequest, only: _Place, taken: Sequence[_Place]) -> Conflict:
+    return Conflict(
+        f"The backup of {request.database} has no second name to go to: {only.path} has the last one, which stays "
+        f"until the next is proven, and all names like it are taken, such as {taken[0].path}: {taken[0].reason}.",
+        hint="Delete on the server what is of no use there, choose another directory, or let the date be added to the "
+        "file names.",
     )
 
 
@@ -134,7 +159,7 @@ def _places(link: Link, request: BackupRequest, owner: Owner) -> Iterator[_Place
     path = paths.join(link.server().flavour, request.directory, request.file_name)
     for number in range(1, NAMES + 1):
         devices = paths.stripes(path if number == 1 else paths.alternate(path, number), request.stripes)
-        yield _Place(devices=devices, holdings=[_holding(link, device, owner) for device in devices])
+        yield _Place(devices=devices, holdings=[_holding(link, device, owner) for device in devices], lost=owner.lost)
 
 
 def _holding(link: Link, device: str, owner: Owner) -> Holding:

@@ -42,7 +42,11 @@ class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
         return bool(origin)
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
-        """Begin, and be closed when the visit ends."""
+        """Begin, and be closed when the visit ends.
+
+        A message is three small frames. Nothing holds back the second until the browser has acknowledged the first.
+        """
+        self.set_nodelay(True)
         self._pages.opened(self._visit, self)
         return super().open(*args, **kwargs)
 

@@ -130,6 +130,11 @@ def _away(instance: str) -> Trouble:
     )
 
 
+def _key(ops: Operations) -> Trouble | None:
+    fault = ops.key.fault()
+    return None if fault is None else trouble(fault, "Looking at the key")
+
+
 class Store:
     """The pages' one source: a snapshot that is read when something changed, and the future runs of a month.
 
@@ -229,7 +234,7 @@ class Store:
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),
             audit_trouble=ops.audit.trouble(),
-            key=self._key(),
+            key=_key(ops),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
             troubles={
                 name: trouble(answer, f"Listing the databases of {name}")
@@ -245,10 +250,6 @@ class Store:
     def _zone(self) -> tuple[tzinfo, str]:
         name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
         return ZoneInfo(name), name.removeprefix("Etc/")
-
-    def _key(self) -> Trouble | None:
-        fault = self.ops.key.fault()
-        return None if fault is None else trouble(fault, "Looking at the key")
 
     def _with_items(self, profile: ProfileView) -> RunView | None:
         if profile.last_run is None or profile.health not in (Health.ORANGE, Health.RED):

@@ -157,6 +157,7 @@ TABLE: dict[str, Entry] = {
     "restores.plan": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.unrecorded": Entry(RESTORE, OBJECT, lambda it: (it.instance, plan_restore(it.laid, []))),
     "restores.sources": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
+    "restores.check": Entry(RESTORE, OBJECT, lambda it: (it.instance,)),
     "restores.begin": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.restore": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.get": Entry(LOOK, OBJECT, lambda it: (it.restore,)),
@@ -900,6 +901,31 @@ def test_an_address_stands_in_no_error_for_who_is_not_told_it(home: Home) -> Non
             "nowhere" in repr([ops.databases.known(MINE), ops.databases.verdicts(), ops.databases.poll([MINE])])
         ) is told
         assert ("(its address)" in repr(ops.databases.verdicts())) is not told
+
+
+def test_the_home_is_named_to_those_of_all_instances_alone_who_configure_restore_or_read_the_log(home: Home) -> None:
+    home.add()
+    (home.path / "audit.toml").write_text("heads = 'gone/heads.log'")
+    home.ops.audit.record("export history", "a.csv")
+    home.ops.key.require()
+    home.core.vault.seal("x", home.core.instance_row(MINE).login_bound("x"))
+    (home.path / "secret.key").unlink()
+    path = str(home.path)
+    assert path in f"{home.ops.audit.trouble()} {home.ops.key.fault()}"
+    for role, told in ((V, False), (O, False), (U, True), (S, True), (A, True)):
+        for instances in (None, frozenset({MINE})):
+            ops = acting_as(home.ops, role, instances=instances)
+            trouble, fault = ops.audit.trouble(), ops.key.fault()
+            assert trouble
+            assert fault is not None
+            with pytest.raises(PwsopsError) as refused:
+                ops.key.require()
+            for text in (
+                trouble,
+                f"{fault.message} {fault.hint} {fault}",
+                f"{refused.value.message} {refused.value.hint}",
+            ):
+                assert (path in text) is (told and instances is None), (role, instances, text)
 
 
 def test_each_frame_that_somebody_takes_leaves_an_entry(home: Home) -> None:

@@ -89,6 +89,43 @@ def test_what_changed_while_nothing_ran_is_compared_with_what_was_last_noted(hom
     assert noted(home)[1:] == [("role taken", "user:ada", f"none — was {SOME}")]
 
 
+def switches(home: Home) -> list[tuple[str, str]]:
+    entries = reversed(home.ops.audit.list())
+    return [(one.actor, one.action) for one in entries if one.action.startswith("second factor ")]
+
+
+def test_whether_second_factors_are_required_leaves_an_entry_before_it_counts(home: Home) -> None:
+    required = "require_second_factor = true\n" + LISTED
+    write(home, LISTED)
+    roles = home.ops.people.authentication()._roles
+    assert not roles.second_factor_required()
+    assert switches(home) == [], "it never was"
+    write(home, required)
+    assert roles.second_factor_required()
+    assert switches(home) == [("backup service", "second factor required")]
+    home.ops.people.authentication()
+    write(home, required + "# another line\n")
+    assert roles.second_factor_required()
+    assert len(switches(home)) == 1, "it is the same still"
+    write(home, "").unlink()
+    home.ops.people.authentication()
+    assert switches(home)[1:] == [("backup service", "second factor not required")]
+
+
+def test_a_switch_of_second_factors_that_cannot_be_noted_does_not_count(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise PwsopsError("The catalogue is held.", hint="Try again.")
+
+    write(home, "require_second_factor = true\n" + LISTED)
+    roles = home.ops.people.authentication()._roles
+    write(home, LISTED)
+    monkeypatch.setattr("pwsops.catalogue.audit.append", locked)
+    with pytest.raises(Refused, match="held"):
+        roles.second_factor_required()
+
+
 def test_a_role_that_cannot_be_noted_does_not_count(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_: object, **__: object) -> None:
         raise PwsopsError("The catalogue is held.", hint="Try again.")
@@ -97,7 +134,7 @@ def test_a_role_that_cannot_be_noted_does_not_count(home: Home, monkeypatch: pyt
     with monkeypatch.context() as held:
         held.setattr("pwsops.catalogue.audit.append", locked)
         roles = home.ops.people.authentication()._roles
-        with pytest.raises(Refused, match=r"do not count before they are written .* held"):
+        with pytest.raises(Refused, match=r"does not count before it is written .* held"):
             roles.of("ada")
     assert roles.of("ada") is not None
     assert len(noted(home)) == 1

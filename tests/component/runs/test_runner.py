@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from pwsops.catalogue import damage, outcomes, profiles, runs, sets
+from pwsops.catalogue import damage, outcomes, profiles, runs, sets, sightings
 from pwsops.catalogue.schema import backup_sets
 from pwsops.engines.records import DirectoryCheck, DirectoryStatus
 from pwsops.engines.requests import BackupRequest, Progress
@@ -1402,6 +1402,17 @@ def test_an_overwriting_run_may_replace_what_this_profile_took_of_this_database_
     assert replaceable(home) == set()
 
 
+def test_an_overwriting_run_tells_of_which_sets_nothing_can_be_restored(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    assert home.server.requests[-1].lost == frozenset()
+    taken = home.server.media["/media/one_FULL.bak"][0]
+    with home.core.catalogue.write() as connection:
+        sightings.disprove(connection, "srv", taken, "damaged", now=NOON)
+    home.run()
+    assert home.server.requests[-1].lost == {taken.set_id}
+
+
 def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home) -> None:
     home.add(timestamp=False, incremental=False)
     home.add(name="dated", directory="/dated")
@@ -1415,6 +1426,17 @@ def test_what_is_newer_than_a_restored_state_is_not_replaced_any_more(home: Home
     assert newer not in replaceable(home)
     home.run()
     assert newer not in replaceable(home)
+
+
+def test_the_full_of_an_incremental_that_is_newer_than_a_restored_state_is_not_replaced(home: Home) -> None:
+    home.add(timestamp=False)
+    home.run()
+    full = home.server.media["/media/one_FULL.bak"][0].set_id
+    home.run()
+    home.clock.advance(HOUR)
+    home.ops.restores.restore("srv", "one", "/media/one_FULL.bak")
+    home.run(kind=BackupKind.FULL)
+    assert full not in replaceable(home)
 
 
 def test_a_set_that_a_wrong_clock_dated_ahead_is_not_replaced_after_a_restore_of_an_older_one(home: Home) -> None:

@@ -22,6 +22,7 @@ from tests.component.signin.conftest import GOOD, OTHER, Listed, attempt
 from tests.fake_sealer import FakeSealer
 
 Recorded = list[tuple[str, ...]]
+BEGUN = ("service", "sign-in begun", "user:ada", "by password from 192.0.2.7")
 
 
 class App:
@@ -70,7 +71,14 @@ def test_the_password_alone_lets_nobody_in_who_has_a_second_factor(
     assert signin.sessions.every() == []
     entry = signin.by_code(sealed, f" {app.code()[:3]} {app.code()[3:]} ", attempt(name="eve"))
     assert entry.session.principal().name == "ada"
-    assert recorded == [("user:ada", "sign in", "user:ada", "by password and code")]
+    assert recorded == [BEGUN, ("user:ada", "sign in", "user:ada", "by password and code")]
+
+
+def test_a_sign_in_that_stops_at_the_code_leaves_an_entry(
+    signin: Authentication, codes: list[str], recorded: Recorded
+) -> None:
+    halfway(signin)
+    assert recorded == [BEGUN]
 
 
 def test_a_code_counts_once_and_no_older_one_after_it(
@@ -85,7 +93,8 @@ def test_a_code_counts_once_and_no_older_one_after_it(
     with pytest.raises(Denied, match="was used before"):
         enter(signin, used)
     enter(signin, app.code())
-    assert recorded[1] == ("service", "sign-in failed", "user:ada", "from 192.0.2.7, code that was used before")
+    [first, *_] = [one for one in recorded if one[1] == "sign-in failed"]
+    assert first == ("service", "sign-in failed", "user:ada", "from 192.0.2.7, code that was used before")
 
 
 def test_the_code_that_proved_the_app_does_not_sign_in_as_well(
@@ -128,6 +137,7 @@ def test_a_recovery_code_counts_once_however_it_is_typed_and_its_use_is_recorded
     assert len(set(codes)) == RECOVERY_CODES
     enter(signin, codes[0].lower().replace("-", " "))
     assert recorded == [
+        BEGUN,
         ("user:ada", "use recovery code", "user:ada", "from 192.0.2.7"),
         ("user:ada", "sign in", "user:ada", "by password and recovery code"),
     ]

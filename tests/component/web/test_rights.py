@@ -118,6 +118,27 @@ def test_whatever_a_browser_of_a_viewer_sends_changes_nothing(home_with_all: Hom
     assert denied >= {"may not start a run", "may not stop the service", "may not deactivate a profile"}
 
 
+def test_restores_that_no_page_offers_are_refused_and_each_refusal_is_noted(home_with_all: Home, visits: Any) -> None:
+    visit = visits(Role.OPERATOR)
+    visit.show("insert", instance="srv", database="one")
+    for action, key in (("restore-now", ""), ("cancel-restore", "7"), ("cancel-restore", "9" * 40)):
+        for piece in visit.frame._main.select(Markup):
+            piece.take({"action": action, "key": key})
+    denied = [(entry.subject, entry.detail) for entry in home_with_all.ops.audit.list() if entry.action == "denied"]
+    assert set(denied) == {("srv", "may not restore a database"), ("7", "may not cancel a restore")}
+
+
+def test_a_wizard_about_an_instance_that_is_not_theirs_goes_on_without_its_runs(
+    home_with_all: Home, visits: Any
+) -> None:
+    visit = visits(Role.ADMINISTRATOR, instances=frozenset({"other"}))
+    visit.show("wizard")
+    for field, value in (("instance", "srv"), ("every", "1"), ("name", "forged")):
+        for piece in visit.frame._main.select(Markup):
+            piece.take({"field": field, "key": "", "value": value})
+    assert 'value="forged"' in visit.text()
+
+
 def test_a_profile_is_deleted_only_after_the_question_about_it(home_with_all: Home, visits: Any) -> None:
     visit = visits(Role.ADMINISTRATOR)
     visit.session.act("delete-now", "p")
@@ -279,6 +300,17 @@ def test_no_page_tells_an_address_to_who_is_not_told_it(home_with_all: Home, vis
         pages = "".join(visit.show(page, instance="srv") for page in ("databases", "overview"))
         assert ("canary-server" in pages) is told, (role, pages[pages.find("canary-server") - 200 :][:300])
         assert "srv could not be asked" in pages or told
+
+
+def test_no_page_tells_where_the_home_is_to_who_is_not_told_it(home_with_all: Home, visits: Any) -> None:
+    (home_with_all.path / "audit.toml").write_text("heads = 'gone/heads.log'")
+    home_with_all.ops.audit.record("export history", "a.csv")
+    for role, instances, told in (
+        (Role.VIEWER, None, False), (Role.ADMINISTRATOR, frozenset({"srv"}), False), (Role.ADMINISTRATOR, None, True),
+    ):  # fmt: skip
+        page = visits(role, instances=instances).show("overview")
+        assert "its head does not leave the home" in page
+        assert (str(home_with_all.path) in page) is told, role
 
 
 # A link is not a click

@@ -12,11 +12,14 @@ import pytest
 
 from pwsops.engines.requests import BackupResult, RestoreRequest
 from pwsops.engines.sqlite import birth, continuity, rows_kept
-from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite import place as placing
+from pwsops.engines.sqlite.identity import recorded
+from pwsops.engines.sqlite.media import Media, Unreadable
 from pwsops.errors import EngineError
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlite.support import HOLD, Place, elsewhere, query
 from tests.integration.sqlite.test_encryption import FOR_BACKUPS, THUMBPRINT
+from tests.integration.sqlite.test_overwriting import source_now, wanted_name
 from tests.pairs import pair
 
 
@@ -345,3 +348,68 @@ def test_an_encrypted_backup_of_a_database_that_was_copied_over_stays(place: Pla
     copied_over(place, "other")
     result = over(place, good, encryption=FOR_BACKUPS)
     assert_it_stays(place, good, result, "other contents were written into the same file since")
+
+
+def with_incremental(place: Place) -> tuple[BackupSet, BackupSet, bytes]:
+    """Take a full, and an incremental of much that came later; return both, and the file as it was at the full."""
+    path = busy(place.path(), 3)
+    full = over(place).backup_set
+    before = path.read_bytes()
+    busy_later(path)
+    return full, over(place, full, name="diff.bak", base=full).backup_set, before
+
+
+def busy_later(path: Path) -> None:
+    for number in range(30):
+        query(path, f"INSERT INTO t VALUES (hex(randomblob({300 + number})))")
+
+
+def test_a_full_stays_for_the_incremental_of_what_an_older_copy_was_put_in_the_place_of(place: Place) -> None:
+    full, incremental, before = with_incremental(place)
+    place.path().write_bytes(before)
+    query(place.path(), "INSERT INTO t VALUES ('later')")
+    result = over(place, full, incremental)
+    assert_it_stays(place, full, result, f"{incremental.path} needs it, which is the last backup")
+    # Neither is in the way of those that follow.
+    again = over(place, full, incremental, result.backup_set)
+    assert again.backup_set.path == result.backup_set.path
+    request = RestoreRequest(database="was.db", sets=[full, incremental], create_if_missing=True)
+    place.engine.restore(request)
+    assert query(place.path("was.db"), "SELECT count(*) FROM t") == [(33,)]
+
+
+def test_a_full_goes_with_the_incremental_whose_data_the_database_continues(place: Place) -> None:
+    full, incremental, _ = with_incremental(place)
+    busy_later(place.path())
+    assert over(place, full, incremental).backup_set.path == full.path
+
+
+@pytest.mark.parametrize("how", ["gone", "cut short", "another set"])
+def test_an_incremental_that_cannot_be_restored_needs_no_full(place: Place, how: str) -> None:
+    full, incremental, before = with_incremental(place)
+    place.path().write_bytes(before)
+    query(place.path(), "INSERT INTO t VALUES ('later')")
+    file = Path(incremental.path)
+    if how == "gone":
+        file.unlink()
+    elif how == "cut short":
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        shutil.copy(full.path, file)
+    assert over(place, full, incremental).backup_set.path == full.path
+
+
+def test_a_full_stays_where_it_cannot_be_told_what_needs_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, incremental, _ = with_incremental(place)
+
+    def open_(path: str, keys: Any) -> Media:
+        if path == incremental.path:
+            raise Unreadable(f"The media file {path} cannot be read: Input/output error.", hint="Look at the disk.")
+        return Media(path, keys)
+
+    monkeypatch.setattr(placing, "Media", open_)
+    formers = {one.set_id: placing.Former(recorded(one), None, False, one.base_id) for one in (full, incremental)}
+    wanted = replace(wanted_name(place), replaceable=formers)
+    kept = placing.look(full.path, wanted, source_now())
+    assert kept is not None
+    assert f"whether it is needed for {incremental.path} cannot be told" in kept.why_kept

@@ -189,7 +189,7 @@ def test_a_check_that_is_not_possible_is_said_and_the_backup_counts_but_replaces
     good = place.take("one.bak", overwrite=True).kept
     monkeypatch.setattr(structure, "FINDINGS", "no number")
     said: list[object] = []
-    former = [(list(recorded(good)), good.details["origin"], bool(good.is_checked))]
+    former = [(list(recorded(good)), good.details["origin"], bool(good.is_checked), None)]
     given = order(path, place.media, "one.bak", overwrite=True, replaceable=former)
     taken = backup.take(given, backup.Report(said.append))
     assert "its structure could not be checked: " in str(said)
@@ -296,6 +296,7 @@ def test_a_check_that_is_no_longer_needed_ends_with_the_reading(place: Place) ->
 
 def test_a_database_that_is_written_to_meanwhile_is_whole(place: Place) -> None:
     path = place.vault(size_mb=2, journal_mode="DELETE")
+    place.engine.instance.options.update(busy_s=60)  # type: ignore[attr-defined]
     with writing(path, every_s=0.01) as stop:
         for number in range(3):
             place.take(f"{number}.bak")

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from pwsops.engines.requests import Encryption
-from pwsops.errors import EngineError, PwsopsError
+from pwsops.engines.sqlserver.targets import NAMES
+from pwsops.errors import Conflict, EngineError, PwsopsError
 from tests.integration.sqlserver.bench import Bench
 from tests.standin.events import Said
 from tests.standin.server.client import Client
@@ -159,6 +160,31 @@ def test_an_unfinished_file_of_ours_makes_way_for_the_next_run(bench: Bench) -> 
         assert "v.bak" in full.value.hint
     assert bench.overwrite(4, least).backup_set.path == bench.path("v.bak")
     assert len(bench.engine.browse(bench.directory)) == 1
+
+
+def test_the_last_backup_is_not_written_over_where_no_other_name_is_left(bench: Bench) -> None:
+    for number in range(1, NAMES):
+        path = bench.path("v.bak" if number == 1 else f"v~{number}.bak")
+        done(bench, f"BACKUP DATABASE master TO DISK = N'{path}'")
+    good = bench.overwrite(1).backup_set
+    assert good.path == bench.path(f"v~{NAMES}.bak")
+    with pytest.raises(Conflict, match=rf"no second name to go to: .*v~{NAMES}\.bak has the last one"):
+        bench.overwrite(2)
+    assert len(bench.sent("BACKUP DATABASE [vault]")) == 1
+    bench.engine.verify(good)
+    # One of which nothing can be restored is no loss.
+    assert bench.overwrite(3, lost=[good.set_id]).backup_set.path == good.path
+
+
+def test_a_good_backup_is_not_written_over_before_one_that_is_known_to_be_lost(bench: Bench) -> None:
+    least = bench.engine_with(roles={"dbcreator"})  # it deletes nothing, so that two files stay
+    good, bad = (bench.overwrite(run, least).backup_set for run in (1, 2))
+    bench.server.files.damage(bad.path)
+    bench.fail("BACKUP DATABASE", said(3202, "x", "112(full)"), said(3013, "BACKUP DATABASE"), after_messages=5)
+    with pytest.raises(EngineError, match="is full"):
+        bench.overwrite(3, least, lost=[bad.set_id])
+    least.verify(good)
+    assert bench.overwrite(4, least, lost=[bad.set_id]).backup_set.path == bad.path
 
 
 def test_what_failed_to_be_written_over_by_mistake_is_not_deleted(bench: Bench) -> None:

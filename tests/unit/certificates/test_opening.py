@@ -6,6 +6,7 @@ import subprocess
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
@@ -135,3 +136,14 @@ def test_a_keys_numbers_are_proven_in_the_limited_process_and_not_again_outside(
     for content, password in ((pem, ""), (pfx(forged), "p")):
         with pytest.raises(InvalidInput, match=r"damaged|cannot be opened"):
             opening.open_file(content, password, source="a")
+
+
+@pytest.mark.parametrize("oid", ["2a864886f70d010101", "2a864886f70d01010b"])
+def test_a_certificate_with_a_key_or_signature_that_nobody_knows_is_refused_in_our_words(pair: Pair, oid: str) -> None:
+    known = bytes.fromhex(oid)
+    public = pair.certificate_der().replace(known, known[:-1] + b"\x7f")
+    text = x509.load_der_x509_certificate(public).public_bytes(Encoding.PEM)
+    text += pair.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(InvalidInput, match=r"a\.pem uses a kind of key or signature that is not known") as refused:
+        opening.open_file(text, "", source="a.pem")
+    assert refused.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import given
@@ -28,7 +29,7 @@ LATER = at(9)
 
 
 def may_go(*restored: Restored, own: Sequence[BackupSet] = OWN, orders: Mapping[str, Order] = ORDERS) -> list[str]:
-    found = replaceable(own, of_database=orders, restored=restored, now=LATER)
+    found = replaceable(own, resting=own, of_database=orders, restored=restored, now=LATER)
     return [one.set_id for one in found]
 
 
@@ -38,6 +39,22 @@ def test_without_a_restore_all_may_go() -> None:
 
 def test_the_restored_set_and_what_came_before_it_may_go_and_what_came_after_it_stays() -> None:
     assert may_go(Restored("set 2", at(2), Order(3, 3))) == ["set 1", "set 2"]
+
+
+def test_a_full_stays_as_long_as_an_incremental_on_it_that_is_newer_than_what_was_restored() -> None:
+    incremental = replace(taken(2), kind=BackupKind.DIFFERENTIAL, base_id="set 1")
+    assert may_go(own=[taken(1), incremental]) == ["set 1", "set 2"]
+    assert may_go(Restored("set 1", at(1), Order(2, 2)), own=[taken(1), incremental]) == []
+    assert may_go(Restored("set 2", at(2), Order(2, 2)), own=[taken(1), incremental]) == ["set 1", "set 2"]
+    # Another profile's, as well.
+    found = replaceable(
+        [taken(1)],
+        resting=[taken(1), incremental],
+        of_database=ORDERS,
+        restored=[Restored("set 1", at(1), Order(2, 2))],
+        now=LATER,
+    )
+    assert found == []
 
 
 def test_after_a_restore_of_another_databases_set_all_before_it_stay() -> None:

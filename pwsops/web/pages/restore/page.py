@@ -15,7 +15,7 @@ from pwsops.rules.rights import Right
 from pwsops.web.live.asked import Asked
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import DATABASES, INSERT, Nav
+from pwsops.web.nav import DATABASES, INSERT, Nav, count
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
 from pwsops.web.pages.restore.source import Source
@@ -265,10 +265,14 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             own(key)
 
     def _begin(self, _key: str) -> None:
+        instance, database = self._place
+        if self._not_allowed():
+            # No page of ours offers it to them: whoever sends it all the same is refused, and that is noted.
+            self._do("Starting the restore", lambda: self._session.ops.restores.check(instance))
+            return
         # What a browser sends proves nothing: asked here once more.
         if self._refusal() or self._confirmable is None:
             return
-        instance, database = self._place
         source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
         self._do(
             "Starting the restore",
@@ -285,8 +289,12 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
 
     def _cancel(self, key: str) -> None:
-        if key.isascii() and key.isdecimal() and int(key) == self._watched:
-            self._do("Cancelling the restore", lambda: self._session.ops.restores.cancel(int(key)))
+        try:
+            restore_id = count(key)
+        except ValueError:
+            return
+        if restore_id == self._watched or self._not_allowed():
+            self._do("Cancelling the restore", lambda: self._session.ops.restores.cancel(restore_id))
 
     def _again(self, _key: str) -> None:
         self._start_anew()

@@ -178,12 +178,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
         zone = ZoneInfo(profile.timezone)
         since = month.since(zone)
-        found = self._session.ops.profiles.preview(
-            profile,
-            edits=None if draft.original is None else draft.original.name,
-            start=since if since > now else None,
-            until=month.end(zone),
-        )
+        try:
+            found = self._session.ops.profiles.preview(
+                profile,
+                edits=None if draft.original is None else draft.original.name,
+                start=since if since > now else None,
+                until=month.end(zone),
+            )
+        except NotFound:  # the instance has gone meanwhile, or was never theirs: the rest of the page goes on
+            return {}
         return tally(found, zone)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:

@@ -15,6 +15,7 @@ from bokeh.core.serialization import Deserializer
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 
 from pwsops.web.door import Limits
+from pwsops.web.door.channel import Channel
 from pwsops.web.door.messages import Frames, Unexpected
 from tests.clocks import wait_until
 from tests.component.web.door.conftest import Served
@@ -219,6 +220,15 @@ def test_an_id_or_a_token_that_somebody_brings_is_not_taken(shared: Served) -> N
         assert brought.status == 200
         assert token_of(brought.text) != theirs
     assert "chosen" not in shared.sessions()
+
+
+def test_no_part_of_a_message_waits_for_the_browser_to_acknowledge_another(
+    shared: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(Channel, "set_nodelay", lambda _, value: asked.append(value))
+    with shared.opened("ada"):
+        assert asked == [True]
 
 
 def test_a_page_and_its_websocket_work(shared: Served) -> None:
