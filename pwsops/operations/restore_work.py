@@ -12,6 +12,7 @@ import structlog
 
 from pwsops.catalogue import Catalogue, RestoreRow, access, audit, outcomes, restores, sets, sightings
 from pwsops.clock import Clock
+from pwsops.engines import registry
 from pwsops.engines.base import AccessChange, Engine, Progress, RestoreRequest, RestoreResult
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.errors import Cancelled, CertificateNeeded, Conflict, EndUnknown, MediaError, PwsopsError
@@ -66,6 +67,11 @@ class Job:
     def subject(self) -> str:
         """What the audit log calls it."""
         return f"{self.instance}/{self.request.database}"
+
+    @property
+    def place(self) -> str:
+        """Where it works, whatever becomes of the instance's address meanwhile."""
+        return registry.place(self.engine.instance.engine, self.engine.instance.address)
 
     @property
     def what(self) -> str:
@@ -268,12 +274,12 @@ class RestoreWork:
 
     def _access_changes(self, job: Job, change: AccessChange) -> None:
         with self._catalogue.write() as connection:
-            access.changed(connection, job.instance, change, restore_id=job.id, now=self._clock.now())
+            access.changed(connection, job.instance, change, place=job.place, restore_id=job.id, now=self._clock.now())
 
     def _access_restored(self, job: Job, change: AccessChange) -> None:
         # Where it cannot be written the service gives the mode back once more, which changes nothing.
         with suppress(PwsopsError), self._catalogue.write() as connection:
-            access.given_back(connection, job.instance, change.database, now=self._clock.now())
+            access.given_back(connection, job.instance, change.database, place=job.place, now=self._clock.now())
 
     def _finish(self, job: Job) -> None:
         try:

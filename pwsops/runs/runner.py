@@ -249,7 +249,7 @@ class Runner:
             if database in job.profile.unwritable:
                 raise _no_text(database)
             if job.engine is None:
-                job.engine = self._open_engine(job.profile)
+                job.engine = self._engine(job)
                 self._escrow.save(job.profile, job.engine, now=self._clock.now(), tell=self._teller(told))
             began = self._clock.monotonic()
             result, reason = self._back_up(job, job.engine, database, told)
@@ -267,6 +267,18 @@ class Runner:
             self._failed(item_id, _unexpected(f"The backup of {database} failed", error), told)
         else:
             self._succeeded(job, item_id, result, reason=reason, told=[*told, *result.messages])
+
+    def _engine(self, job: _Job) -> Engine:
+        """Open the engine of the place where the run began; raises where the instance is at another one by now."""
+        engine = self._open_engine(job.profile)
+        with self._catalogue.read() as connection:
+            if not runs.is_at_its_place(connection, job.run_id):
+                raise PwsopsError(
+                    f"{job.profile.fields['instance']} was given another address since the run began, so that its "
+                    "databases are others now.",
+                    hint="Start the run again.",
+                )
+        return engine
 
     def _teller(self, told: list[Message]) -> Callable[[str], None]:
         return lambda text: told.append(Message(text=text, at=self._clock.now()))
