@@ -138,6 +138,11 @@ runs = Table(
     Column("progress_done", BigInteger),
     Column("progress_total", BigInteger),
     Column("size_bytes", BigInteger, nullable=False, server_default=text("0")),
+    # Where it worked, from its start on: profiles and instances are edited while runs go on, and before they are
+    # settled. None: it has not begun, or is older than these columns.
+    Column("instance", Text),
+    Column("place", Text),
+    Column("directory", Text),
     # The history is sorted by it, so that it has a value also where there was no start or is no end yet.
     Column("duration_us", BigInteger, Computed("coalesce(finished_at - started_at, -1)", persisted=False)),
     # Exactly once: whoever claims an occurrence second finds this row and leaves it.
