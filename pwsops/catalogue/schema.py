@@ -480,6 +480,14 @@ audit = Table(
     Column("key_id", Integer),
 )
 
+# Which instance an entry is about, as was settled when it was written; those that are about none are not here.
+audit_instances = Table(
+    "audit_instances",
+    metadata,
+    Column("entry", Integer, primary_key=True),
+    Column("instance", Text, nullable=False),
+)
+
 # The keys of the audit log, sealed with the home's.
 audit_keys = Table(
     "audit_keys",
