@@ -227,7 +227,7 @@ class Scene:
             rows = [
                 catalogue.execute(f'SELECT * FROM "{table}"').fetchall()
                 for table in metadata.tables
-                if table != "audit"
+                if table not in ("audit", "audit_instances")
             ]
         return repr((rows, [path.read_bytes() for path in _kept_files(home)]))
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from bokeh.document import Document
 
 from pwsops.engines.records import Capabilities
-from pwsops.errors import Denied, InvalidInput
+from pwsops.errors import Denied, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
@@ -195,6 +195,14 @@ class Session:
                 self._notify(answer)
 
         self.ask(doing, work, answered)
+
+    def hand_over(self, name: str, file: BinaryIO) -> None:
+        """Let the browser save an open file under a name; why it does not, is shown above the page."""
+        try:
+            self.download.offer(name, file, whose=self.ops.principal.subject)
+        except PwsopsError as error:
+            file.close()
+            self.notice = trouble(error, "Handing the file over")
 
     def _moved(self, *_: object) -> None:
         self._visits += 1

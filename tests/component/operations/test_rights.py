@@ -483,6 +483,42 @@ def test_counts_searches_and_exports_leave_out_what_is_elsewhere(places: Places)
     assert {entry.subject for entry in auditor.audit.list()} >= {"mine", MINE, f"{MINE}/one"}
 
 
+def test_a_profile_that_is_called_like_something_else_tells_nothing_of_it(places: Places) -> None:
+    ops, scope_ = places.home.ops, frozenset({MINE})
+    ops.people.add_user("ada", "walrus-teapot-oblong-9")
+    some = acting_as(ops, A, instances=scope_)
+    before = {entry.id for entry in some.audit.list(1000)}
+    theirs = {ELSEWHERE, f"{ELSEWHERE}/canary-database", "user:ada", "history", "mine"}
+    assert theirs - {"history", "mine"} <= {entry.subject for entry in ops.audit.list(1000)}
+    for name in sorted(theirs - {"mine"}):
+        some.profiles.create(places.home.profile(name=name, instance=MINE, active=False))
+    ops.reports.runs()
+    ops.profiles.save("canary-profile", _renamed(ops, "canary-profile", "other"))
+    some.profiles.save(ELSEWHERE, _renamed(ops, ELSEWHERE, "canary-profile"))
+    seen = [entry for entry in some.audit.list(1000) if entry.id not in before]
+    assert {(entry.action, entry.actor) for entry in seen} == {
+        ("create profile", "user:bob"),
+        ("edit profile", "user:bob"),
+    }
+
+
+def test_a_profile_that_is_called_like_an_instance_hides_nothing_of_that(places: Places) -> None:
+    auditor = acting_as(places.home.ops, U, instances=frozenset({MINE}))
+    before = {entry.id for entry in auditor.audit.list(1000)}
+    other = acting_as(places.home.ops, A, instances=frozenset({ELSEWHERE}))
+    for name in (MINE, f"{MINE}/one"):
+        other.profiles.create(
+            places.home.profile(name=name, instance=ELSEWHERE, databases=["canary-database"], active=False)
+        )
+    assert {entry.id for entry in auditor.audit.list(1000)} == before
+
+
+def _renamed(ops: Operations, name: str, new: str) -> Any:
+    profile = ops.profiles.get(name)
+    profile.name = new
+    return profile
+
+
 def test_somebody_with_no_instance_sees_nothing(places: Places) -> None:
     ops = acting_as(places.home.ops, A, instances=frozenset())
     assert (ops.instances.list(), ops.profiles.list(), ops.runs.list(), ops.audit.list()) == ([], [], [], [])

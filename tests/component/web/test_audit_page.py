@@ -114,7 +114,7 @@ def test_the_entries_that_fit_are_exported_and_that_is_an_entry(
     home: Home, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered: list[tuple[str, BinaryIO]] = []
-    monkeypatch.setattr(page.session.download, "offer", lambda *file: offered.append(file))
+    monkeypatch.setattr(page.session, "hand_over", lambda *file: offered.append(file))
     page.type("on", "thing 59")
     page.click("export")
     ((name, file),) = offered

@@ -129,6 +129,28 @@ def test_another_file_goes_beside_one_that_is_being_fetched(
     ]  # fmt: skip
 
 
+def test_a_person_has_so_many_files_on_their_way_and_no_more_by_however_many_pages(
+    page: History, store: Store, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PIECE_BYTES", 2)
+    monkeypatch.setattr(download, "_sending", {})
+    for _ in range(download.MOST):
+        page._piece.take({"action": "export", "key": "csv"})
+    other = Session(store, None)
+    file = io.BytesIO(b"abcd")
+    other.hand_over("b", file)
+    assert (file.closed, len(sent)) == (True, download.MOST)
+    assert other.notice is not None
+    assert f"{download.MOST} are on their way" in other.notice.message
+    page._session.download._handle_msg({"more": 1})
+    page._session.download._handle_msg({"more": 1})
+    other.hand_over("b", io.BytesIO(b"abcd"))
+    assert sent[-1]["name"] == "b"
+    page._session.close()
+    other.close()
+    assert not any(one._files for one in download._sending[page._session.ops.principal.subject])
+
+
 def test_what_nobody_fetched_is_closed_with_the_page(
     page: History, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

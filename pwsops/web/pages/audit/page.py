@@ -108,7 +108,7 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._session.notice = answer
         else:
             name = f"pwsops-audit-{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d}.csv"
-            self._session.download.offer(name, answer)
+            self._session.hand_over(name, answer)
         self._session.changed()
 
 

@@ -178,7 +178,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if isinstance(answer, Trouble):
             self._session.notice = answer
         else:
-            self._session.download.offer(export.file_name(form, snapshot.at, snapshot.zone), answer)
+            self._session.hand_over(export.file_name(form, snapshot.at, snapshot.zone), answer)
         self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
