@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
-from pwsops.rules import sizes
-from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+from pwsops.rules import formatting
+from pwsops.rules.formatting import NOTHING, duration, kind, size
+from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
     from pwsops.operations.records import CertificateView, CheckState
 
-NOTHING = "–"
+__all__ = [
+    "NOTHING",
+    "certificate",
+    "check_state",
+    "clean",
+    "database_state",
+    "duration",
+    "iso",
+    "kind",
+    "message",
+    "moment",
+    "next_run",
+    "profile_state",
+    "run_status",
+    "size",
+    "verdict",
+]
 
 _RUN = {
     RunStatus.QUEUED: ("◌ queued", "blue"),
@@ -113,16 +130,9 @@ def certificate(view: CertificateView) -> Text:
     return Text(f"⚠ {'; '.join(concerns)}", "dark_orange")
 
 
-def kind(value: BackupKind | None) -> str:
-    """Return a kind in the word people use for it."""
-    if value is None:
-        return NOTHING
-    return "full" if value is BackupKind.FULL else "incremental"
-
-
 def moment(instant: datetime | None) -> str:
     """Return an instant short, in this machine's zone."""
-    return NOTHING if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M}"
+    return formatting.moment(instant, None)
 
 
 def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
@@ -135,22 +145,3 @@ def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
 def iso(instant: datetime | None) -> str | None:
     """Return an instant for machines: ISO 8601, UTC, with its offset."""
     return None if instant is None else instant.astimezone(UTC).isoformat()
-
-
-def size(size_bytes: int | None) -> str:
-    """Return a size in decimal units, as on the pages."""
-    return NOTHING if size_bytes is None else sizes.told(size_bytes)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration in its two largest units, or to the tenth of a second under a minute."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = timedelta(seconds=round(seconds))
-    minutes, rest = divmod(whole.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    told = [f"{value} {unit}" for value, unit in parts if value]
-    return " ".join(told[:2])

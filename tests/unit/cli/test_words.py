@@ -74,28 +74,6 @@ def test_an_instant_for_machines_is_utc_with_its_offset():
     assert words.iso(None) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0.04, "0.0 s"),
-        (59.94, "59.9 s"),
-        (60, "1 min"),
-        (61, "1 min 1 s"),
-        (3600, "1 h"),
-        (3661, "1 h 1 min"),
-        (90061, "1 d 1 h"),
-        (None, words.NOTHING),
-    ],
-)
-def test_a_duration_shows_its_two_largest_units(seconds, told):
-    assert words.duration(seconds) == told
-
-
-def test_a_size_is_in_the_units_of_the_pages():
-    assert words.size(1536) == "1.5 kB"
-    assert words.size(None) == words.NOTHING
-
-
 def test_text_from_a_server_cannot_steer_the_terminal():
     assert words.clean("a\x1b[31mred\x07\u202e\udc80\nnext ü") == r"a\x1b[31mred\x07\u202e\udc80" + "\nnext ü"
 
