@@ -11,6 +11,7 @@ from pwsops.engines.base import DatabaseState
 from pwsops.messages import Message
 from pwsops.rules import formatting
 from pwsops.rules.formatting import NOTHING, duration, kind, size
+from pwsops.rules.highlight import Tone, tone_of
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
@@ -35,14 +36,15 @@ __all__ = [
     "verdict",
 ]
 
+_TONES = {Tone.ERROR: "red", Tone.WARNING: "dark_orange"}
 _RUN = {
     RunStatus.QUEUED: ("◌ queued", "blue"),
     RunStatus.RUNNING: ("▶ running", "blue"),
     RunStatus.SUCCEEDED: ("✔ succeeded", "green"),
-    RunStatus.FAILED: ("✖ failed", "dark_orange"),
+    RunStatus.FAILED: ("✖ failed", _TONES[tone_of(RunStatus.FAILED)]),
     RunStatus.CANCELLED: ("■ cancelled", ""),
-    RunStatus.MISSED: ("○ missed", "dark_orange"),
-    RunStatus.SKIPPED: ("○ skipped", "dark_orange"),
+    RunStatus.MISSED: ("○ missed", _TONES[tone_of(RunStatus.MISSED)]),
+    RunStatus.SKIPPED: ("○ skipped", _TONES[tone_of(RunStatus.SKIPPED)]),
 }
 _PROFILE = {
     ProfileState.ACTIVE: ("● active", "green"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from pwsops.catalogue import RunRow
 from pwsops.catalogue.history import Filter, Selection, profiles
@@ -33,6 +34,8 @@ class HistoryQuery:
         in either case; spaces around it and what is beyond 200 characters do not count. Empty: everything.
     status, profile, trigger
         Only runs of that kind; None: all. A deleted profile is found by its name.
+    since, until
+        Due from the first instant on and before the second, or missed then; aware. None: without that end.
     sort, descending
         The order; of runs that are equal in it, the same ones always stand first.
     size
@@ -45,6 +48,8 @@ class HistoryQuery:
     status: RunStatus | None = None
     profile: str | None = None
     trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     sort: HistorySort = HistorySort.DUE
     descending: bool = True
     size: int = PAGE_SIZE
@@ -64,7 +69,14 @@ class History:
         As quick at the end of a million runs as at their beginning. Of a `text` that tens of thousands of runs say, the
         page is found without all the others: its total is then the least that there are.
         """
-        wanted = Filter(text=query.text.strip(), status=query.status, profile=query.profile, trigger=query.trigger)
+        wanted = Filter(
+            text=query.text.strip(),
+            status=query.status,
+            profile=query.profile,
+            trigger=query.trigger,
+            since=query.since,
+            until=query.until,
+        )
         with self._context.read() as connection:
             selection = Selection(connection, wanted)
             found, before, after = _read(selection, query, _Place.read(query.position, query.sort))

@@ -285,6 +285,16 @@ class RestoreView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestorePage:
+    """Some restores, newest first; `older`: the number before which the next page begins, None: this is the last."""
+
+    restores: Sequence[RestoreView]
+    total: int
+    """So many restores fit, on all pages."""
+    older: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceView:
     """Whether the backup service runs, where, and if not, why nothing can be started."""
 

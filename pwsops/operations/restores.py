@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets, sightings
+from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
 from pwsops.engines.base import (
     Credentials,
     Engine,
@@ -22,7 +23,7 @@ from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.looking import look_for
 from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
-from pwsops.operations.records import RestoreView
+from pwsops.operations.records import RestorePage, RestoreView
 from pwsops.operations.restore_work import Job, Tell
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
@@ -32,6 +33,8 @@ from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.rules.rights import Right
 
 PLAN = "plan a restore"
+EVERY_RESTORE = RestoreQuery()
+PAGE_SIZE = 50
 FILES_LOOKED_INTO = 40
 """Beside an incremental, for its full: each takes the server some time to open."""
 
@@ -196,6 +199,17 @@ class Restores:
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
+
+    @needs(Right.LOOK, "list restores")
+    def page(
+        self, query: RestoreQuery = EVERY_RESTORE, *, before: int | None = None, size: int = PAGE_SIZE
+    ) -> RestorePage:
+        """Return restores that fit, newest first; `before`: those with a smaller number."""
+        self._context.core.restoring.settle()
+        with self._context.read() as connection:
+            found = [_view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]
+            total = restores.total(connection, query)
+        return RestorePage(restores=found[:size], total=total, older=found[size - 1].id if len(found) > size else None)
 
     @needs(Right.RESTORE, "cancel a restore", of_restore)
     def cancel(self, restore_id: int) -> None:

@@ -31,7 +31,8 @@ def test_every_state_of_a_run_has_an_icon_and_its_word(status):
 def test_colour_means_state():
     colours = {status: str(words.run_status(status).style) for status in RunStatus}
     assert colours[RunStatus.SUCCEEDED] == "green"
-    assert colours[RunStatus.FAILED] == "dark_orange"
+    assert colours[RunStatus.FAILED] == "red"
+    assert colours[RunStatus.MISSED] == "dark_orange"
     assert colours[RunStatus.RUNNING] == "blue"
 
 
