@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pwsops.operations.records import ProfileView, RestoreView, RunView
 from pwsops.rules.formatting import NOTHING, age, counted, duration, full_time, kind, listed, short_time, size
+from pwsops.rules.highlight import HasStatus, highlight, tone_of
 from pwsops.rules.model import Health, ProfileState, RunStatus, Trigger
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "listed",
     "percent",
     "profile_mark",
+    "row_class",
     "row_tone",
     "run_mark",
     "run_size",
@@ -41,10 +43,10 @@ _RUN_MARKS = {
     RunStatus.QUEUED: Mark(tone="running", icon="clock", word="queued"),
     RunStatus.RUNNING: Mark(tone="running", icon="running", word="running"),
     RunStatus.SUCCEEDED: Mark(tone="ok", icon="check", word="succeeded"),
-    RunStatus.FAILED: Mark(tone="orange", icon="warning", word="failed"),
+    RunStatus.FAILED: Mark(tone=tone_of(RunStatus.FAILED), icon="cross", word="failed"),
     RunStatus.CANCELLED: Mark(tone="plain", icon="stop", word="cancelled"),
-    RunStatus.MISSED: Mark(tone="orange", icon="warning", word="missed"),
-    RunStatus.SKIPPED: Mark(tone="orange", icon="warning", word="skipped"),
+    RunStatus.MISSED: Mark(tone=tone_of(RunStatus.MISSED), icon="warning", word="missed"),
+    RunStatus.SKIPPED: Mark(tone=tone_of(RunStatus.SKIPPED), icon="warning", word="skipped"),
 }
 _TRIGGERS = {Trigger.SCHEDULE: "by schedule", Trigger.CATCH_UP: "caught up", Trigger.MANUAL: "by hand"}
 
@@ -75,6 +77,12 @@ def profile_mark(profile: ProfileView) -> Mark:
     if profile.health is Health.NEW:
         return Mark(tone="plain", icon="clock", word="not run yet")
     return Mark(tone="ok", icon="check", word="succeeded")
+
+
+def row_class(row: HasStatus) -> str:
+    """Return the class of a row of a history, after its tone; empty for one that does not stand out."""
+    tone = highlight(row)
+    return f"is-{tone}" if tone else ""
 
 
 def row_tone(profile: ProfileView) -> str:
