@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from pwsops.catalogue import sightings
+from pwsops.catalogue import sets, sightings
 from pwsops.engines.base import Credentials, Engine, ProgressCallback, Verification
 from pwsops.engines.registry import embedded_engine
 from pwsops.errors import MediaError
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import read_theirs, set_at
 from pwsops.operations.looking import note_bad
-from pwsops.operations.rights import as_login, in_roots, needs, of_instance
+from pwsops.operations.records import RunSets
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_run
 from pwsops.operations.same_file import recorded_in
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rights import Right
@@ -46,6 +47,13 @@ class Media:
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Return one set of a file; raises `InvalidInput` when the file has no such position."""
         return set_at(self._context, self._engine(instance), instance, path, position, READ)
+
+    @needs(Right.MEDIA, "see what a run took", of_run)
+    def of_run(self, run_id: int) -> RunSets:
+        """Return the sets that a run took and that no later one replaced; their files are not looked for."""
+        with self._context.read() as connection:
+            instance, found = sets.of_run(connection, run_id)
+        return RunSets(instance=instance, sets=tuple(found))
 
     @needs(Right.VERIFY, VERIFY, of_instance(), in_roots)
     def verify(

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pwsops.engines.base import DatabaseState, Progress
 from pwsops.rules import certificates as rules
 from pwsops.rules.certificates import Certificate, Purpose
-from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
 from pwsops.rules.rights import Role
 
@@ -74,6 +74,26 @@ class RunView:
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMeasure:
+    """What one run took and wrote; None where it has not ended, or wrote nothing."""
+
+    run_id: int
+    due_at: datetime
+    status: RunStatus
+    kind: BackupKind
+    duration_s: float | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSets:
+    """The backup sets of one run that can be looked for, and the instance that they are of."""
+
+    instance: str
+    sets: Sequence[BackupSet]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,13 @@ from pwsops.operations.records import (
     ProfileView,
     RestorePage,
     RestoreView,
+    RunMeasure,
+    RunSets,
     RunView,
     ServiceView,
 )
 from pwsops.operations.reports import RestoreQuery
-from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
+from pwsops.rules.model import BackupKind, BackupSet, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
 from pwsops.rules.rights import Principal
 from pwsops.signin.authentication import Authentication
@@ -156,6 +158,7 @@ class FakeOperations:
     previewed: int = 0
     """How many runs were given in previews."""
     queries: list[HistoryQuery] = field(default_factory=list)
+    run_sets: list[BackupSet] = field(default_factory=list)
     restore_views: list[RestoreView] = field(default_factory=list)
     restore_queries: list[tuple[RestoreQuery, int | None]] = field(default_factory=list)
     asked_databases: int = 0
@@ -189,8 +192,9 @@ class FakeOperations:
         )
         self.databases = SimpleNamespace(poll=self._poll, everything=self._everything)
         self.restores = SimpleNamespace(list=lambda limit: [], page=self._restores)
+        self.media = SimpleNamespace(of_run=lambda number: RunSets(instance="vaults", sets=self.run_sets))
         self.history = SimpleNamespace(
-            page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
+            up_to=self._up_to, page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
         )
         self.people = SimpleNamespace(authentication=self._authentication)
         self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
@@ -247,6 +251,16 @@ class FakeOperations:
         before = str(max(0, start - query.size)) if start else ""
         after = str(start + query.size) if start + query.size < len(found) else ""
         return HistoryPage(runs=found[start : start + query.size], before=before, after=after, total=len(found))
+
+    def _up_to(self, number: int) -> list[RunMeasure]:
+        return [
+            RunMeasure(
+                run_id=run.id, due_at=run.due_at, status=run.status, kind=run.kind, duration_s=run.duration_s,
+                size_bytes=sum(item.size_bytes or 0 for item in run.items) or None,
+            )
+            for run in reversed(self.run_views)
+            if run.id <= number
+        ]  # fmt: skip
 
     def _restores(self, query: RestoreQuery, *, before: int | None) -> RestorePage:
         self.restore_queries.append((query, before))
