@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, insert, select, update
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
@@ -194,11 +194,12 @@ def listing(
     *,
     profile: str | None = None,
     status: RunStatus | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
     limit: int | None = 50,
     offset: int = 0,
 ) -> list[RunRow]:
     """Return runs, newest first."""
-    statement = _filtered(select(runs), profile, status).order_by(runs.c.due_at.desc(), runs.c.id.desc())
+    statement = _filtered(select(runs), profile, status).where(*where).order_by(runs.c.due_at.desc(), runs.c.id.desc())
     return read(connection, statement.limit(limit).offset(offset))
 
 

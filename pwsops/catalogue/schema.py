@@ -1,4 +1,4 @@
-"""The tables, those of `instance_tables` and `audit_tables` among them. A change needs a migration beside it; a test compares the two."""
+"""The tables, with those of `instance_tables` and `audit_tables`. A change needs a migration; a test compares the two."""
 
 from __future__ import annotations
 

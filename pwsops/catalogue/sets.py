@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, instances, runs
+from pwsops.catalogue.schema import backup_sets, instances, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from pwsops.rules.replacing import Order
 
@@ -108,6 +108,15 @@ def of_database(
     if profile_id is not None:
         where.append(backup_sets.c.profile_id == profile_id)
     return _sets(connection, where)
+
+
+def of_run(connection: Connection, run_id: int) -> tuple[str, list[BackupSet]]:
+    """Return the instance of a run's profile, and the sets that the run took there and that were not replaced."""
+    owner = select(profiles.c.instance).join(runs, runs.c.profile_id == profiles.c.id).where(runs.c.id == run_id)
+    instance = connection.execute(owner).scalar() or ""
+    taken = select(run_items.c.set_id).where(run_items.c.run_id == run_id, run_items.c.set_id.is_not(None))
+    where = (taken_of(instance), backup_sets.c.set_id.in_(taken), backup_sets.c.replaced_at.is_(None))
+    return instance, _sets(connection, where)
 
 
 def newest(connection: Connection, instance: str, database: str, *, profile_id: int) -> BackupSet | None:

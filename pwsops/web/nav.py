@@ -51,7 +51,8 @@ class Nav(param.Parameterized):
     sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")
     after = param.String(default="", doc="Where in the history the page begins; empty: at the beginning.")
     who = param.String(default="", doc="Whose entries of the audit log are shown; empty: everybody's.")
-    since = param.String(default="", doc="From which day on the audit log is shown; empty: from its beginning.")
+    period = param.String(default="", doc="Period of the history: a name, or days; empty: by since and until.")
+    since = param.String(default="", doc="From which day on history or audit log are shown; empty: from the beginning.")
     until = param.String(default="", doc="Up to which day, itself included; empty: until now.")
     opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
 
@@ -150,6 +151,7 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "sort": str,
     "after": str,
     "who": str,
+    "period": str,
     "since": str,
     "until": str,
     "opened": count,

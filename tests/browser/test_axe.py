@@ -47,7 +47,11 @@ PAGES = {
     "wizard, how": Look(search="?page=wizard&step=3", shows="Time limit in hours"),
     "wizard, an existing profile": Look(search="?page=wizard&profile=Vaults", shows="Edit Vaults"),
     "history": Look(search="?page=runs", shows="Broken"),
+    "history, from one day to another": Look(search="?page=runs&since=2026-01-01&until=2999-01-01", shows="Broken"),
+    "history, days in the wrong order": Look(search="?page=runs&since=2026-02-02&until=2026-01-01", shows="is after"),
+    "restores": Look(search="?page=runs&view=restores", shows="1 restore"),
     "run": Look(search="?page=run&run={run}", shows=VAULT),
+    "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last runs"),
     "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
     "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
@@ -70,14 +74,15 @@ PAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class LivedIn:
-    """A real server, and the numbers of runs that failed: of files, and of a SQL Server."""
+    """A real server, and the numbers of runs that failed, of files and of a SQL Server, and of one after others."""
 
     served: Served
     run: int
     of_server: int
+    charted: int
 
     def url(self, search: str) -> str:
-        return self.served.url + search.format(run=self.run, of_server=self.of_server)
+        return self.served.url + search.format(run=self.run, of_server=self.of_server, charted=self.charted)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +99,18 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
         make_profile(ops, name, root / name, [VAULT])
         (root / name).rmdir()
         (root / name).write_text("a file where the directory was")
-    assert ops.runs.run_here("Vaults").status is RunStatus.SUCCEEDED
+    charted = [ops.runs.run_here("Vaults") for _ in range(2)][-1]
+    assert charted.status is RunStatus.SUCCEEDED
+    source = next(item for item in charted.items if item.database == VAULT)
+    ops.restores.restore("samples", VAULT, source.path or "")
     with StandIn(demo.build(password=PASSWORD)) as stand_in:
         add_server(ops, stand_in.address)
         failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
         assert {run.status for runs in failed.values() for run in runs} == {RunStatus.FAILED}
         with serving(root / "home") as server:
-            yield LivedIn(served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id)
+            yield LivedIn(
+                served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id, charted=charted.id
+            )
         ops.close()
 
 

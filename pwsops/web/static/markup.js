@@ -46,7 +46,9 @@ async function chosen({files}) {
 
 function attributes(before, after) {
   for (const {name} of [...before.attributes]) {
-    if (!after.hasAttribute(name)) { before.removeAttribute(name) }
+    // What somebody has unfolded stays so: it is told by an attribute.
+    const unfolded = name === "open" && before.tagName === "DETAILS"
+    if (!after.hasAttribute(name) && !unfolded) { before.removeAttribute(name) }
   }
   for (const {name, value} of after.attributes) {
     if (before.getAttribute(name) !== value) { before.setAttribute(name, value) }

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pwsops.engines.base import BackupRequest, Engine
 from sqlalchemy import select
 
 from pwsops.catalogue import instances, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.schema import runs
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import BackupRequest
 from pwsops.errors import Conflict, DatabaseDamaged, Refused
 from pwsops.operations import open_operations
 from pwsops.operations.records import DatabaseView

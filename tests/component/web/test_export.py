@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import pytest
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.history import HistoryQuery
-from pwsops.operations.reports import ReportFormat, ReportQuery
+from pwsops.operations.reports import ReportFormat, ReportQuery, RestoreQuery
 from pwsops.rules.model import RunStatus
 from pwsops.web.app import Frame
 from pwsops.web.live.session import Session
@@ -27,7 +28,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.queries: list[ReportQuery] = []
+        self.restores: list[RestoreQuery] = []
         self.error: PwsopsError | None = None
+
+    def export_restores(self, form: ReportFormat, query: RestoreQuery) -> BinaryIO:
+        self.restores.append(query)
+        return io.BytesIO(form.value.encode())
 
     def export(self, form: ReportFormat, query: ReportQuery) -> BinaryIO:
         if self.error is not None:
@@ -95,6 +101,24 @@ def test_all_that_the_page_is_filtered_by_is_exported(asked: Asked) -> None:
     with export.written(ops, ReportFormat.HTML, HistoryQuery(profile="p", text="x")) as file:
         assert file.read() == b"html"
     assert asked.queries == [ReportQuery(profile="p", text="x")]
+
+
+@pytest.mark.parametrize("form", ["csv", "evidence"])
+def test_the_period_is_that_of_exports_and_evidence_too(
+    page: History, asked: Asked, sent: list[dict[str, Any]], form: str
+) -> None:
+    page._session.nav.go(page="runs", period="today")
+    page._piece.take({"action": "export", "key": form})
+    midnight = NOW.replace(hour=0)
+    assert asked.queries == [ReportQuery(since=midnight, until=midnight + timedelta(days=1))]
+
+
+def test_the_restores_that_are_shown_are_exported(page: History, asked: Asked, sent: list[dict[str, Any]]) -> None:
+    page._session.nav.go(page="runs", view="restores", q="vault", status="failed")
+    page._piece.take({"action": "export", "key": "csv"})
+    assert asked.restores == [RestoreQuery(text="vault", status=RunStatus.FAILED)]
+    assert [one["name"] for one in sent] == [f"pwsops-restores-{NOW:%Y-%m-%d}.csv"]
+    assert "writing the export" not in page._piece.html
 
 
 def test_pieces_are_sent_one_by_one_as_they_are_asked_for(

@@ -11,16 +11,16 @@ from typing import Any, BinaryIO
 import panel as pn
 
 from pwsops.errors import PwsopsError
-from pwsops.operations.history import HistoryQuery, HistorySort
+from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import HistoryPage, RunView
 from pwsops.operations.reports import ReportFormat
-from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import RUNS, Nav, count
-from pwsops.web.pages.history import restores
-from pwsops.web.ui import export, formatting
+from pwsops.web.nav import RUNS, count
+from pwsops.web.pages.history import filters, restores
+from pwsops.web.pages.history.filters import ORDERS
+from pwsops.web.ui import export
 from pwsops.web.ui.markup import Markup
 
 RESTORES = "restores"
@@ -29,19 +29,6 @@ TYPING_S = 0.3
 """What is typed is looked for after a pause this long."""
 PATIENCE = 10
 """What took a second is asked again, because something changed, after ten: nobody else shall wait for it."""
-_FILTERS = ("status", "profile", "trigger")
-_ORDERS = {
-    "": "newest first",
-    "due": "oldest first",
-    "profile": "profile A to Z",
-    "-profile": "profile Z to A",
-    "status": "failed first",
-    "-status": "succeeded first",
-    "-duration": "longest first",
-    "duration": "shortest first",
-    "-size": "largest first",
-    "size": "smallest first",
-}
 _COLUMNS: tuple[tuple[str, tuple[str, str] | None, bool], ...] = (
     ("Profile", ("profile", "-profile"), False),
     ("State", ("status", "-status"), False),
@@ -80,14 +67,16 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
         if self._session.nav.view == RESTORES:
-            self._piece.show(
-                "history/history.html", restores=True, tabs=_tabs(RESTORES), **restores.values(self._session)
-            )
+            self._show_restores()
             return
-        query = query_of(self._session.nav)
+        query = self._query()
         if query != self._asked or self._may_differ():
             self._ask(query)
         self._show()
+
+    def _query(self) -> HistoryQuery:
+        session = self._session
+        return filters.query_of(session.nav, session.snapshot.at, session.snapshot.zone)
 
     def _may_differ(self) -> bool:
         if self._busy or self._asked_of is self._session.snapshot:
@@ -133,7 +122,17 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             trouble=answer if isinstance(answer, Trouble) else None,
             now=session.snapshot.at,
             zone=session.snapshot.zone,
-            **_choices(nav, names),
+            **_table(nav.sort if nav.sort in ORDERS else ""),
+            **filters.run_choices(nav, names, session.snapshot.at, session.snapshot.zone),
+        )
+
+    def _show_restores(self) -> None:
+        self._piece.show(
+            "history/history.html",
+            restores=True,
+            tabs=_tabs(RESTORES),
+            exporting=self._exporting,
+            **restores.values(self._session),
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:
@@ -156,7 +155,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
                 nav.opened = 0 if key == str(nav.opened) else count(key)
         elif action == "clear":
             self._typed = ""
-            nav.go(page=RUNS, sort=nav.sort)
+            nav.go(page=RUNS, view=nav.view, sort=nav.sort)
         elif action == "export" and key in list(ReportFormat):
             self._export(ReportFormat(key))
         else:
@@ -165,28 +164,32 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def _export(self, form: ReportFormat) -> None:
         if self._exporting:
             return
-        ops, query = self._session.ops, query_of(self._session.nav)
+        session, snapshot = self._session, self._session.snapshot
         self._exporting = True
-        self._show()
-        self._session.ask(
-            "Exporting the history", lambda: export.written(ops, form, query), partial(self._exported, form)
-        )
+        session.changed()
+        if session.nav.view == RESTORES:
+            asked = filters.restore_query_of(session.nav, snapshot.at, snapshot.zone)
+            what, work = export.RESTORES, partial(export.restores_written, session.ops, form, asked)
+        else:
+            what, work = export.what(form), partial(export.written, session.ops, form, self._query())
+        session.ask(f"Exporting the {what}", work, partial(self._exported, what, form))
 
-    def _exported(self, form: ReportFormat, answer: BinaryIO | Trouble) -> None:
+    def _exported(self, what: str, form: ReportFormat, answer: BinaryIO | Trouble) -> None:
         self._exporting = False
         snapshot = self._session.snapshot
         if isinstance(answer, Trouble):
             self._session.notice = answer
         else:
-            self._session.hand_over(export.file_name(form, snapshot.at, snapshot.zone), answer)
+            self._session.hand_over(export.file_name(what, form, snapshot.at, snapshot.zone), answer)
         self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
         if field == "q":
             self._typed = str(value)
             self._session.ask("Searching", lambda: time.sleep(TYPING_S), lambda _: self._search(str(value)))
-        elif field in (*_FILTERS, "sort"):
-            self._session.nav.param.update(**{field: str(value)}, after="", opened=0)
+        elif field in filters.FIELDS:
+            nav, snapshot = self._session.nav, self._session.snapshot
+            nav.param.update(**filters.change(nav, field, str(value), snapshot.at, snapshot.zone))
 
     def _search(self, text: str) -> None:
         # Not each letter, but what stands there after a pause: each goes into the browser's own history.
@@ -194,39 +197,9 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             self._session.nav.param.update(q=text, after="", opened=0)
 
 
-def query_of(nav: Nav) -> HistoryQuery:
-    """Return what an address asks of the history; what it says amiss is taken as unsaid."""
-    sort = nav.sort if nav.sort in _ORDERS else ""
-    return HistoryQuery(
-        text=nav.q,
-        status=RunStatus(nav.status) if nav.status in set(RunStatus) else None,
-        profile=nav.profile or None,
-        trigger=Trigger(nav.trigger) if nav.trigger in set(Trigger) else None,
-        sort=HistorySort(sort.removeprefix("-")) if sort else HistorySort.DUE,
-        descending=not sort or sort.startswith("-"),
-        position=nav.after,
-    )
-
-
-def _choices(nav: Nav, names: Sequence[str]) -> dict[str, Any]:
-    query, sort = query_of(nav), nav.sort if nav.sort in _ORDERS else ""
-    known = names if not nav.profile or nav.profile in names else [nav.profile, *names]
+def _table(sort: str) -> dict[str, Any]:
     earlier, later = _TURNS.get(sort, ("Previous", "Next"))
-    return {
-        "q": nav.q,
-        "status": nav.status,
-        "profile": nav.profile,
-        "trigger": nav.trigger,
-        "sort": sort,
-        "statuses": [("", "any state"), *((status.value, formatting.run_mark(status).word) for status in RunStatus)],
-        "profiles": [("", "all profiles"), *((name, name) for name in known)],
-        "triggers": [("", "in any way"), *((trigger.value, formatting.trigger(trigger)) for trigger in Trigger)],
-        "orders": list(_ORDERS.items()),
-        "columns": [_column(*column, sort) for column in _COLUMNS],
-        "filtered": bool(nav.q.strip() or query.status or query.profile or query.trigger),
-        "earlier": earlier,
-        "later": later,
-    }
+    return {"columns": [_column(*column, sort) for column in _COLUMNS], "earlier": earlier, "later": later}
 
 
 def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) -> dict[str, Any]:
@@ -240,7 +213,7 @@ def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) 
         "key": key,
         "number": number,
         "sorted": direction if here else "",
-        "hint": f"Show {_ORDERS[key]}",
+        "hint": f"Show {ORDERS[key]}",
     }
 
 
