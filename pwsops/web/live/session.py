@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bokeh.document import Document
 
@@ -19,6 +18,7 @@ from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, troubl
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
 from pwsops.web.pages.wizard.draft import Draft
+from pwsops.web.panel_compat import loop_of
 from pwsops.web.ui.download import Download
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Session:
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
-        self._loop = _loop_of(doc) if doc is not None else None
+        self._loop = loop_of(doc) if doc is not None else None
         self._early: list[Callable[[], None]] | None = None if doc is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
@@ -278,13 +278,3 @@ def _number(key: str) -> int:
         raise InvalidInput(
             "No run was cancelled: what was sent is no number of one.", hint="Load the page again."
         ) from None
-
-
-def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:
-    """Return the event loop that serves a document; a newer Bokeh makes documents in other threads."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        loop: Any = doc.session_context.server_context.application_context.io_loop
-        found: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
-        return found
