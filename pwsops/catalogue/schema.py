@@ -1,4 +1,4 @@
-"""The tables, with those of `instance_tables` and `audit_tables`. A change needs a migration; a test compares the two."""
+"""All tables, also of `instance_tables` and `audit_tables`. A change needs a migration; a test compares the two."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from pwsops.web.pages.restore.page import Insert
 from pwsops.web.pages.run.page import Run
 from pwsops.web.pages.settings.page import Settings
 from pwsops.web.pages.wizard.page import Wizard
+from pwsops.web.panel_compat import unwatch_busy
 from pwsops.web.ui import theme
 from pwsops.web.ui.markup import Markup, script
 
@@ -199,8 +200,5 @@ def _refusal(error: Exception) -> Any:
 
 def _toolkit_page(**parts: Any) -> Any:
     page = pmui.Page(title=TITLE, theme_config=theme.toolkit_theme(), sx=theme.page_style(), **parts)
-    # It follows a flag of the whole process, which would so keep every page, and its session, for ever.
-    for watcher in list(pn.state.param.watchers.get("busy", {}).get("value", ())):
-        if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:
-            pn.state.param.unwatch(watcher)
+    unwatch_busy(page)
     return page

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import param
-from panel.io.location import Location
 
 from pwsops.rules.rights import Right
+from pwsops.web.panel_compat import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
 DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from bokeh.document import Document
 
@@ -14,21 +13,18 @@ from pwsops.engines.records import Capabilities
 from pwsops.errors import Denied, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
+from pwsops.web.live.query import in_background
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
 from pwsops.web.pages.wizard.draft import Draft
+from pwsops.web.panel_compat import loop_of
 from pwsops.web.ui.download import Download
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
-TOO_MUCH = Trouble(
-    message="This page has asked for too much at once, and this was not done.",
-    hint="Wait until what was asked for is done, and try again.",
-)
 Action = Callable[[str], object]
-Answer = TypeVar("Answer")
 
 
 class Session:
@@ -52,7 +48,7 @@ class Session:
         self.nav = Nav()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
-        self._turns = Turns()
+        self._questions, self._tasks = Turns(), Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal)
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
@@ -63,11 +59,12 @@ class Session:
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
-        self._loop = _loop_of(doc) if doc is not None else None
+        self._loop = loop_of(doc) if doc is not None else None
         self._early: list[Callable[[], None]] | None = None if doc is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
-        self._visits = 0
+        self.visits = 0
+        """Grows whenever another page is opened."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self.nav.param.watch(self._moved, "page")
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
@@ -103,7 +100,8 @@ class Session:
         """Leave nothing behind."""
         self._closed = True
         self._unsubscribe()
-        self._turns.forget()
+        self._questions.forget()
+        self._tasks.forget()
         self.download.withdraw()
         self.on_change = lambda: None
 
@@ -146,55 +144,28 @@ class Session:
             with suppress(ValueError):  # no page of ours has such a key
                 known(key)
 
-    def ask(self, doing: str, work: Callable[[], Answer], then: Callable[[Answer | Trouble], None]) -> None:
-        """Do `work`, which may take its time, elsewhere; `then` is given the answer, or the trouble, on the page.
+    def background(self, work: Callable[[], None], *, asks: bool) -> bool:
+        """Do something in another thread, in its turn; whether there is room for it. See `Query` and `Task`."""
+        if self._closed:
+            return False
+        try:
+            thread = (self._questions if asks else self._tasks).take(work, name="pwsops-query")
+        except OverflowError:
+            return False
+        if self._doc is None and thread is not None:
+            thread.join()
+        return True
 
-        Ask a slow server this way: whatever is done in the page's own thread keeps every other page waiting.
-        """
-
-        def do() -> None:
-            answer: Answer | Trouble
-            try:
-                answer = work()
-            except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-                answer = trouble(error, doing)
-            if isinstance(answer, Trouble) and answer.anew:
-                # Whatever the page makes of it, the way to sign in once more stands above it.
-                self._later(partial(self._notify, answer))
-            self._later(partial(then, answer))
-
-        if not self._turn(do, "pwsops-question"):
-            self._later(partial(then, TOO_MUCH))
-
-    def ask_here(
-        self,
-        doing: str,
-        work: Callable[[], Answer],
-        then: Callable[[Answer | Trouble, bool], None],
-        *,
-        about: Callable[[], object],
-    ) -> None:
-        """Do as `ask` does, for a page that may be left, or turned to something else, before the answer comes.
-
-        Parameters
-        ----------
-        doing, work
-            As `ask` has them.
-        then
-            Is also told whether somebody is still where it was asked. Where not, a trouble is shown above whatever
-            page there is, and nothing there may be changed.
-        about
-            Gives what the page is about; it is compared with what it gives now.
-        """
-        before = self._visits, about()
-
-        def answered(answer: Answer | Trouble) -> None:
-            here = (self._visits, about()) == before
-            then(answer, here)
-            if isinstance(answer, Trouble) and not here:
-                self._notify(answer)
-
-        self.ask(doing, work, answered)
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something where the page may be changed; nothing where the page is closed."""
+        if self._closed:
+            return
+        if self._doc is None or self._loop is None:
+            work()
+            return
+        # A document loses what another thread adds to it while it is held, so that is done in the loop's own.
+        with suppress(RuntimeError):  # the loop has ended, and the page with it
+            self._loop.call_soon_threadsafe(self._tell, work)
 
     def hand_over(self, name: str, file: BinaryIO) -> None:
         """Let the browser save an open file under a name; why it does not, is shown above the page."""
@@ -204,26 +175,23 @@ class Session:
             file.close()
             self.notice = trouble(error, "Handing the file over")
 
+    def notify(self, notice: Trouble | None) -> None:
+        """Show a problem above whatever page is open; None: no more."""
+        self.notice = notice
+        self.changed()
+
     def _moved(self, *_: object) -> None:
-        self._visits += 1
+        self.visits += 1
 
     def _told(self, snapshots: Snapshots) -> None:
         with suppress(Denied):  # who may ask nothing any more is told nothing
-            self._later(partial(self._take, snapshots.seen_by(self.ops.principal)))
+            self.later(partial(self._take, snapshots.seen_by(self.ops.principal)))
 
     def _take(self, snapshot: Snapshot) -> None:
         # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
         if snapshot.number >= self.snapshot.number:
             self.snapshot = snapshot
         self.changed()
-
-    def _later(self, work: Callable[[], None]) -> None:
-        if self._doc is None or self._loop is None:
-            work()
-            return
-        # A document loses what another thread adds to it while it is held, so that is done in the loop's own.
-        with suppress(RuntimeError):  # the loop has ended, and the page with it
-            self._loop.call_soon_threadsafe(self._tell, work)
 
     def _tell(self, work: Callable[[], None]) -> None:
         """Do something to the page, in the thread of its loop."""
@@ -249,7 +217,7 @@ class Session:
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
-            "dismiss": lambda _: self._notify(None),
+            "dismiss": lambda _: self.notify(None),
             "delete": self._ask_to_delete,
             "keep": lambda _: self._ask_to_delete(""),
         }
@@ -278,7 +246,7 @@ class Session:
         if asked != name:
             raise InvalidInput(f"{name!r} was not deleted: nobody was asked first.", hint="Press Delete, and answer.")
         self.ops.profiles.delete(name)
-        self._later(partial(self._unselect, name))
+        self.later(partial(self._unselect, name))
 
     def _unselect(self, name: str) -> None:
         if self.nav.profile == name:
@@ -289,20 +257,9 @@ class Session:
         self.notice = None
         self._doings.append(doing)
         self.changed()
-        if not self._turn(partial(self._do, doing, work, key), "pwsops-action"):
-            self._done(doing, TOO_MUCH, None)
+        in_background(self, doing, partial(self._do, doing, work, key), partial(self._done, doing))
 
-    def _turn(self, work: Callable[[], None], name: str) -> bool:
-        """Have something done in another thread; whether there is room for it."""
-        try:
-            thread = self._turns.take(work, name=name)
-        except OverflowError:
-            return False
-        if self._doc is None and thread is not None:
-            thread.join()
-        return True
-
-    def _do(self, doing: str, work: Action, key: str) -> None:
+    def _do(self, doing: str, work: Action, key: str) -> tuple[Trouble | None, Snapshot | None]:
         notice, snapshot = None, None
         try:
             work(key)
@@ -312,17 +269,14 @@ class Session:
             snapshot = self.store.snapshot(self.ops.principal)
         except Exception as error:  # noqa: BLE001 - likewise
             notice = notice or trouble(error, "Reading what there is now")
-        self._later(partial(self._done, doing, notice, snapshot))
+        return notice, snapshot
 
-    def _done(self, doing: str, notice: Trouble | None, snapshot: Snapshot | None) -> None:
+    def _done(self, doing: str, answer: tuple[Trouble | None, Snapshot | None] | Trouble) -> None:
+        notice, snapshot = (answer, None) if isinstance(answer, Trouble) else answer
         self._doings.remove(doing)
         # Of several that were clicked, one may have been refused: that stays said when another succeeds.
         self.notice = notice or self.notice
         self._take(snapshot or self.snapshot)
-
-    def _notify(self, notice: Trouble | None) -> None:
-        self.notice = notice
-        self.changed()
 
 
 def _number(key: str) -> int:
@@ -332,13 +286,3 @@ def _number(key: str) -> int:
         raise InvalidInput(
             "No run was cancelled: what was sent is no number of one.", hint="Load the page again."
         ) from None
-
-
-def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:
-    """Return the event loop that serves a document; a newer Bokeh makes documents in other threads."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        loop: Any = doc.session_context.server_context.application_context.io_loop
-        found: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
-        return found

@@ -16,11 +16,11 @@ import panel as pn
 import param
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup as Safe
-from panel.custom import JSComponent
 
 from pwsops import commands
 from pwsops.signin.sessions import Session as SignedIn
 from pwsops.web import door
+from pwsops.web.panel_compat import JSPiece
 from pwsops.web.ui import formatting
 
 WEB = Path(__file__).parents[1]
@@ -153,7 +153,7 @@ def _active() -> None:
         visit.active()
 
 
-class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
+class Markup(JSPiece):
     """Shows a filled template, and says what is done with it.
 
     A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a double
@@ -179,16 +179,10 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
         """Fill a template and show it; nothing is sent where nothing differs."""
         self.param.update(piece=template, html=render(template, **values), seen=self._order.seen)
 
-    def _get_model(self, *args: Any, **kwargs: Any) -> Any:
-        # A piece that is taken off a page and put back gets a new model in the browser, which counts anew.
+    def renewed(self) -> None:
+        """Count anew, as the new model does."""
         self._order = _Order()
         self.seen = 0
-        return super()._get_model(*args, **kwargs)
-
-    def _process_event(self, event: Any) -> None:
-        # What a former model sent must not count as the present one's.
-        if any(event.model is model for model, _ in self._models.values()):
-            super()._process_event(event)
 
     def _handle_msg(self, data: Any) -> None:
         for message in self._order.admit(data):

@@ -288,8 +288,20 @@ class FakeOperations:
 def hold(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """Let what a page asks wait until it is called for: by position, what was asked."""
     waiting: list[Callable[[], None]] = []
-    ask = session.ask
-    monkeypatch.setattr(session, "ask", lambda *question: waiting.append(partial(ask, *question)))
+    background = session.background
+
+    def wait(work: Callable[[], None], *, asks: bool) -> bool:
+        waiting.append(partial(background, work, asks=asks))
+        return True
+
+    monkeypatch.setattr(session, "background", wait)
+    return waiting
+
+
+def hold_answers(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Let what a page asks be answered at once, and the answers wait until they are called for: in their order."""
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(session, "later", waiting.append)
     return waiting
 
 

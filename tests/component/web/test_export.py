@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -75,8 +75,7 @@ def test_what_the_filters_leave_is_exported(page: History, asked: Asked, sent: l
 def test_while_one_is_written_no_other_is_begun(
     page: History, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[], Any]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, work, _then: waiting.append(work))
+    waiting = hold(page._session, monkeypatch)
     page._piece.take({"action": "export", "key": "csv"})
     page._piece.take({"action": "export", "key": "xlsx"})
     assert len(waiting) == 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +22,7 @@ from pwsops.web.nav import Nav
 from pwsops.web.pages.history import page as history
 from pwsops.web.pages.history.filters import ORDERS, query_of
 from pwsops.web.pages.history.page import History
-from tests.component.web.conftest import NOW, FakeOperations, make_item, make_restore, make_run
+from tests.component.web.conftest import NOW, FakeOperations, hold_answers, make_item, make_restore, make_run
 
 UTC = ZoneInfo("UTC")
 DAY = timedelta(days=1)
@@ -132,24 +132,22 @@ def test_typing_searches_without_enter_and_from_the_beginning(ops: FakeOperation
 def test_only_what_stands_there_after_a_pause_is_searched_for(
     ops: FakeOperations, page: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+    waiting = hold_answers(page._session, monkeypatch)
     for text in ("v", "va", "vau"):
         put(page, "q", text)
     monkeypatch.undo()
     ops.queries.clear()
     for then in waiting:
-        then(None)
+        then()
     assert [query.text for query in ops.queries] == ["vau"]
 
 
 def test_what_is_typed_and_left_changes_no_other_page(page: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+    waiting = hold_answers(page._session, monkeypatch)
     put(page, "q", "vau")
     page._session.on_change = lambda: None
     page._session.nav.go()
-    waiting[0](None)
+    waiting[0]()
     assert page._session.nav.search() == ""
 
 
@@ -204,9 +202,10 @@ def test_a_running_run_is_shown_as_it_goes_on_and_can_be_cancelled(ops: FakeOper
         ops.run_views = [make_run(5, RunStatus.RUNNING, finished_at=None, progress=progress)]
         page._session._take(page._session.store.snapshot())
 
-    page._busy = True  # the history itself is being read: what is known of the newest runs is shown all the same
     ops.run_views = [make_run(5, RunStatus.QUEUED, finished_at=None)]
-    page._answer = (ops._history(HistoryQuery()), [])
+    page._rest_until_s = 0
+    page._session._take(page._session.store.snapshot())
+    page._rest_until_s = float("inf")  # it is not read again: what is known of the newest runs is shown all the same
     at(1)
     assert 'aria-valuenow="25"' in shown(page)
     at(2)
@@ -231,27 +230,28 @@ def test_it_is_read_again_when_something_changed_and_not_otherwise(ops: FakeOper
     assert len(ops.queries) == asked + 1
 
 
-def test_while_it_is_looked_for_what_was_there_stays(page: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+def test_while_it_is_looked_for_what_was_there_stays(
+    ops: FakeOperations, page: History, refused: PwsopsError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops.history, "page", Mock(side_effect=[refused, ops._history(HistoryQuery())]))
+    waiting = hold_answers(page._session, monkeypatch)
     put(page, "status", "failed")
     assert "looking through the history" in shown(page)
     assert "Vaults" in shown(page)
     put(page, "status", "missed")
     late, answer = waiting
-    late(PwsopsError("never to be seen", hint=""))
-    assert "never to be seen" not in shown(page)
+    late()
+    assert "Try later." not in shown(page)
     page._session.nav.go(page="runs", view="restores")
-    answer(page._answer)
+    answer()
     assert "Nothing was restored yet." in shown(page)
 
 
 def test_of_two_answers_to_the_same_question_the_later_counts(
     ops: FakeOperations, page: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(page._session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        answers = hold_answers(page._session, waits)
         put(page, "status", "failed")
         put(page, "status", "missed")
         ops.run_views = [make_run(2), make_run(1)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
@@ -22,7 +21,7 @@ from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.page import Insert
 from pwsops.web.ui.markup import Markup, render
 from tests.clocks import NOON, joined, wait_until
-from tests.component.web.conftest import hold
+from tests.component.web.conftest import hold, hold_answers
 from tests.homes import Home
 from tests.people import acting_as
 
@@ -486,20 +485,24 @@ def test_a_database_that_cannot_be_looked_into_can_still_be_restored(
     assert "restore-now" in shown
 
 
-def test_an_old_answer_does_not_show_on_another_place(browser: Browser) -> None:
-    asked = browser.page._present
-    browser.go(database="two")
-    kept = asked._answer
-    asked._take(1, "something old")  # type: ignore[arg-type]
-    assert asked._answer is kept
+def test_an_old_answer_does_not_show_on_another_place(
+    browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.server.states["two"] = DatabaseState.EMPTY
+    with monkeypatch.context() as waits:
+        answers = hold_answers(browser.session, waits)
+        browser.go(database="two")
+        browser.go(database="one")
+    for answer in reversed(answers):
+        answer()
+    assert "it is empty" not in browser.look_again()
 
 
 def test_of_two_questions_about_one_place_the_later_answer_counts(
     browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(browser.session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        answers = hold_answers(browser.session, waits)
         browser.go(database="two")
         browser.go(database="one")
         home.server.states["two"] = DatabaseState.EMPTY

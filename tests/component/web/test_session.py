@@ -13,6 +13,7 @@ from bokeh.document import Document
 from structlog.testing import capture_logs
 
 from pwsops.errors import PwsopsError
+from pwsops.web.live.query import in_background
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Store, Trouble
 from pwsops.web.pages.overview.page import Overview
@@ -44,7 +45,7 @@ def test_an_answer_reaches_the_document_in_the_thread_of_its_loop(store: Store) 
     async def page() -> None:
         session = Session(store, doc)
         session.open()
-        session.ask("Asking", threading.current_thread, heard.append)
+        in_background(session, "Asking", threading.current_thread, heard.append)
         session.act("service-stop", "")
         await _until(lambda: bool(heard) and not session.snapshot.service.running and not session.switching)
         # The answer, the end of what was clicked, and what the watcher tells a newcomer, whichever comes last.
@@ -61,9 +62,9 @@ def test_an_answer_waits_until_the_browser_shows_the_page(store: Store) -> None:
 
     async def page() -> None:
         session = Session(store, doc)
-        session.ask("Asking", lambda: None, lambda _: heard.append("early"))
+        in_background(session, "Asking", lambda: None, lambda _: heard.append("early"))
         await _until(lambda: bool(session._early))
-        session.ask("Asking", lambda: None, lambda _: heard.append("late"))
+        in_background(session, "Asking", lambda: None, lambda _: heard.append("late"))
         await _until(lambda: len(session._early or ()) == 2)
         assert not doc.threads
         session.open()
@@ -112,7 +113,7 @@ def test_a_closed_page_is_told_nothing_more(store: Store) -> None:
         await _until(lambda: bool(doc.threads))
         session.close()
         told = len(doc.threads)
-        session.ask("Asking", lambda: None, heard.append)
+        in_background(session, "Asking", lambda: None, heard.append)
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert len(doc.threads) == told
@@ -231,7 +232,7 @@ def test_an_answer_that_comes_after_the_server_has_ended_is_nobodys(store: Store
         go_on.wait(30)
 
     async def page() -> None:
-        Session(store, Noted()).ask("Asking", work, heard.append)
+        in_background(Session(store, Noted()), "Asking", work, heard.append)
         await _until(ended.is_set)
 
     asyncio.run(page())

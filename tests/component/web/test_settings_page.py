@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from unittest.mock import Mock
 
 import pytest
@@ -19,7 +18,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.nav import SETTINGS
 from pwsops.web.pages.settings.page import as_settings, as_text
 from pwsops.web.ui.markup import Markup
-from tests.component.web.conftest import hold
+from tests.component.web.conftest import hold, hold_answers
 from tests.fake_engine import FakeServer
 from tests.homes import Home
 
@@ -306,9 +305,8 @@ def test_what_is_refused_late_is_said_above_whatever_is_shown(
 def test_of_two_questions_how_an_instance_is_the_later_answer_counts(
     page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(page.session, "ask", lambda _doing, work, then: waiting.append(partial(then, work())))
+        waiting = hold_answers(page.session, waits)
         page.click("probe", "srv")
         home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Insert")]
         page.click("probe", "srv")

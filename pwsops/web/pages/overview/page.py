@@ -14,6 +14,7 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
+from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
 from pwsops.web.nav import WIZARD, Nav
@@ -41,8 +42,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._planning: object = None
-        self._unplanned: tuple[Snapshot, Trouble] | None = None
+        self._planned: Query[calendar_cache.Days] = Query(session, "Working out the runs to come", policy=Policy.SERIAL)
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -131,8 +131,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         if runs is None and len(profiles) <= _AT_ONCE:
             runs = store.plans.work_out(profiles, month, zone)
         elif runs is None:
-            self._work_out(profiles, month, zone)
-            runs = store.plans.known(profiles, month, zone)
+            runs = self._work_out(profiles, month, zone)
         values = calendar_cache.picture(
             runs,
             month,
@@ -143,31 +142,17 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             several=chosen is not None and len(snapshot.profiles) > 1,
             named=chosen is None,
         )
-        if runs is None and self._unplanned is not None:
-            _, trouble = self._unplanned
-            values["summary"] = f"{trouble.message} {trouble.hint}"
+        if runs is None and isinstance(self._planned.answer, Trouble):
+            values["summary"] = f"{self._planned.answer.message} {self._planned.answer.hint}"
         if chosen:
             values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
         self._plan.show("overview/plan.html", **values)
 
-    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> None:
-        asked = (month, zone)
+    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> calendar_cache.Days | None:
         # What failed would fail again at once; it is tried again when something has changed.
-        if self._unplanned is not None and self._unplanned[0] is not self._session.snapshot:
-            self._planning = None
-        if self._planning == asked:
-            return
-        self._planning, self._unplanned = asked, None
         work = partial(self._session.store.plans.work_out, profiles, month, zone)
-        self._session.ask("Working out the runs to come", work, partial(self._planned, asked))
-
-    def _planned(self, asked: object, answer: calendar_cache.Days | Trouble) -> None:
-        if self._planning == asked:
-            if isinstance(answer, Trouble):
-                self._unplanned = (self._session.snapshot, answer)
-            else:
-                self._planning = None
-        self._session.changed()
+        answer = self._planned.ask((month, zone), work, version=self._session.snapshot.number)
+        return None if isinstance(answer, Trouble) else answer
 
 
 def _searched(profile: ProfileView) -> str:

@@ -12,7 +12,7 @@ from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
-from pwsops.web.live.asked import Asked
+from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import DATABASES, INSERT, Nav, count
@@ -43,8 +43,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             margin=0,
             stylesheets=[":host { gap: 12px; }"],
         )
-        self._present: Asked[Present] = Asked(session, "Looking at the database")
-        self._planned: Asked[RestorePlan] = Asked(session, "Planning the restore")
+        self._present: Query[Present] = Query(session, "Looking at the database")
+        self._planned: Query[RestorePlan] = Query(session, "Planning the restore")
+        self._task = Task(session, about=lambda: self._stay)
         self._place: tuple[str, str] = ("", "")
         self._chosen: tuple[str, int] | None = None
         self._round = 0
@@ -110,7 +111,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._confirmable: BackupSet | None = None
         self._create = False
         self._unrecorded, self._accepted = "", False
-        self._busy = ""
+        self._task.let_go()
         self._trouble: Trouble | None = None
 
     def _arrange(self, *pieces: Markup) -> None:
@@ -142,7 +143,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _look(self, restore: RestoreView | None) -> Present | Trouble | None:
         ended = restore.id if restore is not None and restore.status.ended else 0
         ops, (instance, database) = self._session.ops, self._place
-        return self._present.about(
+        return self._present.ask(
             (instance, database, self._round, ended), lambda: texts.look_at_database(ops, instance, database)
         )
 
@@ -188,7 +189,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if not_allowed:
             plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
         elif not unread:
-            plan = self._planned.about(
+            plan = self._planned.ask(
                 (instance, database, path, position, self._round),
                 lambda: ops.restores.plan(instance, database, path, position, credentials=who),
             )
@@ -210,7 +211,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
-            busy=self._busy,
+            busy=self._task.doing,
             failure=self._trouble,
             now=snapshot.at,
             zone=snapshot.zone,
@@ -238,8 +239,8 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def _refusal(self) -> str:
         """Say why it cannot be restored now; empty where it can."""
-        if self._not_allowed() or self._busy:
-            return self._not_allowed() or f"{self._busy} …"
+        if self._not_allowed() or self._task.doing:
+            return self._not_allowed() or f"{self._task.doing} …"
         if self._unrecorded and not self._accepted:
             return "Say first that you know where this backup comes from."
         return "" if self._confirmed.strip() == self._database else f"Type {self._database} first."
@@ -303,14 +304,13 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._session.changed()
 
     def _do(self, doing: str, work: Callable[[], object]) -> None:
-        if self._busy:
+        if self._task.doing:
             return
-        self._busy, self._trouble = doing, None
-        self._session.changed()
+        self._trouble = None
 
         def then(answer: Any, here: bool) -> None:
             if here:
-                self._busy, self._confirmed = "", ""
+                self._confirmed = ""
                 self._round += 1
                 self._trouble = answer if isinstance(answer, Trouble) else None
                 if isinstance(answer, RestoreView):
@@ -319,4 +319,5 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                     self._session.nav.opened = answer.id
             self._session.changed()
 
-        self._session.ask_here(doing, work, then, about=lambda: self._stay)
+        self._task.start(doing, work, then)
+        self._session.changed()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pwsops.rules.model import BackupSet
-from pwsops.web.live.asked import Asked
+from pwsops.web.live.query import Query
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import INSERT
@@ -37,8 +37,8 @@ class Source:
         self._who = who
         self._look_again = look_again
         self.piece = Markup(self._act, self._typed)
-        self._known: Asked[Sequence[BackupSet]] = Asked(session, "Listing the backups")
-        self._looked: Asked[Looked] = Asked(session, "Looking into the file")
+        self._known: Query[Sequence[BackupSet]] = Query(session, "Listing the backups")
+        self._looked: Query[Looked] = Query(session, "Looking into the file")
         self._place = ("", "")
         self._path: str | None = None
         self._limit = SOURCES
@@ -70,9 +70,10 @@ class Source:
         snapshot = self._session.snapshot
         runs = [(profile.id, profile.last_run and profile.last_run.id) for profile in snapshot.profiles]
         who = self._who.credentials
-        found = self._known.about(
-            (instance, database, runs, self._round),
+        found = self._known.ask(
+            (instance, database, self._round),
             lambda: ops.restores.sources(instance, database, credentials=who),
+            version=runs,
         )
         sets = [] if found is None or isinstance(found, Trouble) else found
         chosen = (nav.file, nav.position or 1) if nav.file else None
@@ -95,7 +96,7 @@ class Source:
         unread = bool(nav.file) and not self.is_asked_for(nav.file)
         looked = None
         if not unread:
-            looked = self._looked.about(
+            looked = self._looked.ask(
                 (instance, path, self._round), lambda: texts.look_at_path(ops, instance, path, who)
             )
         found = looked if isinstance(looked, Looked) else None

@@ -18,7 +18,7 @@ from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState
 from pwsops.web.live import calendar_cache
-from pwsops.web.live.newest import NewestOfEach
+from pwsops.web.live.query import Policy, Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
@@ -46,13 +46,16 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._form = Markup(self._act, self._typed)
         self._plan = Markup(session.act)
         self._shown: Draft | None = None
-        self._checked: NewestOfEach[DirectoryCheck] = NewestOfEach(session, "Checking the directory", self.refresh)
-        self._in_the_way: NewestOfEach[Sequence[str]] = NewestOfEach(session, "Looking for files", self.refresh)
-        self._entries: Directories | None = None
-        self._listings = 0
+        self._checked: Query[DirectoryCheck] = Query(
+            session, "Checking the directory", policy=Policy.SERIAL, on_answer=self.refresh
+        )
+        self._in_the_way: Query[Sequence[str]] = Query(
+            session, "Looking for files", policy=Policy.SERIAL, on_answer=self.refresh
+        )
+        self._listing: Query[Directories] = Query(session, "Listing the directory", on_answer=self._listed)
         self._planned: tuple[object, calendar_cache.Days | None] = (None, None)
         self._trouble: Trouble | None = None
-        self._saving = False
+        self._saving = Task(session, about=lambda: self._shown)
         self._asked_as = ""
         self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
@@ -68,7 +71,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is not self._shown:
             # What was said of another profile, or of what was typed before, does not stay.
             self._shown, self._trouble = draft, None
-            self._close_directory()
+            self._listing.forget()
         if draft is None:
             return
         instances = self._session.snapshot.instances
@@ -123,7 +126,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong=wrong,
             errors=defaultdict(str, shown),
             blocked=blocked,
-            saving=self._saving,
+            saving=bool(self._saving.doing),
             trouble=self._trouble,
             instances=snapshot.instances,
             databases=texts.databases(draft, snapshot),
@@ -131,7 +134,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             instance_trouble=texts.instance_trouble(draft, snapshot),
             directory=texts.directory(self._checked.answer),
             in_the_way=texts.in_the_way(self._in_the_way.answer),
-            entries=self._entries,
+            entries=self._listing.result,
             causes=texts.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=texts.zones(),
             asked_as=self._asked_as,
@@ -194,7 +197,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is not None:
             draft.set(field, key, value)
             if field == "instance":
-                self._close_directory()
+                self._listing.forget()
             self._trouble = None
             self.refresh()
 
@@ -214,7 +217,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._browse(draft, key)
         elif action == "use-directory":
             draft.set("directory", "", key)
-            self._close_directory()
+            self._listing.forget()
             self.refresh()
         elif action == "save":
             self._save(draft)
@@ -239,46 +242,34 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
         check = self._session.ops.databases.check_directory
         if instance and path:
-            self._checked.about(instance, path, lambda: check(instance, path))
+            self._checked.ask((instance, path), lambda: check(instance, path), lane=instance)
         else:
-            self._checked.nothing()
+            self._checked.forget()
 
     def _look_in_the_way(self, draft: Draft) -> None:
         """Look for files that lie under the names of the media already, where it is said which those are."""
         profile = None if self._session.nav.step < STEPS or draft.text["timestamp"] else draft.schedule()
         if profile is None or not texts.names_media(draft):
-            self._in_the_way.nothing()
+            self._in_the_way.forget()
             return
         instance, where = str(draft.text["instance"]), str(draft.text["directory"]).strip()
         profile.param.update(instance=instance, directory=where, databases=list(draft.databases))
-        key = (where, tuple(draft.databases), profile.incremental)
-        self._in_the_way.about(instance, key, lambda: self._session.ops.profiles.in_the_way(profile))
-
-    def _close_directory(self) -> None:
-        """Show no directory's entries, nor those that are on their way."""
-        self._entries = None
-        self._listings += 1
+        key = (instance, where, tuple(draft.databases), profile.incremental)
+        self._in_the_way.ask(key, lambda: self._session.ops.profiles.in_the_way(profile), lane=instance)
 
     def _browse(self, draft: Draft, path: str) -> None:
-        if self._entries is not None and not path:
-            self._close_directory()
+        if self._listing.result is not None and not path:
+            self._listing.forget()
             self.refresh()
             return
         instance, ops = str(draft.text["instance"]), self._session.ops
         asked = path or str(draft.text["directory"]).strip()
-        self._listings += 1
-        number = self._listings
+        # The same directory may hold something else by now.
+        self._listing.ask(object(), lambda: texts.look(ops, instance, asked))
 
-        def answered(answer: Directories | Trouble) -> None:
-            if number != self._listings:
-                return  # another was asked for in the meantime, or none any more
-            if isinstance(answer, Trouble):
-                self._trouble = answer
-            else:
-                self._entries = answer
-            self.refresh()
-
-        self._session.ask("Listing the directory", lambda: texts.look(ops, instance, asked), answered)
+    def _listed(self) -> None:
+        self._trouble = self._listing.error or self._trouble
+        self.refresh()
 
     def _save(self, draft: Draft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
@@ -288,14 +279,13 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong = [step for step, fields in STEP_FIELDS.items() if problems.keys() & set(fields)]
             if self._session.nav.step not in wrong:
                 self._session.nav.step = wrong[0]
-        if self._saving or problems or self._unamended(draft):
+        if self._saving.doing or problems or self._unamended(draft):
             self.refresh()
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
         draft.forget_passwords()
-        self._saving, self._trouble = True, None
-        self.refresh()
+        self._trouble = None
 
         def save() -> ProfileView:
             if before is None:
@@ -306,10 +296,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             )
 
         then = partial(self._saved, self._session.nav.profile, draft)
-        self._session.ask_here("Saving the profile", save, then, about=lambda: self._shown)
+        self._saving.start("Saving the profile", save, then)
+        self.refresh()
 
     def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
-        self._saving = False
         drafts = self._session.drafts
         if not isinstance(answer, Trouble):
             if drafts.get(name) is draft:
