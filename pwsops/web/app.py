@@ -18,13 +18,13 @@ from pwsops.web.door import Visit
 from pwsops.web.live import process
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, RESTORE, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.web.pages.audit.page import Audit
 from pwsops.web.pages.certificates.page import Certificates
 from pwsops.web.pages.databases.page import Databases
 from pwsops.web.pages.history.page import History
 from pwsops.web.pages.overview.page import Overview
-from pwsops.web.pages.restore.page import Insert
+from pwsops.web.pages.restore.page import Restore
 from pwsops.web.pages.run.page import Run
 from pwsops.web.pages.settings.page import Settings
 from pwsops.web.pages.wizard.page import Wizard
@@ -41,7 +41,7 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     RUNS: History,
     RUN: Run,
     DATABASES: Databases,
-    INSERT: Insert,
+    RESTORE: Restore,
     CERTIFICATES: Certificates,
     SETTINGS: Settings,
     AUDIT: Audit,
@@ -54,7 +54,7 @@ _MENU = (
     (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
-_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
+_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, RESTORE: DATABASES}
 
 
 class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types

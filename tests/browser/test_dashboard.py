@@ -150,7 +150,7 @@ def test_no_request_leaves_the_machine(served: Served, visit: Open) -> None:
     for query, heading in (
         ("page=wizard", "New profile"),
         ("page=databases", "Databases"),
-        ("page=insert&instance=samples&database=family-vault.sqlite3", "Restore into family-vault.sqlite3"),
+        ("page=restore&instance=samples&database=family-vault.sqlite3", "Restore into family-vault.sqlite3"),
         ("page=settings", "Settings"),
     ):
         page.goto(f"{served.url}?{query}")

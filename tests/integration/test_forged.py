@@ -93,7 +93,7 @@ def _certificates(view: str) -> Callable[[Any], str]:
 
 
 def _insert(it: Any) -> str:
-    return on("insert", instance=it.instance, database=it.database, file=it.path)
+    return on("restore", instance=it.instance, database=it.database, file=it.path)
 
 
 PASSWORDS = [type_in("password", "x"), type_in("again", "x"), type_in("name", "forged")]
@@ -146,13 +146,13 @@ CASES = [
     Case("cancel-restore", "restores.cancel", lambda it: [act("cancel-restore", it.restore)], _insert,
          frozenset({RESTORES}), asks=(False, False)),
     Case("open-path", "databases.browse", lambda it: [type_in("path", it.directory), act("open-path")],
-         lambda it: on("insert", instance=it.instance, database=it.database, view="file"), asks=(True, False)),
+         lambda it: on("restore", instance=it.instance, database=it.database, view="file"), asks=(True, False)),
     Case("delete-now", "profiles.delete", lambda it: [act("delete", it.profile), act("delete-now", it.profile)],
          changes=frozenset({PROFILES, RUNS})),
 ]  # fmt: skip
 ASKING = {case.action for case in CASES}
 GOING = {
-    "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "insert-other", "step", "next", "leave",
+    "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "restore-other", "step", "next", "leave",
     "import", "create", "bring", "leave-form", "add-instance", "edit-instance", "leave-instance", "sort", "turn",
     "unfold", "clear", "older", "newest", "restore-again",
 }  # fmt: skip

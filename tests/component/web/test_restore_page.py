@@ -1,4 +1,4 @@
-"""Insert: from the choice of a backup to the end of its restore, over real operations and a server that obeys."""
+"""Restore: from the choice of a backup to the end of its restore, over real operations and a server that obeys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.history import restores
 from pwsops.web.pages.restore import texts
-from pwsops.web.pages.restore.page import Insert
+from pwsops.web.pages.restore.page import Restore
 from pwsops.web.ui.markup import Markup, render
 from tests.clocks import NOON, joined, wait_until
 from tests.component.web.conftest import hold
@@ -26,7 +26,7 @@ from tests.homes import Home
 from tests.people import acting_as
 
 HOSTILE = "<script>alert(1)</script>"
-ONE = {"page": "insert", "instance": "srv", "database": "one"}
+ONE = {"page": "restore", "instance": "srv", "database": "one"}
 
 
 class Browser:
@@ -36,7 +36,7 @@ class Browser:
         self.home = home
         self.session = Session(Store(home.ops, clock=home.clock), None)
         self.session.nav.go(**(where or ONE))
-        self.page = Insert(self.session)
+        self.page = Restore(self.session)
         self.session.on_change = self.page.refresh
 
     @property
@@ -417,7 +417,7 @@ def test_without_any_known_backup_the_file_is_pointed_to(home: Home) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        {"page": "insert"},
+        {"page": "restore"},
         {**ONE, "instance": HOSTILE},
         {**ONE, "database": HOSTILE},
         {**ONE, "file": HOSTILE, "position": 10**14},

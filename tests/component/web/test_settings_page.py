@@ -215,10 +215,10 @@ def test_an_instance_says_of_itself_what_it_is(page: Page) -> None:
 
 
 def test_what_does_not_answer_and_what_lacks_rights_is_said(page: Page, home: Home) -> None:
-    home.server.missing_rights = [MissingRight(right="write in <b>nowhere</b>", grant="chmod <i>", without="Insert")]
+    home.server.missing_rights = [MissingRight(right="write in <b>nowhere</b>", grant="chmod <i>", without="Restore")]
     page.click("probe", "srv")
     assert "rights are missing" in page.text()
-    assert "It may not: write in &lt;b&gt;nowhere&lt;/b&gt; (needed for Insert)." in page.html()
+    assert "It may not: write in &lt;b&gt;nowhere&lt;/b&gt; (needed for Restore)." in page.html()
     assert "<code>chmod &lt;i&gt;</code>" in page.html()
     home.server.unreachable = EngineError("No route.", hint="Look at the cable.")
     page.click("probe", "srv")
@@ -310,7 +310,7 @@ def test_of_two_questions_how_an_instance_is_the_later_answer_counts(
     with monkeypatch.context() as waits:
         waits.setattr(page.session, "ask", lambda _doing, work, then: waiting.append(partial(then, work())))
         page.click("probe", "srv")
-        home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Insert")]
+        home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Restore")]
         page.click("probe", "srv")
     earlier, later = waiting
     later()

@@ -11,7 +11,7 @@ from pwsops.web.ui.markup import Markup
 
 
 class LoginPart:
-    """The part of the Insert page that takes login data. It holds them until a restore has begun, and shows none.
+    """The part of the page Restore that takes login data. It holds them until a restore has begun, and shows none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Insert: put a backup into a database. One step after the other, and nothing is lost without the typed name."""
+"""Restore: put a backup into a database. One step after the other, and nothing is lost without the typed name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pwsops.rules.rights import Right
 from pwsops.web.live.asked import Asked
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import DATABASES, INSERT, Nav
+from pwsops.web.nav import DATABASES, RESTORE, Nav
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
 from pwsops.web.pages.restore.source import Source
@@ -24,7 +24,7 @@ from pwsops.web.ui import formatting
 from pwsops.web.ui.markup import Markup
 
 
-class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Shows what is there now, where to restore from, what would happen, and then how it goes."""
 
     def __init__(self, session: Session) -> None:
@@ -64,7 +64,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def refresh(self) -> None:
         """Show the place that the address names; nothing it says is trusted."""
-        if self._session.nav.page != INSERT:
+        if self._session.nav.page != RESTORE:
             return
         if (self._instance, self._database) != self._place:
             self._place = (self._instance, self._database)
@@ -291,7 +291,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _again(self, _key: str) -> None:
         self._start_anew()
         self._round += 1
-        self._session.nav.go(page=INSERT, instance=self._instance, database=self._database)
+        self._session.nav.go(page=RESTORE, instance=self._instance, database=self._database)
         self._session.changed()
 
     def _do(self, doing: str, work: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from pwsops.rules.model import BackupSet
 from pwsops.web.live.asked import Asked
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import INSERT
+from pwsops.web.nav import RESTORE
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
 from pwsops.web.pages.restore.texts import FROM_FILE, Looked
@@ -20,7 +20,7 @@ SOURCES = 25
 
 
 class Source:
-    """The part of the Insert page in which a backup is chosen; the address holds the choice.
+    """The part of the page Restore in which a backup is chosen; the address holds the choice.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class Source:
             self._path = None
             self.ask_anew()
             instance, database = self._place
-            self._session.nav.go(page=INSERT, instance=instance, database=database, view=FROM_FILE, file=path)
+            self._session.nav.go(page=RESTORE, instance=instance, database=database, view=FROM_FILE, file=path)
             self._session.changed()
         elif action == "look-again":
             self._look_again(key)

@@ -1,4 +1,4 @@
-"""What the Insert page shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
+"""What the page Restore shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pwsops.operations.records import DatabaseView, RestoreView
 from pwsops.rules.model import BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.nav import INSERT, Nav
+from pwsops.web.nav import RESTORE, Nav
 from pwsops.web.ui import formatting
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Looked:
 
 
 def address(**where: Any) -> str:
-    """Return the address of a part of the Insert page."""
-    return Nav(page=INSERT, **where).search()
+    """Return the address of a part of the page Restore."""
+    return Nav(page=RESTORE, **where).search()
 
 
 def look_at_database(ops: Operations, instance: str, database: str) -> Present:
