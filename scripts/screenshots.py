@@ -148,7 +148,7 @@ def take(browser: Browser, url: str, links: Links, picture: Picture, into: Path)
     page.goto(f"{url}?{picture.query}")
     page.get_by_role("heading", name=picture.heading).first.wait_for(state="attached")
     if picture.name.startswith("restore"):
-        page.get_by_role("link", name=re.compile("^Choose the")).first.click()
+        page.get_by_role("radio").first.click()
         page.get_by_role("heading", name="3. Confirm").wait_for()
     page.locator(f".mui-{picture.scheme}").first.wait_for()
     if picture.width == NARROW:

@@ -13,12 +13,12 @@ from panel.custom import JSComponent
 from pwsops.errors import Denied
 from pwsops.rules.rights import Right
 from pwsops.signin.sessions import Session as SignedIn
-from pwsops.web import access, door
+from pwsops.web import access, door, titles
 from pwsops.web.door import Visit
 from pwsops.web.live import process
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, RESTORE, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, OVERVIEW, RESTORE, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.web.pages.audit.page import Audit
 from pwsops.web.pages.certificates.page import Certificates
 from pwsops.web.pages.databases.page import Databases
@@ -61,8 +61,11 @@ class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Nothing to see while all is well: back and forward, light or dark, and whether the server is there."""
 
     zone = param.String(default="", doc="Time zone of what the page says.")
+    page_title = param.String(default="", doc="Title of the browser's window.")
+    focus = param.Dict(default={}, doc="As `Attention` has it.")
+    announced = param.Dict(default={}, doc="As `Attention` has it.")
 
-    _esm = script("drawn.js", "connection.js", "shell.js")
+    _esm = script("drawn.js", "attention.js", "connection.js", "shell.js")
 
     def _handle_msg(self, data: Any) -> None:
         # An answer by the page's own connection, and by the loop that serves it.
@@ -101,6 +104,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             busy_indicator=None,
         )
         session.on_change = self.refresh
+        session.attention.param.watch(self._attend, ["focus", "announced"])
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -110,7 +114,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         """Show what the session knows. What fails is a message on the page, never a traceback."""
         session = self._session
         notice = session.notice
-        self._shell.zone = str(session.snapshot.zone)
+        self._shell.param.update(zone=str(session.snapshot.zone), page_title=titles.of(session.nav))
         self._service.show(
             "service.html",
             service=session.snapshot.service,
@@ -125,6 +129,9 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._show_page()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
             self._show_trouble(trouble(error, "Showing this page"))
+
+    def _attend(self, event: Any) -> None:
+        self._shell.param.update(**{event.name: event.new})
 
     def _show_trouble(self, found: Trouble) -> None:
         piece = Markup()
@@ -145,8 +152,11 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         if why_not:
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
+            came_from = self._shown
             self._page = _PAGES[name](self._session)
             self._shown, self._body.objects = name, [self._page]
+            if came_from:
+                self._session.attention.focus_on("h1")
         else:
             self._page.refresh()
 

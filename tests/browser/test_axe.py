@@ -257,7 +257,7 @@ def restore_as_another(page: Page) -> None:
 
 
 def choose_a_backup(page: Page) -> None:
-    page.get_by_role("link", name=re.compile("Choose the full")).first.click()
+    page.get_by_role("radio", name=re.compile("full")).first.click()
     expect(page.get_by_role("heading", name="3. Confirm")).to_be_visible()
 
 

@@ -163,7 +163,7 @@ def test_settings_and_the_name_that_confirms_a_restore_are_there_again(
     expect(settings.get_by_text("Not saved yet: Every.")).to_be_visible()
     settings.get_by_label("Incremental").uncheck()
     restoring = visit(f"{server.url}?page=restore&instance=samples&database=family-vault.sqlite3").page
-    restoring.get_by_role("link", name=re.compile("^Choose the")).first.click()
+    restoring.get_by_role("radio").first.click()
     confirmed = restoring.locator("input[data-field=confirmed]")
     confirmed.fill("family-vault.sqlite3")
     server.process.kill()

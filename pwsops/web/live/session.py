@@ -14,6 +14,7 @@ from pwsops.engines.base import Capabilities
 from pwsops.errors import Denied, InvalidInput
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
+from pwsops.web.live.attention import Attention
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
@@ -50,6 +51,7 @@ class Session:
         self.store = store
         self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
+        self.attention = Attention()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
         self._turns = Turns()
@@ -243,7 +245,7 @@ class Session:
             "go": nav.read,
             "dismiss": lambda _: self._notify(None),
             "delete": self._ask_to_delete,
-            "keep": lambda _: self._ask_to_delete(""),
+            "keep": self._keep,
         }
 
     def _operations(self) -> dict[str, Action]:
@@ -264,6 +266,10 @@ class Session:
         self.deleting = name
         self.changed()
 
+    def _keep(self, _key: str) -> None:
+        self._ask_to_delete("")
+        self.attention.focus_on('[data-action="delete"]')
+
     def _delete(self, name: str) -> None:
         # What a browser sends proves nothing: the question has to have been asked, and about this one.
         asked, self.deleting = self.deleting, ""
@@ -275,6 +281,8 @@ class Session:
     def _unselect(self, name: str) -> None:
         if self.nav.profile == name:
             self.nav.profile = ""
+        self.attention.announce(f"The profile {name} is deleted. Its history and its backups stay.")
+        self.attention.focus_on("#profiles-title, #welcome-title")
 
     def _operate(self, doing: str, work: Action, key: str) -> None:
         # Not in the server's own thread: an operation may wait for another process, and every page would wait too.

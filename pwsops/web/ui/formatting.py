@@ -126,6 +126,17 @@ def age(seconds: float) -> str:
     return counted(max(1, math.ceil(seconds / 60)), "minute")
 
 
+def ago(seconds: float) -> str:
+    """Say how long ago something was, so that it is still true when it is read a minute later."""
+    if seconds < 60:
+        return "less than a minute ago"
+    if seconds < 3600:
+        return f"{counted(int(seconds // 60), 'minute')} ago"
+    if seconds < 2 * 86400:
+        return f"{counted(int(seconds // 3600), 'hour')} ago"
+    return f"{counted(int(seconds // 86400), 'day')} ago"
+
+
 def size(size_bytes: int | None) -> str:
     """Say a size in decimal units."""
     return "" if size_bytes is None else sizes.told(size_bytes)

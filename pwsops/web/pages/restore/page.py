@@ -18,9 +18,9 @@ from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import DATABASES, RESTORE, Nav
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
+from pwsops.web.pages.restore.outcome import Outcome
 from pwsops.web.pages.restore.source import Source
 from pwsops.web.pages.restore.texts import Present
-from pwsops.web.ui import formatting
 from pwsops.web.ui.markup import Markup
 
 
@@ -30,7 +30,8 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._head, self._plan, self._outcome = (Markup(self._act, self._typed) for _ in range(3))
+        self._head, self._plan = (Markup(self._act, self._typed) for _ in range(2))
+        self._outcome = Outcome(session, self._act, self._cancel)
         self._who = LoginPart(session, self._ask_anew)
         self._source = Source(session, self._who, self._look_again)
         self._column = pn.Column(
@@ -38,7 +39,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             self._who.piece,
             self._source.piece,
             self._plan,
-            self._outcome,
+            self._outcome.piece,
             sizing_mode="stretch_width",
             margin=0,
             stylesheets=[":host { gap: 12px; }"],
@@ -80,8 +81,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         present = self._look(restore)
         self._show_head(present, restore)
         if restore is not None:
-            self._show_outcome(restore, present if isinstance(present, Present) else None)
-            self._arrange(self._head, self._outcome)
+            found = present if isinstance(present, Present) else None
+            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._trouble)
+            self._arrange(self._head, self._outcome.piece)
         elif isinstance(present, Present):
             self._show_choice(present)
         else:
@@ -110,6 +112,8 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._confirmable: BackupSet | None = None
         self._create = False
         self._unrecorded, self._accepted = "", False
+        self._found: Present | None = None
+        self._outcome.forget()
         self._busy = ""
         self._trouble: Trouble | None = None
 
@@ -164,6 +168,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             contents=texts.contents(found.contents if found else None),
             missing=found is not None and not found.is_there,
             chooses=restore is None,
+            compared=self._outcome.compared(restore, found) is not None,
             backed_up_by=busy_with,
         )
 
@@ -197,7 +202,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if isinstance(plan, RestorePlan):
             self._confirmable, self._create = plan.sets[-1], not present.is_there
             self._unrecorded = ops.restores.unrecorded(instance, plan)
-            story = texts.story(plan, database, present, snapshot.at, snapshot.zone)
+            known = texts.with_newest_verdict(present, snapshot, self._place)
+            story = texts.story(plan, database, known, snapshot.at, snapshot.zone)
+            self._found = present
         self._plan.show(
             "restore/plan.html",
             database=database,
@@ -212,23 +219,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             refusal=self._refusal(),
             busy=self._busy,
             failure=self._trouble,
-            now=snapshot.at,
-            zone=snapshot.zone,
-        )
-
-    def _show_outcome(self, restore: RestoreView, present: Present | None) -> None:
-        snapshot = self._session.snapshot
-        atomic = texts.is_atomic(self._session.ops, restore.instance)
-        self._outcome.show(
-            "restore/outcome.html",
-            restore=restore,
-            mark=texts.restore_mark(restore),
-            percent=formatting.percent(restore),
-            sentence=texts.outcome(restore, present, atomic=atomic),
-            atomic=atomic,
-            not_allowed=self._not_allowed(),
-            failure=self._trouble,
-            back=Nav(page=DATABASES, instance=self._instance).search(),
+            first=texts.savers(snapshot, self._place, self._session.why_not(Right.RUN)) if present.is_there else [],
             now=snapshot.at,
             zone=snapshot.zone,
         )
@@ -256,7 +247,6 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "look-again": self._look_again,
             "read-file": self._read_file,
             "restore-now": self._begin,
-            "cancel-restore": self._cancel,
             "restore-again": self._again,
         }.get(action)
         if own is None:
@@ -293,6 +283,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._round += 1
         self._session.nav.go(page=RESTORE, instance=self._instance, database=self._database)
         self._session.changed()
+        self._session.attention.focus_on("#source-title")
 
     def _do(self, doing: str, work: Callable[[], object]) -> None:
         if self._busy:
@@ -308,6 +299,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
                 if isinstance(answer, RestoreView):
                     self._who.forget()
                     self._watched = answer.id
+                    self._outcome.begun(answer, self._found)
                     self._session.nav.opened = answer.id
             self._session.changed()
 

@@ -28,6 +28,7 @@ from pwsops.web.pages.wizard.texts import Directories
 from pwsops.web.ui.charts.month import Month, tally
 from pwsops.web.ui.markup import Markup
 
+_WRONG = '[aria-invalid="true"]:not(fieldset), fieldset[aria-invalid="true"] input, #wrong'
 _BESIDE = """
 :host {
   display: grid !important; gap: 12px; grid-auto-rows: max-content; grid-template-columns: minmax(0, 1fr);
@@ -201,9 +202,11 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._session.act(action, key)
         elif action == "step":
             with suppress(ValueError):  # no page of ours has such a key
-                nav.param.update(step=step(key))
+                self._go_to(step(key))
         elif action == "next":
-            self._next(draft)
+            # Enter is pressed again before the next step is there: it was meant for this one.
+            if key == str(nav.step):
+                self._next(draft)
         elif action == "recommend":
             draft.recommend()
             self.refresh()
@@ -213,14 +216,19 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             draft.set("directory", "", key)
             self._close_directory()
             self.refresh()
+            self._session.attention.focus_on("#f-directory")
         elif action == "save":
             self._save(draft)
         elif action == "leave":
-            self._session.drafts.pop(nav.profile, None)
-            nav.go(page=OVERVIEW, profile=nav.profile)
+            name = nav.profile
+            self._session.drafts.pop(name, None)
+            nav.go(page=OVERVIEW, profile=name)
+            if name:
+                self._session.attention.focus_on_action("select", name)
         elif action == "again":
             self._session.drafts.pop(nav.profile, None)
             self.refresh()
+            self._session.attention.focus_on("#step-title")
         else:
             self._session.act(action, key)
 
@@ -228,9 +236,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         step = self._session.nav.step
         draft.touched.update(STEP_FIELDS[step])
         if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
-            self._session.nav.step = step + 1
+            self._go_to(step + 1)
         else:
             self.refresh()
+            self._session.attention.focus_on(_WRONG)
+
+    def _go_to(self, step: int) -> None:
+        """Show a step from its heading on: Enter pressed on must not pass what nobody has seen."""
+        self._session.nav.param.update(step=step)
+        self._session.attention.focus_on("#step-title")
 
     def _check_directory(self, draft: Draft) -> None:
         instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
@@ -260,6 +274,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if self._entries is not None and not path:
             self._close_directory()
             self.refresh()
+            self._session.attention.focus_on('[data-action="browse"]')
             return
         instance, ops = str(draft.text["instance"]), self._session.ops
         asked = path or str(draft.text["directory"]).strip()
@@ -274,6 +289,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             else:
                 self._entries = answer
             self.refresh()
+            self._session.attention.focus_on("#trouble" if isinstance(answer, Trouble) else "#entries-title")
 
         self._session.ask("Listing the directory", lambda: texts.look(ops, instance, asked), answered)
 
@@ -287,6 +303,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 self._session.nav.step = wrong[0]
         if self._saving or problems or self._unamended(draft):
             self.refresh()
+            self._session.attention.focus_on(_WRONG if problems else "#f-note")
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
@@ -312,7 +329,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             if drafts.get(name) is draft:
                 del drafts[name]
             if here:
+                done = "created" if draft.original is None else "saved"
                 self._session.nav.go(page=OVERVIEW, profile=answer.name)
+                self._session.attention.announce(f"The profile {answer.name} is {done}.")
+                self._session.attention.focus_on_action("select", answer.name)
         elif here:
             self._trouble = answer
         self._session.changed()
