@@ -82,7 +82,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         self._session = session
         self._visit = visit
         self._service = Markup(session.act, sizing_mode="stretch_width")
-        self._notice = Markup(session.act)
+        self._notice, self._question = Markup(session.act), Markup(session.act)
         self._shell = Shell(width=0, height=0, margin=0)
         self._shown = ""
         self._page: Any = None
@@ -122,7 +122,9 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             refused=session.why_not(Right.STOP, everywhere=True),
         )
         self._notice.show("notice.html", notice=notice)
-        parts = [self._body] if notice is None else [self._notice, self._body]
+        self._question.show("question.html", question=session.asking)
+        above = {self._question: session.asking, self._notice: notice}
+        parts = [*(piece for piece, shown in above.items() if shown is not None), self._body]
         if list(self._main.objects) != parts:
             self._main.objects = parts
         try:

@@ -144,6 +144,7 @@ def amend(place: Place, page: Page) -> None:
 def stop_and_start_the_service(page: Page) -> None:
     """Stopped, the service says why nothing can be started; started, it goes on."""
     page.get_by_role("button", name="Stop the backup service").click()
+    page.get_by_role("button", name="Stop the service", exact=True).click()
     start_button = page.get_by_role("button", name=f"Start now: {PROFILE}")
     expect(start_button).to_have_attribute("title", re.compile("service is stopped"))
     page.get_by_role("button", name="Start the backup service").click()

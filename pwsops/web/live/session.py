@@ -14,7 +14,9 @@ from pwsops.engines.base import Capabilities
 from pwsops.errors import Denied, InvalidInput
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
+from pwsops.web.live import questions
 from pwsops.web.live.attention import Attention
+from pwsops.web.live.questions import Question
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
@@ -56,6 +58,8 @@ class Session:
         self._doings: list[str] = []
         self._turns = Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal)
+        self.asking: Question | None = None
+        """What is done once somebody says so."""
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
         self.drafts: dict[str, Draft] = {}
@@ -143,6 +147,10 @@ class Session:
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""
+        question = questions.about(action, key)
+        if question is not None and not self.why_not(question.right, everywhere=question.everywhere):
+            self._ask(question)
+            return
         known = self._actions.get(action)
         if known is not None:
             with suppress(ValueError):  # no page of ours has such a key
@@ -237,12 +245,15 @@ class Session:
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav
         return {
-            "select": lambda key: go(profile=key, month=nav.month),
-            "select-all": lambda _: go(month=nav.month),
-            "month": lambda key: go(profile=nav.profile, month=key),
+            # The list stays as it is searched and sorted.
+            "select": lambda key: go(profile=key, month=nav.month, q=nav.q, sort=nav.sort),
+            "select-all": lambda _: go(month=nav.month, q=nav.q, sort=nav.sort),
+            "month": self._turn_to,
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
+            "confirm": self._confirm,
+            "unask": self._unask,
             "dismiss": lambda _: self._notify(None),
             "delete": self._ask_to_delete,
             "keep": self._keep,
@@ -261,6 +272,29 @@ class Session:
             "service-stop": ("Stopping the service", lambda _: ops.service.stop()),
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
+
+    def _turn_to(self, month: str) -> None:
+        """Show another month of the calendar, on whichever page it is."""
+        self.nav.by_link = False
+        self.nav.param.update(month=month)
+
+    def _ask(self, question: Question | None) -> None:
+        self.asking = question
+        self.changed()
+
+    def _confirm(self, key: str) -> None:
+        # What a browser sends proves nothing: the question has to have been asked, and about this one.
+        question = self.asking
+        if question is not None and key == f"{question.action} {question.key}":
+            self._ask(None)
+            self._actions[question.action](question.key)
+            self.attention.focus_on("h1")
+
+    def _unask(self, _key: str) -> None:
+        question = self.asking
+        self._ask(None)
+        if question is not None:
+            self.attention.focus_on_action(question.action, question.key)
 
     def _ask_to_delete(self, name: str) -> None:
         self.deleting = name
