@@ -145,7 +145,15 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         signed_in = self._visit if isinstance(self._visit, SignedIn) else None
         who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
         belongs_to = _BELONGS_TO.get(here, here)
-        self._menu.show("menu.html", items=items, here=here, belongs_to=belongs_to, who=who, csrf=csrf)
+        self._menu.show(
+            "menu.html",
+            items=items,
+            here=here,
+            belongs_to=belongs_to,
+            who=who,
+            csrf=csrf,
+            zone_name=self._session.snapshot.zone_name,
+        )
 
     def _show_page(self) -> None:
         name = self._session.nav.page

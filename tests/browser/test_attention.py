@@ -108,7 +108,7 @@ def test_adding_and_removing_an_instance_keeps_the_focus_at_the_list(
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Remove more")).to_be_focused()
     page.get_by_role("button", name="Remove more").click()
-    page.get_by_role("button", name="Yes, remove more").click()
+    page.get_by_role("button", name="Remove it: more").click()
     expect(heading(page, "Instances")).to_be_focused()
 
 
@@ -116,5 +116,5 @@ def test_the_focus_follows_through_directories(served: Served, visit: Open, ops:
     page = visit(f"{served.url}?page=wizard").page
     page.get_by_role("button", name="Browse the server").click()
     expect(page.locator("#entries-title")).to_be_focused()
-    page.get_by_role("button", name=re.compile("^Use ")).click()
+    page.get_by_role("button", name=re.compile("^Use this one")).click()
     expect(page.get_by_label("Directory on the database server")).to_be_focused()

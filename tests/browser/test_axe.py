@@ -243,7 +243,7 @@ def browse_a_server(page: Page) -> None:
 
 def give_login_data(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
-    page.get_by_role("button", name="Use this login").click()
+    page.get_by_role("button", name="Use it: this login").click()
     expect(page.get_by_text("Say who is to restore.")).to_be_visible()
 
 

@@ -200,7 +200,7 @@ def test_a_form_that_was_left_is_not_put_back(again: Callable[[], Served], visit
     server = again()
     page = visit(f"{server.url}?page=wizard").page
     page.get_by_label("Name of the profile").fill("Never mind")
-    page.get_by_role("button", name="Leave without saving").click()
+    page.get_by_role("button", name="Cancel, and leave without saving").click()
     expect(page.get_by_role("button", name="Start now: Vaults")).to_be_visible()
     server.process.kill()
     cut_off(page)

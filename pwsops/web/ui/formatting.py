@@ -100,6 +100,17 @@ def full_time(moment: datetime | None, zone: tzinfo) -> str:
     return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} (UTC{local:%z})"
 
 
+def day(moment: datetime, zone: tzinfo) -> str:
+    """Say a day, in the form in which `short_time` has it."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y}"
+
+
+def other_zone(zone: tzinfo, of_the_pages: str) -> str:
+    """Say that times are in another zone than those of the other pages."""
+    return f" The times here are in {zone}, those of the other pages in {of_the_pages}."
+
+
 def duration(seconds: float | None) -> str:
     """Say a duration to two figures: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 days."""
     if seconds is None:

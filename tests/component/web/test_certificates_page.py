@@ -184,7 +184,7 @@ def test_one_is_made(page: Page, home: Home) -> None:
     page.type("name", "Vaults")
     page.type("years", "3")
     page.click("do-form")
-    assert "Vaults is made. Export it as well" in page.text()
+    assert "Vaults is made. Export it and keep the copy on another machine." in page.text()
     [view] = home.ops.certificates.list()
     assert view.facts is not None
     assert 1094 <= (view.facts.not_after - NOON).days <= 1097

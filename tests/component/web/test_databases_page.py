@@ -78,8 +78,8 @@ def test_a_foreign_base_is_answered_by_one_click(backed_up: Home) -> None:
     backed_up.server.warnings = {"one": ["Somebody else took its last full."], "two": ["Somebody else did."]}
     backed_up.server.foreign_bases = {"one", "two"}
     browser = Browser(backed_up)
-    assert browser.html.count("Take a new full now") == 1, "no profile names the other"
-    button = browser.html.partition("Take a new full now")[0].rpartition("<button")[2]
+    assert browser.html.count(">Take a new full now<") == 1, "no profile names the other"
+    button = browser.html.partition(">Take a new full now<")[0].rpartition("<button")[2]
     assert 'data-action="start-full" data-key="p"' in button
     assert 'aria-disabled="true"' in button, "the service is stopped"
 

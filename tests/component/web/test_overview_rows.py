@@ -86,6 +86,13 @@ def test_the_address_keeps_order_and_search_while_one_is_selected(page: Overview
     assert names(page) == "dcba"
 
 
+def test_a_calendar_in_another_zone_than_the_pages_says_so(page: Overview) -> None:
+    other = "The times here are in Europe/Berlin, those of the other pages in UTC."
+    assert other not in page._plan.html
+    page._session.act("select", "b")
+    assert other in page._plan.html
+
+
 def test_of_many_the_first_are_shown_and_the_selected_one_and_more_on_demand(ops: FakeOperations, store: Store) -> None:
     ops.profile_views = [make_profile(f"p{number:03}", id=number) for number in range(500)]
     page = Overview(Session(store, None))

@@ -88,6 +88,17 @@ def test_every_setting_has_a_field(page: Page) -> None:
     assert "changes no existing profile" in page.text()
 
 
+def test_the_zone_of_the_pages_is_another_setting_than_that_of_new_profiles(page: Page, home: Home) -> None:
+    home.ops.settings.set("timezone", "Asia/Tokyo")
+    page.type("display_timezone", "Europe/Berlin")
+    page.click("save-settings")
+    assert "Saved: Time zone of the pages." in page.text()
+    assert str(page.session.store.snapshot().zone) == "Europe/Berlin"
+    assert home.ops.profiles.new().timezone == "Asia/Tokyo"
+    page.type("display_timezone", "Mars/Olympus")
+    assert "Cannot be saved yet: Time zone of the pages." in page.text()
+
+
 def test_nothing_is_saved_before_save_and_then_all_of_it(page: Page, home: Home) -> None:
     before = saved(home)
     for field, value in {"every": "6", "unit": "d", "timezone": "Europe/Berlin", "timestamp": False}.items():

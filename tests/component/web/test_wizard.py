@@ -523,7 +523,7 @@ def test_browsing_begins_where_the_server_puts_backups_by_itself(home: Home, wiz
     home.server.backup_directory = "/var/backups"
     shown = wizard()
     shown.press("browse")
-    assert "Use /var/backups" in shown.form
+    assert "Use this one: /var/backups" in shown.form
     assert 'data-key="/var/backups/sub"' in shown.form
     assert 'data-key="/var"' in shown.form
     shown.press("browse", "/")

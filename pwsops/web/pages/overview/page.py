@@ -156,6 +156,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             values["summary"] = f"{trouble.message} {trouble.hint}"
         if chosen:
             values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         self._plan.show("overview/plan.html", **values)
 
     def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> None:

@@ -78,6 +78,8 @@ class LoginPart:
         elif action == "drop-login":
             self.forget()
             self._on_use()
+            self._session.changed()
+            self._session.attention.focus_on('[data-action="give-login"]')
         else:
             self._session.act(action, key)
         self._session.changed()
@@ -88,3 +90,4 @@ class LoginPart:
             self.credentials = Credentials(login=self._login.strip(), password=self._password)
             self._close()
             self._on_use()
+            self._session.attention.focus_on('[data-action="drop-login"]')

@@ -25,6 +25,7 @@ from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.texts import Directories
+from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.month import Month, tally
 from pwsops.web.ui.markup import Markup
 
@@ -167,6 +168,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
         if profile is None:
             values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         values["sentence"] = texts.sentence(draft, profile)
         self._plan.show("wizard/plan.html", **values)
 
