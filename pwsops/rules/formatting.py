@@ -52,6 +52,17 @@ def age(seconds: float) -> str:
     return counted(max(1, math.ceil(seconds / 60)), "minute")
 
 
+def ago(seconds: float) -> str:
+    """Return how long ago something was, so that it is still true when it is read a minute later."""
+    if seconds < 60:
+        return "less than a minute ago"
+    if seconds < 3600:
+        return f"{counted(int(seconds // 60), 'minute')} ago"
+    if seconds < 2 * 86400:
+        return f"{counted(int(seconds // 3600), 'hour')} ago"
+    return f"{counted(int(seconds // 86400), 'day')} ago"
+
+
 def day(at: datetime, zone: tzinfo | None) -> str:
     """Return the day of an instant in a zone; None is the machine's own."""
     return f"{at.astimezone(zone):%Y-%m-%d}"
@@ -77,6 +88,12 @@ def short_time(at: datetime | None, now: datetime, zone: tzinfo) -> str:
     if local.year == today.year:
         return f"{local:%a} {local.day} {local:%b %H:%M}"
     return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def short_day(at: datetime, zone: tzinfo) -> str:
+    """Return the day of an instant in the form in which `short_time` has it."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y}"
 
 
 def full_time(at: datetime | None, zone: tzinfo) -> str:

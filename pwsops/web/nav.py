@@ -17,17 +17,19 @@ from pwsops.rules.rights import Right
 from pwsops.web.panel_compat import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
-DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"
+DATABASES, RESTORE, SETTINGS, CERTIFICATES = "databases", "restore", "settings", "certificates"
 AUDIT = "audit"
-PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES, AUDIT)
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, RESTORE, SETTINGS, CERTIFICATES, AUDIT)
 RIGHTS = {
     WIZARD: Right.CONFIGURE,
-    INSERT: Right.MEDIA,
+    RESTORE: Right.MEDIA,
     CERTIFICATES: Right.CONFIGURE,
     SETTINGS: Right.CONFIGURE,
     AUDIT: Right.EVIDENCE,
 }
 """What pages need that are not for everybody who may look."""
+_FORMER = {"insert": RESTORE}
+"""Names that pages had: links to them stay right, and no address is written with them."""
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
@@ -111,9 +113,10 @@ class Nav(param.Parameterized):
 
 
 def _page(text: str) -> str:
-    if text not in PAGES:
+    name = _FORMER.get(text, text)
+    if name not in PAGES:
         raise ValueError(text)
-    return text
+    return name
 
 
 def _month(text: str) -> str:

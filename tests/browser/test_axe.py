@@ -26,7 +26,7 @@ Open = Callable[..., Any]
 LOOKS = 12
 VAULT = "family-vault.sqlite3"
 PASSWORD = "a password of the tests"
-INSERT = "?page=insert&instance=office&database={}"
+RESTORE = "?page=restore&instance=office&database={}"
 FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
 """How often each profile fails that does."""
 
@@ -54,7 +54,7 @@ PAGES = {
     "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last runs"),
     "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
-    "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
+    "restore": Look(search=f"?page=restore&instance=samples&database={VAULT}", shows=VAULT),
     "certificates": Look(search="?page=certificates", shows="expires soon"),
     "certificates of a server": Look(search="?page=certificates", shows="On office"),
     "certificates, bringing one": Look(search="?page=certificates&view=bring&q=office", shows="new master key"),
@@ -253,7 +253,7 @@ def browse_a_server(page: Page) -> None:
 
 def give_login_data(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
-    page.get_by_role("button", name="Use this login").click()
+    page.get_by_role("button", name="Use it: this login").click()
     expect(page.get_by_text("Say who is to restore.")).to_be_visible()
 
 
@@ -267,7 +267,7 @@ def restore_as_another(page: Page) -> None:
 
 
 def choose_a_backup(page: Page) -> None:
-    page.get_by_role("link", name=re.compile("Choose the full")).first.click()
+    page.get_by_role("radio", name=re.compile("full")).first.click()
     expect(page.get_by_role("heading", name="3. Confirm")).to_be_visible()
 
 
@@ -283,10 +283,10 @@ STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "a server that is added": (PAGES["settings, adding an instance"], add_a_server),
     "the wizard with a named user": (PAGES["wizard, what"], name_a_user),
     "the directories of a server": (PAGES["wizard, what"], browse_a_server),
-    "insert, login data missing": (Look(search=INSERT.format("orders"), shows="Give another login"), give_login_data),
-    "insert as another": (Look(search=INSERT.format("orders"), shows="Give another login"), restore_as_another),
-    "insert, what will happen": (PAGES["insert"], choose_a_backup),
-    "insert, restored": (PAGES["insert"], restore_it),
+    "restore, login data missing": (Look(search=RESTORE.format("orders"), shows="Give another login"), give_login_data),
+    "restore as another": (Look(search=RESTORE.format("orders"), shows="Give another login"), restore_as_another),
+    "restore, what will happen": (PAGES["restore"], choose_a_backup),
+    "restore, restored": (PAGES["restore"], restore_it),
 }
 
 

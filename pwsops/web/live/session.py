@@ -13,7 +13,10 @@ from pwsops.engines.records import Capabilities
 from pwsops.errors import Denied, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
+from pwsops.web.live import questions
+from pwsops.web.live.attention import Attention
 from pwsops.web.live.query import in_background
+from pwsops.web.live.questions import Question
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
@@ -46,10 +49,13 @@ class Session:
         self.store = store
         self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
+        self.attention = Attention()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
         self._questions, self._tasks = Turns(), Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal)
+        self.asking: Question | None = None
+        """What is done once somebody says so."""
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
         self.drafts: dict[str, Draft] = {}
@@ -139,6 +145,10 @@ class Session:
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""
+        question = questions.about(action, key)
+        if question is not None and not self.why_not(question.right, everywhere=question.everywhere):
+            self._ask(question)
+            return
         known = self._actions.get(action)
         if known is not None:
             with suppress(ValueError):  # no page of ours has such a key
@@ -211,15 +221,18 @@ class Session:
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav
         return {
-            "select": lambda key: go(profile=key, month=nav.month),
-            "select-all": lambda _: go(month=nav.month),
-            "month": lambda key: go(profile=nav.profile, month=key),
+            # The list stays as it is searched and sorted.
+            "select": lambda key: go(profile=key, month=nav.month, q=nav.q, sort=nav.sort),
+            "select-all": lambda _: go(month=nav.month, q=nav.q, sort=nav.sort),
+            "month": self._turn_to,
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
+            "confirm": self._confirm,
+            "unask": self._unask,
             "dismiss": lambda _: self.notify(None),
             "delete": self._ask_to_delete,
-            "keep": lambda _: self._ask_to_delete(""),
+            "keep": self._keep,
         }
 
     def _operations(self) -> dict[str, Action]:
@@ -236,9 +249,36 @@ class Session:
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
 
+    def _turn_to(self, month: str) -> None:
+        """Show another month of the calendar, on whichever page it is."""
+        self.nav.by_link = False
+        self.nav.param.update(month=month)
+
+    def _ask(self, question: Question | None) -> None:
+        self.asking = question
+        self.changed()
+
+    def _confirm(self, key: str) -> None:
+        # What a browser sends proves nothing: the question has to have been asked, and about this one.
+        question = self.asking
+        if question is not None and key == f"{question.action} {question.key}":
+            self._ask(None)
+            self._actions[question.action](question.key)
+            self.attention.focus_on("h1")
+
+    def _unask(self, _key: str) -> None:
+        question = self.asking
+        self._ask(None)
+        if question is not None:
+            self.attention.focus_on_action(question.action, question.key)
+
     def _ask_to_delete(self, name: str) -> None:
         self.deleting = name
         self.changed()
+
+    def _keep(self, _key: str) -> None:
+        self._ask_to_delete("")
+        self.attention.focus_on('[data-action="delete"]')
 
     def _delete(self, name: str) -> None:
         # What a browser sends proves nothing: the question has to have been asked, and about this one.
@@ -251,6 +291,8 @@ class Session:
     def _unselect(self, name: str) -> None:
         if self.nav.profile == name:
             self.nav.profile = ""
+        self.attention.announce(f"The profile {name} is deleted. Its history and its backups stay.")
+        self.attention.focus_on("#profiles-title, #welcome-title")
 
     def _operate(self, doing: str, work: Action, key: str) -> None:
         # Not in the server's own thread: an operation may wait for another process, and every page would wait too.

@@ -248,7 +248,7 @@ class Store:
         self._asking.forget(instance)
 
     def _zone(self) -> tuple[ZoneInfo, str]:
-        name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
+        name = self.ops.settings.get().display_timezone or get_localzone_name() or "UTC"
         return ZoneInfo(name), name.removeprefix("Etc/")
 
     def _with_items(self, profile: ProfileView) -> RunView | None:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from pwsops.operations.records import ProfileView, RestoreView, RunView
-from pwsops.rules.formatting import NOTHING, age, counted, duration, full_time, kind, listed, short_time, size
+from pwsops.rules.formatting import (
+    NOTHING,
+    age,
+    ago,
+    counted,
+    duration,
+    full_time,
+    kind,
+    listed,
+    short_day,
+    short_time,
+    size,
+)
 from pwsops.rules.highlight import HasStatus, highlight, tone_of
 from pwsops.rules.model import Health, ProfileState, RunStatus, Trigger
 
@@ -13,17 +26,20 @@ __all__ = [
     "NOTHING",
     "Mark",
     "age",
+    "ago",
     "counted",
     "duration",
     "full_time",
     "kind",
     "listed",
+    "other_zone",
     "percent",
     "profile_mark",
     "row_class",
     "row_tone",
     "run_mark",
     "run_size",
+    "short_day",
     "short_time",
     "size",
     "trigger",
@@ -88,6 +104,11 @@ def row_class(row: HasStatus) -> str:
 def row_tone(profile: ProfileView) -> str:
     """Return the colour of a profile's row: only what failed has one."""
     return {Health.RED: "red", Health.ORANGE: "orange"}.get(profile.health, "")
+
+
+def other_zone(zone: tzinfo, of_the_pages: str) -> str:
+    """Return a sentence that names the zone of times that are in another than those of the other pages."""
+    return f" The times here are in {zone}, those of the other pages in {of_the_pages}."
 
 
 def run_size(run: RunView) -> int | None:

@@ -156,17 +156,19 @@ def _active() -> None:
 class Markup(JSPiece):
     """Shows a filled template, and says what is done with it.
 
-    A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a double
-    click as ``data-double``; a change of a field with ``data-field`` comes to `on_field` as the field, its ``data-key``
-    and its value (text; for a check box whether it is checked). Enter in a field of a ``data-form`` presses its
-    ``data-default``; Escape presses ``data-cancel``. What is being typed is never overwritten.
+    A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a
+    double click as ``data-double``, one of several radio buttons, clicked on or with Enter, as ``data-pick``; a
+    change of a field with ``data-field`` comes to `on_field` as the field, its ``data-key`` and its value (text;
+    for a check box whether it is checked). Enter in a field of a ``data-form`` presses its ``data-default``; Escape
+    presses ``data-cancel``. What is being typed is never overwritten. Text with a ``data-announce`` (a name of its
+    own in the piece) goes to the page's live region when it changes.
     """
 
     html = param.String(default="", doc="The filled template.")
     piece = param.String(default="", doc="Which template it is; with the address it tells one form from another.")
     seen = param.Integer(default=0, doc="How many of the browser's messages the template knows of.")
 
-    _esm = script("drawn.js", "typed.js", "markup.js")
+    _esm = script("drawn.js", "attention.js", "typed.js", "markup.js")
 
     def __init__(self, on_action: OnAction | None = None, on_field: OnField | None = None, **params: Any) -> None:
         # The look lives in one file; a shadow root sees no other, so each piece brings it.

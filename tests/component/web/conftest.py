@@ -197,7 +197,9 @@ class FakeOperations:
             up_to=self._up_to, page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
         )
         self.people = SimpleNamespace(authentication=self._authentication)
-        self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
+        self.settings = SimpleNamespace(
+            get=lambda: SimpleNamespace(timezone=self.timezone, display_timezone=self.timezone)
+        )
         self.changes = SimpleNamespace(version=lambda: self.version)
         self.service = SimpleNamespace(
             status=lambda: make_service(self.running),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -106,3 +106,25 @@ def test_a_message_that_the_error_says_already_is_not_said_twice() -> None:
     assert make_item(error="The disk is full.", messages=[once]).said == ()
     assert make_item(error="The disk is full.", messages=[numbered]).said == [numbered]
     assert make_item(error="It failed.", messages=[once]).said == [once]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-3.0, "less than a minute ago"),
+        (59.9, "less than a minute ago"),
+        (60, "1 minute ago"),
+        (3599, "59 minutes ago"),
+        (3600, "1 hour ago"),
+        (2 * 86400 - 1, "47 hours ago"),
+        (2 * 86400, "2 days ago"),
+    ],
+)
+def test_how_long_ago_something_was_is_still_true_a_minute_later(seconds: float, said: str) -> None:
+    assert formatting.ago(seconds) == said
+
+
+def test_a_day_has_the_form_that_times_have() -> None:
+    at = datetime(2025, 11, 30, 23, 30, tzinfo=UTC)
+    assert formatting.short_day(at, ZoneInfo("Europe/Berlin")) == "1 Dec 2025"
+    assert formatting.short_time(at, at + timedelta(days=90), ZoneInfo("Europe/Berlin")) == "1 Dec 2025 00:30"

@@ -213,6 +213,7 @@ def test_a_running_run_is_shown_as_it_goes_on_and_can_be_cancelled(ops: FakeOper
     act(page, "unfold", "5")
     assert "Cancel this run" in shown(page)
     act(page, "cancel", "5")
+    act(page, "confirm", "cancel 5")
     assert ops.done == [("cancel", 5)]
 
 

@@ -39,6 +39,30 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def stop_service(session: Session) -> None:
+    """As a page does: somebody is asked first."""
+    session.act("service-stop", "")
+    session.act("confirm", "service-stop ")
+
+
+@pytest.mark.parametrize(("action", "key"), [("service-stop", ""), ("cancel", "5")])
+def test_what_breaks_something_off_is_done_only_after_the_question_about_it(
+    store: Store, ops: FakeOperations, action: str, key: str
+) -> None:
+    session = Session(store, None)
+    session.act("confirm", f"{action} {key}")
+    session.act(action, key)
+    session.act("confirm", "cancel 6")
+    assert session.asking is not None
+    session.act("unask", "")
+    session.act("confirm", f"{action} {key}")
+    assert (ops.done, ops.running, session.asking) == ([], True, None)
+    assert action in session.attention.focus["selectors"][0], "back to where it was asked from"
+    session.act(action, key)
+    session.act("confirm", f"{action} {key}")
+    assert (ops.done, ops.running) in (([("cancel", 5)], True), ([], False))
+
+
 def test_an_answer_reaches_the_document_in_the_thread_of_its_loop(store: Store) -> None:
     doc, heard = Noted(), []
 
@@ -46,7 +70,7 @@ def test_an_answer_reaches_the_document_in_the_thread_of_its_loop(store: Store) 
         session = Session(store, doc)
         session.open()
         in_background(session, "Asking", threading.current_thread, heard.append)
-        session.act("service-stop", "")
+        stop_service(session)
         await _until(lambda: bool(heard) and not session.snapshot.service.running and not session.switching)
         # The answer, the end of what was clicked, and what the watcher tells a newcomer, whichever comes last.
         await _until(lambda: len(doc.threads) >= 3)
@@ -170,7 +194,7 @@ def test_of_two_actions_each_is_said_until_it_ends_and_a_refusal_stays(
         session = Session(store, Noted())
         session.open()
         session.act("start", "Vaults")
-        session.act("service-stop", "")
+        stop_service(session)
         assert session.switching == "Stopping the service"
         slow.set()
         await _until(lambda: session.notice is not None)

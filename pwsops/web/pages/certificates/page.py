@@ -157,12 +157,14 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
     def _leave(self) -> None:
         self._form, self._trouble = None, None
         self._session.nav.go(page=CERTIFICATES, status=self._session.nav.status)
+        self._session.attention.focus_on("h1")
 
     def _do_form(self, form: CertificateForm) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         form.pressed = True
         if self._task.doing or form.problems():
             self._show()
+            self._session.attention.focus_on('[aria-invalid="true"]')
             return
         begin = {IMPORT: self._import, CREATE: self._create, EXPORT: self._export, BRING: self._bring}[form.kind]
         begin(form)
@@ -190,7 +192,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._do(
             "Making the certificate",
             work,
-            lambda made: f"{made.name} is made. Export it as well, and keep it where this home is not.",
+            lambda made: f"{made.name} is made. Export it and keep the copy on another machine.",
         )
 
     def _bring(self, form: CertificateForm) -> None:

@@ -18,6 +18,7 @@ from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
 from pwsops.web.nav import WIZARD, Nav
+from pwsops.web.pages.overview import rows
 from pwsops.web.ui import formatting, verdict_texts
 from pwsops.web.ui.charts.month import Month
 from pwsops.web.ui.markup import Markup
@@ -29,7 +30,6 @@ NOTHING_YET = {
     "text": "There is no profile for any instance that is yours. An administrator makes profiles, and gives instances.",
     "steps": [],
 }
-_URGENT = ("red", "orange", "")
 _AT_ONCE = 10
 """So many profiles are planned while the page is drawn; more, while it is looked at."""
 _SEARCHED = 12
@@ -42,6 +42,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._limit = rows.SHOWN
         self._planned: Query[calendar_cache.Days] = Query(session, "Working out the runs to come", policy=Policy.SERIAL)
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
@@ -83,24 +84,31 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def _act(self, action: str, key: str) -> None:
         if action == "edit":
             self._session.nav.go(page=WIZARD, profile=key)
+        elif action == "sort":
+            self._session.nav.param.update(sort=key)
+        elif action == "more-profiles":
+            self._limit += rows.SHOWN
+            self._session.changed()
         else:
             self._session.act(action, key)
 
     def _search(self, _field: str, _key: str, value: str | bool) -> None:
+        self._limit = rows.SHOWN
         self._session.nav.param.update(q=str(value))
 
     def _show_profiles(self, snapshot: Snapshot) -> None:
         chosen = selected(snapshot, self._session.nav)
-        sought = self._session.nav.q.strip().lower()
-        may_not_start = self._session.why_not(Right.RUN)
-        shown = [profile for profile in snapshot.profiles if sought in _searched(profile)]
+        nav, may_not_start = self._session.nav, self._session.why_not(Right.RUN)
+        found = rows.arranged(snapshot.profiles, nav.sort, nav.q)
+        shown = [one for nth, one in enumerate(found) if nth < self._limit or one is chosen]
         self._profiles.show(
             "overview/profiles.html",
-            profiles=sorted(
-                shown, key=lambda profile: (_URGENT.index(formatting.row_tone(profile)), profile.name.lower())
-            ),
+            profiles=shown,
+            columns=rows.columns(nav.sort),
+            all=len(snapshot.profiles),
+            found=len(found),
             selected=chosen,
-            search=self._session.nav.q if sought or len(snapshot.profiles) >= _SEARCHED else None,
+            search=nav.q if nav.q.strip() or len(snapshot.profiles) >= _SEARCHED else None,
             deleting=chosen if chosen is not None and chosen.name == self._session.deleting else None,
             refusals=refusals(chosen, snapshot, self._session.why_not),
             row_refusals={profile.name: may_not_start or refusal(profile, snapshot) for profile in shown},
@@ -146,6 +154,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             values["summary"] = f"{self._planned.answer.message} {self._planned.answer.hint}"
         if chosen:
             values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         self._plan.show("overview/plan.html", **values)
 
     def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> calendar_cache.Days | None:
@@ -153,10 +163,6 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         work = partial(self._session.store.plans.work_out, profiles, month, zone)
         answer = self._planned.ask((month, zone), work, version=self._session.snapshot.number)
         return None if isinstance(answer, Trouble) else answer
-
-
-def _searched(profile: ProfileView) -> str:
-    return " ".join([profile.name, profile.instance, *profile.databases]).lower()
 
 
 def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:

@@ -11,7 +11,7 @@ from pwsops.operations.records import RunView
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import trouble
-from pwsops.web.nav import INSERT, WIZARD
+from pwsops.web.nav import RESTORE, WIZARD
 from pwsops.web.pages.overview.page import refusal
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.run import trend
@@ -71,7 +71,7 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
 
     def _restores(self, run: RunView) -> dict[str, str]:
         """Return where each backup of the run is restored from, by its set; none for who may not read media."""
-        if not run.status.ended or self._session.why_not_open(INSERT):
+        if not run.status.ended or self._session.why_not_open(RESTORE):
             return {}
         found = self._session.ops.media.of_run(run.id)
         return {

@@ -134,7 +134,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._note = ""
             nav.go(page=SETTINGS, view=EDITING, instance=key)
         elif action == "leave-instance":
-            nav.go(page=SETTINGS)
+            self._leave(self._draft)
         elif action == "save-instance" and self._draft is not None:
             self._save(self._draft)
         elif action == "make-samples":
@@ -143,8 +143,9 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._removing, self._note = key, ""
             self.refresh()
         elif action == "keep-instance":
-            self._removing = ""
+            name, self._removing = self._removing, ""
             self.refresh()
+            self._session.attention.focus_on_action("remove-instance", name)
         elif action == "remove-now":
             self._removing = ""
             remove = self._session.ops.instances.remove
@@ -155,11 +156,20 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         else:
             self._session.act(action, key)
 
+    def _leave(self, draft: InstanceDraft | None) -> None:
+        """Go back to the list, to where somebody came from."""
+        self._session.nav.go(page=SETTINGS)
+        if draft is not None and draft.original is not None:
+            self._session.attention.focus_on_action("edit-instance", draft.original.name)
+        else:
+            self._session.attention.focus_on('[data-action="add-instance"]')
+
     def _save(self, draft: InstanceDraft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
         if self._task.doing or draft.problems():
             self.refresh()
+            self._session.attention.focus_on('[aria-invalid="true"]')
             return
         instances, before, values = self._session.ops.instances, draft.original, draft.values()
         name, engine = str(draft.text["name"]).strip(), str(draft.text["engine"])
@@ -173,7 +183,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             if here:
                 self._trouble = trouble
                 if trouble is None:
-                    self._session.nav.go(page=SETTINGS)
+                    self._leave(draft if before is not None else None)
 
         if before is None:
             self._do(
@@ -204,6 +214,8 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             elif trouble is not None:
                 self._session.notice = trouble
             self._session.changed()
+            if then is None and here:
+                self._session.attention.focus_on("#instances-title")
 
         self._task.start(doing, work, done)
         self._session.changed()

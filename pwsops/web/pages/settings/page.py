@@ -27,6 +27,7 @@ _LABELS = {
     "renew_full": "New full",
     "timestamp": "Date and time in the file name",
     "time_limit_h": "Time limit",
+    "display_timezone": "Time zone of the pages",
     "parallel_runs": "Runs at once",
 }
 _MEANWHILE = "Somebody else has saved another value meanwhile. Saving here replaces it."
@@ -146,6 +147,7 @@ def as_text(settings: BackupSettings) -> dict[str, str | bool]:
         "renew_day": day if period == "monthly" and day else "1",
         "timestamp": settings.timestamp,
         "time_limit_h": f"{settings.time_limit_h:g}",
+        "display_timezone": settings.display_timezone,
         "parallel_runs": str(settings.parallel_runs),
     }
 

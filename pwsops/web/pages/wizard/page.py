@@ -25,9 +25,11 @@ from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.texts import Directories
+from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.month import Month, tally
 from pwsops.web.ui.markup import Markup
 
+_WRONG = '[aria-invalid="true"]:not(fieldset), fieldset[aria-invalid="true"] input, #wrong'
 _BESIDE = """
 :host {
   display: grid !important; gap: 12px; grid-auto-rows: max-content; grid-template-columns: minmax(0, 1fr);
@@ -169,6 +171,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
         if profile is None:
             values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         values["sentence"] = texts.sentence(draft, profile)
         self._plan.show("wizard/plan.html", **values)
 
@@ -207,9 +211,11 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._session.act(action, key)
         elif action == "step":
             with suppress(ValueError):  # no page of ours has such a key
-                nav.param.update(step=step(key))
+                self._go_to(step(key))
         elif action == "next":
-            self._next(draft)
+            # Enter is pressed again before the next step is there: it was meant for this one.
+            if key == str(nav.step):
+                self._next(draft)
         elif action == "recommend":
             draft.recommend()
             self.refresh()
@@ -219,14 +225,19 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             draft.set("directory", "", key)
             self._listing.forget()
             self.refresh()
+            self._session.attention.focus_on("#f-directory")
         elif action == "save":
             self._save(draft)
         elif action == "leave":
-            self._session.drafts.pop(nav.profile, None)
-            nav.go(page=OVERVIEW, profile=nav.profile)
+            name = nav.profile
+            self._session.drafts.pop(name, None)
+            nav.go(page=OVERVIEW, profile=name)
+            if name:
+                self._session.attention.focus_on_action("select", name)
         elif action == "again":
             self._session.drafts.pop(nav.profile, None)
             self.refresh()
+            self._session.attention.focus_on("#step-title")
         else:
             self._session.act(action, key)
 
@@ -234,9 +245,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         step = self._session.nav.step
         draft.touched.update(STEP_FIELDS[step])
         if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
-            self._session.nav.step = step + 1
+            self._go_to(step + 1)
         else:
             self.refresh()
+            self._session.attention.focus_on(_WRONG)
+
+    def _go_to(self, step: int) -> None:
+        """Show a step from its heading on: Enter pressed on must not pass what nobody has seen."""
+        self._session.nav.param.update(step=step)
+        self._session.attention.focus_on("#step-title")
 
     def _check_directory(self, draft: Draft) -> None:
         instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
@@ -261,6 +278,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if self._listing.result is not None and not path:
             self._listing.forget()
             self.refresh()
+            self._session.attention.focus_on('[data-action="browse"]')
             return
         instance, ops = str(draft.text["instance"]), self._session.ops
         asked = path or str(draft.text["directory"]).strip()
@@ -270,6 +288,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _listed(self) -> None:
         self._trouble = self._listing.error or self._trouble
         self.refresh()
+        if not self._listing.under_way:
+            self._session.attention.focus_on("#trouble" if self._listing.error else "#entries-title")
 
     def _save(self, draft: Draft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
@@ -281,6 +301,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 self._session.nav.step = wrong[0]
         if self._saving.doing or problems or self._unamended(draft):
             self.refresh()
+            self._session.attention.focus_on(_WRONG if problems else "#f-note")
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
@@ -305,7 +326,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             if drafts.get(name) is draft:
                 del drafts[name]
             if here:
+                done = "created" if draft.original is None else "saved"
                 self._session.nav.go(page=OVERVIEW, profile=answer.name)
+                self._session.attention.announce(f"The profile {answer.name} is {done}.")
+                self._session.attention.focus_on_action("select", answer.name)
         elif here:
             self._trouble = answer
         self._session.changed()
