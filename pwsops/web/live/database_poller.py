@@ -20,7 +20,7 @@ Answer = Sequence[DatabaseView] | PwsopsError
 
 
 @dataclass(kw_only=True)
-class _Asked:
+class _ProbeState:
     """What is known of one instance: its newest answer, and whether a newer one is on its way or due."""
 
     wanted: object = None
@@ -28,7 +28,7 @@ class _Asked:
     answer: Answer | None = None
 
 
-class Asking:
+class DatabasePoller:
     """Asks each instance anew when something may differ there, and remembers what it answered last.
 
     An instance is asked once at a time: one that takes long is asked again when it has answered, however late that is,
@@ -38,7 +38,7 @@ class Asking:
     def __init__(self, ops: Operations) -> None:
         self._ops = ops
         self._lock = threading.Lock()
-        self._asked: dict[str, _Asked] = {}
+        self._states: dict[str, _ProbeState] = {}
         self._answers = 0
 
     @property
@@ -59,9 +59,9 @@ class Asking:
             Whether to wait for the answers to what this very call asks: never in the thread that serves the pages.
         """
         with self._lock:
-            self._asked = {name: self._asked.get(name) or _Asked() for name in instances}
-            due = {name: one for name, one in self._asked.items() if one.wanted != state and not one.under_way}
-            for one in self._asked.values():
+            self._states = {name: self._states.get(name) or _ProbeState() for name in instances}
+            due = {name: one for name, one in self._states.items() if one.wanted != state and not one.under_way}
+            for one in self._states.values():
                 one.wanted = state
             for one in due.values():
                 one.under_way = True
@@ -70,15 +70,15 @@ class Asking:
             if wait and thread is not None:
                 thread.join()
         with self._lock:
-            return {name: one.answer for name, one in self._asked.items()}
+            return {name: one.answer for name, one in self._states.items()}
 
     def forget(self, instance: str) -> None:
         """Ask an instance anew with the next look, whatever it answered."""
         with self._lock:
-            self._asked.pop(instance, None)
+            self._states.pop(instance, None)
             self._answers += 1
 
-    def _ask(self, due: Mapping[str, _Asked], state: object) -> threading.Thread | None:
+    def _ask(self, due: Mapping[str, _ProbeState], state: object) -> threading.Thread | None:
         def ask() -> None:
             try:
                 self._ops.databases.poll(
@@ -95,20 +95,20 @@ class Asking:
             return None
         return thread
 
-    def _let_go(self, due: Mapping[str, _Asked]) -> None:
+    def _let_go(self, due: Mapping[str, _ProbeState]) -> None:
         """Have those that could not be asked, asked with the next look."""
         _log.exception("instances could not be asked", names=list(due))
         with self._lock:
             for one in due.values():
                 one.wanted, one.under_way = None, False
 
-    def _take(self, name: str, one: _Asked, answer: Answer, asked_in: object) -> None:
+    def _take(self, name: str, one: _ProbeState, answer: Answer, asked_in: object) -> None:
         with self._lock:
             one.answer = answer
             self._answers += 1
             if isinstance(answer, Unanswered):
                 return  # a server that hangs would cost one more thread each time it is asked
-            again = one.wanted != asked_in and self._asked.get(name) is one
+            again = one.wanted != asked_in and self._states.get(name) is one
             one.under_way, state = again, one.wanted
         if again:
             self._ask({name: one}, state)

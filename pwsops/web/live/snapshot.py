@@ -21,7 +21,7 @@ from pwsops.operations.records import DatabaseView, ProfileView, RunView, Servic
 from pwsops.rules.model import Health
 from pwsops.rules.rights import Principal, Role, Way
 from pwsops.web.live.calendar_cache import Plans
-from pwsops.web.live.database_poller import Answer, Asking
+from pwsops.web.live.database_poller import Answer, DatabasePoller
 from pwsops.web.live.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Store:
         self.plans = Plans(ops)
         self._waits = waits
         self._numbers = itertools.count(1)
-        self._asking = Asking(ops)
+        self._poller = DatabasePoller(ops)
         self._last: tuple[object, Snapshots] | None = None
         """What was read last, and of which version."""
 
@@ -166,7 +166,7 @@ class Store:
         # The service's state is asked apart: a process that dies writes nothing. The minute, since ages are shown.
         service = self.ops.service.status()
         minute = self.clock.now().replace(second=0, microsecond=0)
-        return self.ops.changes.version(), service, minute, self._asking.version
+        return self.ops.changes.version(), service, minute, self._poller.version
 
     def snapshot(self, principal: Principal | None = None) -> Snapshot:
         """Read everything that pages share, as far as somebody may see it; None: all."""
@@ -245,7 +245,7 @@ class Store:
 
     def ask_anew(self, instance: str) -> None:
         """Ask an instance for its databases with the next snapshot, whatever it answered before."""
-        self._asking.forget(instance)
+        self._poller.forget(instance)
 
     def _zone(self) -> tuple[ZoneInfo, str]:
         name = self.ops.settings.get().display_timezone or get_localzone_name() or "UTC"
@@ -269,4 +269,4 @@ class Store:
             [(restore.id, restore.status) for restore in self.ops.restores.list(limit=1)],
             now.replace(second=0, microsecond=0),
         )
-        return self._asking.about([one.name for one in instances], state, wait=self._waits)
+        return self._poller.about([one.name for one in instances], state, wait=self._waits)

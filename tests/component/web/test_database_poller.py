@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from pwsops.errors import EngineError, PwsopsError, Unanswered
 from pwsops.operations.records import DatabaseView
-from pwsops.web.live.database_poller import Asking
+from pwsops.web.live.database_poller import DatabasePoller
 from tests.component.web.conftest import make_database
 
 PATIENCE_S = 10
@@ -68,47 +68,47 @@ def servers() -> Servers:
 
 
 @pytest.fixture
-def asking(servers: Servers) -> Asking:
-    return Asking(servers)  # type: ignore[arg-type]
+def poller(servers: Servers) -> DatabasePoller:
+    return DatabasePoller(servers)  # type: ignore[arg-type]
 
 
-def test_nobody_waits_and_an_answer_is_there_with_the_next_look(servers: Servers, asking: Asking) -> None:
+def test_nobody_waits_and_an_answer_is_there_with_the_next_look(servers: Servers, poller: DatabasePoller) -> None:
     servers.held["slow"] = threading.Event()
-    assert asking.about(["quick", "slow"], 1, wait=False)["slow"] is None
+    assert poller.about(["quick", "slow"], 1, wait=False)["slow"] is None
     servers.wait_for_answer("quick")
-    found = asking.about(["quick", "slow"], 1, wait=False)
+    found = poller.about(["quick", "slow"], 1, wait=False)
     assert found == {"quick": [make_database().view], "slow": None}
     servers.held["slow"].set()
     servers.wait_for_answer("slow")
-    assert asking.about(["quick", "slow"], 1, wait=False)["slow"] == [make_database().view]
+    assert poller.about(["quick", "slow"], 1, wait=False)["slow"] == [make_database().view]
 
 
-def test_each_answer_is_a_new_version(servers: Servers, asking: Asking) -> None:
-    before = asking.version
-    asking.about(["a"], 1, wait=False)
+def test_each_answer_is_a_new_version(servers: Servers, poller: DatabasePoller) -> None:
+    before = poller.version
+    poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
-    assert asking.version > before
+    assert poller.version > before
 
 
-def test_what_did_not_change_is_not_asked_again(servers: Servers, asking: Asking) -> None:
+def test_what_did_not_change_is_not_asked_again(servers: Servers, poller: DatabasePoller) -> None:
     for _ in range(3):
-        asking.about(["a"], 1, wait=False)
+        poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
-    asking.about(["a"], 1, wait=False)
+    poller.about(["a"], 1, wait=False)
     assert servers.asked.get(timeout=PATIENCE_S) == "a"
     assert servers.asked.empty()
-    asking.forget("a")
-    asking.about(["a"], 1, wait=False)
+    poller.forget("a")
+    poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
     assert servers.asked.qsize() == 1
 
 
 def test_one_that_takes_long_is_asked_once_at_a_time_and_again_for_what_changed(
-    servers: Servers, asking: Asking
+    servers: Servers, poller: DatabasePoller
 ) -> None:
     servers.held["slow"] = threading.Event()
     for state in range(5):
-        asking.about(["slow"], state, wait=False)
+        poller.about(["slow"], state, wait=False)
     assert servers.asked.get(timeout=PATIENCE_S) == "slow"
     assert servers.asked.empty()
     servers.held["slow"].set()
@@ -117,10 +117,12 @@ def test_one_that_takes_long_is_asked_once_at_a_time_and_again_for_what_changed(
     assert servers.asked.qsize() == 1
 
 
-def test_one_that_does_not_answer_in_time_is_not_asked_again_before_it_has(servers: Servers, asking: Asking) -> None:
+def test_one_that_does_not_answer_in_time_is_not_asked_again_before_it_has(
+    servers: Servers, poller: DatabasePoller
+) -> None:
     hung = servers.hang("a")
     for state in range(5):
-        about = asking.about(["a"], state, wait=False)
+        about = poller.about(["a"], state, wait=False)
         if state == 0:
             servers.wait_for_answer("a")
     assert isinstance(about["a"], Unanswered)
@@ -129,54 +131,54 @@ def test_one_that_does_not_answer_in_time_is_not_asked_again_before_it_has(serve
     servers.wait_for_answer("a")
     servers.wait_for_answer("a")
     assert servers.asked.qsize() == 2
-    assert asking.about(["a"], 4, wait=False) == {"a": [make_database().view]}
+    assert poller.about(["a"], 4, wait=False) == {"a": [make_database().view]}
 
 
-def test_a_late_answer_is_shown_as_well(servers: Servers, asking: Asking) -> None:
+def test_a_late_answer_is_shown_as_well(servers: Servers, poller: DatabasePoller) -> None:
     hung = servers.hang("a")
-    asking.about(["a"], 1, wait=False)
+    poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
-    version = asking.version
+    version = poller.version
     hung.set()
     servers.wait_for_answer("a")
-    assert asking.about(["a"], 1, wait=False) == {"a": [make_database().view]}
-    assert asking.version > version
+    assert poller.about(["a"], 1, wait=False) == {"a": [make_database().view]}
+    assert poller.version > version
     assert servers.asked.qsize() == 1
 
 
 def test_those_that_could_not_be_asked_are_asked_with_the_next_look(
-    servers: Servers, asking: Asking, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, poller: DatabasePoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched, capture_logs() as logs:
         patched.setattr(threading.Thread, "start", no_more_threads)
-        assert asking.about(["a"], 1, wait=True) == {"a": None}
+        assert poller.about(["a"], 1, wait=True) == {"a": None}
         patched.undo()
         patched.setattr(servers.databases, "poll", no_more_threads)
-        assert asking.about(["a"], 1, wait=True) == {"a": None}
+        assert poller.about(["a"], 1, wait=True) == {"a": None}
     assert [entry["names"] for entry in logs] == [["a"], ["a"]]
-    asking.about(["a"], 1, wait=False)
+    poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
-    assert asking.about(["a"], 1, wait=False) == {"a": [make_database().view]}
+    assert poller.about(["a"], 1, wait=False) == {"a": [make_database().view]}
 
 
-def test_an_error_stands_until_the_next_answer(servers: Servers, asking: Asking) -> None:
+def test_an_error_stands_until_the_next_answer(servers: Servers, poller: DatabasePoller) -> None:
     away = EngineError("Away.", hint="Wait.")
     servers.answers["a"] = away
-    asking.about(["a"], 1, wait=False)
+    poller.about(["a"], 1, wait=False)
     servers.wait_for_answer("a")
     servers.held["a"] = threading.Event()
-    assert asking.about(["a"], 2, wait=False) == {"a": away}
+    assert poller.about(["a"], 2, wait=False) == {"a": away}
     del servers.answers["a"]
     servers.held["a"].set()
     servers.wait_for_answer("a")
-    assert asking.about(["a"], 2, wait=False) == {"a": [make_database().view]}
+    assert poller.about(["a"], 2, wait=False) == {"a": [make_database().view]}
 
 
-def test_what_was_removed_is_forgotten_also_where_it_answers_later(servers: Servers, asking: Asking) -> None:
+def test_what_was_removed_is_forgotten_also_where_it_answers_later(servers: Servers, poller: DatabasePoller) -> None:
     servers.held["a"] = threading.Event()
-    asking.about(["a"], 1, wait=False)
-    assert asking.about([], 2, wait=False) == {}
+    poller.about(["a"], 1, wait=False)
+    assert poller.about([], 2, wait=False) == {}
     servers.held["a"].set()
     servers.wait_for_answer("a")
-    assert asking.about([], 2, wait=False) == {}
+    assert poller.about([], 2, wait=False) == {}
     assert servers.asked.qsize() == 1

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any, BinaryIO
 
-import panel as pn
-
 from pwsops.operations.audit_log import AuditQuery, AuditState, Verification
 from pwsops.operations.records import AuditPage
-from pwsops.web.live.query import Query, Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Action, Session
 from pwsops.web.nav import AUDIT, Nav
+from pwsops.web.pages.page import Page
 from pwsops.web.ui import export, formatting
 from pwsops.web.ui.markup import Markup
 
@@ -27,17 +26,15 @@ _MARKS = {
 _Found = tuple[AuditPage, list[str]]
 
 
-class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Audit(Page):
     """Filters and pages the log, newest first, and verifies it when it is opened and when that is asked for."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._piece = Markup(self._act, self._changed)
         self._entries: Query[_Found] = Query(session, "Reading the audit log")
         self._verified: Query[Verification] = Query(session, "Verifying the audit log")
         self._verifications = 1
-        self._export = Task(session)
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -66,47 +63,40 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             filtered=query != AuditQuery(),
             turned=before is not None,
             looking=self._entries.under_way,
-            exporting=bool(self._export.doing),
+            exporting=bool(self._task.doing),
             now=session.snapshot.at,
             zone=session.snapshot.zone,
             **_verification(self._verified),
         )
 
-    def _act(self, action: str, key: str) -> None:
+    def _actions(self) -> Mapping[str, Action]:
         nav = self._session.nav
-        if action == "older":
-            nav.after = key
-        elif action == "newest":
-            nav.after = ""
-        elif action == "clear":
-            nav.go(page=AUDIT)
-        elif action == "verify":
-            self._verifications += 1
-            self._session.changed()
-        elif action == "export":
-            self._start_export()
-        else:
-            self._session.act(action, key)
+        return {
+            "older": lambda key: nav.param.update(after=key),
+            "newest": lambda _: nav.param.update(after=""),
+            "clear": lambda _: nav.go(page=AUDIT),
+            "verify": self._verify,
+            "export": self._export,
+        }
+
+    def _verify(self, _key: str) -> None:
+        self._verifications += 1
+        self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
         if field in _FIELDS:
             self._session.nav.param.update(**{_FIELDS[field]: str(value), "after": ""})
 
-    def _start_export(self) -> None:
-        session = self._session
-        query = query_of(session.nav, session.snapshot.zone)
-        work = partial(export.audit_written, session.ops, query)
-        self._export.start("Exporting the audit log", work, self._exported)
-        session.changed()
+    def _export(self, _key: str) -> None:
+        query = query_of(self._session.nav, self._session.snapshot.zone)
+        work = partial(export.audit_written, self._session.ops, query)
+        self._do("Exporting the audit log", work, self._exported, shows_problem=False)
 
-    def _exported(self, answer: BinaryIO | Trouble, _here: bool) -> None:
+    def _exported(self, file: BinaryIO, _here: bool) -> str:
         snapshot = self._session.snapshot
-        if isinstance(answer, Trouble):
-            self._session.notice = answer
-        else:
-            name = f"pwsops-audit-{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d}.csv"
-            self._session.hand_over(name, answer)
-        self._session.changed()
+        name = f"pwsops-audit-{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d}.csv"
+        self._session.hand_over(name, file)
+        return ""
 
 
 def query_of(nav: Nav, zone: tzinfo) -> AuditQuery:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
-
-import panel as pn
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.certificate_records import CertificateView
 from pwsops.rules.certificates import Purpose
-from pwsops.web.live.query import Policy, Query, Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.query import Policy, Query
+from pwsops.web.live.session import Action, Session
 from pwsops.web.nav import CERTIFICATES
 from pwsops.web.pages.certificates.form import (
     APART,
@@ -27,6 +24,7 @@ from pwsops.web.pages.certificates.form import (
     CertificateForm,
 )
 from pwsops.web.pages.certificates.rows import parts, row
+from pwsops.web.pages.page import Page
 from pwsops.web.ui.formatting import counted
 from pwsops.web.ui.markup import Markup
 
@@ -38,21 +36,17 @@ _Listed = tuple[Sequence[CertificateView], Sequence[str]]
 _Looked = Mapping[str, PwsopsError | None]
 
 
-class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Certificates(Page):
     """Lists the certificates, needed or all; imports, makes, exports and removes them."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._piece = Markup(self._act, self._typed)
         self._form: CertificateForm | None = None
         self._listing: Query[_Listed] = Query(session, "Listing the certificates")
         self._looking: Query[_Looked] = Query(session, "Asking the servers", policy=Policy.SERIAL)
         self._round = 0
-        self._task = Task(session, about=lambda: self._form)
         self._removing = ""
-        self._note = ""
-        self._trouble: Trouble | None = None
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -114,7 +108,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             removing=self._removing,
             busy=self._task.doing,
             note=self._note,
-            trouble=self._trouble or self._listing.error or self._looking.error,
+            trouble=self._problem or self._listing.error or self._looking.error,
             zone=self._session.snapshot.zone,
             now=self._session.snapshot.at,
         )
@@ -129,37 +123,55 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         if self._form is not None and self._form.set(field, value):
-            self._trouble = None
+            self._problem = None
             self.refresh()
 
-    def _act(self, action: str, key: str) -> None:
-        nav = self._session.nav
-        if action in (IMPORT, CREATE, EXPORT, BRING):
-            self._note, self._trouble = "", None
-            nav.go(page=CERTIFICATES, view=action, q=key, status=nav.status)
-        elif action == "look":
-            self._round += 1
-            self.refresh()
-        elif action == "leave-form":
-            self._leave()
-        elif action == "do-form" and self._form is not None:
-            self._do_form(self._form)
-        elif action in ("remove", "keep"):
-            self._removing, self._note = key if action == "remove" else "", ""
-            self._show()
-        elif action == "remove-now":
-            self._removing = ""
-            remove = partial(self._session.ops.certificates.remove, key)
-            self._do("Removing the certificate", remove, lambda _: "It is removed.")
-        else:
-            self._session.act(action, key)
+    def _about(self) -> object:
+        return self._form
+
+    def _actions(self) -> Mapping[str, Action]:
+        return {
+            **{kind: partial(self._open, kind) for kind in (IMPORT, CREATE, EXPORT, BRING)},
+            "look": self._look,
+            "leave-form": lambda _: self._leave(),
+            "do-form": self._do_form,
+            "remove": self._ask_to_remove,
+            "keep": lambda _: self._ask_to_remove(""),
+            "remove-now": self._remove,
+        }
+
+    def _open(self, kind: str, about: str) -> None:
+        self._clear()
+        self._session.nav.go(page=CERTIFICATES, view=kind, q=about, status=self._session.nav.status)
+
+    def _look(self, _key: str) -> None:
+        self._round += 1
+        self.refresh()
+
+    def _ask_to_remove(self, thumbprint: str) -> None:
+        self._removing, self._note = thumbprint, ""
+        self._show()
+
+    def _remove(self, thumbprint: str) -> None:
+        self._removing = ""
+        remove = partial(self._session.ops.certificates.remove, thumbprint)
+        self._do("Removing the certificate", remove, lambda _, here: self._left("It is removed.", here))
 
     def _leave(self) -> None:
-        self._form, self._trouble = None, None
+        self._form, self._problem = None, None
         self._session.nav.go(page=CERTIFICATES, status=self._session.nav.status)
         self._session.attention.focus_on("h1")
 
-    def _do_form(self, form: CertificateForm) -> None:
+    def _left(self, note: str, here: bool) -> str:
+        """Leave the form, where it is still the one that something was done with; return what to say of that."""
+        if here:
+            self._leave()
+        return note
+
+    def _do_form(self, _key: str) -> None:
+        form = self._form
+        if form is None:
+            return
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         form.pressed = True
         if self._task.doing or form.problems():
@@ -180,7 +192,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             purpose=Purpose(form.text["purpose"]),
             source=form.source,
         )
-        self._do("Importing", work, _imported)
+        self._do("Importing", work, lambda views, here: self._left(_imported(views), here))
 
     def _create(self, form: CertificateForm) -> None:
         work = partial(
@@ -192,7 +204,9 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._do(
             "Making the certificate",
             work,
-            lambda made: f"{made.name} is made. Export it and keep the copy on another machine.",
+            lambda made, here: self._left(
+                f"{made.name} is made. Export it and keep the copy on another machine.", here
+            ),
         )
 
     def _bring(self, form: CertificateForm) -> None:
@@ -205,7 +219,9 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             name=form.text["name"].strip(),
             master_key_password=form.text["master_password"] or None,
         )
-        self._do("Importing", work, lambda taken: f"{taken.name} is imported to {taken.instance}.")
+        self._do(
+            "Importing", work, lambda taken, here: self._left(f"{taken.name} is imported to {taken.instance}.", here)
+        )
 
     def _export(self, form: CertificateForm) -> None:
         held = [view for view in self._views if view.held and form.about in (EVERY_ONE, view.thumbprint)]
@@ -223,28 +239,11 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
 
         self._do("Exporting", work, self._offered)
 
-    def _offered(self, files: Sequence[tuple[str, bytes]]) -> str:
+    def _offered(self, files: Sequence[tuple[str, bytes]], here: bool) -> str:
         for name, content in files:
             self._session.download.offer(name, io.BytesIO(content))
-        return f"{counted(len(files), 'file')} handed to the browser. Keep the password apart from it."
-
-    def _do(self, doing: str, work: Callable[[], Any], told: Callable[[Any], str]) -> None:
-        """Do one thing at a time; what it is refused for is shown, and a form stays as it is but for its passwords."""
-        if self._task.doing:
-            return
-        self._note, self._trouble = "", None
-
-        def done(answer: Any, here: bool) -> None:
-            if not isinstance(answer, Trouble):
-                self._note = told(answer)
-                if here:
-                    self._leave()
-            elif here:
-                self._trouble = answer
-            self.refresh()
-
-        self._task.start(doing, work, done)
-        self._show()
+        note = f"{counted(len(files), 'file')} handed to the browser. Keep the password apart from it."
+        return self._left(note, here)
 
 
 def _imported(views: Sequence[CertificateView]) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import panel as pn
-
 from pwsops.engines.options import warnings
 from pwsops.engines.records import Capabilities, Instance, Probe
-from pwsops.web.live.query import Query, Task
-from pwsops.web.live.session import Session
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Action, Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import SETTINGS
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.settings.instance_draft import InstanceDraft
 from pwsops.web.ui.formatting import Mark
 from pwsops.web.ui.markup import Markup
@@ -30,18 +29,14 @@ _LACKS = Mark(tone="orange", icon="warning", word="rights are missing")
 _SILENT = Mark(tone="orange", icon="warning", word="does not answer")
 
 
-class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Instances(Page):
     """Lists the instances with what each one says of itself; adds, edits and removes them."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._piece = Markup(self._act, self._typed)
         self._probes: dict[str, Query[Probe]] = {}
-        self._task = Task(session, about=lambda: self._draft)
         self._removing = ""
-        self._trouble: Trouble | None = None
-        self._note = ""
         self._draft: InstanceDraft | None = None
         self.refresh()
 
@@ -57,7 +52,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         draft = self._drafted(listed)
         if draft is not self._draft:
             # What was said of another form does not stay.
-            self._draft, self._trouble = draft, None
+            self._draft, self._problem = draft, None
         self._show(listed)
 
     def _drafted(self, listed: Sequence[Instance]) -> InstanceDraft | None:
@@ -87,7 +82,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             address_help=about,
             removing=self._removing,
             busy=self._task.doing,
-            trouble=self._trouble,
+            trouble=self._problem,
             note=self._note,
         )
 
@@ -122,39 +117,28 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         if self._draft is not None and self._draft.set(field, value):
-            self._trouble = None
+            self._problem = None
             self.refresh()
 
-    def _act(self, action: str, key: str) -> None:
-        nav = self._session.nav
-        if action == "add-instance":
-            self._note = ""
-            nav.go(page=SETTINGS, view=ADDING)
-        elif action == "edit-instance":
-            self._note = ""
-            nav.go(page=SETTINGS, view=EDITING, instance=key)
-        elif action == "leave-instance":
-            self._leave(self._draft)
-        elif action == "save-instance" and self._draft is not None:
-            self._save(self._draft)
-        elif action == "make-samples":
-            self._do("Making the sample vaults", self._session.ops.samples.create, "The sample vaults are there.")
-        elif action == "remove-instance":
-            self._removing, self._note = key, ""
-            self.refresh()
-        elif action == "keep-instance":
-            name, self._removing = self._removing, ""
-            self.refresh()
-            self._session.attention.focus_on_action("remove-instance", name)
-        elif action == "remove-now":
-            self._removing = ""
-            remove = self._session.ops.instances.remove
-            self._do(f"Removing {key}", lambda: remove(key), f"{key} is removed. Its history and its backups stay.")
-        elif action == "probe":
-            self._probe_anew(key)
-            self.refresh()
-        else:
-            self._session.act(action, key)
+    def _about(self) -> object:
+        return self._draft
+
+    def _actions(self) -> Mapping[str, Action]:
+        return {
+            "add-instance": lambda _: self._open(ADDING),
+            "edit-instance": lambda name: self._open(EDITING, name),
+            "leave-instance": lambda _: self._leave(self._draft),
+            "save-instance": self._save,
+            "make-samples": self._make_samples,
+            "remove-instance": self._ask_to_remove,
+            "keep-instance": self._keep,
+            "remove-now": self._remove,
+            "probe": self._ask_again,
+        }
+
+    def _open(self, view: str, name: str = "") -> None:
+        self._note = ""
+        self._session.nav.go(page=SETTINGS, view=view, instance=name)
 
     def _leave(self, draft: InstanceDraft | None) -> None:
         """Go back to the list, to where somebody came from."""
@@ -164,7 +148,39 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         else:
             self._session.attention.focus_on('[data-action="add-instance"]')
 
-    def _save(self, draft: InstanceDraft) -> None:
+    def _said(self, note: str, here: bool) -> str:
+        """Go on at the list, where somebody is still there; return what to say."""
+        if here:
+            self._session.attention.focus_on("#instances-title")
+        return note
+
+    def _make_samples(self, _key: str) -> None:
+        create = self._session.ops.samples.create
+        note = "The sample vaults are there."
+        self._do("Making the sample vaults", create, lambda _, here: self._said(note, here), shows_problem=False)
+
+    def _ask_to_remove(self, name: str) -> None:
+        self._removing, self._note = name, ""
+        self.refresh()
+
+    def _keep(self, _key: str) -> None:
+        name, self._removing = self._removing, ""
+        self.refresh()
+        self._session.attention.focus_on_action("remove-instance", name)
+
+    def _remove(self, name: str) -> None:
+        self._removing, remove = "", partial(self._session.ops.instances.remove, name)
+        note = f"{name} is removed. Its history and its backups stay."
+        self._do(f"Removing {name}", remove, lambda _, here: self._said(note, here), shows_problem=False)
+
+    def _ask_again(self, name: str) -> None:
+        self._probe_anew(name)
+        self.refresh()
+
+    def _save(self, _key: str) -> None:
+        draft = self._draft
+        if draft is None:
+            return
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
         if self._task.doing or draft.problems():
@@ -175,50 +191,20 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         name, engine = str(draft.text["name"]).strip(), str(draft.text["engine"])
         draft.forget_password()
 
-        def saved(trouble: Trouble | None, here: bool) -> None:
-            if trouble is None:
-                # A new password is part of no record that could differ, and the server may answer now.
-                self._probe_anew(name)
-                self._session.store.ask_anew(name)
+        def saved(how: str, _: object, here: bool) -> str:
+            # A new password is part of no record that could differ, and the server may answer now.
+            self._probe_anew(name)
+            self._session.store.ask_anew(name)
             if here:
-                self._trouble = trouble
-                if trouble is None:
-                    self._leave(draft if before is not None else None)
+                self._leave(draft if before is not None else None)
+            return f"{name} is {how}."
 
         if before is None:
-            self._do(
-                "Adding the instance", lambda: instances.add(name, engine=engine, **values), f"{name} is added.", saved
-            )
+            add = partial(instances.add, name, engine=engine, **values)
+            self._do("Adding the instance", add, partial(saved, "added"))
         else:
-            self._do(
-                "Saving the instance", lambda: instances.edit(name, seen=before, **values), f"{name} is saved.", saved
-            )
-
-    def _do(
-        self,
-        doing: str,
-        work: Callable[[], object],
-        note: str,
-        then: Callable[[Trouble | None, bool], None] | None = None,
-    ) -> None:
-        """Do one thing at a time; what it is refused for goes to `then`, or is shown at the top of the page."""
-        if self._task.doing:
-            return
-        self._note, self._session.notice = "", None
-
-        def done(answer: object, here: bool) -> None:
-            trouble = answer if isinstance(answer, Trouble) else None
-            self._note = "" if trouble else note
-            if then is not None:
-                then(trouble, here)
-            elif trouble is not None:
-                self._session.notice = trouble
-            self._session.changed()
-            if then is None and here:
-                self._session.attention.focus_on("#instances-title")
-
-        self._task.start(doing, work, done)
-        self._session.changed()
+            edit = partial(instances.edit, name, seen=before, **values)
+            self._do("Saving the instance", edit, partial(saved, "saved"))
 
 
 def _told(one: Instance, able: Capabilities) -> list[str]:

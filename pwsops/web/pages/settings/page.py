@@ -8,9 +8,8 @@ from typing import Any
 import panel as pn
 
 from pwsops.profile import BackupSettings
-from pwsops.web.live.query import Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.session import Action, Session
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.settings.instances import Instances
 from pwsops.web.pages.wizard.texts import zones
 from pwsops.web.ui import formatting
@@ -33,17 +32,13 @@ _LABELS = {
 _MEANWHILE = "Somebody else has saved another value meanwhile. Saving here replaces it."
 
 
-class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Settings(Page):
     """Shows the settings in force, and over them what is being edited here until it is saved."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._instances = Instances(session)
         self._form = Markup(self._act, self._typed)
-        self._saving = Task(session)
-        self._note = ""
-        self._trouble: Trouble | None = None
         self._view = pn.Column(
             self._instances, self._form, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"]
         )
@@ -75,9 +70,9 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             days=[(day, day) for day in map(str, range(1, 32))],
             changed=[_LABELS[key] for key in changed],
             wrong=[_LABELS[key] for key in problems],
-            saving=bool(self._saving.doing),
+            saving=bool(self._task.doing),
             note=self._note,
-            trouble=self._trouble,
+            trouble=self._problem,
         )
 
     def _changed(self, stored: Mapping[str, str | bool], text: Mapping[str, str | bool]) -> dict[str, str]:
@@ -90,39 +85,31 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             edits = self._session.setting_edits
             before = edits[field][1] if field in edits else stored[field]
             edits[field] = (value, before)
-            self._note, self._trouble = "", None
+            self._clear()
             self._show_form()
 
-    def _act(self, action: str, key: str) -> None:
-        if action == "save-settings":
-            self._save()
-        elif action == "discard-settings":
-            self._session.setting_edits.clear()
-            self._trouble = None
-            self._show_form()
-        else:
-            self._session.act(action, key)
+    def _actions(self) -> Mapping[str, Action]:
+        return {"save-settings": self._save, "discard-settings": self._discard}
 
-    def _save(self) -> None:
+    def _discard(self, _key: str) -> None:
+        self._session.setting_edits.clear()
+        self._problem = None
+        self._show_form()
+
+    def _save(self, _key: str) -> None:
         ops, edits = self._session.ops, dict(self._session.setting_edits)
         stored = as_text(ops.settings.get())
         values = self._changed(stored, {**stored, **{field: value for field, (value, _) in edits.items()}})
-        if self._saving.doing or not values or ops.settings.problems(values):
+        if self._task.doing or not values or ops.settings.problems(values):
             self._note = "" if values else "Nothing is changed."
             self._show_form()
             return
-        self._note, self._trouble = "", None
 
-        def saved(answer: BackupSettings | Trouble, here: bool) -> None:
-            if isinstance(answer, Trouble):
-                self._trouble = answer if here else None
-            else:
-                self._forget(edits)
-                self._note = f"Saved: {formatting.listed([_LABELS[key] for key in values], most=len(values))}."
-            self._session.changed()
+        def saved(_: BackupSettings, _here: bool) -> str:
+            self._forget(edits)
+            return f"Saved: {formatting.listed([_LABELS[key] for key in values], most=len(values))}."
 
-        self._saving.start("Saving the settings", lambda: ops.settings.change(values), saved)
-        self._show_form()
+        self._do("Saving the settings", lambda: ops.settings.change(values), saved)
 
     def _forget(self, saved: Mapping[str, tuple[str | bool, str | bool]]) -> None:
         # What was typed on while it was being saved is still to be saved.
