@@ -180,7 +180,7 @@ class Restores:
     def get(self, restore_id: int) -> RestoreView:
         """Return one restore; raises `NotFound`."""
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         with self._context.read() as connection:
             return _view(find_restore(connection, restore_id))
 
@@ -190,7 +190,7 @@ class Restores:
     ) -> list[RestoreView]:
         """Return restores, newest first; of one instance or database only, where that is given."""
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
@@ -228,7 +228,7 @@ class Restores:
         tell: Tell = lambda progress: None,
     ) -> Job:
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         engine = self._context.engine(instance, credentials)
         refuse_home(core, engine.instance)
         with nullcontext() if credentials else core.asking(instance):
