@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ FILTERS: dict[str, dict[str, Any]] = {
     "failed, a big profile": {"status": RunStatus.FAILED, "profile": BIG},
     "missed, a small profile": {"status": RunStatus.MISSED, "profile": SMALL},
     "succeeded, by hand": {"status": RunStatus.SUCCEEDED, "trigger": Trigger.MANUAL},
+}
+_BEGUN = datetime.fromtimestamp(1_700_000_000, UTC)
+"""When the first run is due; each of the others a minute after the one before."""
+_END = _BEGUN + timedelta(minutes=RUNS)
+PERIODS: dict[str, dict[str, Any]] = {
+    "a day": {"since": _END - timedelta(days=1)},
+    "7 days": {"since": _END - timedelta(days=7)},
+    "a month, not the last": {"since": _END - timedelta(days=62), "until": _END - timedelta(days=31)},
+    "half of all": {"since": _BEGUN + (_END - _BEGUN) / 4, "until": _END - (_END - _BEGUN) / 4},
 }
 TEXTS = {
     "what one run in fifty says": "device is full",
@@ -92,7 +101,7 @@ def run() -> list[dict[str, Any]]:
         ops = open_operations(Path(directory, "home"))
         try:
             fill(ops, Path(directory))
-            return [*_orders(ops), *_filters(ops), *_searches(ops)]
+            return [*_orders(ops), *_filters(ops), *_periods(ops), *_searches(ops)]
         finally:
             ops.close()
 
@@ -134,6 +143,24 @@ def _filters(ops: Operations) -> Iterator[dict[str, Any]]:
         total = ops.history.page(HistoryQuery(**chosen)).total
         note = f"the slowest order ({worst}); newest first {took['-due']:.0f} ms; {total:,} runs"
         yield _row(f"history of {RUNS:,} runs, only {name}", took[worst], LIMIT_MS, note)
+
+
+def _periods(ops: Operations) -> Iterator[dict[str, Any]]:
+    for name, period in PERIODS.items():
+        took = {
+            f"{'-' if descending else ''}{sort.value}, {also}": _took_ms(
+                ops, HistoryQuery(sort=sort, descending=descending, **chosen, **period)
+            )
+            for sort, descending in product(HistorySort, (False, True))
+            for also, chosen in {"all": {}, **FILTERS}.items()
+        }
+        worst = max(took, key=lambda order: took[order])
+        total = ops.history.page(HistoryQuery(**period)).total
+        note = f"the slowest order and other filter ({worst}); newest first {took['-due, all']:.0f} ms; {total:,} runs"
+        yield _row(f"history of {RUNS:,} runs, only {name}", took[worst], LIMIT_MS, note)
+        found = ops.history.page(HistoryQuery(text="device is full", **period)).total
+        search = _took_ms(ops, HistoryQuery(text="device is full", **period))
+        yield _row(f"search in {RUNS:,} runs, only {name}", search, SEARCH_LIMIT_MS, f"{found:,} runs")
 
 
 def _searches(ops: Operations) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,8 @@ class BackupSettings(param.Parameterized):
     incremental = param.Boolean(default=True, doc="Take a full first, then what changed since.")
     renew_full = param.String(default="weekly:sun", doc="never, weekly:<weekday> or monthly:<day>.")
     timestamp = param.Boolean(default=True, doc="Date and time in the file name: a new file each run.")
-    time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
+    time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="Longer runs are stopped.")
+    display_timezone = param.String(default="", doc="IANA time zone in which pages show times; empty: this machine's.")
     parallel_runs = param.Integer(default=2, bounds=(1, 64), doc="How many runs the service does at once.")
 
     def __init__(self, **values: Any) -> None:
@@ -86,7 +87,7 @@ class BackupProfile(param.Parameterized):
     save_certificates = param.Boolean(default=False, doc="Save the certificates that a restore needs with each run.")
     check_structure = param.Boolean(default=True, doc="Check the structure of the very data that each full saves.")
     active = param.Boolean(default=True, doc="Run by schedule.")
-    time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="A run that takes longer is given up.")
+    time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="Longer runs are stopped.")
 
     def __init__(self, **values: Any) -> None:
         # Without a name param would make one up.

@@ -51,7 +51,7 @@ class Picture(NamedTuple):
 
 
 _WIZARD = "page=wizard&step=2&profile=Vaults+hourly"
-_INSERT = "page=insert&instance=samples&database=company-vault.sqlite3"
+_RESTORE = "page=restore&instance=samples&database=company-vault.sqlite3"
 PICTURES = (
     Picture("overview", "profile=Vaults+hourly", "Latest runs"),
     Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", scheme="dark"),
@@ -63,8 +63,8 @@ PICTURES = (
     Picture("history", "page=runs", "History"),
     Picture("history-dark", "page=runs", "History", scheme="dark"),
     Picture("databases", "page=databases", "Databases", height=700),
-    Picture("insert", _INSERT, "Restore into company-vault.sqlite3"),
-    Picture("insert-narrow", _INSERT, "Restore into company-vault.sqlite3", NARROW, 1700),
+    Picture("restore", _RESTORE, "Restore into company-vault.sqlite3"),
+    Picture("restore-narrow", _RESTORE, "Restore into company-vault.sqlite3", NARROW, 1700),
     Picture("certificates", "page=certificates", "Certificates", height=620),
     Picture("certificates-dark", "page=certificates&view=import", "Import a certificate", height=760, scheme="dark"),
     Picture("certificates-narrow", "page=certificates", "Certificates", NARROW, 1100),
@@ -147,8 +147,8 @@ def take(browser: Browser, url: str, links: Links, picture: Picture, into: Path)
     page = context.new_page()
     page.goto(f"{url}?{picture.query}")
     page.get_by_role("heading", name=picture.heading).first.wait_for(state="attached")
-    if picture.name.startswith("insert"):
-        page.get_by_role("link", name=re.compile("^Choose the")).first.click()
+    if picture.name.startswith("restore"):
+        page.get_by_role("radio").first.click()
         page.get_by_role("heading", name="3. Confirm").wait_for()
     page.locator(f".mui-{picture.scheme}").first.wait_for()
     if picture.width == NARROW:

@@ -82,6 +82,8 @@ class FakeServer:
     finished: dict[str, BackupSet] = field(default_factory=dict)
     """By description and database: what `find_backup` finds."""
     asked_for: list[tuple[str, str]] = field(default_factory=list)
+    looked_in: list[tuple[str, str]] = field(default_factory=list)
+    """Where backups were looked for: the instance's address and the directory."""
     directories: dict[str, DirectoryCheck] = field(default_factory=dict)
     backup_directory: str = "/"
     unlistable: set[str] = field(default_factory=set)
@@ -283,6 +285,7 @@ class FakeEngine:
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         self._server.asked_for.append((database, description))
+        self._server.looked_in.append((self.instance.address, directory))
         self._server.before_finding()
         if self._server.find_error is not None:
             raise self._server.find_error

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from pwsops.catalogue import rows, sets
+from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, changed_access, instances
 from pwsops.engines.requests import AccessChange
@@ -57,8 +57,13 @@ class ChangedAccess:
     broken: str = ""
 
 
-def changed(connection: Connection, instance: str, change: AccessChange, *, restore_id: int, now: datetime) -> None:
-    """Remember that access is about to be changed; what an earlier restore still owes stays what is owed."""
+def changed(
+    connection: Connection, instance: str, change: AccessChange, *, place: str, restore_id: int, now: datetime
+) -> None:
+    """Remember that access is about to be changed; what an earlier restore still owes stays what is owed.
+
+    `place`: where the restore works (`registry.place`), which its instance may have left since it began.
+    """
     values = {
         "instance": instance,
         "database": change.database,
@@ -69,7 +74,7 @@ def changed(connection: Connection, instance: str, change: AccessChange, *, rest
         "tries": 0,
         "next_try_at": now + FIRST_TRY,
         "last_error": "",
-        "place": sets.place_of(instance),
+        "place": place,
     }
     again = {key: values[key] for key in ("changed_to", "at", "restore_id", "tries", "next_try_at", "last_error")}
     statement = insert(changed_access).values(values)
@@ -77,10 +82,10 @@ def changed(connection: Connection, instance: str, change: AccessChange, *, rest
     connection.execute(statement.on_conflict_do_update(index_elements=target, index_where=_OPEN, set_=again))
 
 
-def given_back(connection: Connection, instance: str, database: str, *, now: datetime) -> None:
-    """Close what is owed of a database of an instance where that is now."""
+def given_back(connection: Connection, instance: str, database: str, *, place: str, now: datetime) -> None:
+    """Close what is owed of a database of an instance at a place; see `changed`."""
     there = (changed_access.c.instance == instance) & (changed_access.c.database == database)
-    here = there & (changed_access.c.place == sets.place_of(instance))
+    here = there & (changed_access.c.place == place)
     connection.execute(update(changed_access).where(here, _OPEN).values(given_back_at=now, last_error=""))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select
 
-from pwsops.catalogue import rows
+from pwsops.catalogue import audit_scope, rows
 from pwsops.catalogue.audit_keys import NO_KEY, Key, Notary, Transaction, system_user
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, audit
@@ -127,6 +127,7 @@ def _write(connection: Connection, key: Key | None, **told: Any) -> None:
     row = {**told, "id": number + 1, "system_user": system_user(), "key_id": NO_KEY if key is None else key.number}
     row["digest"] = digest_of(before, row, None if key is None else key.secret)
     connection.execute(insert(audit).values(**row))
+    audit_scope.keep(connection, row["id"], action=row["action"], subject=row["subject"])
     _transaction(connection).wrote(row["id"], row["digest"], row["at"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows, sets
@@ -23,10 +23,10 @@ class Damage:
 def note(connection: Connection, item_id: int, found: str, *, now: datetime) -> None:
     """Keep that the backup of an item found its database damaged."""
     statement = (
-        select(instances.c.name, instances.c.place, run_items.c.database)
+        select(instances.c.name, func.coalesce(runs.c.place, instances.c.place).label("place"), run_items.c.database)
         .join(runs, runs.c.id == run_items.c.run_id)
         .join(profiles, profiles.c.id == runs.c.profile_id)
-        .join(instances, instances.c.name == profiles.c.instance)
+        .join(instances, instances.c.name == func.coalesce(runs.c.instance, profiles.c.instance))
         .where(run_items.c.id == item_id)
     )
     for row in connection.execute(statement).all():
@@ -37,10 +37,11 @@ def note(connection: Connection, item_id: int, found: str, *, now: datetime) -> 
         )
 
 
-def clear(connection: Connection, instance: str, database: str) -> None:
-    """Forget it: a full whose structure was checked has succeeded."""
-    here = (damaged_databases.c.instance == instance) & (damaged_databases.c.database == database)
-    connection.execute(delete(damaged_databases).where(here & (damaged_databases.c.place == sets.place_of(instance))))
+def clear(connection: Connection, instance: str, database: str, *, run_id: int) -> None:
+    """Forget it: a full whose structure was checked has succeeded, in a run that began at that place."""
+    there = (damaged_databases.c.instance == instance) & (damaged_databases.c.database == database)
+    place = sets.place_of_run(run_id, instance)
+    connection.execute(delete(damaged_databases).where(there & (damaged_databases.c.place == place)))
 
 
 def known(connection: Connection) -> dict[tuple[str, str], Damage]:

@@ -13,21 +13,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from pwsops.catalogue import tally
+from pwsops.catalogue.conditions import DUE, Columns, by_period, conditions, count_in_period, earliest
 from pwsops.catalogue.ordering import GROUPED, STATUSES, HistorySort, Key, Order, unled
 from pwsops.catalogue.runs import RunRow, read
 from pwsops.catalogue.schema import runs
 from pwsops.catalogue.search import FOUND, Search
-from pwsops.catalogue.tally import Columns, Tally
+from pwsops.catalogue.tally import Tally
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.periods import Period
 
 FEW = 12_000
 """So many runs at most are sorted; of more, a page is read along an index."""
+MONTH = 60_000
+"""So many runs of a period are sorted by duration or size: these grow with time, so that an index by them may have
+nearly all the others first."""
 _WINDOWS = (1_000, 4_000, 15_000)
 """So many runs are looked through, one after the other, for a page of those that say what many say."""
 
@@ -41,7 +46,7 @@ class Filter:
     text
         Found anywhere in names, summaries, errors and messages, in either case.
     since, until
-        Due from the first instant on, and before the second.
+        Due from the first instant on, and before the second; missed occurrences that lie in it count, too.
     """
 
     text: str = ""
@@ -51,10 +56,21 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def has_period(self) -> bool:
+        """Whether there is a beginning or an end."""
+        return self.since is not None or self.until is not None
+
 
 def profiles(connection: Connection, first: str | None = None, *, descending: bool = False) -> Iterator[str]:
     """Return the names of the profiles that have a history, deleted ones too, in order, from `first` on."""
     return Tally(connection, Filter()).names(first, descending=descending)
+
+
+def in_period(connection: Connection, period: Period) -> Sequence[ColumnElement[bool]]:
+    """Return what holds of the runs of a period."""
+    wanted = Filter(since=period.since, until=period.until)
+    return [*conditions(wanted, first=earliest(connection, wanted))]
 
 
 class Selection:
@@ -71,7 +87,8 @@ class Selection:
     def __init__(self, connection: Connection, wanted: Filter) -> None:
         self.connection = connection
         self.wanted = wanted
-        self._conditions = [*_conditions(wanted)]
+        self._first = earliest(connection, wanted)
+        self._conditions = [*self._having(None)]
         self._search = Search(connection, wanted.text) if wanted.text else None
         self._tally = Tally(connection, wanted)
         self._counts = self._tally.counts()
@@ -91,12 +108,23 @@ class Selection:
 
     def count(self) -> int:
         """Count the runs; see `is_counted`."""
-        if self._search is None and self.wanted.since is None and self.wanted.until is None:
-            return self._counts[self._tally.columns]
-        where = self._conditions
-        if self._search is not None:
-            where = [*_conditions(self.wanted, frozenset()), _is_found()]
+        if self._search is None:
+            return self._in_period if self.wanted.has_period else self._counts[self._tally.columns]
+        where = [*self._having(frozenset()), _is_found()]
         return int(self.connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
+
+    @cached_property
+    def _in_period(self) -> int:
+        return count_in_period(self.connection, self.wanted, self._first)
+
+    def _is_short(self, order: Order) -> bool:
+        """Whether the runs of the period are read and sorted; along an index by due time they come in order anyway."""
+        if not self.wanted.has_period or (order.name == DUE and not order.is_grouped):
+            return False
+        return self._in_period <= (FEW if order.is_grouped else MONTH)
+
+    def _having(self, led: Columns | None) -> Iterator[ColumnElement[bool]]:
+        return conditions(self.wanted, led, first=self._first)
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
@@ -119,6 +147,8 @@ class Selection:
             self._search.complete()
         if self._search is not None:
             return self._sorted(order, after, limit, None)
+        if self._is_short(order):
+            return self._sorted(order, after, limit, by_period(self.wanted))
         fewest = self._fewest(self._tally.columns)
         if fewest and self._counts[fewest] <= FEW and not _has_order(self._tally.columns, order):
             return self._sorted(order, after, limit, fewest)
@@ -136,13 +166,13 @@ class Selection:
             after = keys[-1]
         return None
 
-    def _sorted(self, order: Order, after: Key | None, limit: int, fewest: Columns | None) -> list[Key]:
-        """Read the runs that were found, or that an index leads to, and sort them."""
+    def _sorted(self, order: Order, after: Key | None, limit: int, led: Columns | None) -> list[Key]:
+        """Read the runs that were found, or that an index leads to by these columns, and sort them."""
         key: list[Any] = [GROUPED[order.sort]] if order.is_grouped else []
         key += [order.number.label("sorted_by"), runs.c.id]
         found = select(*key)
-        found = found.where(*_conditions(self.wanted, fewest or frozenset()))
-        if fewest is None:
+        found = found.where(*self._having(led or frozenset()))
+        if led is None:
             found = found.where(_is_found())
         if after is not None:
             found = found.where(order.all_following(after))
@@ -174,10 +204,11 @@ class Selection:
 
     def _seek(self, order: Order, group: str | None, after: Sequence[str | int] | None, limit: int) -> list[Key]:
         columns = self._tally.columns if group is None else self._tally.columns | {GROUPED[order.sort].name}
-        led = self._index(columns, order.name)
-        statement = select(order.number.label("sorted_by"), runs.c.id).where(*_conditions(self.wanted, led))
+        led = self._index(columns, order.name) | (frozenset({DUE}) if order.name == DUE else frozenset())
+        statement = select(order.number.label("sorted_by"), runs.c.id).where(*self._having(led))
         if group is not None:
-            statement = statement.where(_led(GROUPED[order.sort], led) == group)
+            column = GROUPED[order.sort]
+            statement = statement.where((column if column.name in led else unled(column)) == group)
         if after is not None:
             statement = statement.where(order.follows(after))
         return self._read(statement.order_by(*order.clauses(within_group=True)).limit(limit))
@@ -206,24 +237,3 @@ def _has_order(columns: Columns, order: Order) -> bool:
 
 def _is_found() -> ColumnElement[bool]:
     return runs.c.id.in_(select(FOUND.c.id))
-
-
-def _conditions(wanted: Filter, led: Columns | None = None) -> Iterator[ColumnElement[bool]]:
-    """Return what holds of the runs; given by which columns an index is to lead to them, it is led by no others."""
-    if wanted.since is not None:
-        yield runs.c.due_at >= wanted.since
-    if wanted.until is not None:
-        yield runs.c.due_at < wanted.until
-    if wanted.status is not None:
-        yield _led(runs.c.status, led) == wanted.status.value
-    if wanted.profile is not None:
-        yield _led(runs.c.profile, led) == wanted.profile
-    if wanted.trigger is not None:
-        yield _led(runs.c.trigger, led) == wanted.trigger.value
-        if wanted.trigger is not Trigger.SCHEDULE and (led is None or "trigger" in led):
-            # Its index holds these alone, and is taken where a statement says so in the index's own words.
-            yield sql("runs.trigger <> 'schedule'")  # type: ignore[misc]  # a text is a condition too
-
-
-def _led(column: Column[Any], led: Columns | None) -> ColumnElement[Any]:
-    return column if led is None or column.name in led else unled(column)

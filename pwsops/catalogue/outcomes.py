@@ -49,7 +49,7 @@ def item_succeeded(
     )
     runs.add_messages(connection, item_id, told)
     if backup_set.is_checked:
-        damage.clear(connection, instance, backup_set.database)
+        damage.clear(connection, instance, backup_set.database, run_id=run_id)
 
 
 def item_failed(
@@ -256,7 +256,7 @@ def _database_failures(profile: ProfileRow, items: Sequence[RunRow]) -> dict[str
 def _plan_after_full(
     connection: Connection, profile: ProfileRow, run: RunRow, *, succeeded: bool, now: datetime
 ) -> None:
-    if succeeded and _counts_as_last(profile, run, now):
+    if succeeded and runs.is_at_its_place(connection, run["id"]) and _counts_as_last(profile, run, now):
         profiles.set_state(connection, profile.id, last_full_due_at=run["due_at"])
     claims.plan_anew(connection, profile.id, now=now)
 

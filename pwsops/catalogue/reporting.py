@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, or_, select, type_coerce
@@ -19,14 +19,28 @@ from pwsops.catalogue import rows
 from pwsops.catalogue.audit import read as read_audit
 from pwsops.catalogue.audit_search import AuditFilter, conditions
 from pwsops.catalogue.history import Selection
+from pwsops.catalogue.restores import RestoreFilter
+from pwsops.catalogue.restores import conditions as restore_conditions
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import audit, backup_sets, instances, messages, profiles, run_items, runs
+from pwsops.catalogue.schema import (
+    BEGINNING,
+    audit,
+    backup_sets,
+    instances,
+    messages,
+    profiles,
+    restores,
+    run_items,
+    runs,
+)
+from pwsops.rules.misfire import spread
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 
 CHUNK = 2_000
 """So many rows at a time: of more, Python's collector of garbage takes a fifth longer to look through them."""
 
 _DAY_US = 86_400_000_000
+_MICROSECOND = timedelta(microseconds=1)
 # The plus keeps these from being looked up in an index, which would undo the order of the rows.
 _SOUND: Any = sql(
     " AND ".join(
@@ -119,6 +133,17 @@ def set_rows(selection: Selection) -> Chunks:
     return _stream(selection.connection, source.where(*where).order_by(made.finished_at, made.id))
 
 
+def restore_rows(connection: Connection, wanted: RestoreFilter) -> Chunks:
+    """Return the restores that fit, oldest first: the columns of the table of restores, in its order."""
+    made = restores.c
+    columns = [
+        made.id, made.instance, made.database, made.status, made.kind, made.path, made.position, made.set_id,
+        _kept(made.data_at), _kept(made.started_at), _kept(made.finished_at), _took(restores), made.restored_bytes,
+        made.actor, made.error, made.hint,
+    ]  # fmt: skip
+    return _stream(connection, select(*columns).where(*restore_conditions(wanted)).order_by(made.id))
+
+
 def audit_rows(selection: Selection) -> Chunks:
     """Return the audit log of the period, oldest first."""
     return audit_entries(selection.connection, AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
@@ -140,17 +165,20 @@ def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
 
 
 def statuses(selection: Selection) -> dict[RunStatus, tuple[int, int, int]]:
-    """Give, for each status: the runs, the occurrences they stand for, and the bytes they wrote."""
+    """Return, for each status: the runs, the occurrences of the period they stand for, and the bytes they wrote."""
     stands_for = func.sum(func.max(runs.c.missed_count, 1))
     counts = select(runs.c.status, func.count(), stands_for, func.sum(runs.c.size_bytes))
     found = selection.connection.execute(counts.where(*_where(selection)).group_by(runs.c.status))
-    return {RunStatus(status): (count, times, size) for status, count, times, size in found}
+    beyond = Counter[str]()
+    for row in _reaching(selection):
+        beyond[row.status] += row.missed_count - len(_occurrences(selection, row))
+    return {RunStatus(status): (count, times - beyond[status], size) for status, count, times, size in found}
 
 
 def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
     """Return, for each day in UTC (counted from 1970) and status, the occurrences that were due; in order.
 
-    What was missed counts as often as it was due, spread evenly over the time in which it was.
+    What was missed counts as often as it was due in the period, spread evenly over the time in which it was.
     """
     day = _kept(runs.c.due_at).op("/")(_DAY_US).label("day")
     one_each = select(day, runs.c.status, func.count()).where(*_where(selection), runs.c.missed_count <= 1)
@@ -160,11 +188,32 @@ def days(selection: Selection) -> list[tuple[int, RunStatus, int]]:
             for at, status, count in selection.connection.execute(one_each.group_by(day, runs.c.status))
         }
     )
-    columns = (_kept(runs.c.due_at), _kept(func.coalesce(runs.c.missed_until, runs.c.due_at)), runs.c.missed_count)
-    several = select(*columns, runs.c.status).where(*_where(selection), runs.c.missed_count > 1)
-    for first, last, count, status in selection.connection.execute(several):
-        counts.update(((first + (last - first) * number // (count - 1)) // _DAY_US, status) for number in range(count))
+    for row in _several(selection):
+        counts.update((at // _DAY_US, row.status) for at in _occurrences(selection, row))
     return sorted((at, RunStatus(status), count) for (at, status), count in counts.items())
+
+
+def _several(selection: Selection, *where: ColumnElement[bool]) -> Sequence[Any]:
+    """Return the runs that stand for several occurrences, with the instants of the first and the last."""
+    last = _kept(func.coalesce(runs.c.missed_until, runs.c.due_at)).label("last")
+    columns = (_kept(runs.c.due_at).label("first"), last, runs.c.missed_count)
+    found = select(*columns, runs.c.status, runs.c.profile, runs.c.summary)
+    return selection.connection.execute(found.where(*_where(selection), runs.c.missed_count > 1, *where)).all()
+
+
+def _reaching(selection: Selection) -> Sequence[Any]:
+    """Return those of `_several` of which some occurrences lie outside of the period."""
+    wanted = selection.wanted
+    outside = [runs.c.due_at < wanted.since] if wanted.since is not None else []
+    outside += [runs.c.missed_until >= wanted.until] if wanted.until is not None else []
+    return _several(selection, or_(*outside)) if outside else ()
+
+
+def _occurrences(selection: Selection, row: Any) -> list[int]:
+    """Return the instants of a row of `_several` that lie in the period."""
+    wanted = selection.wanted
+    since, until = (None if end is None else (end - BEGINNING) // _MICROSECOND for end in (wanted.since, wanted.until))
+    return spread(row.first, row.last, row.missed_count, since, until)
 
 
 def first_due(selection: Selection) -> datetime | None:
@@ -216,16 +265,26 @@ def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
 
 
 def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
-    """Return what was missed or skipped, by profile and reason; each occurrence that a run stands for counts."""
+    """Return what was missed or skipped, by profile and reason; each occurrence of the period counts."""
     what = (runs.c.profile, runs.c.summary)
     times = func.sum(func.max(runs.c.missed_count, 1))
     last_at = func.max(func.coalesce(runs.c.missed_until, runs.c.due_at), type_=runs.c.due_at.type)
     where = [*_where(selection), runs.c.status == status.value]
     found = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what).order_by(*what)
+    reaching = [row for row in _reaching(selection) if row.status == status.value]
     return [
-        Failure(profile, "", summary, "", count, first, last)
+        _within(selection, Failure(profile, "", summary, "", count, first, last), reaching)
         for profile, summary, count, first, last in selection.connection.execute(found)
     ]
+
+
+def _within(selection: Selection, failure: Failure, reaching: Sequence[Any]) -> Failure:
+    """Return a failure without the occurrences outside of the period, which some of these rows have."""
+    for row in reaching:
+        if (row.profile, row.summary) == (failure.profile, failure.error):
+            beyond = row.missed_count - len(_occurrences(selection, row))
+            failure = failure._replace(times=failure.times - beyond)
+    return failure
 
 
 def sets_of(selection: Selection) -> Iterator[Any]:

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, ScalarSelect, Select, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import BEGINNING, backup_sets, restores, runs
+from pwsops.catalogue.search import LONGEST_TEXT, matcher
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
 from pwsops.rules.replacing import Order, Restored
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreFilter:
+    """Which restores are looked at.
+
+    Parameters
+    ----------
+    text
+        Found anywhere in the name of the instance or of the database, in either case; each character stands for itself.
+    status
+        Only those in this state; None: all.
+    since, until
+        Started from the first instant on, and before the second; aware. None: without that end.
+    """
+
+    text: str = ""
+    status: RunStatus | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
 
 RestoreRow = RowMapping | Mapping[str, Any]
 """A restore as it was read, or what stands for one that cannot be."""
@@ -117,6 +152,33 @@ def listing(
         if value is not None:
             statement = statement.where(restores.c[column] == value)
     return _read(connection, statement)
+
+
+def page(
+    connection: Connection, wanted: RestoreFilter, *, limit: int | None, before: int | None = None
+) -> list[RestoreRow]:
+    """Return restores that fit, newest first; `before`: those with a smaller number."""
+    statement = select(restores).where(*conditions(wanted)).order_by(restores.c.id.desc()).limit(limit)
+    return _read(connection, statement if before is None else statement.where(restores.c.id < before))
+
+
+def total(connection: Connection, wanted: RestoreFilter) -> int:
+    """Count the restores that fit."""
+    counted = select(func.count()).select_from(restores).where(*conditions(wanted))
+    return int(connection.execute(counted).scalar_one())
+
+
+def conditions(wanted: RestoreFilter) -> Iterator[ColumnElement[bool]]:
+    """Return what holds of the restores that fit."""
+    if wanted.text.strip():
+        says = matcher(wanted.text.strip()[:LONGEST_TEXT])
+        yield or_(says(restores.c.instance), says(restores.c.database))
+    if wanted.status is not None:
+        yield restores.c.status == wanted.status.value
+    if wanted.since is not None:
+        yield restores.c.started_at >= wanted.since
+    if wanted.until is not None:
+        yield restores.c.started_at < wanted.until
 
 
 def every_open(connection: Connection) -> list[RestoreRow]:

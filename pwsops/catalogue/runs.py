@@ -7,11 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, insert, select, update
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import BEGINNING, messages, profiles, run_items, runs
+from pwsops.catalogue.schema import BEGINNING, instances, messages, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, Message, RunStatus, Trigger
 
 RunRow = RowMapping | Mapping[str, Any]
@@ -79,9 +79,32 @@ def new_row(
 
 
 def start(connection: Connection, run_id: int, *, owner: str, databases: Iterable[str], now: datetime) -> list[int]:
-    """Mark a run as running and lay out its items; gives their ids, in order."""
-    change(connection, run_id, status=RunStatus.RUNNING.value, started_at=now, owner=owner)
+    """Mark a run as running, at the place where its instance is now, and lay out its items; gives their ids, in order.
+
+    Whatever it takes belongs to that place, also where the profile or the instance is edited before its end is known.
+    """
+    its = profiles.c.id == runs.c.profile_id
+    instance = select(profiles.c.instance).where(its).correlate(runs).scalar_subquery()
+    change(
+        connection,
+        run_id,
+        status=RunStatus.RUNNING.value,
+        started_at=now,
+        owner=owner,
+        instance=instance,
+        directory=select(profiles.c.directory).where(its).correlate(runs).scalar_subquery(),
+        place=select(instances.c.place).where(instances.c.name == instance).correlate(runs).scalar_subquery(),
+    )
     return add_items(connection, run_id, databases)
+
+
+def is_at_its_place(connection: Connection, run_id: int) -> bool:
+    """Whether a run's instance is where it was when the run began; True, too, where that was not noted."""
+    of_run = runs.outerjoin(instances, instances.c.name == runs.c.instance)
+    noted, now = connection.execute(
+        select(runs.c.place, instances.c.place).select_from(of_run).where(runs.c.id == run_id)
+    ).one()
+    return noted is None or noted == now
 
 
 def add_items(connection: Connection, run_id: int, databases: Iterable[str]) -> list[int]:
@@ -171,11 +194,12 @@ def listing(
     *,
     profile: str | None = None,
     status: RunStatus | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
     limit: int | None = 50,
     offset: int = 0,
 ) -> list[RunRow]:
     """Return runs, newest first."""
-    statement = _filtered(select(runs), profile, status).order_by(runs.c.due_at.desc(), runs.c.id.desc())
+    statement = _filtered(select(runs), profile, status).where(*where).order_by(runs.c.due_at.desc(), runs.c.id.desc())
     return read(connection, statement.limit(limit).offset(offset))
 
 

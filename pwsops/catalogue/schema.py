@@ -1,4 +1,4 @@
-"""The tables, those of `instance_tables` among them. A change needs a migration beside it; a test compares the two."""
+"""All tables, also of `instance_tables` and `audit_tables`. A change needs a migration; a test compares the two."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from sqlalchemy import (
     text,
 )
 
+from pwsops.catalogue.audit_tables import audit as audit
+from pwsops.catalogue.audit_tables import audit_instances as audit_instances
+from pwsops.catalogue.audit_tables import audit_keys as audit_keys
 from pwsops.catalogue.columns import BEGINNING as BEGINNING
 from pwsops.catalogue.columns import LATEST as LATEST
 from pwsops.catalogue.columns import Instant as Instant
@@ -138,6 +141,11 @@ runs = Table(
     Column("progress_done", BigInteger),
     Column("progress_total", BigInteger),
     Column("size_bytes", BigInteger, nullable=False, server_default=text("0")),
+    # Where it worked, from its start on: profiles and instances are edited while runs go on, and before they are
+    # settled. None: it has not begun, or is older than these columns.
+    Column("instance", Text),
+    Column("place", Text),
+    Column("directory", Text),
     # The history is sorted by it, so that it has a value also where there was no start or is no end yet.
     Column("duration_us", BigInteger, Computed("coalesce(finished_at - started_at, -1)", persisted=False)),
     # Exactly once: whoever claims an occurrence second finds this row and leaves it.
@@ -355,32 +363,6 @@ changed_access = Table(
         unique=True,
         sqlite_where=text("given_back_at IS NULL"),
     ),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    id_column(),
-    Column("at", Instant, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    # The operating system's name of the user whose process wrote it; `actor` is what was claimed.
-    Column("system_user", Text, nullable=False, server_default=text("''")),
-    # Which key the digest was made with; 0: none could be had. Entries from before there were keys have none.
-    Column("key_id", Integer),
-)
-
-# The keys of the audit log, sealed with the home's.
-audit_keys = Table(
-    "audit_keys",
-    metadata,
-    id_column(),
-    Column("sealed", Text),
-    Column("first_entry", Integer, nullable=False),
-    Column("made_at", Instant, nullable=False),
 )
 
 service = Table(

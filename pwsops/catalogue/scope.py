@@ -31,10 +31,8 @@ _CONDITIONS = {
     "certificates": f"thumbprint IN (SELECT encrypt_with FROM main.profiles WHERE instance IN ({_MINE}) UNION ALL "
     "SELECT thumbprint FROM main.backup_sets WHERE thumbprint IS NOT NULL AND replaced_at IS NULL AND instance IN "
     f"({_MINE}) UNION ALL SELECT thumbprint FROM main.server_certificates WHERE instance IN ({_MINE}))",
-    # An instance, a database of one, or a profile; what a profile elsewhere is called too is not told.
-    "audit": f"(subject IN ({_MINE}) OR EXISTS ({_MINE} WHERE substr(subject, 1, length(instance) + 1) = "
-    f"instance || '/') OR subject IN (SELECT name FROM main.profiles WHERE instance IN ({_MINE}))) AND subject NOT IN "
-    f"(SELECT name FROM main.profiles WHERE instance NOT IN ({_MINE}))",
+    # What was settled when it was written (`audit_scope`): a name alone may have been another's.
+    "audit": f"EXISTS (SELECT 1 FROM main.audit_instances WHERE entry = id AND instance IN ({_MINE}))",
 }
 
 

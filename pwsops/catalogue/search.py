@@ -44,7 +44,7 @@ class Search:
     def __init__(self, connection: Connection, text: str) -> None:
         self._connection = connection
         self._text = text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
-        self._says = _matcher(self._text)
+        self._says = matcher(self._text)
         connection.exec_driver_sql("CREATE TEMPORARY TABLE found (id INTEGER PRIMARY KEY)")
         hits = select(union_all(*self._hits()).subquery().c.run_id).distinct().limit(FEW + 1)
         connection.execute(FOUND.insert().from_select(["id"], hits))
@@ -106,7 +106,7 @@ def _quoted(group: str) -> str:
     return '"{}"'.format(group.replace('"', '""'))
 
 
-def _matcher(text: str) -> Any:
+def matcher(text: str) -> Any:
     """Return what finds a text anywhere in a column, in either case, each of its characters standing for itself."""
     if text.isascii():
         return lambda said: said.contains(text, autoescape=True)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, instances
+from pwsops.catalogue.schema import backup_sets, instances, profiles, run_items, runs
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from pwsops.rules.replacing import Order
 
@@ -28,6 +28,12 @@ def place_of(instance: str) -> ColumnElement[str]:
     """Return where an instance is now, as the catalogue knows it."""
     known = select(instances.c.place).where(instances.c.name == instance).scalar_subquery()
     return func.coalesce(known, "")
+
+
+def place_of_run(run_id: int | None, instance: str) -> ColumnElement[str]:
+    """Return where the instance was when a run began; where nobody noted that, or of no run, where it is now."""
+    noted = select(runs.c.place).where(runs.c.id == run_id).scalar_subquery()
+    return func.coalesce(noted, place_of(instance))
 
 
 def taken_of(instance: str, database: str | None = None) -> ColumnElement[bool]:
@@ -50,12 +56,14 @@ def add(
     now: datetime,
     proven: bool = False,
 ) -> None:
-    """Remember a set. Sets that stood in the same file before, at the same position, are noted as replaced.
+    """Remember a set, of the place where its run began. Sets that stood in the same file are noted as replaced.
 
     `proven` tells that it was just verified as it was written, and so lies there.
     """
+    place = place_of_run(run_id, instance)
     same_place = (
         (backup_sets.c.instance == instance)
+        & (backup_sets.c.place == place)
         & (backup_sets.c.path == backup_set.path)
         & (backup_sets.c.position == backup_set.position)
         & (backup_sets.c.set_id != backup_set.set_id)
@@ -64,7 +72,7 @@ def add(
     connection.execute(update(backup_sets).where(same_place).values(replaced_at=now))
     values = {key: getattr(backup_set, key) for key in _FIELDS}
     values |= {"kind": backup_set.kind.value, "details": dict(backup_set.details)}
-    values |= {"instance": instance, "place": place_of(instance), "profile_id": profile_id, "run_id": run_id}
+    values |= {"instance": instance, "place": place, "profile_id": profile_id, "run_id": run_id}
     if proven:
         present = MediaState.PRESENT.value
         values |= {"proven_at": now, "seen_state": present, "state_since": now, "seen_at": now}
@@ -100,6 +108,15 @@ def of_database(
     if profile_id is not None:
         where.append(backup_sets.c.profile_id == profile_id)
     return _sets(connection, where)
+
+
+def of_run(connection: Connection, run_id: int) -> tuple[str, list[BackupSet]]:
+    """Return the instance of a run's profile, and the sets that the run took there and that were not replaced."""
+    owner = select(profiles.c.instance).join(runs, runs.c.profile_id == profiles.c.id).where(runs.c.id == run_id)
+    instance = connection.execute(owner).scalar() or ""
+    taken = select(run_items.c.set_id).where(run_items.c.run_id == run_id, run_items.c.set_id.is_not(None))
+    where = (taken_of(instance), backup_sets.c.set_id.in_(taken), backup_sets.c.replaced_at.is_(None))
+    return instance, _sets(connection, where)
 
 
 def newest(connection: Connection, instance: str, database: str, *, profile_id: int) -> BackupSet | None:

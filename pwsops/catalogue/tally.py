@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from pwsops.catalogue.conditions import Columns
 from pwsops.catalogue.schema import profiles, run_counts
 from pwsops.rules.model import Trigger
 
 if TYPE_CHECKING:
     from pwsops.catalogue.history import Filter
-
-Columns = frozenset[str]
-"""Of `runs`, what a filter asks about."""
 
 
 class Tally:

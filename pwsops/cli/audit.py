@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pwsops.cli.output import AsJson, emit, note, say, table
-from pwsops.cli.report import Zone, aware, read_moment
+from pwsops.cli.period_options import Named, Since, Until, Zone, check, period
 from pwsops.cli.session import confirmed, opened
 
 if TYPE_CHECKING:
@@ -33,14 +32,9 @@ def _text(name: str, explained: str) -> typer.models.OptionInfo:
 def list_(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="How many entries, the newest first.")] = 100,
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", parser=read_moment, metavar="TIME", help="Only from then on.", show_default=False),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--to", parser=read_moment, metavar="TIME", help="Only before then.", show_default=False),
-    ] = None,
+    named: Named = None,
+    since: Since = None,
+    until: Until = None,
     actor: Annotated[str, _text("--actor", "Only by whom it is found in: the name, or the system's user.")] = "",
     action: Annotated[str, _text("--action", "Only this action.")] = "",
     subject: Annotated[str, _text("--subject", "Only on what it is found in, or in the detail.")] = "",
@@ -52,10 +46,10 @@ def list_(
     from pwsops.operations import json_shapes
     from pwsops.operations.audit_log import AuditQuery
 
-    query = AuditQuery(
-        since=aware(since, timezone), until=aware(until, timezone), actor=actor, action=action, subject=subject
-    )
+    check(named, since, until)
     with opened(context) as operations:
+        asked = period(operations, named, since, until, timezone)
+        query = AuditQuery(since=asked.since, until=asked.until, actor=actor, action=action, subject=subject)
         entries = operations.audit.list(limit, query)
 
     if as_json:

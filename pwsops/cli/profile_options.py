@@ -53,7 +53,7 @@ OPTIONS: Mapping[str, Any] = dict(
         ),
         _text("--login", "NAME", "Login on the database server; empty: the instance's own, or the service user."),
         _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
-        _text("--time-limit", "HOURS", "A run that takes longer is given up."),
+        _text("--time-limit", "HOURS", "Longer runs are stopped."),
         _text("--encrypt-with", "NAME", "Encrypt for this certificate (`pwsops certificate list`); none: no longer."),
         _switch(
             "save_certificates",

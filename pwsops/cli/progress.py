@@ -26,7 +26,7 @@ def shown() -> Iterator[Tell]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        DownloadColumn(binary_units=True),
+        DownloadColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=output.console(sys.stderr), transient=True) as bars:

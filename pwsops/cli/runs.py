@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pwsops.cli.output import AsJson, complain, emit, note, say, table
+from pwsops.cli.period_options import Named, Since, Until, Zone, check, period
 from pwsops.cli.session import opened
 from pwsops.rules.model import BackupKind, RunStatus
 
@@ -78,12 +79,18 @@ def runs(
     context: typer.Context,
     profile: Annotated[str | None, typer.Option(help="Only this profile's.", show_default=False)] = None,
     status: Annotated[RunStatus | None, typer.Option(help="Only those that stand so.", show_default=False)] = None,
+    named: Named = None,
+    since: Since = None,
+    until: Until = None,
+    timezone: Zone = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Show the history."""
+    check(named, since, until)
     with opened(context) as operations:
-        views = operations.runs.list(profile=profile, status=status, limit=limit)
+        asked = period(operations, named, since, until, timezone)
+        views = operations.runs.list(profile=profile, status=status, limit=limit, period=asked)
     from pwsops.cli import words
     from pwsops.operations import json_shapes
 
@@ -105,6 +112,4 @@ def runs(
         for one in views
     )
     headings = ("Run", "Profile", "Due", "Status", "Kind", "Trigger", "Took", "Size", "Summary")
-    table(
-        headings, rows, right=("Run", "Took", "Size"), wraps=("Profile", "Summary"), empty="There is no such run yet."
-    )
+    table(headings, rows, right=("Run", "Took", "Size"), wraps=("Profile", "Summary"), empty="There is no such run.")

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from pwsops.engines.records import DatabaseState
 from pwsops.messages import Message
-from pwsops.rules import sizes
-from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus
+from pwsops.rules import formatting
+from pwsops.rules.formatting import NOTHING, duration, kind, size
+from pwsops.rules.highlight import Tone, tone_of
+from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
 if TYPE_CHECKING:
     from pwsops.operations.certificate_records import CertificateView
     from pwsops.operations.records import CheckState
 
-NOTHING = "–"
+__all__ = [
+    "NOTHING",
+    "certificate",
+    "check_state",
+    "clean",
+    "database_state",
+    "duration",
+    "kind",
+    "message",
+    "moment",
+    "next_run",
+    "profile_state",
+    "run_status",
+    "size",
+    "verdict",
+]
 
+_TONES = {Tone.ERROR: "red", Tone.WARNING: "dark_orange"}
 _RUN = {
     RunStatus.QUEUED: ("◌ queued", "blue"),
     RunStatus.RUNNING: ("▶ running", "blue"),
     RunStatus.SUCCEEDED: ("✔ succeeded", "green"),
-    RunStatus.FAILED: ("✖ failed", "dark_orange"),
+    RunStatus.FAILED: ("✖ failed", _TONES[tone_of(RunStatus.FAILED)]),
     RunStatus.CANCELLED: ("■ cancelled", ""),
-    RunStatus.MISSED: ("○ missed", "dark_orange"),
-    RunStatus.SKIPPED: ("○ skipped", "dark_orange"),
+    RunStatus.MISSED: ("○ missed", _TONES[tone_of(RunStatus.MISSED)]),
+    RunStatus.SKIPPED: ("○ skipped", _TONES[tone_of(RunStatus.SKIPPED)]),
 }
 _PROFILE = {
     ProfileState.ACTIVE: ("● active", "green"),
@@ -114,16 +132,9 @@ def certificate(view: CertificateView) -> Text:
     return Text(f"⚠ {'; '.join(concerns)}", "dark_orange")
 
 
-def kind(value: BackupKind | None) -> str:
-    """Return a kind in the word people use for it."""
-    if value is None:
-        return NOTHING
-    return "full" if value is BackupKind.FULL else "incremental"
-
-
 def moment(instant: datetime | None) -> str:
     """Return an instant short, in this machine's zone."""
-    return NOTHING if instant is None else f"{instant.astimezone():%Y-%m-%d %H:%M}"
+    return formatting.moment(instant, None)
 
 
 def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
@@ -131,22 +142,3 @@ def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:
     if due_at is None or running or due_at > now:
         return moment(due_at)
     return f"due since {moment(due_at)}: the service is stopped"
-
-
-def size(size_bytes: int | None) -> str:
-    """Return a size in decimal units, as on the pages."""
-    return NOTHING if size_bytes is None else sizes.told(size_bytes)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration in its two largest units, or to the tenth of a second under a minute."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = timedelta(seconds=round(seconds))
-    minutes, rest = divmod(whole.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    told = [f"{value} {unit}" for value, unit in parts if value]
-    return " ".join(told[:2])

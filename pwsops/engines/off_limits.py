@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ class OffLimits:
     files
         Which files lie in the home, as (device, inode): they may have other names elsewhere.
     others
-        The real directory of each other instance of this machine, by its name.
+        The real directory of each other instance of this machine. What they are called is not told: the reasons below
+        are read by those who may not know of them.
     """
 
     home: str = ""
     files: Sequence[Sequence[int]] = ()
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Sequence[str] = ()
 
     def is_home(self, real: str) -> bool:
         """Whether the file at a real path would be one of the home: in it, or in one of its own directories."""
@@ -64,9 +65,8 @@ class OffLimits:
         if self.is_home(real) or self._is_file_of_home(real):
             return f"it is a file of the home {self.home} of pwsops itself"
         directory = os.path.dirname(real)
-        for name, other in self.others.items() if linked else ():
-            if os.path.commonpath([other, directory]) == other:
-                return f"it leads to where the instance {name!r} keeps its databases, and there they are its own"
+        if linked and any(os.path.commonpath([other, directory]) == other for other in self.others):
+            return "it leads to where another instance keeps its databases, and there they are its own"
         return ""
 
     def refuse_database(self, path: str, real: str, *, linked: bool) -> None:
@@ -84,7 +84,7 @@ class OffLimits:
 NOTHING = OffLimits()
 
 
-def of_home(home: Path, others: Mapping[str, str]) -> OffLimits:
+def of_home(home: Path, others: Sequence[str]) -> OffLimits:
     """Return what is off limits beside this home."""
     files: list[tuple[int, int]] = []
     with suppress(OSError), os.scandir(home) as entries:

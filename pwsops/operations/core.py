@@ -136,7 +136,7 @@ class Core:
         """Return what the instance of that name does not reach: the home, and where others keep their databases."""
         with self.catalogue.read() as connection:
             others = instances.directories(connection)
-        return of_home(self.home, {other: path for other, path in others.items() if other != name})
+        return of_home(self.home, [path for other, path in others.items() if other != name])
 
     def engine(self, name: str, credentials: Credentials | None = None, *, actor: str | None = None) -> Engine:
         """Return the engine that serves an instance, as the instance's own login unless another is given.

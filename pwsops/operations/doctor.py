@@ -35,7 +35,7 @@ from pwsops.operations.records import Check
 from pwsops.operations.roles import findings as role_findings
 from pwsops.operations.second_factor_keys import SealedFactor
 from pwsops.profile import BackupSettings
-from pwsops.rules import sizes, verdict_words
+from pwsops.rules import formatting, verdict_words
 from pwsops.rules.protection import Cause, Protection, Verdict
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 from pwsops.rules.verdict import awaits_first, judge
@@ -131,7 +131,7 @@ def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:
     yield Check(
         name="Home",
         ok=enough,
-        finding=f"{home}, {sizes.told(free)} free",
+        finding=f"{home}, {formatting.size(free)} free",
         next_step="" if enough else "Make room: the history is written there.",
     )
     open_to_others = list(private.findings(home))

@@ -5,20 +5,26 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from pwsops.catalogue import RunRow
-from pwsops.catalogue.history import Filter, Selection, profiles
+from pwsops.catalogue import RunRow, runs
+from pwsops.catalogue.history import Filter, Selection, in_period, profiles
 from pwsops.catalogue.ordering import HistorySort, Key, key_types
 from pwsops.operations.access import Context
-from pwsops.operations.mapping import run_views
-from pwsops.operations.records import HistoryPage
-from pwsops.operations.rights import needs
+from pwsops.operations.lookup import find_run
+from pwsops.operations.mapping import run_measure, run_views
+from pwsops.operations.records import HistoryPage, RunMeasure
+from pwsops.operations.rights import needs, of_run
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.periods import Period
 from pwsops.rules.rights import Right
 
 __all__ = ["PAGE_SIZE", "History", "HistoryQuery", "HistorySort"]
 
 PAGE_SIZE = 50
+MEASURES = 30
+"""So many runs show what is usual for a profile."""
+_MICROSECOND = timedelta(microseconds=1)
 _LARGEST = 2**63
 
 
@@ -33,6 +39,8 @@ class HistoryQuery:
         in either case; spaces around it and what is beyond 200 characters do not count. Empty: everything.
     status, profile, trigger
         Only runs of that kind; None: all. A deleted profile is found by its name.
+    since, until
+        Due from the first instant on and before the second, or missed then; aware. None: without that end.
     sort, descending
         The order; of runs that are equal in it, the same ones always stand first.
     size
@@ -45,6 +53,8 @@ class HistoryQuery:
     status: RunStatus | None = None
     profile: str | None = None
     trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     sort: HistorySort = HistorySort.DUE
     descending: bool = True
     size: int = PAGE_SIZE
@@ -64,13 +74,29 @@ class History:
         As quick at the end of a million runs as at their beginning. Of a `text` that tens of thousands of runs say, the
         page is found without all the others: its total is then the least that there are.
         """
-        wanted = Filter(text=query.text.strip(), status=query.status, profile=query.profile, trigger=query.trigger)
+        wanted = Filter(
+            text=query.text.strip(),
+            status=query.status,
+            profile=query.profile,
+            trigger=query.trigger,
+            since=query.since,
+            until=query.until,
+        )
         with self._context.read() as connection:
             selection = Selection(connection, wanted)
             found, before, after = _read(selection, query, _Place.read(query.position, query.sort))
-            runs = run_views(connection, [row for _, row in found])
-            total = max(selection.count(), len(runs))
-            return HistoryPage(runs=runs, before=before, after=after, total=total, is_counted=selection.is_counted)
+            views = run_views(connection, [row for _, row in found])
+            total = max(selection.count(), len(views))
+            return HistoryPage(runs=views, before=before, after=after, total=total, is_counted=selection.is_counted)
+
+    @needs(Right.LOOK, "see a run", of_run)
+    def up_to(self, run_id: int, limit: int = MEASURES) -> list[RunMeasure]:
+        """Return what the last runs of a run's profile took and wrote, up to that run, the oldest first."""
+        with self._context.read() as connection:
+            run = find_run(connection, run_id)
+            within = in_period(connection, Period(until=run["due_at"] + _MICROSECOND))
+            found = runs.listing(connection, profile=run["profile"], where=within, limit=limit)
+        return [run_measure(row) for row in reversed(found)]
 
     @needs(Right.LOOK, "see the history")
     def profiles(self) -> list[str]:

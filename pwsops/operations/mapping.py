@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pwsops.catalogue import Connection, RunRow, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.requests import Progress
-from pwsops.operations.records import ItemView, ProfileView, RunView
+from pwsops.operations.records import ItemView, ProfileView, RunMeasure, RunView
 from pwsops.rules import breaker
 from pwsops.rules.model import BackupKind, Health, Message, RunStatus, Trigger
 from pwsops.rules.recurrence import describe
@@ -20,6 +20,19 @@ def run_views(connection: Connection, rows: Sequence[RunRow], *, with_messages: 
     if with_messages:
         told = runs.messages_of(connection, [item["id"] for of_run in items.values() for item in of_run])
     return [_run(row, [_item(item, told.get(item["id"], [])) for item in items[row["id"]]]) for row in rows]
+
+
+def run_measure(row: RunRow) -> RunMeasure:
+    """Return what a run took and wrote."""
+    started, finished = row["started_at"], row["finished_at"]
+    return RunMeasure(
+        run_id=row["id"],
+        due_at=row["due_at"],
+        status=RunStatus(row["status"]),
+        kind=BackupKind(row["kind"]),
+        duration_s=None if started is None or finished is None else (finished - started).total_seconds(),
+        size_bytes=row["size_bytes"] or None,
+    )
 
 
 def profile_view(row: ProfileRow, *, last: RunView | None, running: RunView | None, without: str = "") -> ProfileView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pwsops.catalogue import sightings
+from pwsops.catalogue import sets, sightings
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials
 from pwsops.engines.registry import embedded_engine
@@ -12,7 +12,8 @@ from pwsops.engines.requests import ProgressCallback, Verification
 from pwsops.errors import MediaError
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import read_theirs, set_at
-from pwsops.operations.rights import as_login, in_roots, needs, of_instance
+from pwsops.operations.records import RunSets
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_run
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rights import Right
 from pwsops.runs.found_media import note_bad
@@ -48,6 +49,13 @@ class Media:
     def find(self, path: str, position: int, instance: str | None = None) -> BackupSet:
         """Return one set of a file; raises `InvalidInput` when the file has no such position."""
         return set_at(self._context, self._engine(instance), instance, path, position, READ)
+
+    @needs(Right.MEDIA, "see what a run took", of_run)
+    def of_run(self, run_id: int) -> RunSets:
+        """Return the sets that a run took and that no later one replaced; their files are not looked for."""
+        with self._context.read() as connection:
+            instance, found = sets.of_run(connection, run_id)
+        return RunSets(instance=instance, sets=tuple(found))
 
     @needs(Right.VERIFY, VERIFY, of_instance(), in_roots)
     def verify(

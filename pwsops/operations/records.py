@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pwsops.engines.records import DatabaseState
 from pwsops.engines.requests import Progress
-from pwsops.rules.model import BackupKind, Health, Message, ProfileState, RunStatus, Trigger
+from pwsops.rules.model import BackupKind, BackupSet, Health, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Verdict
 from pwsops.rules.run_summary import counted
 
@@ -71,6 +71,26 @@ class RunView:
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMeasure:
+    """What one run took and wrote; None where it has not ended, or wrote nothing."""
+
+    run_id: int
+    due_at: datetime
+    status: RunStatus
+    kind: BackupKind
+    duration_s: float | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSets:
+    """The backup sets of one run that can be looked for, and the instance that they are of."""
+
+    instance: str
+    sets: Sequence[BackupSet]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +191,16 @@ class RestoreView:
     def duration_s(self) -> float | None:
         """Seconds from start to end, None before the end."""
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorePage:
+    """Some restores, newest first; `older`: the number before which the next page begins, None: this is the last."""
+
+    restores: Sequence[RestoreView]
+    total: int
+    """So many restores fit, on all pages."""
+    older: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,27 +13,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from tzlocal import get_localzone_name
 
 from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
+from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
 from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.audit_log import AuditQuery
 from pwsops.operations.audit_verification import verified_for
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
+from pwsops.operations.restores import EVERY_RESTORE
 from pwsops.operations.rights import needs
 from pwsops.reports.formats import ReportFormat
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.periods import Period, PeriodName, named
 from pwsops.rules.protection import Verdict
 from pwsops.rules.rights import Right
+from pwsops.rules.validity import ZONE_HINT, is_zone
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pwsops.reports.tables import Table
 
-__all__ = ["ReportFormat", "ReportQuery", "Reports"]
+__all__ = ["Period", "PeriodName", "ReportFormat", "ReportQuery", "Reports", "RestoreQuery"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +50,8 @@ class ReportQuery:
     Parameters
     ----------
     since, until
-        The period: runs that were due, and notes that were made, from the first instant on and before the second.
-        Aware; None: from the first run on, until now.
+        The period: runs that were due or missed, and notes that were made, from the first instant on and before the
+        second. Aware; None: from the first run on, until now. `Reports.period` gives both by a name.
     profile
         Only this one's; a deleted profile is found by its name.
     status, trigger, text
@@ -98,6 +105,30 @@ class Reports:
         from pwsops.reports.tables import SETS
 
         return self._frame(SETS, query, reporting.set_rows)
+
+    @needs(Right.EXPORT, "make a report")
+    def restores(self, query: RestoreQuery = EVERY_RESTORE) -> pd.DataFrame:
+        """Return the restores that fit, one a row, oldest first."""
+        from pwsops.reports.frames import frame
+        from pwsops.reports.tables import RESTORES
+
+        with self._context.read() as connection:
+            made = frame(RESTORES, reporting.restore_rows(connection, query))
+        self._note_frame(RESTORES, EVERYTHING)
+        return made
+
+    @needs(Right.LOOK, "see the history")
+    def period(self, name: PeriodName | str, timezone: str = "") -> Period:
+        """Return what a period's name means now, as whole days of a zone; without one, of this machine's.
+
+        Raises `InvalidInput` for a name or a zone that there is not.
+        """
+        if name not in set(PeriodName):
+            raise InvalidInput(f"There is no period {str(name)!r}.", hint=f"There are: {', '.join(PeriodName)}.")
+        zone = timezone or get_localzone_name() or "UTC"
+        if not is_zone(zone):
+            raise InvalidInput(f"There is no time zone {zone!r}.", hint=ZONE_HINT)
+        return named(PeriodName(name), self._context.core.clock.now(), ZoneInfo(zone))
 
     @needs(Right.EVIDENCE, "read the audit log")
     def audit_log(self, query: ReportQuery = EVERYTHING) -> pd.DataFrame:
@@ -155,19 +186,27 @@ class Reports:
         """
         if form is ReportFormat.EVIDENCE:
             self._context.allow(Right.EVIDENCE, "export evidence")
-        try:
-            with ExitStack() as undone, self._report(form, query) as (selection, verdicts):
-                file = undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
-                self._write(form, file, selection, verdicts)
-                file.seek(0)
-                self._note(form, query, "for a browser")
-                undone.pop_all()
-                return file
-        except OSError as error:
-            raise PwsopsError(
-                f"The report cannot be made: {error.strerror or error}.",
-                hint="Make room in the temporary directory of the server, and try again.",
-            ) from None
+        with _unnamed() as file, self._report(form, query) as (selection, verdicts):
+            self._write(form, file, selection, verdicts)
+            file.seek(0)
+            self._note(form, query, "for a browser")
+            return file
+
+    @needs(Right.EXPORT, "export a report")
+    def export_restores(self, form: ReportFormat, query: RestoreQuery = EVERY_RESTORE) -> BinaryIO:
+        """Return the restores that fit, oldest first, in a file without a name, as `export` does.
+
+        CSV, XLSX and Parquet have the columns of `restores`, HTML is for people.
+        """
+        from pwsops.reports import document
+
+        now, actor = self._context.core.clock.now(), self._context.actor
+        with _unnamed() as file, self._context.read() as connection:
+            document.write_restores(form, file, connection, query, now=now, actor=actor, home=self._home())
+            file.seek(0)
+            detail = f"{form.value}, for a browser"
+            self._context.core.events.record(actor, "export restores", "restores", detail)
+            return file
 
     @contextmanager
     def _report(self, form: ReportFormat, query: ReportQuery) -> Iterator[tuple[Selection, Sequence[Verdict]]]:
@@ -188,20 +227,16 @@ class Reports:
         from pwsops.reports.tables import AUDIT_LOG
 
         core = self._context.core
-        with ExitStack() as undone, self._context.read() as connection:
-            file = undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
+        with _unnamed() as file, self._context.read() as connection:
             csv.write(file, AUDIT_LOG, map(AUDIT_LOG.batch, reporting.audit_entries(connection, query or AuditQuery())))
             file.seek(0)
             core.events.record(self._context.actor, "export audit log", "audit log", "csv, for a browser")
-            undone.pop_all()
             return file
 
     def _write(self, form: ReportFormat, file: BinaryIO, selection: Selection, verdicts: Sequence[Verdict]) -> None:
         from pwsops.reports import document
 
         now, actor = self._context.core.clock.now(), self._context.actor
-        # Where the home is, is nothing that somebody learns who is given some instances.
-        home = self._context.core.home if self._context.principal.instances is None else None
         verification = verified_for(self._context) if form is ReportFormat.EVIDENCE else None
         document.write(
             form,
@@ -209,11 +244,15 @@ class Reports:
             selection,
             now=now,
             actor=actor,
-            home=home,
+            home=self._home(),
             opens=self._context.core.vault.opens,
             verdicts=verdicts,
             verification=verification,
         )
+
+    def _home(self) -> Path | None:
+        # Where the home is, is nothing that somebody learns who is given some instances.
+        return self._context.core.home if self._context.principal.instances is None else None
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame
@@ -249,6 +288,20 @@ class Reports:
             if wanted.profile is not None and not reporting.has_runs(connection, wanted.profile):
                 find_profile(connection, wanted.profile)
             yield selection
+
+
+@contextmanager
+def _unnamed() -> Iterator[BinaryIO]:
+    """Open a file without a name to be written; it is closed where that fails, and otherwise by whoever is given it."""
+    try:
+        with ExitStack() as undone:
+            yield undone.enter_context(TemporaryFile(prefix="pwsops-export-"))
+            undone.pop_all()
+    except OSError as error:
+        raise PwsopsError(
+            f"The report cannot be made: {error.strerror or error}.",
+            hint="Make room in the temporary directory of the server, and try again.",
+        ) from None
 
 
 def _whole(query: ReportQuery) -> ReportQuery:

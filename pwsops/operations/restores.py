@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from pwsops.catalogue import RestoreRow, restores, sets, sightings
+from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
 from pwsops.engines.protocol import Engine, RemembersSets
 from pwsops.engines.records import Credentials
 from pwsops.engines.requests import Progress, ProgressCallback, RestoreRequest, RestoreResult
@@ -15,7 +16,7 @@ from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
-from pwsops.operations.records import RestoreView
+from pwsops.operations.records import RestorePage, RestoreView
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
 from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
@@ -26,6 +27,8 @@ from pwsops.runs.restorer import Job, Tell
 from pwsops.runs.same_file import recorded_in
 
 PLAN = "plan a restore"
+EVERY_RESTORE = RestoreQuery()
+PAGE_SIZE = 50
 FILES_LOOKED_INTO = 40
 """Beside an incremental, for its full: each takes the server some time to open."""
 
@@ -194,6 +197,17 @@ class Restores:
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
+
+    @needs(Right.LOOK, "list restores")
+    def page(
+        self, query: RestoreQuery = EVERY_RESTORE, *, before: int | None = None, size: int = PAGE_SIZE
+    ) -> RestorePage:
+        """Return restores that fit, newest first; `before`: those with a smaller number."""
+        self._context.core.restorer.reconcile()
+        with self._context.read() as connection:
+            found = [_view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]
+            total = restores.total(connection, query)
+        return RestorePage(restores=found[:size], total=total, older=found[size - 1].id if len(found) > size else None)
 
     @needs(Right.RESTORE, "cancel a restore", of_restore)
     def cancel(self, restore_id: int) -> None:

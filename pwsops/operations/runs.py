@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from pwsops.catalogue import claims, runs, service_state
+from pwsops.catalogue.history import in_period
 from pwsops.errors import Conflict, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile, find_run
@@ -13,6 +14,7 @@ from pwsops.operations.mapping import run_views
 from pwsops.operations.records import RunView
 from pwsops.operations.rights import needs, of_profile, of_run
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
+from pwsops.rules.periods import ALL_TIME, Period
 from pwsops.rules.rights import Right
 from pwsops.runs.scheduler import is_running
 
@@ -29,11 +31,18 @@ class Runs:
 
     @needs(Right.LOOK, "list runs")
     def list(
-        self, profile: str | None = None, status: RunStatus | None = None, limit: int | None = 50, offset: int = 0
+        self,
+        profile: str | None = None,
+        status: RunStatus | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        *,
+        period: Period = ALL_TIME,
     ) -> list[RunView]:
         """Return runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
         with self._context.read() as connection:
-            found = runs.listing(connection, profile=profile, status=status, limit=limit, offset=offset)
+            within = in_period(connection, period)
+            found = runs.listing(connection, profile=profile, status=status, where=within, limit=limit, offset=offset)
             return run_views(connection, found)
 
     @needs(Right.LOOK, "count runs")

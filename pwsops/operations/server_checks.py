@@ -12,7 +12,7 @@ from pwsops.engines.records import DirectoryCheck, DirectoryStatus, Probe
 from pwsops.errors import PwsopsError
 from pwsops.operations.core import Core
 from pwsops.operations.records import Check
-from pwsops.rules import sizes
+from pwsops.rules import formatting
 from pwsops.runs.parallel import ask_all
 
 PROBE_LIMIT_S = 30.0
@@ -83,7 +83,7 @@ def _look(core: Core, profile: ProfileRow) -> DirectoryCheck:
 def _directory(directory: str, found: DirectoryCheck | PwsopsError) -> Check:
     if isinstance(found, PwsopsError):
         return Check(name=f"Directory {directory}", ok=False, finding=found.message, next_step=found.hint)
-    free = "" if found.free_bytes is None else f"{sizes.told(found.free_bytes)} free"
+    free = "" if found.free_bytes is None else f"{formatting.size(found.free_bytes)} free"
     return Check(
         name=f"Directory {directory}",
         ok=found.status is DirectoryStatus.OK,

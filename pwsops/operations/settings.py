@@ -88,7 +88,7 @@ class Settings:
             raise InvalidInput(f"The setting {key} cannot be {value!r}.", hint=_range(parameter)) from None
         if key == "renew_full":
             parse_renewal(value)
-        elif key == "timezone" and value and not is_zone(value):
+        elif key in ("timezone", "display_timezone") and value and not is_zone(value):
             raise InvalidInput(f"There is no time zone {value!r}.", hint=ZONE_HINT)
         elif key == "instance" and value:
             with self._context.read() as connection:

@@ -11,11 +11,12 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pwsops import __version__
-from pwsops.catalogue import reporting
+from pwsops.catalogue import Connection, reporting
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.keys import Opens
+from pwsops.catalogue.restores import RestoreFilter
 from pwsops.reports.formats import ReportFormat
-from pwsops.reports.tables import RUNS
+from pwsops.reports.tables import RESTORES, RUNS
 from pwsops.rules.audit import Verification
 from pwsops.rules.protection import Verdict
 
@@ -69,6 +70,38 @@ def write(
             html.write_evidence(file, found, title="Evidence of backups", about=about)
 
 
+def write_restores(
+    form: ReportFormat,
+    file: BinaryIO,
+    connection: Connection,
+    wanted: RestoreFilter,
+    *,
+    now: datetime,
+    actor: str,
+    home: Path | None,
+) -> None:
+    """Write the restores that fit as a report; there is no evidence of them alone."""
+    about = [_asked_of_restores(wanted, now), _made(now, actor, home)]
+    batches = map(RESTORES.batch, reporting.restore_rows(connection, wanted))
+    match form:
+        case ReportFormat.CSV:
+            from pwsops.reports import csv
+
+            csv.write(file, RESTORES, batches)
+        case ReportFormat.PARQUET:
+            from pwsops.reports import parquet
+
+            parquet.write(file, RESTORES, batches)
+        case ReportFormat.XLSX:
+            from pwsops.reports import excel
+
+            excel.write(file, RESTORES, batches, [*about, "Times are UTC."])
+        case ReportFormat.HTML | ReportFormat.EVIDENCE:
+            from pwsops.reports import html
+
+            html.write_restores(file, batches, title="Restores", about=about)
+
+
 def run_batches(selection: Selection) -> Iterator[pa.RecordBatch]:
     """Return the runs, so many at a time: few large batches are written sooner than many small ones."""
     read = map(RUNS.batch, reporting.run_rows(selection))
@@ -97,6 +130,14 @@ def _asked(selection: Selection, since: datetime, until: datetime) -> Iterator[s
     }
     if said := ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None):
         yield f"Only: {said}."
+
+
+def _asked_of_restores(wanted: RestoreFilter, now: datetime) -> str:
+    since = f" from {_told(wanted.since)}" if wanted.since is not None else ""
+    chosen = {"state": wanted.status and wanted.status.value, "text": wanted.text or None}
+    only = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
+    period = f"Restores started{since} until {_told(min(wanted.until or now, now))}, that instant left out."
+    return f"{period} Only: {only}." if only else period
 
 
 def _made(now: datetime, actor: str, home: Path | None) -> str:

@@ -17,6 +17,7 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from pwsops.reports.tables import Column, Kind, Table
+from pwsops.rules.highlight import INKS, statuses
 
 ROWS_A_SHEET = 1_048_576
 """Excel's own limit, the header included."""
@@ -31,10 +32,7 @@ _DAY_US = 86_400_000_000
 _EPOCH_DAY = 25_569
 """1970 as Excel counts days."""
 _WIDTHS = {Kind.INTEGER: 13, Kind.SECONDS: 11, Kind.INSTANT: 19, Kind.TEXT: 22, Kind.FLAG: 9}
-_TONES = (
-    (("failed",), {"bg_color": "#FDEBD8", "font_color": "#A84B00"}),
-    (("missed", "skipped"), {"bg_color": "#FFF6E5", "font_color": "#8A5A00"}),
-)
+_TONES = tuple((statuses(tone), {"bg_color": ink.ground, "font_color": ink.text}) for tone, ink in INKS.items())
 _Cells = Iterator[Sequence[Any]]
 _Write = Callable[[int, int, Any, Format | None], Any]
 

@@ -15,6 +15,7 @@ from pwsops import commands
 from pwsops.reports import words
 from pwsops.reports.evidence import Evidence
 from pwsops.reports.figures import Figures
+from pwsops.rules.highlight import INKS, highlight
 
 _BUFFERED = 500
 _templates = Environment(
@@ -24,7 +25,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(words=words)
+_templates.globals.update(words=words, highlight=highlight, inks=INKS)
 _templates.filters["commands"] = lambda text: Markup(commands.in_text(str(escape(text))))
 
 
@@ -33,6 +34,11 @@ def write_runs(
 ) -> None:
     """Write the runs as a document, row after row as they come."""
     _write(file, "runs.html", title=title, about=about, figures=figures, rows=_rows(batches))
+
+
+def write_restores(file: BinaryIO, batches: Iterable[pa.RecordBatch], *, title: str, about: Sequence[str]) -> None:
+    """Write the restores as a document, row after row as they come."""
+    _write(file, "restores.html", title=title, about=about, rows=_rows(batches))
 
 
 def write_evidence(file: BinaryIO, evidence: Evidence, *, title: str, about: Sequence[str]) -> None:

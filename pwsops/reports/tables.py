@@ -114,6 +114,12 @@ RUNS = Table(
         _text("summary", "What it came to, in one line."),
     ),
 )
+PAGE = Table(
+    name="history",
+    one="run",
+    # What a page of the history tells of its runs, which is all but where they belong.
+    columns=tuple(each for each in RUNS.columns if each is not _INSTANCE),
+)
 ITEMS = Table(
     name="items",
     one="database of a run",
@@ -171,6 +177,28 @@ SETS = Table(
         _instant("replaced_at", "When a later backup took its place in the file."),
     ),
 )
+RESTORES = Table(
+    name="restores",
+    one="restore",
+    columns=(
+        _integer("restore_id", "The restore's number."),
+        _text("instance", "The instance it was done on."),
+        _text("database", "The database that it wrote into."),
+        _text("status", "running, succeeded, failed or cancelled."),
+        _text("kind", "What was restored: full or differential (an incremental, with the full that it needs)."),
+        _text("path", "The media file, as the server sees it."),
+        _integer("position", "The backup's place in the file, from 1."),
+        _text("set_id", "The backup set's identity."),
+        _instant("data_at", "As of when the database is afterwards."),
+        _instant("started_at", "When it started."),
+        _instant("finished_at", "When it ended; empty where it has not."),
+        _seconds("duration_s", "From start to end; empty before."),
+        _integer("restored_bytes", "So much was written; empty where that was not noted."),
+        _text("actor", "Who did it."),
+        _text("error", "What went wrong: the cause."),
+        _text("hint", "What to do about it: the next step."),
+    ),
+)
 DATABASES = Table(
     name="databases",
     one="database",
@@ -217,4 +245,4 @@ AUDIT_LOG = Table(
         _integer("key_id", "Which key of the log the digest was made with; 0: none; empty: from before there was one."),
     ),
 )
-TABLES = (RUNS, ITEMS, MESSAGES, SETS, DATABASES, EXPOSURE, AUDIT_LOG)
+TABLES = (RUNS, ITEMS, MESSAGES, SETS, RESTORES, DATABASES, EXPOSURE, AUDIT_LOG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,3 +48,23 @@ def plan_catch_up(due: Iterable[datetime], *, now: datetime, grace: timedelta = 
     return CatchUpPlan(
         due_at=last, trigger=Trigger.SCHEDULE, missed_count=count - 1, missed_from=first, missed_until=before
     )
+
+
+def spread(first: int, last: int, count: int, since: int | None = None, until: int | None = None) -> list[int]:
+    """Return the instants of missed occurrences of which the first, the last and the number were noted.
+
+    They are taken as spread evenly. All instants are numbers of one unit.
+
+    Parameters
+    ----------
+    since, until
+        Only those from the first on and before the second; None: all on that side.
+    """
+
+    def at(number: int) -> int:
+        return first + (last - first) * number // (count - 1) if count > 1 else first
+
+    numbers = range(max(1, count))
+    begin = 0 if since is None else bisect_left(numbers, since, key=at)
+    end = len(numbers) if until is None else bisect_left(numbers, until, key=at)
+    return [at(number) for number in numbers[begin:end]]

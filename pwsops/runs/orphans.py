@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -97,6 +98,7 @@ class OrphanedRuns:
             profile = None if run is None else profiles.get(connection, run["profile_id"])
         if run is None or profile is None:
             return
+        profile = self._as_it_was(profile, run)
         found = damaged = None
         try:
             found = self._find_whole(profile, run, item, stop)
@@ -114,7 +116,7 @@ class OrphanedRuns:
             if found is not None and not sets.is_overtaken(
                 connection, found, instance=profile.fields["instance"], run_id=run["id"]
             ):
-                profile = profiles.get(connection, profile.id)
+                profile = self._as_it_was(profiles.get(connection, profile.id), run)
                 outcomes.item_found(connection, profile, run, item, found, now=now)
                 return
             looks = item["looks"] + 1
@@ -124,6 +126,7 @@ class OrphanedRuns:
         self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None
     ) -> BackupSet | None:
         """Return the finished set of an item, proven; raises where it is not whole, or of a damaged database."""
+        self._require_place(run)
         engine = self._open_engine(profile)
         found = self._find(engine, profile, run, item)
         if found is not None:
@@ -142,6 +145,24 @@ class OrphanedRuns:
                 refused_logins.note(connection, profile, error, now=self._clock.now())
             raise
 
+    def _as_it_was(self, profile: ProfileRow, run: RunRow) -> ProfileRow:
+        """Return the profile with the instance and the directory that a run began with: what it took is theirs."""
+        if run["instance"] is None or run["directory"] is None:
+            return profile
+        told = {"instance": run["instance"], "directory": run["directory"]}
+        if told["instance"] != profile.fields["instance"]:
+            told["login"] = ""  # that of the profile is for another server
+        return replace(profile, fields={**profile.fields, **told})
+
+    def _require_place(self, run: RunRow) -> None:
+        """Raise where a run's instance is at another place by now: what lies there is not what it backed up."""
+        with self._catalogue.read() as connection:
+            if not runs.is_at_its_place(connection, run["id"]):
+                raise PwsopsError(
+                    f"the instance {run['instance']} was removed or given another address since the run began.",
+                    hint="Its backup, if there is one, is read from its own file.",
+                )
+
     def _left(self) -> list[RunRow]:
         with self._catalogue.read() as connection:
             return [run for run in runs.open_runs(connection) if self._is_left(run)]
@@ -154,7 +175,7 @@ class OrphanedRuns:
 
     def _reconcile(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:
-            profile = profiles.get(connection, run["profile_id"])
+            profile = self._as_it_was(profiles.get(connection, run["profile_id"]), run)
             items = runs.items(connection, [run["id"]])[run["id"]]
         for item in items:
             if _is_set(stop):

@@ -13,6 +13,7 @@ import structlog
 from pwsops.catalogue import Catalogue, RestoreRow, access, restore_outcomes, restores, sets
 from pwsops.catalogue.restore_outcomes import Target
 from pwsops.clock import Clock
+from pwsops.engines import registry
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import AccessChange, Progress, RestoreRequest, RestoreResult
@@ -63,6 +64,11 @@ class Job:
         """What is restored where, for the catalogue."""
         request = self.request
         return Target(instance=self.instance, database=request.database, source=request.sets[-1], actor=self.actor)
+
+    @property
+    def place(self) -> str:
+        """Where it works, whatever becomes of the instance's address meanwhile."""
+        return registry.place(self.engine.instance.engine, self.engine.instance.address)
 
 
 class Restorer:
@@ -220,12 +226,12 @@ class Restorer:
 
     def _access_changes(self, job: Job, change: AccessChange) -> None:
         with self._catalogue.write() as connection:
-            access.changed(connection, job.instance, change, restore_id=job.id, now=self._clock.now())
+            access.changed(connection, job.instance, change, place=job.place, restore_id=job.id, now=self._clock.now())
 
     def _access_restored(self, job: Job, change: AccessChange) -> None:
         # Where it cannot be written the service gives the mode back once more, which changes nothing.
         with suppress(PwsopsError), self._catalogue.write() as connection:
-            access.given_back(connection, job.instance, change.database, now=self._clock.now())
+            access.given_back(connection, job.instance, change.database, place=job.place, now=self._clock.now())
 
     def _finish(self, job: Job) -> None:
         try:

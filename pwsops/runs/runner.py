@@ -273,6 +273,18 @@ class Runner:
                 )
             )
 
+    def _engine(self, job: _Job) -> Engine:
+        """Open the engine of the place where the run began; raises where the instance is at another one by now."""
+        engine = self._open_engine(job.profile)
+        with self._catalogue.read() as connection:
+            if not runs.is_at_its_place(connection, job.run_id):
+                raise PwsopsError(
+                    f"{job.profile.fields['instance']} was given another address since the run began, so that its "
+                    "databases are others now.",
+                    hint="Start the run again.",
+                )
+        return engine
+
     def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message], *, end_unknown: bool = False) -> None:
         now = self._clock.now()
         look = next_look(0, now) if end_unknown else None
@@ -286,7 +298,7 @@ class Runner:
         if database in job.profile.unwritable:
             raise _no_text(database)
         if job.engine is None:
-            job.engine = self._open_engine(job.profile)
+            job.engine = self._engine(job)
             self._certificates.save(job.profile, job.engine, now=self._clock.now(), tell=work.say)
         began = self._clock.monotonic()
         result, reason = self._back_up(job, job.engine, database, work)

@@ -13,21 +13,22 @@ from panel.custom import JSComponent
 from pwsops.errors import Denied
 from pwsops.rules.rights import Right
 from pwsops.signin.sessions import Session as SignedIn
-from pwsops.web import access, door
+from pwsops.web import access, door, titles
 from pwsops.web.door import Visit
 from pwsops.web.live import process
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, INSERT, OVERVIEW, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, OVERVIEW, RESTORE, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.web.pages.audit.page import Audit
 from pwsops.web.pages.certificates.page import Certificates
 from pwsops.web.pages.databases.page import Databases
 from pwsops.web.pages.history.page import History
 from pwsops.web.pages.overview.page import Overview
-from pwsops.web.pages.restore.page import Insert
+from pwsops.web.pages.restore.page import Restore
 from pwsops.web.pages.run.page import Run
 from pwsops.web.pages.settings.page import Settings
 from pwsops.web.pages.wizard.page import Wizard
+from pwsops.web.panel_compat import unwatch_busy
 from pwsops.web.ui import theme
 from pwsops.web.ui.markup import Markup, script
 
@@ -41,7 +42,7 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     RUNS: History,
     RUN: Run,
     DATABASES: Databases,
-    INSERT: Insert,
+    RESTORE: Restore,
     CERTIFICATES: Certificates,
     SETTINGS: Settings,
     AUDIT: Audit,
@@ -54,15 +55,18 @@ _MENU = (
     (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
-_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, INSERT: DATABASES}
+_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, RESTORE: DATABASES}
 
 
 class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Nothing to see while all is well: back and forward, light or dark, and whether the server is there."""
 
     zone = param.String(default="", doc="Time zone of what the page says.")
+    page_title = param.String(default="", doc="Title of the browser's window.")
+    focus = param.Dict(default={}, doc="As `Attention` has it.")
+    announced = param.Dict(default={}, doc="As `Attention` has it.")
 
-    _esm = script("drawn.js", "connection.js", "shell.js")
+    _esm = script("drawn.js", "attention.js", "connection.js", "shell.js")
 
     def _handle_msg(self, data: Any) -> None:
         # An answer by the page's own connection, and by the loop that serves it.
@@ -79,7 +83,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         self._session = session
         self._visit = visit
         self._service = Markup(session.act, sizing_mode="stretch_width")
-        self._notice = Markup(session.act)
+        self._notice, self._question = Markup(session.act), Markup(session.act)
         self._shell = Shell(width=0, height=0, margin=0)
         self._shown = ""
         self._page: Any = None
@@ -101,6 +105,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             busy_indicator=None,
         )
         session.on_change = self.refresh
+        session.attention.param.watch(self._attend, ["focus", "announced"])
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -110,7 +115,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         """Show what the session knows. What fails is a message on the page, never a traceback."""
         session = self._session
         notice = session.notice
-        self._shell.zone = str(session.snapshot.zone)
+        self._shell.param.update(zone=str(session.snapshot.zone), page_title=titles.of(session.nav))
         self._service.show(
             "service.html",
             service=session.snapshot.service,
@@ -118,13 +123,18 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             refused=session.why_not(Right.STOP, everywhere=True),
         )
         self._notice.show("notice.html", notice=notice)
-        parts = [self._body] if notice is None else [self._notice, self._body]
+        self._question.show("question.html", question=session.asking)
+        above = {self._question: session.asking, self._notice: notice}
+        parts = [*(piece for piece, shown in above.items() if shown is not None), self._body]
         if list(self._main.objects) != parts:
             self._main.objects = parts
         try:
             self._show_page()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
             self._show_trouble(trouble(error, "Showing this page"))
+
+    def _attend(self, event: Any) -> None:
+        self._shell.param.update(**{event.name: event.new})
 
     def _show_trouble(self, found: Trouble) -> None:
         piece = Markup()
@@ -136,7 +146,15 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         signed_in = self._visit if isinstance(self._visit, SignedIn) else None
         who, csrf = ("", "") if signed_in is None else (signed_in.person.name, signed_in.csrf)
         belongs_to = _BELONGS_TO.get(here, here)
-        self._menu.show("menu.html", items=items, here=here, belongs_to=belongs_to, who=who, csrf=csrf)
+        self._menu.show(
+            "menu.html",
+            items=items,
+            here=here,
+            belongs_to=belongs_to,
+            who=who,
+            csrf=csrf,
+            zone_name=self._session.snapshot.zone_name,
+        )
 
     def _show_page(self) -> None:
         name = self._session.nav.page
@@ -145,8 +163,11 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         if why_not:
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
+            came_from = self._shown
             self._page = _PAGES[name](self._session)
             self._shown, self._body.objects = name, [self._page]
+            if came_from:
+                self._session.attention.focus_on("h1")
         else:
             self._page.refresh()
 
@@ -199,8 +220,5 @@ def _refusal(error: Exception) -> Any:
 
 def _toolkit_page(**parts: Any) -> Any:
     page = pmui.Page(title=TITLE, theme_config=theme.toolkit_theme(), sx=theme.page_style(), **parts)
-    # It follows a flag of the whole process, which would so keep every page, and its session, for ever.
-    for watcher in list(pn.state.param.watchers.get("busy", {}).get("value", ())):
-        if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:
-            pn.state.param.unwatch(watcher)
+    unwatch_busy(page)
     return page

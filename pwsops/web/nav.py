@@ -12,22 +12,24 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import param
-from panel.io.location import Location
 
 from pwsops.rules.rights import Right
+from pwsops.web.panel_compat import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
-DATABASES, INSERT, SETTINGS, CERTIFICATES = "databases", "insert", "settings", "certificates"
+DATABASES, RESTORE, SETTINGS, CERTIFICATES = "databases", "restore", "settings", "certificates"
 AUDIT = "audit"
-PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, INSERT, SETTINGS, CERTIFICATES, AUDIT)
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, RESTORE, SETTINGS, CERTIFICATES, AUDIT)
 RIGHTS = {
     WIZARD: Right.CONFIGURE,
-    INSERT: Right.MEDIA,
+    RESTORE: Right.MEDIA,
     CERTIFICATES: Right.CONFIGURE,
     SETTINGS: Right.CONFIGURE,
     AUDIT: Right.EVIDENCE,
 }
 """What pages need that are not for everybody who may look."""
+_FORMER = {"insert": RESTORE}
+"""Names that pages had: links to them stay right, and no address is written with them."""
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
@@ -51,7 +53,8 @@ class Nav(param.Parameterized):
     sort = param.String(default="", doc="Column of the history, with a minus for descending; empty: newest first.")
     after = param.String(default="", doc="Where in the history the page begins; empty: at the beginning.")
     who = param.String(default="", doc="Whose entries of the audit log are shown; empty: everybody's.")
-    since = param.String(default="", doc="From which day on the audit log is shown; empty: from its beginning.")
+    period = param.String(default="", doc="Period of the history: a name, or days; empty: by since and until.")
+    since = param.String(default="", doc="From which day on history or audit log are shown; empty: from the beginning.")
     until = param.String(default="", doc="Up to which day, itself included; empty: until now.")
     opened = param.Integer(default=0, bounds=(0, None), doc="Row of the history that is unfolded; 0: none.")
 
@@ -110,9 +113,10 @@ class Nav(param.Parameterized):
 
 
 def _page(text: str) -> str:
-    if text not in PAGES:
+    name = _FORMER.get(text, text)
+    if name not in PAGES:
         raise ValueError(text)
-    return text
+    return name
 
 
 def _month(text: str) -> str:
@@ -150,6 +154,7 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "sort": str,
     "after": str,
     "who": str,
+    "period": str,
     "since": str,
     "until": str,
     "opened": count,

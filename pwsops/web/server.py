@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 import structlog
 from tornado.ioloop import PeriodicCallback
 from tornado.platform.asyncio import AsyncIOLoop
@@ -22,6 +21,7 @@ from pwsops.signin.authentication import Authentication
 from pwsops.web import access, door
 from pwsops.web.app import TITLE, build
 from pwsops.web.live import process
+from pwsops.web.panel_compat import get_server
 from pwsops.web.signin import SignInGate
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _page() -> Any:
 
 
 def _server(loop: AsyncIOLoop, address: str, port: int, limits: door.Limits) -> Any:
-    return pn.io.server.get_server(
+    return get_server(
         {"/": _page},
         port=port,
         address=address,

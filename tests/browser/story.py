@@ -103,7 +103,7 @@ def lose_and_restore(place: Place, page: Page) -> None:
     page.get_by_role("link", name=f"Restore … into {place.database}").click()
     expect(page.get_by_role("heading", name=f"Restore into {place.database}")).to_be_visible()
     place.before_restore(page)
-    page.get_by_role("link", name=re.compile("Choose the incremental")).click()
+    page.get_by_role("radio", name=re.compile("incremental")).click()
     restore = page.get_by_role("button", name=f"Restore {place.database}")
     expect(restore).to_have_attribute("aria-disabled", "true")
     page.get_by_label(re.compile("Type the database's name")).fill(place.database)
@@ -133,7 +133,7 @@ def amend(place: Place, page: Page) -> None:
     expect(page.get_by_role("heading", name="Why it was switched off")).to_be_visible()
     save = page.get_by_role("button", name="Save and activate")
     save.click()
-    expect(page.get_by_role("status").filter(has_text="Change what made it fail")).to_be_visible()
+    expect(page.get_by_text(re.compile("Change what made it fail")).first).to_be_visible()
     page.get_by_label("Directory on the database server").fill(place.other_directory)
     save.click()
     expect(profile_row(page)).to_be_visible()
@@ -144,6 +144,7 @@ def amend(place: Place, page: Page) -> None:
 def stop_and_start_the_service(page: Page) -> None:
     """Stopped, the service says why nothing can be started; started, it goes on."""
     page.get_by_role("button", name="Stop the backup service").click()
+    page.get_by_role("button", name="Stop the service", exact=True).click()
     start_button = page.get_by_role("button", name=f"Start now: {PROFILE}")
     expect(start_button).to_have_attribute("title", re.compile("service is stopped"))
     page.get_by_role("button", name="Start the backup service").click()

@@ -26,7 +26,7 @@ Open = Callable[..., Any]
 LOOKS = 12
 VAULT = "family-vault.sqlite3"
 PASSWORD = "a password of the tests"
-INSERT = "?page=insert&instance=office&database={}"
+RESTORE = "?page=restore&instance=office&database={}"
 FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
 """How often each profile fails that does."""
 
@@ -47,10 +47,14 @@ PAGES = {
     "wizard, how": Look(search="?page=wizard&step=3", shows="Time limit in hours"),
     "wizard, an existing profile": Look(search="?page=wizard&profile=Vaults", shows="Edit Vaults"),
     "history": Look(search="?page=runs", shows="Broken"),
+    "history, from one day to another": Look(search="?page=runs&since=2026-01-01&until=2999-01-01", shows="Broken"),
+    "history, days in the wrong order": Look(search="?page=runs&since=2026-02-02&until=2026-01-01", shows="is after"),
+    "restores": Look(search="?page=runs&view=restores", shows="1 restore"),
     "run": Look(search="?page=run&run={run}", shows=VAULT),
+    "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last runs"),
     "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
-    "insert": Look(search=f"?page=insert&instance=samples&database={VAULT}", shows=VAULT),
+    "restore": Look(search=f"?page=restore&instance=samples&database={VAULT}", shows=VAULT),
     "certificates": Look(search="?page=certificates", shows="expires soon"),
     "certificates of a server": Look(search="?page=certificates", shows="On office"),
     "certificates, bringing one": Look(search="?page=certificates&view=bring&q=office", shows="new master key"),
@@ -70,14 +74,15 @@ PAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class LivedIn:
-    """A real server, and the numbers of runs that failed: of files, and of a SQL Server."""
+    """A real server, and the numbers of runs that failed, of files and of a SQL Server, and of one after others."""
 
     served: Served
     run: int
     of_server: int
+    charted: int
 
     def url(self, search: str) -> str:
-        return self.served.url + search.format(run=self.run, of_server=self.of_server)
+        return self.served.url + search.format(run=self.run, of_server=self.of_server, charted=self.charted)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +99,18 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
         make_profile(ops, name, root / name, [VAULT])
         (root / name).rmdir()
         (root / name).write_text("a file where the directory was")
-    assert ops.runs.run_here("Vaults").status is RunStatus.SUCCEEDED
+    charted = [ops.runs.run_here("Vaults") for _ in range(2)][-1]
+    assert charted.status is RunStatus.SUCCEEDED
+    source = next(item for item in charted.items if item.database == VAULT)
+    ops.restores.restore("samples", VAULT, source.path or "")
     with StandIn(demo.build(password=PASSWORD)) as stand_in:
         add_server(ops, stand_in.address)
         failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
         assert {run.status for runs in failed.values() for run in runs} == {RunStatus.FAILED}
         with serving(root / "home") as server:
-            yield LivedIn(served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id)
+            yield LivedIn(
+                served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id, charted=charted.id
+            )
         ops.close()
 
 
@@ -243,7 +253,7 @@ def browse_a_server(page: Page) -> None:
 
 def give_login_data(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
-    page.get_by_role("button", name="Use this login").click()
+    page.get_by_role("button", name="Use it: this login").click()
     expect(page.get_by_text("Say who is to restore.")).to_be_visible()
 
 
@@ -257,7 +267,7 @@ def restore_as_another(page: Page) -> None:
 
 
 def choose_a_backup(page: Page) -> None:
-    page.get_by_role("link", name=re.compile("Choose the full")).first.click()
+    page.get_by_role("radio", name=re.compile("full")).first.click()
     expect(page.get_by_role("heading", name="3. Confirm")).to_be_visible()
 
 
@@ -273,10 +283,10 @@ STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "a server that is added": (PAGES["settings, adding an instance"], add_a_server),
     "the wizard with a named user": (PAGES["wizard, what"], name_a_user),
     "the directories of a server": (PAGES["wizard, what"], browse_a_server),
-    "insert, login data missing": (Look(search=INSERT.format("orders"), shows="Give another login"), give_login_data),
-    "insert as another": (Look(search=INSERT.format("orders"), shows="Give another login"), restore_as_another),
-    "insert, what will happen": (PAGES["insert"], choose_a_backup),
-    "insert, restored": (PAGES["insert"], restore_it),
+    "restore, login data missing": (Look(search=RESTORE.format("orders"), shows="Give another login"), give_login_data),
+    "restore as another": (Look(search=RESTORE.format("orders"), shows="Give another login"), restore_as_another),
+    "restore, what will happen": (PAGES["restore"], choose_a_backup),
+    "restore, restored": (PAGES["restore"], restore_it),
 }
 
 

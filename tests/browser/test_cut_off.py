@@ -162,21 +162,21 @@ def test_settings_and_the_name_that_confirms_a_restore_are_there_again(
     settings.get_by_label("Every", exact=True).fill("5")
     expect(settings.get_by_text("Not saved yet: Every.")).to_be_visible()
     settings.get_by_label("Incremental").uncheck()
-    insert = visit(f"{server.url}?page=insert&instance=samples&database=family-vault.sqlite3").page
-    insert.get_by_role("link", name=re.compile("^Choose the")).first.click()
-    confirmed = insert.locator("input[data-field=confirmed]")
+    restoring = visit(f"{server.url}?page=restore&instance=samples&database=family-vault.sqlite3").page
+    restoring.get_by_role("radio").first.click()
+    confirmed = restoring.locator("input[data-field=confirmed]")
     confirmed.fill("family-vault.sqlite3")
     server.process.kill()
     cut_off(settings)
-    cut_off(insert)
+    cut_off(restoring)
     again()
     back(settings)
-    back(insert)
+    back(restoring)
     expect(settings.get_by_text(re.compile("Not saved yet: Every, Incremental"))).to_be_visible()
     expect(settings.get_by_label("Every", exact=True)).to_have_value("5")
     expect(settings.get_by_label("Incremental")).not_to_be_checked()
     # The address alone makes nobody read a file; what was typed waits.
-    insert.get_by_role("button", name="Read it").click()
+    restoring.get_by_role("button", name="Read it").click()
     expect(confirmed).to_have_value("family-vault.sqlite3")
 
 
@@ -200,7 +200,7 @@ def test_a_form_that_was_left_is_not_put_back(again: Callable[[], Served], visit
     server = again()
     page = visit(f"{server.url}?page=wizard").page
     page.get_by_label("Name of the profile").fill("Never mind")
-    page.get_by_role("button", name="Leave without saving").click()
+    page.get_by_role("button", name="Cancel, and leave without saving").click()
     expect(page.get_by_role("button", name="Start now: Vaults")).to_be_visible()
     server.process.kill()
     cut_off(page)

@@ -76,6 +76,8 @@ def test_the_page_says_what_comes_and_when(served: Served, visit: Open) -> None:
 def test_start_now_says_why_it_cannot_while_the_service_is_stopped(served: Served, visit: Open) -> None:
     page = visit(served.url).page
     page.get_by_role("button", name="Stop the backup service").click()
+    expect(page.get_by_role("button", name="Keep it running")).to_be_focused()
+    page.get_by_role("button", name="Stop the service", exact=True).click()
     button = page.get_by_role("button", name="Start now: Vaults")
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_attribute("title", re.compile("service is stopped"))
@@ -150,7 +152,7 @@ def test_no_request_leaves_the_machine(served: Served, visit: Open) -> None:
     for query, heading in (
         ("page=wizard", "New profile"),
         ("page=databases", "Databases"),
-        ("page=insert&instance=samples&database=family-vault.sqlite3", "Restore into family-vault.sqlite3"),
+        ("page=restore&instance=samples&database=family-vault.sqlite3", "Restore into family-vault.sqlite3"),
         ("page=settings", "Settings"),
     ):
         page.goto(f"{served.url}?{query}")

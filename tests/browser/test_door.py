@@ -78,7 +78,7 @@ def test_every_page_works_with_what_the_policy_allows(served: Served, visit: Ope
         expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
         expect(page.locator("main").get_by_role("heading").first).to_be_visible()
     page.get_by_role("button", name="Toggle theme").click()
-    for address in ("?page=wizard", "?page=insert", "?page=settings&view=add"):
+    for address in ("?page=wizard", "?page=restore", "?page=settings&view=add"):
         page.goto(served.url + address)
         expect(page.locator("main").get_by_role("heading").first).to_be_visible()
     # What was loaded is in the browser's cache now, and is asked for again all the same.

@@ -47,6 +47,65 @@ def test_the_runs_that_a_page_shows_are_exported_with_its_filters(
     assert visitor.errors == visitor.outside == []
 
 
+def test_a_period_is_chosen_by_keyboard_kept_by_the_address_and_exported(
+    served: Served, ops: Operations, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    for _ in range(3):
+        ops.runs.run_here("Vaults")
+    with ops._core.catalogue.write() as connection:
+        long_ago = "due_at = due_at - 40 * 86400000000"
+        connection.exec_driver_sql(f"UPDATE runs SET {long_ago} WHERE id = 1")
+        connection.exec_driver_sql("UPDATE runs SET status = 'failed' WHERE id = 3")
+    visitor = visit(f"{served.url}?page=runs", accept_downloads=True)
+    page = visitor.page
+    expect(page.get_by_role("group", name="Export 3 runs")).to_be_visible()
+    period = page.get_by_label("Period")
+    period.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page).to_have_url(re.compile("period=today"))
+    expect(page.get_by_role("group", name="Export 2 runs")).to_be_visible()
+    expect(period).to_be_focused()
+    expect(page.get_by_role("row").filter(has_text="failed")).to_have_class(re.compile("is-red"))
+    assert list(pd.read_csv(saved(page, "CSV", tmp_path)).run_id) == [2, 3]
+    assert "2 runs" in saved(page, "Evidence", tmp_path).read_text().replace("</strong>", " ")
+
+    period.select_option("days")
+    expect(page.get_by_label("From", exact=True)).to_have_value(re.compile(r"\d{4}-\d\d-\d\d"))
+    page.get_by_label("From", exact=True).fill("2020-01-01")
+    expect(page.get_by_role("group", name="Export 3 runs")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("From", exact=True)).to_have_value("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2019-01-01")
+    expect(page.get_by_text("This day is after the other.")).to_be_visible()
+    page.get_by_role("button", name="Show all runs").click()
+    expect(page).not_to_have_url(re.compile("since|period"))
+    expect(page.get_by_role("group", name="Export 3 runs")).to_be_visible()
+    assert visitor.errors == visitor.outside == []
+
+
+def test_from_a_run_among_others_its_database_is_restored_or_it_is_begun_again(
+    served: Served, ops: Operations, visit: Callable[..., Visit]
+) -> None:
+    ops.runs.run_here("Vaults")
+    run = ops.runs.run_here("Vaults")
+    visitor = visit(f"{served.url}?page=run&run={run.id}")
+    page = visitor.page
+    expect(page.get_by_role("img", name=re.compile("Duration: This run took"))).to_be_visible()
+    page.get_by_text("The same as a list").click()
+    expect(page.get_by_role("table", name="The last runs of Vaults").get_by_role("row")).to_have_count(3)
+    facts = page.locator("dl.facts")
+    before = facts.inner_text()
+    ops.settings.change({"timezone": "Pacific/Apia"})
+    expect(facts).not_to_have_text(before, use_inner_text=True)
+    expect(page.get_by_role("table", name="The last runs of Vaults")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Restore … ")).first.click()
+    expect(page).to_have_url(re.compile("page=insert.*position=1"))
+    page.goto(f"{served.url}?page=run&run={run.id}")
+    page.get_by_role("button", name="Edit profile Vaults").click()
+    expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
+    assert visitor.errors == visitor.outside == []
+
+
 def test_an_export_larger_than_a_piece_arrives_whole_though_its_page_is_left(
     served: Served, ops: Operations, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:

@@ -110,7 +110,7 @@ def test_the_server_is_browsed_for_the_directory(served: Served, visit: Open, tm
     page.get_by_label("Directory on the database server").fill(str(tmp_path))
     page.get_by_role("button", name="Browse the server").click()
     page.get_by_role("button", name="a place", exact=True).click()
-    page.get_by_role("button", name=f"Use {tmp_path / 'a place'}").click()
+    page.get_by_role("button", name=f"Use this one: {tmp_path / 'a place'}").click()
     expect(page.get_by_label("Directory on the database server")).to_have_value(str(tmp_path / "a place"))
 
 

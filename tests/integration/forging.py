@@ -23,7 +23,7 @@ from tests.raw import Closed, Socket, ask, token_of, websocket
 
 WORK = ("pwsops-action", "pwsops-question")
 """The names of the threads that a page's work is done in."""
-FRAME = ("menu.html", "service.html", "notice.html")
+FRAME = ("menu.html", "service.html", "notice.html", "question.html")
 """What is on every page."""
 
 
@@ -115,7 +115,7 @@ def opened(served: Served, **headers: str) -> Iterator[Page]:
 
 def known_actions() -> set[str]:
     """Return every action that some handler of a page compares its message with, out of the source of all pages."""
-    modules = [importlib.import_module(f"{pages.__name__}.{one.name}") for one in pkgutil.iter_modules(pages.__path__)]
+    modules = [importlib.import_module(one.name) for one in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}.")]
     found: set[str] = set()
     for module in [*modules, session_module]:
         assert module.__file__ is not None

@@ -151,7 +151,7 @@ def _on_pages(home: Home, page: Page) -> None:
     home.run("p")
     source = home.ops.restores.sources("srv", "one")[0].path
     home.server.restore_error = RuntimeError("broken off")
-    page.go(Nav(page="insert", instance="srv", database="one", file=source).search())
+    page.go(Nav(page="restore", instance="srv", database="one", file=source).search())
     _type(page, "restore/login.html", "give-login")
     _type(page, "restore/login.html", "use-login", login="dba", password=canary.OTHER_LOGIN)
     _type(page, "restore/plan.html", "restore-now", confirm="one")

@@ -78,10 +78,15 @@ class Case(NamedTuple):
     asks: tuple[bool, bool] = (True, True)
 
 
+def sure(action: str, key: object) -> list[Message]:
+    """What breaks something off is asked about first."""
+    return [act(action, key), act("confirm", f"{action} {key}")]
+
+
 def _new_profile(it: Any) -> list[Message]:
     said = {"name": "forged", "instance": it.instance, "directory": it.directory, "every": "1", "unit": "h"}
     ticked = type_in("databases", True, it.database)
-    return [*(type_in(*one) for one in said.items()), ticked, act("step", 2), act("next"), act("save")]
+    return [*(type_in(*one) for one in said.items()), ticked, act("step", 2), act("next", 2), act("save")]
 
 
 def _settings(page: str, **more: str) -> Callable[[Any], str]:
@@ -92,8 +97,8 @@ def _certificates(view: str) -> Callable[[Any], str]:
     return lambda it: on("certificates", view=view, q=it.instance if view == "bring" else "all")
 
 
-def _insert(it: Any) -> str:
-    return on("insert", instance=it.instance, database=it.database, file=it.path)
+def _restore(it: Any) -> str:
+    return on("restore", instance=it.instance, database=it.database, file=it.path)
 
 
 PASSWORDS = [type_in("password", "x"), type_in("again", "x"), type_in("name", "forged")]
@@ -110,11 +115,11 @@ def _files(it: Any) -> list[dict[str, Any]]:
 CASES = [
     Case("start", "runs.start", lambda it: [act("start", it.profile)], changes=frozenset({RUNS})),
     Case("start-full", "runs.start", lambda it: [act("start-full", it.profile)], changes=frozenset({RUNS})),
-    Case("cancel", "runs.cancel", lambda it: [act("cancel", it.run)]),
+    Case("cancel", "runs.cancel", lambda it: sure("cancel", it.run)),
     Case("deactivate", "profiles.deactivate", lambda it: [act("deactivate", it.profile)],
          changes=frozenset({PROFILES})),
     Case("activate", "profiles.activate", lambda it: [act("activate", it.profile)], changes=frozenset({PROFILES})),
-    Case("service-stop", "service.stop", lambda it: [act("service-stop", it.profile)]),
+    Case("service-stop", "service.stop", lambda it: sure("service-stop", it.profile)),
     Case("service-start", "service.start", lambda it: [act("service-start", it.profile)]),
     Case("save", "profiles.create", _new_profile, lambda it: on("wizard"), frozenset({PROFILES})),
     Case("browse", "databases.browse", lambda it: [type_in("instance", it.instance), act("browse", it.directory)],
@@ -141,26 +146,28 @@ CASES = [
     Case("export", "reports.export_audit", lambda it: [act("export")], lambda it: on("audit")),
     Case("verify", "audit.verify", lambda it: [act("verify")], lambda it: on("audit")),
     Case("export", "reports.export", lambda it: [act("export", "csv")], lambda it: on("runs", profile=it.profile)),
-    Case("restore-now", "restores.begin", lambda it: [type_in("confirm", it.database), act("restore-now")], _insert,
+    Case("restore-now", "restores.begin", lambda it: [type_in("confirm", it.database), act("restore-now")], _restore,
          frozenset({RESTORES}), asks=(False, False)),
-    Case("cancel-restore", "restores.cancel", lambda it: [act("cancel-restore", it.restore)], _insert,
+    Case("cancel-restore-now", "restores.cancel", lambda it: [
+         act("cancel-restore", it.restore), act("cancel-restore-now", it.restore)], _restore,
          frozenset({RESTORES}), asks=(False, False)),
     Case("open-path", "databases.browse", lambda it: [type_in("path", it.directory), act("open-path")],
-         lambda it: on("insert", instance=it.instance, database=it.database, view="file"), asks=(True, False)),
+         lambda it: on("restore", instance=it.instance, database=it.database, view="file"), asks=(True, False)),
     Case("delete-now", "profiles.delete", lambda it: [act("delete", it.profile), act("delete-now", it.profile)],
          changes=frozenset({PROFILES, RUNS})),
 ]  # fmt: skip
 ASKING = {case.action for case in CASES}
 GOING = {
-    "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "insert-other", "step", "next", "leave",
+    "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "restore-other", "step", "next", "leave",
     "import", "create", "bring", "leave-form", "add-instance", "edit-instance", "leave-instance", "sort", "turn",
-    "unfold", "clear", "older", "newest", "restore-again",
+    "unfold", "clear", "older", "newest", "restore-again", "choose", "continue", "change-point",
+    "more-profiles",
 }  # fmt: skip
 """These lead from one page, or part of one, to another."""
 SHOWING = {
     "dismiss", "delete", "keep", "remove", "look", "recommend", "use-directory", "again", "discard-settings",
     "remove-instance", "keep-instance", "look-again", "read-file", "more-sources", "give-login", "use-login",
-    "drop-login",
+    "drop-login", "unask", "confirm", "keep-restoring", "cancel-restore",
 }  # fmt: skip
 """These change what a page shows, or ask a server anew."""
 OF_TABLES = {"self._actions[…]"}
@@ -227,7 +234,7 @@ class Scene:
             rows = [
                 catalogue.execute(f'SELECT * FROM "{table}"').fetchall()
                 for table in metadata.tables
-                if table != "audit"
+                if table not in ("audit", "audit_instances")
             ]
         return repr((rows, [path.read_bytes() for path in _kept_files(home)]))
 

@@ -59,7 +59,7 @@ def filled(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     with home.core.catalogue.write() as connection:
         service_state.want(connection, True)
         change = AccessChange(database="two", former_mode="MULTI_USER", changed_to="SINGLE_USER")
-        access.changed(connection, "srv", change, restore_id=restores[0], now=home.clock.now())
+        access.changed(connection, "srv", change, place="fake nowhere", restore_id=restores[0], now=home.clock.now())
         for statement in ROWS:
             connection.exec_driver_sql(statement)
     return home

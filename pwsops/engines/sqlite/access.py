@@ -19,7 +19,7 @@ BUSY_S = 1.0
 _WAL = b"\x02"
 """What a database's header has at this offset where it may be read with its WAL only."""
 _READ_VERSION_OFFSET = 19
-_RESTORING = "Insert (restoring)"
+_RESTORING = "restoring (Insert)"
 
 Right = dict[str, object]
 

@@ -201,7 +201,7 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
     if result == apsw.SQLITE_CORRUPT:
         return EngineError(
             f"{operation}: the database {path} is damaged ({error}).",
-            hint="Restore it from its last good backup (Insert).",
+            hint="Restore it from its last good backup (Restore).",
         )
     if refused := own_files.own_files().refused:
         return _led_away(operation, path, refused)

@@ -103,6 +103,6 @@ def error(database: str, findings: Sequence[str], kept: str) -> DatabaseDamaged:
     return DatabaseDamaged(
         f"Backup of {database}: the database is damaged: {'; '.join(findings[:SHOWN])}{more}. {kept}; "
         "earlier backups were left as they are.",
-        hint="Restore the database from its last good backup (Insert), or repair it; then take a backup again. "
+        hint="Restore the database from its last good backup (Restore), or repair it; then take a backup again. "
         "PRAGMA integrity_check lists all that is wrong.",
     )

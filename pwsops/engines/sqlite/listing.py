@@ -30,13 +30,16 @@ def looks(paths: Iterable[str]) -> dict[str, str | None]:
 def look(path: str) -> str | None:
     """Say why a file cannot be a database: empty text where it can, None where it has not even the magic."""
     try:
-        fd = foreign.open_plain(path)
+        return doubt(path)
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
+
+
+def doubt(path: str) -> str | None:
+    """Return the same of a file that can be read; raises `OSError` for one that cannot, which may be a database."""
+    fd = foreign.open_plain(path)
     try:
         start, size = os.pread(fd, HEADER_BYTES, 0), os.fstat(fd).st_size
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
     finally:
         os.close(fd)
     if not start.startswith(SQLITE_MAGIC):

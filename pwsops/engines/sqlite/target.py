@@ -63,7 +63,7 @@ def write_into(
     mode = ""
     if not os.path.getsize(path):
         refuse_side_files(path)
-    elif listing.look(path) != "":
+    elif _is_none(path):
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
             raise not_a_database(OPERATION, path)
@@ -80,6 +80,18 @@ def write_into(
         if not terms.may_replace_damaged:
             raise translate(error, OPERATION, path) from error
     return _replace(path, temp, temp_fd, chain, terms, report)
+
+
+def _is_none(path: str) -> bool:
+    """Whether a file is no database; one that cannot be read now may be a good one."""
+    try:
+        return listing.doubt(path) != ""
+    except OSError as error:
+        raise EngineError(
+            f"{OPERATION}: {path} cannot be read ({error.strerror}), so that nobody knows what it holds; it was left "
+            "as it is.",
+            hint="Let the service read it, or look at its disk, and restore again.",
+        ) from error
 
 
 def create(

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from humanize import naturalsize
-
 from pwsops.engines.records import DatabaseContents, DatabaseInfo, DatabaseState, TableRows
 from pwsops.engines.sqlserver import logs as log_backups
 from pwsops.engines.sqlserver import queries, tsql
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound
+from pwsops.rules import formatting
 from pwsops.rules.model import BackupKind
 from pwsops.rules.run_mark import is_ours
 
@@ -153,7 +152,7 @@ def _log_warning(
     since = f"since {last:%Y-%m-%d}" if last else f"for {LOG_MEMORY.days} days, if ever"
     # Each server of an availability group remembers its own backups only, and any of them may take the log's.
     where = ", as far as this server of its availability group knows" if row.replica_id else ""
-    takes = "" if log_bytes is None else f"; it takes {naturalsize(log_bytes, binary=True)}"
+    takes = "" if log_bytes is None else f"; it takes {formatting.size(log_bytes)}"
     text = (
         f"Nobody has backed up its log {since}{where}. In the {row.recovery_model_desc} recovery model the log keeps "
         f"everything until then{takes}. Back up its log regularly"

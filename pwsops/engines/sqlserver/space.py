@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from humanize import naturalsize
-
 from pwsops.engines.sqlserver import paths, queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.placement import File
 from pwsops.errors import EngineError
+from pwsops.rules.formatting import size
 
 NO_SPACE = 3257
 """The number under which the server itself refuses such a restore."""
@@ -43,8 +42,8 @@ def require(
         if needed > free[volume]:
             raise EngineError(
                 f"Restoring {database} on {link.instance.name} is not possible: the disk {volume} has no space for "
-                f"what the backup holds: {naturalsize(needed, binary=True)} more are needed, "
-                f"{naturalsize(free[volume], binary=True)} are free.",
+                f"what the backup holds: {size(needed)} more are needed, "
+                f"{size(free[volume])} are free.",
                 hint="Free space there, or move the database's files to a larger disk first.",
                 number=NO_SPACE,
             )

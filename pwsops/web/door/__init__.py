@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection
 from typing import Any
 
+from pwsops.web import panel_compat
 from pwsops.web.door.crowd import Crowd
 from pwsops.web.door.gate import SIGN_IN, Gate, Visit
 from pwsops.web.door.judgement import Judgement
@@ -39,7 +40,7 @@ def close(
         How much is let in at once.
     """
     limits = limits or Limits()
-    app, http, loop = server._tornado, server._http, server.io_loop
+    app, http, loop = panel_compat.parts_of(server)
     crowd = Crowd(limits, proxies)
     pages = Pages(
         limits=limits,
@@ -49,9 +50,8 @@ def close(
     )
     names = [host.lower() for host in hosts]
     judgement = Judgement(hosts=names, proxies=proxies)
-    # The toolkit makes its own HTTP server, and leaves nothing of it to be chosen but its time-outs and sizes.
-    http.handle_stream = crowd.guard(http.handle_stream)
-    http.request_callback = Door(app, gate, judgement=judgement, limits=limits, crowd=crowd, pages=pages)
+    first = Door(app, gate, judgement=judgement, limits=limits, crowd=crowd, pages=pages)
+    panel_compat.answer_with(http, first, crowd.guard)
 
 
 def server_options(limits: Limits) -> dict[str, Any]:

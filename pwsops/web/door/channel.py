@@ -7,9 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from bokeh.io import doc as current_documents
-from bokeh.server.session import ServerSession
-from panel.io.server import WSHandler
 from tornado import gen
 from tornado.httputil import HTTPServerRequest
 
@@ -19,15 +16,15 @@ from pwsops.web.door.gate import Visit
 from pwsops.web.door.limits import Limits
 from pwsops.web.door.messages import PATCH, PULL, Frames, Unexpected
 from pwsops.web.door.pages import Pages
+from pwsops.web.panel_compat import SocketHandler
 
 _log = structlog.get_logger(__name__)
 _ENDED, _NOT_KNOWN, _REFUSED, _FAILED = 4401, 4503, 1008, 1011
-_WORK: dict[str, Callable[..., Any]] = {PATCH: ServerSession.patch, PULL: ServerSession.pull}
 
 Refuse = Callable[[str, HTTPServerRequest], None]
 
 
-class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
+class Channel(SocketHandler):
     """The connection of a page that this visit was given."""
 
     def __init__(self, *args: Any, visit: Visit, pages: Pages, limits: Limits, refused: Refuse, **kwargs: Any) -> None:
@@ -66,7 +63,7 @@ class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
         try:
             await self._admit(message)
             self._frames.judge(message)
-            whole = await self.receiver.consume(message)
+            whole = await self.whole(message)
             if whole is not None:
                 self._bytes = 0
                 await self._do(whole)
@@ -105,22 +102,11 @@ class Channel(WSHandler):  # type: ignore[misc]  # panel ships no complete types
             self._visit.touch()
         began_s = time.thread_time()
         try:
-            reply = await _WORK[message.msgtype](message, self.connection)
+            reply = await {PATCH: self.patch, PULL: self.pull}[message.msgtype](message)
         except Exception as error:  # noqa: BLE001 - the toolkit would log the message, and a password with it
             _log.error("a page's message met an error that nobody foresaw", error=type(error).__name__)
-            _forget(self.connection.session.document)
-            reply = self.connection.error(message, type(error).__name__)
+            reply = self.failed(message, type(error).__name__)
         finally:
             self._pages.share(self._visit).use(time.thread_time() - began_s)
         if reply:
             await self.send_message(reply)
-
-
-def _forget(document: Any) -> None:
-    """Take a document from the toolkit's list of current ones: Bokeh 3.9 leaves it there when a message fails.
-
-    It would be the current document of every thread from then on, whoever's page that works for.
-    """
-    current = getattr(current_documents, "_PATCHED_CURDOCS", None)
-    if isinstance(current, list):
-        current[:] = [found for found in current if found() not in (document, None)]

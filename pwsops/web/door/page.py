@@ -8,21 +8,18 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from bokeh.util.token import generate_jwt_token, generate_session_id
-from panel.io.resources import Resources
-from panel.io.server import DocHandler, server_html_page_for_session
-from panel.io.state import set_curdoc
 from tornado import gen
 from tornado.web import authenticated
 
 from pwsops.web.door.gate import Visit
 from pwsops.web.door.pages import Pages
 from pwsops.web.door.sealing import page_policy, sealed
+from pwsops.web.panel_compat import PageHandler
 
 _SCRIPT = re.compile(r"<script(?=[\s>])")
 
 
-class Page(DocHandler):  # type: ignore[misc]  # panel ships no complete types
+class Page(PageHandler):
     """Answers `GET /` of somebody who is signed in."""
 
     def __init__(self, *args: Any, visit: Visit, pages: Pages, **kwargs: Any) -> None:
@@ -31,12 +28,7 @@ class Page(DocHandler):  # type: ignore[misc]  # panel ships no complete types
 
     async def get_session(self) -> Any:
         """Make a session for this visit; an id or a token that the browser brings is not looked at."""
-        app = self.application
-        signing = {"secret_key": app.secret_key, "signed": True}
-        session_id = generate_session_id(**signing)
-        # The toolkit would put the request's headers and cookies in, for scripts of the page to read.
-        token = generate_jwt_token(session_id, expiration=app.session_token_expiration, **signing)
-        session = await self.application_context.create_session_if_needed(session_id, self.request, token)
+        session, session_id, token = await self.new_session()
         self._pages.issue(self._visit, session_id, token)
         return session
 
@@ -58,16 +50,7 @@ class Page(DocHandler):  # type: ignore[misc]  # panel ships no complete types
             self._pages.share(self._visit).use(time.thread_time() - began_s)
 
     async def _write(self) -> None:
-        session = await self.get_session()
-        with set_curdoc(session.document):
-            text = server_html_page_for_session(
-                session,
-                resources=Resources.from_bokeh(self.application.resources()),
-                title=session.document.title,
-                token=session.token,
-                template=session.document.template,
-                template_variables=session.document.template_variables,
-            )
+        text = self.text_of(await self.get_session())
         nonce = secrets.token_urlsafe(16)
         policy = page_policy(nonce, self.request.headers["Host"], secure=self.request.protocol == "https")
         self.set_header("Content-Security-Policy", policy)

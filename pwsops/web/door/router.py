@@ -21,6 +21,7 @@ from pwsops.web.door.log import Refusals
 from pwsops.web.door.page import Page
 from pwsops.web.door.pages import Pages
 from pwsops.web.door.sealing import Sealed, answer, sealed
+from pwsops.web.panel_compat import handler_options
 
 VISIT = "pwsops_visit"
 """The attribute of a request that has its visit."""
@@ -50,8 +51,7 @@ class Door(Router):
         self._rules = RuleRouter(gate.routes()).rules
         self._own = Application(gate.routes())
         self._refusals = Refusals()
-        context = next(iter(app.applications.values()))
-        self._toolkit = {"application_context": context, "bokeh_websocket_path": "/ws"}
+        self._toolkit = handler_options(app)
 
     def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
         """Seal the connection, so that every answer on it has our headers."""

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from bokeh.document import Document
 
 from pwsops.engines.records import Capabilities
-from pwsops.errors import Denied, InvalidInput
+from pwsops.errors import Denied, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupKind
 from pwsops.rules.rights import GRANTS, Principal, Right, Role
+from pwsops.web.live import questions
+from pwsops.web.live.attention import Attention
+from pwsops.web.live.query import in_background
+from pwsops.web.live.questions import Question
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
 from pwsops.web.pages.wizard.draft import Draft
+from pwsops.web.panel_compat import loop_of
 from pwsops.web.ui.download import Download
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
-TOO_MUCH = Trouble(
-    message="This page has asked for too much at once, and this was not done.",
-    hint="Wait until what was asked for is done, and try again.",
-)
 Action = Callable[[str], object]
-Answer = TypeVar("Answer")
 
 
 class Session:
@@ -50,10 +49,13 @@ class Session:
         self.store = store
         self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
+        self.attention = Attention()
         self.notice: Trouble | None = None
         self._doings: list[str] = []
-        self._turns = Turns()
+        self._questions, self._tasks = Turns(), Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal)
+        self.asking: Question | None = None
+        """What is done once somebody says so."""
         self.deleting = ""
         """The profile that is to be deleted once somebody says so."""
         self.drafts: dict[str, Draft] = {}
@@ -63,11 +65,12 @@ class Session:
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
-        self._loop = _loop_of(doc) if doc is not None else None
+        self._loop = loop_of(doc) if doc is not None else None
         self._early: list[Callable[[], None]] | None = None if doc is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
-        self._visits = 0
+        self.visits = 0
+        """Grows whenever another page is opened."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self.nav.param.watch(self._moved, "page")
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
@@ -103,7 +106,8 @@ class Session:
         """Leave nothing behind."""
         self._closed = True
         self._unsubscribe()
-        self._turns.forget()
+        self._questions.forget()
+        self._tasks.forget()
         self.download.withdraw()
         self.on_change = lambda: None
 
@@ -141,81 +145,63 @@ class Session:
 
     def act(self, action: str, key: str) -> None:
         """Do what was clicked. What it is refused for is shown, with the next step."""
+        question = questions.about(action, key)
+        if question is not None and not self.why_not(question.right, everywhere=question.everywhere):
+            self._ask(question)
+            return
         known = self._actions.get(action)
         if known is not None:
             with suppress(ValueError):  # no page of ours has such a key
                 known(key)
 
-    def ask(self, doing: str, work: Callable[[], Answer], then: Callable[[Answer | Trouble], None]) -> None:
-        """Do `work`, which may take its time, elsewhere; `then` is given the answer, or the trouble, on the page.
+    def background(self, work: Callable[[], None], *, asks: bool) -> bool:
+        """Do something in another thread, in its turn; whether there is room for it. See `Query` and `Task`."""
+        if self._closed:
+            return False
+        try:
+            thread = (self._questions if asks else self._tasks).take(work, name="pwsops-query")
+        except OverflowError:
+            return False
+        if self._doc is None and thread is not None:
+            thread.join()
+        return True
 
-        Ask a slow server this way: whatever is done in the page's own thread keeps every other page waiting.
-        """
-
-        def do() -> None:
-            answer: Answer | Trouble
-            try:
-                answer = work()
-            except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-                answer = trouble(error, doing)
-            if isinstance(answer, Trouble) and answer.anew:
-                # Whatever the page makes of it, the way to sign in once more stands above it.
-                self._later(partial(self._notify, answer))
-            self._later(partial(then, answer))
-
-        if not self._turn(do, "pwsops-question"):
-            self._later(partial(then, TOO_MUCH))
-
-    def ask_here(
-        self,
-        doing: str,
-        work: Callable[[], Answer],
-        then: Callable[[Answer | Trouble, bool], None],
-        *,
-        about: Callable[[], object],
-    ) -> None:
-        """Do as `ask` does, for a page that may be left, or turned to something else, before the answer comes.
-
-        Parameters
-        ----------
-        doing, work
-            As `ask` has them.
-        then
-            Is also told whether somebody is still where it was asked. Where not, a trouble is shown above whatever
-            page there is, and nothing there may be changed.
-        about
-            Gives what the page is about; it is compared with what it gives now.
-        """
-        before = self._visits, about()
-
-        def answered(answer: Answer | Trouble) -> None:
-            here = (self._visits, about()) == before
-            then(answer, here)
-            if isinstance(answer, Trouble) and not here:
-                self._notify(answer)
-
-        self.ask(doing, work, answered)
-
-    def _moved(self, *_: object) -> None:
-        self._visits += 1
-
-    def _told(self, snapshots: Snapshots) -> None:
-        with suppress(Denied):  # who may ask nothing any more is told nothing
-            self._later(partial(self._take, snapshots.seen_by(self.ops.principal)))
-
-    def _take(self, snapshot: Snapshot) -> None:
-        # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
-        if snapshot.number >= self.snapshot.number:
-            self.snapshot = snapshot
-        self.changed()
-
-    def _later(self, work: Callable[[], None]) -> None:
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something where the page may be changed; nothing where the page is closed."""
+        if self._closed:
+            return
         if self._doc is None or self._loop is None:
             work()
             return
         # A document loses what another thread adds to it while it is held, so that is done in the loop's own.
         with suppress(RuntimeError):  # the loop has ended, and the page with it
             self._loop.call_soon_threadsafe(self._tell, work)
+
+    def hand_over(self, name: str, file: BinaryIO) -> None:
+        """Let the browser save an open file under a name; why it does not, is shown above the page."""
+        try:
+            self.download.offer(name, file, whose=self.ops.principal.subject)
+        except PwsopsError as error:
+            file.close()
+            self.notice = trouble(error, "Handing the file over")
+
+    def notify(self, notice: Trouble | None) -> None:
+        """Show a problem above whatever page is open; None: no more."""
+        self.notice = notice
+        self.changed()
+
+    def _moved(self, *_: object) -> None:
+        self.visits += 1
+
+    def _told(self, snapshots: Snapshots) -> None:
+        with suppress(Denied):  # who may ask nothing any more is told nothing
+            self.later(partial(self._take, snapshots.seen_by(self.ops.principal)))
+
+    def _take(self, snapshot: Snapshot) -> None:
+        # Two threads read snapshots, the watcher's and that of an action: the one that is ready last may be the older.
+        if snapshot.number >= self.snapshot.number:
+            self.snapshot = snapshot
+        self.changed()
 
     def _tell(self, work: Callable[[], None]) -> None:
         """Do something to the page, in the thread of its loop."""
@@ -235,15 +221,18 @@ class Session:
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav
         return {
-            "select": lambda key: go(profile=key, month=nav.month),
-            "select-all": lambda _: go(month=nav.month),
-            "month": lambda key: go(profile=nav.profile, month=key),
+            # The list stays as it is searched and sorted.
+            "select": lambda key: go(profile=key, month=nav.month, q=nav.q, sort=nav.sort),
+            "select-all": lambda _: go(month=nav.month, q=nav.q, sort=nav.sort),
+            "month": self._turn_to,
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
-            "dismiss": lambda _: self._notify(None),
+            "confirm": self._confirm,
+            "unask": self._unask,
+            "dismiss": lambda _: self.notify(None),
             "delete": self._ask_to_delete,
-            "keep": lambda _: self._ask_to_delete(""),
+            "keep": self._keep,
         }
 
     def _operations(self) -> dict[str, Action]:
@@ -260,9 +249,36 @@ class Session:
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
 
+    def _turn_to(self, month: str) -> None:
+        """Show another month of the calendar, on whichever page it is."""
+        self.nav.by_link = False
+        self.nav.param.update(month=month)
+
+    def _ask(self, question: Question | None) -> None:
+        self.asking = question
+        self.changed()
+
+    def _confirm(self, key: str) -> None:
+        # What a browser sends proves nothing: the question has to have been asked, and about this one.
+        question = self.asking
+        if question is not None and key == f"{question.action} {question.key}":
+            self._ask(None)
+            self._actions[question.action](question.key)
+            self.attention.focus_on("h1")
+
+    def _unask(self, _key: str) -> None:
+        question = self.asking
+        self._ask(None)
+        if question is not None:
+            self.attention.focus_on_action(question.action, question.key)
+
     def _ask_to_delete(self, name: str) -> None:
         self.deleting = name
         self.changed()
+
+    def _keep(self, _key: str) -> None:
+        self._ask_to_delete("")
+        self.attention.focus_on('[data-action="delete"]')
 
     def _delete(self, name: str) -> None:
         # What a browser sends proves nothing: the question has to have been asked, and about this one.
@@ -270,31 +286,22 @@ class Session:
         if asked != name:
             raise InvalidInput(f"{name!r} was not deleted: nobody was asked first.", hint="Press Delete, and answer.")
         self.ops.profiles.delete(name)
-        self._later(partial(self._unselect, name))
+        self.later(partial(self._unselect, name))
 
     def _unselect(self, name: str) -> None:
         if self.nav.profile == name:
             self.nav.profile = ""
+        self.attention.announce(f"The profile {name} is deleted. Its history and its backups stay.")
+        self.attention.focus_on("#profiles-title, #welcome-title")
 
     def _operate(self, doing: str, work: Action, key: str) -> None:
         # Not in the server's own thread: an operation may wait for another process, and every page would wait too.
         self.notice = None
         self._doings.append(doing)
         self.changed()
-        if not self._turn(partial(self._do, doing, work, key), "pwsops-action"):
-            self._done(doing, TOO_MUCH, None)
+        in_background(self, doing, partial(self._do, doing, work, key), partial(self._done, doing))
 
-    def _turn(self, work: Callable[[], None], name: str) -> bool:
-        """Have something done in another thread; whether there is room for it."""
-        try:
-            thread = self._turns.take(work, name=name)
-        except OverflowError:
-            return False
-        if self._doc is None and thread is not None:
-            thread.join()
-        return True
-
-    def _do(self, doing: str, work: Action, key: str) -> None:
+    def _do(self, doing: str, work: Action, key: str) -> tuple[Trouble | None, Snapshot | None]:
         notice, snapshot = None, None
         try:
             work(key)
@@ -304,17 +311,14 @@ class Session:
             snapshot = self.store.snapshot(self.ops.principal)
         except Exception as error:  # noqa: BLE001 - likewise
             notice = notice or trouble(error, "Reading what there is now")
-        self._later(partial(self._done, doing, notice, snapshot))
+        return notice, snapshot
 
-    def _done(self, doing: str, notice: Trouble | None, snapshot: Snapshot | None) -> None:
+    def _done(self, doing: str, answer: tuple[Trouble | None, Snapshot | None] | Trouble) -> None:
+        notice, snapshot = (answer, None) if isinstance(answer, Trouble) else answer
         self._doings.remove(doing)
         # Of several that were clicked, one may have been refused: that stays said when another succeeds.
         self.notice = notice or self.notice
         self._take(snapshot or self.snapshot)
-
-    def _notify(self, notice: Trouble | None) -> None:
-        self.notice = notice
-        self.changed()
 
 
 def _number(key: str) -> int:
@@ -324,13 +328,3 @@ def _number(key: str) -> int:
         raise InvalidInput(
             "No run was cancelled: what was sent is no number of one.", hint="Load the page again."
         ) from None
-
-
-def _loop_of(doc: Document) -> asyncio.AbstractEventLoop:
-    """Return the event loop that serves a document; a newer Bokeh makes documents in other threads."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        loop: Any = doc.session_context.server_context.application_context.io_loop
-        found: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
-        return found

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -58,7 +58,7 @@ class Snapshot:
 
     number: int = 0
     at: datetime
-    zone: tzinfo
+    zone: ZoneInfo
     zone_name: str
     service: ServiceView
     instances: Sequence[str] = ()
@@ -247,8 +247,8 @@ class Store:
         """Ask an instance for its databases with the next snapshot, whatever it answered before."""
         self._asking.forget(instance)
 
-    def _zone(self) -> tuple[tzinfo, str]:
-        name = self.ops.settings.get().timezone or get_localzone_name() or "UTC"
+    def _zone(self) -> tuple[ZoneInfo, str]:
+        name = self.ops.settings.get().display_timezone or get_localzone_name() or "UTC"
         return ZoneInfo(name), name.removeprefix("Etc/")
 
     def _with_items(self, profile: ProfileView) -> RunView | None:

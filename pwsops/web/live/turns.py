@@ -37,7 +37,7 @@ class Turns:
         Raises
         ------
         OverflowError
-            Too much waits already.
+            Too much waits already, or this process may have no more threads.
         """
         with self._lock:
             if self._threads >= self._at_once:
@@ -47,7 +47,12 @@ class Turns:
                 return None
             self._threads += 1
         thread = threading.Thread(target=self._work, args=(work,), name=name, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # this process may have no more threads
+            with self._lock:
+                self._threads -= 1
+            raise OverflowError from None
         return thread
 
     def forget(self) -> None:

@@ -233,7 +233,7 @@ def _may_end(session: Session) -> bool:
 
 
 def _moment(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return f"{instant.day} {instant:%b %Y %H:%M} UTC"
 
 
 def _grouped(secret: str) -> str:

@@ -46,7 +46,10 @@ async function chosen({files}) {
 
 function attributes(before, after) {
   for (const {name} of [...before.attributes]) {
-    if (!after.hasAttribute(name)) { before.removeAttribute(name) }
+    // What somebody has unfolded stays so: it is told by an attribute. And what a heading got so that the focus could
+    // go there stays: without it the focus would be lost again.
+    const kept = (name === "open" && before.tagName === "DETAILS") || name === "tabindex"
+    if (!after.hasAttribute(name) && !kept) { before.removeAttribute(name) }
   }
   for (const {name, value} of after.attributes) {
     if (before.getAttribute(name) !== value) { before.setAttribute(name, value) }
@@ -103,9 +106,34 @@ function morph(before, after, held) {
   old.slice(fresh.length).forEach((node) => node.remove())
 }
 
+// Where the focus goes when what had it is gone: to the same thing of another row, else to the heading that it was under.
+function instead(root, node) {
+  const {action} = node.dataset
+  const title = node.closest("[aria-labelledby]")?.getAttribute("aria-labelledby")
+  return () => [
+    action === undefined ? null : root.querySelector(`[data-action="${CSS.escape(action)}"]:not([aria-disabled="true"])`),
+    title ? root.querySelector(`#${CSS.escape(title)}`) : null,
+    root.querySelector("h1, h2, h3"),
+  ]
+}
+
+// What a piece has to say goes to the page's one live region; not what it says when it is drawn for the first time.
+function announce(root, said) {
+  const now = new Map([...root.querySelectorAll("[data-announce]")].map((node) => [node.dataset.announce, node.textContent.trim().replace(/\s+/g, " ")]))
+  if (said.size > 0 || root.dataset.drawn !== undefined) {
+    for (const [name, text] of now) {
+      if (text !== "" && text !== said.get(name)) { attention.say(text) }
+    }
+  }
+  root.dataset.drawn = ""
+  return now
+}
+
 export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
+  attention.roots.add(root)
+  let said = new Map()
   const told = new Map()
   // Passwords that were typed and not told: they leave the browser when their form is submitted, and stay until then.
   const untold = new Set()
@@ -113,8 +141,13 @@ export function render({model, view}) {
   const draw = () => {
     const fresh = document.createElement("template")
     fresh.innerHTML = model.html
+    const active = attention.active()
+    const place = root.contains(active) ? instead(root, active) : null
     morph(root, fresh.content, held)
     form.drawn(held)
+    said = announce(root, said)
+    if (place !== null && !active.isConnected) { attention.lost(place) }
+    attention.look()
   }
   // Numbered, because the server may be handed them in another order than they were sent in. After a lost connection
   // the browser has new models of what the server still knows, and goes on where that stands.
@@ -139,6 +172,7 @@ export function render({model, view}) {
     }
   }
   const send = (target, action) => {
+    attention.acted()
     submit(target)
     const number = next()
     form.acted()
@@ -147,7 +181,18 @@ export function render({model, view}) {
     }
     post({action, key: target.dataset.key ?? ""}, number)
   }
+  // One of several points, drawn as a radio button: the pointer chooses at once, the arrow keys only go along.
+  const pick = (target) => {
+    target.querySelector("input").checked = true
+    send(target, target.dataset.pick)
+  }
   root.addEventListener("click", (event) => {
+    const picked = event.target.closest("[data-pick]")
+    if (picked !== null && event.detail > 0) {
+      if (event.target.tagName !== "INPUT") { event.preventDefault() }
+      pick(picked)
+      return
+    }
     const target = event.target.closest("[data-action]")
     if (target === null || target.getAttribute("aria-disabled") === "true") { return }
     if (event.target.closest("input, select, textarea, label, summary") !== null && target.tagName !== "BUTTON") { return }
@@ -182,7 +227,11 @@ export function render({model, view}) {
   // Lists and boxes say that they changed; what is typed is told while it is typed.
   root.addEventListener("input", tell)
   root.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.tagName === "INPUT" && event.target.type !== "checkbox") {
+    const picked = event.key === "Enter" ? event.target.closest("[data-pick]") : null
+    if (picked !== null) {
+      event.preventDefault()
+      pick(picked)
+    } else if (event.key === "Enter" && event.target.tagName === "INPUT" && event.target.type !== "checkbox") {
       const first = event.target.closest("[data-form]")?.querySelector("[data-default]")
       if (first) { event.preventDefault(); first.click() }
     }
@@ -197,7 +246,10 @@ export function render({model, view}) {
   model.on("remove", () => {
     form.leave()
     page.unheard.delete(root)
+    attention.roots.delete(root)
+    window.setTimeout(attention.look)
   })
   draw()
+  window.requestAnimationFrame(attention.look)
   return root
 }

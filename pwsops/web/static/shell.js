@@ -1,5 +1,5 @@
 // What the toolkit leaves to us in the browser: back and forward, the remembered choice of light or dark, the sidebar,
-// and whether the server is there (connection.js).
+// the title, where the focus goes and what is announced (attention.js), and whether the server is there (connection.js).
 
 const REMEMBERED = "pwsops-dark"
 const NARROW_PX = 600
@@ -50,6 +50,12 @@ export function render({model, view}) {
   const unwatch = name_sidebar(view.parent)
   const shell = document.createElement("span")
   const stop = watch_connection(model, view, view.el)
+  const entitle = () => { document.title = model.page_title }
+  entitle()
+  model.on("page_title", entitle)
+  // Numbered, so that the same is asked for twice.
+  model.on("focus", () => attention.want(model.focus.selectors))
+  model.on("announced", () => attention.say(model.announced.text))
   model.on("remove", () => { forget(); unwatch(); stop() })
   return shell
 }

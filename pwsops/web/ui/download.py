@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import itertools
 from typing import Any, BinaryIO
+from weakref import WeakSet
 
 from panel.custom import JSComponent
 
+from pwsops.errors import Refused
 from pwsops.web.ui.markup import script
 
 PIECE_BYTES = 512 * 1024
+MOST = 8
+"""Files that are on their way to one person, by all their pages: each keeps a descriptor and room on the disk."""
+_sending: dict[str, WeakSet[Download]] = {}
+"""By person, what sends files to them, or did."""
 
 
 class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete types
@@ -28,8 +34,19 @@ class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete ty
         """By number, what was offered and is not wholly sent."""
         self._numbers = itertools.count(1)
 
-    def offer(self, name: str, file: BinaryIO) -> None:
-        """Let the browser save an open file under a name; it is closed when all of it was sent."""
+    def offer(self, name: str, file: BinaryIO, *, whose: str = "") -> None:
+        """Let the browser save an open file under a name; it is closed when all of it was sent.
+
+        Raises `Refused`, and closes it, where too many are on their way to that person (`whose`).
+        """
+        theirs = _sending.setdefault(whose, WeakSet())
+        theirs.add(self)
+        if sum(len(one._files) for one in theirs) >= MOST:
+            file.close()
+            raise Refused(
+                f"The file {name} was not handed to the browser: {MOST} are on their way to you already.",
+                hint="Wait until your browser has saved them, or close the pages that do not fetch them.",
+            )
         number = next(self._numbers)
         self._files[number] = name, file
         self._send(number)

@@ -1,17 +1,49 @@
-"""How times, sizes, kinds and states are said to people. The same words on every page."""
+"""How states are shown on pages, and beside them times, sizes and kinds as they are written everywhere."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 
 from pwsops.operations.records import ProfileView, RestoreView, RunView
-from pwsops.rules import sizes
-from pwsops.rules.model import BackupKind, Health, ProfileState, RunStatus, Trigger
+from pwsops.rules.formatting import (
+    NOTHING,
+    age,
+    ago,
+    counted,
+    duration,
+    full_time,
+    kind,
+    listed,
+    short_day,
+    short_time,
+    size,
+)
+from pwsops.rules.highlight import HasStatus, highlight, tone_of
+from pwsops.rules.model import Health, ProfileState, RunStatus, Trigger
 
-DASH = "\N{EN DASH}"
+__all__ = [
+    "NOTHING",
+    "Mark",
+    "age",
+    "ago",
+    "counted",
+    "duration",
+    "full_time",
+    "kind",
+    "listed",
+    "other_zone",
+    "percent",
+    "profile_mark",
+    "row_class",
+    "row_tone",
+    "run_mark",
+    "run_size",
+    "short_day",
+    "short_time",
+    "size",
+    "trigger",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +59,12 @@ _RUN_MARKS = {
     RunStatus.QUEUED: Mark(tone="running", icon="clock", word="queued"),
     RunStatus.RUNNING: Mark(tone="running", icon="running", word="running"),
     RunStatus.SUCCEEDED: Mark(tone="ok", icon="check", word="succeeded"),
-    RunStatus.FAILED: Mark(tone="orange", icon="warning", word="failed"),
+    RunStatus.FAILED: Mark(tone=tone_of(RunStatus.FAILED), icon="cross", word="failed"),
     RunStatus.CANCELLED: Mark(tone="plain", icon="stop", word="cancelled"),
-    RunStatus.MISSED: Mark(tone="orange", icon="warning", word="missed"),
-    RunStatus.SKIPPED: Mark(tone="orange", icon="warning", word="skipped"),
+    RunStatus.MISSED: Mark(tone=tone_of(RunStatus.MISSED), icon="warning", word="missed"),
+    RunStatus.SKIPPED: Mark(tone=tone_of(RunStatus.SKIPPED), icon="warning", word="skipped"),
 }
 _TRIGGERS = {Trigger.SCHEDULE: "by schedule", Trigger.CATCH_UP: "caught up", Trigger.MANUAL: "by hand"}
-
-
-def kind(value: BackupKind | None) -> str:
-    """Say a kind as people know it."""
-    if value is None:
-        return ""
-    return "full" if value is BackupKind.FULL else "incremental"
 
 
 def trigger(value: Trigger) -> str:
@@ -70,77 +95,20 @@ def profile_mark(profile: ProfileView) -> Mark:
     return Mark(tone="ok", icon="check", word="succeeded")
 
 
+def row_class(row: HasStatus) -> str:
+    """Return the class of a row of a history, after its tone; empty for one that does not stand out."""
+    tone = highlight(row)
+    return f"is-{tone}" if tone else ""
+
+
 def row_tone(profile: ProfileView) -> str:
     """Return the colour of a profile's row: only what failed has one."""
     return {Health.RED: "red", Health.ORANGE: "orange"}.get(profile.health, "")
 
 
-def short_time(moment: datetime | None, now: datetime, zone: tzinfo) -> str:
-    """Say a moment as briefly as `now` allows: the time alone today, the day this year, else the date."""
-    if moment is None:
-        return DASH
-    local, today = moment.astimezone(zone), now.astimezone(zone).date()
-    if local.date() == today:
-        just_now = timedelta() <= now - moment < timedelta(minutes=2)
-        return f"{local:%H:%M:%S}" if just_now else f"{local:%H:%M}"
-    if local.date() == today + timedelta(days=1):
-        return f"tomorrow {local:%H:%M}"
-    if local.date() == today - timedelta(days=1):
-        return f"yesterday {local:%H:%M}"
-    if local.year == today.year:
-        return f"{local:%a} {local.day} {local:%b %H:%M}"
-    return f"{local.day} {local:%b %Y %H:%M}"
-
-
-def full_time(moment: datetime | None, zone: tzinfo) -> str:
-    """Say a moment in full, with its offset, for the hover."""
-    if moment is None:
-        return ""
-    local = moment.astimezone(zone)
-    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} (UTC{local:%z})"
-
-
-def duration(seconds: float | None) -> str:
-    """Say a duration to two figures: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 days."""
-    if seconds is None:
-        return ""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return counted(hours // 24, "day")
-
-
-def age(seconds: float) -> str:
-    """Say an age in its largest unit, rounded up, so that "not older than" is never too little."""
-    if seconds > 2 * 86400:
-        return counted(math.ceil(seconds / 86400), "day")
-    if seconds > 3600:
-        return counted(math.ceil(seconds / 3600), "hour")
-    return counted(max(1, math.ceil(seconds / 60)), "minute")
-
-
-def size(size_bytes: int | None) -> str:
-    """Say a size in decimal units."""
-    return "" if size_bytes is None else sizes.told(size_bytes)
-
-
-def counted(number: int, noun: str) -> str:
-    """Say a number of things: 1 run, 2 runs."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Name the first few and count the others."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+def other_zone(zone: tzinfo, of_the_pages: str) -> str:
+    """Return a sentence that names the zone of times that are in another than those of the other pages."""
+    return f" The times here are in {zone}, those of the other pages in {of_the_pages}."
 
 
 def run_size(run: RunView) -> int | None:

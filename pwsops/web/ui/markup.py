@@ -16,11 +16,11 @@ import panel as pn
 import param
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup as Safe
-from panel.custom import JSComponent
 
 from pwsops import commands
 from pwsops.signin.sessions import Session as SignedIn
 from pwsops.web import door
+from pwsops.web.panel_compat import JSPiece
 from pwsops.web.ui import formatting
 
 WEB = Path(__file__).parents[1]
@@ -153,20 +153,22 @@ def _active() -> None:
         visit.active()
 
 
-class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete types
+class Markup(JSPiece):
     """Shows a filled template, and says what is done with it.
 
-    A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a double
-    click as ``data-double``; a change of a field with ``data-field`` comes to `on_field` as the field, its ``data-key``
-    and its value (text; for a check box whether it is checked). Enter in a field of a ``data-form`` presses its
-    ``data-default``; Escape presses ``data-cancel``. What is being typed is never overwritten.
+    A click on something with ``data-action`` comes back to `on_action` as that action and its ``data-key``, a
+    double click as ``data-double``, one of several radio buttons, clicked on or with Enter, as ``data-pick``; a
+    change of a field with ``data-field`` comes to `on_field` as the field, its ``data-key`` and its value (text;
+    for a check box whether it is checked). Enter in a field of a ``data-form`` presses its ``data-default``; Escape
+    presses ``data-cancel``. What is being typed is never overwritten. Text with a ``data-announce`` (a name of its
+    own in the piece) goes to the page's live region when it changes.
     """
 
     html = param.String(default="", doc="The filled template.")
     piece = param.String(default="", doc="Which template it is; with the address it tells one form from another.")
     seen = param.Integer(default=0, doc="How many of the browser's messages the template knows of.")
 
-    _esm = script("drawn.js", "typed.js", "markup.js")
+    _esm = script("drawn.js", "attention.js", "typed.js", "markup.js")
 
     def __init__(self, on_action: OnAction | None = None, on_field: OnField | None = None, **params: Any) -> None:
         # The look lives in one file; a shadow root sees no other, so each piece brings it.
@@ -179,16 +181,10 @@ class Markup(JSComponent):  # type: ignore[misc]  # panel ships no complete type
         """Fill a template and show it; nothing is sent where nothing differs."""
         self.param.update(piece=template, html=render(template, **values), seen=self._order.seen)
 
-    def _get_model(self, *args: Any, **kwargs: Any) -> Any:
-        # A piece that is taken off a page and put back gets a new model in the browser, which counts anew.
+    def renewed(self) -> None:
+        """Count anew, as the new model does."""
         self._order = _Order()
         self.seen = 0
-        return super()._get_model(*args, **kwargs)
-
-    def _process_event(self, event: Any) -> None:
-        # What a former model sent must not count as the present one's.
-        if any(event.model is model for model, _ in self._models.values()):
-            super()._process_event(event)
 
     def _handle_msg(self, data: Any) -> None:
         for message in self._order.admit(data):

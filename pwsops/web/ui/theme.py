@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pwsops.rules.highlight import INKS, Tone
+
 FONT = "Roboto"
 FONT_PX = 13
 RADIUS_PX = 8
@@ -54,10 +56,10 @@ LIGHT = Palette(
     on_accent="#ffffff",
     ok="#1a7a3c",
     ok_soft="#e5f4ea",
-    orange="#a84b00",
-    orange_soft="#fdebd8",
-    red="#bd1f1f",
-    red_soft="#fae0df",
+    orange=INKS[Tone.WARNING].text,
+    orange_soft=INKS[Tone.WARNING].ground,
+    red=INKS[Tone.ERROR].text,
+    red_soft=INKS[Tone.ERROR].ground,
     running="#0b5cad",
     running_soft="#e3eefa",
     incremental="#5b8fc7",

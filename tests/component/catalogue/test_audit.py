@@ -265,3 +265,33 @@ def test_a_verification_waits_for_the_head_of_what_another_process_has_just_writ
     assert [one.kind for one in home.ops.audit.verify().findings] == [Kind.NO_HEAD]
     monkeypatch.setattr(home.clock, "wait", lambda _event, _seconds: write(late.pop()))
     assert home.ops.audit.verify().state is AuditState.WHOLE
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "instance"),
+    [
+        ("edit instance", "srv", "srv"),
+        ("restore succeeded", "srv/one", "srv"),
+        ("backup found", "srv/sub/one", "srv/sub"),
+        ("create database", "gone/one", None),
+        ("start run", "p", "srv"),
+        ("start run", "none", None),
+        ("export history", "history", None),
+        ("denied", "p", "srv"),
+        ("denied", "srv/sub", None),
+        ("denied", "/a/path", None),
+        ("add user", "srv", None),
+    ],
+)
+def test_which_instance_an_entry_is_about_is_settled_when_it_is_written(
+    home: Home, action: str, subject: str, instance: str | None
+) -> None:
+    home.add()
+    home.ops.instances.add("srv/sub", engine=home.ops.instances.list()[0].engine, address="elsewhere")
+    home.add(name="srv/sub")
+    number = home.ops.audit.list(1)[0].id + 1
+    tamper(home, f"INSERT INTO audit_instances VALUES ({number}, 'left by a log that was cut')")
+    home.ops.audit.record(action, subject)
+    with home.core.catalogue.read() as connection:
+        found = connection.exec_driver_sql(f"SELECT instance FROM audit_instances WHERE entry = {number}").scalar()
+    assert found == instance

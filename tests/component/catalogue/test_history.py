@@ -365,3 +365,51 @@ def test_an_older_catalogue_learns_what_its_runs_wrote_and_how_long_they_took(tm
         columns = select(runs.c.size_bytes, runs.c.duration_us).order_by(runs.c.id)
         assert connection.execute(columns).all() == [(7, 4), (0, -1)]
     catalogue.close()
+
+
+def _in_period(row: Any, wanted: Filter) -> bool:
+    last = row["missed_until"] or row["due_at"]
+    begins = wanted.since is None or last >= wanted.since
+    return begins and (wanted.until is None or row["due_at"] < wanted.until)
+
+
+def _fits(row: Any, wanted: Filter) -> bool:
+    asked = {"status": wanted.status, "trigger": wanted.trigger, "profile": wanted.profile}
+    return all(value in (None, row[name]) for name, value in asked.items()) and _in_period(row, wanted)
+
+
+@pytest.mark.parametrize("enough", [0, 1000])
+def test_a_period_leaves_what_was_due_or_missed_in_it_in_every_order_and_with_every_filter(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, enough: int
+) -> None:
+    monkeypatch.setattr(history, "FEW", enough)
+    monkeypatch.setattr(history, "MONTH", enough)
+    fill(connection, 120)
+    reaching = {"status": "missed", "missed_count": 14, "started_at": None, "finished_at": None}
+    for number, minutes in ((3, 9), (4, 30), (16, 4)):
+        until = NOON + timedelta(minutes=minutes)
+        connection.execute(update(runs).where(runs.c.id == number).values(**reaching, missed_until=until))
+    every = catalogue_runs.read(connection, select(runs))
+    periods: list[dict[str, Any]] = [
+        {"since": NOON + timedelta(minutes=9)},
+        {"until": NOON + timedelta(minutes=9)},
+        {"since": NOON + timedelta(minutes=9), "until": NOON + timedelta(minutes=11)},
+        {"since": NOON + timedelta(days=1)},
+    ]
+    others: list[dict[str, Any]] = [
+        {}, {"status": RunStatus.MISSED}, {"status": RunStatus.SUCCEEDED}, {"profile": "ä"},
+        *({"trigger": trigger} for trigger in Trigger), {"trigger": Trigger.SCHEDULE, "status": RunStatus.MISSED},
+    ]  # fmt: skip
+    for period, other, sort in product(periods, others, HistorySort):
+        wanted = Filter(**period, **other)
+        expected = {row["id"] for row in every if _fits(row, wanted)}
+        found = walk(connection, wanted, backwards=False, sort=sort, descending=True)
+        assert (sorted(found), len(found)) == (sorted(expected), Selection(connection, wanted).count()), wanted
+        assert walk(connection, wanted, backwards=True, sort=sort, descending=True) == found
+
+
+def test_a_search_keeps_to_its_period(connection: Connection) -> None:
+    fill(connection, 60)
+    connection.execute(update(runs).where(runs.c.id.in_([5, 50])).values(summary="The device is full."))
+    wanted = Filter(text="device", since=NOON + timedelta(minutes=5))
+    assert walk(connection, wanted, backwards=False, sort=HistorySort.SIZE, descending=True) == [50]

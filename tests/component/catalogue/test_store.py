@@ -303,3 +303,39 @@ def test_where_instances_kept_something_is_known_from_what_a_former_catalogue_sa
         ("srv", "db1", r"D:\keys"),
         ("srv", "db1", r"D:\old"),
     ]
+
+
+def test_which_instance_a_former_entry_is_about_is_told_where_names_leave_no_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "former.db"
+    told = [
+        ("add instance", "srv"), ("restore begins", "srv/one"), ("create database", "srv/sub/one"),
+        ("restore", "gone/a"),
+        ("create profile", "p"), ("start run", "p"), ("create profile", "twice"), ("start run", "taken"),
+        ("edit profile", "taken"), ("create profile", "taken"), ("denied", "srv"), ("denied", "p"),
+        ("denied", "srv/sub"),
+        ("add user", "user:ada"), ("export history", "history"),
+    ]  # fmt: skip
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(
+            "CREATE TABLE instances (name TEXT); CREATE TABLE profiles (name TEXT, instance TEXT);"
+            "CREATE TABLE audit (id INTEGER PRIMARY KEY, action TEXT, subject TEXT, detail TEXT);"
+            "INSERT INTO instances VALUES ('srv'), ('srv/sub');"
+            "INSERT INTO profiles VALUES ('p', 'srv'), ('twice', 'srv'), ('twice', 'other'), ('taken', 'srv'),"
+            "('srv/sub', 'srv'), ('history', 'srv'), ('user:ada', 'srv');"
+        )
+        raw.executemany("INSERT INTO audit (action, subject, detail) VALUES (?, ?, 'name from a to b')", told)
+        raw.commit()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        importlib.import_module("pwsops.catalogue.migrations.versions.0019_audit_instances").upgrade()
+        found = connection.execute(text("SELECT entry, instance FROM audit_instances ORDER BY entry")).all()
+    engine.dispose()
+    assert {told[entry - 1]: instance for entry, instance in found} == {
+        ("add instance", "srv"): "srv",
+        ("restore begins", "srv/one"): "srv",
+        ("create database", "srv/sub/one"): "srv/sub",
+        ("create profile", "p"): "srv",
+        ("start run", "p"): "srv",
+        ("denied", "srv"): "srv",
+        ("denied", "p"): "srv",
+    }

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from pwsops.errors import EngineError
+from pwsops.errors import EngineError, NotFound
 from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.records import HistoryPage
 from pwsops.rules.model import RunStatus, Trigger
@@ -144,3 +144,30 @@ def test_a_read_leaves_nothing_behind_for_the_next(filled: Home) -> None:
     search = HistoryQuery(text="device")
     assert filled.ops.history.page(search) == filled.ops.history.page(search)
     assert filled.ops.history.page(HistoryQuery(text="device", size=1)).total == 4
+
+
+def test_the_runs_up_to_one_are_measured_the_oldest_first(home: Home) -> None:
+    home.server.sizes = {"one": 1}
+    home.add(name="p", databases=["one"])
+    home.add(name="q", databases=["one"])
+    for name in "pqpp":
+        home.run(name)
+    found = home.ops.history.up_to(3)
+    assert [one.run_id for one in found] == [1, 3]
+    assert [one.size_bytes for one in found] == [run.items[0].size_bytes for run in map(home.ops.runs.get, (1, 3))]
+    assert [one.run_id for one in home.ops.history.up_to(4, limit=2)] == [3, 4]
+    with pytest.raises(NotFound):
+        home.ops.history.up_to(99)
+
+
+def test_what_a_run_took_is_told_until_a_later_one_takes_its_place(home: Home) -> None:
+    home.server.sizes = {"one": 1}
+    home.add(name="p", databases=["one"], timestamp=False, incremental=False)
+    home.run()
+    found = home.ops.media.of_run(1)
+    assert (found.instance, [one.database for one in found.sets]) == ("srv", ["one"])
+    assert found.sets[0].set_id == home.ops.runs.get(1).items[0].set_id
+    home.run()
+    assert home.ops.media.of_run(1).sets == ()
+    assert len(home.ops.media.of_run(2).sets) == 1
+    assert home.ops.media.of_run(99).sets == ()

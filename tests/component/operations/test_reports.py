@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,18 @@ from sqlalchemy import Connection, update
 
 from pwsops.catalogue import reporting
 from pwsops.catalogue.audit_keys import system_user
+from pwsops.catalogue.history import Filter, Selection
 from pwsops.catalogue.schema import audit, backup_sets, runs
 from pwsops.errors import Denied, EngineError, InvalidInput, NotFound
 from pwsops.operations import Role
-from pwsops.operations.reports import ReportFormat, ReportQuery
+from pwsops.operations.reports import Period, PeriodName, ReportFormat, ReportQuery
 from pwsops.reports import evidence, figures
 from pwsops.rules.model import RunStatus, Trigger
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
 from tests.people import acting_as
 
+DAY = 24 * HOUR
 FULL = EngineError("The device is full.", hint="Make room.", number=112, severity=16)
 
 
@@ -334,3 +336,39 @@ def test_days_are_put_together_where_they_are_many() -> None:
     assert sum(one.good for one in year) == 365
     assert (year[0].bad, year[0].other) == (2, 0)
     assert (year[1].first - year[0].first).days == year[0].days == 4
+
+
+def test_what_was_missed_counts_in_each_period_that_it_lies_in_and_there_as_often_as_it_was_due(
+    filled: Home, tmp_path: Path
+) -> None:
+    """Fourteen occurrences in a row, an hour apart, kept as one row: half of them on the first day."""
+    midnight = (NOON + 2 * DAY).replace(hour=0)
+    values = {
+        "status": "missed", "missed_count": 14, "due_at": midnight - 7 * HOUR, "missed_until": midnight + 6 * HOUR,
+        "summary": "14 runs were missed", "size_bytes": 0,
+    }  # fmt: skip
+    with filled.core.catalogue.write() as connection:
+        connection.execute(update(runs).where(runs.c.id == 1).values(values))
+    filled.clock.advance(midnight + DAY - filled.clock.now())
+    before = ReportQuery(since=midnight - DAY, until=midnight, profile="p")
+    after = ReportQuery(since=midnight, until=midnight + DAY, profile="p")
+    for query, times in ((before, 7), (after, 7), (ReportQuery(profile="p", since=midnight - DAY), 14)):
+        assert list(filled.ops.reports.runs(query).run_id[-1:]) == [1]
+        text = evidence_of(filled, tmp_path, query)
+        assert f"{times} missed" in text
+        assert (
+            f"Keep the backup service running; what is missed is caught up once when it starts again. {times} " in text
+        )
+        with filled.core.catalogue.read() as connection:
+            wanted = Filter(since=query.since, until=query.until, profile="p", status=RunStatus.MISSED)
+            assert sum(count for _, _, count in reporting.days(Selection(connection, wanted))) == times
+
+
+def test_a_period_has_a_name(filled: Home) -> None:
+    filled.clock.advance(datetime(2026, 3, 29, 12, tzinfo=UTC) - filled.clock.now())
+    today = filled.ops.reports.period("today", "Europe/Berlin")
+    assert today == Period(since=datetime(2026, 3, 28, 23, tzinfo=UTC), until=datetime(2026, 3, 29, 22, tzinfo=UTC))
+    assert filled.ops.reports.period(PeriodName.WEEK).since is not None
+    for name, zone, told in (("yesterday", "", "no period 'yesterday'"), ("today", "Moon/Base", "no time zone")):
+        with pytest.raises(InvalidInput, match=told):
+            filled.ops.reports.period(name, zone)

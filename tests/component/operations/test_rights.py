@@ -110,6 +110,7 @@ TABLE: dict[str, Entry] = {
     "runs.wait": Entry(LOOK, OBJECT, lambda it: (it.run,)),
     "runs.cancel": Entry(RUN, OBJECT, lambda it: (it.run,)),
     "history.page": Entry(LOOK, ANY, lambda it: (HistoryQuery(),)),
+    "history.up_to": Entry(LOOK, OBJECT, lambda it: (it.run,)),
     "history.profiles": Entry(LOOK),
     "reports.runs": Entry(EXPORT),
     "reports.items": Entry(EXPORT),
@@ -117,8 +118,11 @@ TABLE: dict[str, Entry] = {
     "reports.sets": Entry(EXPORT),
     "reports.databases": Entry(EXPORT),
     "reports.exposure": Entry(EXPORT),
+    "reports.restores": Entry(EXPORT),
+    "reports.period": Entry(LOOK, ANY, lambda it: ("today",)),
     "reports.audit_log": Entry(EVIDENCE),
     "reports.export": Entry(EXPORT, ANY, lambda it: (ReportFormat.CSV,)),
+    "reports.export_restores": Entry(EXPORT, ANY, lambda it: (ReportFormat.CSV,)),
     "reports.export_audit": Entry(EVIDENCE),
     "reports.write": Entry(HOST, ANY, lambda it: (ReportFormat.CSV, Path("report.csv"))),
     "profiles.list": Entry(LOOK),
@@ -135,6 +139,7 @@ TABLE: dict[str, Entry] = {
     "profiles.preview": Entry(LOOK, OBJECT, lambda it: (it.profile,), {"count": 1}),
     "media.read": Entry(MEDIA, OBJECT, lambda it: (it.path, it.instance)),
     "media.find": Entry(MEDIA, OBJECT, lambda it: (it.path, 1, it.instance)),
+    "media.of_run": Entry(MEDIA, OBJECT, lambda it: (it.run,)),
     "media.verify": Entry(VERIFY, OBJECT, lambda it: (it.path, 1, it.instance)),
     "certificates.list": Entry(CONFIGURE),
     "certificates.look": Entry(CONFIGURE, OBJECT, lambda it: (it.instance,)),
@@ -162,6 +167,7 @@ TABLE: dict[str, Entry] = {
     "restores.restore": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.get": Entry(LOOK, OBJECT, lambda it: (it.restore,)),
     "restores.list": Entry(LOOK),
+    "restores.page": Entry(LOOK),
     "restores.cancel": Entry(RESTORE, OBJECT, lambda it: (it.restore,)),
     "roles.list": Entry(HOST),
     "roles.check": Entry(HOST),
@@ -481,6 +487,42 @@ def test_counts_searches_and_exports_leave_out_what_is_elsewhere(places: Places)
     assert b"mine" in evidence
     assert b"canary" not in evidence
     assert {entry.subject for entry in auditor.audit.list()} >= {"mine", MINE, f"{MINE}/one"}
+
+
+def test_a_profile_that_is_called_like_something_else_tells_nothing_of_it(places: Places) -> None:
+    ops, scope_ = places.home.ops, frozenset({MINE})
+    ops.people.add_user("ada", "walrus-teapot-oblong-9")
+    some = acting_as(ops, A, instances=scope_)
+    before = {entry.id for entry in some.audit.list(1000)}
+    theirs = {ELSEWHERE, f"{ELSEWHERE}/canary-database", "user:ada", "history", "mine"}
+    assert theirs - {"history", "mine"} <= {entry.subject for entry in ops.audit.list(1000)}
+    for name in sorted(theirs - {"mine"}):
+        some.profiles.create(places.home.profile(name=name, instance=MINE, active=False))
+    ops.reports.runs()
+    ops.profiles.save("canary-profile", _renamed(ops, "canary-profile", "other"))
+    some.profiles.save(ELSEWHERE, _renamed(ops, ELSEWHERE, "canary-profile"))
+    seen = [entry for entry in some.audit.list(1000) if entry.id not in before]
+    assert {(entry.action, entry.actor) for entry in seen} == {
+        ("create profile", "user:bob"),
+        ("edit profile", "user:bob"),
+    }
+
+
+def test_a_profile_that_is_called_like_an_instance_hides_nothing_of_that(places: Places) -> None:
+    auditor = acting_as(places.home.ops, U, instances=frozenset({MINE}))
+    before = {entry.id for entry in auditor.audit.list(1000)}
+    other = acting_as(places.home.ops, A, instances=frozenset({ELSEWHERE}))
+    for name in (MINE, f"{MINE}/one"):
+        other.profiles.create(
+            places.home.profile(name=name, instance=ELSEWHERE, databases=["canary-database"], active=False)
+        )
+    assert {entry.id for entry in auditor.audit.list(1000)} == before
+
+
+def _renamed(ops: Operations, name: str, new: str) -> Any:
+    profile = ops.profiles.get(name)
+    profile.name = new
+    return profile
 
 
 def test_somebody_with_no_instance_sees_nothing(places: Places) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -111,12 +112,34 @@ def test_after_a_crash_it_is_given_back_and_not_before(home: Home, backed_up: st
         values = {"instance": "srv", "database": "one", "actor": "ann", "now": home.clock.now()}
         restore_id = restores.add(connection, source, owner=home.core.liveness.token, **values)
         change = AccessChange(database="one", former_mode="RESTRICTED_USER", changed_to="SINGLE_USER")
-        access.changed(connection, "srv", change, restore_id=restore_id, now=home.clock.now())
+        access.changed(connection, "srv", change, place="fake nowhere", restore_id=restore_id, now=home.clock.now())
     home.server.modes["one"] = "SINGLE_USER"
     serve(home, timedelta(minutes=1))
     assert home.server.asked_to_give_back == [], "the restore goes on, as far as anybody knows"
     home.core.restorer.reconcile()
     serve(home, timedelta(minutes=1))
+    assert home.server.modes["one"] == "RESTRICTED_USER"
+
+
+def test_what_is_owed_belongs_to_the_server_that_the_restore_began_on(
+    home: Home, backed_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = FakeEngine._alone
+
+    def moved(engine: FakeEngine, request: RestoreRequest) -> AbstractContextManager[None]:
+        # Somebody gives the instance another address while the media are proven.
+        home.ops.instances.edit("srv", address="elsewhere")
+        return alone(engine, request)
+
+    monkeypatch.setattr(FakeEngine, "_alone", moved)
+    left_closed(home, backed_up)
+    (one,) = home.ops.databases.owed_access()
+    assert one.place == "fake nowhere"
+    home.server.give_back_error = None
+    serve(home, timedelta(minutes=1))
+    assert home.server.asked_to_give_back == [], "no instance is on that server now"
+    home.ops.instances.edit("srv", address="nowhere")
+    serve(home, timedelta(hours=1))
     assert home.server.modes["one"] == "RESTRICTED_USER"
 
 

@@ -17,8 +17,20 @@ import pytest
 from pwsops.engines.records import DatabaseState
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery
-from pwsops.operations.records import DatabaseView, HistoryPage, ItemView, ProfileView, RunView, ServiceView
-from pwsops.rules.model import BackupKind, Health, Occurrence, ProfileState, RunStatus, Trigger
+from pwsops.operations.records import (
+    DatabaseView,
+    HistoryPage,
+    ItemView,
+    ProfileView,
+    RestorePage,
+    RestoreView,
+    RunMeasure,
+    RunSets,
+    RunView,
+    ServiceView,
+)
+from pwsops.operations.reports import RestoreQuery
+from pwsops.rules.model import BackupKind, BackupSet, Health, Occurrence, ProfileState, RunStatus, Trigger
 from pwsops.rules.protection import Cause, Finding, Protection, SetFacts, Verdict
 from pwsops.rules.rights import Principal
 from pwsops.signin.authentication import Authentication
@@ -48,6 +60,14 @@ def make_run(number: int = 1, status: RunStatus = RunStatus.SUCCEEDED, **fields:
     ended = NOW if status.ended else None
     values = {"profile": "Vaults", "due_at": NOW, "kind": BackupKind.FULL, "trigger": Trigger.MANUAL}
     return RunView(**{"id": number, "status": status, "started_at": NOW, "finished_at": ended, **values, **fields})
+
+
+def make_restore(number: int = 1, status: RunStatus = RunStatus.SUCCEEDED, **fields: Any) -> RestoreView:
+    values: dict[str, Any] = {
+        "instance": "vaults", "database": "a.db", "path": "/b/a.bak", "position": 1, "set_id": "s",
+        "kind": BackupKind.FULL, "data_at": NOW, "actor": "ann", "started_at": NOW, "finished_at": NOW,
+    }  # fmt: skip
+    return RestoreView(**{"id": number, "status": status, **values, **fields})
 
 
 def make_item(status: RunStatus = RunStatus.FAILED, **fields: Any) -> ItemView:
@@ -138,6 +158,9 @@ class FakeOperations:
     previewed: int = 0
     """How many runs were given in previews."""
     queries: list[HistoryQuery] = field(default_factory=list)
+    run_sets: list[BackupSet] = field(default_factory=list)
+    restore_views: list[RestoreView] = field(default_factory=list)
+    restore_queries: list[tuple[RestoreQuery, int | None]] = field(default_factory=list)
     asked_databases: int = 0
     attached: int = 0
     home: Path = Path("/nowhere")
@@ -163,14 +186,20 @@ class FakeOperations:
             start=self._does("start"),
             cancel=self._does("cancel"),
         )
-        self.instances = SimpleNamespace(list=lambda: [SimpleNamespace(name=name) for name in self.instance_names])
+        self.instances = SimpleNamespace(
+            list=lambda: [SimpleNamespace(name=name) for name in self.instance_names],
+            capabilities=lambda _: SimpleNamespace(atomic_restore=True),
+        )
         self.databases = SimpleNamespace(poll=self._poll, everything=self._everything)
-        self.restores = SimpleNamespace(list=lambda limit: [])
+        self.restores = SimpleNamespace(list=lambda limit: [], page=self._restores)
+        self.media = SimpleNamespace(of_run=lambda number: RunSets(instance="vaults", sets=self.run_sets))
         self.history = SimpleNamespace(
-            page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
+            up_to=self._up_to, page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
         )
         self.people = SimpleNamespace(authentication=self._authentication)
-        self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
+        self.settings = SimpleNamespace(
+            get=lambda: SimpleNamespace(timezone=self.timezone, display_timezone=self.timezone)
+        )
         self.changes = SimpleNamespace(version=lambda: self.version)
         self.service = SimpleNamespace(
             status=lambda: make_service(self.running),
@@ -225,6 +254,20 @@ class FakeOperations:
         after = str(start + query.size) if start + query.size < len(found) else ""
         return HistoryPage(runs=found[start : start + query.size], before=before, after=after, total=len(found))
 
+    def _up_to(self, number: int) -> list[RunMeasure]:
+        return [
+            RunMeasure(
+                run_id=run.id, due_at=run.due_at, status=run.status, kind=run.kind, duration_s=run.duration_s,
+                size_bytes=sum(item.size_bytes or 0 for item in run.items) or None,
+            )
+            for run in reversed(self.run_views)
+            if run.id <= number
+        ]  # fmt: skip
+
+    def _restores(self, query: RestoreQuery, *, before: int | None) -> RestorePage:
+        self.restore_queries.append((query, before))
+        return RestorePage(restores=self.restore_views, total=len(self.restore_views), older=None)
+
     def _poll(self, names: list[str], on_answer: Callable[[str, object], None]) -> None:
         self.asked_databases += 1
         for name in names:
@@ -247,8 +290,20 @@ class FakeOperations:
 def hold(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """Let what a page asks wait until it is called for: by position, what was asked."""
     waiting: list[Callable[[], None]] = []
-    ask = session.ask
-    monkeypatch.setattr(session, "ask", lambda *question: waiting.append(partial(ask, *question)))
+    background = session.background
+
+    def wait(work: Callable[[], None], *, asks: bool) -> bool:
+        waiting.append(partial(background, work, asks=asks))
+        return True
+
+    monkeypatch.setattr(session, "background", wait)
+    return waiting
+
+
+def hold_answers(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Let what a page asks be answered at once, and the answers wait until they are called for: in their order."""
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(session, "later", waiting.append)
     return waiting
 
 

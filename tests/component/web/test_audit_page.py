@@ -16,6 +16,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.nav import AUDIT
 from pwsops.web.ui.markup import Markup
 from tests.component.catalogue.test_audit import tamper
+from tests.component.web.conftest import hold
 from tests.homes import Home
 
 
@@ -114,7 +115,7 @@ def test_the_entries_that_fit_are_exported_and_that_is_an_entry(
     home: Home, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered: list[tuple[str, BinaryIO]] = []
-    monkeypatch.setattr(page.session.download, "offer", lambda *file: offered.append(file))
+    monkeypatch.setattr(page.session, "hand_over", lambda *file: offered.append(file))
     page.type("on", "thing 59")
     page.click("export")
     ((name, file),) = offered
@@ -141,11 +142,10 @@ def test_what_fails_is_a_message(home: Home, page: Page, monkeypatch: pytest.Mon
 
 
 def test_an_export_that_goes_on_is_not_begun_twice(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(page.session, "ask", lambda doing, *_: asked.append(doing))
+    waiting = hold(page.session, monkeypatch)
     page.click("export")
     page.click("export")
-    assert asked == ["Exporting the audit log"]
+    assert len(waiting) == 1
     assert "writing the export" in page.text()
 
 

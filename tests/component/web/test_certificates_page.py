@@ -22,7 +22,7 @@ from pwsops.rules.certificates import Purpose
 from pwsops.web.app import Frame
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
-from pwsops.web.nav import CERTIFICATES, INSERT
+from pwsops.web.nav import CERTIFICATES, RESTORE
 from pwsops.web.pages.certificates.form import CREATE, EXPORT, IMPORT, CertificateForm
 from pwsops.web.ui import verdict_texts
 from pwsops.web.ui.markup import Markup
@@ -184,7 +184,7 @@ def test_one_is_made(page: Page, home: Home) -> None:
     page.type("name", "Vaults")
     page.type("years", "3")
     page.click("do-form")
-    assert "Vaults is made. Export it as well" in page.text()
+    assert "Vaults is made. Export it and keep the copy on another machine." in page.text()
     [view] = home.ops.certificates.list()
     assert view.facts is not None
     assert 1094 <= (view.facts.not_after - NOON).days <= 1097
@@ -229,10 +229,10 @@ def test_an_export_reaches_somebody_who_has_left_the_page_and_leaves_him_where_h
     page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = export_slowly(page, home, monkeypatch)
-    page.session.nav.go(page=INSERT, instance="srv", database="one")
+    page.session.nav.go(page=RESTORE, instance="srv", database="one")
     written()
     assert [name for name, _ in page.offered] == [f"one_{ONE}.pfx"]
-    assert (page.session.nav.page, page.session.nav.database) == (INSERT, "one")
+    assert (page.session.nav.page, page.session.nav.database) == (RESTORE, "one")
 
 
 def test_an_export_that_ends_late_closes_no_other_form(page: Page, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

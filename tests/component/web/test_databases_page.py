@@ -49,7 +49,7 @@ def test_each_database_says_how_it_is_and_what_would_be_lost(backed_up: Home) ->
     browser = Browser(backed_up)
     row = browser.row("one")
     assert all(text in row for text in ("online", "100 bytes", ">12:00<", "4 hours", ">p<"))
-    assert "page=insert&amp;instance=srv&amp;database=one" in row
+    assert "page=restore&amp;instance=srv&amp;database=one" in row
     assert "all of it: never backed up" in browser.row("two")
     assert "in none" in browser.row("two")
 
@@ -78,8 +78,8 @@ def test_a_foreign_base_is_answered_by_one_click(backed_up: Home) -> None:
     backed_up.server.warnings = {"one": ["Somebody else took its last full."], "two": ["Somebody else did."]}
     backed_up.server.foreign_bases = {"one", "two"}
     browser = Browser(backed_up)
-    assert browser.html.count("Take a new full now") == 1, "no profile names the other"
-    button = browser.html.partition("Take a new full now")[0].rpartition("<button")[2]
+    assert browser.html.count(">Take a new full now<") == 1, "no profile names the other"
+    button = browser.html.partition(">Take a new full now<")[0].rpartition("<button")[2]
     assert 'data-action="start-full" data-key="p"' in button
     assert 'aria-disabled="true"' in button, "the service is stopped"
 
@@ -122,18 +122,18 @@ def test_a_database_that_is_not_listed_can_be_named(home: Home) -> None:
     browser = Browser(home)
     assert "srv has no database yet" in browser.html
     piece = browser.page._piece
-    piece.take({"action": "insert-other", "key": "srv"})
+    piece.take({"action": "restore-other", "key": "srv"})
     assert browser.session.nav.page == "databases"
     piece.take({"field": "other", "key": "", "value": " lost "})
     assert 'value=" lost "' in browser.html
-    piece.take({"action": "insert-other", "key": "srv"})
-    assert (browser.session.nav.page, browser.session.nav.database) == ("insert", "lost")
+    piece.take({"action": "restore-other", "key": "srv"})
+    assert (browser.session.nav.page, browser.session.nav.database) == ("restore", "lost")
 
 
 def test_other_clicks_are_the_session_s(home: Home) -> None:
     browser = Browser(home)
     before = browser.html
-    browser.page._piece.take({"action": "go", "key": "?page=insert&instance=srv&database=one"})
+    browser.page._piece.take({"action": "go", "key": "?page=restore&instance=srv&database=one"})
     assert browser.session.nav.database == "one"
     assert browser.html == before
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import pytest
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.history import HistoryQuery
-from pwsops.operations.reports import ReportFormat, ReportQuery
+from pwsops.operations.reports import ReportFormat, ReportQuery, RestoreQuery
 from pwsops.rules.model import RunStatus
 from pwsops.web.app import Frame
 from pwsops.web.live.session import Session
@@ -27,7 +28,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.queries: list[ReportQuery] = []
+        self.restores: list[RestoreQuery] = []
         self.error: PwsopsError | None = None
+
+    def export_restores(self, form: ReportFormat, query: RestoreQuery) -> BinaryIO:
+        self.restores.append(query)
+        return io.BytesIO(form.value.encode())
 
     def export(self, form: ReportFormat, query: ReportQuery) -> BinaryIO:
         if self.error is not None:
@@ -69,8 +75,7 @@ def test_what_the_filters_leave_is_exported(page: History, asked: Asked, sent: l
 def test_while_one_is_written_no_other_is_begun(
     page: History, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[], Any]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, work, _then: waiting.append(work))
+    waiting = hold(page._session, monkeypatch)
     page._piece.take({"action": "export", "key": "csv"})
     page._piece.take({"action": "export", "key": "xlsx"})
     assert len(waiting) == 1
@@ -95,6 +100,24 @@ def test_all_that_the_page_is_filtered_by_is_exported(asked: Asked) -> None:
     with export.written(ops, ReportFormat.HTML, HistoryQuery(profile="p", text="x")) as file:
         assert file.read() == b"html"
     assert asked.queries == [ReportQuery(profile="p", text="x")]
+
+
+@pytest.mark.parametrize("form", ["csv", "evidence"])
+def test_the_period_is_that_of_exports_and_evidence_too(
+    page: History, asked: Asked, sent: list[dict[str, Any]], form: str
+) -> None:
+    page._session.nav.go(page="runs", period="today")
+    page._piece.take({"action": "export", "key": form})
+    midnight = NOW.replace(hour=0)
+    assert asked.queries == [ReportQuery(since=midnight, until=midnight + timedelta(days=1))]
+
+
+def test_the_restores_that_are_shown_are_exported(page: History, asked: Asked, sent: list[dict[str, Any]]) -> None:
+    page._session.nav.go(page="runs", view="restores", q="vault", status="failed")
+    page._piece.take({"action": "export", "key": "csv"})
+    assert asked.restores == [RestoreQuery(text="vault", status=RunStatus.FAILED)]
+    assert [one["name"] for one in sent] == [f"pwsops-restores-{NOW:%Y-%m-%d}.csv"]
+    assert "writing the export" not in page._piece.html
 
 
 def test_pieces_are_sent_one_by_one_as_they_are_asked_for(
@@ -127,6 +150,28 @@ def test_another_file_goes_beside_one_that_is_being_fetched(
     assert [(one["number"], one["name"], one["piece"], one["last"]) for one in sent] == [
         (1, "a", b"ab", False), (2, "b", b"xy", False), (1, "a", b"c", True), (2, "b", b"", True),
     ]  # fmt: skip
+
+
+def test_a_person_has_so_many_files_on_their_way_and_no_more_by_however_many_pages(
+    page: History, store: Store, asked: Asked, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PIECE_BYTES", 2)
+    monkeypatch.setattr(download, "_sending", {})
+    for _ in range(download.MOST):
+        page._piece.take({"action": "export", "key": "csv"})
+    other = Session(store, None)
+    file = io.BytesIO(b"abcd")
+    other.hand_over("b", file)
+    assert (file.closed, len(sent)) == (True, download.MOST)
+    assert other.notice is not None
+    assert f"{download.MOST} are on their way" in other.notice.message
+    page._session.download._handle_msg({"more": 1})
+    page._session.download._handle_msg({"more": 1})
+    other.hand_over("b", io.BytesIO(b"abcd"))
+    assert sent[-1]["name"] == "b"
+    page._session.close()
+    other.close()
+    assert not any(one._files for one in download._sending[page._session.ops.principal.subject])
 
 
 def test_what_nobody_fetched_is_closed_with_the_page(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from unittest.mock import Mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,14 +14,18 @@ from structlog.testing import capture_logs
 from pwsops.engines.requests import Progress
 from pwsops.errors import NotFound, PwsopsError
 from pwsops.operations.history import HistoryQuery, HistorySort
+from pwsops.operations.reports import RestoreQuery
 from pwsops.rules.model import Message, RunStatus, Trigger
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.nav import Nav
 from pwsops.web.pages.history import page as history
-from pwsops.web.pages.history.page import History, query_of
-from tests.component.web.conftest import NOW, FakeOperations, make_item, make_run
+from pwsops.web.pages.history.filters import ORDERS, query_of
+from pwsops.web.pages.history.page import History
+from tests.component.web.conftest import NOW, FakeOperations, hold_answers, make_item, make_restore, make_run
 
+UTC = ZoneInfo("UTC")
+DAY = timedelta(days=1)
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -82,14 +88,14 @@ def test_turning_goes_on_from_the_place_that_was_given(ops: FakeOperations, page
 def test_an_address_is_read_as_a_question_and_what_it_says_amiss_is_unsaid() -> None:
     nav = Nav()
     nav.read("?page=runs&q=a%20b&status=failed&trigger=manual&profile=P&sort=-duration&after=x")
-    assert query_of(nav) == HistoryQuery(
+    assert query_of(nav, NOW, UTC) == HistoryQuery(
         text="a b", status=RunStatus.FAILED, trigger=Trigger.MANUAL, profile="P", sort=HistorySort.DURATION,
         descending=True, position="x",
     )  # fmt: skip
     nav.read("?page=runs&status=green&trigger=moon&sort=id")
-    assert query_of(nav) == HistoryQuery()
+    assert query_of(nav, NOW, UTC) == HistoryQuery()
     nav.read("?page=runs&sort=due")
-    assert not query_of(nav).descending
+    assert not query_of(nav, NOW, UTC).descending
 
 
 def test_an_address_that_says_all_this_amiss_shows_everything(page: History) -> None:
@@ -98,13 +104,13 @@ def test_an_address_that_says_all_this_amiss_shows_everything(page: History) -> 
     assert "1 run" in shown(page)
 
 
-@pytest.mark.parametrize("sort", history._ORDERS)
+@pytest.mark.parametrize("sort", ORDERS)
 def test_every_order_that_is_offered_can_be_asked_for(page: History, sort: str) -> None:
     put(page, "sort", sort)
     marked = re.findall(r'aria-sort="(\w+)"', shown(page))
     assert marked == ["ascending" if sort and not sort.startswith("-") else "descending"]
     for key in re.findall(r'class="sort" data-action="sort" data-key="([^"]*)"', shown(page)):
-        assert key in history._ORDERS
+        assert key in ORDERS
         assert key != sort
 
 
@@ -126,24 +132,22 @@ def test_typing_searches_without_enter_and_from_the_beginning(ops: FakeOperation
 def test_only_what_stands_there_after_a_pause_is_searched_for(
     ops: FakeOperations, page: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+    waiting = hold_answers(page._session, monkeypatch)
     for text in ("v", "va", "vau"):
         put(page, "q", text)
     monkeypatch.undo()
     ops.queries.clear()
     for then in waiting:
-        then(None)
+        then()
     assert [query.text for query in ops.queries] == ["vau"]
 
 
 def test_what_is_typed_and_left_changes_no_other_page(page: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+    waiting = hold_answers(page._session, monkeypatch)
     put(page, "q", "vau")
     page._session.on_change = lambda: None
     page._session.nav.go()
-    waiting[0](None)
+    waiting[0]()
     assert page._session.nav.search() == ""
 
 
@@ -163,7 +167,7 @@ def test_a_row_unfolds_in_place_with_its_messages_and_folds_again(ops: FakeOpera
     message = Message(text="Cannot open backup device.", at=NOW, number=3201, severity=16, is_error=True)
     ops.run_views = [make_run(4, RunStatus.FAILED, items=[make_item(error="Cause.", hint="Step.", messages=[message])])]
     page._session._take(page._session.store.snapshot())
-    assert 'class="is-orange"' in shown(page)
+    assert 'class="is-red"' in shown(page)
     assert "Cannot open" not in shown(page)
     act(page, "unfold", "4")
     assert 'aria-expanded="true"' in shown(page)
@@ -198,9 +202,10 @@ def test_a_running_run_is_shown_as_it_goes_on_and_can_be_cancelled(ops: FakeOper
         ops.run_views = [make_run(5, RunStatus.RUNNING, finished_at=None, progress=progress)]
         page._session._take(page._session.store.snapshot())
 
-    page._busy = True  # the history itself is being read: what is known of the newest runs is shown all the same
     ops.run_views = [make_run(5, RunStatus.QUEUED, finished_at=None)]
-    page._answer = (ops._history(HistoryQuery()), [])
+    page._rest_until_s = 0
+    page._session._take(page._session.store.snapshot())
+    page._rest_until_s = float("inf")  # it is not read again: what is known of the newest runs is shown all the same
     at(1)
     assert 'aria-valuenow="25"' in shown(page)
     at(2)
@@ -208,6 +213,7 @@ def test_a_running_run_is_shown_as_it_goes_on_and_can_be_cancelled(ops: FakeOper
     act(page, "unfold", "5")
     assert "Cancel this run" in shown(page)
     act(page, "cancel", "5")
+    act(page, "confirm", "cancel 5")
     assert ops.done == [("cancel", 5)]
 
 
@@ -225,27 +231,28 @@ def test_it_is_read_again_when_something_changed_and_not_otherwise(ops: FakeOper
     assert len(ops.queries) == asked + 1
 
 
-def test_while_it_is_looked_for_what_was_there_stays(page: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting: list[Callable[[object], None]] = []
-    monkeypatch.setattr(page._session, "ask", lambda _doing, _work, then: waiting.append(then))
+def test_while_it_is_looked_for_what_was_there_stays(
+    ops: FakeOperations, page: History, refused: PwsopsError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops.history, "page", Mock(side_effect=[refused, ops._history(HistoryQuery())]))
+    waiting = hold_answers(page._session, monkeypatch)
     put(page, "status", "failed")
     assert "looking through the history" in shown(page)
     assert "Vaults" in shown(page)
     put(page, "status", "missed")
     late, answer = waiting
-    late(PwsopsError("never to be seen", hint=""))
-    assert "never to be seen" not in shown(page)
+    late()
+    assert "Try later." not in shown(page)
     page._session.nav.go(page="runs", view="restores")
-    answer(page._answer)
+    answer()
     assert "Nothing was restored yet." in shown(page)
 
 
 def test_of_two_answers_to_the_same_question_the_later_counts(
     ops: FakeOperations, page: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(page._session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        answers = hold_answers(page._session, waits)
         put(page, "status", "failed")
         put(page, "status", "missed")
         ops.run_views = [make_run(2), make_run(1)]
@@ -297,3 +304,71 @@ def test_the_second_part_lists_the_restores(page: History) -> None:
     act(page, "go", "?page=runs&view=restores")
     assert re.findall(here, shown(page)) == ["?page=runs&amp;view=restores"]
     assert "Nothing was restored yet." in shown(page)
+
+
+def test_a_period_by_name_is_whole_days_of_the_zone_and_the_address_keeps_it(
+    ops: FakeOperations, page: History
+) -> None:
+    put(page, "period", "7-days")
+    assert page._session.nav.search() == "?page=runs&period=7-days"
+    query = ops.queries[-1]
+    assert (query.since, query.until) == (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC))
+    assert "from 2026-11-18 to 2026-11-24 (UTC)" in shown(page)
+    assert "Show all runs" in shown(page)
+    act(page, "clear")
+    assert page._session.nav.search() == "?page=runs"
+    assert ops.queries[-1].since is None
+
+
+def test_from_a_name_to_days_the_days_of_the_name_stay_and_back_they_go(page: History) -> None:
+    put(page, "period", "last-month")
+    assert 'data-field="since"' not in shown(page)
+    put(page, "period", "days")
+    nav = page._session.nav
+    assert (nav.period, nav.since, nav.until) == ("days", "2026-10-01", "2026-10-31")
+    assert '<label for="f-since">From</label>' in shown(page)
+    put(page, "until", "2026-11-02")
+    assert "from 2026-10-01 to 2026-11-02 (UTC)" in shown(page)
+    put(page, "period", "")
+    assert nav.search() == "?page=runs"
+
+
+def test_days_that_end_before_they_begin_are_marked(page: History) -> None:
+    page._session.nav.go(page="runs", since="2026-11-03", until="2026-11-02")
+    assert 'aria-invalid="true"' in shown(page)
+    assert "This day is after the other." in shown(page)
+    put(page, "until", "2026-11-03")
+    assert "aria-invalid" not in shown(page)
+    assert "on 2026-11-03 (UTC)" in shown(page)
+
+
+@pytest.mark.parametrize("address", ["period=next-year", "period=days", "since=1.3.2026", "since=0001-01-01"])
+def test_a_period_that_an_address_says_amiss_is_all_time(address: str) -> None:
+    nav = Nav()
+    nav.read(f"?page=runs&{address}")
+    assert query_of(nav, NOW, UTC) == HistoryQuery()
+
+
+def test_restores_are_filtered_as_runs_are_and_turned(ops: FakeOperations, page: History) -> None:
+    page._session.nav.go(page="runs", view="restores")
+    put(page, "period", "today")
+    put(page, "status", "failed")
+    put(page, "q", "vault")
+    asked = RestoreQuery(
+        text="vault", status=RunStatus.FAILED, since=NOW.replace(hour=0), until=NOW.replace(hour=0) + DAY
+    )
+    assert ops.restore_queries[-1] == (asked, None)
+    assert "No restore fits." in shown(page)
+    act(page, "turn", "41")
+    assert ops.restore_queries[-1] == (asked, 41)
+    act(page, "clear")
+    assert page._session.nav.search() == "?page=runs&view=restores"
+    assert "Nothing was restored yet." in shown(page)
+
+
+def test_a_restore_that_failed_stands_out(ops: FakeOperations, page: History) -> None:
+    ops.restore_views = [make_restore(2, RunStatus.FAILED, error="Cause.", hint="Step."), make_restore(1)]
+    page._session.nav.go(page="runs", view="restores")
+    assert shown(page).count('<tr class="is-red">') == 1
+    assert "2 restores" in shown(page)
+    assert 'aria-label="Export 2 restores"' in shown(page)

@@ -18,6 +18,13 @@ def test_an_address_names_what_differs_and_reads_back_the_same() -> None:
     assert (there.page, there.run, there.profile, there.month) == ("run", 12, "A & B <c>", "2026-12")
 
 
+def test_the_former_name_of_a_page_leads_to_it_and_is_written_no_more() -> None:
+    nav = Nav()
+    nav.read("?page=insert&instance=srv&database=one")
+    assert (nav.page, nav.database) == ("restore", "one")
+    assert nav.search() == "?page=restore&instance=srv&database=one"
+
+
 @pytest.mark.parametrize(
     "search",
     [

@@ -95,6 +95,9 @@ def test_a_running_run_shows_how_far_it_is_and_can_be_cancelled(ops: FakeOperati
     act(frame, "open-run", "5")
     assert 'aria-valuenow="25"' in html(frame)
     act(frame, "cancel", "5")
+    assert "Cancel run 5?" in html(frame)
+    act(frame, "confirm", "cancel 5")
+    assert "Cancel run 5?" not in html(frame)
     assert ops.done == [("cancel", 5)]
 
 
@@ -147,6 +150,8 @@ def test_a_page_that_cannot_be_drawn_is_a_message_and_recovers(
 
 def test_stopping_the_service_disables_start_now_and_says_why(frame: Frame) -> None:
     act(frame, "service-stop")
+    assert "Runs that have begun go on to their end." in html(frame)
+    act(frame, "confirm", "service-stop ")
     button = re.search(r"<button[^>]*Start now: Vaults[^>]*>", html(frame))
     assert button is not None
     assert 'aria-disabled="true"' in button.group()

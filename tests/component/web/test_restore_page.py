@@ -1,11 +1,12 @@
-"""Insert: from the choice of a backup to the end of its restore, over real operations and a server that obeys."""
+"""Restore: from the choice of a backup to the end of its restore, over real operations and a server that obeys."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from html import unescape
 
 import pytest
 
@@ -19,15 +20,15 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.history import restores
 from pwsops.web.pages.restore import texts
-from pwsops.web.pages.restore.page import Insert
+from pwsops.web.pages.restore.page import Restore
 from pwsops.web.ui.markup import Markup, render
 from tests.clocks import NOON, joined, wait_until
-from tests.component.web.conftest import hold
+from tests.component.web.conftest import hold, hold_answers
 from tests.homes import Home
 from tests.people import acting_as
 
 HOSTILE = "<script>alert(1)</script>"
-ONE = {"page": "insert", "instance": "srv", "database": "one"}
+ONE = {"page": "restore", "instance": "srv", "database": "one"}
 
 
 class Browser:
@@ -37,7 +38,7 @@ class Browser:
         self.home = home
         self.session = Session(Store(home.ops, clock=home.clock), None)
         self.session.nav.go(**(where or ONE))
-        self.page = Insert(self.session)
+        self.page = Restore(self.session)
         self.session.on_change = self.page.refresh
 
     @property
@@ -128,7 +129,7 @@ def test_it_shows_what_is_there_now_and_the_known_backups_newest_first(browser: 
     assert "100 rows" in shown
     newest, middle, oldest = (shown.index(f">{path}<") for path in reversed(media))
     assert newest < middle < oldest
-    assert "1 h ago" in shown
+    assert "1 hour ago" in shown
     assert "restore-now" not in shown
 
 
@@ -136,10 +137,101 @@ def test_the_plan_says_what_is_read_and_what_is_lost(browser: Browser, media: li
     shown = browser.go(file=media[1], position=1)
     plan = shown[shown.index("See what will happen") :]
     assert plan.index(media[0]) < plan.index(media[1])
-    assert "up to 2 h of work" in plan
+    assert re.search("up to [23] hours of work", plan)
     assert "There is a newer backup (14:00" in plan
-    assert "in the last 1 h is in no backup" in plan
+    assert "in the last 60 minutes is in no backup" in plan
     assert "There is a newer backup" not in browser.go(file=media[2])
+
+
+def focus(browser: Browser) -> list[str]:
+    return list(browser.session.attention.focus.get("selectors", []))
+
+
+def again(browser: Browser) -> str:
+    browser.page._source.piece.take({"action": "look-again", "key": ""})
+    return browser.html
+
+
+def test_a_chosen_point_folds_to_one_line_and_the_plan_is_what_comes_next(browser: Browser, media: list[str]) -> None:
+    source = browser.page._source.piece
+    points = re.findall(r'data-pick="choose" data-key="([^"]+)"', browser.html)
+    assert len(points) == 3
+    assert source.html.count(" checked aria") == 1
+    assert source.html.index(" checked aria") < source.html.index("point-2"), "the newest is pointed at"
+    source.take({"field": "point", "key": "", "value": unescape(points[1])})
+    assert "restore-now" not in browser.html, "going along the rail chooses nothing"
+    source.take({"action": "continue", "key": ""})
+    assert browser.session.nav.file == media[1]
+    assert "Choose the moment" not in browser.html
+    assert source.html.count(media[1]) == 1
+    assert "restore-now" in browser.html
+    assert focus(browser) == ["#plan-title"]
+    source.take({"action": "change-point", "key": ""})
+    assert "restore-now" not in browser.html
+    assert focus(browser) == [".rail input:checked", "#source-title"]
+    source.take({"action": "choose", "key": "?page=settings"})
+    assert browser.session.nav.page == "restore", "only what is on the rail is chosen"
+    source.take({"action": "choose", "key": unescape(points[1])})
+    assert "restore-now" in browser.html, "the same again"
+
+
+def test_each_point_says_what_it_stands_on(browser: Browser, media: list[str], home: Home) -> None:
+    assert browser.html.count("on the full of 12:00") == 2
+    assert browser.html.count("structure checked") == 1
+    assert "structure not checked" not in browser.html
+    lay(home, "/far/unchecked.bak")
+    assert "structure not checked" in again(browser)
+    laid = replace(home.server.media[media[1]][0], set_id="lost", base_id="nowhere", path="/far/lost.bak")
+    home.server.put(laid)
+    home.record(laid)
+    assert "its full is not in this list" in again(browser)
+
+
+def test_the_end_of_a_restore_has_the_focus_and_is_announced_once(browser: Browser, media: list[str]) -> None:
+    browser.restore(media[2])
+    assert focus(browser) == ["#outcome-title"]
+    browser.until("Restored")
+    number = browser.session.attention.announced["number"]
+    assert "one was restored in" in browser.session.attention.announced["text"]
+    browser.look_again()
+    assert browser.session.attention.announced["number"] == number
+    browser.click("restore-again")
+    assert focus(browser) == ["#source-title"]
+
+
+def test_a_restore_that_ended_before_somebody_came_takes_no_focus(
+    browser: Browser, media: list[str], home: Home
+) -> None:
+    browser.restore(media[2])
+    browser.until("Restored")
+    other = Browser(home, **ONE, opened=home.ops.restores.list()[0].id)
+    assert "Restored" in other.html
+    assert focus(other) == []
+
+
+def test_what_is_there_can_be_backed_up_first(browser: Browser, media: list[str], home: Home) -> None:
+    shown = browser.go(file=media[0])
+    assert "The backup service is stopped" in shown[shown.index("Back up first with p") :]
+    browser.session.snapshot = replace(
+        browser.session.snapshot, service=replace(browser.session.snapshot.service, running=True)
+    )
+    browser.session.changed()
+    assert "Takes a full of what one holds now" in browser.html
+    started: list[tuple[object, ...]] = []
+    browser.session._actions["start-full"] = started.append  # type: ignore[assignment]
+    browser.click("start-full", "p")
+    assert started == ["p"]
+    assert "Back up first" not in browser.go(database="three", file=media[0]), "no profile covers it"
+
+
+def test_a_backup_taken_while_the_plan_is_read_changes_what_is_lost(
+    browser: Browser, media: list[str], home: Home
+) -> None:
+    assert "There is a newer backup" not in browser.go(file=media[2])
+    home.clock.advance(timedelta(minutes=30))
+    home.run()
+    assert "There is a newer backup (15:30" in browser.look_again()
+    assert "in the last minute is in no backup" in browser.html
 
 
 def test_only_the_typed_name_lets_it_restore(browser: Browser, media: list[str], home: Home) -> None:
@@ -201,11 +293,16 @@ def test_every_browser_sees_it_live_and_any_can_cancel(
     number = home.ops.restores.list()[0].id
     other.click("cancel-restore", "99")
     assert not home.ops.restores.get(number).cancel_requested
+    other.click("cancel-restore-now", str(number))
+    assert not home.ops.restores.get(number).cancel_requested, "nobody was asked"
+    assert "Cancel the restore of one?" in other.click("cancel-restore", str(number))
+    assert "Cancel the restore of one?" not in other.click("keep-restoring")
     other.click("cancel-restore", str(number))
+    other.click("cancel-restore-now", str(number))
     for each in (browser, other):
         assert "It changed nothing: it left one as it was." in each.until("The restore was cancelled")
     assert home.server.restored == []
-    assert "Choose the backup" in other.click("restore-again")
+    assert "Choose the moment" in other.click("restore-again")
 
 
 def test_where_a_broken_off_restore_leaves_nothing_usable_that_is_said_before_and_after(
@@ -220,6 +317,7 @@ def test_where_a_broken_off_restore_leaves_nothing_usable_that_is_said_before_an
     assert "Once it is written, it lets nobody in" in shown
     assert "It changed nothing" not in shown
     browser.click("cancel-restore", str(home.ops.restores.list()[0].id))
+    browser.click("cancel-restore-now", str(home.ops.restores.list()[0].id))
     shown = browser.until("The restore was cancelled")
     assert "Start it again any time." in shown
     assert "It changed nothing" not in shown
@@ -236,7 +334,11 @@ def test_the_end_of_a_restore_says_what_is_there_now(browser: Browser, media: li
     shown = browser.until("Restored")
     assert "Two pages more." in shown
     assert "Restore another backup" in shown
-    assert "100 rows" in shown or "55 rows" in shown
+    rows = re.search(r'data-label="before">(.*?)</td><td class="num" data-label="now">(.*?)</td>', shown)
+    assert rows is not None
+    assert rows[1] == "100"
+    assert rows[2] in ("100", "55"), "looked at before the change, or after it"
+    assert "What it holds now" not in shown, "the same twice"
     other = Browser(home, **ONE, opened=home.ops.restores.list()[0].id)
     assert "55 rows" in other.html
     assert "Restored" in other.html
@@ -272,7 +374,7 @@ def test_a_database_that_is_gone_is_created_by_its_restore(browser: Browser, med
     browser.session.nav.go(**{**ONE, "database": "two"})
     shown = browser.go()
     assert "srv has no database one now." in shown
-    assert "Choose the backup" in shown
+    assert "Choose the moment" in shown
     shown = browser.go(file=media[2])
     assert "there is no database one now. It is created." in shown
     assert home.server.created == []
@@ -372,7 +474,7 @@ def test_a_file_shows_its_sets_and_one_of_them_is_chosen(browser: Browser, home:
     for position in (1, 2):
         lay(home, "/far/many.bak", position=position)
     shown = browser.go(view="file", file="/far/many.bak")
-    assert shown.count("Choose the full") == 2
+    assert shown.count('type="radio"') == 2
     assert "See what will happen" not in shown
     assert "position=2" in shown
     assert "See what will happen" in browser.go(view="file", file="/far/many.bak", position=2)
@@ -404,9 +506,9 @@ def test_more_backups_are_shown_on_demand(browser: Browser, home: Home) -> None:
     for _ in range(30):
         home.run()
     browser.look_again()
-    assert browser.go().count("Choose the ") == 26  # the heading is one of them
+    assert browser.go().count('type="radio"') == 25
     assert "8 older backups" in browser.html
-    assert browser.click("more-sources").count("Choose the ") == 34
+    assert browser.click("more-sources").count('type="radio"') == 33
 
 
 def test_without_any_known_backup_the_file_is_pointed_to(home: Home) -> None:
@@ -418,7 +520,7 @@ def test_without_any_known_backup_the_file_is_pointed_to(home: Home) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        {"page": "insert"},
+        {"page": "restore"},
         {**ONE, "instance": HOSTILE},
         {**ONE, "database": HOSTILE},
         {**ONE, "file": HOSTILE, "position": 10**14},
@@ -486,20 +588,24 @@ def test_a_database_that_cannot_be_looked_into_can_still_be_restored(
     assert "restore-now" in shown
 
 
-def test_an_old_answer_does_not_show_on_another_place(browser: Browser) -> None:
-    asked = browser.page._present
-    browser.go(database="two")
-    kept = asked._answer
-    asked._take(1, "something old")  # type: ignore[arg-type]
-    assert asked._answer is kept
+def test_an_old_answer_does_not_show_on_another_place(
+    browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.server.states["two"] = DatabaseState.EMPTY
+    with monkeypatch.context() as waits:
+        answers = hold_answers(browser.session, waits)
+        browser.go(database="two")
+        browser.go(database="one")
+    for answer in reversed(answers):
+        answer()
+    assert "it is empty" not in browser.look_again()
 
 
 def test_of_two_questions_about_one_place_the_later_answer_counts(
     browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(browser.session, "ask", lambda _doing, work, then: answers.append(partial(then, work())))
+        answers = hold_answers(browser.session, waits)
         browser.go(database="two")
         browser.go(database="one")
         home.server.states["two"] = DatabaseState.EMPTY

@@ -172,7 +172,7 @@ def test_the_menu_has_the_pages_that_somebody_may_open(visits: Any, role: Role, 
     assert set(re.findall(r'href="\?page=(\w+)"', menu)) == pages
 
 
-@pytest.mark.parametrize("page", ["wizard", "settings", "certificates", "insert"])
+@pytest.mark.parametrize("page", ["wizard", "settings", "certificates", "restore"])
 def test_a_page_that_is_not_for_somebody_says_why_and_what_to_do(visits: Any, page: str) -> None:
     shown = visits(Role.VIEWER).show(page, instance="srv", database="one")
     assert "This page is not for you. Your role is viewer: that needs the role" in shown
@@ -217,7 +217,7 @@ def test_evidence_is_offered_to_those_who_may_have_it(visits: Any) -> None:
 
 def test_who_may_read_backups_and_not_restore_sees_them_and_no_plan(home_with_all: Home, visits: Any) -> None:
     taken = home_with_all.ops.restores.sources("srv", "one")[0].path
-    shown = visits(Role.OPERATOR).show("insert", instance="srv", database="one", file=taken)
+    shown = visits(Role.OPERATOR).show("restore", instance="srv", database="one", file=taken)
     assert taken in shown
     assert "You may not restore here. Your role is operator" in shown
     assert "give-login" not in shown
@@ -247,7 +247,7 @@ def test_no_page_tells_of_an_instance_that_is_not_theirs(home_with_all: Home, vi
     mine = {"instance": "srv", "database": "one", "run": 1}
     for page, where in [
         *((page, theirs) for page in PAGES),
-        *((page, mine) for page in ("databases", "insert", "certificates", "settings", "wizard")),
+        *((page, mine) for page in ("databases", "restore", "certificates", "settings", "wizard")),
         *((page, {}) for page in ("overview", "runs")),
         ("runs", {"view": "restores"}),
         ("runs", {"q": "canary"}),
@@ -337,7 +337,7 @@ def test_a_link_makes_no_server_open_a_path_before_somebody_says_so(
     monkeypatch.setattr(browse, lambda self, path: asked.append(path) or [])
     visit = visits(Role.ADMINISTRATOR)
     location: Any = SimpleNamespace(
-        search=Nav(page="insert", instance="srv", database="one", file=share, view=view).search(),
+        search=Nav(page="restore", instance="srv", database="one", file=share, view=view).search(),
         param=SimpleNamespace(watch=lambda told, name: watching.append(told)),
     )
     watching: list[Any] = []
@@ -349,5 +349,5 @@ def test_a_link_makes_no_server_open_a_path_before_somebody_says_so(
     assert share in asked
     # Going on and back again leads to what was chosen before; another address does not.
     asked.clear()
-    watching[0](SimpleNamespace(new=Nav(page="insert", instance="srv", database="one", file=share + "2").search()))
+    watching[0](SimpleNamespace(new=Nav(page="restore", instance="srv", database="one", file=share + "2").search()))
     assert asked == []

@@ -13,6 +13,7 @@ from bokeh.document import Document
 from structlog.testing import capture_logs
 
 from pwsops.errors import PwsopsError
+from pwsops.web.live.query import in_background
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Store, Trouble
 from pwsops.web.pages.overview.page import Overview
@@ -38,14 +39,38 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def stop_service(session: Session) -> None:
+    """As a page does: somebody is asked first."""
+    session.act("service-stop", "")
+    session.act("confirm", "service-stop ")
+
+
+@pytest.mark.parametrize(("action", "key"), [("service-stop", ""), ("cancel", "5")])
+def test_what_breaks_something_off_is_done_only_after_the_question_about_it(
+    store: Store, ops: FakeOperations, action: str, key: str
+) -> None:
+    session = Session(store, None)
+    session.act("confirm", f"{action} {key}")
+    session.act(action, key)
+    session.act("confirm", "cancel 6")
+    assert session.asking is not None
+    session.act("unask", "")
+    session.act("confirm", f"{action} {key}")
+    assert (ops.done, ops.running, session.asking) == ([], True, None)
+    assert action in session.attention.focus["selectors"][0], "back to where it was asked from"
+    session.act(action, key)
+    session.act("confirm", f"{action} {key}")
+    assert (ops.done, ops.running) in (([("cancel", 5)], True), ([], False))
+
+
 def test_an_answer_reaches_the_document_in_the_thread_of_its_loop(store: Store) -> None:
     doc, heard = Noted(), []
 
     async def page() -> None:
         session = Session(store, doc)
         session.open()
-        session.ask("Asking", threading.current_thread, heard.append)
-        session.act("service-stop", "")
+        in_background(session, "Asking", threading.current_thread, heard.append)
+        stop_service(session)
         await _until(lambda: bool(heard) and not session.snapshot.service.running and not session.switching)
         # The answer, the end of what was clicked, and what the watcher tells a newcomer, whichever comes last.
         await _until(lambda: len(doc.threads) >= 3)
@@ -61,9 +86,9 @@ def test_an_answer_waits_until_the_browser_shows_the_page(store: Store) -> None:
 
     async def page() -> None:
         session = Session(store, doc)
-        session.ask("Asking", lambda: None, lambda _: heard.append("early"))
+        in_background(session, "Asking", lambda: None, lambda _: heard.append("early"))
         await _until(lambda: bool(session._early))
-        session.ask("Asking", lambda: None, lambda _: heard.append("late"))
+        in_background(session, "Asking", lambda: None, lambda _: heard.append("late"))
         await _until(lambda: len(session._early or ()) == 2)
         assert not doc.threads
         session.open()
@@ -112,7 +137,7 @@ def test_a_closed_page_is_told_nothing_more(store: Store) -> None:
         await _until(lambda: bool(doc.threads))
         session.close()
         told = len(doc.threads)
-        session.ask("Asking", lambda: None, heard.append)
+        in_background(session, "Asking", lambda: None, heard.append)
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert len(doc.threads) == told
@@ -169,7 +194,7 @@ def test_of_two_actions_each_is_said_until_it_ends_and_a_refusal_stays(
         session = Session(store, Noted())
         session.open()
         session.act("start", "Vaults")
-        session.act("service-stop", "")
+        stop_service(session)
         assert session.switching == "Stopping the service"
         slow.set()
         await _until(lambda: session.notice is not None)
@@ -231,7 +256,7 @@ def test_an_answer_that_comes_after_the_server_has_ended_is_nobodys(store: Store
         go_on.wait(30)
 
     async def page() -> None:
-        Session(store, Noted()).ask("Asking", work, heard.append)
+        in_background(Session(store, Noted()), "Asking", work, heard.append)
         await _until(ended.is_set)
 
     asyncio.run(page())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from unittest.mock import Mock
 
 import pytest
@@ -19,7 +18,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.nav import SETTINGS
 from pwsops.web.pages.settings.page import as_settings, as_text
 from pwsops.web.ui.markup import Markup
-from tests.component.web.conftest import hold
+from tests.component.web.conftest import hold, hold_answers
 from tests.fake_engine import FakeServer
 from tests.homes import Home
 
@@ -86,6 +85,17 @@ def test_every_setting_has_a_field(page: Page) -> None:
         assert field == "renew_weekday" or f'data-field="{field}"' in page.html(), field
     assert as_settings(as_text(page.ops.settings.get())).keys() == page.ops.settings.get().as_dict().keys()
     assert "changes no existing profile" in page.text()
+
+
+def test_the_zone_of_the_pages_is_another_setting_than_that_of_new_profiles(page: Page, home: Home) -> None:
+    home.ops.settings.set("timezone", "Asia/Tokyo")
+    page.type("display_timezone", "Europe/Berlin")
+    page.click("save-settings")
+    assert "Saved: Time zone of the pages." in page.text()
+    assert str(page.session.store.snapshot().zone) == "Europe/Berlin"
+    assert home.ops.profiles.new().timezone == "Asia/Tokyo"
+    page.type("display_timezone", "Mars/Olympus")
+    assert "Cannot be saved yet: Time zone of the pages." in page.text()
 
 
 def test_nothing_is_saved_before_save_and_then_all_of_it(page: Page, home: Home) -> None:
@@ -215,10 +225,10 @@ def test_an_instance_says_of_itself_what_it_is(page: Page) -> None:
 
 
 def test_what_does_not_answer_and_what_lacks_rights_is_said(page: Page, home: Home) -> None:
-    home.server.missing_rights = [MissingRight(right="write in <b>nowhere</b>", grant="chmod <i>", without="Insert")]
+    home.server.missing_rights = [MissingRight(right="write in <b>nowhere</b>", grant="chmod <i>", without="Restore")]
     page.click("probe", "srv")
     assert "rights are missing" in page.text()
-    assert "It may not: write in &lt;b&gt;nowhere&lt;/b&gt; (needed for Insert)." in page.html()
+    assert "It may not: write in &lt;b&gt;nowhere&lt;/b&gt; (needed for Restore)." in page.html()
     assert "<code>chmod &lt;i&gt;</code>" in page.html()
     home.server.unreachable = EngineError("No route.", hint="Look at the cable.")
     page.click("probe", "srv")
@@ -306,11 +316,10 @@ def test_what_is_refused_late_is_said_above_whatever_is_shown(
 def test_of_two_questions_how_an_instance_is_the_later_answer_counts(
     page: Page, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting: list[Callable[[], None]] = []
     with monkeypatch.context() as waits:
-        waits.setattr(page.session, "ask", lambda _doing, work, then: waiting.append(partial(then, work())))
+        waiting = hold_answers(page.session, waits)
         page.click("probe", "srv")
-        home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Insert")]
+        home.server.missing_rights = [MissingRight(right="write", grant="chmod", without="Restore")]
         page.click("probe", "srv")
     earlier, later = waiting
     later()

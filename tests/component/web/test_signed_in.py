@@ -15,6 +15,7 @@ from pwsops.signin.sessions import Session as SignedIn
 from pwsops.web import app, door
 from pwsops.web.app import Frame
 from pwsops.web.live import process
+from pwsops.web.live.query import in_background
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.ui.markup import Markup
@@ -73,7 +74,7 @@ def test_so_does_what_a_page_asks_by_itself(store: Store) -> None:
     def refuse() -> None:
         raise NEEDED
 
-    session.ask("Planning", refuse, heard.append)
+    in_background(session, "Planning", refuse, heard.append)
     assert getattr(heard[0], "anew", False)
     assert "/signin/anew" in frame._notice.html
 

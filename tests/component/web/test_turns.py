@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import threading
+from unittest.mock import Mock
 
 import pytest
 
-from pwsops.web.live.session import TOO_MUCH, Session
-from pwsops.web.live.snapshot import Store
 from pwsops.web.live.turns import Turns
 from tests.clocks import joined
 
@@ -55,11 +54,12 @@ def test_one_that_breaks_leaves_its_place_to_others() -> None:
         joined(thread)
 
 
-def test_a_page_that_asks_for_too_much_is_told(store: Store) -> None:
-    session = Session(store, None)
-    session._turns = Turns(at_once=0, waiting=0)
-    answers: list[object] = []
-    session.ask("Looking", lambda: 1, answers.append)
-    session.act("start", "Vaults")
-    assert answers == [session.notice] == [TOO_MUCH]
-    assert session.switching == ""
+def test_where_there_can_be_no_more_threads_it_is_refused_and_no_place_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(at_once=1)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(OverflowError):
+            turns.take(lambda: None, name="turn")
+    thread = turns.take(lambda: None, name="turn")
+    assert thread is not None
+    joined(thread)

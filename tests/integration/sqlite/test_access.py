@@ -98,7 +98,7 @@ def test_a_wal_database_on_a_read_only_mount_lacks_a_right_that_its_backup_needs
     [right] = answer["missing"]
     assert right["right"] == f"write in {open_place / 'vaults'}"
     assert "any backup of a.db," in right["without"]
-    assert "Insert (restoring)" in right["without"]
+    assert "restoring (Insert)" in right["without"]
     assert "mounted read-only" in right["grant"]
     assert "cannot make what it needs beside it" in answer["error"]
 
@@ -109,7 +109,7 @@ def test_a_rollback_journal_database_that_may_only_be_read_is_backed_up(open_pla
     (open_place / "vaults").chmod(0o755)
     answer = ask(open_place, how)
     [right] = answer["missing"]
-    assert right["without"] == "Insert (restoring)"
+    assert right["without"] == "restoring (Insert)"
     assert answer["error"] == ""
 
 
@@ -131,7 +131,7 @@ def test_a_wal_database_in_use_that_may_only_be_read_is_saved_as_a_copy(open_pla
             Path(f"{path}{suffix}").chmod(0o644)
         answer = ask(open_place, "nobody")
     [right] = answer["missing"]
-    assert (answer["error"], right["without"]) == ("", "Insert (restoring)")
+    assert (answer["error"], right["without"]) == ("", "restoring (Insert)")
     assert "may only be read here; a copy was made" in str(answer["said"])
 
 
@@ -189,7 +189,7 @@ def test_the_rights_to_enter_and_to_read_are_named_with_what_needs_them(
     [entering] = access._missing(str(place.vaults), follow_links=False, off_limits=NOTHING)
     assert (entering["right"], entering["without"]) == (
         f"search in {place.vaults}",
-        "any backup, and Insert (restoring)",
+        "any backup, and restoring (Insert)",
     )
     monkeypatch.setattr(os, "access", lambda asked, mode: not (mode & os.R_OK and str(asked).startswith(str(path))))
     [reading] = access._missing(str(place.vaults), follow_links=False, off_limits=NOTHING)

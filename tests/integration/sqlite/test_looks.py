@@ -35,7 +35,7 @@ def test_the_probe_counts_databases_and_names_a_missing_right(place: Place, monk
     [missing] = access.survey(str(place.vaults))["missing"]  # type: ignore[misc]
     assert missing["right"] == f"write in {place.vaults}"
     assert missing["grant"].startswith("chmod")
-    assert missing["without"] == "Insert (restoring)"
+    assert missing["without"] == "restoring (Insert)"
 
 
 def test_browsing_a_file_or_nothing_is_refused(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -236,6 +237,31 @@ def test_a_target_that_is_no_database_stays_where_replacing_is_not_allowed(place
         restore(place, taken, may_replace_damaged=False)
     assert path.read_bytes() == b"no database " * 1000
     assert place.left_in_vaults() == ["db.sqlite3"]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO])
+def test_a_target_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    query(path, "DELETE FROM ciphers")
+    before = path.stat().st_ino
+    open_plain = foreign.open_plain
+
+    def refuse(name: str) -> int:
+        if name == str(path):
+            raise OSError(code, os.strerror(code), name)
+        return open_plain(name)
+
+    monkeypatch.setattr(foreign, "open_plain", refuse)
+    order = restoring.RestoreOrder(
+        database=path.name, path=str(path), sets=[(taken.path, taken.set_id)], token="0" * 32, stamp="now"
+    )
+    with pytest.raises(EngineError, match=r"cannot be read .* nobody knows what it holds"):
+        restoring.restore(order, SILENT)
+    assert path.stat().st_ino == before
+    assert not [name for name in place.left_in_vaults() if "damaged" in name]
 
 
 def test_a_damaged_target_stays_in_its_place_when_the_media_are_damaged_too(place: Place) -> None:

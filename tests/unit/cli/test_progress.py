@@ -48,4 +48,4 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     with progress.shown() as tell:
         progress.of_operation(tell, "restore of [db]")(Progress(phase="writing", done_bytes=512, total_bytes=1024))
     assert "restore of [db]: writing" in stream.getvalue()
-    assert "0.5/1.0 KiB" in stream.getvalue()
+    assert "0.5/1.0 kB" in stream.getvalue()

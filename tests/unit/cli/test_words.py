@@ -31,7 +31,8 @@ def test_every_state_of_a_run_has_an_icon_and_its_word(status):
 def test_colour_means_state():
     colours = {status: str(words.run_status(status).style) for status in RunStatus}
     assert colours[RunStatus.SUCCEEDED] == "green"
-    assert colours[RunStatus.FAILED] == "dark_orange"
+    assert colours[RunStatus.FAILED] == "red"
+    assert colours[RunStatus.MISSED] == "dark_orange"
     assert colours[RunStatus.RUNNING] == "blue"
 
 
@@ -66,28 +67,6 @@ def test_people_read_incremental_for_differential():
 def test_a_moment_is_short_and_local(in_berlin):
     assert words.moment(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == "2026-07-02 00:30"
     assert words.moment(None) == words.NOTHING
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0.04, "0.0 s"),
-        (59.94, "59.9 s"),
-        (60, "1 min"),
-        (61, "1 min 1 s"),
-        (3600, "1 h"),
-        (3661, "1 h 1 min"),
-        (90061, "1 d 1 h"),
-        (None, words.NOTHING),
-    ],
-)
-def test_a_duration_shows_its_two_largest_units(seconds, told):
-    assert words.duration(seconds) == told
-
-
-def test_a_size_is_in_the_units_of_the_pages():
-    assert words.size(1536) == "1.5 kB"
-    assert words.size(None) == words.NOTHING
 
 
 def test_text_from_a_server_cannot_steer_the_terminal():

@@ -3,8 +3,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pwsops.rules.misfire import GRACE, CatchUpPlan, plan_catch_up
+from pwsops.rules.misfire import GRACE, CatchUpPlan, plan_catch_up, spread
 from pwsops.rules.model import Trigger
 from tests.unit.rules.sets import NOON
 
@@ -35,3 +37,17 @@ def test_when_all_are_late_one_catch_up_makes_up_for_them() -> None:
 def test_settling_nothing_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="nothing is due"):
         plan_catch_up([], now=NOON)
+
+
+def test_missed_occurrences_are_spread_from_the_first_to_the_last() -> None:
+    assert spread(0, 12, 4) == [0, 4, 8, 12]
+    assert spread(0, 12, 4, since=4, until=12) == [4, 8]
+    assert spread(0, 12, 4, since=13) == []
+    assert spread(7, 7, 1) == spread(7, 9, 0) == [7]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 300), st.integers(-10, 2 * 10**6))
+def test_of_two_periods_that_meet_each_occurrence_is_in_one(first: int, length: int, count: int, middle: int) -> None:
+    every = spread(first, first + length, count)
+    assert spread(first, first + length, count, until=middle) + spread(first, first + length, count, middle) == every
+    assert len(every) == count

@@ -10,7 +10,7 @@ import panel as pn
 
 from pwsops.operations.audit_log import AuditQuery, AuditState, Verification
 from pwsops.operations.records import AuditPage
-from pwsops.web.live.asked import Asked
+from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import AUDIT, Nav
@@ -34,12 +34,10 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._changed)
-        self._entries: Asked[_Found] = Asked(session, "Reading the audit log")
-        self._verified: Asked[Verification] = Asked(session, "Verifying the audit log")
-        self._shown: _Found | Trouble | None = None
-        self._found: Verification | Trouble | None = None
+        self._entries: Query[_Found] = Query(session, "Reading the audit log")
+        self._verified: Query[Verification] = Query(session, "Verifying the audit log")
         self._verifications = 1
-        self._exporting = False
+        self._export = Task(session)
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -49,27 +47,29 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         """Show what the address asks for; what was read before stays until the answer comes."""
         session, nav, ops = self._session, self._session.nav, self._session.ops
         query, before = query_of(nav, session.snapshot.zone), _before(nav)
-        answer = self._entries.about(
-            (session.snapshot.number, query, before),
+        self._entries.ask(
+            (query, before),
             lambda: (ops.audit.page(query, before=before), list(ops.audit.actions())),
+            version=session.snapshot.number,
         )
-        found = self._verified.about(self._verifications, ops.audit.verify)
-        self._shown, self._found = answer or self._shown, found or self._found
-        page, actions = self._shown if isinstance(self._shown, tuple) else (None, [])
+        self._verified.ask(self._verifications, ops.audit.verify)
+        page, actions = None, list[str]()
+        if self._entries.error is None and self._entries.result is not None:
+            page, actions = self._entries.result
         self._piece.show(
             "audit/audit.html",
-            trouble=self._shown if isinstance(self._shown, Trouble) else None,
+            trouble=self._entries.error,
             page=page,
             said=_said(page),
             filters={field: getattr(nav, name) for field, name in _FIELDS.items()},
             actions=[("", "any action"), *((name, name) for name in _known(actions, nav.status))],
             filtered=query != AuditQuery(),
             turned=before is not None,
-            looking=answer is None,
-            exporting=self._exporting,
+            looking=self._entries.under_way,
+            exporting=bool(self._export.doing),
             now=session.snapshot.at,
             zone=session.snapshot.zone,
-            **_verification(self._found, verifying=found is None),
+            **_verification(self._verified),
         )
 
     def _act(self, action: str, key: str) -> None:
@@ -84,7 +84,7 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._verifications += 1
             self._session.changed()
         elif action == "export":
-            self._export()
+            self._start_export()
         else:
             self._session.act(action, key)
 
@@ -92,23 +92,20 @@ class Audit(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         if field in _FIELDS:
             self._session.nav.param.update(**{_FIELDS[field]: str(value), "after": ""})
 
-    def _export(self) -> None:
-        if self._exporting:
-            return
+    def _start_export(self) -> None:
         session = self._session
         query = query_of(session.nav, session.snapshot.zone)
-        self._exporting = True
-        session.ask("Exporting the audit log", partial(export.audit_written, session.ops, query), self._exported)
+        work = partial(export.audit_written, session.ops, query)
+        self._export.start("Exporting the audit log", work, self._exported)
         session.changed()
 
-    def _exported(self, answer: BinaryIO | Trouble) -> None:
-        self._exporting = False
+    def _exported(self, answer: BinaryIO | Trouble, _here: bool) -> None:
         snapshot = self._session.snapshot
         if isinstance(answer, Trouble):
             self._session.notice = answer
         else:
             name = f"pwsops-audit-{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d}.csv"
-            self._session.download.offer(name, answer)
+            self._session.hand_over(name, answer)
         self._session.changed()
 
 
@@ -151,12 +148,12 @@ def _said(page: AuditPage | None) -> str:
     return f"{page.total:,} {'entry' if page.total == 1 else 'entries'}"
 
 
-def _verification(found: Verification | Trouble | None, *, verifying: bool) -> dict[str, Any]:
-    whole = found if isinstance(found, Verification) else None
+def _verification(verified: Query[Verification]) -> dict[str, Any]:
+    whole = verified.result if verified.error is None else None
     return {
         "verification": whole,
         "mark": None if whole is None else _MARKS[whole.state],
-        "untold": found if isinstance(found, Trouble) else None,
-        "verifying": verifying,
+        "untold": verified.error,
+        "verifying": verified.under_way,
         "wrong": frozenset() if whole is None else whole.damaged_entries,
     }

@@ -12,7 +12,7 @@ import panel as pn
 from pwsops.errors import PwsopsError
 from pwsops.operations.certificate_records import CertificateView
 from pwsops.rules.certificates import Purpose
-from pwsops.web.live.newest import Newest
+from pwsops.web.live.query import Policy, Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import CERTIFICATES
@@ -46,19 +46,13 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._session = session
         self._piece = Markup(self._act, self._typed)
         self._form: CertificateForm | None = None
-        self._asked: object = None
-        self._listing: Newest[_Listed] = Newest(session, "Listing the certificates")
-        self._looking: Newest[_Looked] = Newest(session, "Asking the servers")
-        self._views: Sequence[CertificateView] | None = None
-        self._keepers: Sequence[str] = ()
-        self._looked = False
-        self._unheard: Mapping[str, PwsopsError] = {}
+        self._listing: Query[_Listed] = Query(session, "Listing the certificates")
+        self._looking: Query[_Looked] = Query(session, "Asking the servers", policy=Policy.SERIAL)
+        self._round = 0
+        self._task = Task(session, about=lambda: self._form)
         self._removing = ""
-        self._busy = ""
         self._note = ""
         self._trouble: Trouble | None = None
-        self._unlisted: Trouble | None = None
-        self._unseen: Trouble | None = None
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -69,32 +63,30 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         if self._session.nav.page != CERTIFICATES:
             return
         self._form = self._drafted()
+        self._list()
+        if self._keepers:
+            self._looking.ask(self._round, self._session.ops.certificates.look)
+            self._list()
         self._show()
-        version = self._session.ops.changes.version()
-        if version != self._asked:
-            self._asked = version
-            # Whether backups are still there is looked for in their directories, which may take its time.
-            self._listing.ask(self._list, self._listed)
 
-    def _list(self) -> _Listed:
+    @property
+    def _views(self) -> Sequence[CertificateView]:
+        return () if self._listing.result is None else self._listing.result[0]
+
+    @property
+    def _keepers(self) -> Sequence[str]:
+        return () if self._listing.result is None else self._listing.result[1]
+
+    def _list(self) -> None:
+        # Whether backups are still there is looked for in their directories, which may take its time.
         certificates = self._session.ops.certificates
-        return certificates.list(), certificates.keepers()
+        version = self._session.ops.changes.version()
+        self._listing.ask(self._round, lambda: (certificates.list(), certificates.keepers()), version=version)
 
-    def _listed(self, answer: _Listed | Trouble) -> None:
-        self._unlisted = answer if isinstance(answer, Trouble) else None
-        if not isinstance(answer, Trouble):
-            self._views, self._keepers = answer
-        self._show()
-        if self._keepers and not self._looked:
-            self._looked = True
-            self._looking.ask(self._session.ops.certificates.look, self._seen)
-
-    def _seen(self, answer: _Looked | Trouble) -> None:
-        """Say which servers did not answer; what the others have is remembered, and so listed anew."""
-        self._unseen = answer if isinstance(answer, Trouble) else None
-        if not isinstance(answer, Trouble):
-            self._unheard = {name: error for name, error in answer.items() if error is not None}
-        self.refresh()
+    def _unheard(self) -> Mapping[str, PwsopsError]:
+        """Return which servers did not answer; what the others have is remembered, and so listed."""
+        looked = self._looking.result or {}
+        return {name: error for name, error in looked.items() if error is not None}
 
     def _drafted(self) -> CertificateForm | None:
         """Return the form that the address asks for, with what was typed into it so far."""
@@ -105,14 +97,14 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         return form if same else CertificateForm(nav.view, nav.q)
 
     def _show(self) -> None:
-        nav, form, views = self._session.nav, self._form, self._views or ()
+        nav, form, views = self._session.nav, self._form, self._views
         required = nav.status == REQUIRED
         shown = [view for view in views if view.needed_by or not required]
         self._piece.show(
             "certificates/certificates.html",
             rows=[row(view) for view in shown if not view.instance],
-            parts=parts(shown, self._keepers, self._unheard),
-            waiting=self._views is None,
+            parts=parts(shown, self._keepers, self._unheard()),
+            waiting=self._listing.result is None,
             required=required,
             any_held=any(view.held for view in views),
             form=form,
@@ -120,15 +112,15 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             errors=form.problems() if form and form.pressed else {},
             purposes=PURPOSES,
             removing=self._removing,
-            busy=self._busy,
+            busy=self._task.doing,
             note=self._note,
-            trouble=self._trouble or self._unlisted or self._unseen,
+            trouble=self._trouble or self._listing.error or self._looking.error,
             zone=self._session.snapshot.zone,
             now=self._session.snapshot.at,
         )
 
     def _names(self, form: CertificateForm) -> str:
-        held = [view for view in self._views or () if view.held]
+        held = [view for view in self._views if view.held]
         if form.about == EVERY_ONE:
             return counted(len(held), "certificate")
         if form.kind == BRING:
@@ -146,7 +138,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             self._note, self._trouble = "", None
             nav.go(page=CERTIFICATES, view=action, q=key, status=nav.status)
         elif action == "look":
-            self._looked, self._asked = False, None
+            self._round += 1
             self.refresh()
         elif action == "leave-form":
             self._leave()
@@ -165,12 +157,14 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
     def _leave(self) -> None:
         self._form, self._trouble = None, None
         self._session.nav.go(page=CERTIFICATES, status=self._session.nav.status)
+        self._session.attention.focus_on("h1")
 
     def _do_form(self, form: CertificateForm) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         form.pressed = True
-        if self._busy or form.problems():
+        if self._task.doing or form.problems():
             self._show()
+            self._session.attention.focus_on('[aria-invalid="true"]')
             return
         begin = {IMPORT: self._import, CREATE: self._create, EXPORT: self._export, BRING: self._bring}[form.kind]
         begin(form)
@@ -198,7 +192,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._do(
             "Making the certificate",
             work,
-            lambda made: f"{made.name} is made. Export it as well, and keep it where this home is not.",
+            lambda made: f"{made.name} is made. Export it and keep the copy on another machine.",
         )
 
     def _bring(self, form: CertificateForm) -> None:
@@ -214,7 +208,7 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         self._do("Importing", work, lambda taken: f"{taken.name} is imported to {taken.instance}.")
 
     def _export(self, form: CertificateForm) -> None:
-        held = [view for view in self._views or () if view.held and form.about in (EVERY_ONE, view.thumbprint)]
+        held = [view for view in self._views if view.held and form.about in (EVERY_ONE, view.thumbprint)]
         groups = [[view] for view in held] if form.text["as"] == APART else [held]
         password, export = form.text["password"], self._session.ops.certificates.export
 
@@ -236,12 +230,11 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
 
     def _do(self, doing: str, work: Callable[[], Any], told: Callable[[Any], str]) -> None:
         """Do one thing at a time; what it is refused for is shown, and a form stays as it is but for its passwords."""
-        if self._busy:
+        if self._task.doing:
             return
-        self._busy, self._note, self._trouble = doing, "", None
+        self._note, self._trouble = "", None
 
         def done(answer: Any, here: bool) -> None:
-            self._busy = ""
             if not isinstance(answer, Trouble):
                 self._note = told(answer)
                 if here:
@@ -250,7 +243,8 @@ class Certificates(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
                 self._trouble = answer
             self.refresh()
 
-        self._session.ask_here(doing, work, done, about=lambda: self._form)
+        self._task.start(doing, work, done)
+        self._show()
 
 
 def _imported(views: Sequence[CertificateView]) -> str:

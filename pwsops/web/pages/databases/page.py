@@ -75,10 +75,10 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         )
 
     def _act(self, action: str, key: str) -> None:
-        if action != "insert-other":
+        if action != "restore-other":
             self._session.act(action, key)
         elif self._other.strip():
-            self._session.nav.go(page="insert", instance=key, database=self._other.strip())
+            self._session.nav.go(page="restore", instance=key, database=self._other.strip())
 
     def _typed(self, _field: str, _key: str, value: str | bool) -> None:
         self._other = str(value)

@@ -11,16 +11,17 @@ from typing import Any, BinaryIO
 import panel as pn
 
 from pwsops.errors import PwsopsError
-from pwsops.operations.history import HistoryQuery, HistorySort
+from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import HistoryPage, RunView
 from pwsops.operations.reports import ReportFormat
-from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.rights import Right
+from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import RUNS, Nav, count
-from pwsops.web.pages.history import restores
-from pwsops.web.ui import export, formatting
+from pwsops.web.live.snapshot import Snapshot, Trouble
+from pwsops.web.nav import RUNS, count
+from pwsops.web.pages.history import filters, restores
+from pwsops.web.pages.history.filters import ORDERS
+from pwsops.web.ui import export
 from pwsops.web.ui.markup import Markup
 
 RESTORES = "restores"
@@ -29,19 +30,6 @@ TYPING_S = 0.3
 """What is typed is looked for after a pause this long."""
 PATIENCE = 10
 """What took a second is asked again, because something changed, after ten: nobody else shall wait for it."""
-_FILTERS = ("status", "profile", "trigger")
-_ORDERS = {
-    "": "newest first",
-    "due": "oldest first",
-    "profile": "profile A to Z",
-    "-profile": "profile Z to A",
-    "status": "failed first",
-    "-status": "succeeded first",
-    "-duration": "longest first",
-    "duration": "shortest first",
-    "-size": "largest first",
-    "size": "smallest first",
-}
 _COLUMNS: tuple[tuple[str, tuple[str, str] | None, bool], ...] = (
     ("Profile", ("profile", "-profile"), False),
     ("State", ("status", "-status"), False),
@@ -63,15 +51,12 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._changed)
-        self._exporting = False
-        self._typed = ""
+        self._export = Task(session)
+        self._typed: Query[str] = Query(session, "Searching", on_answer=self._search)
+        self._found: Query[_Found] = Query(session, "Reading the history", on_answer=self._read)
         self._asked: HistoryQuery | None = None
-        self._questions = 0
-        self._asked_of: object = None
-        self._answered: HistoryQuery | None = None
-        self._answer: _Found | Trouble | None = None
-        self._busy = False
-        self._rest_until_s = 0.0
+        self._asked_of: Snapshot | None = None
+        self._begun_s = self._rest_until_s = 0.0
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -80,42 +65,37 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
         if self._session.nav.view == RESTORES:
-            self._piece.show(
-                "history/history.html", restores=True, tabs=_tabs(RESTORES), **restores.values(self._session)
-            )
+            self._show_restores()
             return
-        query = query_of(self._session.nav)
+        query = self._query()
         if query != self._asked or self._may_differ():
             self._ask(query)
         self._show()
 
+    def _query(self) -> HistoryQuery:
+        session = self._session
+        return filters.query_of(session.nav, session.snapshot.at, session.snapshot.zone)
+
     def _may_differ(self) -> bool:
-        if self._busy or self._asked_of is self._session.snapshot:
+        if self._found.under_way or self._asked_of is self._session.snapshot:
             return False
         return self._session.store.clock.monotonic() >= self._rest_until_s
 
     def _ask(self, query: HistoryQuery) -> None:
-        ops, begun_s = self._session.ops, self._session.store.clock.monotonic()
-        self._asked, self._asked_of, self._busy = query, self._session.snapshot, True
-        self._questions += 1
-        self._session.ask(
-            "Reading the history",
-            lambda: (ops.history.page(query), ops.history.profiles()),
-            partial(self._take, self._questions, begun_s),
-        )
+        ops = self._session.ops
+        self._asked, self._asked_of = query, self._session.snapshot
+        self._begun_s = self._session.store.clock.monotonic()
+        self._found.ask(query, lambda: (ops.history.page(query), ops.history.profiles()), version=self._asked_of.number)
 
-    def _take(self, number: int, begun_s: float, answer: _Found | Trouble) -> None:
-        if number != self._questions:
-            return  # something else was asked for in the meantime, or the same once more
-        self._answered, self._answer, self._busy = self._asked, answer, False
+    def _read(self) -> None:
         now_s = self._session.store.clock.monotonic()
-        self._rest_until_s = now_s + PATIENCE * (now_s - begun_s)
+        self._rest_until_s = now_s + PATIENCE * (now_s - self._begun_s)
         if self._session.nav.view != RESTORES:
             self._show()
 
     def _show(self) -> None:
-        session, nav, answer = self._session, self._session.nav, self._answer
-        page, names = answer if isinstance(answer, tuple) else (None, [])
+        session, nav, found = self._session, self._session.nav, self._found
+        page, names = found.result if found.result is not None and found.error is None else (None, [])
         # Those that are going on are among the newest, which every page is told at once.
         newest = {run.id: run for run in session.snapshot.runs}
         rows = [newest.get(run.id, run) for run in page.runs] if page else []
@@ -124,16 +104,26 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             restores=False,
             tabs=_tabs(""),
             said=_said(page),
-            looking=self._asked != self._answered,
-            exporting=self._exporting,
+            looking=self._found.under_way,
+            exporting=bool(self._export.doing),
             exports=export.choices(evidence=not session.why_not(Right.EVIDENCE)),
             page=page,
             rows=rows,
             opened=self._opened(rows),
-            trouble=answer if isinstance(answer, Trouble) else None,
+            trouble=found.error,
             now=session.snapshot.at,
             zone=session.snapshot.zone,
-            **_choices(nav, names),
+            **_table(nav.sort if nav.sort in ORDERS else ""),
+            **filters.run_choices(nav, names, session.snapshot.at, session.snapshot.zone),
+        )
+
+    def _show_restores(self) -> None:
+        self._piece.show(
+            "history/history.html",
+            restores=True,
+            tabs=_tabs(RESTORES),
+            exporting=bool(self._export.doing),
+            **restores.values(self._session),
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:
@@ -155,78 +145,52 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             with suppress(ValueError):  # no page of ours has such a key
                 nav.opened = 0 if key == str(nav.opened) else count(key)
         elif action == "clear":
-            self._typed = ""
-            nav.go(page=RUNS, sort=nav.sort)
+            self._typed.forget()
+            nav.go(page=RUNS, view=nav.view, sort=nav.sort)
         elif action == "export" and key in list(ReportFormat):
-            self._export(ReportFormat(key))
+            self._start_export(ReportFormat(key))
         else:
             self._session.act(action, key)
 
-    def _export(self, form: ReportFormat) -> None:
-        if self._exporting:
-            return
-        ops, query = self._session.ops, query_of(self._session.nav)
-        self._exporting = True
-        self._show()
-        self._session.ask(
-            "Exporting the history", lambda: export.written(ops, form, query), partial(self._exported, form)
-        )
+    def _start_export(self, form: ReportFormat) -> None:
+        session, snapshot = self._session, self._session.snapshot
+        if session.nav.view == RESTORES:
+            asked = filters.restore_query_of(session.nav, snapshot.at, snapshot.zone)
+            what, work = export.RESTORES, partial(export.restores_written, session.ops, form, asked)
+        else:
+            what, work = export.what(form), partial(export.written, session.ops, form, self._query())
+        self._export.start(f"Exporting the {what}", work, partial(self._exported, what, form))
+        self.refresh()
 
-    def _exported(self, form: ReportFormat, answer: BinaryIO | Trouble) -> None:
-        self._exporting = False
+    def _exported(self, what: str, form: ReportFormat, answer: BinaryIO | Trouble, _here: bool) -> None:
         snapshot = self._session.snapshot
         if isinstance(answer, Trouble):
             self._session.notice = answer
         else:
-            self._session.download.offer(export.file_name(form, snapshot.at, snapshot.zone), answer)
+            self._session.hand_over(export.file_name(what, form, snapshot.at, snapshot.zone), answer)
         self._session.changed()
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
         if field == "q":
-            self._typed = str(value)
-            self._session.ask("Searching", lambda: time.sleep(TYPING_S), lambda _: self._search(str(value)))
-        elif field in (*_FILTERS, "sort"):
-            self._session.nav.param.update(**{field: str(value)}, after="", opened=0)
+            # Not each letter, but what stands there after a pause: each goes into the browser's own history.
+            self._typed.ask(object(), partial(_after_a_pause, str(value)))
+        elif field in filters.FIELDS:
+            nav, snapshot = self._session.nav, self._session.snapshot
+            nav.param.update(**filters.change(nav, field, str(value), snapshot.at, snapshot.zone))
 
-    def _search(self, text: str) -> None:
-        # Not each letter, but what stands there after a pause: each goes into the browser's own history.
-        if text == self._typed and self._session.nav.page == RUNS:
-            self._session.nav.param.update(q=text, after="", opened=0)
-
-
-def query_of(nav: Nav) -> HistoryQuery:
-    """Return what an address asks of the history; what it says amiss is taken as unsaid."""
-    sort = nav.sort if nav.sort in _ORDERS else ""
-    return HistoryQuery(
-        text=nav.q,
-        status=RunStatus(nav.status) if nav.status in set(RunStatus) else None,
-        profile=nav.profile or None,
-        trigger=Trigger(nav.trigger) if nav.trigger in set(Trigger) else None,
-        sort=HistorySort(sort.removeprefix("-")) if sort else HistorySort.DUE,
-        descending=not sort or sort.startswith("-"),
-        position=nav.after,
-    )
+    def _search(self) -> None:
+        if self._typed.result is not None and self._session.nav.page == RUNS:
+            self._session.nav.param.update(q=self._typed.result, after="", opened=0)
 
 
-def _choices(nav: Nav, names: Sequence[str]) -> dict[str, Any]:
-    query, sort = query_of(nav), nav.sort if nav.sort in _ORDERS else ""
-    known = names if not nav.profile or nav.profile in names else [nav.profile, *names]
+def _after_a_pause(text: str) -> str:
+    time.sleep(TYPING_S)
+    return text
+
+
+def _table(sort: str) -> dict[str, Any]:
     earlier, later = _TURNS.get(sort, ("Previous", "Next"))
-    return {
-        "q": nav.q,
-        "status": nav.status,
-        "profile": nav.profile,
-        "trigger": nav.trigger,
-        "sort": sort,
-        "statuses": [("", "any state"), *((status.value, formatting.run_mark(status).word) for status in RunStatus)],
-        "profiles": [("", "all profiles"), *((name, name) for name in known)],
-        "triggers": [("", "in any way"), *((trigger.value, formatting.trigger(trigger)) for trigger in Trigger)],
-        "orders": list(_ORDERS.items()),
-        "columns": [_column(*column, sort) for column in _COLUMNS],
-        "filtered": bool(nav.q.strip() or query.status or query.profile or query.trigger),
-        "earlier": earlier,
-        "later": later,
-    }
+    return {"columns": [_column(*column, sort) for column in _COLUMNS], "earlier": earlier, "later": later}
 
 
 def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) -> dict[str, Any]:
@@ -240,7 +204,7 @@ def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) 
         "key": key,
         "number": number,
         "sorted": direction if here else "",
-        "hint": f"Show {_ORDERS[key]}",
+        "hint": f"Show {ORDERS[key]}",
     }
 
 

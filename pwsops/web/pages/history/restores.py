@@ -1,21 +1,21 @@
-"""The restores, as the history lists them."""
+"""The restores, as the history lists them: searched, filtered and fifty at a time."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pwsops.web.live.session import Session
+from pwsops.web.pages.history import filters
 from pwsops.web.pages.restore import texts
-from pwsops.web.ui import formatting
-
-PAGE = 50
+from pwsops.web.ui import export, formatting
 
 
 def values(session: Session) -> dict[str, Any]:
-    """Return what `restores.html` shows: the newest restores, each with its report's address."""
-    snapshot = session.snapshot
-    found = session.ops.restores.list(limit=PAGE)
-    atomic = {name: texts.is_atomic(session.ops, name) for name in {one.instance for one in found}}
+    """Return what `restores.html` shows: the restores that the address asks for, each with its report's address."""
+    snapshot, nav = session.snapshot, session.nav
+    query = filters.restore_query_of(nav, snapshot.at, snapshot.zone)
+    found = session.ops.restores.page(query, before=filters.before(nav))
+    atomic = {name: texts.is_atomic(session.ops, name) for name in {one.instance for one in found.restores}}
     return {
         "rows": [
             {
@@ -25,9 +25,14 @@ def values(session: Session) -> dict[str, Any]:
                 "query": texts.address(instance=one.instance, database=one.database, opened=one.id),
                 "outcome": texts.outcome(one, atomic=atomic[one.instance]),
             }
-            for one in found
+            for one in found.restores
         ],
-        "most": PAGE if len(found) == PAGE else 0,
+        "total": found.total,
+        "said": formatting.counted(found.total, "restore"),
+        "older": found.older,
+        "turned": bool(nav.after),
+        "exports": export.RESTORE_CHOICES,
         "now": snapshot.at,
         "zone": snapshot.zone,
+        **filters.restore_choices(nav, snapshot.at, snapshot.zone),
     }

@@ -14,9 +14,11 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
+from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
 from pwsops.web.nav import WIZARD, Nav
+from pwsops.web.pages.overview import rows
 from pwsops.web.ui import formatting, verdict_texts
 from pwsops.web.ui.charts.month import Month
 from pwsops.web.ui.markup import Markup
@@ -28,7 +30,6 @@ NOTHING_YET = {
     "text": "There is no profile for any instance that is yours. An administrator makes profiles, and gives instances.",
     "steps": [],
 }
-_URGENT = ("red", "orange", "")
 _AT_ONCE = 10
 """So many profiles are planned while the page is drawn; more, while it is looked at."""
 _SEARCHED = 12
@@ -41,8 +42,8 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._planning: object = None
-        self._unplanned: tuple[Snapshot, Trouble] | None = None
+        self._limit = rows.SHOWN
+        self._planned: Query[calendar_cache.Days] = Query(session, "Working out the runs to come", policy=Policy.SERIAL)
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -83,24 +84,31 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def _act(self, action: str, key: str) -> None:
         if action == "edit":
             self._session.nav.go(page=WIZARD, profile=key)
+        elif action == "sort":
+            self._session.nav.param.update(sort=key)
+        elif action == "more-profiles":
+            self._limit += rows.SHOWN
+            self._session.changed()
         else:
             self._session.act(action, key)
 
     def _search(self, _field: str, _key: str, value: str | bool) -> None:
+        self._limit = rows.SHOWN
         self._session.nav.param.update(q=str(value))
 
     def _show_profiles(self, snapshot: Snapshot) -> None:
         chosen = selected(snapshot, self._session.nav)
-        sought = self._session.nav.q.strip().lower()
-        may_not_start = self._session.why_not(Right.RUN)
-        shown = [profile for profile in snapshot.profiles if sought in _searched(profile)]
+        nav, may_not_start = self._session.nav, self._session.why_not(Right.RUN)
+        found = rows.arranged(snapshot.profiles, nav.sort, nav.q)
+        shown = [one for nth, one in enumerate(found) if nth < self._limit or one is chosen]
         self._profiles.show(
             "overview/profiles.html",
-            profiles=sorted(
-                shown, key=lambda profile: (_URGENT.index(formatting.row_tone(profile)), profile.name.lower())
-            ),
+            profiles=shown,
+            columns=rows.columns(nav.sort),
+            all=len(snapshot.profiles),
+            found=len(found),
             selected=chosen,
-            search=self._session.nav.q if sought or len(snapshot.profiles) >= _SEARCHED else None,
+            search=nav.q if nav.q.strip() or len(snapshot.profiles) >= _SEARCHED else None,
             deleting=chosen if chosen is not None and chosen.name == self._session.deleting else None,
             refusals=refusals(chosen, snapshot, self._session.why_not),
             row_refusals={profile.name: may_not_start or refusal(profile, snapshot) for profile in shown},
@@ -131,8 +139,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         if runs is None and len(profiles) <= _AT_ONCE:
             runs = store.plans.work_out(profiles, month, zone)
         elif runs is None:
-            self._work_out(profiles, month, zone)
-            runs = store.plans.known(profiles, month, zone)
+            runs = self._work_out(profiles, month, zone)
         values = calendar_cache.picture(
             runs,
             month,
@@ -143,35 +150,19 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             several=chosen is not None and len(snapshot.profiles) > 1,
             named=chosen is None,
         )
-        if runs is None and self._unplanned is not None:
-            _, trouble = self._unplanned
-            values["summary"] = f"{trouble.message} {trouble.hint}"
+        if runs is None and isinstance(self._planned.answer, Trouble):
+            values["summary"] = f"{self._planned.answer.message} {self._planned.answer.hint}"
         if chosen:
             values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         self._plan.show("overview/plan.html", **values)
 
-    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> None:
-        asked = (month, zone)
+    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> calendar_cache.Days | None:
         # What failed would fail again at once; it is tried again when something has changed.
-        if self._unplanned is not None and self._unplanned[0] is not self._session.snapshot:
-            self._planning = None
-        if self._planning == asked:
-            return
-        self._planning, self._unplanned = asked, None
         work = partial(self._session.store.plans.work_out, profiles, month, zone)
-        self._session.ask("Working out the runs to come", work, partial(self._planned, asked))
-
-    def _planned(self, asked: object, answer: calendar_cache.Days | Trouble) -> None:
-        if self._planning == asked:
-            if isinstance(answer, Trouble):
-                self._unplanned = (self._session.snapshot, answer)
-            else:
-                self._planning = None
-        self._session.changed()
-
-
-def _searched(profile: ProfileView) -> str:
-    return " ".join([profile.name, profile.instance, *profile.databases]).lower()
+        answer = self._planned.ask((month, zone), work, version=self._session.snapshot.number)
+        return None if isinstance(answer, Trouble) else answer
 
 
 def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:

@@ -11,7 +11,7 @@ from pwsops.web.ui.markup import Markup
 
 
 class LoginPart:
-    """The part of the Insert page that takes login data. It holds them until a restore has begun, and shows none.
+    """The part of the page Restore that takes login data. It holds them until a restore has begun, and shows none.
 
     Parameters
     ----------
@@ -78,6 +78,8 @@ class LoginPart:
         elif action == "drop-login":
             self.forget()
             self._on_use()
+            self._session.changed()
+            self._session.attention.focus_on('[data-action="give-login"]')
         else:
             self._session.act(action, key)
         self._session.changed()
@@ -88,3 +90,4 @@ class LoginPart:
             self.credentials = Credentials(login=self._login.strip(), password=self._password)
             self._close()
             self._on_use()
+            self._session.attention.focus_on('[data-action="drop-login"]')

@@ -1,4 +1,4 @@
-"""Insert: put a backup into a database. One step after the other, and nothing is lost without the typed name."""
+"""Restore: put a backup into a database. One step after the other, and nothing is lost without the typed name."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
-from pwsops.web.live.asked import Asked
+from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import DATABASES, INSERT, Nav, count
+from pwsops.web.nav import DATABASES, RESTORE, Nav, count
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
+from pwsops.web.pages.restore.outcome import Outcome
 from pwsops.web.pages.restore.source import Source
 from pwsops.web.pages.restore.texts import Present
-from pwsops.web.ui import formatting
 from pwsops.web.ui.markup import Markup
 
 
-class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Shows what is there now, where to restore from, what would happen, and then how it goes."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._head, self._plan, self._outcome = (Markup(self._act, self._typed) for _ in range(3))
+        self._head, self._plan = (Markup(self._act, self._typed) for _ in range(2))
+        self._outcome = Outcome(session, self._act, self._cancel)
         self._who = LoginPart(session, self._ask_anew)
         self._source = Source(session, self._who, self._look_again)
         self._column = pn.Column(
@@ -38,13 +39,14 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._who.piece,
             self._source.piece,
             self._plan,
-            self._outcome,
+            self._outcome.piece,
             sizing_mode="stretch_width",
             margin=0,
             stylesheets=[":host { gap: 12px; }"],
         )
-        self._present: Asked[Present] = Asked(session, "Looking at the database")
-        self._planned: Asked[RestorePlan] = Asked(session, "Planning the restore")
+        self._present: Query[Present] = Query(session, "Looking at the database")
+        self._planned: Query[RestorePlan] = Query(session, "Planning the restore")
+        self._task = Task(session, about=lambda: self._stay)
         self._place: tuple[str, str] = ("", "")
         self._chosen: tuple[str, int] | None = None
         self._round = 0
@@ -64,7 +66,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def refresh(self) -> None:
         """Show the place that the address names; nothing it says is trusted."""
-        if self._session.nav.page != INSERT:
+        if self._session.nav.page != RESTORE:
             return
         if (self._instance, self._database) != self._place:
             self._place = (self._instance, self._database)
@@ -80,8 +82,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         present = self._look(restore)
         self._show_head(present, restore)
         if restore is not None:
-            self._show_outcome(restore, present if isinstance(present, Present) else None)
-            self._arrange(self._head, self._outcome)
+            found = present if isinstance(present, Present) else None
+            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._trouble)
+            self._arrange(self._head, self._outcome.piece)
         elif isinstance(present, Present):
             self._show_choice(present)
         else:
@@ -110,7 +113,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._confirmable: BackupSet | None = None
         self._create = False
         self._unrecorded, self._accepted = "", False
-        self._busy = ""
+        self._found: Present | None = None
+        self._outcome.forget()
+        self._task.let_go()
         self._trouble: Trouble | None = None
 
     def _arrange(self, *pieces: Markup) -> None:
@@ -142,7 +147,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _look(self, restore: RestoreView | None) -> Present | Trouble | None:
         ended = restore.id if restore is not None and restore.status.ended else 0
         ops, (instance, database) = self._session.ops, self._place
-        return self._present.about(
+        return self._present.ask(
             (instance, database, self._round, ended), lambda: texts.look_at_database(ops, instance, database)
         )
 
@@ -164,6 +169,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             contents=texts.contents(found.contents if found else None),
             missing=found is not None and not found.is_there,
             chooses=restore is None,
+            compared=self._outcome.compared(restore, found) is not None,
             backed_up_by=busy_with,
         )
 
@@ -188,7 +194,7 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if not_allowed:
             plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
         elif not unread:
-            plan = self._planned.about(
+            plan = self._planned.ask(
                 (instance, database, path, position, self._round),
                 lambda: ops.restores.plan(instance, database, path, position, credentials=who),
             )
@@ -197,7 +203,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if isinstance(plan, RestorePlan):
             self._confirmable, self._create = plan.sets[-1], not present.is_there
             self._unrecorded = ops.restores.unrecorded(instance, plan)
-            story = texts.story(plan, database, present, snapshot.at, snapshot.zone)
+            known = texts.with_newest_verdict(present, snapshot, self._place)
+            story = texts.story(plan, database, known, snapshot.at, snapshot.zone)
+            self._found = present
         self._plan.show(
             "restore/plan.html",
             database=database,
@@ -210,25 +218,9 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
-            busy=self._busy,
+            busy=self._task.doing,
             failure=self._trouble,
-            now=snapshot.at,
-            zone=snapshot.zone,
-        )
-
-    def _show_outcome(self, restore: RestoreView, present: Present | None) -> None:
-        snapshot = self._session.snapshot
-        atomic = texts.is_atomic(self._session.ops, restore.instance)
-        self._outcome.show(
-            "restore/outcome.html",
-            restore=restore,
-            mark=texts.restore_mark(restore),
-            percent=formatting.percent(restore),
-            sentence=texts.outcome(restore, present, atomic=atomic),
-            atomic=atomic,
-            not_allowed=self._not_allowed(),
-            failure=self._trouble,
-            back=Nav(page=DATABASES, instance=self._instance).search(),
+            first=texts.savers(snapshot, self._place, self._session.why_not(Right.RUN)) if present.is_there else [],
             now=snapshot.at,
             zone=snapshot.zone,
         )
@@ -238,8 +230,8 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
 
     def _refusal(self) -> str:
         """Say why it cannot be restored now; empty where it can."""
-        if self._not_allowed() or self._busy:
-            return self._not_allowed() or f"{self._busy} …"
+        if self._not_allowed() or self._task.doing:
+            return self._not_allowed() or f"{self._task.doing} …"
         if self._unrecorded and not self._accepted:
             return "Say first that you know where this backup comes from."
         return "" if self._confirmed.strip() == self._database else f"Type {self._database} first."
@@ -256,7 +248,6 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             "look-again": self._look_again,
             "read-file": self._read_file,
             "restore-now": self._begin,
-            "cancel-restore": self._cancel,
             "restore-again": self._again,
         }.get(action)
         if own is None:
@@ -299,24 +290,26 @@ class Insert(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def _again(self, _key: str) -> None:
         self._start_anew()
         self._round += 1
-        self._session.nav.go(page=INSERT, instance=self._instance, database=self._database)
+        self._session.nav.go(page=RESTORE, instance=self._instance, database=self._database)
         self._session.changed()
+        self._session.attention.focus_on("#source-title")
 
     def _do(self, doing: str, work: Callable[[], object]) -> None:
-        if self._busy:
+        if self._task.doing:
             return
-        self._busy, self._trouble = doing, None
-        self._session.changed()
+        self._trouble = None
 
         def then(answer: Any, here: bool) -> None:
             if here:
-                self._busy, self._confirmed = "", ""
+                self._confirmed = ""
                 self._round += 1
                 self._trouble = answer if isinstance(answer, Trouble) else None
                 if isinstance(answer, RestoreView):
                     self._who.forget()
                     self._watched = answer.id
+                    self._outcome.begun(answer, self._found)
                     self._session.nav.opened = answer.id
             self._session.changed()
 
-        self._session.ask_here(doing, work, then, about=lambda: self._stay)
+        self._task.start(doing, work, then)
+        self._session.changed()

@@ -1,9 +1,9 @@
-"""What the Insert page shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
+"""What the page Restore shows, apart from how it is clicked: what is there now, where to restore from, and the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pwsops.engines.records import Credentials, DatabaseContents, DatabaseState, DirectoryEntry
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, RestoreView
-from pwsops.rules.model import BackupSet, RunStatus
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
-from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.nav import INSERT, Nav
+from pwsops.web.live.snapshot import Snapshot, Trouble, trouble
+from pwsops.web.nav import RESTORE, Nav
 from pwsops.web.ui import formatting
 
 if TYPE_CHECKING:
@@ -54,9 +54,38 @@ class Looked:
     trouble: Trouble | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestorePoint:
+    """A moment that the database can be brought back to, as the rail shows it.
+
+    Attributes
+    ----------
+    age, proof
+        How long ago it was, and what shows that it can be relied on, in words.
+    query
+        The address at which it is chosen.
+    chosen, pointed
+        Whether the address names it, and whether its radio button is the one that is checked.
+    """
+
+    set: BackupSet
+    age: str
+    proof: str
+    query: str
+    chosen: bool
+    pointed: bool = False
+
+
+def proof(one: BackupSet, base: str) -> str:
+    """Say what shows that a set can be relied on: its `base` in words, and what was looked at when it was taken."""
+    if one.kind is BackupKind.DIFFERENTIAL:
+        return f"on the full of {base}" if base else "its full is not in this list"
+    return "structure checked" if one.details.get("checked") else "structure not checked"
+
+
 def address(**where: Any) -> str:
-    """Return the address of a part of the Insert page."""
-    return Nav(page=INSERT, **where).search()
+    """Return the address of a part of the page Restore."""
+    return Nav(page=RESTORE, **where).search()
 
 
 def look_at_database(ops: Operations, instance: str, database: str) -> Present:
@@ -123,6 +152,57 @@ def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
     }
 
 
+def with_newest_verdict(present: Present, snapshot: Snapshot, place: tuple[str, str]) -> Present:
+    """Return what is there with the verdict as it is now: backups are taken while somebody reads the plan."""
+    view = next((row.view for row in snapshot.databases if (row.instance, row.view.name) == place), None)
+    if view is None or present.view is None or view.verdict.point is None or present.view.verdict.unreadable:
+        return present
+    before = present.view.verdict.point
+    if before is not None and view.verdict.point.finished_at <= before.finished_at:
+        return present
+    return replace(present, view=replace(present.view, verdict=view.verdict))
+
+
+def savers(snapshot: Snapshot, place: tuple[str, str], may_not: str) -> Sequence[dict[str, Any]]:
+    """Return the profiles that can save what is there before a restore, each with why it cannot at the moment."""
+    instance, database = place
+    stopped = "" if snapshot.service.running else "The backup service is stopped. Start it at the top of the page."
+    return [
+        {
+            "name": profile.name,
+            "running": profile.running is not None,
+            "refusal": may_not or stopped or ("It is running." if profile.running is not None else ""),
+        }
+        for profile in snapshot.profiles
+        if profile.instance == instance and database in profile.databases and not profile.broken
+    ]
+
+
+def compared(before: DatabaseContents | None, now: DatabaseContents | Trouble | None) -> dict[str, Any] | None:
+    """Return the rows of each table before a restore and after it, the largest first; None where one is not known."""
+    if before is None or not isinstance(now, DatabaseContents):
+        return None
+    counts = [{table.name: table.rows for table in found.tables} for found in (before, now)]
+    names = sorted({name for count in counts for name in count}, key=lambda name: (-_most(counts, name), name))
+    tables = [{"name": name, "before": _rows(counts[0], name), "now": _rows(counts[1], name)} for name in names]
+    more = len(tables) - TABLES
+    return {
+        "tables": tables[:TABLES],
+        "more": f"and {formatting.counted(more, 'more table')}" if more > 0 else "",
+    }
+
+
+def _most(counts: Sequence[dict[str, int | None]], name: str) -> int:
+    return max(count.get(name) or 0 for count in counts)
+
+
+def _rows(count: dict[str, int | None], name: str) -> str:
+    if name not in count:
+        return "no such table"
+    rows = count[name]
+    return "too many to count" if rows is None else f"{rows:,}"
+
+
 def story(plan: RestorePlan, database: str, present: Present, now: datetime, zone: tzinfo) -> dict[str, Any]:
     """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
     target = plan.sets[-1]
@@ -131,7 +211,7 @@ def story(plan: RestorePlan, database: str, present: Present, now: datetime, zon
         "sets": plan.sets,
         "as_of": formatting.short_time(target.finished_at, now, zone),
         "as_of_full": formatting.full_time(target.finished_at, zone),
-        "age": formatting.duration(behind_s),
+        "age": formatting.ago(behind_s),
         "lost": _lost(target, present.view, behind_s, now, zone) if present.is_there else [],
         "created": not present.is_there,
         "foreign": target.database if target.database != database else "",
@@ -145,7 +225,7 @@ def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: da
         return ["The database is empty now, so nothing is lost."]
     if not view.state.is_in_use:
         return []
-    lost = [f"Everything written to it since then is replaced: up to {formatting.duration(behind_s)} of work."]
+    lost = [f"Everything written to it since then is replaced: up to {formatting.age(behind_s)} of work."]
     newest = view.verdict.point
     if newest is None and view.verdict.unreadable:
         return [*lost, "Whether a backup holds what it holds now is not known: the record of one cannot be read."]
@@ -156,10 +236,8 @@ def _lost(target: BackupSet, view: DatabaseView | None, behind_s: float, now: da
         lost.append(f"There is a newer backup ({at}), which keeps what was written until then.")
     # Counted anew with each look at the page: ages that stand still while it is open are not true for long.
     uncovered_s = max(0.0, (now - newest.data_at).total_seconds())
-    lost.append(
-        f"What was written in the last {formatting.duration(uncovered_s)} is in no backup. If it may still be needed, "
-        "take a backup first: Start now, on the Profiles page."
-    )
+    since = formatting.age(uncovered_s).removeprefix("1 ")
+    lost.append(f"What was written in the last {since} is in no backup. If it may still be needed, back up first.")
     return lost
 
 

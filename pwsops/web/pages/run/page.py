@@ -1,4 +1,4 @@
-"""One run, with everything the server said."""
+"""One run, with everything the server said, what its profile's last runs took, and what can be done about it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from typing import Any
 import panel as pn
 
 from pwsops.errors import PwsopsError
+from pwsops.operations.records import RunView
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import trouble
+from pwsops.web.nav import RESTORE, WIZARD
+from pwsops.web.pages.overview.page import refusal
+from pwsops.web.pages.restore import texts
+from pwsops.web.pages.run import trend
 from pwsops.web.ui.markup import Markup
+
+GONE = "The profile is not there any more."
 
 
 class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -19,7 +26,7 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._details = Markup(session.act)
+        self._details = Markup(self._act)
         self.refresh()
 
     def __panel__(self) -> Any:
@@ -27,12 +34,49 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
 
     def refresh(self) -> None:
         """Show the run that the address names."""
-        snapshot = self._session.snapshot
+        session, snapshot = self._session, self._session.snapshot
         try:
-            run = self._session.ops.runs.get(self._session.nav.run)
+            run = session.ops.runs.get(session.nav.run)
+            measures = session.ops.history.up_to(run.id)
+            restores = self._restores(run)
         except PwsopsError as error:
             found = trouble(error, "Showing the run")
             self._details.show("trouble.html", message=found.message, hint=found.hint, command="")
             return
-        refused = self._session.why_not(Right.RUN)
-        self._details.show("run/run.html", run=run, now=snapshot.at, zone=snapshot.zone, refused=refused)
+        self._details.show(
+            "run/run.html",
+            run=run,
+            now=snapshot.at,
+            zone=snapshot.zone,
+            refused=session.why_not(Right.RUN),
+            refusals=self._refusals(run),
+            restores_of=restores,
+            measures=measures,
+            charts=trend.charts(measures, run.id),
+            height=trend.HEIGHT,
+        )
+
+    def _act(self, action: str, key: str) -> None:
+        if action == "edit":
+            self._session.nav.go(page=WIZARD, profile=key)
+        else:
+            self._session.act(action, key)
+
+    def _refusals(self, run: RunView) -> dict[str, str]:
+        """Return why the run's profile cannot be started or edited; empty where it can."""
+        session, profile = self._session, self._session.snapshot.profile(run.profile)
+        start = GONE if profile is None else refusal(profile, session.snapshot)
+        edit = GONE if profile is None else ""
+        return {"start": session.why_not(Right.RUN) or start, "edit": session.why_not(Right.CONFIGURE) or edit}
+
+    def _restores(self, run: RunView) -> dict[str, str]:
+        """Return where each backup of the run is restored from, by its set; none for who may not read media."""
+        if not run.status.ended or self._session.why_not_open(RESTORE):
+            return {}
+        found = self._session.ops.media.of_run(run.id)
+        return {
+            one.set_id: texts.address(
+                instance=found.instance, database=one.database, file=one.path, position=one.position
+            )
+            for one in found.sets
+        }

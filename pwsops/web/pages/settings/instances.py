@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import panel as pn
 
 from pwsops.engines.options import warnings
 from pwsops.engines.records import Capabilities, Instance, Probe
+from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import SETTINGS
@@ -29,14 +30,6 @@ _LACKS = Mark(tone="orange", icon="warning", word="rights are missing")
 _SILENT = Mark(tone="orange", icon="warning", word="does not answer")
 
 
-@dataclass(kw_only=True)
-class _Asked:
-    """An instance as it was when it was asked how it is; what is asked anew is another of these."""
-
-    one: Instance
-    answer: Probe | Trouble | None = None
-
-
 class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
     """Lists the instances with what each one says of itself; adds, edits and removes them."""
 
@@ -44,9 +37,9 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         super().__init__()
         self._session = session
         self._piece = Markup(self._act, self._typed)
-        self._asked: dict[str, _Asked] = {}
+        self._probes: dict[str, Query[Probe]] = {}
+        self._task = Task(session, about=lambda: self._draft)
         self._removing = ""
-        self._busy = ""
         self._trouble: Trouble | None = None
         self._note = ""
         self._draft: InstanceDraft | None = None
@@ -58,19 +51,14 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
     def refresh(self) -> None:
         """Show the instances that there are now; those that are new here are asked how they are."""
         listed = self._session.ops.instances.list()
-        known = {one.name: one for one in listed}
-        self._asked = {name: asked for name, asked in self._asked.items() if known.get(name) == asked.one}
-        fresh = [_Asked(one=one) for one in listed if one.name not in self._asked]
-        self._asked |= {asked.one.name: asked for asked in fresh}
-        if self._removing not in self._asked:
+        self._probe(listed)
+        if self._removing not in self._probes:
             self._removing = ""
         draft = self._drafted(listed)
         if draft is not self._draft:
             # What was said of another form does not stay.
             self._draft, self._trouble = draft, None
         self._show(listed)
-        for asked in fresh:
-            self._probe(asked)
 
     def _drafted(self, listed: Sequence[Instance]) -> InstanceDraft | None:
         """Return the form that the address asks for, with what was typed into it so far."""
@@ -98,13 +86,13 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             address_label=address,
             address_help=about,
             removing=self._removing,
-            busy=self._busy,
+            busy=self._task.doing,
             trouble=self._trouble,
             note=self._note,
         )
 
     def _row(self, one: Instance, used: int) -> dict[str, Any]:
-        answer, able = self._asked[one.name].answer, self._session.ops.instances.offers(one.engine)
+        answer, able = self._probes[one.name].answer, self._session.ops.instances.offers(one.engine)
         row = {"one": one, "engine": _about(one.engine)[0], "used": used, "version": "", "missing": (), "facts": {}}
         row |= {"able": able, "held": (), "told": _told(one, able), "warnings": warnings(one.options, able.options)}
         if answer is None:
@@ -117,14 +105,20 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         said = {"version": answer.version, "missing": answer.missing_rights, "held": answer.held_rights, "facts": facts}
         return {**row, **said, "mark": mark, "trouble": None}
 
-    def _probe(self, asked: _Asked) -> None:
-        name, probe = asked.one.name, self._session.ops.instances.probe
+    def _probe(self, listed: Sequence[Instance]) -> None:
+        """Ask each instance how it is, unless it was asked since it last changed."""
+        probe = self._session.ops.instances.probe
 
-        def answered(answer: Probe | Trouble) -> None:
-            asked.answer = answer
-            self.refresh()
+        def query(name: str) -> Query[Probe]:
+            return Query(self._session, f"Reaching {name}", on_answer=self.refresh)
 
-        self._session.ask(f"Reaching {name}", lambda: probe(name), answered)
+        self._probes = {one.name: self._probes.get(one.name) or query(one.name) for one in listed}
+        for one in listed:
+            self._probes[one.name].ask(one, partial(probe, one.name))
+
+    def _probe_anew(self, name: str) -> None:
+        if name in self._probes:
+            self._probes[name].forget()
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         if self._draft is not None and self._draft.set(field, value):
@@ -140,7 +134,7 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._note = ""
             nav.go(page=SETTINGS, view=EDITING, instance=key)
         elif action == "leave-instance":
-            nav.go(page=SETTINGS)
+            self._leave(self._draft)
         elif action == "save-instance" and self._draft is not None:
             self._save(self._draft)
         elif action == "make-samples":
@@ -149,23 +143,33 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             self._removing, self._note = key, ""
             self.refresh()
         elif action == "keep-instance":
-            self._removing = ""
+            name, self._removing = self._removing, ""
             self.refresh()
+            self._session.attention.focus_on_action("remove-instance", name)
         elif action == "remove-now":
             self._removing = ""
             remove = self._session.ops.instances.remove
             self._do(f"Removing {key}", lambda: remove(key), f"{key} is removed. Its history and its backups stay.")
         elif action == "probe":
-            self._asked.pop(key, None)
+            self._probe_anew(key)
             self.refresh()
         else:
             self._session.act(action, key)
 
+    def _leave(self, draft: InstanceDraft | None) -> None:
+        """Go back to the list, to where somebody came from."""
+        self._session.nav.go(page=SETTINGS)
+        if draft is not None and draft.original is not None:
+            self._session.attention.focus_on_action("edit-instance", draft.original.name)
+        else:
+            self._session.attention.focus_on('[data-action="add-instance"]')
+
     def _save(self, draft: InstanceDraft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
-        if self._busy or draft.problems():
+        if self._task.doing or draft.problems():
             self.refresh()
+            self._session.attention.focus_on('[aria-invalid="true"]')
             return
         instances, before, values = self._session.ops.instances, draft.original, draft.values()
         name, engine = str(draft.text["name"]).strip(), str(draft.text["engine"])
@@ -174,12 +178,12 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         def saved(trouble: Trouble | None, here: bool) -> None:
             if trouble is None:
                 # A new password is part of no record that could differ, and the server may answer now.
-                self._asked.pop(name, None)
+                self._probe_anew(name)
                 self._session.store.ask_anew(name)
             if here:
                 self._trouble = trouble
                 if trouble is None:
-                    self._session.nav.go(page=SETTINGS)
+                    self._leave(draft if before is not None else None)
 
         if before is None:
             self._do(
@@ -198,21 +202,23 @@ class Instances(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         then: Callable[[Trouble | None, bool], None] | None = None,
     ) -> None:
         """Do one thing at a time; what it is refused for goes to `then`, or is shown at the top of the page."""
-        if self._busy:
+        if self._task.doing:
             return
-        self._busy, self._note, self._session.notice = doing, "", None
-        self._session.changed()
+        self._note, self._session.notice = "", None
 
         def done(answer: object, here: bool) -> None:
             trouble = answer if isinstance(answer, Trouble) else None
-            self._busy, self._note = "", "" if trouble else note
+            self._note = "" if trouble else note
             if then is not None:
                 then(trouble, here)
             elif trouble is not None:
                 self._session.notice = trouble
             self._session.changed()
+            if then is None and here:
+                self._session.attention.focus_on("#instances-title")
 
-        self._session.ask_here(doing, work, done, about=lambda: self._draft)
+        self._task.start(doing, work, done)
+        self._session.changed()
 
 
 def _told(one: Instance, able: Capabilities) -> list[str]:

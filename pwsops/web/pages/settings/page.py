@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 
 from pwsops.profile import BackupSettings
+from pwsops.web.live.query import Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.pages.settings.instances import Instances
@@ -26,6 +27,7 @@ _LABELS = {
     "renew_full": "New full",
     "timestamp": "Date and time in the file name",
     "time_limit_h": "Time limit",
+    "display_timezone": "Time zone of the pages",
     "parallel_runs": "Runs at once",
 }
 _MEANWHILE = "Somebody else has saved another value meanwhile. Saving here replaces it."
@@ -39,7 +41,7 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._session = session
         self._instances = Instances(session)
         self._form = Markup(self._act, self._typed)
-        self._pressed: dict[str, str] = {}
+        self._saving = Task(session)
         self._note = ""
         self._trouble: Trouble | None = None
         self._view = pn.Column(
@@ -73,7 +75,7 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             days=[(day, day) for day in map(str, range(1, 32))],
             changed=[_LABELS[key] for key in changed],
             wrong=[_LABELS[key] for key in problems],
-            saving=bool(self._pressed),
+            saving=bool(self._saving.doing),
             note=self._note,
             trouble=self._trouble,
         )
@@ -105,15 +107,13 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         ops, edits = self._session.ops, dict(self._session.setting_edits)
         stored = as_text(ops.settings.get())
         values = self._changed(stored, {**stored, **{field: value for field, (value, _) in edits.items()}})
-        if self._pressed or not values or ops.settings.problems(values):
+        if self._saving.doing or not values or ops.settings.problems(values):
             self._note = "" if values else "Nothing is changed."
             self._show_form()
             return
-        self._pressed, self._note, self._trouble = values, "", None
-        self._show_form()
+        self._note, self._trouble = "", None
 
         def saved(answer: BackupSettings | Trouble, here: bool) -> None:
-            self._pressed = {}
             if isinstance(answer, Trouble):
                 self._trouble = answer if here else None
             else:
@@ -121,7 +121,8 @@ class Settings(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
                 self._note = f"Saved: {formatting.listed([_LABELS[key] for key in values], most=len(values))}."
             self._session.changed()
 
-        self._session.ask_here("Saving the settings", lambda: ops.settings.change(values), saved, about=lambda: None)
+        self._saving.start("Saving the settings", lambda: ops.settings.change(values), saved)
+        self._show_form()
 
     def _forget(self, saved: Mapping[str, tuple[str | bool, str | bool]]) -> None:
         # What was typed on while it was being saved is still to be saved.
@@ -146,6 +147,7 @@ def as_text(settings: BackupSettings) -> dict[str, str | bool]:
         "renew_day": day if period == "monthly" and day else "1",
         "timestamp": settings.timestamp,
         "time_limit_h": f"{settings.time_limit_h:g}",
+        "display_timezone": settings.display_timezone,
         "parallel_runs": str(settings.parallel_runs),
     }
 

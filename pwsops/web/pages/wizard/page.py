@@ -18,16 +18,18 @@ from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState
 from pwsops.web.live import calendar_cache
-from pwsops.web.live.newest import NewestOfEach
+from pwsops.web.live.query import Policy, Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.texts import Directories
+from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.month import Month, tally
 from pwsops.web.ui.markup import Markup
 
+_WRONG = '[aria-invalid="true"]:not(fieldset), fieldset[aria-invalid="true"] input, #wrong'
 _BESIDE = """
 :host {
   display: grid !important; gap: 12px; grid-auto-rows: max-content; grid-template-columns: minmax(0, 1fr);
@@ -46,13 +48,16 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._form = Markup(self._act, self._typed)
         self._plan = Markup(session.act)
         self._shown: Draft | None = None
-        self._checked: NewestOfEach[DirectoryCheck] = NewestOfEach(session, "Checking the directory", self.refresh)
-        self._in_the_way: NewestOfEach[Sequence[str]] = NewestOfEach(session, "Looking for files", self.refresh)
-        self._entries: Directories | None = None
-        self._listings = 0
+        self._checked: Query[DirectoryCheck] = Query(
+            session, "Checking the directory", policy=Policy.SERIAL, on_answer=self.refresh
+        )
+        self._in_the_way: Query[Sequence[str]] = Query(
+            session, "Looking for files", policy=Policy.SERIAL, on_answer=self.refresh
+        )
+        self._listing: Query[Directories] = Query(session, "Listing the directory", on_answer=self._listed)
         self._planned: tuple[object, calendar_cache.Days | None] = (None, None)
         self._trouble: Trouble | None = None
-        self._saving = False
+        self._saving = Task(session, about=lambda: self._shown)
         self._asked_as = ""
         self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
@@ -68,7 +73,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is not self._shown:
             # What was said of another profile, or of what was typed before, does not stay.
             self._shown, self._trouble = draft, None
-            self._close_directory()
+            self._listing.forget()
         if draft is None:
             return
         instances = self._session.snapshot.instances
@@ -123,7 +128,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong=wrong,
             errors=defaultdict(str, shown),
             blocked=blocked,
-            saving=self._saving,
+            saving=bool(self._saving.doing),
             trouble=self._trouble,
             instances=snapshot.instances,
             databases=texts.databases(draft, snapshot),
@@ -131,7 +136,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             instance_trouble=texts.instance_trouble(draft, snapshot),
             directory=texts.directory(self._checked.answer),
             in_the_way=texts.in_the_way(self._in_the_way.answer),
-            entries=self._entries,
+            entries=self._listing.result,
             causes=texts.causes(draft.diagnosis) if draft.diagnosis else (),
             zones=texts.zones(),
             asked_as=self._asked_as,
@@ -166,6 +171,8 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
         if profile is None:
             values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
+        if str(zone) != str(snapshot.zone):
+            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
         values["sentence"] = texts.sentence(draft, profile)
         self._plan.show("wizard/plan.html", **values)
 
@@ -194,7 +201,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft is not None:
             draft.set(field, key, value)
             if field == "instance":
-                self._close_directory()
+                self._listing.forget()
             self._trouble = None
             self.refresh()
 
@@ -204,9 +211,11 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._session.act(action, key)
         elif action == "step":
             with suppress(ValueError):  # no page of ours has such a key
-                nav.param.update(step=step(key))
+                self._go_to(step(key))
         elif action == "next":
-            self._next(draft)
+            # Enter is pressed again before the next step is there: it was meant for this one.
+            if key == str(nav.step):
+                self._next(draft)
         elif action == "recommend":
             draft.recommend()
             self.refresh()
@@ -214,16 +223,21 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             self._browse(draft, key)
         elif action == "use-directory":
             draft.set("directory", "", key)
-            self._close_directory()
+            self._listing.forget()
             self.refresh()
+            self._session.attention.focus_on("#f-directory")
         elif action == "save":
             self._save(draft)
         elif action == "leave":
-            self._session.drafts.pop(nav.profile, None)
-            nav.go(page=OVERVIEW, profile=nav.profile)
+            name = nav.profile
+            self._session.drafts.pop(name, None)
+            nav.go(page=OVERVIEW, profile=name)
+            if name:
+                self._session.attention.focus_on_action("select", name)
         elif action == "again":
             self._session.drafts.pop(nav.profile, None)
             self.refresh()
+            self._session.attention.focus_on("#step-title")
         else:
             self._session.act(action, key)
 
@@ -231,54 +245,51 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         step = self._session.nav.step
         draft.touched.update(STEP_FIELDS[step])
         if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
-            self._session.nav.step = step + 1
+            self._go_to(step + 1)
         else:
             self.refresh()
+            self._session.attention.focus_on(_WRONG)
+
+    def _go_to(self, step: int) -> None:
+        """Show a step from its heading on: Enter pressed on must not pass what nobody has seen."""
+        self._session.nav.param.update(step=step)
+        self._session.attention.focus_on("#step-title")
 
     def _check_directory(self, draft: Draft) -> None:
         instance, path = str(draft.text["instance"]), str(draft.text["directory"]).strip()
         check = self._session.ops.databases.check_directory
         if instance and path:
-            self._checked.about(instance, path, lambda: check(instance, path))
+            self._checked.ask((instance, path), lambda: check(instance, path), lane=instance)
         else:
-            self._checked.nothing()
+            self._checked.forget()
 
     def _look_in_the_way(self, draft: Draft) -> None:
         """Look for files that lie under the names of the media already, where it is said which those are."""
         profile = None if self._session.nav.step < STEPS or draft.text["timestamp"] else draft.schedule()
         if profile is None or not texts.names_media(draft):
-            self._in_the_way.nothing()
+            self._in_the_way.forget()
             return
         instance, where = str(draft.text["instance"]), str(draft.text["directory"]).strip()
         profile.param.update(instance=instance, directory=where, databases=list(draft.databases))
-        key = (where, tuple(draft.databases), profile.incremental)
-        self._in_the_way.about(instance, key, lambda: self._session.ops.profiles.in_the_way(profile))
-
-    def _close_directory(self) -> None:
-        """Show no directory's entries, nor those that are on their way."""
-        self._entries = None
-        self._listings += 1
+        key = (instance, where, tuple(draft.databases), profile.incremental)
+        self._in_the_way.ask(key, lambda: self._session.ops.profiles.in_the_way(profile), lane=instance)
 
     def _browse(self, draft: Draft, path: str) -> None:
-        if self._entries is not None and not path:
-            self._close_directory()
+        if self._listing.result is not None and not path:
+            self._listing.forget()
             self.refresh()
+            self._session.attention.focus_on('[data-action="browse"]')
             return
         instance, ops = str(draft.text["instance"]), self._session.ops
         asked = path or str(draft.text["directory"]).strip()
-        self._listings += 1
-        number = self._listings
+        # The same directory may hold something else by now.
+        self._listing.ask(object(), lambda: texts.look(ops, instance, asked))
 
-        def answered(answer: Directories | Trouble) -> None:
-            if number != self._listings:
-                return  # another was asked for in the meantime, or none any more
-            if isinstance(answer, Trouble):
-                self._trouble = answer
-            else:
-                self._entries = answer
-            self.refresh()
-
-        self._session.ask("Listing the directory", lambda: texts.look(ops, instance, asked), answered)
+    def _listed(self) -> None:
+        self._trouble = self._listing.error or self._trouble
+        self.refresh()
+        if not self._listing.under_way:
+            self._session.attention.focus_on("#trouble" if self._listing.error else "#entries-title")
 
     def _save(self, draft: Draft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
@@ -288,14 +299,14 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong = [step for step, fields in STEP_FIELDS.items() if problems.keys() & set(fields)]
             if self._session.nav.step not in wrong:
                 self._session.nav.step = wrong[0]
-        if self._saving or problems or self._unamended(draft):
+        if self._saving.doing or problems or self._unamended(draft):
             self.refresh()
+            self._session.attention.focus_on(_WRONG if problems else "#f-note")
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
         draft.forget_passwords()
-        self._saving, self._trouble = True, None
-        self.refresh()
+        self._trouble = None
 
         def save() -> ProfileView:
             if before is None:
@@ -306,16 +317,19 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             )
 
         then = partial(self._saved, self._session.nav.profile, draft)
-        self._session.ask_here("Saving the profile", save, then, about=lambda: self._shown)
+        self._saving.start("Saving the profile", save, then)
+        self.refresh()
 
     def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
-        self._saving = False
         drafts = self._session.drafts
         if not isinstance(answer, Trouble):
             if drafts.get(name) is draft:
                 del drafts[name]
             if here:
+                done = "created" if draft.original is None else "saved"
                 self._session.nav.go(page=OVERVIEW, profile=answer.name)
+                self._session.attention.announce(f"The profile {answer.name} is {done}.")
+                self._session.attention.focus_on_action("select", answer.name)
         elif here:
             self._trouble = answer
         self._session.changed()

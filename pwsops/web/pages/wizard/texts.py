@@ -82,7 +82,7 @@ def look(ops: Operations, instance: str, path: str) -> Directories:
 
 def certificates(usable: Sequence[CertificateView], chosen: str) -> Sequence[tuple[str, str]]:
     """Return whom backups can be encrypted for, as (thumbprint, words); the chosen one also where it can no longer."""
-    listed = [("", "nobody: they are not encrypted"), *((view.thumbprint, view.name) for view in usable)]
+    listed = [("", "Not encrypted"), *((view.thumbprint, view.name) for view in usable)]
     known = {thumbprint for thumbprint, _ in listed}
     return listed if chosen in known else [*listed, (chosen, f"the one it has ({chosen[:8]}…)")]
 

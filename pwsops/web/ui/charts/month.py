@@ -130,7 +130,7 @@ class Day:
         if self.runs is None:
             return ""
         first, last = f"{self.runs.first:%H:%M}", f"{self.runs.last:%H:%M}"
-        return first if self.runs.count == 1 else f"{first} {formatting.DASH} {last}"
+        return first if self.runs.count == 1 else f"{first} {formatting.NOTHING} {last}"
 
     def told(self, *, named: bool = True) -> str:
         """Say the day and its runs in words, with or without the profiles' names."""

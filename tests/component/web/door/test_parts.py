@@ -19,6 +19,7 @@ from pwsops.web.door.limits import Limits
 from pwsops.web.door.log import PAUSE_S, Refusals
 from pwsops.web.door.messages import PATCH, PULL, Unexpected, check
 from pwsops.web.door.pages import Pages
+from pwsops.web.panel_compat import SocketHandler
 from tests.component.web.door.conftest import FakeVisit
 
 
@@ -109,7 +110,7 @@ def page_of(visit: FakeVisit, book: Pages, monkeypatch: pytest.MonkeyPatch) -> t
     monkeypatch.setattr(channel_module.gen, "sleep", sleep)
     page = Channel.__new__(Channel)
     request: Any = SimpleNamespace(connection=SimpleNamespace(set_close_callback=lambda _: None), protocol="http")
-    monkeypatch.setattr(channel_module.WSHandler, "__init__", lambda *args, **kwargs: None)
+    monkeypatch.setattr(SocketHandler, "__init__", lambda *args, **kwargs: None)
     options: dict[str, Any] = {"visit": visit, "pages": book, "limits": book.limits, "refused": lambda *_: None}
     page.__init__(None, request, **options)  # type: ignore[misc]
     page.receiver = Receiver(Protocol())
@@ -133,12 +134,12 @@ def done(monkeypatch: pytest.MonkeyPatch, cost_s: float = 0.0) -> list[str]:
     found: list[str] = []
     spent = [0.0]
 
-    async def work(message: Any, connection: object) -> None:
-        del connection
+    async def work(_page: Channel, message: Any) -> None:
         found.append(message.msgtype)
         spent[0] += cost_s
 
-    monkeypatch.setattr(channel_module, "_WORK", {PULL: work, PATCH: work})
+    monkeypatch.setattr(Channel, "patch", work)
+    monkeypatch.setattr(Channel, "pull", work)
     monkeypatch.setattr(channel_module.time, "thread_time", lambda: spent[0])
     return found
 
