@@ -23,7 +23,7 @@ from pwsops.catalogue.runs import OPEN, new_row, open_of
 from pwsops.catalogue.schema import Instant, profiles, runs
 from pwsops.rules import recurrence as rules
 from pwsops.rules.chain import planned_kind
-from pwsops.rules.misfire import GRACE, Settlement, settle
+from pwsops.rules.misfire import GRACE, CatchUpPlan, plan_catch_up
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
 
 SKIPPED = "the run before it was still going"
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """One claimed profile: `due_at` is the run's instant, `seen_until` the newest occurrence that is settled."""
+    """One claimed profile: `due_at` is the run's instant, `seen_until` the newest occurrence that is decided."""
 
     profile_id: int
     due_at: datetime
@@ -118,14 +118,14 @@ def _claim_late(
             return Claimed(profile_id=row.id, due_at=row.next_due_at, seen_until=row.next_due_at)
     else:
         first = row.next_due_at
-    settled = settle(chain([first], due), now=now)
+    plan = plan_catch_up(chain([first], due), now=now)
     if kind is not BackupKind.FULL:
-        kind = plan_kind(row, settled.due_at, row.last_full_due_at, now=now)
+        kind = plan_kind(row, plan.due_at, row.last_full_due_at, now=now)
     busy = open_of(connection, row.id) is not None
-    for values in _late_rows(row, settled, kind, owner=owner, now=now, busy=busy, why_missed=why_missed):
+    for values in _late_rows(row, plan, kind, owner=owner, now=now, busy=busy, why_missed=why_missed):
         connection.execute(insert(runs).values(values).on_conflict_do_nothing())
-    seen_until = max(filter(None, (settled.missed_until, settled.due_at)))
-    return Claimed(profile_id=row.id, due_at=settled.due_at, seen_until=seen_until)
+    seen_until = max(filter(None, (plan.missed_until, plan.due_at)))
+    return Claimed(profile_id=row.id, due_at=plan.due_at, seen_until=seen_until)
 
 
 def take_queued(connection: Connection, *, owner: str) -> list[int]:
@@ -238,7 +238,7 @@ def _late(connection: Connection, now: datetime) -> list[ProfileRow]:
 
 def _late_rows(
     row: ProfileRow,
-    settled: Settlement,
+    plan: CatchUpPlan,
     kind: BackupKind,
     *,
     owner: str,
@@ -247,21 +247,21 @@ def _late_rows(
     why_missed: str,
 ) -> Iterator[dict[str, Any]]:
     shared: dict[str, Any] = {"profile_id": row.id, "profile": row.name, "kind": kind, "now": now}
-    if settled.missed_from is not None:
+    if plan.missed_from is not None:
         yield new_row(
             **shared,
-            due_at=settled.missed_from,
+            due_at=plan.missed_from,
             trigger=Trigger.SCHEDULE,
             owner=None,
             status=RunStatus.MISSED,
-            summary=_missed(settled.missed_count, why_missed),
-            missed_count=settled.missed_count,
-            missed_until=settled.missed_until,
+            summary=_missed(plan.missed_count, why_missed),
+            missed_count=plan.missed_count,
+            missed_until=plan.missed_until,
         )
     yield new_row(
         **shared,
-        due_at=settled.due_at,
-        trigger=settled.trigger,
+        due_at=plan.due_at,
+        trigger=plan.trigger,
         owner=owner,
         status=RunStatus.SKIPPED if busy else RunStatus.QUEUED,
         summary=SKIPPED if busy else "",

@@ -69,7 +69,7 @@ class Core:
             owed_access=owed,
         )
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
-        self.restorer.settle()
+        self.restorer.reconcile()
         self.looker = Looker(self)
         self.service: Service | None = None
         self.authentication: Authentication | None = None

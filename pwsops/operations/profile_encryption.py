@@ -16,7 +16,7 @@ from pwsops.profile import BackupProfile
 from pwsops.rules.certificates import why_not_encrypt
 
 
-def settle_encryption(
+def check_encryption(
     context: Context, profile: BackupProfile, before: Mapping[str, Any] | None, *, sealed_password: str | None
 ) -> str | None:
     """Put the thumbprint of the certificate that a profile names in the place of its name.

@@ -20,7 +20,7 @@ from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.lookup import find_certificate, find_instance, find_profile
 from pwsops.operations.mapping import profile_view, run_views
 from pwsops.operations.profile_databases import check_databases
-from pwsops.operations.profile_encryption import settle_encryption
+from pwsops.operations.profile_encryption import check_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
 from pwsops.operations.rights import in_own_directory, needs, of_profile, with_own_login
@@ -93,7 +93,7 @@ class Profiles:
         login = self._login_password(profile, None, password)
         sealed = login.for_checks(core.vault)
         check_databases(core, profile, sealed, already=())
-        certificate = settle_encryption(self._context, profile, None, sealed_password=sealed)
+        certificate = check_encryption(self._context, profile, None, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, None, certificate_password)
         self._check_directory(profile)
         seen_directories = clashes.look(core, profile)
@@ -135,7 +135,7 @@ class Profiles:
         sealed = login.for_checks(core.vault)
         check_databases(core, profile, sealed, already=before.fields["databases"] if same_instance else ())
         former = before.fields if same_instance else None
-        certificate = settle_encryption(self._context, profile, former, sealed_password=sealed)
+        certificate = check_encryption(self._context, profile, former, sealed_password=sealed)
         saved = profile_secrets.certificate_password(core, profile, before, certificate_password)
         self._check_directory(profile)
         seen_directories = clashes.look(core, profile)

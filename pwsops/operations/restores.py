@@ -183,7 +183,7 @@ class Restores:
     def get(self, restore_id: int) -> RestoreView:
         """Return one restore; raises `NotFound`."""
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         with self._context.read() as connection:
             return _view(find_restore(connection, restore_id))
 
@@ -193,7 +193,7 @@ class Restores:
     ) -> list[RestoreView]:
         """Return restores, newest first; of one instance or database only, where that is given."""
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
         return [_view(row) for row in found]
@@ -203,7 +203,7 @@ class Restores:
         self, query: RestoreQuery = EVERY_RESTORE, *, before: int | None = None, size: int = PAGE_SIZE
     ) -> RestorePage:
         """Return restores that fit, newest first; `before`: those with a smaller number."""
-        self._context.core.restorer.settle()
+        self._context.core.restorer.reconcile()
         with self._context.read() as connection:
             found = [_view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]
             total = restores.total(connection, query)
@@ -242,7 +242,7 @@ class Restores:
         tell: Tell = lambda progress: None,
     ) -> Job:
         core = self._context.core
-        core.restorer.settle()
+        core.restorer.reconcile()
         engine = self._context.engine(instance, credentials)
         refuse_home(core, engine.instance)
         with nullcontext() if credentials else core.asking(instance):

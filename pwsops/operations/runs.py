@@ -71,7 +71,7 @@ class Runs:
         """Do a run in this process, whether or not the service runs, and give it when it has ended."""
         core = self._context.core
         # Without a service nobody else settles what a killed process left, and it would be in the way for ever.
-        core.runner.reconcile()
+        core.runner.reconcile_now()
         run_id = self._queue(profile, kind, owner=core.liveness.token)
         cancel, problems = threading.Event(), list[Exception]()
 
@@ -95,7 +95,7 @@ class Runs:
             work.join()
             raise
         # What became of it may not have been written down.
-        core.runner.reconcile()
+        core.runner.reconcile_now()
         if problems and not self.get(run_id).status.ended:
             raise problems[0]
         # The service of this very process may have been quicker to begin it.

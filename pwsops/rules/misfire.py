@@ -14,7 +14,7 @@ GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settlement:
+class CatchUpPlan:
     """One run to make up for everything that is due, and what of it was missed.
 
     Parameters
@@ -32,7 +32,7 @@ class Settlement:
     missed_until: datetime | None = None
 
 
-def settle(due: Iterable[datetime], *, now: datetime, grace: timedelta = GRACE) -> Settlement:
+def plan_catch_up(due: Iterable[datetime], *, now: datetime, grace: timedelta = GRACE) -> CatchUpPlan:
     """Settle occurrences that are due, ascending, at least one, none of them after `now`."""
     count, first, before, last = 0, None, None, None
     for instant in due:
@@ -40,12 +40,12 @@ def settle(due: Iterable[datetime], *, now: datetime, grace: timedelta = GRACE) 
     if last is None:
         raise ValueError("nothing is due")
     if now - last > grace:
-        return Settlement(
+        return CatchUpPlan(
             due_at=now, trigger=Trigger.CATCH_UP, missed_count=count, missed_from=first, missed_until=last
         )
     if count == 1:
-        return Settlement(due_at=last, trigger=Trigger.SCHEDULE)
-    return Settlement(
+        return CatchUpPlan(due_at=last, trigger=Trigger.SCHEDULE)
+    return CatchUpPlan(
         due_at=last, trigger=Trigger.SCHEDULE, missed_count=count - 1, missed_from=first, missed_until=before
     )
 

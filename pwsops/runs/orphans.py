@@ -56,7 +56,7 @@ class OrphanedRuns:
         self._goes_on = goes_on
 
     def put_back(self) -> bool:
-        """Put queued ones back into the queue; asks no server. Gives whether anything is left to `settle`."""
+        """Put queued ones back into the queue; asks no server. Gives whether anything is left to `reconcile`."""
         with self._catalogue.read() as connection:
             to_look_at = bool(runs.to_look_at_again(connection, self._clock.now()))
         left = self._left()
@@ -67,7 +67,7 @@ class OrphanedRuns:
                     runs.put_back(connection, run["id"], owner=run["owner"])
         return to_look_at or len(waiting) < len(left)
 
-    def settle(self, stop: threading.Event | None = None) -> None:
+    def reconcile(self, stop: threading.Event | None = None) -> None:
         """End the running ones: what the engine finished is finished here, the rest failed.
 
         A server that does not answer takes its time, for each database. `stop` ends the work before the next one.
@@ -75,7 +75,7 @@ class OrphanedRuns:
         for run in self._left():
             if run["status"] == RunStatus.RUNNING.value and not _is_set(stop):
                 try:
-                    self._settle(run, stop)
+                    self._reconcile(run, stop)
                 except Exception:  # noqa: BLE001 - one run that cannot be settled must not keep the others open
                     _log.exception("an interrupted run could not be settled", run_id=run["id"])
         self._look_again(stop)
@@ -173,7 +173,7 @@ class OrphanedRuns:
         goes_on = run["status"] == RunStatus.QUEUED.value or self._goes_on(run["id"])
         return self._liveness.is_orphaned(run["owner"], goes_on=goes_on)
 
-    def _settle(self, run: RunRow, stop: threading.Event | None) -> None:
+    def _reconcile(self, run: RunRow, stop: threading.Event | None) -> None:
         with self._catalogue.read() as connection:
             profile = self._as_it_was(profiles.get(connection, run["profile_id"]), run)
             items = runs.items(connection, [run["id"]])[run["id"]]
@@ -181,13 +181,13 @@ class OrphanedRuns:
             if _is_set(stop):
                 return
             if not RunStatus(item["status"]).ended:
-                self._settle_item(profile, run, item, stop)
+                self._reconcile_item(profile, run, item, stop)
         if _is_set(stop):
             return
         with self._catalogue.write() as connection:
             outcomes.run_finished(connection, run["id"], now=self._clock.now())
 
-    def _settle_item(self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None) -> None:
+    def _reconcile_item(self, profile: ProfileRow, run: RunRow, item: RunRow, stop: threading.Event | None) -> None:
         # That it is not there now proves little: a disk that is not mounted may leave its empty directory behind.
         error, looks_again = _interrupted(), True
         try:

@@ -110,14 +110,14 @@ class Restorer:
         if job is not None:
             job.cancel.set()
 
-    def settle(self) -> None:
+    def reconcile(self) -> None:
         """End, as failed, the restores that nobody carries on: those of processes that died."""
         with suppress(PwsopsError):  # whoever looks next tries again
             with self._catalogue.read() as connection:
                 rows = restores.every_open(connection)
             for row in rows:
                 if self._liveness.is_orphaned(row["owner"], goes_on=row["id"] in self._jobs):
-                    self._settle(row)
+                    self._reconcile(row)
 
     def close(self) -> None:
         """Stop the restores of this process and wait for them."""
@@ -141,7 +141,7 @@ class Restorer:
             self._jobs.pop(job.id, None)
             raise
 
-    def _settle(self, row: RestoreRow) -> None:
+    def _reconcile(self, row: RestoreRow) -> None:
         with self._catalogue.write() as connection:
             restore_outcomes.interrupted(connection, row, now=self._clock.now())
 

@@ -108,7 +108,7 @@ class Runner:
         """Do one queued run and give how it ended. Never raises for what a database or a server did.
 
         It is RUNNING still where another thread of this process is at it, and where the end of a database could not
-        be written down: that is left to `settle`. `cancel` stops it, from before its beginning on.
+        be written down: that is left to `reconcile`. `cancel` stops it, from before its beginning on.
 
         A run that cannot be started ends as failed, with the cause. With `may_wait` a cause that may pass by itself
         (a catalogue that is locked) is raised instead, and the run stays queued.
@@ -150,19 +150,19 @@ class Runner:
                     self.cancel(run["id"])
 
     def put_back(self) -> bool:
-        """Put the queued runs of dead processes back; gives whether there is something for `settle`. Quick."""
+        """Put the queued runs of dead processes back; gives whether there is something for `reconcile`. Quick."""
         left = self._orphans.put_back()
         return left or bool(self._owed_access.due())
 
-    def settle(self, stop: threading.Event | None = None) -> None:
+    def reconcile(self, stop: threading.Event | None = None) -> None:
         """End the runs that nobody carries on, and give back what restores owe. May take long."""
         self._owed_access.give_back(stop)
-        self._orphans.settle(stop)
+        self._orphans.reconcile(stop)
 
-    def reconcile(self) -> None:
+    def reconcile_now(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""
         if self.put_back():
-            self.settle()
+            self.reconcile()
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         """Do a short piece of work in one transaction, and again where the catalogue could not be read or written.

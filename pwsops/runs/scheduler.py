@@ -32,7 +32,7 @@ from pwsops.runs.runner import Runner
 LOCK_FILE = "scheduler.lock"
 WATCH_EVERY_S = 0.2
 SETTLE_EVERY_S = 5.0
-SETTLE_FIRST_S = 5.0
+RECONCILE_FIRST_S = 5.0
 """How long whoever begins to lead, or ends, waits for what dead processes left to be settled."""
 TRY_AGAIN_S = (1.0, 5.0, 15.0, 60.0, 120.0)
 """How long a run waits that the catalogue would not let begin; after the last of these it fails."""
@@ -90,7 +90,7 @@ class Service:
         self._to_put_back: dict[int, float] = {}
         """Queued runs of ours, and the steady moment from which on anybody may take them again."""
         self._failed_starts: dict[int, int] = {}
-        self._settling: threading.Thread | None = None
+        self._reconciling: threading.Thread | None = None
         self._look = look
         self._looking: threading.Thread | None = None
         self._looked_at = float("-inf")
@@ -131,8 +131,8 @@ class Service:
         for handed in list(self._handed.values()):
             handed.cancel.set()
         self._pool.shutdown(wait=True)
-        if self._settling is not None:
-            self._settling.join(SETTLE_FIRST_S)
+        if self._reconciling is not None:
+            self._reconciling.join(RECONCILE_FIRST_S)
 
     def _watch(self) -> None:
         seen = -1
@@ -151,7 +151,7 @@ class Service:
                 wall, steady, seen = now, moment, version
                 if self.leads and moment - settled > SETTLE_EVERY_S:
                     settled = moment
-                    self._settle_orphans()
+                    self._reconcile_orphans()
                 if self.leads and moment - self._looked_at > LOOK_EVERY_S:
                     self._looked_at = moment
                     self._begin_to_look()
@@ -197,7 +197,7 @@ class Service:
         with self._catalogue.write() as connection:
             service_state.lead(connection, pid=os.getpid(), since=now)
             claims.refresh(connection, now=now)
-        self._settle_orphans(wait_s=SETTLE_FIRST_S)
+        self._reconcile_orphans(wait_s=RECONCILE_FIRST_S)
         # An alarm sets the next one before it ends; where that is due at once, it waits its turn and is not dropped.
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -208,21 +208,21 @@ class Service:
         _log.info("scheduling begins", home=str(self._catalogue.home), pid=os.getpid())
         self._claim()
 
-    def _settle_orphans(self, wait_s: float = 0.0) -> None:
+    def _reconcile_orphans(self, wait_s: float = 0.0) -> None:
         """Put back what waits, and settle what ran: in another thread, where a server that is down may take its time.
 
         Until it is settled, a run counts as going on, and its profile begins no other.
         """
         if not self._runner.put_back():
             return
-        if self._settling is None or not self._settling.is_alive():
-            self._settling = threading.Thread(target=self._settle, name="pwsops-settle", daemon=True)
-            self._settling.start()
-        self._settling.join(wait_s)
+        if self._reconciling is None or not self._reconciling.is_alive():
+            self._reconciling = threading.Thread(target=self._reconcile, name="pwsops-reconcile", daemon=True)
+            self._reconciling.start()
+        self._reconciling.join(wait_s)
 
-    def _settle(self) -> None:
+    def _reconcile(self) -> None:
         try:
-            self._runner.settle(self._stop)
+            self._runner.reconcile(self._stop)
         except Exception:  # noqa: BLE001 - a thread has nobody to raise to; it is tried again
             _log.exception("interrupted runs could not be settled")
 

@@ -198,7 +198,7 @@ class Embedded:
         home.close()
         self.homes[number] = again = Home(home.path, home.clock, home.server)
         self.hooks.opened(again)
-        again.core.runner.settle()
+        again.core.runner.reconcile()
 
     def verify(self, first: int, second: int) -> None:
         number, instance, _ = self.places[second % 3]

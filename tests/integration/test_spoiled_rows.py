@@ -69,7 +69,7 @@ def asks(home: Home, reports: Path) -> dict[str, Callable[[], object]]:
     def serve() -> None:
         with home.core.catalogue.write() as connection:
             claims.refresh(connection, now=home.clock.now())
-        home.core.runner.reconcile()
+        home.core.runner.reconcile_now()
 
     def examine() -> None:
         unforeseen = [check.finding for check in home.ops.doctor() if check.finding.startswith("not foreseen")]

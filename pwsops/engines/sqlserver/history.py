@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from pwsops.engines.sqlserver import directory, media, paths, queries, settle, tsql
+from pwsops.engines.sqlserver import directory, media, paths, queries, resolving, tsql
 from pwsops.engines.sqlserver.answers import is_answer
 from pwsops.engines.sqlserver.errors import ErrorContext, system_error
 from pwsops.engines.sqlserver.link import Link
@@ -53,7 +53,7 @@ def find_backup(link: Link, *, database: str, where: str, description: str) -> B
     context = link.context(f"Looking for a backup of {database}", database=database)
     refusal: PwsopsError | None = None
     try:
-        settle.wait_for_backup(link, context, description=description, limits=Limits(clock=link.clock))
+        resolving.wait_for_backup(link, context, description=description, limits=Limits(clock=link.clock))
     except PwsopsError as error:
         if not is_answer(error):
             raise
@@ -65,7 +65,7 @@ def find_backup(link: Link, *, database: str, where: str, description: str) -> B
 
 
 def _finished(link: Link, context: ErrorContext, where: str, description: str) -> BackupSet | None:
-    known, answered = settle.remembered(link, context, wanted=(description, None), path=None)
+    known, answered = resolving.remembered(link, context, wanted=(description, None), path=None)
     flavour = link.server().flavour
     if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):
         try:

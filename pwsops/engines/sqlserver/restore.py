@@ -20,9 +20,9 @@ from pwsops.engines.sqlserver import (
     patience,
     plan,
     queries,
+    resolving,
     rights,
     running,
-    settle,
     tsql,
     verify,
 )
@@ -252,7 +252,7 @@ def _settle(work: _Work, result: StatementResult, done_before: int | NotAsked, n
 def _ended(work: _Work, session_id: int) -> str:
     """Wait until the server is done with the statement; return why nobody can say so, or nothing."""
     try:
-        settle.wait(work.link, work.context, session_id)
+        resolving.wait(work.link, work.context, session_id)
     except PwsopsError as error:
         return reason(error)
     return ""

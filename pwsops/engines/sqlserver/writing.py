@@ -11,9 +11,9 @@ from pwsops.engines.sqlserver import (
     directory,
     media,
     ownership,
+    resolving,
     rights,
     running,
-    settle,
     targets,
     tsql,
     verify,
@@ -67,7 +67,7 @@ def begin(link: Link, request: BackupRequest, limits: Limits, total_bytes: int, 
     """Choose where to write. An earlier attempt of this very backup that the server still works on is waited for."""
     context = link.context(f"Backing up {request.database}", database=request.database, doing=Doing.WRITING)
     # Where some database is always being restored, that question is always refused: the files say the rest.
-    settle.wait_for_backup(link, context, description=request.description, limits=limits, insists=False)
+    resolving.wait_for_backup(link, context, description=request.description, limits=limits, insists=False)
     owner = ownership.of(link, request)
     target = targets.choose(link, request, owner)
     work = Work(
@@ -134,7 +134,7 @@ def _settled(work: Work, result: StatementResult) -> BackupSet:
             work.link, translate(result.messages, work.context), work.context, work.request.database
         )
     work.undecided = True
-    found = settle.outcome(
+    found = resolving.outcome(
         work.link,
         work.context,
         session_id=result.session_id,

@@ -41,7 +41,7 @@ def restore(home: Home, path: str) -> None:
 def serve(home: Home, after: timedelta) -> None:
     """What the service does in passing, after a while."""
     home.clock.advance(after)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
 
 
 def test_a_mode_is_written_down_before_it_is_changed_and_given_back_after(
@@ -116,7 +116,7 @@ def test_after_a_crash_it_is_given_back_and_not_before(home: Home, backed_up: st
     home.server.modes["one"] = "SINGLE_USER"
     serve(home, timedelta(minutes=1))
     assert home.server.asked_to_give_back == [], "the restore goes on, as far as anybody knows"
-    home.core.restorer.settle()
+    home.core.restorer.reconcile()
     serve(home, timedelta(minutes=1))
     assert home.server.modes["one"] == "RESTRICTED_USER"
 

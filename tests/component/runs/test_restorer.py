@@ -246,8 +246,8 @@ def test_two_who_settle_at_once_write_one_end(home: Home) -> None:
     number = left_running(home, owner="0" * 32)
     with home.core.catalogue.read() as connection:
         (row,) = rows.every_open(connection)
-    home.core.restorer._settle(row)
-    home.core.restorer._settle(row)
+    home.core.restorer._reconcile(row)
+    home.core.restorer._reconcile(row)
     assert len(actions(home)) == 1
     assert home.ops.restores.get(number).interrupted
 

@@ -220,7 +220,7 @@ def test_what_failed_for_sure_is_not_looked_for(home: Home, error: PwsopsError) 
 
 def looked_at_again(home: Home, after: timedelta) -> RunView:
     home.clock.advance(after)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     return latest(home)
 
 
@@ -867,7 +867,7 @@ def finished_set(run_id: int, database: str = "one") -> BackupSet:
 
 def test_what_a_dead_process_left_half_done_has_failed(home: Home) -> None:
     run_id = crashed(home, databases=["one", "two"])
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     run = home.ops.runs.get(run_id)
     assert run.status is RunStatus.FAILED
     assert run.finished_at == NOON
@@ -879,7 +879,7 @@ def test_what_a_dead_process_left_half_done_has_failed(home: Home) -> None:
 def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
     run_id = crashed(home, databases=["one", "two"])
     home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     run = home.ops.runs.get(run_id)
     assert run.summary.startswith("1 of 2 failed")
     found, lost = run.items
@@ -893,11 +893,11 @@ def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
 def test_what_is_not_found_at_first_is_looked_for_again(home: Home) -> None:
     """A disk that is not mounted may leave an empty directory: nothing there proves nothing."""
     run_id = crashed(home)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.FAILED
     home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
     home.clock.advance(LOOK_AGAIN[0])
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
 
 
@@ -905,13 +905,13 @@ def test_what_is_not_whole_is_not_taken_over(home: Home) -> None:
     run_id = crashed(home)
     home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
     home.server.verify_error = MediaError("frame 3 fails its checksum", hint="Take another.")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     (item,) = home.ops.runs.get(run_id).items
     assert item.status is RunStatus.FAILED
     assert "whether it was finished, and is whole, could not be told: frame 3 fails its checksum" in item.error
     home.server.verify_error = None
     home.clock.advance(timedelta(hours=1))
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED, "it is looked at again"
 
 
@@ -920,12 +920,12 @@ def test_a_finished_set_of_a_damaged_database_is_not_taken_over(home: Home, when
     run_id = crashed(home)
     if when == "later":
         home.server.find_error = EngineError("srv does not answer", hint="Start it.")
-        home.core.runner.reconcile()
+        home.core.runner.reconcile_now()
         home.clock.advance(timedelta(hours=1))
         home.server.find_error = None
     home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
     home.server.unsound["one"] = DatabaseDamaged("Page 7 is torn.", hint="Restore it.")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     run = home.ops.runs.get(run_id)
     assert (run.status, run.items[0].error) == (RunStatus.FAILED, "Page 7 is torn.")
     with home.core.catalogue.read() as connection:
@@ -949,17 +949,17 @@ def test_settling_that_is_stopped_while_a_set_is_read_leaves_the_run_for_the_nex
     home.server.verify_error = Cancelled("It was cancelled.", hint="Start it again.")
     stop = threading.Event()
     home.server.before_finding = lambda: stop.set()
-    home.core.runner.settle(stop)
+    home.core.runner.reconcile(stop)
     assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
     home.server.verify_error = None
-    home.core.runner.settle()
+    home.core.runner.reconcile()
     assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
 
 
 def test_where_the_engine_cannot_be_asked_the_history_says_so(home: Home) -> None:
     run_id = crashed(home)
     home.server.find_error = EngineError("srv does not answer", hint="Start it.")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     (item,) = home.ops.runs.get(run_id).items
     assert "could not be told: srv does not answer" in item.error
     assert item.hint == "Start it."
@@ -968,10 +968,10 @@ def test_where_the_engine_cannot_be_asked_the_history_says_so(home: Home) -> Non
 def test_one_run_that_cannot_be_settled_does_not_keep_the_others_open(home: Home) -> None:
     first = crashed(home)
     home.server.find_error = ZeroDivisionError("a fault of the engine")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(first).status is RunStatus.RUNNING
     home.server.find_error = None
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(first).status is RunStatus.FAILED
 
 
@@ -979,8 +979,8 @@ def test_a_run_is_settled_once_though_two_processes_try(home: Home) -> None:
     run_id = crashed(home)
     with home.core.catalogue.read() as connection:
         left = runs.open_runs(connection)[0]
-    home.core.runner.reconcile()
-    home.core.runner._orphans._settle(left, None)
+    home.core.runner.reconcile_now()
+    home.core.runner._orphans._reconcile(left, None)
     assert home.ops.profiles.view("p").failures_in_a_row == 1
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
@@ -990,20 +990,20 @@ def test_an_item_settled_by_another_process_in_the_meantime_is_left(home: Home) 
     with home.core.catalogue.read() as connection:
         left = runs.open_runs(connection)[0]
         (item,) = runs.items(connection, [run_id])[run_id]
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     with home.core.catalogue.read() as connection:
         profile = profiles.get(connection, left["profile_id"])
-    home.core.runner._orphans._settle_item(profile, left, item, None)
+    home.core.runner._orphans._reconcile_item(profile, left, item, None)
     assert len(home.ops.runs.get(run_id).items[0].messages) == 1
 
 
 def test_a_run_of_a_living_process_is_left_alone(home: Home) -> None:
     other = Liveness(home.path)
     run_id = crashed(home, token=other.token)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
     other.close()
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.FAILED
 
 
@@ -1011,7 +1011,7 @@ def test_a_run_of_this_process_that_goes_on_is_left_alone(home: Home) -> None:
     released = home.server.hold()
     home.add()
     thread, ended = in_background(home)
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     released.set()
     thread.join(20)
     assert ended[0].status is RunStatus.SUCCEEDED
@@ -1019,7 +1019,7 @@ def test_a_run_of_this_process_that_goes_on_is_left_alone(home: Home) -> None:
 
 def test_a_waiting_run_of_a_dead_process_goes_back_into_the_queue(home: Home) -> None:
     run_id = queue(home, home.add(), owner="dead")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     with home.core.catalogue.read() as connection:
         row = runs.get(connection, run_id)
     assert row is not None
@@ -1079,7 +1079,7 @@ def test_a_catalogue_that_fails_for_one_database_leaves_the_others_their_turn(
     assert [item.status.value for item in run.items] == ["succeeded", "running", "succeeded"]
     assert run.status is RunStatus.RUNNING
     home.server.finished[f"two: {description}"] = finished_set(run_id, "two")
-    home.core.runner.reconcile()
+    home.core.runner.reconcile_now()
     assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
 
 
@@ -1098,12 +1098,12 @@ def test_settling_stops_before_the_next_database_when_it_is_told_to(home: Home) 
     run_id = crashed(home, databases=["one", "two"])
     stop = threading.Event()
     home.server.before_finding = lambda: stop.set()
-    home.core.runner.settle(stop)
+    home.core.runner.reconcile(stop)
     assert [database for database, _ in home.server.asked_for] == ["one"]
     assert home.ops.runs.get(run_id).status is RunStatus.RUNNING
-    home.core.runner.settle(stop)
+    home.core.runner.reconcile(stop)
     assert len(home.server.asked_for) == 1
-    home.core.runner.settle()
+    home.core.runner.reconcile()
     assert [database for database, _ in home.server.asked_for] == ["one", "two"]
     assert home.ops.runs.get(run_id).status is RunStatus.FAILED
 

@@ -317,7 +317,7 @@ def died_running(home: Home, other: Operations, name: str = "p") -> int:
 def test_a_server_that_does_not_answer_keeps_nobody_from_leading(
     home: Home, service: Service, other: Operations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "SETTLE_FIRST_S", 0.0)
+    monkeypatch.setattr(service_module, "RECONCILE_FIRST_S", 0.0)
     answers = threading.Event()
     home.server.before_finding = lambda: answers.wait(20)
     home.add()
@@ -330,7 +330,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_from_leading(
     alarm(service).ring()
     wait_until(lambda: home.ops.runs.list("q")[0].status is RunStatus.SUCCEEDED, "the run of the other profile")
     assert home.ops.runs.list("p")[0].status is RunStatus.SKIPPED, "its run before is not known to have ended"
-    service._settle_orphans()
+    service._reconcile_orphans()
     answers.set()
     wait_until(lambda: home.ops.runs.get(died).status is RunStatus.FAILED, "the run to be settled")
     assert [database for database, _ in home.server.asked_for] == ["one"], "two were at it"
@@ -349,11 +349,11 @@ def test_runs_that_cannot_be_settled_are_tried_again(
     home.add()
     died = died_running(home, other)
     with monkeypatch.context() as broken:
-        broken.setattr(home.core.runner, "settle", lambda stop: 1 / 0)
+        broken.setattr(home.core.runner, "reconcile", lambda stop: 1 / 0)
         step(service)
     assert service.leads
     assert home.ops.runs.get(died).status is RunStatus.RUNNING
-    service._settle_orphans(wait_s=20)
+    service._reconcile_orphans(wait_s=20)
     assert home.ops.runs.get(died).status is RunStatus.FAILED
 
 

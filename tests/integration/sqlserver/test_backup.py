@@ -175,13 +175,13 @@ def test_a_backup_that_goes_on_after_its_connection_is_waited_for(bench: Bench) 
 def test_without_sight_of_other_sessions_the_history_is_given_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.UNSEEN_LIMIT_S", 20)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.UNSEEN_LIMIT_S", 20)
     engine = bench.engine_with("VIEW ANY DEFINITION", roles={"dbcreator"})
     finish = threading.Event()
     bench.server.faults.cut(after=7, finishes_when=finish)
     threading.Timer(0.7, finish.set).start()
     assert engine.backup(bench.request()).backup_set.size_bytes > 0
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.UNSEEN_LIMIT_S", 0.5)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.UNSEEN_LIMIT_S", 0.5)
     bench.server.faults.cut(after=7, finishes=False)
     with pytest.raises(EngineError, match="cannot be reached"):
         engine.backup(bench.request(file_name="two.bak"))
@@ -190,7 +190,7 @@ def test_without_sight_of_other_sessions_the_history_is_given_time(
 def test_a_backup_that_never_ends_after_its_connection_is_undecided_and_nothing_is_deleted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.5)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.LIMIT_S", 0.5)
     finish = threading.Event()
     bench.server.faults.cut(after=7, finishes_when=finish)
     with pytest.raises(EngineError, match="still busy") as undecided:
@@ -558,7 +558,7 @@ def test_an_interrupted_backup_that_still_goes_on_is_waited_for(bench: Bench, mo
     assert settled.wait(WAIT_S)
     joined(taking)
     assert found[0] is not None
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.0)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.LIMIT_S", 0.0)
     assert find("pwsops run 1 (home)") == found[0]
 
 

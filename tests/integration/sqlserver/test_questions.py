@@ -102,7 +102,7 @@ def test_whose_base_it_is_could_not_be_asked(bench: Bench) -> None:
 
 
 def test_a_backup_that_may_be_going_on_still_is_not_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.REFUSED_LIMIT_S", 0.3)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.REFUSED_LIMIT_S", 0.3)
     asked: dict[str, Any] = {"database": "vault", "directory": bench.directory, "description": "pwsops run 9"}
     ask_in_vain(bench, "dm_exec_sql_text", DEADLOCK[0])
     with pytest.raises(EngineError, match="deadlock"):

@@ -49,7 +49,7 @@ def test_a_retry_takes_what_the_attempt_before_it_has_finished(bench: Bench) -> 
 def test_a_retry_waits_for_our_own_backup_as_long_as_its_time_limit_allows(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.LIMIT_S", 0.2)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.LIMIT_S", 0.2)
     finish = threading.Event()
     bench.server.faults.cut(after=7, finishes_when=finish)
     with pytest.raises(EngineError, match="still busy"):
@@ -78,7 +78,7 @@ def test_a_refused_question_is_not_an_end(bench: Bench) -> None:
 def test_where_some_database_is_always_being_restored_backups_are_taken_and_settled(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pwsops.engines.sqlserver.settle.REFUSED_LIMIT_S", 0.3)
+    monkeypatch.setattr("pwsops.engines.sqlserver.resolving.REFUSED_LIMIT_S", 0.3)
     bench.server.faults.on("SELECT", containing="dm_exec_requests", raise_=[said(927, "standby")], times=None)
     taken = bench.take().backup_set
     assert find(bench) == taken

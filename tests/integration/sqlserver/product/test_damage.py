@@ -47,7 +47,7 @@ def killed(work: Work) -> int:
 
 
 def settled(work: Work, run_id: int) -> RunView:
-    work.product.ops._core.runner.reconcile()
+    work.product.ops._core.runner.reconcile_now()
     return work.product.ops.runs.get(run_id)
 
 

@@ -107,7 +107,7 @@ def killed(work: Work, fault: Fault) -> None:
 
 def settled(work: Work) -> ItemView:
     """Let what the dead process left be settled, as the next run does first, and give it."""
-    work.product.ops._core.runner.reconcile()
+    work.product.ops._core.runner.reconcile_now()
     runs = work.product.ops.runs
     [run] = runs.list(profile=work.name)
     return runs.get(run.id).items[0]
