@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
@@ -355,8 +355,6 @@ class Runner:
             file_name=name,
             description=run_description(job.run_id, self._presence.token),
             overwrite=not dated,
-            replaceable=() if dated else self._replaceable(job, database),
-            lost=() if dated else self._lost(job, database),
             before=self._before(job, database),
             base=base,
             encryption=encryption,
@@ -424,7 +422,16 @@ class Runner:
                 hint="Raise the profile's time limit, or split its databases over several profiles.",
             )
         job.asked.add(request.database)
-        return engine.backup(replace(request, time_limit_s=left_s), self._report(job.run_id), job.cancel)
+        # As of this attempt: somebody may have restored something since the one before.
+        request = replace(request, time_limit_s=left_s, **self._former(job, request))
+        return engine.backup(request, self._report(job.run_id), job.cancel)
+
+    def _former(self, job: _Job, request: BackupRequest) -> dict[str, Any]:
+        """Return which older sets a backup may take the place of, and of which nothing can be restored."""
+        if not request.overwrite:
+            return {}
+        database = request.database
+        return {"replaceable": self._replaceable(job, database), "lost": self._lost(job, database)}
 
     def _report(self, run_id: int) -> Callable[[Progress], None]:
         told_at = float("-inf")

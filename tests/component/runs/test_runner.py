@@ -1437,6 +1437,26 @@ def test_the_full_of_an_incremental_that_is_newer_than_a_restored_state_is_not_r
     assert full not in replaceable(home)
 
 
+def test_a_restore_between_two_attempts_counts_for_the_second(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.add(name="dated", directory="/dated")
+    home.run("dated")
+    older = next(iter(home.server.media))
+    home.run()
+    newer = home.server.media["/media/one_FULL.bak"][0].set_id
+    attempts = []
+
+    def busy(request: BackupRequest) -> None:
+        attempts.append(request)
+        if len(attempts) == 1:
+            home.ops.restores.restore("srv", "one", older)
+            raise EngineError("The database stayed locked.", hint="Wait.", transient=True)
+
+    home.server.before_backup = busy
+    assert home.run() is RunStatus.SUCCEEDED
+    assert [newer in {one.set_id for one in each.replaceable} for each in attempts] == [True, False]
+
+
 def test_a_set_that_a_wrong_clock_dated_ahead_is_not_replaced_after_a_restore_of_an_older_one(home: Home) -> None:
     home.add(timestamp=False, incremental=False)
     home.add(name="dated", directory="/dated")
