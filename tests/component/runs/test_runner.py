@@ -888,6 +888,17 @@ def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
         assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["set of one"]
 
 
+def test_a_clock_that_was_ahead_at_a_look_does_not_put_the_next_one_off(home: Home) -> None:
+    run_id = crashed(home)
+    now = home.clock.now()
+    home.clock.set_wall(now + timedelta(days=365))
+    home.core.runner.reconcile()
+    home.clock.set_wall(now)
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
 def test_what_is_not_found_at_first_is_looked_for_again(home: Home) -> None:
     """A disk that is not mounted may leave an empty directory: nothing there proves nothing."""
     run_id = crashed(home)
