@@ -189,7 +189,7 @@ def test_a_check_that_is_not_possible_is_said_and_the_backup_counts_but_replaces
     good = place.take("one.bak", overwrite=True).kept
     monkeypatch.setattr(structure, "FINDINGS", "no number")
     said: list[object] = []
-    former = [(list(recorded(good)), good.details["origin"], bool(good.is_checked))]
+    former = [(list(recorded(good)), good.details["origin"], bool(good.is_checked), None)]
     given = order(path, place.media, "one.bak", overwrite=True, replaceable=former)
     taken = backup.take(given, backup.Report(said.append))
     assert "its structure could not be checked: " in str(said)
