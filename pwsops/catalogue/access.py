@@ -56,6 +56,10 @@ class ChangedAccess:
     place: str
     broken: str = ""
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether to try now; what is planned too far off was planned while a clock was ahead."""
+        return self.next_try_at <= now or self.next_try_at > now + NEXT_TRIES[-1]
+
 
 def changed(
     connection: Connection, instance: str, change: AccessChange, *, place: str, restore_id: int, now: datetime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,8 @@ RunRow = RowMapping | Mapping[str, Any]
 _KINDS: Mapping[str, type[StrEnum]] = {"status": RunStatus, "kind": BackupKind, "trigger": Trigger}
 _VALUES = {kind: frozenset(map(str, kind)) for kind in _KINDS.values()}
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+FURTHEST_LOOK = timedelta(days=2)
+"""Nobody puts a look further off: what is planned later was planned while a clock was ahead, and is due."""
 CANCELLED_EARLY = "cancelled before it began"
 
 
@@ -158,7 +160,9 @@ def item_ended(connection: Connection, item_id: int) -> bool:
 
 def to_look_at_again(connection: Connection, now: datetime) -> list[RunRow]:
     """Return the items of which it is time to look whether their backup was finished after all, oldest first."""
-    where = (run_items.c.look_again_at <= now) & (run_items.c.status == RunStatus.FAILED.value)
+    planned = run_items.c.look_again_at
+    is_due = (planned <= now) | (planned > now + FURTHEST_LOOK)
+    where = is_due & (run_items.c.status == RunStatus.FAILED.value)
     return list(connection.execute(select(run_items).where(where).order_by(run_items.c.id)).mappings())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pwsops.catalogue import Catalogue, restores, sets, sightings
 from pwsops.catalogue.profiles import ProfileRow
@@ -70,13 +71,18 @@ class BackupRequests:
             file_name=name,
             description=description,
             overwrite=not dated,
-            replaceable=() if dated else self._replaceable(profile, database),
-            lost=() if dated else self._lost(profile, database),
             before=self._before(profile, database),
             base=base,
             encryption=encryption,
             check_structure=bool(profile.fields["check_structure"]),
         )
+
+    def as_of_now(self, profile: ProfileRow, request: BackupRequest) -> BackupRequest:
+        """Return the request with the older sets that it may replace, and those of which nothing can be restored."""
+        if not request.overwrite:
+            return request
+        database = request.database
+        return replace(request, replaceable=self._replaceable(profile, database), lost=self._lost(profile, database))
 
     def _before(self, profile: ProfileRow, database: str) -> BackupSet | None:
         with self._catalogue.read() as connection:

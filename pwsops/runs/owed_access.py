@@ -40,7 +40,7 @@ class OwedAccess:
         """Return those that it is time to see to. Quick."""
         now = self._clock.now()
         with self._catalogue.read() as connection:
-            found = [one for one in access.open_changes(connection) if one.next_try_at <= now]
+            found = [one for one in access.open_changes(connection) if one.is_due(now)]
             going = restores.every_open(connection) if found else []
         busy = {(row["instance"], row["database"]) for row in going if self._liveness.is_alive(row["owner"])}
         return [one for one in found if (one.instance, one.database) not in busy]

@@ -363,7 +363,9 @@ class Runner:
                 hint="Raise the profile's time limit, or split its databases over several profiles.",
             )
         job.asked.add(request.database)
-        return engine.backup(replace(request, time_limit_s=left_s), work.report(), job.cancel)
+        # As of this attempt: somebody may have restored something since the one before.
+        request = self._requests.as_of_now(job.profile, replace(request, time_limit_s=left_s))
+        return engine.backup(request, work.report(), job.cancel)
 
     def _progressed(self, run_id: int, progress: Progress) -> None:
         with self._catalogue.write() as connection:

@@ -57,10 +57,13 @@ def _sound(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInf
     if note:
         work.note(note)
     # What the server came upon while it read.
-    found = [*damage.of_set(taken), *damage.known(link, request.database)[0]]
+    known, note_after = damage.known(link, request.database)
+    found = [*damage.of_set(taken), *known]
     if found:
         raise damage.error(link, request.database, found, f"What was written is kept in {taken.path}.", work.messages)
-    return _counted(work, taken, checked=not note)
+    if note_after and not note:
+        work.note(note_after)
+    return _counted(work, taken, checked=not (note or note_after))
 
 
 def _set_aside(link: Link, request: BackupRequest, limits: Limits, info: DatabaseInfo) -> str:

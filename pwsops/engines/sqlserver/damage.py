@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from pwsops.engines.requests import BackupRequest
 from pwsops.engines.sqlserver import directory, paths, queries
-from pwsops.engines.sqlserver.link import Link
-from pwsops.errors import DatabaseDamaged, PwsopsError
+from pwsops.engines.sqlserver.link import Link, NotAsked
+from pwsops.errors import DatabaseDamaged
 from pwsops.messages import Message
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import media_file_name
@@ -30,14 +31,21 @@ def is_looked_for(request: BackupRequest) -> bool:
 
 def known(link: Link, database: str) -> tuple[list[str], str]:
     """Return what the server knows of damaged pages, and a note where it could not be asked."""
+    rows = _asked(link, database)
+    if isinstance(rows, NotAsked):
+        return [], f"Whether pages of {database} are known to be damaged could not be asked: {rows.error.message}"
+    return _told(rows), ""
+
+
+def _asked(link: Link, database: str) -> list[Any] | NotAsked:
     context = link.context(f"Looking for damaged pages of {database}", database=database)
-    try:
-        rows = link.query(context, queries.SUSPECT_PAGES, database)
-    except PwsopsError as error:
-        return [], f"Whether pages of {database} are known to be damaged could not be asked: {error.message}"
+    return link.attempt(context, queries.SUSPECT_PAGES, database)
+
+
+def _told(rows: Sequence[Any]) -> list[str]:
     found = [f"page {row.page_id} of file {row.file_id}: {EVENTS[row.event_type]}" for row in rows]
     more = len(found) - PAGES_NAMED
-    return [*found[:PAGES_NAMED], *([f"{more} more pages"] if more > 0 else [])], ""
+    return [*found[:PAGES_NAMED], *([f"{more} more pages"] if more > 0 else [])]
 
 
 def of_set(backup_set: BackupSet) -> list[str]:
@@ -48,13 +56,19 @@ def of_set(backup_set: BackupSet) -> list[str]:
 def require_none(link: Link, backup_set: BackupSet, *, of_database: bool) -> None:
     """Raise `DatabaseDamaged` where a set that a run of ours finished is of a damaged database.
 
-    One that was set aside for its damage is known by what no other of ours is: nobody's base (`aside`).
+    Where that cannot be asked now, and can at another time, what was refused is raised. One that was set aside for its
+    damage is known by what no other of ours is: nobody's base (`aside`).
     """
     found = of_set(backup_set)
     if backup_set.copy_only:
         found = found or ["it was set aside, because the database was damaged when it was taken"]
     if of_database and backup_set.kind is BackupKind.FULL:
-        found = [*found, *known(link, backup_set.database)[0]]
+        rows = _asked(link, backup_set.database)
+        if isinstance(rows, NotAsked):
+            if rows.error.transient and not found:
+                raise rows.error
+        else:
+            found = [*found, *_told(rows)]
     if found:
         raise error(link, backup_set.database, found, f"What was written is kept in {backup_set.path}.")
 

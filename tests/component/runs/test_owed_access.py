@@ -106,6 +106,17 @@ def test_tries_become_more_seldom_and_do_not_end(home: Home, backed_up: str) -> 
     assert AWAY.message in finding.finding
 
 
+def test_a_clock_that_was_ahead_when_it_could_not_be_given_back_puts_nothing_off(home: Home, backed_up: str) -> None:
+    left_closed(home, backed_up)
+    now = home.clock.now()
+    home.clock.set_wall(now + timedelta(days=365))
+    serve(home, timedelta(minutes=1))
+    home.clock.set_wall(now)
+    home.server.give_back_error = None
+    serve(home, timedelta(minutes=1))
+    assert home.server.modes["one"] == "RESTRICTED_USER"
+
+
 def test_after_a_crash_it_is_given_back_and_not_before(home: Home, backed_up: str) -> None:
     with home.core.catalogue.write() as connection:
         source = home.server.media[backed_up][0]

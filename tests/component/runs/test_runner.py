@@ -890,6 +890,17 @@ def test_what_the_engine_finished_is_finished_here(home: Home) -> None:
         assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["set of one"]
 
 
+def test_a_clock_that_was_ahead_at_a_look_does_not_put_the_next_one_off(home: Home) -> None:
+    run_id = crashed(home)
+    now = home.clock.now()
+    home.clock.set_wall(now + timedelta(days=365))
+    home.core.runner.reconcile()
+    home.clock.set_wall(now)
+    home.server.finished[f"one: pwsops run {run_id} (dead)"] = finished_set(run_id)
+    home.core.runner.reconcile()
+    assert home.ops.runs.get(run_id).status is RunStatus.SUCCEEDED
+
+
 def test_what_is_not_found_at_first_is_looked_for_again(home: Home) -> None:
     """A disk that is not mounted may leave an empty directory: nothing there proves nothing."""
     run_id = crashed(home)
@@ -1437,6 +1448,26 @@ def test_the_full_of_an_incremental_that_is_newer_than_a_restored_state_is_not_r
     home.ops.restores.restore("srv", "one", "/media/one_FULL.bak")
     home.run(kind=BackupKind.FULL)
     assert full not in replaceable(home)
+
+
+def test_a_restore_between_two_attempts_counts_for_the_second(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.add(name="dated", directory="/dated")
+    home.run("dated")
+    older = next(iter(home.server.media))
+    home.run()
+    newer = home.server.media["/media/one_FULL.bak"][0].set_id
+    attempts = []
+
+    def busy(request: BackupRequest) -> None:
+        attempts.append(request)
+        if len(attempts) == 1:
+            home.ops.restores.restore("srv", "one", older)
+            raise EngineError("The database stayed locked.", hint="Wait.", transient=True)
+
+    home.server.before_backup = busy
+    assert home.run() is RunStatus.SUCCEEDED
+    assert [newer in {one.set_id for one in each.replaceable} for each in attempts] == [True, False]
 
 
 def test_a_set_that_a_wrong_clock_dated_ahead_is_not_replaced_after_a_restore_of_an_older_one(home: Home) -> None:

@@ -100,6 +100,33 @@ def test_a_question_for_damage_that_is_refused_is_said_and_fails_nothing(bench: 
     assert any("are known to be damaged could not be asked" in each.text for each in messages)
 
 
+def test_a_full_counts_as_checked_only_where_the_server_could_be_asked_before_and_after(bench: Bench) -> None:
+    assert bench.take(file_name="one.bak").checked
+    fault = bench.server.faults.on("BACKUP", delay_s=0.3)
+
+    def lock(_: object) -> None:
+        bench.server.faults.on("SELECT", containing="suspect_pages", raise_=[said(1205, 51, "lock")], times=None)
+
+    request = bench.request(file_name="two.bak", description="pwsops run 2 (home)")
+    result = bench.engine.backup(request, on_progress=lock)
+    assert not fault.times
+    assert result.checked is False
+    assert sum("are known to be damaged could not be asked" in each.text for each in result.messages) == 1
+
+
+def test_a_set_is_not_taken_over_while_its_server_cannot_be_asked_for_damage(bench: Bench) -> None:
+    full = bench.full()
+    fault = bench.server.faults.on("SELECT", containing="suspect_pages", raise_=[said(1205, 51, "lock")], times=None)
+    with pytest.raises(EngineError) as busy:
+        bench.engine.require_sound(full, of_database=True)
+    assert busy.value.transient
+    fault.times = 0
+    bench.engine.require_sound(full, of_database=True)
+    # A login that never may is no reason to wait.
+    bench.server.faults.on("SELECT", containing="suspect_pages", raise_=[said(229, "SELECT", "x", "msdb", "dbo")])
+    bench.engine.require_sound(full, of_database=True)
+
+
 def test_what_can_be_read_of_a_damaged_database_may_not_be_kept_either(bench: Bench) -> None:
     bench.server.databases["vault"].suspect_page = 77
     bench.server.faults.disk_full("x", times=None)
