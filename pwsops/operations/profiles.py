@@ -105,7 +105,8 @@ class Profiles:
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
             self._plan(connection, profile_id)
-            self._context.note(connection, "create profile", profile.name, profile.summary())
+            saves = ["saves private keys under a password that was given"] if profile.save_certificates else []
+            self._context.note(connection, "create profile", profile.name, "; ".join([profile.summary(), *saves]))
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
 
     @needs(

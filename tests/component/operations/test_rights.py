@@ -677,6 +677,8 @@ def test_a_password_for_private_keys_that_a_profile_saves_wants_what_an_export_w
         ask(acting_as(home.ops, A))
     denied = {one.subject for one in home.ops.audit.list() if one.detail.endswith("under a password of theirs")}
     assert denied == {"mine", ""}
+    [created] = [one for one in home.ops.audit.list() if (one.action, one.subject) == ("create profile", "own")]
+    assert created.detail.endswith("; saves private keys under a password that was given")
     # What else there is of such a profile is edited as ever; it keeps its password.
     profile = home.ops.profiles.get("mine")
     profile.every = 2
