@@ -23,7 +23,7 @@ from pwsops.operations.profile_databases import check_databases
 from pwsops.operations.profile_encryption import check_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
 from pwsops.operations.records import Diagnosis, ProfileView
-from pwsops.operations.rights import in_own_directory, needs, of_profile, with_own_login
+from pwsops.operations.rights import in_own_directory, needs, of_profile, with_keys_saved, with_own_login
 from pwsops.operations.settings import defaults as defaults_of
 from pwsops.profile import BackupProfile
 from pwsops.rules import breaker
@@ -75,7 +75,7 @@ class Profiles:
         start = self._context.core.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
         return BackupProfile(timezone=zone, start=start, **{key: getattr(defaults, key) for key in shared})
 
-    @needs(Right.CONFIGURE, "create a profile", of_profile(), in_own_directory, with_own_login)
+    @needs(Right.CONFIGURE, "create a profile", of_profile(), in_own_directory, with_own_login, with_keys_saved)
     def create(
         self, profile: BackupProfile, *, password: str | None = None, certificate_password: str | None = None
     ) -> ProfileView:
@@ -105,10 +105,19 @@ class Profiles:
             profile_id = profiles.add(connection, profile, state=state, now=core.clock.now())
             profiles.set_state(connection, profile_id, **kept_sealed(login, saved, core.vault))
             self._plan(connection, profile_id)
-            self._context.note(connection, "create profile", profile.name, profile.summary())
+            saves = ["saves private keys under a password that was given"] if profile.save_certificates else []
+            self._context.note(connection, "create profile", profile.name, "; ".join([profile.summary(), *saves]))
             return self._views(connection, [profiles.get(connection, profile_id)])[0]
 
-    @needs(Right.CONFIGURE, "edit a profile", of_profile("name"), of_profile(), in_own_directory, with_own_login)
+    @needs(
+        Right.CONFIGURE,
+        "edit a profile",
+        of_profile("name"),
+        of_profile(),
+        in_own_directory,
+        with_own_login,
+        with_keys_saved,
+    )
     def save(
         self,
         name: str,

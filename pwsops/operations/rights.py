@@ -209,6 +209,17 @@ def with_own_login(context: Context, needed: Needs, given: Mapping[str, Any]) ->
         context.allow(Right.CONNECT, f"{needed.action} that has a login of its own", _subject(given))
 
 
+def with_keys_saved(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that they may take private keys away, where they give the password that a profile saves them under.
+
+    Whoever knows it opens the files that each run leaves: that is an export, and concerns all instances as one does.
+    """
+    if given["profile"].save_certificates and given["certificate_password"] is not None:
+        action = f"{needed.action} that saves private keys under a password of theirs"
+        context.allow(Right.EXPORT_KEY, action, _subject(given))
+        context.allow_everywhere(action, _subject(given))
+
+
 def _subject(given: Mapping[str, Any]) -> str:
     """Return what an operation is about, for the audit log: the first thing that it names, and no more."""
     for name in ("instance", "profile", "name", "run_id", "restore_id", "key"):

@@ -664,6 +664,33 @@ def test_a_login_of_a_profile_s_own_is_given_only_after_signing_in_anew(places: 
     long_ago.profiles.save("mine", home.profile(name="mine"))
 
 
+def test_a_password_for_private_keys_that_a_profile_saves_wants_what_an_export_wants(places: Places) -> None:
+    home = places.home
+    home.ops.certificates.create("key")
+    home.server.encryption = True
+    saves = {"encrypt_with": "key", "save_certificates": True}
+    for ask in (
+        lambda ops: ops.profiles.create(home.profile(name="own", **saves), certificate_password="known"),
+        lambda ops: ops.profiles.save("mine", home.profile(name="mine", **saves), certificate_password="known"),
+        lambda ops: ops.profiles.save("mine", home.ops.profiles.get("mine"), certificate_password="another"),
+    ):
+        with pytest.raises(SignInAnew, match="saves private keys"):
+            ask(acting_as(home.ops, A, anew_until=None))
+        with pytest.raises(Denied, match="by a token"):
+            ask(acting_as(home.ops, A, way=Way.TOKEN))
+        with pytest.raises(Denied, match="concerns all instances"):
+            ask(acting_as(home.ops, A, instances=frozenset({MINE})))
+        ask(acting_as(home.ops, A))
+    denied = {one.subject for one in home.ops.audit.list() if one.detail.endswith("under a password of theirs")}
+    assert denied == {"mine", ""}
+    [created] = [one for one in home.ops.audit.list() if (one.action, one.subject) == ("create profile", "own")]
+    assert created.detail.endswith("; saves private keys under a password that was given")
+    # What else there is of such a profile is edited as ever; it keeps its password.
+    profile = home.ops.profiles.get("mine")
+    profile.every = 2
+    acting_as(home.ops, A, anew_until=None).profiles.save("mine", profile)
+
+
 def test_files_of_a_certificate_are_named_where_theirs_alone_are_kept(places: Places) -> None:
     home = places.home
     shared = r"\\nas\both"
