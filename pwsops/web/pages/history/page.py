@@ -131,8 +131,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=True,
             tabs=_tabs(RESTORES),
-            exporting=self._exporting,
-            **restores.values(self._session),
+            **restores.values(self._session, exporting=self._exporting),
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:
