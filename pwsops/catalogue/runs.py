@@ -21,6 +21,7 @@ _VALUES = {kind: frozenset(map(str, kind)) for kind in _KINDS.values()}
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 FURTHEST_LOOK = timedelta(days=2)
 """Nobody puts a look further off: what is planned later was planned while a clock was ahead, and is due."""
+_LOOKED_THROUGH = 5_000
 CANCELLED_EARLY = "cancelled before it began"
 
 
@@ -205,6 +206,17 @@ def listing(
     """Return runs, newest first."""
     statement = _filtered(select(runs), profile, status).where(*where).order_by(runs.c.due_at.desc(), runs.c.id.desc())
     return read(connection, statement.limit(limit).offset(offset))
+
+
+def alike(connection: Connection, run: RunRow, *, limit: int) -> list[RunRow]:
+    """Return the runs of the same profile and kind that were due up to a run, itself included, the newest first.
+
+    They are looked for among the last `_LOOKED_THROUGH` of the profile: a full may stand between very many others.
+    """
+    before = select(runs.c.id).where(runs.c.profile == run["profile"], runs.c.due_at <= run["due_at"])
+    before = before.order_by(runs.c.due_at.desc()).limit(_LOOKED_THROUGH)
+    found = select(runs).where(runs.c.id.in_(before), runs.c.kind == run["kind"])
+    return read(connection, found.order_by(runs.c.due_at.desc(), runs.c.id.desc()).limit(limit))
 
 
 def count(connection: Connection, *, profile: str | None = None, status: RunStatus | None = None) -> int:

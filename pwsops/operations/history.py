@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pwsops.catalogue import RunRow, runs
-from pwsops.catalogue.history import Filter, Selection, in_period, profiles
+from pwsops.catalogue.history import Filter, Selection, profiles
 from pwsops.catalogue.ordering import HistorySort, Key, key_types
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_run
@@ -16,7 +16,6 @@ from pwsops.operations.mapping import run_measure, run_views
 from pwsops.operations.records import HistoryPage, RunMeasure
 from pwsops.operations.rights import needs, of_run
 from pwsops.rules.model import RunStatus, Trigger
-from pwsops.rules.periods import Period
 from pwsops.rules.rights import Right
 
 __all__ = ["PAGE_SIZE", "History", "HistoryQuery", "HistorySort"]
@@ -24,7 +23,6 @@ __all__ = ["PAGE_SIZE", "History", "HistoryQuery", "HistorySort"]
 PAGE_SIZE = 50
 MEASURES = 30
 """So many runs show what is usual for a profile."""
-_MICROSECOND = timedelta(microseconds=1)
 _LARGEST = 2**63
 
 
@@ -91,11 +89,9 @@ class History:
 
     @needs(Right.LOOK, "see a run", of_run)
     def up_to(self, run_id: int, limit: int = MEASURES) -> list[RunMeasure]:
-        """Return what the last runs of a run's profile took and wrote, up to that run, the oldest first."""
+        """Return what the last runs of its profile and kind took and wrote, up to this one, the oldest first."""
         with self._context.read() as connection:
-            run = find_run(connection, run_id)
-            within = in_period(connection, Period(until=run["due_at"] + _MICROSECOND))
-            found = runs.listing(connection, profile=run["profile"], where=within, limit=limit)
+            found = runs.alike(connection, find_run(connection, run_id), limit=limit)
         return [run_measure(row) for row in reversed(found)]
 
     @needs(Right.LOOK, "see the history")

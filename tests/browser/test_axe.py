@@ -51,7 +51,7 @@ PAGES = {
     "history, days in the wrong order": Look(search="?page=runs&since=2026-02-02&until=2026-01-01", shows="is after"),
     "restores": Look(search="?page=runs&view=restores", shows="1 restore"),
     "run": Look(search="?page=run&run={run}", shows=VAULT),
-    "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last runs"),
+    "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last incremental runs"),
     "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
     "restore": Look(search=f"?page=restore&instance=samples&database={VAULT}", shows=VAULT),
@@ -99,7 +99,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
         make_profile(ops, name, root / name, [VAULT])
         (root / name).rmdir()
         (root / name).write_text("a file where the directory was")
-    charted = [ops.runs.run_here("Vaults") for _ in range(2)][-1]
+    charted = [ops.runs.run_here("Vaults") for _ in range(3)][-1]
     assert charted.status is RunStatus.SUCCEEDED
     source = next(item for item in charted.items if item.database == VAULT)
     ops.restores.restore("samples", VAULT, source.path or "")

@@ -137,6 +137,9 @@ def test_the_history_tells_each_run_with_its_items(pwsops):
 def test_the_history_can_be_asked_for_less(pwsops):
     assert len(pwsops.rows("runs", "--limit", "1")) == 1
     assert pwsops.rows("runs", "--profile", "nobody") == []
+    assert pwsops.rows("runs", "--period", "7-days") == pwsops.rows("runs")
+    assert pwsops.rows("runs", "--to", "2020-01-01") == []
+    assert "not both" in pwsops.refused("runs", "--period", "today", "--from", "2020-01-01", code=2)
     assert {run["status"] for run in pwsops.rows("runs", "--status", "succeeded")} == {"succeeded"}
 
 

@@ -10,8 +10,10 @@ import pytest
 from pwsops.errors import EngineError, NotFound
 from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.records import HistoryPage
-from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.model import BackupKind, RunStatus, Trigger
 from tests.homes import Home
+
+FULL, DIFFERENTIAL = BackupKind
 
 
 @pytest.fixture
@@ -146,16 +148,17 @@ def test_a_read_leaves_nothing_behind_for_the_next(filled: Home) -> None:
     assert filled.ops.history.page(HistoryQuery(text="device", size=1)).total == 4
 
 
-def test_the_runs_up_to_one_are_measured_the_oldest_first(home: Home) -> None:
+def test_the_runs_of_its_kind_up_to_one_are_measured_the_oldest_first(home: Home) -> None:
     home.server.sizes = {"one": 1}
     home.add(name="p", databases=["one"])
     home.add(name="q", databases=["one"])
-    for name in "pqpp":
-        home.run(name)
+    for name, kind in (("p", FULL), ("q", FULL), ("p", FULL), ("p", DIFFERENTIAL), ("p", FULL)):
+        home.run(name, kind=kind)
     found = home.ops.history.up_to(3)
     assert [one.run_id for one in found] == [1, 3]
     assert [one.size_bytes for one in found] == [run.items[0].size_bytes for run in map(home.ops.runs.get, (1, 3))]
-    assert [one.run_id for one in home.ops.history.up_to(4, limit=2)] == [3, 4]
+    assert [one.run_id for one in home.ops.history.up_to(5, limit=2)] == [3, 5]
+    assert [one.run_id for one in home.ops.history.up_to(4)] == [4]
     with pytest.raises(NotFound):
         home.ops.history.up_to(99)
 

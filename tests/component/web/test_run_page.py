@@ -85,7 +85,7 @@ def test_a_run_is_compared_with_those_of_its_kind_that_succeeded() -> None:
 
 def test_a_run_that_goes_on_is_not_measured_yet() -> None:
     duration, _ = trend.charts([measure(1), measure(2), measure(3, None, size_bytes=None, status=RunStatus.RUNNING)], 3)
-    assert duration.words == "The 2 full runs before it took 2.0 s at the median, 2.0 s to 2.0 s."
+    assert duration.words == "The 2 full runs before it took 2.0 s each."
     assert trend.charts([], 3) == []
 
 

@@ -122,8 +122,7 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=True,
             tabs=_tabs(RESTORES),
-            exporting=bool(self._export.doing),
-            **restores.values(self._session),
+            **restores.values(self._session, exporting=bool(self._export.doing)),
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:

@@ -10,7 +10,7 @@ from pwsops.web.pages.restore import texts
 from pwsops.web.ui import export, formatting
 
 
-def values(session: Session) -> dict[str, Any]:
+def values(session: Session, *, exporting: bool = False) -> dict[str, Any]:
     """Return what `restores.html` shows: the restores that the address asks for, each with its report's address."""
     snapshot, nav = session.snapshot, session.nav
     query = filters.restore_query_of(nav, snapshot.at, snapshot.zone)
@@ -31,6 +31,7 @@ def values(session: Session) -> dict[str, Any]:
         "said": formatting.counted(found.total, "restore"),
         "older": found.older,
         "turned": bool(nav.after),
+        "exporting": exporting,
         "exports": export.RESTORE_CHOICES,
         "now": snapshot.at,
         "zone": snapshot.zone,

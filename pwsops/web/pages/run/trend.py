@@ -1,4 +1,7 @@
-"""What the last runs of a profile took and wrote, as two small charts, and the same in words."""
+"""What the last runs of a profile took and wrote, as two small charts, and the same in words.
+
+Only runs of one kind are compared: beside a full, no incremental would be seen.
+"""
 
 from __future__ import annotations
 
@@ -107,6 +110,9 @@ def _words(
     name = f"{formatting.kind(kinds[0])} run" if len(kinds) == 1 else "run"
     counted = name if len(numbers) == 1 else formatting.counted(len(numbers), name)
     usual = f"{counted} before it {verb} {said(median(numbers))}"
-    if len(numbers) > 1:
-        usual += f" at the median, {said(min(numbers))} to {said(max(numbers))}"
+    least, most = said(min(numbers)), said(max(numbers))
+    if least != most:
+        usual += f" at the median, {least} to {most}"
+    elif len(numbers) > 1:
+        usual += " each"
     return f"{own} The {usual}.".strip()
