@@ -91,20 +91,26 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             margin=(14, 16),
             stylesheets=[":host { gap: 12px; } @media (max-width: 600px) { :host { margin: 8px !important; } }"],
         )
-        self._view = _toolkit_page(
+        self._view = self._assemble()
+        session.on_change = self.refresh
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._view
+
+    def _assemble(self) -> Any:
+        return toolkit_page(
             # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
-            header=[self._service, self._shell, session.download],
+            header=[self._service, self._shell, self._session.download],
             sidebar=[self._menu],
             main=[self._main],
             sidebar_width=190,
             sidebar_resizable=False,
             busy_indicator=None,
         )
-        session.on_change = self.refresh
-        self.refresh()
 
-    def __panel__(self) -> Any:
-        return self._view
+    def _make_page(self, name: str) -> Any:
+        return _PAGES[name](self._session)
 
     def refresh(self) -> None:
         """Show what the session knows. What fails is a message on the page, never a traceback."""
@@ -145,7 +151,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         if why_not:
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
-            self._page = _PAGES[name](self._session)
+            self._page = self._make_page(name)
             self._shown, self._body.objects = name, [self._page]
         else:
             self._page.refresh()
@@ -194,11 +200,13 @@ def _refusal(error: Exception) -> Any:
     found = trouble(error, "Opening the dashboard")
     piece = Markup()
     piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
-    return _toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
+    return toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
 
 
-def _toolkit_page(**parts: Any) -> Any:
-    page = pmui.Page(title=TITLE, theme_config=theme.toolkit_theme(), sx=theme.page_style(), **parts)
+def toolkit_page(**parts: Any) -> Any:
+    """Return a page of the toolkit in our look."""
+    look = {"title": TITLE, "theme_config": theme.toolkit_theme(), "sx": theme.page_style()}
+    page = pmui.Page(**{**look, **parts})
     # It follows a flag of the whole process, which would so keep every page, and its session, for ever.
     for watcher in list(pn.state.param.watchers.get("busy", {}).get("value", ())):
         if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:

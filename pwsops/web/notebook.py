@@ -77,7 +77,7 @@ _STYLE = f"""
 
 def begin() -> None:
     """Make pictures work in this notebook, also without a network and in the page it is turned into."""
-    pn.extension(inline=True)
+    pn.extension("tabulator", inline=True)
 
 
 def picture(title: str, *, height: int = 300, hover: Mapping[str, str] | None = None, **options: Any) -> Any:
