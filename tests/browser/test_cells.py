@@ -20,10 +20,12 @@ pytestmark = [
     pytest.mark.skipif(find_spec("jupyterlab") is None, reason="JupyterLab is not installed"),
 ]
 CELLS = (
-    "from pwsops.operations import open_operations\n"
-    "from pwsops.web import notebook as nb\n"
-    "from pwsops.web.cells import HistoryTable, MonthChart, Overview, ProfileWizard, RestorePlanView\n"
-    "nb.begin()",
+    (
+        "from pwsops.operations import open_operations\n"
+        "from pwsops.web import notebook as nb\n"
+        "from pwsops.web.cells import HistoryTable, MonthChart, Overview, ProfileWizard, RestorePlanView\n"
+        "nb.begin()"
+    ),
     "ops = open_operations()",
     "Overview(ops)",
     "MonthChart(ops)",

@@ -40,9 +40,9 @@ _LOOK = """
 .tabulator .tabulator-tableholder { background: var(--pw-surface); }
 .tabulator .tabulator-tableholder .tabulator-table, .tabulator .tabulator-row,
 .tabulator .tabulator-row.tabulator-row-even {
-  background: var(--pw-surface); color: var(--pw-text); }
+  background-color: var(--pw-surface) !important; color: var(--pw-text); }
 .tabulator .tabulator-row { border-bottom: 1px solid var(--pw-line); cursor: pointer; }
-.tabulator .tabulator-row:hover { background: var(--pw-raised) !important; }
+.tabulator .tabulator-row:hover { background-color: var(--pw-raised) !important; }
 .tabulator .tabulator-row .tabulator-cell { border-right: 0; color: var(--pw-text); }
 """
 
