@@ -177,7 +177,7 @@ def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:
         session = Session(process.store(ops), pn.state.curdoc, who=visit.principal if visit is not None else None)
         frame = Frame(session, visit)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-        return _refusal(error)
+        return refusal(error)
     if pn.state.location is not None:
         session.nav.follow(pn.state.location)
     # Not before the browser is there: what changes while it is still drawing would not reach it.
@@ -196,7 +196,8 @@ def _visit(*, guarded: bool) -> Visit | None:
     return visit
 
 
-def _refusal(error: Exception) -> Any:
+def refusal(error: Exception) -> Any:
+    """Return a page that says why another is not shown."""
     found = trouble(error, "Opening the dashboard")
     piece = Markup()
     piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))

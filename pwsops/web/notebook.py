@@ -15,6 +15,7 @@ from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
 from pwsops import commands
+from pwsops.errors import Refused
 from pwsops.operations.sample_home import is_sample, open_or_sample
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
@@ -99,8 +100,16 @@ def begin() -> None:
         `panel serve` serves it, and somebody on another machine asks for it.
     """
     if is_served():
-        access.check_peer()
+        _check_peer()
     pn.extension("tabulator", inline=True)
+
+
+def _check_peer() -> None:
+    try:
+        access.check_peer()
+    except Refused as error:
+        app.refusal(error).servable()
+        raise
 
 
 def open_home(home: str = "") -> Operations:

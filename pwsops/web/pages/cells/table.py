@@ -96,6 +96,10 @@ class TablePage(History):
     def __panel__(self) -> Any:
         return self._column
 
+    def _may_differ(self) -> bool:
+        # A kernel that was busy answers late: that says nothing of how dear the question is.
+        return not self._busy and self._asked_of is not self._session.snapshot
+
     def _show(self) -> None:
         answer = self._answer
         page = answer[0] if isinstance(answer, tuple) else None
