@@ -105,6 +105,6 @@ def test_what_is_done_in_a_cell_reaches_the_kernel(lab: Served, ops: Operations,
     assert ops.profiles.list()[0].state.value == "inactive"
     # What is typed into a form.
     wizard = cell(page, "New profile")
-    wizard.get_by_label("Name", exact=True).fill("typed")
+    wizard.get_by_label("Name of the profile").fill("typed")
     wizard.get_by_role("button", name="Next").click()
-    expect(wizard.get_by_text("Choose at least one")).to_be_visible()
+    expect(wizard.get_by_text("Choose at least one database.").first).to_be_visible()
