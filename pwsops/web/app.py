@@ -95,21 +95,27 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             margin=(14, 16),
             stylesheets=[":host { gap: 12px; } @media (max-width: 600px) { :host { margin: 8px !important; } }"],
         )
-        self._view = _toolkit_page(
-            # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
-            header=[self._service, self._shell, session.download],
-            sidebar=[self._menu],
-            main=[self._main],
-            sidebar_width=190,
-            sidebar_resizable=False,
-            busy_indicator=None,
-        )
+        self._view = self._assemble()
         session.on_change = self.refresh
         session.attention.param.watch(self._attend, ["focus", "announced"])
         self.refresh()
 
     def __panel__(self) -> Any:
         return self._view
+
+    def _assemble(self) -> Any:
+        return toolkit_page(
+            # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
+            header=[self._service, self._shell, self._session.download],
+            sidebar=[self._menu],
+            main=[self._main],
+            sidebar_width=190,
+            sidebar_resizable=False,
+            busy_indicator=None,
+        )
+
+    def _make_page(self, name: str) -> Any:
+        return _PAGES[name](self._session)
 
     def refresh(self) -> None:
         """Show what the session knows. What fails is a message on the page, never a traceback."""
@@ -164,7 +170,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
             came_from = self._shown
-            self._page = _PAGES[name](self._session)
+            self._page = self._make_page(name)
             self._shown, self._body.objects = name, [self._page]
             if came_from:
                 self._session.attention.focus_on("h1")
@@ -192,7 +198,7 @@ def build(ops: Operations | None = None, *, guarded: bool = False) -> Any:
         session = Session(process.store(ops), pn.state.curdoc, who=visit.principal if visit is not None else None)
         frame = Frame(session, visit)
     except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-        return _refusal(error)
+        return refusal(error)
     if pn.state.location is not None:
         session.nav.follow(pn.state.location)
     # Not before the browser is there: what changes while it is still drawing would not reach it.
@@ -211,14 +217,17 @@ def _visit(*, guarded: bool) -> Visit | None:
     return visit
 
 
-def _refusal(error: Exception) -> Any:
+def refusal(error: Exception) -> Any:
+    """Return a page that says why another is not shown."""
     found = trouble(error, "Opening the dashboard")
     piece = Markup()
     piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
-    return _toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
+    return toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
 
 
-def _toolkit_page(**parts: Any) -> Any:
-    page = pmui.Page(title=TITLE, theme_config=theme.toolkit_theme(), sx=theme.page_style(), **parts)
+def toolkit_page(**parts: Any) -> Any:
+    """Return a page of the toolkit in our look."""
+    look = {"title": TITLE, "theme_config": theme.toolkit_theme(), "sx": theme.page_style()}
+    page = pmui.Page(**{**look, **parts})
     unwatch_busy(page)
     return page

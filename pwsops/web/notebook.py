@@ -5,9 +5,9 @@ A notebook does its own work in plain sight; what is here only spares it the pai
 
 from __future__ import annotations
 
+import atexit
 import html
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -15,10 +15,14 @@ from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
 from pwsops import commands
-from pwsops.operations.sample_home import is_sample
+from pwsops.errors import Refused
+from pwsops.operations.sample_home import is_sample, open_or_sample
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
+from pwsops.web import access, app
+from pwsops.web.choices import Choices, instant
 from pwsops.web.ui import formatting
+from pwsops.web.ui.figures import paint
 from pwsops.web.ui.theme import FONT, LIGHT
 
 if TYPE_CHECKING:
@@ -31,15 +35,19 @@ __all__ = [
     "COLOURS",
     "GOOD",
     "LATE",
+    "Choices",
     "begin",
     "cards",
     "duration",
     "instant",
     "is_sample",
+    "is_served",
     "legend_above",
     "moment",
     "next_step",
     "note",
+    "open_home",
+    "page",
     "picture",
     "reasons",
     "sawtooth",
@@ -57,27 +65,85 @@ _NAMES_A_LINE = 4
 _EMPTY = "–"
 _GAPS = ("None", "NaT", "<NA>", "nan")
 """How what is missing reads, whatever the type of its column."""
+
+
+def _own(name: str) -> str:
+    """Return a colour as CSS has it: of what stands around it, or the light one."""
+    return f"var(--pw-{name.replace('_', '-')}, {getattr(LIGHT, name)})"
+
+
+_TEXT = ":host { color: var(--pw-text, inherit); }"
 _STYLE = f"""
 <style>
 .pw-cards {{ display: flex; flex-wrap: wrap; gap: 12px; font: 13px/1.45 {FONT}, Arial, sans-serif; }}
-.pw-cards div {{ flex: 1 1 150px; border: 1px solid {LIGHT.line}; border-radius: 8px; padding: 10px 14px;
-  color: {LIGHT.text}; background: {LIGHT.surface}; }}
+.pw-cards div {{ flex: 1 1 150px; border: 1px solid {_own("line")}; border-radius: 8px; padding: 10px 14px;
+  color: {_own("text")}; background: {_own("surface")}; }}
 .pw-cards strong {{ display: block; font-size: 21px; font-weight: 500; }}
-.pw-cards .bad strong {{ color: {LIGHT.orange}; }}
-.pw-table table {{ border-collapse: collapse; width: 100%; color: {LIGHT.text}; background: {LIGHT.surface};
+.pw-cards .bad strong {{ color: {_own("orange")}; }}
+.pw-table table {{ border-collapse: collapse; width: 100%; color: {_own("text")}; background: {_own("surface")};
   font: 13px/1.45 {FONT}, Arial, sans-serif; font-variant-numeric: tabular-nums; }}
-.pw-table th, .pw-table td {{ border-bottom: 1px solid {LIGHT.line}; padding: 5px 10px; text-align: left;
+.pw-table th, .pw-table td {{ border-bottom: 1px solid {_own("line")}; padding: 5px 10px; text-align: left;
   vertical-align: top; }}
-.pw-table th {{ color: {LIGHT.muted}; font-weight: 500; }}
+.pw-table th {{ color: {_own("muted")}; font-weight: 500; }}
 .pw-table .num {{ text-align: right; white-space: nowrap; }}
-.pw-table .bad td {{ background: {LIGHT.orange_soft}; }}
+.pw-table .bad td {{ background: {_own("orange_soft")}; }}
 </style>
 """
 
 
 def begin() -> None:
-    """Make pictures work in this notebook, also without a network and in the page it is turned into."""
-    pn.extension(inline=True)
+    """Make pictures and cells work in this notebook, also without a network and in the page it is turned into.
+
+    Raises
+    ------
+    Refused
+        `panel serve` serves it, and somebody on another machine asks for it.
+    """
+    if is_served():
+        _check_peer()
+    pn.extension("tabulator", inline=True)
+
+
+def _check_peer() -> None:
+    try:
+        access.check_peer()
+    except Refused as error:
+        app.refusal(error).servable()
+        raise
+
+
+def open_home(home: str = "") -> Operations:
+    """Open a home, or one of samples where there is nothing to see yet; it is closed with the page, or the kernel.
+
+    Parameters
+    ----------
+    home
+        As `open_or_sample` has it.
+    """
+    operations = open_or_sample(home)
+    if is_served():
+        pn.state.on_session_destroyed(lambda _: operations.close())
+    else:
+        atexit.register(operations.close)
+    return operations
+
+
+def is_served() -> bool:
+    """Whether `panel serve` serves this notebook: then it is run whenever somebody opens its page."""
+    return pn.state.curdoc is not None
+
+
+def page() -> None:
+    """Show all that this notebook has shown so far as one page, where `panel serve` serves it; else do nothing."""
+    if not is_served():
+        return
+    # The toolkit would lay the cells out in a template that asks for a font from elsewhere.
+    parts = [part for parts in pn.state._cell_outputs.values() for part in parts if part is not None]
+    texts = [part for part in parts if isinstance(part, str)]
+    title = next((text.partition("\n")[0].lstrip("# ") for text in texts if text.startswith("# ")), app.TITLE)
+    shown = [note(part) if isinstance(part, str) else part for part in parts]
+    column = pn.Column(*shown, sizing_mode="stretch_width", margin=(14, 16))
+    app.toolkit_page(title=title, main=[column], busy_indicator=None).servable()
 
 
 def picture(title: str, *, height: int = 300, hover: Mapping[str, str] | None = None, **options: Any) -> Any:
@@ -99,12 +165,10 @@ def picture(title: str, *, height: int = 300, hover: Mapping[str, str] | None = 
     drawn.toolbar.autohide = True
     drawn.outline_line_color = None
     drawn.xgrid.grid_line_color = None
-    drawn.ygrid.grid_line_color = LIGHT.line
     drawn.title.text_font_size, drawn.title.text_font_style = "14px", "normal"
     for axis in (*drawn.xaxis, *drawn.yaxis):
-        axis.axis_line_color, axis.minor_tick_line_color, axis.major_tick_line_color = LIGHT.edge, None, LIGHT.edge
-        axis.axis_label_text_font_style, axis.axis_label_text_color = "normal", LIGHT.muted
-        axis.major_label_text_color = LIGHT.muted
+        axis.minor_tick_line_color, axis.axis_label_text_font_style = None, "normal"
+    paint(drawn, LIGHT)
     if hover is not None:
         drawn.add_tools(HoverTool(tooltips=list(hover.items()), formatters={"@at": "datetime", "@until": "datetime"}))
     return drawn
@@ -115,13 +179,14 @@ def legend_above(drawn: Any) -> Any:
     legend = drawn.legend[0]
     drawn.add_layout(legend, "above")
     legend.orientation, legend.ncols, legend.click_policy = "horizontal", _NAMES_A_LINE, "hide"
-    legend.border_line_color, legend.label_text_color, legend.margin = None, LIGHT.text, 0
+    legend.border_line_color, legend.margin = None, 0
+    paint(drawn, LIGHT)
     return drawn
 
 
 def note(text: str) -> Any:
     """Return a paragraph, in Markdown."""
-    return pn.pane.Markdown(text, sizing_mode="stretch_width")
+    return pn.pane.Markdown(text, sizing_mode="stretch_width", stylesheets=[_TEXT])
 
 
 def say_sample(operations: Operations) -> Any:
@@ -181,7 +246,7 @@ def table(
 
 def together(*parts: Any) -> Any:
     """Put parts under each other."""
-    return pn.Column(*parts, sizing_mode="stretch_width")
+    return pn.Column(*(part for part in parts if part is not None), sizing_mode="stretch_width")
 
 
 def moment(at: Any) -> str:
@@ -212,14 +277,6 @@ def reasons(verdict: Verdict) -> str:
 def next_step(verdict: Verdict) -> str:
     """Return what to do first about a database; empty where all is well."""
     return verdict_words.step(verdict)
-
-
-def instant(text: str, *, otherwise: datetime | None = None) -> datetime | None:
-    """Read a parameter: an ISO date or time, in UTC where it has no offset; empty gives `otherwise`."""
-    if not text:
-        return otherwise
-    told = datetime.fromisoformat(text)
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def sawtooth(rows: pd.DataFrame) -> tuple[Sequence[Any], Sequence[float]]:

@@ -18,7 +18,7 @@ from tests import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-DOORS = ("pwsops.operations", "pwsops.web.notebook")
+DOORS = ("pwsops.operations", "pwsops.web.notebook", "pwsops.web.cells")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -41,11 +42,20 @@ class Session:
         The browser's document, which belongs to the running event loop; None in tests, where all happens at once.
     who
         Who is signed in, as of now; None: who the operations act for.
+    loop
+        The event loop of a notebook's kernel, which shows a page without a document of ours.
     on_change
         Redraws the page; always called where the document may be changed.
     """
 
-    def __init__(self, store: Store, doc: Document | None, *, who: Callable[[], Principal] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        doc: Document | None,
+        *,
+        who: Callable[[], Principal] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.store = store
         self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
@@ -65,8 +75,8 @@ class Session:
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
         self._doc = doc
-        self._loop = loop_of(doc) if doc is not None else None
-        self._early: list[Callable[[], None]] | None = None if doc is None else []
+        self._loop = loop_of(doc) if doc is not None else loop
+        self._early: list[Callable[[], None]] | None = None if self._loop is None else []
         """What came before the browser was there; None from then on."""
         self._closed = False
         self.visits = 0
@@ -97,10 +107,15 @@ class Session:
         """Begin to follow what changes: the browser shows the page as it was made."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._catch_up)
+        self._unsubscribe()
         self._unsubscribe = self.store.watcher.subscribe(self._told)
         if self._closed:
             # Some have left before the browser has told that it shows the page.
             self._unsubscribe()
+
+    def pause(self) -> None:
+        """Follow nothing until `open` is called again: nobody looks."""
+        self._unsubscribe()
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -162,7 +177,7 @@ class Session:
             thread = (self._questions if asks else self._tasks).take(work, name="pwsops-query")
         except OverflowError:
             return False
-        if self._doc is None and thread is not None:
+        if self._loop is None and thread is not None:
             thread.join()
         return True
 
@@ -170,7 +185,7 @@ class Session:
         """Do something where the page may be changed; nothing where the page is closed."""
         if self._closed:
             return
-        if self._doc is None or self._loop is None:
+        if self._loop is None:
             work()
             return
         # A document loses what another thread adds to it while it is held, so that is done in the loop's own.
@@ -205,11 +220,13 @@ class Session:
 
     def _tell(self, work: Callable[[], None]) -> None:
         """Do something to the page, in the thread of its loop."""
-        if self._closed or self._doc is None:
+        if self._closed:
             return
         if self._early is not None:
             # The toolkit forgets what changes after the browser has fetched the page and before it has drawn it.
             self._early.append(work)
+        elif self._doc is None:
+            work()
         else:
             self._doc.add_next_tick_callback(work)
 

@@ -57,6 +57,11 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __panel__(self) -> Any:
         return self._column
 
+    @property
+    def calendar(self) -> Any:
+        """The piece with the runs to come."""
+        return self._plan
+
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot

@@ -1,0 +1,85 @@
+"""What a restore of a database to its newest backup would do. A plan alone: to restore, the Restore page is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from panel.viewable import Viewer
+
+from pwsops.rules.restore_plan import RestorePlan
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Session
+from pwsops.web.live.snapshot import Trouble
+from pwsops.web.pages.restore import texts
+from pwsops.web.pages.restore.texts import Present
+from pwsops.web.ui.markup import Markup
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What is there now, and what would be restored; None: there is no backup."""
+
+    present: Present
+    plan: RestorePlan | None
+
+
+class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
+    """Shows the plan, and again when a run or a restore has ended."""
+
+    def __init__(self, session: Session, instance: str, database: str) -> None:
+        super().__init__()
+        self._session = session
+        self._place = (instance, database)
+        self._piece = Markup(self._act)
+        self._planned: Query[_Found] = Query(session, "Planning the restore")
+        self._round = 0
+        self.refresh()
+
+    def __panel__(self) -> Any:
+        return self._piece
+
+    def refresh(self) -> None:
+        """Show what is known; what takes its time is asked for."""
+        session, (instance, database) = self._session, self._place
+        snapshot = session.snapshot
+        runs = tuple((one.id, one.last_run and (one.last_run.id, one.last_run.status)) for one in snapshot.profiles)
+        restores = session.ops.restores.list(limit=1, instance=instance, database=database)
+        ended = tuple((one.id, one.status) for one in restores)
+        answer = self._planned.ask((runs, ended, self._round), lambda: _look(session.ops, instance, database))
+        found = answer if isinstance(answer, _Found) else None
+        target = found.plan.sets[-1] if found and found.plan else None
+        self._piece.show(
+            "cells/plan.html",
+            instance=instance,
+            database=database,
+            awaited=answer is None,
+            trouble=answer if isinstance(answer, Trouble) else None,
+            story=texts.story(found.plan, database, found.present, snapshot.at, snapshot.zone)
+            if found and found.plan
+            else None,
+            atomic=texts.is_atomic(session.ops, instance),
+            query=target
+            and texts.address(instance=instance, database=database, file=target.path, position=target.position),
+            now=snapshot.at,
+            zone=snapshot.zone,
+        )
+
+    def _act(self, action: str, key: str) -> None:
+        if action == "look-again":
+            self._round += 1
+            self._session.changed()
+        else:
+            self._session.act(action, key)
+
+
+def _look(ops: Operations, instance: str, database: str) -> _Found:
+    present = texts.look_at_database(ops, instance, database)
+    sources = ops.restores.sources(instance, database)
+    if not sources:
+        return _Found(present=present, plan=None)
+    newest = sources[0]
+    return _Found(present=present, plan=ops.restores.plan(instance, database, newest.path, newest.position))

@@ -1,0 +1,139 @@
+"""The history as a table of the kind that notebooks have, a page of it at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+
+from pwsops.operations.records import HistoryPage, RunView
+from pwsops.rules.highlight import Tone, highlight
+from pwsops.web.live.session import Session
+from pwsops.web.nav import RUN
+from pwsops.web.pages.history.page import History
+from pwsops.web.ui import formatting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("Profile", "State", "Kind", "Due", "Duration", "Written", "Started", "Summary")
+_NUMBERS = ("Duration", "Written")
+_WIDTHS = {
+    "Run": 70,
+    "Profile": 210,
+    "State": 100,
+    "Kind": 100,
+    "Due": 140,
+    "Duration": 90,
+    "Written": 90,
+    "Started": 100,
+}
+_GROUNDS = {Tone.WARNING: "var(--pw-orange-soft)", Tone.ERROR: "var(--pw-red-soft)"}
+_LOOK = """
+.tabulator { background: var(--pw-surface); border: 1px solid var(--pw-line); border-radius: 8px;
+  font: 13px/1.45 Roboto, sans-serif !important; font-variant-numeric: tabular-nums; }
+.tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col,
+.tabulator .tabulator-header .tabulator-headers.tabulator-moveable {
+  background: var(--pw-raised) !important; border-color: var(--pw-line); color: var(--pw-muted); }
+.tabulator .tabulator-tableholder { background: var(--pw-surface); }
+.tabulator .tabulator-tableholder .tabulator-table, .tabulator .tabulator-row,
+.tabulator .tabulator-row.tabulator-row-even {
+  background-color: var(--pw-surface) !important; color: var(--pw-text); }
+.tabulator .tabulator-row { border-bottom: 1px solid var(--pw-line); cursor: pointer; }
+.tabulator .tabulator-row:hover { background-color: var(--pw-raised) !important; }
+.tabulator .tabulator-row .tabulator-cell { border-right: 0; color: var(--pw-text); }
+"""
+
+
+def frame(runs: Sequence[RunView], now: datetime, zone: tzinfo) -> pd.DataFrame:
+    """Return runs as people read them, one a row; the index is their numbers."""
+    # A notebook loads it anyway; a page that shows no table need not.
+    import pandas as pd
+
+    rows = [
+        (
+            run.profile,
+            formatting.run_mark(run.status).word,
+            formatting.kind(run.kind),
+            formatting.short_time(run.due_at, now, zone),
+            formatting.duration(run.duration_s),
+            formatting.size(formatting.run_size(run)),
+            formatting.trigger(run.trigger),
+            run.summary,
+        )
+        for run in runs
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS), index=pd.Index([run.id for run in runs], name="Run"))
+
+
+class TablePage(History):
+    """The history's page with its questions and its answers, drawn as a Tabulator."""
+
+    def __init__(self, session: Session) -> None:
+        self._tones: dict[int, Tone] = {}
+        self._table = pn.widgets.Tabulator(
+            frame([], session.snapshot.at, session.snapshot.zone),
+            disabled=True,
+            selectable=False,
+            sortable=False,
+            show_index=True,
+            layout="fit_columns",
+            widths=_WIDTHS,
+            text_align=dict.fromkeys(_NUMBERS, "right"),
+            sizing_mode="stretch_width",
+            margin=0,
+            stylesheets=[_LOOK],
+        )
+        self._table.style.apply(self._highlight, axis=1)
+        self._table.on_click(lambda event: self._open(event.row))
+        super().__init__(session)
+        self._column = pn.Column(
+            self._piece, self._table, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 8px; }"]
+        )
+
+    def __panel__(self) -> Any:
+        return self._column
+
+    def _may_differ(self) -> bool:
+        # A kernel that was busy answers late: that says nothing of how dear the question is.
+        return not self._found.under_way and self._asked_of is not self._session.snapshot
+
+    def _show(self) -> None:
+        found = self._found
+        page = found.result[0] if found.result is not None and found.error is None else None
+        self._show_head(page)
+        rows = list(page.runs) if page else []
+        snapshot = self._session.snapshot
+        made = frame(rows, snapshot.at, snapshot.zone)
+        if made.equals(self._table.value) and list(made.index) == list(self._table.value.index):
+            return
+        self._tones = {run.id: highlight(run) for run in rows}
+        self._table.value = made
+
+    def _show_head(self, page: HistoryPage | None) -> None:
+        nav = self._session.nav
+        self._piece.show(
+            "cells/table_head.html",
+            page=page,
+            said=_count(page),
+            looking=self._found.under_way,
+            trouble=self._found.error,
+            chosen=[text for text in (nav.profile, nav.status, nav.trigger, nav.q) if text],
+        )
+
+    def _highlight(self, row: Any) -> list[str]:
+        ground = _GROUNDS.get(self._tones.get(row.name, Tone.NONE))
+        return [f"background-color: {ground}" if ground else ""] * len(row)
+
+    def _open(self, position: int) -> None:
+        numbers = list(self._table.value.index)
+        if 0 <= position < len(numbers):
+            self._session.nav.go(page=RUN, run=int(numbers[position]))
+
+
+def _count(page: HistoryPage | None) -> str:
+    if page is None:
+        return ""
+    return formatting.counted(page.total, "run") + ("" if page.is_counted else " or more")
