@@ -29,6 +29,8 @@ class PwsopsError(Exception):
         All that the server said on the way to this error, in order and word for word.
     path
         The media file that it is about, as the system names it; empty where it is about none, or several.
+    field
+        The field of what was entered that has to be changed, by its name in the record; empty: no single one.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class PwsopsError(Exception):
         severity: int | None = None,
         messages: Sequence[Message] = (),
         path: str = "",
+        field: str = "",
     ) -> None:
         # A path of the system's may hold what is no text; everybody stores and shows errors.
         self.message = single_stops(readable(message))
@@ -51,6 +54,7 @@ class PwsopsError(Exception):
         self.severity = severity
         self.messages = tuple(messages)
         self.path = path
+        self.field = field
 
     def __str__(self) -> str:
         return self.message
@@ -63,6 +67,7 @@ class PwsopsError(Exception):
             "severity": self.severity,
             "messages": self.messages,
             "path": self.path,
+            "field": self.field,
         }
         return _rebuild, (type(self), self.message, keywords)
 

@@ -108,18 +108,29 @@ class BackupProfile(param.Parameterized):
         """Raise `InvalidInput` for the first thing that cannot be right, without asking any server."""
         for text in (self.name, self.directory, self.login, *self.databases):
             _require(is_text(text), f"holds a name that is not UTF-8 ({readable(text)})", "Rename what it stands for.")
-        _require(bool(self.name.strip()), "has no name", "Give it a name that tells what it protects.")
-        _require(self.name == self.name.strip(), "has a name that begins or ends with a space", "Remove the space.")
-        _require(len(self.name) <= 128, "has a name of more than 128 characters", "Choose a shorter name.")
-        _require(self.name.isprintable(), "has a name with control characters", "Use printable characters only.")
+        _require(bool(self.name.strip()), "has no name", "Give it a name that tells what it protects.", "name")
+        _require(
+            self.name == self.name.strip(), "has a name that begins or ends with a space", "Remove the space.", "name"
+        )
+        _require(len(self.name) <= 128, "has a name of more than 128 characters", "Choose a shorter name.", "name")
+        _require(
+            self.name.isprintable(), "has a name with control characters", "Use printable characters only.", "name"
+        )
         _require(bool(self.instance), "names no instance", "Choose one of `pwsops instance list`.")
         _require(bool(self.databases), "names no database", "Choose at least one of `pwsops databases INSTANCE`.")
         _require(len(set(self.databases)) == len(self.databases), "names a database twice", "Name each once.")
         _require(bool(self.directory), "has no directory", "Name a directory on the database server.")
         _require(is_absolute(self.directory), "has a directory that is not an absolute path", ABSOLUTE_HINT)
-        _require(self.login == self.login.strip(), "has a login that begins or ends with a space", "Remove the space.")
-        _require(len(self.login) <= 128, "has a login of more than 128 characters", "Check the login.")
-        _require(self.login.isprintable(), "has a login with control characters", "Use printable characters only.")
+        _require(
+            self.login == self.login.strip(),
+            "has a login that begins or ends with a space",
+            "Remove the space.",
+            "login",
+        )
+        _require(len(self.login) <= 128, "has a login of more than 128 characters", "Check the login.", "login")
+        _require(
+            self.login.isprintable(), "has a login with control characters", "Use printable characters only.", "login"
+        )
         rules.validate(self.recurrence(), self.renewal())
 
     def summary(self) -> str:
@@ -140,9 +151,9 @@ def is_absolute(path: str) -> bool:
     return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
-def _require(holds: bool, what: str, hint: str) -> None:
+def _require(holds: bool, what: str, hint: str, field: str = "") -> None:
     if not holds:
-        raise InvalidInput(f"The profile cannot be saved: it {what}.", hint=hint)
+        raise InvalidInput(f"The profile cannot be saved: it {what}.", hint=hint, field=field)
 
 
 def recurrence_of(fields: Mapping[str, Any]) -> Recurrence:
