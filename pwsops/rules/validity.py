@@ -29,8 +29,9 @@ def validate(recurrence: Recurrence, renewal: Renewal) -> None:
     """
     _require(
         is_zone(recurrence.timezone),
-        f"`timezone` {recurrence.timezone!r} is not a known zone",
+        f"there is no time zone {recurrence.timezone!r}",
         ZONE_HINT,
+        "timezone",
     )
     validate_stored(recurrence, renewal)
 
@@ -49,8 +50,9 @@ def validate_stored(recurrence: Recurrence, renewal: Renewal) -> None:
     beginning = recurrence.start.replace(tzinfo=UTC) - timedelta(days=2)
     _require(
         next_due(recurrence, beginning) is not None,
-        "no day from `start` to `until` is one that it chooses, so it would never run",
-        "Move the end date, or choose other days.",
+        "no day from its start to its last day is one that it chooses, so it would never run",
+        "Move the last day, or choose other days.",
+        "until",
     )
 
 
@@ -70,31 +72,44 @@ def _check_zone(name: str) -> None:
     except (KeyError, ValueError, OSError):
         # The three ways in which zoneinfo refuses a name: not found, not a relative path, a directory.
         known = False
-    _require(known, f"the time zone {name!r} is not known on this machine", ZONE_HINT)
+    _require(known, f"the time zone {name!r} is not known on this machine", ZONE_HINT, "timezone")
 
 
 def _check_start(recurrence: Recurrence) -> None:
     start, until = recurrence.start, recurrence.until
-    _require(start.tzinfo is None, "`start` carries an offset", "Give wall time in the zone, as 2026-03-01T00:00.")
+    _require(
+        start.tzinfo is None,
+        "its start carries an offset",
+        "Give wall time in the zone, as 2026-03-01T00:00.",
+        "start",
+    )
     _require(
         _FIRST_YEAR <= start.year <= LAST_YEAR,
-        f"`start` is in the year {start.year}",
+        f"its start is in the year {start.year}",
         f"Choose a year from {_FIRST_YEAR} to {LAST_YEAR}.",
+        "start",
     )
     _require(
         until is None or until >= start.date(),
-        f"`until` ({until}) is before `start` ({start:%Y-%m-%d})",
-        "Choose an end date on or after the start, or none.",
+        f"its last day ({until}) is before its start ({start:%Y-%m-%d})",
+        "Choose a last day on or after the start, or none.",
+        "until",
     )
 
 
 def _check_interval(recurrence: Recurrence) -> None:
-    _require(recurrence.every >= 1, f"`every` is {recurrence.every}", "Use a whole number from 1, as in 1h or 15m.")
+    _require(
+        recurrence.every >= 1,
+        f"its interval is {recurrence.every}",
+        "Use a whole number from 1, as in 1h or 15m.",
+        "every",
+    )
     limit = _A_DAY.get(recurrence.unit)
     _require(
         limit is None or recurrence.every < limit,
-        f"`every` is {recurrence.every}{recurrence.unit.value}, a day or more",
+        f"its interval is {recurrence.every}{recurrence.unit.value}, a day or more",
         "Minutes and hours repeat within a day, so use less than 24 hours; for longer intervals use days, as in 1d.",
+        "every",
     )
 
 
@@ -102,41 +117,47 @@ def _check_times(recurrence: Recurrence) -> None:
     within_day = recurrence.unit in _WITHIN_DAY
     _require(
         recurrence.at is None or not within_day,
-        "`at` cannot be combined with minutes or hours",
-        "Leave it out, or use `between` to say from when to when, as 06:00-22:00.",
+        "a time of day cannot be combined with minutes or hours",
+        "Leave it out, or give a window of the day, as 06:00-22:00.",
+        "at",
     )
     _require(
         recurrence.between is None or within_day,
-        "`between` is for intervals in minutes or hours only",
-        "Use `at` for the time of day, as 02:30.",
+        "a window of the day is for intervals in minutes or hours only",
+        "Give a time of day instead, as 02:30.",
+        "between",
     )
     times = (recurrence.at, *(recurrence.between or ()))
     _require(
         all(each is None or each.tzinfo is None for each in times),
-        "`at` or `between` carries an offset",
+        "a time of day carries an offset",
         "Give wall time in the zone, as 02:30.",
+        "at" if recurrence.at is not None else "between",
     )
 
 
 def _check_days(recurrence: Recurrence) -> None:
     _require(
         all(day in _WEEKDAYS for day in recurrence.weekdays),
-        f"`weekdays` {recurrence.weekdays} are not all weekdays",
+        f"its weekdays {recurrence.weekdays} are not all weekdays",
         "Use 0 for Monday to 6 for Sunday, on the command line mon to sun.",
+        "weekdays",
     )
     _require(
         not recurrence.weekdays or recurrence.unit is not Unit.MONTH,
-        "`weekdays` cannot be combined with months",
-        "Use `on_day`, as 15, first:mon or last:fri.",
+        "weekdays cannot be combined with months",
+        "Choose a day of the month, as 15, first:mon or last:fri.",
+        "weekdays",
     )
     on_day = recurrence.on_day
     _require(
         on_day is None or recurrence.unit is Unit.MONTH,
-        "`on_day` is for intervals in months only",
+        "a day of the month is for intervals in months only",
         "Leave it out, or use months, as 1mo.",
+        "on_day",
     )
     valid = on_day.weekday in _WEEKDAYS if isinstance(on_day, WeekdayOfMonth) else on_day in (None, *_DAYS_OF_MONTH)
-    _require(valid, f"`on_day` {on_day} is no day of a month", "Use 1 to 31, first:mon to first:sun, or last:mon ….")
+    _require(valid, f"{on_day} is no day of a month", "Use 1 to 31, first:mon to first:sun, or last:mon ….", "on_day")
 
 
 def _check_renewal(renewal: Renewal) -> None:
@@ -144,14 +165,16 @@ def _check_renewal(renewal: Renewal) -> None:
         renewal.period is not RenewalPeriod.WEEKLY or renewal.day in _WEEKDAYS,
         f"the weekly renewal of the full is on day {renewal.day}",
         "Use 0 for Monday to 6 for Sunday, on the command line weekly:sun.",
+        "renew_full",
     )
     _require(
         renewal.period is not RenewalPeriod.MONTHLY or renewal.day in _DAYS_OF_MONTH,
         f"the monthly renewal of the full is on day {renewal.day}",
         "Use a day of the month, 1 to 31, on the command line monthly:1.",
+        "renew_full",
     )
 
 
-def _require(holds: bool, what: str, hint: str) -> None:
+def _require(holds: bool, what: str, hint: str, field: str) -> None:
     if not holds:
-        raise InvalidInput(f"The schedule cannot be used: {what}.", hint=hint)
+        raise InvalidInput(f"The schedule cannot be used: {what}.", hint=hint, field=field)

@@ -163,6 +163,8 @@ class Session:
         question = questions.about(action, key)
         if question is not None and not self.why_not(question.right, everywhere=question.everywhere):
             self._ask(question)
+            # What is put on a page with its first drawing is not focused by the browser.
+            self.attention.focus_on('[data-action="unask"]')
             return
         known = self._actions.get(action)
         if known is not None:

@@ -71,7 +71,7 @@ def test_what_is_opened_and_not_changed_is_saved_as_it_was(profile: BackupProfil
 )
 def test_what_cannot_be_is_said_at_its_field(field: str, value: str, said: str) -> None:
     draft = typed(Draft(make()), **{field: value})
-    where = {"between_from": "between_from" if said else "between_to", "timezone": "schedule"}.get(field, field)
+    where = {"between_from": "between_from" if said else "between_to"}.get(field, field)
     assert said in draft.problems()[where]
     with pytest.raises(InvalidInput):
         draft.profile().check()
@@ -87,9 +87,10 @@ def test_a_name_that_cannot_be_is_said_at_the_name() -> None:
     assert "begins or ends with a space" in typed(Draft(make()), name="Vaults ").problems()["name"]
 
 
-def test_what_contradicts_itself_is_said_of_the_schedule() -> None:
+def test_what_contradicts_itself_is_said_at_the_field_that_mends_it() -> None:
     draft = typed(Draft(make()), until="2020-01-01")
-    assert "before `start`" in draft.problems()["schedule"]
+    assert draft.problems().keys() == {"until"}
+    assert "its last day (2020-01-01) is before its start" in draft.problems()["until"]
     assert draft.schedule() is None
 
 

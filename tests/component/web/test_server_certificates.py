@@ -77,7 +77,7 @@ def test_a_name_from_a_server_is_text(page: Page, keeper: Keeper) -> None:
 
 def test_a_certificate_is_brought_to_a_server_and_the_passwords_let_go(page: Page, keeper: Keeper) -> None:
     page.click("bring", "srv")
-    assert "Import to it, a certificate to srv" in page.text()
+    assert "Import a certificate to srv" in page.text()
     page.click("do-form")
     assert "Give the path of its private key (.pvk) on the server." in page.text()
     assert "Give the password that the key is under." in page.text()

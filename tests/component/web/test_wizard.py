@@ -105,6 +105,19 @@ def test_a_step_with_gaps_is_not_left_and_says_what_is_missing(wizard: Open) -> 
     assert 'aria-invalid="true"' in shown.form
 
 
+def test_a_schedule_that_contradicts_itself_marks_its_field_at_once_and_names_no_parameter(wizard: Open) -> None:
+    shown = wizard()
+    shown.press("step", "2")
+    shown.type(start="2030-01-01T00:00")
+    assert 'aria-invalid="true"' not in shown.form
+    shown.type(until="2029-01-01")
+    shown.type(start="2031-01-01T00:00")
+    field = shown.form.partition('data-field="until"')[2].partition("</div>")[0]
+    assert field.startswith(' aria-invalid="true"')
+    assert "its last day (2029-01-01) is before its start (2031-01-01)" in field
+    assert "`" not in shown.form
+
+
 def test_a_step_may_be_chosen_by_itself_and_saving_leads_to_what_is_missing(home: Home, wizard: Open) -> None:
     shown = wizard()
     shown.press("step", "3")

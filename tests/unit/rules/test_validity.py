@@ -20,44 +20,45 @@ MONTHLY = replace(HOURLY, unit=Unit.MONTH)
 @pytest.mark.parametrize(
     ("base", "change", "named"),
     [
-        (HOURLY, {"timezone": "Europe/Atlantis"}, "`timezone`"),
-        (HOURLY, {"timezone": ""}, "`timezone`"),
-        (HOURLY, {"timezone": "Europe"}, "`timezone`"),
-        (HOURLY, {"timezone": "../etc/passwd"}, "`timezone`"),
-        (HOURLY, {"timezone": "a\0b"}, "`timezone`"),
-        (HOURLY, {"start": START.replace(tzinfo=UTC)}, "`start`"),
-        (HOURLY, {"start": START.replace(year=1)}, "`start`"),
-        (HOURLY, {"start": START.replace(year=9999)}, "`start`"),
-        (HOURLY, {"until": date(2026, 5, 5)}, "`until`"),
-        (HOURLY, {"every": 0}, "`every`"),
-        (DAILY, {"every": -1}, "`every`"),
-        (HOURLY, {"every": 24}, "`every`"),
-        (HOURLY, {"every": 1440, "unit": Unit.MINUTE}, "`every`"),
-        (HOURLY, {"at": time(2)}, "`at`"),
-        (HOURLY, {"at": time(2), "unit": Unit.MINUTE}, "`at`"),
-        (DAILY, {"at": time(2, tzinfo=UTC)}, "`at`"),
-        (DAILY, {"between": (time(6), time(22))}, "`between`"),
-        (WEEKLY, {"between": (time(6), time(22))}, "`between`"),
-        (HOURLY, {"between": (time(6), time(22, tzinfo=UTC))}, "`between`"),
-        (WEEKLY, {"weekdays": (7,)}, "`weekdays`"),
-        (HOURLY, {"weekdays": (0, -1)}, "`weekdays`"),
-        (MONTHLY, {"weekdays": (0,)}, "`weekdays`"),
-        (MONTHLY, {"on_day": 0}, "`on_day`"),
-        (MONTHLY, {"on_day": 32}, "`on_day`"),
-        (MONTHLY, {"on_day": WeekdayOfMonth(weekday=7, last=False)}, "`on_day`"),
-        (DAILY, {"on_day": 15}, "`on_day`"),
-        (WEEKLY, {"on_day": WeekdayOfMonth(weekday=0, last=True)}, "`on_day`"),
-        (DAILY, {"every": 7, "weekdays": (0,), "until": date(2036, 1, 1)}, "never run"),
-        (MONTHLY, {"on_day": 31, "until": date(2026, 5, 30)}, "never run"),
+        (HOURLY, {"timezone": "Europe/Atlantis"}, "timezone"),
+        (HOURLY, {"timezone": ""}, "timezone"),
+        (HOURLY, {"timezone": "Europe"}, "timezone"),
+        (HOURLY, {"timezone": "../etc/passwd"}, "timezone"),
+        (HOURLY, {"timezone": "a\0b"}, "timezone"),
+        (HOURLY, {"start": START.replace(tzinfo=UTC)}, "start"),
+        (HOURLY, {"start": START.replace(year=1)}, "start"),
+        (HOURLY, {"start": START.replace(year=9999)}, "start"),
+        (HOURLY, {"until": date(2026, 5, 5)}, "until"),
+        (HOURLY, {"every": 0}, "every"),
+        (DAILY, {"every": -1}, "every"),
+        (HOURLY, {"every": 24}, "every"),
+        (HOURLY, {"every": 1440, "unit": Unit.MINUTE}, "every"),
+        (HOURLY, {"at": time(2)}, "at"),
+        (HOURLY, {"at": time(2), "unit": Unit.MINUTE}, "at"),
+        (DAILY, {"at": time(2, tzinfo=UTC)}, "at"),
+        (DAILY, {"between": (time(6), time(22))}, "between"),
+        (WEEKLY, {"between": (time(6), time(22))}, "between"),
+        (HOURLY, {"between": (time(6), time(22, tzinfo=UTC))}, "between"),
+        (WEEKLY, {"weekdays": (7,)}, "weekdays"),
+        (HOURLY, {"weekdays": (0, -1)}, "weekdays"),
+        (MONTHLY, {"weekdays": (0,)}, "weekdays"),
+        (MONTHLY, {"on_day": 0}, "on_day"),
+        (MONTHLY, {"on_day": 32}, "on_day"),
+        (MONTHLY, {"on_day": WeekdayOfMonth(weekday=7, last=False)}, "on_day"),
+        (DAILY, {"on_day": 15}, "on_day"),
+        (WEEKLY, {"on_day": WeekdayOfMonth(weekday=0, last=True)}, "on_day"),
+        (DAILY, {"every": 7, "weekdays": (0,), "until": date(2036, 1, 1)}, "until"),
+        (MONTHLY, {"on_day": 31, "until": date(2026, 5, 30)}, "until"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name_and_with_a_way_out(
+def test_what_cannot_be_is_refused_with_its_field_and_a_way_out(
     base: Recurrence, change: dict[str, Any], named: str
 ) -> None:
     validate(base, Renewal())
     with pytest.raises(InvalidInput) as refused:
         validate(replace(base, **change), Renewal())
-    assert named in refused.value.message
+    assert refused.value.field == named
+    assert "`" not in refused.value.message + refused.value.hint, "pages call fields otherwise than the code"
     assert refused.value.hint
 
 
@@ -93,4 +94,5 @@ def test_a_renewal_needs_a_day_of_its_period(renewal: Renewal, accepted: bool) -
         return
     with pytest.raises(InvalidInput, match="renewal") as refused:
         validate(HOURLY, renewal)
+    assert refused.value.field == "renew_full"
     assert refused.value.hint

@@ -11,6 +11,7 @@ from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
 from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute
 from pwsops.rules.model import Unit
+from pwsops.rules.validity import validate
 
 NAMED = "named"
 """Who takes the backup: a login of the profile's own. Otherwise it is whoever the instance is asked as."""
@@ -21,6 +22,10 @@ STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
     3: ("renew_day", "time_limit_h", "login", "password", "certificate_password", "note"),
 }
 """Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
+_OF_FIELD = {"between": "between_from", "on_day": "month_day", "renew_full": "renew_day"}
+"""Fields of a profile that have another name in the form."""
+AT_ONCE = ("schedule", *STEP_FIELDS[2])
+"""What is said of these is said at once: where they begin there is nothing wrong with them."""
 _MOST_DATABASES = 10_000
 """Names that may be ticked: a page is in memory, whatever it is told."""
 _RECOMMENDED = {"every": "1", "unit": "h", "between_from": "", "between_to": "", "incremental": True, "renew": "weekly"}
@@ -99,13 +104,21 @@ class Draft:
         elif not is_absolute(directory):
             found["directory"] = ABSOLUTE_HINT
         found |= self._login_problems() | self._certificate_problems()
-        if not found:
-            try:
-                self._built().check()
-            except InvalidInput as error:
-                where = error.field or "schedule"
-                found[where] = f"{error.message} {error.hint}"
-        return found
+        return found | self._contradiction(found)
+
+    def _contradiction(self, found: Mapping[str, str]) -> dict[str, str]:
+        """Return what is wrong with fields that can be read each by itself, at the one that mends it."""
+        built = self._built()
+        try:
+            if not found:
+                built.check()
+            elif not found.keys() & {*STEP_FIELDS[2], "renew_day"}:
+                validate(built.recurrence(), built.renewal())
+        except InvalidInput as error:
+            field = _OF_FIELD.get(error.field, error.field)
+            known = any(field in fields for fields in STEP_FIELDS.values())
+            return {field if known else "schedule": f"{error.message} {error.hint}"}
+        return {}
 
     @property
     def named(self) -> bool:

@@ -23,7 +23,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
-from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
+from pwsops.web.pages.wizard.draft import AT_ONCE, STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.texts import Directories
 from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.month import Month, tally
@@ -115,9 +115,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         snapshot, nav = self._session.snapshot, self._session.nav
         problems = self._problems(draft)
         wrong = {step: [key for key in keys if key in problems] for step, keys in STEP_FIELDS.items()}
-        shown = {
-            key: why for key, why in problems.items() if key in draft.touched or draft.pressed or key == "schedule"
-        }
+        shown = {key: why for key, why in problems.items() if key in draft.touched or draft.pressed or key in AT_ONCE}
         blocked = next(iter(problems.values()), "") or self._unamended(draft)
         self._form.show(
             "wizard/wizard.html",
