@@ -130,8 +130,10 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         )
         self._notice.show("notice.html", notice=notice)
         self._question.show("question.html", question=session.asking)
-        above = {self._question: session.asking, self._notice: notice}
-        parts = [*(piece for piece, shown in above.items() if shown is not None), self._body]
+        # Always there, and not always visible: of a piece that came later the browser sent the whole model back, which
+        # the door refuses.
+        self._question.visible = session.asking is not None
+        parts = [self._question, self._body] if notice is None else [self._question, self._notice, self._body]
         if list(self._main.objects) != parts:
             self._main.objects = parts
         try:
