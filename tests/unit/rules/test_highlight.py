@@ -27,7 +27,7 @@ def test_what_is_no_state_does_not_stand_out() -> None:
     assert tone_of("nan") is tone_of("") is Tone.NONE
 
 
-@pytest.mark.parametrize("status", [*RED, *ORANGE])
+@pytest.mark.parametrize("status", sorted([*RED, *ORANGE]))
 def test_pages_terminals_and_workbooks_take_the_same_tone(status: RunStatus) -> None:
     tone = tone_of(status)
     assert formatting.run_mark(status).tone == tone
