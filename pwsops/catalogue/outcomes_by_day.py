@@ -18,11 +18,11 @@ LOOKED_AT = 200
 
 
 class Counted(NamedTuple):
-    """How many runs that were due on one of the days ended so. `day` is its position."""
+    """So many runs that were due on one of the days ended so. `day` is its position."""
 
     day: int
     status: RunStatus
-    count: int
+    number: int
 
 
 class Gap(NamedTuple):
@@ -30,7 +30,7 @@ class Gap(NamedTuple):
 
     first: datetime
     last: datetime
-    count: int
+    number: int
 
 
 def counts(connection: Connection, edges: Sequence[datetime], profile: str | None = None) -> Iterator[Counted]:

@@ -47,7 +47,7 @@ class Calendar:
         days: list[Counter[RunStatus]] = [Counter() for _ in edges[1:]]
         with self._context.read() as connection:
             for one in outcomes_by_day.counts(connection, edges, profile):
-                days[one.day][one.status] += one.count
+                days[one.day][one.status] += one.number
             gaps = outcomes_by_day.gaps(connection, edges[0], edges[-1], profile)
         for day, count in _laid_out(gaps, edges).items():
             days[day][RunStatus.MISSED] += count
@@ -92,6 +92,6 @@ def _before(instant: datetime, gap: Gap) -> int:
     if instant <= gap.first:
         return 0
     if instant > gap.last:
-        return gap.count
-    steps = (instant - gap.first) / (gap.last - gap.first) * (gap.count - 1)
-    return min(gap.count - 1, ceil(steps))
+        return gap.number
+    steps = (instant - gap.first) / (gap.last - gap.first) * (gap.number - 1)
+    return min(gap.number - 1, ceil(steps))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +57,26 @@ def collisions(begins: Sequence[float], ends: Sequence[float]) -> list[Collision
 def _note(found: list[Collision], together: list[int], begins: Sequence[float], until: float) -> None:
     if len(together) > 1:
         found.append(Collision(begin=begins[together[0]], end=until, runs=together))
+
+
+class Busy:
+    """When other runs are under way, for asking of one run after the other whether it overlaps with any of them.
+
+    Parameters
+    ----------
+    begins, ends
+        As `collisions` has them.
+    """
+
+    def __init__(self, begins: Sequence[float], ends: Sequence[float]) -> None:
+        order = sorted(range(len(begins)), key=begins.__getitem__)
+        self._begins = [begins[run] for run in order]
+        self._until = list(accumulate((ends[run] for run in order), max))
+        """Up to when those are under way that begin up to each."""
+
+    def meets(self, begin: float, end: float) -> bool:
+        """Whether a run overlaps with another; see `collisions` for what that means."""
+        at = bisect_left(self._begins, begin)
+        if at < len(self._begins) and (self._begins[at] < end or self._begins[at] == begin):
+            return True
+        return at > 0 and self._until[at - 1] > begin

@@ -100,6 +100,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             sidebar_resizable=False,
             busy_indicator=None,
         )
+        self._view.param.watch(lambda event: session.paint(dark=event.new), "dark_theme")
         session.on_change = self.refresh
         self.refresh()
 

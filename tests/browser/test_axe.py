@@ -41,7 +41,7 @@ class Look:
 
 PAGES = {
     "overview": Look(search="", shows="Broken failed"),
-    "overview, one selected": Look(search="?profile=Broken", shows="Runs to come: Broken"),
+    "overview, one selected": Look(search="?profile=Broken", shows="Runs: Broken"),
     "wizard, what": Look(search="?page=wizard", shows="Name of the profile"),
     "wizard, when": Look(search="?page=wizard&step=2", shows="Time zone"),
     "wizard, how": Look(search="?page=wizard&step=3", shows="Time limit in hours"),

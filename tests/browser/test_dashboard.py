@@ -129,7 +129,7 @@ def test_names_from_outside_are_text(served: Served, visit: Open, ops: Operation
     visited = visit(served.url)
     page = visited.page
     page.get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_role("heading", name=f"Runs to come: {name}")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Runs: {name}")).to_be_visible()
     page.get_by_role("button", name=f"Start now: {name}").click()
     page.get_by_role("link", name=f"Last run of {name}").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
@@ -227,7 +227,7 @@ def test_a_narrow_page_is_not_wider_than_its_screen(served: Served, visit: Open)
 
 def test_a_narrow_page_does_not_break_its_titles_into_letters(served: Served, visit: Open) -> None:
     page = visit(f"{served.url}?profile=Vaults", viewport={"width": 390, "height": 800}).page
-    title = page.get_by_role("heading", name="Runs to come: Vaults")
+    title = page.get_by_role("heading", name="Runs: Vaults")
     expect(title).to_be_visible()
     box = title.bounding_box()
     assert box is not None

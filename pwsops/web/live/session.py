@@ -59,6 +59,8 @@ class Session:
         self.drafts: dict[str, Draft] = {}
         self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
         """By field of the settings page: what was typed there and is not saved, and what was stored before."""
+        self.dark = False
+        """Whether the page is shown in dark colours: markup follows by itself, figures are painted anew."""
         self.download = Download()
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
@@ -110,6 +112,12 @@ class Session:
     def changed(self) -> None:
         """Redraw the page."""
         self.on_change()
+
+    def paint(self, *, dark: bool) -> None:
+        """Follow the page's scheme."""
+        if dark != self.dark:
+            self.dark = dark
+            self.changed()
 
     def able(self, instance: str) -> tuple[Capabilities, str]:
         """Say what an instance can do, and which login it is asked as: empty for the service user. Reaches nobody."""
@@ -235,9 +243,8 @@ class Session:
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav
         return {
-            "select": lambda key: go(profile=key, month=nav.month),
-            "select-all": lambda _: go(month=nav.month),
-            "month": lambda key: go(profile=nav.profile, month=key),
+            "select": lambda key: go(profile=key, month=nav.month, view=nav.view, day=nav.day),
+            "select-all": lambda _: go(month=nav.month, view=nav.view, day=nav.day),
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,

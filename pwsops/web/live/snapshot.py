@@ -19,7 +19,7 @@ from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.records import CertificateView, DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.rules.rights import Principal, Role, Way
-from pwsops.web.live.calendar_cache import Plans
+from pwsops.web.live.calendar_cache import CalendarCache
 from pwsops.web.live.database_poller import Answer, Asking
 from pwsops.web.live.watcher import Watcher
 
@@ -149,7 +149,7 @@ class Store:
         self.ops = ops
         self.clock = clock or SystemClock()
         self.watcher: Watcher[Snapshots] = Watcher(version=self._version, read=self.snapshots, every_s=every_s)
-        self.plans = Plans(ops)
+        self.calendar = CalendarCache(ops)
         self._waits = waits
         self._numbers = itertools.count(1)
         self._asking = Asking(ops)

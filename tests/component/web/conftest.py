@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -138,6 +140,8 @@ class FakeOperations:
     previewed: int = 0
     """How many runs were given in previews."""
     queries: list[HistoryQuery] = field(default_factory=list)
+    took: dict[str, dict[BackupKind, float]] = field(default_factory=dict)
+    """How many seconds the runs of profiles usually take."""
     asked_databases: int = 0
     attached: int = 0
     home: Path = Path("/nowhere")
@@ -168,6 +172,11 @@ class FakeOperations:
         self.restores = SimpleNamespace(list=lambda limit: [])
         self.history = SimpleNamespace(
             page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
+        )
+        self.calendar = SimpleNamespace(
+            outcomes=self._outcomes,
+            runs=self._past,
+            durations=lambda names: {name: self.took.get(name, {}) for name in names},
         )
         self.people = SimpleNamespace(authentication=self._authentication)
         self.settings = SimpleNamespace(get=lambda: SimpleNamespace(timezone=self.timezone))
@@ -224,6 +233,13 @@ class FakeOperations:
         before = str(max(0, start - query.size)) if start else ""
         after = str(start + query.size) if start + query.size < len(found) else ""
         return HistoryPage(runs=found[start : start + query.size], before=before, after=after, total=len(found))
+
+    def _outcomes(self, edges: Sequence[datetime], profile: str | None = None) -> list[dict[RunStatus, int]]:
+        return [dict(Counter(run.status for run in self._past(*day, profile))) for day in pairwise(edges)]
+
+    def _past(self, since: datetime, until: datetime, profile: str | None = None) -> list[RunView]:
+        found = [run for run in self.run_views if since <= run.due_at < until]
+        return [run for run in found if profile in (None, run.profile)]
 
     def _poll(self, names: list[str], on_answer: Callable[[str, object], None]) -> None:
         self.asked_databases += 1

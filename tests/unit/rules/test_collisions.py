@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pwsops.rules.collisions import collisions
+from pwsops.rules.collisions import Busy, collisions
 
 MINUTE = 60.0
 
@@ -53,3 +53,16 @@ def test_a_run_is_in_a_collision_exactly_where_it_overlaps_another(runs: list[tu
         at for at, one in enumerate(spans) if any(overlap(one, two) for to, two in enumerate(spans) if to != at)
     }
     assert {run for runs in found(*spans) for run in runs} == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=20),
+    st.tuples(st.integers(0, 50), st.integers(0, 20)),
+)
+def test_one_run_meets_others_exactly_where_it_would_collide_with_one(
+    others: list[tuple[int, int]], run: tuple[int, int]
+) -> None:
+    spans = [(float(begin), float(begin + took)) for begin, took in others]
+    own = (float(run[0]), float(run[0] + run[1]))
+    busy = Busy([begin for begin, _ in spans], [end for _, end in spans])
+    assert busy.meets(*own) == any(found(own, other) for other in spans)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,10 +13,13 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
+from pwsops.web.live.calendar_cache import Content, Request
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
-from pwsops.web.nav import WIZARD, Nav
+from pwsops.web.nav import WIZARD, Nav, parsed
 from pwsops.web.ui import formatting, verdict_texts
+from pwsops.web.ui.calendar import Calendar
+from pwsops.web.ui.calendar_texts import Heading
 from pwsops.web.ui.charts.month import Month
 from pwsops.web.ui.markup import Markup
 
@@ -30,7 +32,7 @@ NOTHING_YET = {
 }
 _URGENT = ("red", "orange", "")
 _AT_ONCE = 10
-"""So many profiles are planned while the page is drawn; more, while it is looked at."""
+"""So many profiles are planned while the page waits; more, while it is looked at."""
 _SEARCHED = 12
 """From so many profiles on, there is a field to search for one."""
 
@@ -41,16 +43,18 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._planning: object = None
-        self._unplanned: tuple[Snapshot, Trouble] | None = None
+        self._asked: object = None
+        self._known: Content | None = None
+        self._why_unplanned = ""
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
-        self._plan = Markup(session.act)
+        self._soon = Markup()
+        self._calendar = Calendar(session)
         self._runs = Markup(session.act)
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
-        if self._is_put_off(session.snapshot):
+        if not session.drawn:
             session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
@@ -63,9 +67,10 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             "overview/verdict.html", verdict=verdict_texts.answer(snapshot), closed=self._session.why_not_open
         )
         if snapshot.profiles:
-            parts = [self._verdict, self._profiles, self._plan, self._runs]
+            calendar = self._calendar if self._session.drawn else self._soon
+            parts = [self._verdict, self._profiles, calendar, self._runs]
             self._show_profiles(snapshot)
-            self._show_plan(snapshot)
+            self._show_calendar(snapshot)
             if snapshot.broken:
                 parts.insert(2, self._messages)
                 broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
@@ -113,60 +118,64 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone_name=snapshot.zone_name,
         )
 
-    def _is_put_off(self, snapshot: Snapshot) -> bool:
-        """Whether the runs to come are left for later: the verdict and the profiles are what somebody came for."""
-        return len(snapshot.profiles) > _AT_ONCE and not self._session.drawn
-
-    def _show_plan(self, snapshot: Snapshot) -> None:
-        nav, store = self._session.nav, self._session.store
-        chosen = selected(snapshot, nav)
-        title = f"Runs to come: {chosen.name if chosen else 'all profiles'}"
-        if self._is_put_off(snapshot):
-            self._plan.show("overview/plan_soon.html", title=title)
+    def _show_calendar(self, snapshot: Snapshot) -> None:
+        chosen = selected(snapshot, self._session.nav)
+        title = f"Runs: {chosen.name if chosen else 'all profiles'}"
+        if not self._session.drawn:
+            # The verdict and the profiles are what somebody came for: they are painted first.
+            self._soon.show("overview/plan_soon.html", title=title)
             return
-        zone = snapshot.zone if chosen is None else store.plans.zone_of(chosen)
-        month = Month.read(nav.month, snapshot.at.astimezone(zone))
-        profiles = [chosen] if chosen else list(snapshot.profiles)
-        runs = store.plans.known(profiles, month, zone)
-        if runs is None and len(profiles) <= _AT_ONCE:
-            runs = store.plans.work_out(profiles, month, zone)
-        elif runs is None:
-            self._work_out(profiles, month, zone)
-            runs = store.plans.known(profiles, month, zone)
-        values = calendar_cache.picture(
-            runs,
-            month,
+        request = self._request(snapshot, chosen)
+        heading = Heading(
             title=title,
-            now=snapshot.at,
-            zone=zone,
-            overdue=calendar_cache.due_since(profiles, snapshot),
             several=chosen is not None and len(snapshot.profiles) > 1,
-            named=chosen is None,
+            overdue=calendar_cache.due_since(request.profiles, snapshot),
+            lead=f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}." if chosen else "",
+            trouble=self._why_unplanned,
         )
-        if runs is None and self._unplanned is not None:
-            _, trouble = self._unplanned
-            values["summary"] = f"{trouble.message} {trouble.hint}"
-        if chosen:
-            values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
-        self._plan.show("overview/plan.html", **values)
+        content = self._content(request)
+        if content is None:
+            self._calendar.wait(request.month, heading)
+        else:
+            self._calendar.show(content, heading)
 
-    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> None:
-        asked = (month, zone)
+    def _request(self, snapshot: Snapshot, chosen: ProfileView | None) -> Request:
+        nav = self._session.nav
+        zone = snapshot.zone if chosen is None else self._session.store.calendar.zone_of(chosen)
+        now = snapshot.at.astimezone(zone)
+        month, day = Month.read(nav.month, now), parsed(nav.day)
+        return Request(
+            profiles=[chosen] if chosen else list(snapshot.profiles),
+            beside=[one for one in snapshot.profiles if one is not chosen] if chosen else (),
+            month=month if day is None else Month.around(day, month, now),
+            zone=zone,
+            view=nav.view,
+            day=day,
+            now=snapshot.at,
+        )
+
+    def _content(self, request: Request) -> Content | None:
+        """Return what there is to show: of few profiles at once; of many what was worked out last, until more is."""
+        calendar, snapshot = self._session.store.calendar, self._session.snapshot
+        work = partial(calendar.content, self._session.ops, request)
+        if len(snapshot.profiles) <= _AT_ONCE:
+            return work()
+        asked = (request.place, snapshot.number)
+        if self._asked != asked:
+            self._asked = asked
+            self._why_unplanned = ""
+            self._session.ask("Working out the runs to come", work, partial(self._worked_out, asked))
+        known = self._known
+        return known if known is not None and known.request.place == request.place else None
+
+    def _worked_out(self, asked: object, answer: Content | Trouble) -> None:
         # What failed would fail again at once; it is tried again when something has changed.
-        if self._unplanned is not None and self._unplanned[0] is not self._session.snapshot:
-            self._planning = None
-        if self._planning == asked:
+        if self._asked != asked:
             return
-        self._planning, self._unplanned = asked, None
-        work = partial(self._session.store.plans.work_out, profiles, month, zone)
-        self._session.ask("Working out the runs to come", work, partial(self._planned, asked))
-
-    def _planned(self, asked: object, answer: calendar_cache.Days | Trouble) -> None:
-        if self._planning == asked:
-            if isinstance(answer, Trouble):
-                self._unplanned = (self._session.snapshot, answer)
-            else:
-                self._planning = None
+        if isinstance(answer, Trouble):
+            self._known, self._why_unplanned = None, f"{answer.message} {answer.hint}"
+        else:
+            self._known = answer
         self._session.changed()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,15 +18,18 @@ from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState
-from pwsops.web.live import calendar_cache
+from pwsops.web.live.calendar_cache import Request
 from pwsops.web.live.newest import NewestOfEach
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
-from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
+from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, parsed, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.texts import Directories
-from pwsops.web.ui.charts.month import Month, tally
+from pwsops.web.ui.calendar import Calendar
+from pwsops.web.ui.calendar_texts import Heading
+from pwsops.web.ui.charts.month import Month
+from pwsops.web.ui.charts.plan import Plan
 from pwsops.web.ui.markup import Markup
 
 _BESIDE = """
@@ -35,6 +39,8 @@ _BESIDE = """
 }
 @media (min-width: 1100px) { :host { align-items: start; grid-template-columns: minmax(380px, 4fr) minmax(0, 6fr); } }
 """
+_AT_ONCE = 10
+"""The runs of so many other profiles are worked out while the page waits; of more, beside it."""
 
 
 class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -44,18 +50,22 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         super().__init__()
         self._session = session
         self._form = Markup(self._act, self._typed)
-        self._plan = Markup(session.act)
+        self._sentence = Markup()
+        self._calendar = Calendar(session, above=self._sentence)
         self._shown: Draft | None = None
         self._checked: NewestOfEach[DirectoryCheck] = NewestOfEach(session, "Checking the directory", self.refresh)
         self._in_the_way: NewestOfEach[Sequence[str]] = NewestOfEach(session, "Looking for files", self.refresh)
         self._entries: Directories | None = None
         self._listings = 0
-        self._planned: tuple[object, calendar_cache.Days | None] = (None, None)
+        self._planned: tuple[object, Plan | None] = (None, None)
+        self._worked_out: object = None
         self._trouble: Trouble | None = None
         self._saving = False
         self._asked_as = ""
-        self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
+        self._view = pn.Column(self._form, self._calendar, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
+        if not session.drawn:
+            session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
         return self._view
@@ -79,7 +89,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._check_directory(draft)
         self._look_in_the_way(draft)
         self._show_form(draft)
-        self._show_plan(draft)
+        self._show_calendar(draft)
 
     def _draft(self) -> Draft | None:
         name, drafts = self._session.nav.profile, self._session.drafts
@@ -88,7 +98,6 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 drafts[name] = self._begin(name)
             except NotFound as error:
                 self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
-                self._plan.html = ""
                 return None
         return drafts[name]
 
@@ -150,26 +159,64 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             return "Change what made it fail, or say in the note what was amended on the server."
         return ""
 
-    def _show_plan(self, draft: Draft) -> None:
+    def _show_calendar(self, draft: Draft) -> None:
+        if not self._session.drawn:
+            return
         snapshot, nav = self._session.snapshot, self._session.nav
         profile = draft.schedule()
         zone = ZoneInfo(profile.timezone) if profile else snapshot.zone
-        month = Month.read(nav.month, snapshot.at.astimezone(zone))
-        runs: calendar_cache.Days = {}
-        if profile is not None:
-            minute = snapshot.at.replace(second=0, microsecond=0)
-            place = (draft.text["instance"], draft.text["directory"], draft.encrypt_with)
-            key = (profile.summary(), profile.start, place, month.begin, minute)
-            if self._planned[0] != key:
-                self._planned = (key, self._preview(draft, profile, month, snapshot.at))
-            runs = self._planned[1] or {}
-        values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
+        now = snapshot.at.astimezone(zone)
+        month, day = Month.read(nav.month, now, behind=0), parsed(nav.day)
+        month = month if day is None else Month.around(day, month, now)
+        self._sentence.show("wizard/sentence.html", sentence=texts.sentence(draft, profile))
         if profile is None:
-            values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
-        values["sentence"] = texts.sentence(draft, profile)
-        self._plan.show("wizard/plan.html", **values)
+            unread = "The runs are shown as soon as the fields of the interval can be read."
+            self._calendar.wait(month, Heading(title="Runs to come", trouble=unread))
+            return
+        request = Request(
+            beside=self._others(draft),
+            own=self._plan(draft, profile, month),
+            month=month,
+            zone=zone,
+            view=nav.view,
+            day=day,
+            now=snapshot.at,
+        )
+        calendar = self._session.store.calendar
+        if len(request.beside) > _AT_ONCE and not calendar.is_known(request):
+            self._work_out(request)
+            request = replace(request, beside=())
+        self._calendar.show(calendar.content(self._session.ops, request), Heading(title="Runs to come"))
 
-    def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> calendar_cache.Days:
+    def _others(self, draft: Draft) -> Sequence[ProfileView]:
+        edited = "" if draft.original is None else draft.original.name
+        return [one for one in self._session.snapshot.profiles if one.name != edited]
+
+    def _work_out(self, request: Request) -> None:
+        """Work out the other profiles' runs beside the page: whoever types does not wait for them."""
+        asked = (request.place, self._session.snapshot.number)
+        if self._worked_out != asked:
+            self._worked_out = asked
+            work = partial(self._session.store.calendar.content, self._session.ops, request)
+            self._session.ask("Working out the runs to come", work, lambda _: self.refresh())
+
+    def _plan(self, draft: Draft, profile: BackupProfile, month: Month) -> Plan:
+        now = self._session.snapshot.at
+        place = (draft.text["instance"], draft.text["directory"], draft.encrypt_with)
+        key = (
+            draft.text["name"],
+            profile.summary(),
+            profile.start,
+            place,
+            month.begin,
+            now.replace(second=0, microsecond=0),
+        )
+        if self._planned[0] != key or self._planned[1] is None:
+            self._planned = (key, self._preview(draft, profile, month, now))
+        assert self._planned[1] is not None
+        return self._planned[1]
+
+    def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> Plan:
         # Where it is to write decides whether it goes on from where the stored one stands.
         profile.param.update(
             instance=str(draft.text["instance"]),
@@ -178,13 +225,11 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         )
         zone = ZoneInfo(profile.timezone)
         since = month.since(zone)
+        edited = None if draft.original is None else draft.original.name
         found = self._session.ops.profiles.preview(
-            profile,
-            edits=None if draft.original is None else draft.original.name,
-            start=since if since > now else None,
-            until=month.end(zone),
+            profile, edits=edited, start=since if since > now else None, until=month.end(zone)
         )
-        return tally(found, zone)
+        return Plan(found, zone, edited or str(draft.text["name"]).strip() or texts.NAMELESS)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         draft = self._draft()
