@@ -63,7 +63,6 @@ def test_a_message_is_closed_with_one_click_each_time(served: Served, visit: Ope
 
 def test_the_page_says_what_comes_and_when(served: Served, visit: Open) -> None:
     page = visit(served.url).page
-    # In the last week of a month nothing of a weekly profile may be left of it.
     page.get_by_role("button", name="Month after").click()
     expect(page.get_by_role("list", name="Runs to come").get_by_role("listitem").first).to_contain_text("full")
     shown = page.get_by_text(re.compile(r"to come in \w+ \d{4}"))

@@ -31,7 +31,7 @@ _LARGEST = 1 << 20
 _TAP = frozenset({"model", "sx", "sy", "x", "y", "modifiers"})
 _TOOLBAR = re.compile(
     r"\s*\.bk-right\.bk-active, \.bk-above\.bk-active \{\s*"
-    r"--highlight-color: [#(),.%/ a-zA-Z0-9]{1,40} !important;\s*\}\s*"
+    r"--highlight-color: #[0-9a-fA-F]{6} !important;\s*\}\s*"
 )
 """What the toolkit adds to the look of a figure's toolbar, which ours do not show, with each change of the scheme."""
 _SCHEMES = 256

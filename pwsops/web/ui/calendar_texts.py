@@ -114,6 +114,7 @@ def body(content: Content, heading: Heading, now: datetime) -> dict[str, Any]:
         "summary": " ".join([*lead, told(runs, month)]),
         "past": ended(content.days, month),
         "overlap": overlap(content, month),
+        "beside": bool(content.plans.days_beside),
         "runs": list(islice(content.plans.since(begin), LISTED)),
         "named": named,
         "changes": [day for day in content.days if day.change],
@@ -157,6 +158,7 @@ def _week(content: Content) -> dict[str, Any]:
         "days": days,
         "clashes": [(clash, _clash(content, clash)) for clash in clashes[:CLASHES_LISTED]],
         "more": len(clashes[CLASHES_LISTED:]),
+        "overlap": "No runs overlap, as far as is known." if coming else "",
         "changes": [day for day in days if day.change],
         "first": days[0].date if days else None,
     }

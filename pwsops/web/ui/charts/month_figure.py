@@ -61,7 +61,9 @@ class MonthFigure:
         for y, week in enumerate(weeks):
             for x, day in enumerate(week):
                 cells.append(_cell(day, x, y, colours))
-                for row, parts in ((0.46, _ended(day, colours)), (0.68, _coming(day, colours))):
+                over, coming = _ended(day, colours), _coming(day, colours)
+                # What stands alone stands in the middle.
+                for row, parts in ((0.46 if coming else 0.55, over), (0.68 if over else 0.55, coming)):
                     for place, (mark, count) in zip(_places(len(parts)), parts, strict=True):
                         counted = {"x": x + place + 0.14, "y": y + row, "style": "normal"}
                         texts["counts"].append({**counted, "text": count, "colour": colours.text})
@@ -120,12 +122,12 @@ def _ended(day: Day, colours: Palette) -> list[tuple[dict[str, Any], str]]:
 
 
 def _coming(day: Day, colours: Palette) -> list[tuple[dict[str, Any], str]]:
-    """Return what is to come: squares are full, dots incremental; faint dots belong to other profiles."""
+    """Return what is to come: squares are full, dots incremental; rings belong to other profiles."""
     full, incremental = (0, 0) if day.runs is None else (day.runs.full, day.runs.incremental)
     kinds = (
         (full, {"marker": "square", "colour": colours.accent, "fill": colours.accent, "size": 8}),
         (incremental, {"marker": "circle", "colour": colours.incremental, "fill": colours.incremental, "size": 7}),
-        (day.others, {"marker": "circle", "colour": colours.line, "fill": colours.line, "size": 6}),
+        (day.others, {"marker": "circle", "colour": colours.edge, "fill": _NONE, "size": 6}),
     )
     return [(mark, compact(count)) for count, mark in kinds if count]
 
