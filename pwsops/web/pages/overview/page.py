@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._asked: object = None
         self._known: Content | None = None
         self._why_unplanned = ""
+        self._ahead: object = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -176,7 +178,18 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             self._known, self._why_unplanned = None, f"{answer.message} {answer.hint}"
         else:
             self._known = answer
+            self._look_ahead(answer.request)
         self._session.changed()
+
+    def _look_ahead(self, request: Request) -> None:
+        """Have the month after worked out as well, so that it is there when somebody turns to it."""
+        later = request.month.later
+        if request.view or not later or self._ahead == (request.named, later):
+            return
+        self._ahead = (request.named, later)
+        month = Month.read(later, request.now.astimezone(request.zone))
+        work = partial(self._session.store.calendar.content, self._session.ops, replace(request, month=month))
+        self._session.ask("Working out the runs to come", work, lambda _: None)
 
 
 def _searched(profile: ProfileView) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from bokeh.models import HBar, Scatter, Segment
 
 from pwsops.rules.model import BackupKind, RunStatus
-from pwsops.web.ui.charts.figures import SMALL, Canvas, columns, palette
+from pwsops.web.ui.charts.figures import SMALL, Canvas, columns, label, palette
 from pwsops.web.ui.charts.hours import Entry, Line
 from pwsops.web.ui.charts.month import OPEN, TROUBLE
 from pwsops.web.ui.theme import Palette
@@ -60,7 +60,7 @@ class DayFigure:
         bars, marks, names = [], [], []
         for y, line in enumerate(drawn):
             colour = colours.muted if line.beside else colours.text
-            names.append({"x": -hours * _NAMES, "y": y + 0.5, "text": _cut(line.profile), "colour": colour})
+            names.append(label(-hours * _NAMES, y + 0.5, _cut(line.profile), colour))
             for entry in line.entries:
                 drawn_as = _run(entry, line, colours)
                 left = max(0.0, _hours(entry.begin, since))
@@ -119,7 +119,7 @@ def _heads(since: datetime, until: datetime, colours: Palette) -> list[dict[str,
     heads = list[dict[str, Any]]()
     for hour in range(0, int(_hours(until, since)) + 1, _EVERY):
         at = datetime.fromtimestamp(since.timestamp() + timedelta(hours=hour).total_seconds(), zone)
-        heads.append({"x": hour, "y": -0.5, "text": f"{at:%H}", "colour": colours.muted})
+        heads.append(label(hour, -0.5, f"{at:%H}", colours.muted))
     return heads
 
 

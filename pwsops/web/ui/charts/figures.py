@@ -91,6 +91,11 @@ def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> Columns:
     return {name: [row[name] for row in rows] for name in names}
 
 
+def label(x: float, y: float, text: str, colour: str, style: str = "normal") -> dict[str, Any]:
+    """Return a row of a source of texts."""
+    return {"x": x, "y": y, "text": text, "colour": colour, "style": style}
+
+
 def compact(count: int) -> str:
     """Return a count in at most four characters: 999, 4.8k, 12k."""
     if count < 1000:

@@ -9,7 +9,7 @@ from typing import Any
 from bokeh.models import Block, Scatter
 
 from pwsops.rules.model import RunStatus
-from pwsops.web.ui.charts.figures import PLAIN, SMALL, TINY, Canvas, columns, compact, palette
+from pwsops.web.ui.charts.figures import PLAIN, SMALL, TINY, Canvas, columns, compact, label, palette
 from pwsops.web.ui.charts.month import OPEN, WEEKS, Day
 from pwsops.web.ui.theme import Palette
 
@@ -56,48 +56,33 @@ class MonthFigure:
         """Draw six weeks; `words` say the same in a sentence."""
         self._weeks = weeks
         colours = palette(dark=dark)
-        cells, marks = list[dict[str, Any]](), list[dict[str, Any]]()
-        texts: dict[str, list[dict[str, Any]]] = {name: [] for name in ("numbers", "counts", "notes", "spans")}
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.sources}
+        rows["heads"] = [label(at + 0.5, -_HEAD / 2, name, colours.muted) for at, name in enumerate(_WEEKDAYS)]
         for y, week in enumerate(weeks):
             for x, day in enumerate(week):
-                cells.append(_cell(day, x, y, colours))
-                over, coming = _ended(day, colours), _coming(day, colours)
-                # What stands alone stands in the middle.
-                for row, parts in ((0.46 if coming else 0.55, over), (0.68 if over else 0.55, coming)):
-                    for place, (mark, count) in zip(_places(len(parts)), parts, strict=True):
-                        counted = {"x": x + place + 0.14, "y": y + row, "style": "normal"}
-                        texts["counts"].append({**counted, "text": count, "colour": colours.text})
-                        if mark["marker"] == _TICK:
-                            ticked = {**counted, "x": x + place, "text": _TICK, "colour": mark["colour"]}
-                            texts["counts"].append({**ticked, "style": "bold"})
-                        else:
-                            marks.append({"x": x + place + 0.05, "y": y + row, **mark})
-                for name, text in _texts(day, colours):
-                    side = 1 - _LEFT if name == "notes" else _LEFT
-                    where = {"x": x + side, "y": y + (0.9 if name == "spans" else 0.18)}
-                    texts[name].append({"style": "normal", **where, **text})
-        heads = [
-            {"x": at + 0.5, "y": -_HEAD / 2, "text": name, "colour": colours.muted, "style": "normal"}
-            for at, name in enumerate(_WEEKDAYS)
-        ]
-        self._canvas.show(
-            words,
-            {
-                "cells": columns(cells, *_CELL),
-                "marks": columns(marks, *_MARK),
-                "heads": columns(heads, *_TEXT),
-                **{name: columns(rows, *_TEXT) for name, rows in texts.items()},
-            },
-        )
+                rows["cells"].append(_cell(day, x, y, colours))
+                for name, row in (*_marked(day, x, y, colours), *_texts(day, x, y, colours)):
+                    rows[name].append(row)
+        shown = {"cells": _CELL, "marks": _MARK}
+        self._canvas.show(words, {name: columns(found, *shown.get(name, _TEXT)) for name, found in rows.items()})
 
     def _tapped(self, x: float, y: float) -> None:
         if 0 <= x < 7 and 0 <= y < len(self._weeks):
             self._on_day(self._weeks[int(y)][int(x)].date)
 
 
-def _places(count: int) -> list[float]:
-    """Return where so many marks begin in a row."""
-    return [_LEFT + at * min(0.4, 0.9 / max(1, count)) for at in range(count)]
+def _marked(day: Day, x: int, y: int, colours: Palette) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the marks of a day with their counts: above, how runs ended; below, what is to come."""
+    over, coming = _ended(day, colours), _coming(day, colours)
+    # What stands alone stands in the middle.
+    for down, parts in ((0.46 if coming else 0.55, over), (0.68 if over else 0.55, coming)):
+        for at, (mark, count) in enumerate(parts):
+            across = x + _LEFT + at * min(0.4, 0.9 / len(parts))
+            yield "counts", label(across + 0.14, y + down, count, colours.text)
+            if mark["marker"] == _TICK:
+                yield "counts", label(across, y + down, _TICK, mark["colour"], "bold")
+            else:
+                yield "marks", {"x": across + 0.05, "y": y + down, **mark}
 
 
 def _cell(day: Day, x: int, y: int, colours: Palette) -> dict[str, Any]:
@@ -132,15 +117,17 @@ def _coming(day: Day, colours: Palette) -> list[tuple[dict[str, Any], str]]:
     return [(mark, compact(count)) for count, mark in kinds if count]
 
 
-def _texts(day: Day, colours: Palette) -> Iterator[tuple[str, dict[str, Any]]]:
+def _texts(day: Day, x: int, y: int, colours: Palette) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return a day's number, what clocks do on it, and when its runs are or how often they overlap."""
     quiet = colours.muted if day.past or not day.in_month else colours.text
-    style = "bold" if day.today else "normal"
-    yield "numbers", {"text": day.number, "colour": colours.accent if day.today else quiet, "style": style}
+    colour, style = (colours.accent, "bold") if day.today else (quiet, "normal")
+    yield "numbers", label(x + _LEFT, y + 0.18, day.number, colour, style)
     if day.put_forward_s:
-        hours = f"{abs(day.put_forward_s) / 3600:g}"
         way = "+" if day.put_forward_s > 0 else "\N{MINUS SIGN}"
-        yield "notes", {"text": f"clocks {way}{hours} h", "colour": colours.text}
+        text = f"clocks {way}{abs(day.put_forward_s) / 3600:g} h"
+        yield "notes", label(x + 1 - _LEFT, y + 0.18, text, colours.text)
     if day.clashes:
-        yield "spans", {"text": f"{compact(day.clashes)} \N{MULTIPLICATION SIGN} overlap", "colour": colours.orange}
+        text = f"{compact(day.clashes)} \N{MULTIPLICATION SIGN} overlap"
+        yield "spans", label(x + _LEFT, y + 0.9, text, colours.orange)
     elif day.span:
-        yield "spans", {"text": day.span, "colour": colours.muted}
+        yield "spans", label(x + _LEFT, y + 0.9, day.span, colours.muted)

@@ -9,7 +9,7 @@ from typing import Any
 from bokeh.models import Block
 
 from pwsops.web.ui import formatting
-from pwsops.web.ui.charts.figures import SMALL, Canvas, columns, compact, palette
+from pwsops.web.ui.charts.figures import SMALL, Canvas, columns, compact, label, palette
 from pwsops.web.ui.charts.hours import Hour, Week
 from pwsops.web.ui.charts.month import day_name
 from pwsops.web.ui.theme import Palette
@@ -20,6 +20,8 @@ _NAMES = 2.4
 _HEAD = 0.6
 _MOST = 0.85
 """How strong the colour of an hour with the most runs is."""
+_STRONG = 0.5
+"""From this part of the most runs on, the ground is so strong that text has the other colour."""
 _CELL = ("x", "y", "ground", "alpha", "line", "width", "words")
 _TEXT = ("x", "y", "text", "colour", "style")
 
@@ -57,34 +59,14 @@ class WeekFigure:
         most = max((hour.coming + hour.ended for hour in hours.values()), default=0) or 1
         cells, counts, names = [], [], []
         for number, day in enumerate(week.days):
-            change = changes.get(day, ("", 0.0))[0]
-            style = "bold" if day == today else "normal"
-            name = f"{day:%a} {day.day} {day:%b}"
-            colour = colours.accent if day == today else colours.text
-            names.append(
-                {"x": -_NAMES, "y": number + (0.35 if change else 0.5), "text": name, "colour": colour, "style": style}
-            )
-            if change:
-                way = "forward" if changes[day][1] > 0 else "back"
-                names.append(
-                    {
-                        "x": -_NAMES,
-                        "y": number + 0.72,
-                        "text": f"clocks {way}",
-                        "colour": colours.muted,
-                        "style": "normal",
-                    }
-                )
+            names += _names(number, day, changes.get(day, ("", 0.0))[1], colours, is_today=day == today)
             for clock in range(24):
                 hour = hours.get((number, clock))
                 told = f"{day_name(day)}, {clock:02}:00: {hour_words(hour)}"
                 cells.append({"x": clock + 0.03, "y": number + 0.05, "words": told, **_paint(hour, most, colours)})
                 if hour is not None and (hour.coming or hour.ended or hour.trouble):
-                    counts.append({"x": clock + 0.5, "y": number + 0.5, **_count(hour, most, colours)})
-        heads = [
-            {"x": clock + 0.5, "y": -_HEAD / 2, "text": f"{clock:02}", "colour": colours.muted, "style": "normal"}
-            for clock in range(24)
-        ]
+                    counts.append(label(clock + 0.5, number + 0.5, *_count(hour, most, colours)))
+        heads = [label(clock + 0.5, -_HEAD / 2, f"{clock:02}", colours.muted) for clock in range(24)]
         self._canvas.show(
             words,
             {
@@ -135,15 +117,22 @@ def _paint(hour: Hour | None, most: int, colours: Palette) -> dict[str, Any]:
     return plain
 
 
-def _count(hour: Hour, most: int, colours: Palette) -> dict[str, Any]:
-    strong = not hour.trouble and hour.coming / most > 0.5
-    colour = colours.on_accent if strong else colours.text
+def _names(number: int, day: date, put_forward_s: float, colours: Palette, *, is_today: bool) -> list[dict[str, Any]]:
+    """Return a day's name, and below it what clocks do on it."""
+    name = f"{day:%a} {day.day} {day:%b}"
+    colour, style = (colours.accent, "bold") if is_today else (colours.text, "normal")
+    found = [label(-_NAMES, number + (0.35 if put_forward_s else 0.5), name, colour, style)]
+    if put_forward_s:
+        way = "forward" if put_forward_s > 0 else "back"
+        found.append(label(-_NAMES, number + 0.72, f"clocks {way}", colours.muted))
+    return found
+
+
+def _count(hour: Hour, most: int, colours: Palette) -> tuple[str, str, str]:
+    """Return the text of an hour, its colour and its style."""
     if hour.trouble:
-        return {
-            "text": f"\N{BLACK UP-POINTING TRIANGLE}{compact(hour.trouble)}",
-            "colour": colours.orange,
-            "style": "bold",
-        }
+        return f"\N{BLACK UP-POINTING TRIANGLE}{compact(hour.trouble)}", colours.orange, "bold"
     if not hour.coming:
-        colour = colours.ok
-    return {"text": compact(hour.coming or hour.ended), "colour": colour, "style": "bold" if hour.clashes else "normal"}
+        return compact(hour.ended), colours.ok, "normal"
+    colour = colours.on_accent if hour.coming / most > _STRONG else colours.text
+    return compact(hour.coming), colour, "bold" if hour.clashes else "normal"
