@@ -99,16 +99,13 @@ class CalendarCache:
         self._lock = threading.Lock()
         self._plans: dict[tuple[object, ...], Plan] = {}
         self._durations: dict[tuple[object, ...], Durations] = {}
-        self._sums: dict[Hashable, Plans] = {}
+        self._sums: dict[Hashable, Plans] = {(): Plans([])}
         self._zones: dict[tuple[object, ...], tzinfo] = {}
 
     def is_known(self, request: Request) -> bool:
         """Whether nothing has to be worked out for it but the past."""
         with self._lock:
-            return all(
-                key in self._plans and _measure(profile) in self._durations
-                for profile, key in _keyed([*request.profiles, *request.beside], request)
-            )
+            return all(_sum_key(_keyed(part, request)) in self._sums for part in (request.profiles, request.beside))
 
     def plans(self, request: Request) -> Plans:
         """Return the runs to come. Takes some milliseconds for each profile that is not known yet."""
@@ -124,7 +121,7 @@ class CalendarCache:
 
     def _sum(self, profiles: Sequence[ProfileView], request: Request) -> Plans:
         keyed = _keyed(profiles, request)
-        key = tuple((key, _measure(profile)) for profile, key in keyed)
+        key = _sum_key(keyed)
         with self._lock:
             found = self._sums.get(key)
         if found is None:
@@ -133,7 +130,7 @@ class CalendarCache:
             found = Plans(plans, {one.name: self._durations.get(_measure(one), {}) for one, _ in keyed})
             with self._lock:
                 if len(self._sums) >= _SUMS_KEPT:
-                    del self._sums[next(iter(self._sums))]
+                    del self._sums[next(filter(None, self._sums))]
                 self._sums[key] = found
         return found
 
@@ -213,6 +210,10 @@ def _past(ops: Operations, request: Request) -> dict[date, Outcomes]:
     edges = request.month.edges(request.zone)[: len(edges) + 1]
     found = ops.calendar.outcomes(edges, request.named)
     return {edge.date(): outcomes for edge, outcomes in zip(edges, found, strict=False)}
+
+
+def _sum_key(keyed: Sequence[tuple[ProfileView, tuple[object, ...]]]) -> Hashable:
+    return tuple((key, _measure(profile)) for profile, key in keyed)
 
 
 def _measure(profile: ProfileView) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ from pwsops.web.live import calendar_cache
 from pwsops.web.live.calendar_cache import Content, Request
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
-from pwsops.web.nav import WIZARD, Nav, parsed
+from pwsops.web.nav import RIGHTS, WIZARD, Nav, parsed
 from pwsops.web.ui import formatting, verdict_texts
 from pwsops.web.ui.calendar import Calendar
 from pwsops.web.ui.calendar_texts import Heading
@@ -48,6 +48,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._known: Content | None = None
         self._why_unplanned = ""
         self._ahead: object = None
+        self._shown_as: tuple[Snapshot, object] | None = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -65,27 +66,44 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
+        if snapshot.profiles:
+            self._show_calendar(snapshot)
+        if self._has_changed(snapshot):
+            self._show_all(snapshot)
+        calendar = self._calendar if self._session.drawn else self._soon
+        messages = [self._messages] if snapshot.broken else []
+        runs = [self._runs] if snapshot.profiles or snapshot.runs else []
+        parts = (
+            [self._verdict, self._profiles, *messages, calendar, *runs]
+            if snapshot.profiles
+            else [self._profiles, *runs]
+        )
+        if list(self._column.objects) != parts:
+            self._column.objects = parts
+
+    def _has_changed(self, snapshot: Snapshot) -> bool:
+        """Whether anything is different but the place in the calendar: filling the rows of many profiles takes time."""
+        session = self._session
+        may = tuple(session.why_not(right) for right in (Right.RUN, Right.STOP, *RIGHTS.values()))
+        state = (session.nav.profile, session.nav.q, session.deleting, may)
+        before, self._shown_as = self._shown_as, (snapshot, state)
+        return before is None or before[0] is not snapshot or before[1] != state
+
+    def _show_all(self, snapshot: Snapshot) -> None:
         self._verdict.show(
             "overview/verdict.html", verdict=verdict_texts.answer(snapshot), closed=self._session.why_not_open
         )
         if snapshot.profiles:
-            calendar = self._calendar if self._session.drawn else self._soon
-            parts = [self._verdict, self._profiles, calendar, self._runs]
             self._show_profiles(snapshot)
-            self._show_calendar(snapshot)
             if snapshot.broken:
-                parts.insert(2, self._messages)
                 broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
                 self._messages.show("overview/messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
         else:
             may_configure = not self._session.why_not(Right.CONFIGURE)
             self._profiles.show("overview/welcome.html", **(welcome(snapshot) if may_configure else NOTHING_YET))
-            parts = [self._profiles, self._runs] if snapshot.runs else [self._profiles]
         self._runs.show(
             "overview/runs.html", title="Latest runs", runs=snapshot.runs, now=snapshot.at, zone=snapshot.zone
         )
-        if list(self._column.objects) != parts:
-            self._column.objects = parts
 
     def _act(self, action: str, key: str) -> None:
         if action == "edit":
@@ -160,7 +178,10 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         """Return what there is to show: of few profiles at once; of many what was worked out last, until more is."""
         calendar, snapshot = self._session.store.calendar, self._session.snapshot
         work = partial(calendar.content, self._session.ops, request)
-        if len(snapshot.profiles) <= _AT_ONCE:
+        # The past of many profiles takes a while to count.
+        is_quick = request.month.begin > request.now.date() and calendar.is_known(request)
+        if len(snapshot.profiles) <= _AT_ONCE or is_quick:
+            self._why_unplanned = ""
             return work()
         asked = (request.place, snapshot.number)
         if self._asked != asked:
@@ -179,7 +200,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         else:
             self._known = answer
             self._look_ahead(answer.request)
-        self._session.changed()
+        self.refresh()
 
     def _look_ahead(self, request: Request) -> None:
         """Have the month after worked out as well, so that it is there when somebody turns to it."""
