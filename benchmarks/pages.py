@@ -33,11 +33,14 @@ OPENED = int(os.environ.get("BENCH_SESSIONS", "300"))
 PROFILES = 200
 CROWD = 30
 PATIENCE_S = 90
+GLANCE_S = 2.0
 
 ROW = 'tr[data-key="Profile 000"]'
 TITLE = ".header .title"
 EVERY = "#f-every"
-CALENDAR = 'table[aria-label="Calendar of the runs to come"]'
+CALENDAR = ".words"
+"""What is beside the wizard's figure; the figure changes with it."""
+DAYS = ".days"
 ECHO = ".echo"
 HISTORY = '.menu a[href="?page=runs"]'
 
@@ -89,6 +92,20 @@ ARM = """([field, target]) => {
     }).observe(spot.shadowRoot ?? spot, {attributes: true, characterData: true, childList: true, subtree: true})
   })
 }"""
+# Of the two data sources that hold text, the one of the days; a figure is painted in the frame after its data came.
+REDRAWN = """async (key) => {
+  const plot = [...Bokeh.documents[0].all_models].find((model) => model.type === "Plot")
+  const source = plot.renderers.map((one) => one.data_source).find((one) => one.name === "numbers")
+  const began = performance.now()
+  const changed = bench.limited((resolve) => {
+    const heard = () => { source.properties.data.change.disconnect(heard); resolve() }
+    source.properties.data.change.connect(heard)
+  })
+  bench.find('button[aria-label="' + key + '"]').click()
+  await changed
+  await bench.painted()
+  return await bench.painted() - began
+}"""
 BACK = """async ([row, link]) => {
   bench.find(link).click()
   await bench.gone(row)
@@ -112,6 +129,7 @@ def run() -> list[Row]:
                     *first_paint(browser, ours.url, bare.url),
                     key_to_pixels(browser, ours.url, bare.url),
                     back_again(browser, ours.url),
+                    month_redrawn(browser, ours.url),
                 ]
             return [*rows, idle_sessions(ours), closed_sessions(ours)]
 
@@ -152,6 +170,18 @@ def back_again(browser: Browser, ours: str) -> Row:
     return _alone(
         "back from the history to the first page", statistics.median(times), "ms", 300, f"{PROFILES} profiles"
     )
+
+
+def month_redrawn(browser: Browser, ours: str) -> Row:
+    """From a click on the month after, or before, to the pixels of its figure."""
+    page = _open(browser, ours, DAYS)
+    times = []
+    for number in range(2 * ROUNDS + 2):
+        # What is worked out ahead has somebody's glance at a month for it.
+        threading.Event().wait(GLANCE_S)
+        times.append(float(page.evaluate(REDRAWN, "Month after" if number % 4 < 2 else "Month before")))
+    page.context.close()
+    return _alone("month chart redrawn", statistics.median(times[2:]), "ms", 300, f"{PROFILES} hourly profiles")
 
 
 def idle_sessions(ours: Served) -> Row:

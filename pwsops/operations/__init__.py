@@ -18,6 +18,7 @@ from pwsops.operations import handed_key
 from pwsops.operations.access import Context
 from pwsops.operations.account import Account
 from pwsops.operations.audit_log import AuditLog
+from pwsops.operations.calendar import Calendar
 from pwsops.operations.certificates import Certificates
 from pwsops.operations.changes import Changes
 from pwsops.operations.core import Core
@@ -68,6 +69,7 @@ class Operations:
         self.databases = Databases(context)
         self.runs = Runs(context)
         self.history = History(context)
+        self.calendar = Calendar(context)
         self.reports = Reports(context)
         self.profiles = Profiles(context)
         self.media = Media(context)

@@ -13,8 +13,12 @@ from pwsops.rules.model import BackupKind, Health, Message, RunStatus, Trigger
 from pwsops.rules.recurrence import describe
 
 
-def run_views(connection: Connection, rows: Sequence[RunRow], *, with_messages: bool = False) -> list[RunView]:
-    """Return runs with their items, and the items' messages where asked for."""
+def run_views(
+    connection: Connection, rows: Sequence[RunRow], *, with_items: bool = True, with_messages: bool = False
+) -> list[RunView]:
+    """Return runs with their items, unless told otherwise, and the items' messages where asked for."""
+    if not with_items:
+        return [_run(row, ()) for row in rows]
     items = runs.items(connection, [row["id"] for row in rows])
     told: dict[int, list[Message]] = {}
     if with_messages:

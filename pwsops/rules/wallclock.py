@@ -10,8 +10,9 @@ apart (the closest are Freetown's of 1939), so two equal probes in a row have no
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -102,3 +103,31 @@ def _change(zone: ZoneInfo, left: datetime, right: datetime) -> datetime:
         else:
             right = middle
     return right
+
+
+class ClockChange(NamedTuple):
+    """A change of a zone's offset: the aware instant, and the offsets before and from then on."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+    @property
+    def by(self) -> timedelta:
+        """How far clocks are put forward; negative: back."""
+        return self.after - self.before
+
+
+def clock_changes(zone: tzinfo, first: date, days: int) -> dict[date, ClockChange]:
+    """Return the changes of a zone's offset, by the local day that they begin in, in `days` days from one on."""
+    if not isinstance(zone, ZoneInfo):
+        return {}  # of another kind there are only fixed ones
+    found = {}
+    for day in range(first.toordinal(), first.toordinal() + days):
+        if steady_offset(zone, day) is not None:
+            continue
+        for earlier, later in pairwise(offset_spans(zone, day)):
+            if (later.begin + earlier.offset).toordinal() == day:
+                change = ClockChange(later.begin.replace(tzinfo=UTC), earlier.offset, later.offset)
+                found[date.fromordinal(day)] = change
+    return found

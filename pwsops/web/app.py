@@ -104,7 +104,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         return self._view
 
     def _assemble(self) -> Any:
-        return toolkit_page(
+        page = toolkit_page(
             # Not in the sidebar, which a narrow screen draws anew whenever it is opened.
             header=[self._service, self._shell, self._session.download],
             sidebar=[self._menu],
@@ -113,6 +113,8 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             sidebar_resizable=False,
             busy_indicator=None,
         )
+        page.param.watch(lambda event: self._session.paint(dark=event.new), "dark_theme")
+        return page
 
     def _make_page(self, name: str) -> Any:
         return _PAGES[name](self._session)

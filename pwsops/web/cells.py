@@ -65,6 +65,7 @@ class Cell(app.Frame):
         self._where = where
         self._surroundings = Surroundings(self._seen, served=document is not None)
         session = Session(_store_of(ops), document, loop=_loop() if document is None else None)
+        self._surroundings.param.watch(lambda event: session.paint(dark=event.new), "dark")
         self._back = Markup(self._act)
         session.nav.go(**where)
         super().__init__(session)
@@ -152,7 +153,7 @@ class ProfileWizard(Cell):
 
 
 class MonthChart(Cell):
-    """The calendar of the runs to come.
+    """The calendar of runs, those to come and those that were.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -32,6 +33,7 @@ _FORMER = {"insert": RESTORE}
 """Names that pages had: links to them stay right, and no address is written with them."""
 STEPS = 3
 _MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
+_DAY = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
 
 
 class Nav(param.Parameterized):
@@ -40,6 +42,7 @@ class Nav(param.Parameterized):
     page = param.String(default=OVERVIEW, regex="|".join(PAGES), doc="Which page.")
     profile = param.String(default="", doc="Selected profile; empty: all of them, in the wizard a new one.")
     month = param.String(default="", doc="Month of the calendar, 2026-03; empty: the present one.")
+    day = param.String(default="", doc="Day of the calendar that is opened, or whose week is, 2026-03-28.")
     run = param.Integer(default=0, bounds=(0, None), doc="Run whose details are shown; 0: none.")
     step = param.Integer(default=1, bounds=(1, STEPS), doc="Step of the wizard.")
     instance = param.String(default="", doc="Instance whose databases are shown; empty: the first.")
@@ -119,10 +122,23 @@ def _page(text: str) -> str:
     return name
 
 
-def _month(text: str) -> str:
+def month(text: str) -> str:
+    """Return a month that an address or a page names, 2026-03; raises `ValueError` for what is none."""
     if not _MONTH.fullmatch(text):
         raise ValueError(text)
     return text
+
+
+def day(text: str) -> str:
+    """Return a day that an address or a page names, 2026-03-28; raises `ValueError` for what is none."""
+    if not _DAY.fullmatch(text):
+        raise ValueError(text)
+    return date.fromisoformat(text).isoformat()
+
+
+def parsed(text: str) -> date | None:
+    """Return the day that `Nav.day` names; None where it names none."""
+    return date.fromisoformat(text) if text else None
 
 
 def count(text: str) -> int:
@@ -140,7 +156,8 @@ def step(text: str) -> int:
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "page": _page,
     "profile": str,
-    "month": _month,
+    "month": month,
+    "day": day,
     "run": count,
     "step": step,
     "instance": str,

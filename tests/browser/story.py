@@ -76,7 +76,7 @@ def set_up(place: Place, page: Page) -> None:
     page.get_by_label(place.database).check()
     page.get_by_label("Directory on the database server").fill(place.directory)
     page.get_by_role("button", name="Next").click()
-    plan = page.get_by_role("table", name="Calendar of the runs to come")
+    plan = page.get_by_role("list", name="Days")
     before = plan.inner_text()
     page.get_by_label("Every", exact=True).fill("12")
     expect(page.get_by_text(re.compile("every 12 hours"))).to_be_visible()

@@ -33,7 +33,10 @@ FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A page and what it shows once it is all there; `{run}` in its address is the number of a failed run."""
+    """A page and what it shows once it is all there.
+
+    `{run}` in its address is the number of a failed run, and `{today}` the day of the test.
+    """
 
     search: str
     shows: str
@@ -41,7 +44,10 @@ class Look:
 
 PAGES = {
     "overview": Look(search="", shows="Broken failed"),
-    "overview, one selected": Look(search="?profile=Broken", shows="Runs to come: Broken"),
+    "calendar, a week": Look(search="?view=week&day={today}", shows="over or under way"),
+    "calendar, a day": Look(search="?view=day&day={today}", shows="Back to the calendar"),
+    "wizard, a day": Look(search="?page=wizard&step=2&view=day&day={today}", shows="Back to the calendar"),
+    "overview, one selected": Look(search="?profile=Broken", shows="Runs: Broken"),
     "wizard, what": Look(search="?page=wizard", shows="Name of the profile"),
     "wizard, when": Look(search="?page=wizard&step=2", shows="Time zone"),
     "wizard, how": Look(search="?page=wizard&step=3", shows="Time limit in hours"),
@@ -71,6 +77,8 @@ PAGES = {
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
 }
 
+WITH_CHARTS = [name for name in PAGES if name.startswith(("overview", "calendar", "wizard, a day", "wizard, when"))]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LivedIn:
@@ -82,7 +90,9 @@ class LivedIn:
     charted: int
 
     def url(self, search: str) -> str:
-        return self.served.url + search.format(run=self.run, of_server=self.of_server, charted=self.charted)
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        named = {"run": self.run, "of_server": self.of_server, "charted": self.charted, "today": today}
+        return self.served.url + search.format(**named)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +203,8 @@ def _lasting(page: Page) -> list[str]:
 def test_nothing_is_wrong_with_a_page(lived_in: LivedIn, visit: Open, name: str) -> None:
     wanted = PAGES[name]
     page = look(visit, lived_in.url(wanted.search), wanted.shows)
+    if name in WITH_CHARTS:
+        expect(page.get_by_role("img", name=re.compile("^Runs"))).to_be_visible()
     assert wrong_in_light_and_dark(page) == []
 
 

@@ -63,7 +63,6 @@ def test_a_message_is_closed_with_one_click_each_time(served: Served, visit: Ope
 
 def test_the_page_says_what_comes_and_when(served: Served, visit: Open) -> None:
     page = visit(served.url).page
-    # In the last week of a month nothing of a weekly profile may be left of it.
     page.get_by_role("button", name="Month after").click()
     expect(page.get_by_role("list", name="Runs to come").get_by_role("listitem").first).to_contain_text("full")
     shown = page.get_by_text(re.compile(r"to come in \w+ \d{4}"))
@@ -131,7 +130,7 @@ def test_names_from_outside_are_text(served: Served, visit: Open, ops: Operation
     visited = visit(served.url)
     page = visited.page
     page.get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_role("heading", name=f"Runs to come: {name}")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Runs: {name}")).to_be_visible()
     page.get_by_role("button", name=f"Start now: {name}").click()
     page.get_by_role("link", name=f"Last run of {name}").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
@@ -229,7 +228,7 @@ def test_a_narrow_page_is_not_wider_than_its_screen(served: Served, visit: Open)
 
 def test_a_narrow_page_does_not_break_its_titles_into_letters(served: Served, visit: Open) -> None:
     page = visit(f"{served.url}?profile=Vaults", viewport={"width": 390, "height": 800}).page
-    title = page.get_by_role("heading", name="Runs to come: Vaults")
+    title = page.get_by_role("heading", name="Runs: Vaults")
     expect(title).to_be_visible()
     box = title.bounding_box()
     assert box is not None

@@ -18,7 +18,7 @@ Open = Callable[..., Any]
 
 
 def calendar(page: Page) -> Any:
-    return page.get_by_role("table", name="Calendar of the runs to come")
+    return page.get_by_role("list", name="Days")
 
 
 def test_a_profile_is_made_while_the_calendar_follows(

@@ -9,6 +9,7 @@ is allowed is named here, and everything else is refused before the decoder sees
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,19 @@ _AT_ONCE = 64
 """Changes in one message; pages send one, and a few where the toolkit puts them together."""
 _VALUES = 20_000
 """Values in one message. Each costs some hundred bytes, however short it is written."""
-_EVENTS = frozenset({"document_ready", "data_event"})
+_EVENTS = frozenset({"document_ready", "data_event", "tap"})
+_SIZES = frozenset({"inner_width", "inner_height", "outer_width", "outer_height"})
+"""What a figure tells of its place on the page."""
+_LARGEST = 1 << 20
+"""Pixels of a figure's side."""
+_TAP = frozenset({"model", "sx", "sy", "x", "y", "modifiers"})
+_TOOLBAR = re.compile(
+    r"\s*\.bk-right\.bk-active, \.bk-above\.bk-active \{\s*"
+    r"--highlight-color: #[0-9a-fA-F]{6} !important;\s*\}\s*"
+)
+"""What the toolkit adds to the look of a figure's toolbar, which ours do not show, with each change of the scheme."""
+_SCHEMES = 256
+"""So often a page may change its scheme."""
 _ATTRIBUTES = frozenset(
     # What the toolkit's models of the browser, of its address and of the page's frame tell.
     {"dark_mode", "device_pixel_ratio", "language", "timezone", "timezone_offset", "webdriver", "webgl"}
@@ -106,9 +119,13 @@ def _check_event(event: Any) -> None:
 
 
 def _check_change(event: dict[str, Any]) -> None:
-    if not _is_reference(event["model"]) or event["attr"] not in _ATTRIBUTES:
+    if not _is_reference(event["model"]):
         raise Unexpected("a change of what no page changes")
     new = event["new"]
+    if (event["attr"] == "stylesheets" and _is_toolbar_look(new)) or (event["attr"] in _SIZES and _is_size(new)):
+        return
+    if event["attr"] not in _ATTRIBUTES:
+        raise Unexpected("a change of what no page changes")
     if not _is_plain(new) or (isinstance(new, str) and len(new) > _CHANGED):
         raise Unexpected("a change to what no page changes it to")
 
@@ -119,7 +136,30 @@ def _check_sent(event: dict[str, Any]) -> None:
         raise Unexpected("another kind of message of a component")
     if sent["type"] != "event" or sent["name"] not in _EVENTS or not _is_map(sent["values"]):
         raise Unexpected("another event of a component")
+    if sent["name"] == "tap":
+        _check_tap(sent["values"])
     _check_value(sent["values"], 0)
+
+
+def _check_tap(values: dict[str, Any]) -> None:
+    """Raise for what is no tap on a figure: places, and which keys were held."""
+    told = dict(values.get("entries", ()))
+    if told.keys() != _TAP or not _is_reference(told["model"]) or not _is_map(told["modifiers"]):
+        raise Unexpected("a tap that no figure sends")
+    held = [value for _, value in told["modifiers"].get("entries", ())]
+    places = [told[name] for name in ("sx", "sy", "x", "y")]
+    if not all(isinstance(one, bool) for one in held) or not all(type(one) in (int, float) for one in places):
+        raise Unexpected("a tap that no figure sends")
+
+
+def _is_size(new: Any) -> bool:
+    return type(new) is int and 0 <= new <= _LARGEST
+
+
+def _is_toolbar_look(new: Any) -> bool:
+    if not isinstance(new, list) or len(new) > _SCHEMES:
+        return False
+    return all(isinstance(one, str) and _TOOLBAR.fullmatch(one) for one in new)
 
 
 def _check_value(value: Any, depth: int) -> None:

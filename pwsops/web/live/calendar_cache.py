@@ -1,29 +1,95 @@
-"""The runs to come of all profiles, worked out once for all pages."""
+"""What calendars show, worked out once for all pages."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
-from pwsops.web.ui import formatting
-from pwsops.web.ui.charts.month import Month, Tally, tally, together, told
+from pwsops.rules.wallclock import clock_changes
+from pwsops.web.ui.charts.hours import Hour, Line, Week, lines
+from pwsops.web.ui.charts.month import DAYS, Day, Month, Outcomes, begin_of, clocks
+from pwsops.web.ui.charts.plan import Durations, Focus, Plan, Plans
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
     from pwsops.web.live.snapshot import Snapshot
 
-Days = Mapping[date, Tally]
-LISTED = 9
 _KEPT = 2_000
 """How many plans are kept: one a profile and month."""
+_SUMS_KEPT = 12
+"""How many sums of plans are kept."""
+MONTH, WEEK, DAY = "", "week", "day"
+_NONE, _ONE = timedelta(), timedelta(days=1)
 
 
-class Plans:
-    """Plans by profile and month, kept until the profile changes or has run.
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a calendar is asked for.
+
+    Parameters
+    ----------
+    profiles
+        Those that are looked at.
+    beside
+        Those that are shown faintly, and where they overlap.
+    own
+        The plan of a profile that is being edited; it takes the place of `profiles`.
+    month, zone
+        Its weeks, and whose clock it shows.
+    view, day
+        The whole, or the week or the day of a day.
+    now
+        Up to when runs are past.
+    """
+
+    profiles: Sequence[ProfileView] = ()
+    beside: Sequence[ProfileView] = ()
+    own: Plan | None = None
+    month: Month
+    zone: tzinfo
+    view: str = MONTH
+    day: date | None = None
+    now: datetime
+
+    @property
+    def named(self) -> str | None:
+        """The one profile whose past is shown; None: everybody's."""
+        if self.own is not None:
+            return self.own.profile
+        return self.profiles[0].name if self.beside or len(self.profiles) == 1 else None
+
+    @property
+    def place(self) -> Hashable:
+        """What is looked at, whatever has happened since."""
+        return (self.named, self.month.begin, str(self.zone), self.view, self.day)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a calendar shows."""
+
+    request: Request
+    plans: Plans
+    weeks: Sequence[Sequence[Day]]
+    changes: Mapping[date, tuple[str, float]]
+    week: Week | None = None
+    hours: Mapping[tuple[int, int], Hour] = field(default_factory=dict)
+    lines: Sequence[Line] = ()
+
+    @property
+    def days(self) -> Sequence[Day]:
+        """Its days, one after the other."""
+        return [day for week in self.weeks for day in week]
+
+
+class CalendarCache:
+    """Plans by profile and month, kept until the profile changes or has run, and how long runs take.
 
     Only what is shown is worked out, however far away it is. Safe from several threads.
     """
@@ -31,34 +97,71 @@ class Plans:
     def __init__(self, ops: Operations) -> None:
         self._ops = ops
         self._lock = threading.Lock()
-        self._plans: dict[tuple[object, ...], Days] = {}
-        self._sum: tuple[object, Days] = (None, {})
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._durations: dict[tuple[object, ...], Durations] = {}
+        self._sums: dict[Hashable, Plans] = {(): Plans([])}
         self._zones: dict[tuple[object, ...], tzinfo] = {}
 
-    def known(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days | None:
-        """Return the runs of these profiles by day, if all of it is known already."""
-        keys = [_key(profile, month, zone) for profile in profiles if profile.next_due_at is not None]
+    def is_known(self, request: Request) -> bool:
+        """Whether nothing has to be worked out for it but the past."""
         with self._lock:
-            if self._sum[0] == keys:
-                return self._sum[1]
-            if any(key not in self._plans for key in keys):
-                return None
-            self._sum = (keys, together([self._plans[key] for key in keys]))
-            return self._sum[1]
+            return all(_sum_key(_keyed(part, request)) in self._sums for part in (request.profiles, request.beside))
 
-    def work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> Days:
-        """Return the runs of these profiles by day. Takes some milliseconds for each profile that is not known yet."""
-        for profile in profiles:
-            key = _key(profile, month, zone)
-            if profile.next_due_at is None or key in self._plans:
-                continue
-            start = max(profile.next_due_at, month.since(zone))
-            found = self._ops.profiles.preview(profile.name, start=start, until=month.end(zone))
+    def plans(self, request: Request) -> Plans:
+        """Return the runs to come. Takes some milliseconds for each profile that is not known yet."""
+        if request.own is not None:
+            durations = self._ops.calendar.durations([request.own.profile])[request.own.profile]
+            return Focus(request.own, durations, self._sum(request.beside, request))
+        if not request.beside:
+            return self._sum(request.profiles, request)
+        (profile,) = request.profiles
+        own = self._sum([profile], request)
+        plan = own.plans[0] if own.plans else Plan([], request.zone, profile.name)
+        return Focus(plan, self._durations.get(_measure(profile), {}), self._sum(request.beside, request))
+
+    def _sum(self, profiles: Sequence[ProfileView], request: Request) -> Plans:
+        keyed = _keyed(profiles, request)
+        key = _sum_key(keyed)
+        with self._lock:
+            found = self._sums.get(key)
+        if found is None:
+            self._measure_all([profile for profile, _ in keyed])
+            plans = [self._plan(profile, key, request) for profile, key in keyed]
+            found = Plans(plans, {one.name: self._durations.get(_measure(one), {}) for one, _ in keyed})
             with self._lock:
-                if len(self._plans) >= max(_KEPT, 2 * len(profiles)):
+                if len(self._sums) >= _SUMS_KEPT:
+                    del self._sums[next(filter(None, self._sums))]
+                self._sums[key] = found
+        return found
+
+    def _plan(self, profile: ProfileView, key: tuple[object, ...], request: Request) -> Plan:
+        with self._lock:
+            known = self._plans.get(key)
+        if known is None:
+            assert profile.next_due_at is not None
+            start = max(profile.next_due_at, request.month.since(request.zone))
+            until = request.month.end(request.zone)
+            try:
+                found = self._ops.profiles.preview(profile.name, start=start, until=until) if start < until else []
+            except NotFound:
+                # It was deleted a moment ago, which the next snapshot knows.
+                return Plan([], request.zone, profile.name)
+            known = Plan(found, request.zone, profile.name)
+            with self._lock:
+                if len(self._plans) >= _KEPT:
                     self._plans.clear()
-                self._plans[key] = tally(found, zone, profile.name)
-        return self.known(profiles, month, zone) or {}
+                self._plans[key] = known
+        return known
+
+    def _measure_all(self, profiles: Sequence[ProfileView]) -> None:
+        with self._lock:
+            wanted = [profile for profile in profiles if _measure(profile) not in self._durations]
+        if wanted:
+            found = self._ops.calendar.durations([profile.name for profile in wanted])
+            with self._lock:
+                if len(self._durations) >= _KEPT:
+                    self._durations.clear()
+                self._durations |= {_measure(profile): found.get(profile.name, {}) for profile in wanted}
 
     def zone_of(self, profile: ProfileView) -> tzinfo:
         """Return a profile's own time zone; kept until its schedule changes. UTC for one that cannot be worked out."""
@@ -73,10 +176,58 @@ class Plans:
                 self._zones[key] = known
         return known
 
+    def content(self, ops: Operations, request: Request) -> Content:
+        """Return what a calendar shows to somebody whose operations are given: the past is theirs alone."""
+        plans, month, zone = self.plans(request), request.month, request.zone
+        changes = {
+            day: (clocks(change, zone), change.by.total_seconds())
+            for day, change in clock_changes(zone, month.begin, DAYS).items()
+        }
+        weeks = month.weeks(plans, _past(ops, request), changes)
+        content = Content(request=request, plans=plans, weeks=weeks, changes=changes)
+        if request.day is None or request.view not in (WEEK, DAY):
+            return content
+        if request.view == WEEK:
+            return _with_week(content, ops)
+        since, until = (begin_of(request.day + one, zone) for one in (_NONE, _ONE))
+        runs = ops.calendar.runs(since, until) if month.behind else ops.calendar.runs(since, until, request.named)
+        named = [request.named] if request.named is not None else []
+        return replace(content, lines=lines(plans, runs, since, until, zone, named))
 
-def _key(profile: ProfileView, month: Month, zone: tzinfo) -> tuple[object, ...]:
-    shown = (profile.id, profile.name, profile.schedule, profile.next_due_at, profile.next_kind)
-    return (*shown, month.begin, str(zone))
+
+def _with_week(content: Content, ops: Operations) -> Content:
+    request = content.request
+    assert request.day is not None
+    week = Week.of(request.day, request.zone)
+    outcomes = ops.calendar.outcomes(week.edges, request.named) if week.edges[0] <= request.now else []
+    return replace(content, week=week, hours=week.hours(content.plans, outcomes, request.now))
+
+
+def _past(ops: Operations, request: Request) -> dict[date, Outcomes]:
+    edges = [edge for edge in request.month.edges(request.zone) if edge <= request.now]
+    if not edges or not request.month.behind:
+        return {}
+    edges = request.month.edges(request.zone)[: len(edges) + 1]
+    found = ops.calendar.outcomes(edges, request.named)
+    return {edge.date(): outcomes for edge, outcomes in zip(edges, found, strict=False)}
+
+
+def _sum_key(keyed: Sequence[tuple[ProfileView, tuple[object, ...]]]) -> Hashable:
+    return tuple((key, _measure(profile)) for profile, key in keyed)
+
+
+def _measure(profile: ProfileView) -> tuple[object, ...]:
+    return (profile.id, profile.name, None if profile.last_run is None else profile.last_run.id)
+
+
+def _keyed(profiles: Sequence[ProfileView], request: Request) -> list[tuple[ProfileView, tuple[object, ...]]]:
+    """Return the profiles that have runs to come, with what their plans are known by."""
+    shown = (request.month.begin, str(request.zone))
+    return [
+        (one, (one.id, one.name, one.schedule, one.next_due_at, one.next_kind, *shown))
+        for one in profiles
+        if one.next_due_at is not None
+    ]
 
 
 def due_since(profiles: Sequence[ProfileView], snapshot: Snapshot) -> datetime | None:
@@ -85,38 +236,3 @@ def due_since(profiles: Sequence[ProfileView], snapshot: Snapshot) -> datetime |
         return None
     due = [one.next_due_at for one in profiles if one.next_due_at is not None and one.next_due_at <= snapshot.at]
     return min(due, default=None)
-
-
-def picture(
-    runs: Days | None,
-    month: Month,
-    *,
-    title: str,
-    now: datetime,
-    zone: tzinfo,
-    overdue: datetime | None = None,
-    **more: Any,
-) -> dict[str, Any]:
-    """Return what the template of the calendar shows.
-
-    `runs`: None says that they are being worked out. `overdue`: since when runs are due that nobody does.
-    """
-    inside = month.inside(runs or {})
-    listed = month.coming(runs or {}, LISTED)
-    summary = "Working out the runs to come …" if runs is None else told(inside, month)
-    if overdue is not None:
-        summary = f"Due since {formatting.short_time(overdue, now, zone)}: the backup service is stopped. {summary}"
-    values = {
-        "overdue": overdue,
-        "title": title,
-        "several": False,
-        "named": True,
-        "month": month,
-        "weeks": month.weeks(runs or {}),
-        "summary": summary,
-        "runs": listed,
-        "more": 0 if inside is None else max(0, inside.count - len(listed)),
-        "now": now,
-        "zone": zone,
-    }
-    return values | more

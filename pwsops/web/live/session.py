@@ -71,6 +71,8 @@ class Session:
         self.drafts: dict[str, Draft] = {}
         self.setting_edits: dict[str, tuple[str | bool, str | bool]] = {}
         """By field of the settings page: what was typed there and is not saved, and what was stored before."""
+        self.dark = False
+        """Whether the page is shown in dark colours: markup follows by itself, figures are painted anew."""
         self.download = Download()
         """The way of files to the browser. The frame holds it: what a page holds reaches nobody who has left it."""
         self.on_change: Callable[[], None] = lambda: None
@@ -129,6 +131,12 @@ class Session:
     def changed(self) -> None:
         """Redraw the page."""
         self.on_change()
+
+    def paint(self, *, dark: bool) -> None:
+        """Follow the page's scheme."""
+        if dark != self.dark:
+            self.dark = dark
+            self.changed()
 
     def able(self, instance: str) -> tuple[Capabilities, str]:
         """Say what an instance can do, and which login it is asked as: empty for the service user. Reaches nobody."""
@@ -240,10 +248,9 @@ class Session:
     def _navigation(self) -> dict[str, Action]:
         go, nav = self.nav.go, self.nav
         return {
-            # The list stays as it is searched and sorted.
-            "select": lambda key: go(profile=key, month=nav.month, q=nav.q, sort=nav.sort),
-            "select-all": lambda _: go(month=nav.month, q=nav.q, sort=nav.sort),
-            "month": self._turn_to,
+            # The list stays as it is searched and sorted, and the calendar where it is.
+            "select": partial(self._select, nav),
+            "select-all": lambda _: self._select(nav, ""),
             "open-run": lambda key: go(page=RUN, run=count(key)),
             "open-runs": lambda _: go(page=RUNS),
             "go": nav.read,
@@ -268,10 +275,9 @@ class Session:
         }
         return {name: partial(self._operate, doing, work) for name, (doing, work) in doings.items()}
 
-    def _turn_to(self, month: str) -> None:
-        """Show another month of the calendar, on whichever page it is."""
-        self.nav.by_link = False
-        self.nav.param.update(month=month)
+    @staticmethod
+    def _select(nav: Nav, name: str) -> None:
+        nav.go(profile=name, month=nav.month, view=nav.view, day=nav.day, q=nav.q, sort=nav.sort)
 
     def _ask(self, question: Question | None) -> None:
         self.asking = question

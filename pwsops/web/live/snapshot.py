@@ -20,7 +20,7 @@ from pwsops.operations.certificate_records import CertificateView
 from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.rules.rights import Principal, Role, Way
-from pwsops.web.live.calendar_cache import Plans
+from pwsops.web.live.calendar_cache import CalendarCache
 from pwsops.web.live.database_poller import Answer, DatabasePoller
 from pwsops.web.live.watcher import Watcher
 
@@ -155,7 +155,7 @@ class Store:
         self.ops = ops
         self.clock = clock or SystemClock()
         self.watcher: Watcher[Snapshots] = Watcher(version=self._version, read=self.snapshots, every_s=every_s)
-        self.plans = Plans(ops)
+        self.calendar = CalendarCache(ops)
         self._waits = waits
         self._numbers = itertools.count(1)
         self._poller = DatabasePoller(ops)

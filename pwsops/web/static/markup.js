@@ -127,6 +127,16 @@ function announce(root, said) {
   }
   root.dataset.drawn = ""
   return now
+// A long list of buttons is one stop of the Tab key; arrows, Home and End lead through it.
+const STEPS = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -Infinity, End: Infinity}
+
+function walk(event) {
+  const list = event.target.closest("[data-arrows]")
+  if (list === null) { return }
+  const stops = [...list.querySelectorAll("button")]
+  const to = stops.indexOf(event.target) + STEPS[event.key]
+  stops[Math.max(0, Math.min(stops.length - 1, to))]?.focus()
+  event.preventDefault()
 }
 
 export function render({model, view}) {
@@ -236,6 +246,7 @@ export function render({model, view}) {
       if (first) { event.preventDefault(); first.click() }
     }
     if (event.key === "Escape") { root.querySelector("[data-cancel]")?.click() }
+    if (event.key in STEPS) { walk(event) }
   })
   model.on("html", draw)
   // Where the server took something otherwise than it was typed, and so drew nothing anew.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -161,6 +163,8 @@ class FakeOperations:
     run_sets: list[BackupSet] = field(default_factory=list)
     restore_views: list[RestoreView] = field(default_factory=list)
     restore_queries: list[tuple[RestoreQuery, int | None]] = field(default_factory=list)
+    took: dict[str, dict[BackupKind, float]] = field(default_factory=dict)
+    """How many seconds the runs of profiles usually take."""
     asked_databases: int = 0
     attached: int = 0
     home: Path = Path("/nowhere")
@@ -195,6 +199,11 @@ class FakeOperations:
         self.media = SimpleNamespace(of_run=lambda number: RunSets(instance="vaults", sets=self.run_sets))
         self.history = SimpleNamespace(
             up_to=self._up_to, page=self._history, profiles=lambda: sorted({run.profile for run in self.run_views})
+        )
+        self.calendar = SimpleNamespace(
+            outcomes=self._outcomes,
+            runs=self._past,
+            durations=lambda names: {name: self.took.get(name, {}) for name in names},
         )
         self.people = SimpleNamespace(authentication=self._authentication)
         self.settings = SimpleNamespace(
@@ -267,6 +276,13 @@ class FakeOperations:
     def _restores(self, query: RestoreQuery, *, before: int | None) -> RestorePage:
         self.restore_queries.append((query, before))
         return RestorePage(restores=self.restore_views, total=len(self.restore_views), older=None)
+
+    def _outcomes(self, edges: Sequence[datetime], profile: str | None = None) -> list[dict[RunStatus, int]]:
+        return [dict(Counter(run.status for run in self._past(*day, profile))) for day in pairwise(edges)]
+
+    def _past(self, since: datetime, until: datetime, profile: str | None = None) -> list[RunView]:
+        found = [run for run in self.run_views if since <= run.due_at < until]
+        return [run for run in found if profile in (None, run.profile)]
 
     def _poll(self, names: list[str], on_answer: Callable[[str, object], None]) -> None:
         self.asked_databases += 1

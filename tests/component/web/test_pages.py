@@ -11,6 +11,7 @@ from typing import Any
 
 import panel as pn
 import pytest
+from bokeh.events import Tap
 from panel.models.esm import DataEvent
 from structlog.testing import capture_logs
 
@@ -24,6 +25,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.ui import markup
 from pwsops.web.ui.markup import Markup, render
+from pwsops.web.ui.theme import DARK, LIGHT
 from tests.component.web.conftest import NOW, FakeOperations, make_item, make_profile, make_run
 
 HOSTILE = "<script>alert(1)</script>"
@@ -45,6 +47,18 @@ def html(frame: Frame) -> str:
     """Everything that the frame's own markup shows, in order."""
     pieces = [frame._service, *frame._view.main[0].select(Markup)]
     return "\n".join(piece.html for piece in pieces)
+
+
+def calendar(frame: Frame) -> Any:
+    return frame._page._calendar
+
+
+def turn(frame: Frame, action: str, key: str = "") -> None:
+    calendar(frame)._head.take({"action": action, "key": key})
+
+
+def tap(figure: Any, x: Any, y: Any) -> None:
+    figure._canvas._tapped(Tap(model=None, sx=0, sy=0, x=x, y=y))
 
 
 def act(frame: Frame, action: str, key: str = "") -> None:
@@ -184,15 +198,15 @@ def test_a_selected_profile_has_its_own_plan_and_switches(ops: FakeOperations, f
         make_profile("B", id=2, state=ProfileState.INACTIVE, next_due_at=None),
     ]
     frame._session._take(frame._session.store.snapshot())
-    assert "Runs to come: all profiles" in html(frame)
+    assert "Runs: all profiles" in html(frame)
     act(frame, "select", "A")
-    assert "Runs to come: A" in html(frame)
+    assert "Runs: A" in html(frame)
     act(frame, "deactivate", "A")
     act(frame, "select", "B")
     act(frame, "activate", "B")
     assert ops.done == [("deactivate", "A"), ("activate", "B")]
     act(frame, "select-all")
-    assert "Runs to come: all profiles" in html(frame)
+    assert "Runs: all profiles" in html(frame)
 
 
 def test_a_run_that_is_past_is_called_due_while_the_service_is_stopped(ops: FakeOperations, frame: Frame) -> None:
@@ -266,7 +280,7 @@ def test_many_profiles_can_be_searched(ops: FakeOperations, frame: Frame) -> Non
 def test_the_plan_of_many_profiles_is_worked_out_beside(ops: FakeOperations, frame: Frame) -> None:
     ops.profile_views = [make_profile(f"p{number:02}", id=number) for number in range(30)]
     frame._session._take(frame._session.store.snapshot())
-    assert "to come in November 2026" in piece(frame, "_plan").html
+    assert "to come until 27 December 2026" in calendar(frame)._words.html
     assert len(set(ops.previews) - {"Vaults"}) == 30
 
 
@@ -286,29 +300,110 @@ def test_what_many_profiles_cannot_be_planned_for_is_said_and_tried_again_when_s
     frame._session._take(frame._session.store.snapshot())
     frame.refresh()
     assert asked == ["p00"]
-    assert "Not &lt;b&gt;now&lt;/b&gt;. Try later." in piece(frame, "_plan").html
+    assert "Not &lt;b&gt;now&lt;/b&gt;. Try later." in calendar(frame)._words.html
     frame._session._take(frame._session.store.snapshot())
     assert asked == ["p00", "p00"]
-    act(frame, "month", "2026-12")
+    turn(frame, "month", "2026-12")
     assert asked == ["p00", "p00", "p00"]
     ops.profiles.preview = preview
     frame._session._take(frame._session.store.snapshot())
-    assert "to come in December 2026" in piece(frame, "_plan").html
+    assert "to come in December 2026" in calendar(frame)._words.html
 
 
-def test_the_month_goes_forward_and_back_but_not_before_the_present(frame: Frame) -> None:
-    assert "Only runs to come are shown." in html(frame)
-    act(frame, "month", "2026-12")
+def test_the_month_goes_forward_and_back(frame: Frame) -> None:
+    turn(frame, "month", "2026-12")
     assert "to come in December 2026" in html(frame)
-    assert "Only runs to come are shown." not in html(frame)
+    turn(frame, "today")
+    assert "to come until 27 December 2026" in html(frame)
+    turn(frame, "month", "2026-11")
+    assert "to come in November 2026" in html(frame)
 
 
-def test_the_month_goes_forward_for_two_years(ops: FakeOperations, frame: Frame) -> None:
-    act(frame, "month", "2999-12")
+def test_the_month_goes_forward_and_back_for_two_years(frame: Frame) -> None:
+    turn(frame, "month", "2999-12")
     assert "to come in November 2028" in html(frame)
     assert "Runs are shown two years ahead." in html(frame)
-    act(frame, "month", "2028-10")
+    turn(frame, "month", "2028-10")
     assert "Runs are shown two years ahead." not in html(frame)
+    turn(frame, "month", "1999-10")
+    assert "Runs are shown two years back." in html(frame)
+
+
+def test_a_day_opens_its_hours_and_back_leads_to_where_one_was(frame: Frame) -> None:
+    nav = frame._session.nav
+    turn(frame, "month", "2026-12")
+    turn(frame, "day", "2026-12-06")
+    assert (nav.view, nav.day, nav.month) == ("day", "2026-12-06", "2026-12")
+    assert "Runs of Sunday 6 December 2026 by profile" in html(frame)
+    assert re.search(r'data-action="back"[^>]* autofocus', html(frame)), "the focus goes to what was opened"
+    turn(frame, "back")
+    assert (nav.view, nav.day, nav.month) == ("", "", "2026-12")
+    assert re.search(r'data-key="2026-12-06"[^>]* autofocus', html(frame)), "and comes back"
+    turn(frame, "week", "2026-12-03")
+    assert "Week of Monday 30 November 2026" in html(frame)
+    turn(frame, "day", "2026-12-05")
+    turn(frame, "back")
+    assert (nav.view, nav.day) == ("week", "2026-12-05")
+    turn(frame, "today")
+    assert (nav.view, nav.day) == ("week", "2026-11-24")
+
+
+def test_a_tap_on_a_figure_opens_the_day(frame: Frame) -> None:
+    nav = frame._session.nav
+    figure = calendar(frame).figures[""]
+    tap(figure, 6.5, 2.5)
+    assert (nav.view, nav.day) == ("day", "2026-12-06")
+    nav.go(view="week", day="2026-12-06")
+    tap(calendar(frame).figures["week"], 13.2, 1.9)
+    assert (nav.view, nav.day) == ("day", "2026-12-01")
+    nav.go()
+    for x, y in ((-1, 2), (7.5, 2), (3, -0.2), (3, 6.5), (float("nan"), 1), (None, 1), ("x", 1), (float("inf"), 1)):
+        tap(figure, x, y)
+    assert (nav.view, nav.day) == ("", "")
+
+
+def test_the_figure_is_named_by_the_words_beside_it_and_only_its_data_is_replaced(frame: Frame) -> None:
+    figure = calendar(frame).figures[""]
+    before = dict(figure.sources)
+    numbers = figure.sources["numbers"].data["text"]
+    assert figure.figure.html_attributes["role"] == "img"
+    assert "to come until 27 December 2026" in figure.figure.html_attributes["aria-label"]
+    turn(frame, "month", "2026-12")
+    assert calendar(frame).figures[""] is figure
+    assert figure.sources == before
+    assert figure.sources["numbers"].data["text"] != numbers
+    assert "December 2026" in figure.figure.html_attributes["aria-label"]
+
+
+def test_figures_are_painted_in_the_scheme_of_the_page(frame: Frame) -> None:
+    figure = calendar(frame).figures[""]
+    assert LIGHT.accent_soft in figure.sources["cells"].data["ground"]
+    frame._view.dark_theme = True
+    assert DARK.accent_soft in figure.sources["cells"].data["ground"]
+    assert LIGHT.accent_soft not in figure.sources["cells"].data["ground"]
+
+
+def test_an_address_with_a_day_that_is_none_shows_the_month(frame: Frame) -> None:
+    for day in ("2026-02-30", "9999-99-99", "x", "0001-01-01"):
+        frame._session.nav.read(f"?view=day&day={day}")
+        assert frame._session.nav.day == ""
+        assert "to come until" in html(frame)
+    for key in ("x", "2026-13", "2026-02-30"):
+        for action in ("day", "week", "month"):
+            turn(frame, action, key)
+    assert frame._session.nav.day == ""
+
+
+def test_the_calendar_of_one_profile_shows_the_others_faintly_and_where_they_overlap(
+    ops: FakeOperations, frame: Frame
+) -> None:
+    ops.profile_views = [make_profile(), make_profile("Other", id=2)]
+    frame._session._take(frame._session.store.snapshot())
+    act(frame, "select", "Vaults")
+    shown = html(frame)
+    assert "Every hour, UTC. 134 runs to come" in shown
+    assert "4 runs of others" in shown
+    assert "Vaults, Other" in shown
 
 
 def test_the_sidebar_leads_to_pages_and_follows_the_address(frame: Frame) -> None:

@@ -106,26 +106,34 @@ def test_many_profiles_are_planned_once_the_browser_shows_the_page(ops: FakeOper
         session = Session(store, Noted())
         overview = Overview(session)
         session.on_change = overview.refresh
-        before = overview._plan.html
+        before = overview._soon.html
         assert not ops.previews, "planning takes time from what is drawn"
         session.open()
-        await _until(lambda: "working out" not in overview._plan.html.lower())
+        await _until(lambda: "to come until" in overview._calendar._words.html)
         session.close()
-        return before, overview._plan.html
+        return before, overview._calendar._words.html
 
     before, after = asyncio.run(page())
-    assert "Runs to come: all profiles" in before
-    assert "Calendar of the runs to come" not in before
-    assert "Calendar of the runs to come" in after
+    assert "Runs: all profiles" in before
+    assert "Working out the runs to come" in before
+    assert "120 runs" in after
 
 
-def test_a_few_profiles_are_planned_at_once(ops: FakeOperations, store: Store) -> None:
+def test_nothing_of_the_calendar_is_made_before_the_browser_shows_the_page(ops: FakeOperations, store: Store) -> None:
     ops.profile_views = [make_profile()]
 
-    async def page() -> str:
-        return str(Overview(Session(store, Noted()))._plan.html)
+    async def page() -> tuple[bool, bool]:
+        session = Session(store, Noted())
+        overview = Overview(session)
+        session.on_change = overview.refresh
+        before = bool(overview._calendar.figures)
+        assert not ops.previews
+        session.open()
+        await _until(lambda: bool(overview._calendar.figures))
+        session.close()
+        return before, bool(overview._calendar.figures)
 
-    assert "Calendar of the runs to come" in asyncio.run(page())
+    assert asyncio.run(page()) == (False, True)
 
 
 def test_a_closed_page_is_told_nothing_more(store: Store) -> None:

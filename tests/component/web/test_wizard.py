@@ -40,7 +40,8 @@ class Shown:
 
     @property
     def plan(self) -> str:
-        return self.page._plan.html
+        calendar = self.page._preview._calendar
+        return calendar._head.html + self.page._preview._sentence.html + calendar._words.html
 
     def type(self, key: str = "", **fields: str | bool) -> None:
         for field, value in fields.items():
@@ -147,8 +148,8 @@ def test_the_calendar_follows_what_is_typed(wizard: Open) -> None:
 def test_the_end_date_ends_the_calendar(wizard: Open) -> None:
     shown = wizard(step=2)
     shown.type(until="2026-03-03")
-    assert "Wednesday 4 March 2026: no run to come" in shown.plan
-    assert "Tuesday 3 March 2026: no run to come" not in shown.plan
+    days = re.findall(r'data-action="day" data-key="([^"]*)"', shown.plan)
+    assert days[-1] == "2026-03-03"
 
 
 def test_what_was_typed_waits_until_it_is_saved_or_left(home: Home, wizard: Open) -> None:
@@ -593,3 +594,46 @@ def test_a_server_with_certificates_of_its_own_is_told_a_name(home: Home, wizard
     shown.fill(encrypt_with="ServerCert")
     shown.press("save")
     assert home.ops.profiles.get("New one").encrypt_with == "ServerCert"
+
+
+# The calendar
+
+
+def test_the_other_profiles_are_beside_and_overlaps_with_them_are_told(home: Home, wizard: Open) -> None:
+    home.add(name="other", databases=["one"])
+    shown = wizard(step=2)
+    assert "Runs overlap" in shown.plan
+    assert "This profile, other" in shown.plan
+    assert "of others" in shown.plan
+    shown.type(unit="d")
+    shown.type(at="03:30")
+    assert "No runs overlap, as far as is known." in shown.plan
+    assert "How long the runs of This profile, other take is not known before the first that succeeds." in shown.plan
+
+
+def test_the_runs_of_many_others_are_worked_out_beside_and_typing_does_not_wait(
+    home: Home, wizard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(11):
+        home.add(name=f"p{number:02}", databases=["one"])
+    monkeypatch.setattr(Session, "ask", lambda self, *question: waiting.append(question))
+    waiting: list[Any] = []
+    shown = wizard(step=2)
+    assert "of others" not in shown.plan
+    asked = [question for question in waiting if question[0] == "Working out the runs to come"]
+    assert len(asked) == 1, "asked once, however often the page is drawn"
+    _, work, then = asked[0]
+    then(work())
+    assert "264 runs of others" in shown.plan
+
+
+def test_the_month_and_a_day_of_it_are_opened_in_the_wizard(wizard: Open) -> None:
+    shown = wizard(step=2)
+    head = shown.page._preview._calendar._head
+    head.take({"action": "month", "key": "2026-04"})
+    assert (shown.session.nav.page, shown.session.nav.month) == ("wizard", "2026-04")
+    assert "to come in April 2026" in shown.plan
+    head.take({"action": "day", "key": "2026-04-05"})
+    assert "Runs: 24 to come." in shown.plan
+    head.take({"action": "back", "key": ""})
+    assert "to come in April 2026" in shown.plan

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,15 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
+from pwsops.web.live.calendar_cache import Content, Request
 from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Trouble
-from pwsops.web.nav import WIZARD, Nav
+from pwsops.web.nav import RIGHTS, WIZARD, Nav, parsed
 from pwsops.web.pages.overview import rows
 from pwsops.web.ui import formatting, verdict_texts
+from pwsops.web.ui.calendar import Calendar
+from pwsops.web.ui.calendar_texts import Heading
 from pwsops.web.ui.charts.month import Month
 from pwsops.web.ui.markup import Markup
 
@@ -31,7 +34,7 @@ NOTHING_YET = {
     "steps": [],
 }
 _AT_ONCE = 10
-"""So many profiles are planned while the page is drawn; more, while it is looked at."""
+"""So many profiles are planned while the page waits; more, while it is looked at."""
 _SEARCHED = 12
 """From so many profiles on, there is a field to search for one."""
 
@@ -43,15 +46,20 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         super().__init__()
         self._session = session
         self._limit = rows.SHOWN
-        self._planned: Query[calendar_cache.Days] = Query(session, "Working out the runs to come", policy=Policy.SERIAL)
+        doing = "Working out the runs to come"
+        self._planned: Query[Content] = Query(session, doing, policy=Policy.SERIAL, on_answer=self._worked_out)
+        self._ahead: Query[Content] = Query(session, doing, policy=Policy.SERIAL, on_answer=lambda: None)
+        self._drawing = False
+        self._shown_as: tuple[Snapshot, object] | None = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
-        self._plan = Markup(session.act)
+        self._soon = Markup()
+        self._calendar = Calendar(session)
         self._runs = Markup(session.act)
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
-        if self._is_put_off(session.snapshot):
+        if not session.drawn:
             session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
@@ -59,32 +67,50 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
 
     @property
     def calendar(self) -> Any:
-        """The piece with the runs to come."""
-        return self._plan
+        """The calendar of runs."""
+        return self._calendar
 
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
+        if snapshot.profiles:
+            self._show_calendar(snapshot)
+        if self._has_changed(snapshot):
+            self._show_all(snapshot)
+        calendar = self._calendar if self._session.drawn else self._soon
+        messages = [self._messages] if snapshot.broken else []
+        runs = [self._runs] if snapshot.profiles or snapshot.runs else []
+        parts = (
+            [self._verdict, self._profiles, *messages, calendar, *runs]
+            if snapshot.profiles
+            else [self._profiles, *runs]
+        )
+        if list(self._column.objects) != parts:
+            self._column.objects = parts
+
+    def _has_changed(self, snapshot: Snapshot) -> bool:
+        """Whether anything is different but the place in the calendar: filling the rows of many profiles takes time."""
+        session = self._session
+        may = tuple(session.why_not(right) for right in (Right.RUN, Right.STOP, *RIGHTS.values()))
+        state = (session.nav.profile, session.nav.q, session.nav.sort, self._limit, session.deleting, may)
+        before, self._shown_as = self._shown_as, (snapshot, state)
+        return before is None or before[0] is not snapshot or before[1] != state
+
+    def _show_all(self, snapshot: Snapshot) -> None:
         self._verdict.show(
             "overview/verdict.html", verdict=verdict_texts.answer(snapshot), closed=self._session.why_not_open
         )
         if snapshot.profiles:
-            parts = [self._verdict, self._profiles, self._plan, self._runs]
             self._show_profiles(snapshot)
-            self._show_plan(snapshot)
             if snapshot.broken:
-                parts.insert(2, self._messages)
                 broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
                 self._messages.show("overview/messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
         else:
             may_configure = not self._session.why_not(Right.CONFIGURE)
             self._profiles.show("overview/welcome.html", **(welcome(snapshot) if may_configure else NOTHING_YET))
-            parts = [self._profiles, self._runs] if snapshot.runs else [self._profiles]
         self._runs.show(
             "overview/runs.html", title="Latest runs", runs=snapshot.runs, now=snapshot.at, zone=snapshot.zone
         )
-        if list(self._column.objects) != parts:
-            self._column.objects = parts
 
     def _act(self, action: str, key: str) -> None:
         if action == "edit":
@@ -126,48 +152,75 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone_name=snapshot.zone_name,
         )
 
-    def _is_put_off(self, snapshot: Snapshot) -> bool:
-        """Whether the runs to come are left for later: the verdict and the profiles are what somebody came for."""
-        return len(snapshot.profiles) > _AT_ONCE and not self._session.drawn
-
-    def _show_plan(self, snapshot: Snapshot) -> None:
-        nav, store = self._session.nav, self._session.store
-        chosen = selected(snapshot, nav)
-        title = f"Runs to come: {chosen.name if chosen else 'all profiles'}"
-        if self._is_put_off(snapshot):
-            self._plan.show("overview/plan_soon.html", title=title)
+    def _show_calendar(self, snapshot: Snapshot) -> None:
+        chosen = selected(snapshot, self._session.nav)
+        title = f"Runs: {chosen.name if chosen else 'all profiles'}"
+        if not self._session.drawn:
+            # The verdict and the profiles are what somebody came for: they are painted first.
+            self._soon.show("overview/plan_soon.html", title=title)
             return
-        zone = snapshot.zone if chosen is None else store.plans.zone_of(chosen)
-        month = Month.read(nav.month, snapshot.at.astimezone(zone))
-        profiles = [chosen] if chosen else list(snapshot.profiles)
-        runs = store.plans.known(profiles, month, zone)
-        if runs is None and len(profiles) <= _AT_ONCE:
-            runs = store.plans.work_out(profiles, month, zone)
-        elif runs is None:
-            runs = self._work_out(profiles, month, zone)
-        values = calendar_cache.picture(
-            runs,
-            month,
+        request = self._request(snapshot, chosen)
+        content = self._content(request)
+        lead = [f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}."] if chosen else []
+        if str(request.zone) != str(snapshot.zone):
+            lead.append(formatting.other_zone(request.zone, snapshot.zone_name).strip())
+        heading = Heading(
             title=title,
-            now=snapshot.at,
-            zone=zone,
-            overdue=calendar_cache.due_since(profiles, snapshot),
             several=chosen is not None and len(snapshot.profiles) > 1,
-            named=chosen is None,
+            overdue=calendar_cache.due_since(request.profiles, snapshot),
+            lead=" ".join(lead),
+            trouble=f"{content.message} {content.hint}" if isinstance(content, Trouble) else "",
         )
-        if runs is None and isinstance(self._planned.answer, Trouble):
-            values["summary"] = f"{self._planned.answer.message} {self._planned.answer.hint}"
-        if chosen:
-            values["summary"] = f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}. {values['summary']}"
-        if str(zone) != str(snapshot.zone):
-            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
-        self._plan.show("overview/plan.html", **values)
+        if isinstance(content, Content):
+            self._calendar.show(content, heading)
+        else:
+            self._calendar.wait(request.month, heading)
 
-    def _work_out(self, profiles: Sequence[ProfileView], month: Month, zone: tzinfo) -> calendar_cache.Days | None:
-        # What failed would fail again at once; it is tried again when something has changed.
-        work = partial(self._session.store.plans.work_out, profiles, month, zone)
-        answer = self._planned.ask((month, zone), work, version=self._session.snapshot.number)
-        return None if isinstance(answer, Trouble) else answer
+    def _request(self, snapshot: Snapshot, chosen: ProfileView | None) -> Request:
+        nav = self._session.nav
+        zone = snapshot.zone if chosen is None else self._session.store.calendar.zone_of(chosen)
+        now = snapshot.at.astimezone(zone)
+        month, day = Month.read(nav.month, now), parsed(nav.day)
+        return Request(
+            profiles=[chosen] if chosen else list(snapshot.profiles),
+            beside=[one for one in snapshot.profiles if one is not chosen] if chosen else (),
+            month=month if day is None else Month.around(day, month, now),
+            zone=zone,
+            view=nav.view,
+            day=day,
+            now=snapshot.at,
+        )
+
+    def _content(self, request: Request) -> Content | Trouble | None:
+        """Return what there is to show: of few profiles at once; of many what was worked out last, until more is."""
+        calendar, snapshot = self._session.store.calendar, self._session.snapshot
+        work = partial(calendar.content, self._session.ops, request)
+        # The past of many profiles takes a while to count.
+        is_quick = request.month.begin > request.now.date() and calendar.is_known(request)
+        if len(snapshot.profiles) <= _AT_ONCE or is_quick:
+            return work()
+        self._drawing = True
+        try:
+            # What failed would fail again at once; it is tried again when something has changed.
+            return self._planned.ask(request.place, work, version=snapshot.number)
+        finally:
+            self._drawing = False
+
+    def _worked_out(self) -> None:
+        answer = self._planned.answer
+        if isinstance(answer, Content):
+            self._look_ahead(answer.request)
+        if not self._drawing:
+            self.refresh()
+
+    def _look_ahead(self, request: Request) -> None:
+        """Have the month after worked out as well, so that it is there when somebody turns to it."""
+        later = request.month.later
+        if request.view or not later:
+            return
+        month = Month.read(later, request.now.astimezone(request.zone))
+        work = partial(self._session.store.calendar.content, self._session.ops, replace(request, month=month))
+        self._ahead.ask((request.named, later), work)
 
 
 def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:

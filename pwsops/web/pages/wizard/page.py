@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import panel as pn
 
 from pwsops.engines.records import DirectoryCheck
 from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
-from pwsops.profile import BackupProfile
 from pwsops.rules.model import ProfileState
-from pwsops.web.live import calendar_cache
 from pwsops.web.live.query import Policy, Query, Task
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import AT_ONCE, STEP_FIELDS, Draft
+from pwsops.web.pages.wizard.preview import Preview
 from pwsops.web.pages.wizard.texts import Directories
-from pwsops.web.ui import formatting
-from pwsops.web.ui.charts.month import Month, tally
 from pwsops.web.ui.markup import Markup
 
 _WRONG = '[aria-invalid="true"]:not(fieldset), fieldset[aria-invalid="true"] input, #wrong'
@@ -46,7 +41,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         super().__init__()
         self._session = session
         self._form = Markup(self._act, self._typed)
-        self._plan = Markup(session.act)
+        self._preview = Preview(session, self.refresh)
         self._shown: Draft | None = None
         self._checked: Query[DirectoryCheck] = Query(
             session, "Checking the directory", policy=Policy.SERIAL, on_answer=self.refresh
@@ -55,12 +50,13 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             session, "Looking for files", policy=Policy.SERIAL, on_answer=self.refresh
         )
         self._listing: Query[Directories] = Query(session, "Listing the directory", on_answer=self._listed)
-        self._planned: tuple[object, calendar_cache.Days | None] = (None, None)
         self._trouble: Trouble | None = None
         self._saving = Task(session, about=lambda: self._shown)
         self._asked_as = ""
-        self._view = pn.Column(self._form, self._plan, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
+        self._view = pn.Column(self._form, self._preview, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
+        if not session.drawn:
+            session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
         return self._view
@@ -84,7 +80,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._check_directory(draft)
         self._look_in_the_way(draft)
         self._show_form(draft)
-        self._show_plan(draft)
+        self._preview.show(draft)
 
     def _draft(self) -> Draft | None:
         name, drafts = self._session.nav.profile, self._session.drafts
@@ -93,7 +89,6 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 drafts[name] = self._begin(name)
             except NotFound as error:
                 self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
-                self._plan.html = ""
                 return None
         return drafts[name]
 
@@ -152,47 +147,6 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         if draft.tripped and not draft.changed and not str(draft.text["note"]).strip():
             return "Change what made it fail, or say in the note what was amended on the server."
         return ""
-
-    def _show_plan(self, draft: Draft) -> None:
-        snapshot, nav = self._session.snapshot, self._session.nav
-        profile = draft.schedule()
-        zone = ZoneInfo(profile.timezone) if profile else snapshot.zone
-        month = Month.read(nav.month, snapshot.at.astimezone(zone))
-        runs: calendar_cache.Days = {}
-        if profile is not None:
-            minute = snapshot.at.replace(second=0, microsecond=0)
-            place = (draft.text["instance"], draft.text["directory"], draft.encrypt_with)
-            key = (profile.summary(), profile.start, place, month.begin, minute)
-            if self._planned[0] != key:
-                self._planned = (key, self._preview(draft, profile, month, snapshot.at))
-            runs = self._planned[1] or {}
-        values = calendar_cache.picture(runs, month, title="Runs to come", now=snapshot.at, zone=zone)
-        if profile is None:
-            values["summary"] = "The runs are shown as soon as the fields of the interval can be read."
-        if str(zone) != str(snapshot.zone):
-            values["summary"] += formatting.other_zone(zone, snapshot.zone_name)
-        values["sentence"] = texts.sentence(draft, profile)
-        self._plan.show("wizard/plan.html", **values)
-
-    def _preview(self, draft: Draft, profile: BackupProfile, month: Month, now: datetime) -> calendar_cache.Days:
-        # Where it is to write decides whether it goes on from where the stored one stands.
-        profile.param.update(
-            instance=str(draft.text["instance"]),
-            directory=str(draft.text["directory"]).strip(),
-            encrypt_with=draft.encrypt_with,
-        )
-        zone = ZoneInfo(profile.timezone)
-        since = month.since(zone)
-        try:
-            found = self._session.ops.profiles.preview(
-                profile,
-                edits=None if draft.original is None else draft.original.name,
-                start=since if since > now else None,
-                until=month.end(zone),
-            )
-        except NotFound:  # the instance has gone meanwhile, or was never theirs: the rest of the page goes on
-            return {}
-        return tally(found, zone)
 
     def _typed(self, field: str, key: str, value: str | bool) -> None:
         draft = self._draft()

@@ -21,6 +21,9 @@ from pwsops.web.ui import formatting
 if TYPE_CHECKING:
     from pwsops.operations import Operations
 
+NAMELESS = "This profile"
+"""What a profile is called before it has a name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:

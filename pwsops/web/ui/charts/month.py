@@ -1,113 +1,69 @@
-"""A month of runs to come, laid out in days. Pure."""
+"""Six weeks of runs, laid out in days: the past with how it ended, and what is to come. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
-from heapq import merge
-from itertools import islice
 
-from pwsops.rules.model import BackupKind, Occurrence
+from pwsops.rules.model import RunStatus
+from pwsops.rules.wallclock import ClockChange
 from pwsops.web.ui import formatting
+from pwsops.web.ui.charts.plan import Plans, Tally, added
 
 WEEKS = 6
 DAYS = 7 * WEEKS
-SHOWN = 7
-"""So many marks fit into a day; more are counted."""
-TOLD = 12
-"""How many runs are told one by one: of a day, and of the month."""
-AHEAD = 24
-"""So many months behind the present one are shown."""
+AHEAD = BEHIND = 24
+"""So many months after the present one are shown, and so many before it."""
+TROUBLE = (RunStatus.FAILED, RunStatus.MISSED, RunStatus.SKIPPED)
+OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+_DAY = timedelta(days=1)
+
+Outcomes = Mapping[RunStatus, int]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Coming:
-    """One run to come, in the zone it is shown in. `profile` is empty where there is only one."""
-
-    at: datetime
-    profile: str = ""
-    kind: BackupKind = BackupKind.FULL
-    shifted: bool = False
+def day_name(day: date, *, year: bool = False) -> str:
+    """Return a day in words: Sunday 6 December."""
+    return f"{day:%A} {day.day} {day:%B %Y}" if year else f"{day:%A} {day.day} {day:%B}"
 
 
-@dataclass(kw_only=True, slots=True)
-class Tally:
-    """The runs of one day: how many of which kind, from when to when, and the first few themselves."""
-
-    first: datetime
-    last: datetime
-    full: int = 0
-    incremental: int = 0
-    shifted: bool = False
-    runs: list[Coming] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """All of them."""
-        return self.full + self.incremental
-
-
-def tally(occurrences: Iterable[Occurrence], zone: tzinfo, profile: str = "") -> dict[date, Tally]:
-    """Count the ascending runs of one profile by the days of a zone."""
-    days: dict[date, Tally] = {}
-    for due_at, local, kind, shifted in occurrences:
-        at = local if local.tzinfo is zone else due_at.astimezone(zone)
-        day = at.date()
-        known = days.get(day)
-        if known is None:
-            known = days[day] = Tally(first=at, last=at)
-        known.last = at
-        if kind is BackupKind.FULL:
-            known.full += 1
-        else:
-            known.incremental += 1
-        if shifted:
-            known.shifted = True
-        if len(known.runs) < TOLD:
-            known.runs.append(Coming(at=at, profile=profile, kind=kind, shifted=shifted))
-    return days
-
-
-def together(parts: Sequence[Mapping[date, Tally]]) -> Mapping[date, Tally]:
-    """Add the tallies of several profiles up."""
-    if len(parts) == 1:
-        return parts[0]
-    days: dict[date, list[Tally]] = {}
-    for part in parts:
-        for day, counted in part.items():
-            days.setdefault(day, []).append(counted)
-    return {day: _added(several) for day, several in days.items()}
-
-
-def _added(several: Sequence[Tally]) -> Tally:
-    return Tally(
-        first=min(one.first for one in several),
-        last=max(one.last for one in several),
-        full=sum(one.full for one in several),
-        incremental=sum(one.incremental for one in several),
-        shifted=any(one.shifted for one in several),
-        runs=list(islice(merge(*(one.runs for one in several)), TOLD)),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mark:
-    """A square or a dot in a day; `count` is 0 where it stands for one run."""
-
-    kind: BackupKind
-    count: int = 0
+def clocks(change: ClockChange, zone: tzinfo) -> str:
+    """Return a change of the clocks in words: clocks go forward 1 h at 02:00."""
+    at = change.at.astimezone(zone) - change.by
+    way = "forward" if change.by > timedelta() else "back"
+    return f"clocks go {way} {formatting.duration(abs(change.by).total_seconds())} at {at:%H:%M}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """One cell of the calendar."""
+    """One cell of the calendar.
+
+    Parameters
+    ----------
+    runs
+        What is to come on it.
+    outcomes
+        How many runs of it ended how.
+    clashes
+        How often runs overlap on it.
+    others
+        So many runs of other profiles are to come on it, where only one profile is shown.
+    change
+        What clocks do on it, in words; empty: nothing.
+    put_forward_s
+        By how much they are put forward, in seconds; negative: back.
+    """
 
     date: date
     in_month: bool
     today: bool
     past: bool
     runs: Tally | None = None
+    outcomes: Outcomes = field(default_factory=dict)
+    clashes: int = 0
+    others: int = 0
+    change: str = ""
+    put_forward_s: float = 0.0
 
     @property
     def number(self) -> str:
@@ -115,122 +71,216 @@ class Day:
         return f"{self.date.day} {self.date:%b}" if self.date.day == 1 else str(self.date.day)
 
     @property
-    def marks(self) -> Sequence[Mark]:
-        """What is drawn in it."""
-        if self.runs is None:
-            return ()
-        if self.runs.count <= SHOWN:
-            return [Mark(kind=run.kind) for run in self.runs.runs]
-        counted = ((BackupKind.FULL, self.runs.full), (BackupKind.DIFFERENTIAL, self.runs.incremental))
-        return [Mark(kind=kind, count=count) for kind, count in counted if count]
-
-    @property
     def span(self) -> str:
-        """From its first run to its last."""
+        """From its first run to come to its last."""
         if self.runs is None:
             return ""
         first, last = f"{self.runs.first:%H:%M}", f"{self.runs.last:%H:%M}"
         return first if self.runs.count == 1 else f"{first} {formatting.NOTHING} {last}"
 
-    def told(self, *, named: bool = True) -> str:
-        """Say the day and its runs in words, with or without the profiles' names."""
-        name = f"{self.date:%A} {self.date.day} {self.date:%B %Y}"
+    def ended(self, *statuses: RunStatus) -> int:
+        """Count the runs that ended so."""
+        return sum(self.outcomes.get(status, 0) for status in statuses)
+
+    @property
+    def trouble(self) -> int:
+        """So many runs failed, were missed or skipped."""
+        return self.ended(*TROUBLE)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell of it."""
+        return self.runs is None and not any(self.outcomes.values()) and not self.change and not self.others
+
+    @property
+    def past_words(self) -> str:
+        """How its runs ended: 23 succeeded, 1 failed."""
+        told = [(status, self.outcomes.get(status, 0)) for status in RunStatus]
+        return ", ".join(f"{count} {formatting.run_mark(status).word}" for status, count in told if count)
+
+    @property
+    def coming_words(self) -> str:
+        """What is to come on it: 24 runs to come, 1 of them full, 00:00 to 23:00."""
         if self.runs is None:
-            return f"{name}: no run to come"
-        told = [
-            f"{run.at:%H:%M} {formatting.kind(run.kind)}" + (f" ({run.profile})" if named and run.profile else "")
-            for run in self.runs.runs
-        ]
-        more = self.runs.count - len(told)
-        return f"{name}: {', '.join(told)}" + (f" and {more} more" if more else "")
+            return ""
+        return f"{formatting.counted(self.runs.count, 'run')} to come, {full_of(self.runs)}, {self.span}"
+
+    @property
+    def words(self) -> str:
+        """All that is told of it, in one line."""
+        clashes = f"runs overlap {formatting.counted(self.clashes, 'time')}" if self.clashes else ""
+        others = f"{formatting.counted(self.others, 'run')} of other profiles" if self.others else ""
+        told = [part for part in (self.past_words, self.coming_words, clashes, others, self.change) if part]
+        return f"{day_name(self.date, year=True)}: {'; '.join(told) or 'no runs'}"
+
+
+def full_of(runs: Tally) -> str:
+    """Return how many of some runs are full, in words."""
+    if runs.count == 1:
+        return "full" if runs.full else "incremental"
+    return "all of them full" if runs.full == runs.count else f"{runs.full or 'none'} of them full"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
-    """What a calendar shows: six weeks, of which one month matters.
+    """What a calendar shows: six weeks.
 
-    The present month begins with the present week, since what is over has no run to come.
+    They are those of a month, or, without one, those around today: the week before this one, so that what ended badly
+    is seen, and what is to come. `behind`: so many weeks of the past are shown there; 0: no past at all.
     """
 
     first: date
     present: date
+    named: bool = False
+    behind: int = 1
 
     @classmethod
-    def read(cls, text: str, now: datetime) -> Month:
-        """Read ``2026-03``; nothing, or a month that is over, is the present one, and one too far away the last."""
+    def read(cls, text: str, now: datetime, *, behind: int = 1) -> Month:
+        """Read ``2026-03``; nothing means the weeks around today, and a month too far away the last that is shown."""
         today = now.date()
-        year, month = map(int, text.split("-")) if text else (today.year, today.month)
-        asked = max(date(year, month, 1), today.replace(day=1))
-        return cls(first=min(asked, _last(today)), present=today)
+        present = today.replace(day=1)
+        if not text:
+            return cls(first=present, present=today, behind=behind)
+        year, month = map(int, text.split("-"))
+        earliest = _months_on(present, -BEHIND) if behind else present
+        asked = max(date(year, month, 1), earliest)
+        first = min(asked, _months_on(present, AHEAD))
+        return cls(first=first, present=today, named=bool(behind) or first > present, behind=behind)
+
+    @classmethod
+    def around(cls, day: date, month: Month, now: datetime) -> Month:
+        """Return what shows the whole week of a day: `month`, where it does, or that of the day."""
+        monday = day - timedelta(days=day.weekday())
+        if month.begin <= monday and monday + timedelta(days=6) <= month.last:
+            return month
+        return cls.read(f"{day:%Y-%m}", now, behind=month.behind)
+
+    @staticmethod
+    def limits(today: date, *, behind: int = 1) -> tuple[date, date]:
+        """Return the first and the last day that are shown."""
+        earliest = _months_on(today, -BEHIND) if behind else today
+        return earliest, _months_on(today, AHEAD + 1) - _DAY
 
     @property
     def title(self) -> str:
-        """Name the month."""
-        return f"{self.first:%B %Y}"
+        """Name the month, or the days."""
+        if self.named:
+            return f"{self.first:%B %Y}"
+        return f"{self.begin.day} {self.begin:%b} {formatting.NOTHING} {self.last.day} {self.last:%b %Y}"
 
     @property
     def later(self) -> str:
         """The key of the month after; empty where that is too far away."""
-        return f"{self.first + timedelta(days=32):%Y-%m}" if self.first < _last(self.present) else ""
+        return _key(_months_on(self.first, 1)) if self.first < _months_on(self.present, AHEAD) else ""
 
     @property
     def earlier(self) -> str:
-        """The key of the month before; empty where that is over."""
-        return "" if self.first <= self.present else f"{self.first - timedelta(days=1):%Y-%m}"
+        """The key of the month before; empty where that is not shown.
+
+        Where the weeks around today leave out days of the present month, it comes first.
+        """
+        if not self.behind:
+            return _key(_months_on(self.first, -1)) if self.named else ""
+        if not self.named and self.begin > self.first:
+            return _key(self.first)
+        return _key(_months_on(self.first, -1)) if self.first > _months_on(self.present, -BEHIND) else ""
 
     @property
     def begin(self) -> date:
         """The Monday its first week begins with."""
-        day = max(self.first, self.present)
+        day = self.first if self.named else max(self.first, self.present - timedelta(weeks=self.behind))
         return day - timedelta(days=day.weekday())
+
+    @property
+    def last(self) -> date:
+        """The Sunday its last week ends with."""
+        return self.begin + timedelta(days=DAYS - 1)
 
     def since(self, zone: tzinfo) -> datetime:
         """Return the instant its first week begins with."""
-        return datetime.combine(self.begin, time(), zone)
+        return begin_of(self.begin, zone)
 
     def end(self, zone: tzinfo) -> datetime:
         """Return the instant behind its last week."""
-        return datetime.combine(self.begin + timedelta(days=DAYS), time(), zone)
+        return begin_of(self.last + _DAY, zone)
+
+    def edges(self, zone: tzinfo) -> list[datetime]:
+        """Return the instants at which its days begin, and the one at which the last ends."""
+        return [begin_of(self.begin + timedelta(days=number), zone) for number in range(DAYS + 1)]
 
     def holds(self, day: date) -> bool:
-        """Whether a day belongs to the month itself."""
-        return (day.year, day.month) == (self.first.year, self.first.month)
+        """Whether a day is one that the calendar is about: of the month, where it is of one."""
+        if self.named:
+            return (day.year, day.month) == (self.first.year, self.first.month)
+        return self.begin <= day <= self.last
 
-    def weeks(self, runs: Mapping[date, Tally]) -> list[list[Day]]:
-        """Lay runs out in its six weeks."""
-        dates = [self.begin + timedelta(days=index) for index in range(DAYS)]
-        days = [
-            Day(
-                date=day,
-                in_month=self.holds(day),
-                today=day == self.present,
-                past=day < self.present,
-                runs=runs.get(day),
+    @property
+    def where(self) -> str:
+        """The time that is summed up, after "to come": in December 2026, or until a day."""
+        return f"in {self.title}" if self.named else f"until {self.last.day} {self.last:%B %Y}"
+
+    def weeks(
+        self,
+        plans: Plans | None = None,
+        outcomes: Mapping[date, Outcomes] | None = None,
+        changes: Mapping[date, tuple[str, float]] | None = None,
+    ) -> list[list[Day]]:
+        """Lay runs out in its six weeks; `changes` are those of the clocks, in words and in seconds."""
+        runs = {} if plans is None else plans.days
+        clashes = {} if plans is None else plans.clashes_by_day
+        beside = {} if plans is None else plans.days_beside
+        days = []
+        for day in (self.begin + timedelta(days=number) for number in range(DAYS)):
+            change, put_forward_s = (changes or {}).get(day, ("", 0.0))
+            days.append(
+                Day(
+                    date=day,
+                    in_month=self.holds(day),
+                    today=day == self.present,
+                    past=day < self.present,
+                    runs=runs.get(day),
+                    outcomes=(outcomes or {}).get(day, {}),
+                    clashes=clashes.get(day, 0),
+                    others=beside[day].count if day in beside else 0,
+                    change=change,
+                    put_forward_s=put_forward_s,
+                )
             )
-            for day in dates
-        ]
         return [days[at : at + 7] for at in range(0, DAYS, 7)]
 
     def inside(self, runs: Mapping[date, Tally]) -> Tally | None:
-        """Return the runs of the month itself as one tally; None where it holds none."""
+        """Return the runs to come that the calendar is about as one tally; None where there are none."""
         held = [counted for day, counted in runs.items() if self.holds(day)]
-        return _added(held) if held else None
-
-    def coming(self, runs: Mapping[date, Tally], most: int) -> Sequence[Coming]:
-        """Return the first runs from the month's beginning on, those of the shown days behind its end included."""
-        days = sorted(day for day in runs if day >= self.first)
-        return list(islice((run for day in days for run in runs[day].runs), most))
+        return added(held) if held else None
 
 
-def _last(present: date) -> date:
-    """Return the first day of the last month that is shown."""
-    years, month = divmod(present.month - 1 + AHEAD, 12)
-    return date(present.year + years, month + 1, 1)
+def begin_of(day: date, zone: tzinfo) -> datetime:
+    """Return the midnight that a day begins with."""
+    return datetime.combine(day, time(), zone)
+
+
+def _key(first: date) -> str:
+    return f"{first:%Y-%m}"
+
+
+def _months_on(day: date, months: int) -> date:
+    """Return the first day of the month that is so many months on."""
+    years, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + years, month + 1, 1)
 
 
 def told(inside: Tally | None, month: Month) -> str:
-    """Say how many runs a month still holds and of which kind."""
+    """Return in words how many runs are to come and of which kind."""
     if inside is None:
-        return f"No run to come in {month.title}."
-    of_them = "all of them" if inside.full == inside.count else f"{inside.full or 'none'} of them"
-    return f"{formatting.counted(inside.count, 'run')} to come in {month.title}, {of_them} full."
+        return f"No run to come {month.where}."
+    return f"{formatting.counted(inside.count, 'run')} to come {month.where}, {full_of(inside)}."
+
+
+def ended(days: Sequence[Day], month: Month) -> str:
+    """Return in words how the past runs that a calendar is about ended; empty where there are none."""
+    sums = {status: sum(day.outcomes.get(status, 0) for day in days if month.holds(day.date)) for status in RunStatus}
+    if not any(sums.values()):
+        return ""
+    whole = Day(date=month.begin, in_month=True, today=False, past=True, outcomes=sums)
+    since = f"In {month.title}" if month.named else f"Since {month.begin.day} {month.begin:%B}"
+    return f"{since}: {whole.past_words}."

@@ -186,6 +186,25 @@ def test_all_pages_of_one_person_have_one_share_of_the_processor(monkeypatch: py
     assert book._shares == {}
 
 
+TOOLBAR = ".bk-right.bk-active, .bk-above.bk-active {\n      --highlight-color: #0b5cad !important;\n    }"
+"""As the toolkit writes it with each change of the scheme."""
+MISSING = object()
+
+
+def tap(**values: object) -> dict[str, Any]:
+    """A tap on a figure, as a browser sends it."""
+    held = {"type": "map", "entries": [["shift", False], ["ctrl", False], ["alt", True]]}
+    told = {"model": {"id": "1"}, "sx": 403.5, "sy": 175, "x": 3.5, "y": 1.89, "modifiers": held} | values
+    entries = [[name, value] for name, value in told.items() if value is not MISSING]
+    data = {"type": "event", "name": "tap", "values": {"type": "map", "entries": entries}}
+    return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
+
+
+def changed(attr: str, new: object) -> dict[str, Any]:
+    """A change of a property of one of the page's models."""
+    return {"kind": "ModelChanged", "model": {"id": "1"}, "attr": attr, "new": new}
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -196,11 +215,40 @@ def test_all_pages_of_one_person_have_one_share_of_the_processor(monkeypatch: py
         },
         {"kind": "ModelChanged", "model": {"id": "1"}, "attr": "search", "new": "?page=runs"},
         {"kind": "ModelChanged", "model": {"id": "1"}, "attr": "dark_mode", "new": None},
+        {"kind": "ModelChanged", "model": {"id": "1"}, "attr": "inner_width", "new": 807},
+        {"kind": "ModelChanged", "model": {"id": "1"}, "attr": "stylesheets", "new": [TOOLBAR, TOOLBAR]},
+        tap(),
+        tap(sx=403, y=1.8919999999999995),
     ],
 )
 def test_what_pages_send_is_expected(event: object) -> None:
     check("PATCH-DOC", {"events": [event]})
     check("PULL-DOC-REQ", {})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(tap(**{name: value}) for name in ("sx", "sy", "x", "y") for value in (None, "1", True, [], {"id": "1"})),
+        *(tap(modifiers=value) for value in (None, {"type": "map", "entries": [["shift", 1]]}, {"id": "1"})),
+        tap(model="1"),
+        tap(more=1),
+        tap(x=MISSING),
+        *(changed("inner_width", value) for value in (-1, 1.5, True, "8", None, [8], (1 << 20) + 1)),
+        *(
+            changed("stylesheets", value)
+            for value in (TOOLBAR, None, {}, [None], [[TOOLBAR]], ["* {}"], [TOOLBAR] * 257)
+        ),
+        changed("stylesheets", [TOOLBAR + "body { display: none }"]),
+        changed("stylesheets", [TOOLBAR.replace("#0b5cad", "url(//there)")]),
+        changed("stylesheets", [TOOLBAR.replace("#0b5cad", "red; } * { color: red")]),
+        changed("width", 8),
+        changed("data", {"type": "map"}),
+    ],
+)
+def test_of_figures_nothing_is_let_through_but_taps_and_sizes(event: object) -> None:
+    with pytest.raises(Unexpected):
+        check("PATCH-DOC", {"events": [event]})
 
 
 def test_what_is_nested_too_deeply_is_not() -> None:
