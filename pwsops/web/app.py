@@ -116,7 +116,8 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         page.param.watch(lambda event: self._session.paint(dark=event.new), "dark_theme")
         return page
 
-    def _make_page(self, name: str) -> Any:
+    def make_page(self, name: str) -> Any:
+        """Return a page by its name."""
         return _PAGES[name](self._session)
 
     def refresh(self) -> None:
@@ -174,7 +175,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
             self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
             came_from = self._shown
-            self._page = self._make_page(name)
+            self._page = self.make_page(name)
             self._shown, self._body.objects = name, [self._page]
             if came_from:
                 self._session.attention.focus_on("h1")

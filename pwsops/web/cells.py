@@ -102,9 +102,10 @@ class Cell(app.Frame):
             stylesheets=[PALETTES],
         )
 
-    def _make_page(self, name: str) -> Any:
+    def make_page(self, name: str) -> Any:
+        """Return the page that is shown under a name: the cell's own, or the dashboard's."""
         make = self._own.get(name)
-        return super()._make_page(name) if make is None else make(self._session)
+        return super().make_page(name) if make is None else make(self._session)
 
     def _show_menu(self, here: str) -> None:
         begins = here == self._where.get("page", nav.OVERVIEW)

@@ -21,6 +21,7 @@ from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
 from pwsops.web import access, app
 from pwsops.web.choices import Choices, instant
+from pwsops.web.panel_compat import cell_outputs
 from pwsops.web.ui import formatting
 from pwsops.web.ui.figures import paint
 from pwsops.web.ui.theme import FONT, LIGHT
@@ -138,7 +139,7 @@ def page() -> None:
     if not is_served():
         return
     # The toolkit would lay the cells out in a template that asks for a font from elsewhere.
-    parts = [part for parts in pn.state._cell_outputs.values() for part in parts if part is not None]
+    parts = cell_outputs()
     texts = [part for part in parts if isinstance(part, str)]
     title = next((text.partition("\n")[0].lstrip("# ") for text in texts if text.startswith("# ")), app.TITLE)
     shown = [note(part) if isinstance(part, str) else part for part in parts]

@@ -27,6 +27,7 @@ __all__ = [
     "PageHandler",
     "SocketHandler",
     "answer_with",
+    "cell_outputs",
     "forget_current",
     "get_server",
     "handler_options",
@@ -47,6 +48,14 @@ def loop_of(doc: Document) -> asyncio.AbstractEventLoop:
         loop: Any = doc.session_context.server_context.application_context.io_loop
         found: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
         return found
+
+
+def cell_outputs() -> list[Any]:
+    """Return what the cells of the notebook that is being served have shown so far, in order.
+
+    Needed until: none known; Panel lays the cells out itself, in templates that ask for a font from elsewhere.
+    """
+    return [part for parts in pn.state._cell_outputs.values() for part in parts if part is not None]
 
 
 def unwatch_busy(page: Any) -> None:

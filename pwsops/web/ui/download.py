@@ -34,6 +34,11 @@ class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete ty
         """By number, what was offered and is not wholly sent."""
         self._numbers = itertools.count(1)
 
+    @property
+    def on_their_way(self) -> int:
+        """How many files the browser has not got whole yet."""
+        return len(self._files)
+
     def offer(self, name: str, file: BinaryIO, *, whose: str = "") -> None:
         """Let the browser save an open file under a name; it is closed when all of it was sent.
 
@@ -41,7 +46,7 @@ class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete ty
         """
         theirs = _sending.setdefault(whose, WeakSet())
         theirs.add(self)
-        if sum(len(one._files) for one in theirs) >= MOST:
+        if sum(one.on_their_way for one in theirs) >= MOST:
             file.close()
             raise Refused(
                 f"The file {name} was not handed to the browser: {MOST} are on their way to you already.",

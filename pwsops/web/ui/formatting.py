@@ -107,8 +107,9 @@ def row_tone(profile: ProfileView) -> str:
 
 
 def other_zone(zone: tzinfo, of_the_pages: str) -> str:
-    """Return a sentence that names the zone of times that are in another than those of the other pages."""
-    return f" The times here are in {zone}, those of the other pages in {of_the_pages}."
+    """Return a sentence that names the zone of times where it is not that of the other pages; else nothing."""
+    name = str(zone).removeprefix("Etc/")
+    return "" if name == of_the_pages else f"The times here are in {name}, those of the other pages in {of_the_pages}."
 
 
 def run_size(run: RunView) -> int | None:

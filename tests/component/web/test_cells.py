@@ -79,7 +79,7 @@ def test_a_cell_shows_what_there_is_without_a_loop_as_in_a_script(home: Home) ->
     said = {name: make(home.ops) for name, make in MAKES.items()}
     assert "profiles-title" in shown(said["Overview"])
     assert "wizard-title" in shown(said["ProfileWizard"])
-    assert "Calendar of the runs to come" in shown(said["MonthChart"])
+    assert "Runs: p" in shown(said["MonthChart"])
     assert "1 run" in shown(said["HistoryTable"])
     assert "Restoring one on srv to its newest backup" in shown(said["RestorePlanView"])
     assert "It then holds" in shown(said["RestorePlanView"])
@@ -228,9 +228,9 @@ def test_the_history_is_turned_fifty_at_a_time(home: Home) -> None:
         home.run()
     cell = HistoryTable(home.ops)
     assert list(cell._page._table.value.index) == list(range(PAGE_SIZE + 1, 1, -1))
-    act(cell, "turn", cell._page._answer[0].after)
+    act(cell, "turn", cell._page._found.result[0].after)
     assert list(cell._page._table.value.index) == [1]
-    act(cell, "turn", cell._page._answer[0].before)
+    act(cell, "turn", cell._page._found.result[0].before)
     assert len(cell._page._table.value) == PAGE_SIZE
 
 
@@ -241,7 +241,7 @@ def test_a_failed_run_stands_out(home: Home) -> None:
     table = HistoryTable(home.ops)._page._table
     styles = table.style._compute().ctx
     grounds = {row: dict(said).get("background-color") for (row, _), said in styles.items()}
-    assert grounds == {0: "var(--pw-orange-soft)"}
+    assert grounds == {0: "var(--pw-red-soft)"}
 
 
 def test_a_history_is_filtered_by_what_the_cell_is_made_with(home: Home) -> None:
@@ -265,7 +265,7 @@ def test_a_history_that_cannot_be_read_says_why(home: Home, monkeypatch: pytest.
 def test_a_frame_reads_as_the_pages_do() -> None:
     made = frame([make_run(7, RunStatus.FAILED, summary="No room.")], NOW, NOW.tzinfo)  # type: ignore[arg-type]
     assert list(made.columns) == list(COLUMNS)
-    assert made.loc[7].tolist() == ["Vaults", "failed", "full", "12:00:00", "0.0 s", "", "by hand", "No room."]
+    assert made.loc[7].tolist() == ["Vaults", "failed", "full", "12:00:00", "0.0 s", "–", "by hand", "No room."]
 
 
 def test_a_plan_alone_restores_nothing_and_leads_to_the_page_that_asks(home: Home) -> None:
@@ -301,8 +301,8 @@ def test_the_wizard_edits_the_profile_it_is_made_with(home: Home) -> None:
 def test_a_calendar_of_one_profile_in_a_month(home: Home) -> None:
     home.add(name="another")
     cell = MonthChart(home.ops, profile="another", month="2099-12")
-    assert "Runs to come: another" in shown(cell)
-    assert "<section" in shown(cell)
+    assert "Runs: another" in shown(cell)
+    assert "of others" in shown(cell)
     with pytest.raises(InvalidInput, match="is no month"):
         MonthChart(home.ops, month="soon")
 

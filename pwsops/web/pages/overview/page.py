@@ -162,8 +162,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         request = self._request(snapshot, chosen)
         content = self._content(request)
         lead = [f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}."] if chosen else []
-        if str(request.zone) != str(snapshot.zone):
-            lead.append(formatting.other_zone(request.zone, snapshot.zone_name).strip())
+        lead += filter(None, [formatting.other_zone(request.zone, snapshot.zone_name)])
         heading = Heading(
             title=title,
             several=chosen is not None and len(snapshot.profiles) > 1,

@@ -85,8 +85,7 @@ class Preview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if len(request.beside) > _AT_ONCE and not calendar.is_known(request):
             self._work_out(request)
             request = replace(request, beside=())
-        other = str(zone) != str(snapshot.zone)
-        lead = formatting.other_zone(zone, snapshot.zone_name).strip() if other else ""
+        lead = formatting.other_zone(zone, snapshot.zone_name)
         self._calendar.show(calendar.content(self._session.ops, request), Heading(title="Runs to come", lead=lead))
 
     def _others(self, draft: Draft) -> Sequence[ProfileView]:

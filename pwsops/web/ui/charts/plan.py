@@ -141,8 +141,8 @@ class Plans:
         self.plans = plans
         self.shown = len(plans)
         """So many of them, from the first on, are what is looked at; the others are beside."""
-        self._durations = durations or {}
-        self._ends = [plan.ends(self._durations.get(plan.profile, {})) for plan in plans]
+        self.durations = durations or {}
+        self.ends = [plan.ends(self.durations.get(plan.profile, {})) for plan in plans]
 
     @cached_property
     def days(self) -> Mapping[date, Tally]:
@@ -161,12 +161,12 @@ class Plans:
     @cached_property
     def busy(self) -> Busy:
         """When their runs are under way."""
-        return Busy(self._begins, list(chain.from_iterable(self._ends)))
+        return Busy(self._begins, list(chain.from_iterable(self.ends)))
 
     @cached_property
     def clashes(self) -> Sequence[Clash]:
         """The runs that overlap, in the order of time."""
-        found = collisions(self._begins, list(chain.from_iterable(self._ends)))
+        found = collisions(self._begins, list(chain.from_iterable(self.ends)))
         return [self._clash(one.begin, one.end, one.runs) for one in found]
 
     @property
@@ -199,7 +199,7 @@ class Plans:
     @property
     def unmeasured(self) -> Sequence[str]:
         """The profiles of which no run has been measured yet."""
-        return [plan.profile for plan in self.plans if len(plan) and not self._durations.get(plan.profile)]
+        return [plan.profile for plan in self.plans if len(plan) and not self.durations.get(plan.profile)]
 
     def between(self, since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
         """Return the runs of a time, by plan and in order: which plan each is of, and its position there."""
@@ -209,7 +209,7 @@ class Plans:
 
     def run(self, plan: int, at: int) -> Coming:
         """Return the run at a position of a plan, with when it usually ends."""
-        return self.plans[plan].run(at, self._ends[plan][at])
+        return self.plans[plan].run(at, self.ends[plan][at])
 
     def since(self, instant: datetime) -> Iterator[Coming]:
         """Return the runs that are looked at from an instant on, in order, as they are asked for."""
@@ -232,10 +232,10 @@ class Focus(Plans):
     def __init__(self, own: Plan, durations: Durations, beside: Plans) -> None:
         super().__init__([own], {own.profile: durations})
         self._beside = beside
-        self._own = self._ends[0]
+        self._own = self.ends[0]
         self.plans = [own, *beside.plans]
-        self._ends = [*self._ends, *beside._ends]
-        self._durations = {**beside._durations, own.profile: durations}
+        self.ends = [*self.ends, *beside.ends]
+        self.durations = {**beside.durations, own.profile: durations}
 
     @property
     def days_beside(self) -> Mapping[date, Tally]:
@@ -258,7 +258,7 @@ class Focus(Plans):
         (own,) = clash.runs
         begin, end = self.plans[0].begins[own], self._own[own]
         found = [(0, own)]
-        for number, (plan, ends) in enumerate(zip(self.plans, self._ends, strict=True)):
+        for number, (plan, ends) in enumerate(zip(self.plans, self.ends, strict=True)):
             # Runs of one profile follow each other: only the one before can reach into a run.
             at = max(0, bisect_left(plan.begins, begin) - 1)
             while at < len(plan) and (plan.begins[at] < end or plan.begins[at] == begin):
