@@ -151,6 +151,8 @@ def take(browser: Browser, url: str, links: Links, picture: Picture, into: Path)
         page.get_by_role("link", name=re.compile("^Choose the")).first.click()
         page.get_by_role("heading", name="3. Confirm").wait_for()
     page.locator(f".mui-{picture.scheme}").first.wait_for()
+    if picture.width != NARROW and picture.name.partition("-")[0] in ("overview", "wizard"):
+        page.get_by_role("img", name=re.compile("^Runs")).wait_for()
     if picture.width == NARROW:
         page.get_by_role("navigation", name="Pages").wait_for(state="hidden")
     page.evaluate("document.fonts.ready")
