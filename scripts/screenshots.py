@@ -53,8 +53,8 @@ class Picture(NamedTuple):
 _WIZARD = "page=wizard&step=2&profile=Vaults+hourly"
 _INSERT = "page=insert&instance=samples&database=company-vault.sqlite3"
 PICTURES = (
-    Picture("overview", "profile=Vaults+hourly", "Latest runs"),
-    Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", scheme="dark"),
+    Picture("overview", "profile=Vaults+hourly", "Latest runs", height=1540),
+    Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", height=1540, scheme="dark"),
     Picture("overview-narrow", "profile=Vaults+hourly", "Latest runs", NARROW, 1800),
     Picture("wizard", _WIZARD, "Edit Vaults hourly", height=960),
     Picture("wizard-dark", _WIZARD, "Edit Vaults hourly", height=960, scheme="dark"),
