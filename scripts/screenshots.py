@@ -53,8 +53,8 @@ class Picture(NamedTuple):
 _WIZARD = "page=wizard&step=2&profile=Vaults+hourly"
 _RESTORE = "page=restore&instance=samples&database=company-vault.sqlite3"
 PICTURES = (
-    Picture("overview", "profile=Vaults+hourly", "Latest runs"),
-    Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", scheme="dark"),
+    Picture("overview", "profile=Vaults+hourly", "Latest runs", height=1540),
+    Picture("overview-dark", "profile=Vaults+hourly", "Latest runs", height=1540, scheme="dark"),
     Picture("overview-narrow", "profile=Vaults+hourly", "Latest runs", NARROW, 1800),
     Picture("wizard", _WIZARD, "Edit Vaults hourly", height=960),
     Picture("wizard-dark", _WIZARD, "Edit Vaults hourly", height=960, scheme="dark"),
@@ -151,6 +151,8 @@ def take(browser: Browser, url: str, links: Links, picture: Picture, into: Path)
         page.get_by_role("radio").first.click()
         page.get_by_role("heading", name="3. Confirm").wait_for()
     page.locator(f".mui-{picture.scheme}").first.wait_for()
+    if picture.width != NARROW and picture.name.partition("-")[0] in ("overview", "wizard"):
+        page.get_by_role("img", name=re.compile("^Runs")).wait_for()
     if picture.width == NARROW:
         page.get_by_role("navigation", name="Pages").wait_for(state="hidden")
     page.evaluate("document.fonts.ready")

@@ -59,7 +59,7 @@ def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Op
     expect(page.get_by_label("company-vault.sqlite3")).to_be_visible()
     page.keyboard.type("By keys")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Instance")).to_be_focused()
+    expect(page.get_by_label("Instance", exact=True)).to_be_focused()
     expect(page.get_by_label("company-vault.sqlite3")).to_be_visible()  # the server has said what there is
     page.keyboard.press("Tab")
     expect(page.get_by_label("company-vault.sqlite3")).to_be_focused()

@@ -126,4 +126,6 @@ def test_an_overlap_is_told_with_its_time_and_who_takes_part() -> None:
     (clash,) = plans.clashes
     assert clash_words(clash, ["A", "B"]) == "00:00 to 02:06: A, B"
     assert clash_words(clash, ["A", "B", "C", "D", "E"]) == "00:00 to 02:06: A, B, C and 2 more"
+    (brief,) = Plans([hourly(PLAIN, 1), hourly(PLAIN, 1, "B")], {"A": {BackupKind.DIFFERENTIAL: 20.0}}).clashes
+    assert clash_words(brief, ["A", "B"]) == "00:00: A, B", "within one minute"
     assert clash_words(clash, ["A"]) == "00:00 to 02:06: A is still running when its next run is due"

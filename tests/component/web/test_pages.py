@@ -401,7 +401,10 @@ def test_the_calendar_of_one_profile_shows_the_others_faintly_and_where_they_ove
     frame._session._take(frame._session.store.snapshot())
     act(frame, "select", "Vaults")
     shown = html(frame)
-    assert "Every hour, UTC. 134 runs to come" in shown
+    assert (
+        "Every hour, UTC. The times here are in Europe/Berlin, those of the other pages in UTC. 134 runs to come"
+        in shown
+    )
     assert "4 runs of others" in shown
     assert "Vaults, Other" in shown
 

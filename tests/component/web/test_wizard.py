@@ -617,10 +617,10 @@ def test_the_runs_of_many_others_are_worked_out_beside_and_typing_does_not_wait(
     for number in range(11):
         home.add(name=f"p{number:02}", databases=["one"])
     waiting: list[Callable[[], None]] = []
-    monkeypatch.setattr(Session, "later", lambda self, work: waiting.append(work))
-    shown = wizard(step=2)
-    assert "of others" not in shown.plan
-    monkeypatch.undo()
+    with monkeypatch.context() as waits:
+        waits.setattr(Session, "later", lambda self, work: waiting.append(work))
+        shown = wizard(step=2)
+        assert "of others" not in shown.plan
     for answer in waiting:
         answer()
     assert "264 runs of others" in shown.plan

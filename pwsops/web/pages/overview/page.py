@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import panel as pn
@@ -55,7 +55,6 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
         self._soon = Markup()
-        self._calendar = Calendar(session)
         self._runs = Markup(session.act)
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
@@ -69,6 +68,11 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
     def calendar(self) -> Any:
         """The calendar of runs."""
         return self._calendar
+
+    @cached_property
+    def _calendar(self) -> Calendar:
+        """Made when it is shown first: until then it would take time from the first paint."""
+        return Calendar(self._session)
 
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""

@@ -243,7 +243,8 @@ def _past(run: RunView, zone: tzinfo) -> Entry:
 
 def clash_words(clash: Clash, names: Sequence[str], *, most: int = 3) -> str:
     """Return in words which runs overlap and when: 02:00 to 02:14: A, B and 2 more."""
-    when = f"{clash.begin:%H:%M}" if clash.end <= clash.begin else f"{clash.begin:%H:%M} to {clash.end:%H:%M}"
+    begin, end = f"{clash.begin:%H:%M}", f"{clash.end:%H:%M}"
+    when = begin if begin == end else f"{begin} to {end}"
     if len(names) == 1:
         return f"{when}: {names[0]} is still running when its next run is due"
     return f"{when}: {formatting.listed(names, most)}"
