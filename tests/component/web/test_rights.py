@@ -120,7 +120,7 @@ def test_whatever_a_browser_of_a_viewer_sends_changes_nothing(home_with_all: Hom
 
 def test_restores_that_no_page_offers_are_refused_and_each_refusal_is_noted(home_with_all: Home, visits: Any) -> None:
     visit = visits(Role.OPERATOR)
-    visit.show("insert", instance="srv", database="one")
+    visit.show("restore", instance="srv", database="one")
     for action, key in (("restore-now", ""), ("cancel-restore", "7"), ("cancel-restore", "9" * 40)):
         for piece in visit.frame._main.select(Markup):
             piece.take({"action": action, "key": key})

@@ -105,7 +105,7 @@ def test_what_a_run_took_and_is_still_there_can_be_restored(session: Session, op
         )
     ]
     html = shown(session)
-    address = "?page=insert&amp;instance=vaults&amp;database=a.db&amp;file=%2Fb%2Fa.bak&amp;position=2"
+    address = "?page=restore&amp;instance=vaults&amp;database=a.db&amp;file=%2Fb%2Fa.bak&amp;position=2"
     assert f'<a class="button" href="{address}"' in html
     assert 'aria-label="Restore … a.db from this backup"' in html
 

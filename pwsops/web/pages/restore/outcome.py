@@ -7,6 +7,7 @@ from typing import Any
 
 from pwsops.engines.records import DatabaseContents
 from pwsops.operations.records import RestoreView
+from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Trouble
 from pwsops.web.nav import DATABASES, Nav
@@ -89,7 +90,9 @@ class Outcome:
             self._session.attention.announce(sentence or f"The restore of {restore.database} {restore.status.value}.")
 
     def _act(self, action: str, key: str) -> None:
-        if action == "cancel-restore":
+        if action == "cancel-restore" and self._session.why_not(Right.RESTORE):
+            self._cancel(key)  # which is refused, and noted: no page offers it to them
+        elif action == "cancel-restore":
             self._ask(key)
         elif action == "keep-restoring":
             self._ask("")
