@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,17 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@pytest.fixture
+def loggers() -> Iterator[None]:
+    """Enable again what import-linter disables: each logger of the process that it does not know."""
+    found = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    before = [one.disabled for one in found]
+    yield
+    for one, disabled in zip(found, before, strict=True):
+        one.disabled = disabled
+
+
+@pytest.mark.usefixtures("loggers")
 def test_every_floor_imports_only_from_the_floors_below_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
