@@ -127,6 +127,8 @@ function announce(root, said) {
   }
   root.dataset.drawn = ""
   return now
+}
+
 // A long list of buttons is one stop of the Tab key; arrows, Home and End lead through it.
 const STEPS = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -Infinity, End: Infinity}
 
