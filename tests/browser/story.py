@@ -79,7 +79,7 @@ def set_up(place: Place, page: Page) -> None:
     plan = page.get_by_role("list", name="Days")
     before = plan.inner_text()
     page.get_by_label("Every", exact=True).fill("12")
-    expect(page.get_by_text(re.compile("every 12 hours"))).to_be_visible()
+    expect(page.get_by_text(re.compile("every 12 hours")).last).to_be_visible()
     assert plan.inner_text() != before
     page.get_by_role("button", name="Next").click()
     place.finish_profile(page)

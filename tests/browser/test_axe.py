@@ -230,7 +230,7 @@ def test_nothing_is_wrong_while_a_page_complains(lived_in: LivedIn, visit: Open)
     page = look(visit, lived_in.served.url + "?page=settings", "answers")
     page.get_by_label("Every", exact=True).fill("0")
     page.get_by_role("button", name="Remove samples").click()
-    expect(page.get_by_text("Give a whole number of at least 1.")).to_be_visible()
+    expect(page.get_by_text("Give a whole number of at least 1.").last).to_be_visible()
     expect(page.get_by_role("alertdialog")).to_be_visible()
     assert wrong_in_light_and_dark(page) == []
 
@@ -246,7 +246,7 @@ def add_a_server(page: Page) -> None:
     page.get_by_label("Trust any certificate of the server").check()
     page.get_by_label("Login", exact=True).fill("ops")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("Give the password of this login.")).to_be_visible()
+    expect(page.get_by_text("Give the password of this login.").last).to_be_visible()
 
 
 def name_a_user(page: Page) -> None:
@@ -254,7 +254,7 @@ def name_a_user(page: Page) -> None:
     page.get_by_role("button", name="How").click()
     page.get_by_label("Who takes the backup").select_option("a named user")
     page.get_by_role("button", name="Create the profile").click()
-    expect(page.get_by_text("Say who takes the backup.")).to_be_visible()
+    expect(page.get_by_text("Say who takes the backup.").last).to_be_visible()
 
 
 def browse_a_server(page: Page) -> None:
@@ -266,7 +266,7 @@ def browse_a_server(page: Page) -> None:
 def give_login_data(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
     page.get_by_role("button", name="Use it: this login").click()
-    expect(page.get_by_text("Say who is to restore.")).to_be_visible()
+    expect(page.get_by_text("Say who is to restore.").last).to_be_visible()
 
 
 def restore_as_another(page: Page) -> None:
@@ -274,8 +274,8 @@ def restore_as_another(page: Page) -> None:
     page.get_by_label("Login", exact=True).fill(demo.LOGIN)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("this once")).to_be_visible()
-    expect(page.get_by_text("No backup of orders that pwsops knows")).to_be_visible()
+    expect(page.get_by_text("this once").last).to_be_visible()
+    expect(page.get_by_text("No backup of orders that pwsops knows").last).to_be_visible()
 
 
 def choose_a_backup(page: Page) -> None:

@@ -72,7 +72,7 @@ def test_a_choice_changes_what_is_shown(served: Served, visit: Callable[..., Vis
     expect(runs).to_have_text(re.compile(r"^\d\d$"))
     page.get_by_label("From", exact=True).fill("soon")
     page.get_by_label("From", exact=True).press("Enter")
-    expect(page.get_by_text("Write a day as 2026-03-01")).to_be_visible()
+    expect(page.get_by_text("Write a day as 2026-03-01").last).to_be_visible()
 
 
 def test_a_cell_on_a_page_is_light_or_dark_as_the_page_is(served: Served, visit: Callable[..., Visit]) -> None:
@@ -85,7 +85,7 @@ def test_a_cell_on_a_page_is_light_or_dark_as_the_page_is(served: Served, visit:
 
 def test_opening_the_recovery_restores_nothing(served: Served, visit: Callable[..., Visit]) -> None:
     page = visit(f"{served.url}/5-a-guided-recovery").page
-    expect(page.get_by_text("Nothing was restored.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Nothing was restored.", exact=True).last).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile("^Restoring .* to its newest backup"))).to_be_visible()
     ops = open_or_sample(served.home)
     try:

@@ -105,7 +105,7 @@ def test_every_refusal_has_a_message_and_a_next_step(pwsops):
     for words, part in (
         (("profile", "create", "new", *here, "--database", "nope"), "nope"),
         (("profile", "create", "vaults", *here, "--database", "family-vault.sqlite3"), "exists already"),
-        (("profile", "create", "new", *here, "--database", "family-vault.sqlite3", "--at", "02:30"), "at"),
+        (("profile", "create", "new", *here, "--database", "family-vault.sqlite3", "--at", "02:30"), "a time of day"),
         (("profile", "show", "nobody", "--json"), "nobody"),
         (("profile", "delete", "vaults"), "not confirmed"),
         (("run", "vaults"), "service is stopped"),
