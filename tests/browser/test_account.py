@@ -104,7 +104,7 @@ def test_a_second_factor_is_set_up_and_signs_in_by_keyboard(
     page.keyboard.type(code(secret, 1))
     page.keyboard.press("Enter")
     # The name stands in the menu, which a narrow screen draws once it is opened.
-    expect(page).to_have_title("Backup operations")
+    expect(page).to_have_title("Profiles – pwsops")
     expect(page.get_by_text("Signed in as ada")).to_have_count(1 if width > 600 else 0)
     assert (visited.outside, visited.errors) == ([], [])
     assert not [one for one in visited.complaints if "Content Security Policy" in one]

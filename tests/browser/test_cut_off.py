@@ -61,7 +61,7 @@ def cut_off(page: Page) -> None:
 def back(page: Page) -> None:
     """Wait for the page to be back; where another server has come, it wants to know who is there."""
     code = page.get_by_label("Code of the link")
-    expect(code.or_(page.get_by_text("Connected again."))).to_be_visible()
+    expect(code.or_(page.get_by_text("Connected again.")).first).to_be_visible()
     if code.is_visible():
         code.fill(link_to(page.url))
         page.get_by_role("button", name="Sign in by the code").click()
@@ -88,7 +88,7 @@ def test_a_page_says_since_when_its_server_is_gone_and_takes_no_clicks(
     expect(start_now).to_be_visible()
     again()
     back(page)
-    expect(page).to_have_title("Backup operations")
+    expect(page).to_have_title("Profiles – pwsops")
     start_now.click()
     expect(page.get_by_role("row").filter(has_text="by hand")).to_contain_text("succeeded")
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pwsops.web.ui import markup
 
-SCRIPT = markup.script("drawn.js", "typed.js", "markup.js")
+SCRIPT = markup.script("drawn.js", "attention.js", "typed.js", "markup.js")
 MOUNT = """
 async ([script, html]) => {
   const {render} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})))
