@@ -80,7 +80,7 @@ def set_up(place: Place, page: Page) -> None:
     before = plan.inner_text()
     page.get_by_label("Every", exact=True).fill("12")
     expect(page.get_by_text(re.compile("every 12 hours")).last).to_be_visible()
-    assert plan.inner_text() != before
+    expect(plan).not_to_have_text(before, use_inner_text=True)
     page.get_by_role("button", name="Next").click()
     place.finish_profile(page)
     page.get_by_role("button", name="Create the profile").click()

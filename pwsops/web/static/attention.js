@@ -7,6 +7,7 @@ function attend() {
   const HEADER_PX = 64
   // A piece that is replaced may bring by itself what the focus goes to; only then is a place looked for.
   const LOST_MS = 120
+  const AGAIN_MS = [100, 300, 700, 1500, 3000, 6000]
   const TAKES_FOCUS = "a[href], button, input, select, textarea, [tabindex]"
   const roots = new Set()
   let wanted = null
@@ -71,6 +72,10 @@ function attend() {
     want(selectors) {
       wanted = selectors
       look()
+      // The toolkit takes pieces out and puts them in again when another comes beside them, and with that the focus goes.
+      for (const ms of AGAIN_MS) {
+        window.setTimeout(() => { if (wanted === selectors && nobody_has_it()) { look() } }, ms)
+      }
     },
     // The same words twice are said twice.
     say(text) {
