@@ -67,7 +67,7 @@ def test_enter_pressed_on_in_the_wizard_creates_nothing_unseen(served: Served, v
     page.keyboard.press("Enter")
     assert [one.name for one in ops.profiles.list()] == ["Vaults"]
     page.get_by_role("button", name="Create the profile").click()
-    expect(page.get_by_role("button", name="Second", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Second", exact=True)).to_be_focused()
     expect(live(page)).to_have_text("The profile Second is created.")
 
 

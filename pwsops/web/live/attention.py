@@ -16,8 +16,8 @@ class Attention(param.Parameterized):
         self.focus = {"selectors": list(selectors), "number": self.focus.get("number", 0) + 1}
 
     def focus_on_action(self, action: str, key: str) -> None:
-        """Ask for the focus on the button of an action on something, whatever its name is."""
-        self.focus_on(f'[data-action="{action}"][data-key="{_escaped(key)}"]')
+        """Ask for the focus on the button of an action on something; a row may have the same action."""
+        self.focus_on(f':is(a, button)[data-action="{action}"][data-key="{_escaped(key)}"]')
 
     def announce(self, text: str) -> None:
         """Have something read out where the page is not looked at."""
