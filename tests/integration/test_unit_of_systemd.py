@@ -18,7 +18,7 @@ import pytest
 from tests.integration.command_line import PATIENCE_S, environment
 from tests.needs import require
 
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "pwsops.runs.scheduler"
+UNIT = Path(__file__).resolve().parents[2] / "deploy" / "pwsops.service"
 EXPOSED_AT_MOST = 20
 """Of 100, by systemd's measure; 15 were measured. What is left: it uses the network, and files of other users."""
 _SET_MDWE, _GET_MDWE = 65, 66
