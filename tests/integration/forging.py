@@ -15,14 +15,13 @@ from typing import Any
 from bokeh.util.token import get_session_id
 from panel.models.esm import ReactiveESM
 
-from pwsops.web import pages
+from pwsops.web import pages, ui
 from pwsops.web.live import session as session_module
+from pwsops.web.live.session import WORK
 from tests.clocks import joined
 from tests.component.web.door.conftest import Served
 from tests.raw import Closed, Socket, ask, token_of, websocket
 
-WORK = ("pwsops-action", "pwsops-question")
-"""The names of the threads that a page's work is done in."""
 FRAME = ("menu.html", "service.html", "notice.html", "question.html")
 """What is on every page."""
 
@@ -65,7 +64,7 @@ class Page:
 
     def settle(self) -> None:
         """Wait until all that was asked for is done, and shown."""
-        while working := [thread for thread in threading.enumerate() if thread.name in WORK and thread.is_alive()]:
+        while working := [thread for thread in threading.enumerate() if thread.name == WORK and thread.is_alive()]:
             for thread in working:
                 joined(thread)
             self._patch([])
@@ -115,15 +114,23 @@ def opened(served: Served, **headers: str) -> Iterator[Page]:
 
 def known_actions() -> set[str]:
     """Return every action that some handler of a page compares its message with, out of the source of all pages."""
-    modules = [importlib.import_module(one.name) for one in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}.")]
+    modules = [
+        importlib.import_module(one.name)
+        for package in (pages, ui)
+        for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
     found: set[str] = set()
     for module in [*modules, session_module]:
         assert module.__file__ is not None
         with open(module.__file__, encoding="utf-8") as file:
             tree = ast.parse(file.read())
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and any(argument.arg == "action" for argument in node.args.args):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if any(argument.arg == "action" for argument in node.args.args):
                 found |= set(_compared(node, vars(module)))
+            if node.name == "_actions":
+                found |= set(_listed(node, vars(module)))
     return found
 
 
@@ -139,6 +146,16 @@ def _compared(function: ast.FunctionDef, names: dict[str, Any]) -> Iterator[str]
             else:
                 # A table that is made elsewhere: who wrote it adds it to the test by hand.
                 yield f"{ast.unparse(node.func.value)}[…]"
+
+
+def _listed(function: ast.FunctionDef, names: dict[str, Any]) -> Iterator[str]:
+    """Yield the keys of the table of actions that a page gives to `Page`."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Dict):
+            for key in filter(None, node.keys):
+                yield from _texts(key, names)
+        elif isinstance(node, ast.DictComp):
+            yield from _texts(node.generators[0].iter, names)
 
 
 def _texts(node: ast.expr | None, names: dict[str, Any]) -> Iterator[str]:

@@ -161,17 +161,18 @@ GOING = {
     "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "restore-other", "step", "next", "leave",
     "import", "create", "bring", "leave-form", "add-instance", "edit-instance", "leave-instance", "sort", "turn",
     "unfold", "clear", "older", "newest", "restore-again", "choose", "continue", "change-point",
-    "more-profiles",
+    "more-profiles", "day", "week", "today", "back",
 }  # fmt: skip
 """These lead from one page, or part of one, to another."""
 SHOWING = {
     "dismiss", "delete", "keep", "remove", "look", "recommend", "use-directory", "again", "discard-settings",
     "remove-instance", "keep-instance", "look-again", "read-file", "more-sources", "give-login", "use-login",
-    "drop-login", "unask", "confirm", "keep-restoring", "cancel-restore",
+    "drop-login", "unask", "confirm", "keep-restoring", "cancel-restore", "apply",
 }  # fmt: skip
 """These change what a page shows, or ask a server anew."""
-OF_TABLES = {"self._actions[…]"}
-"""Tables that a handler looks into: `Session.act` has one, which is asked for what it knows."""
+OF_TABLES = {"self._actions[…]", "self._actions()[…]"}
+"""Tables that a handler looks into: `Session.act` has one, which is asked for what it knows, and each `Page` another,
+which is read where it is written."""
 
 
 @dataclass

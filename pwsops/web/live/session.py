@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pwsops.operations import Operations
 
 Action = Callable[[str], object]
+WORK = "pwsops-query"
+"""The name of the threads that a page's questions and tasks are done in."""
 
 
 class Session:
@@ -184,7 +186,7 @@ class Session:
         if self._closed:
             return False
         try:
-            thread = (self._questions if asks else self._tasks).take(work, name="pwsops-query")
+            thread = (self._questions if asks else self._tasks).take(work, name=WORK)
         except OverflowError:
             return False
         if self._loop is None and thread is not None:
