@@ -192,7 +192,7 @@ class Section(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
             self._made = _said(trouble(error, "Working this out"))
         parts = [] if self._made is None else [pn.panel(self._made, sizing_mode="stretch_width")]
-        for part in parts:
+        for part in parts if not isinstance(self._made, Cell) else ():  # a cell paints its own
             for pane in part.select(pn.pane.Bokeh):
                 paint(pane.object, DARK if self._around.dark else LIGHT)
         self._body.objects = parts
