@@ -52,6 +52,12 @@ def test_a_profile_is_made_while_the_calendar_follows(
     assert (made.databases, made.every, made.unit, made.active) == (["family-vault.sqlite3"], 2, "d", False)
 
 
+def on_from(page: Page, heading: str) -> None:
+    """Go on from the heading of a step, by a key: until somebody does something, the focus is kept there."""
+    expect(page.get_by_role("heading", name=heading)).to_be_focused()
+    page.keyboard.press("Tab")
+
+
 def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Operations, tmp_path: Path) -> None:
     page = visit(f"{served.url}?page=wizard").page
     expect(page.get_by_label("Name of the profile")).to_be_focused()
@@ -70,9 +76,11 @@ def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Op
     page.keyboard.type(str(tmp_path))
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("step=2"))
+    on_from(page, "Step 2 of 3: When")
     page.get_by_label("Every", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("step=3"))
+    on_from(page, "Step 3 of 3: How")
     page.get_by_label("Time limit in hours").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("row").filter(has_text="By keys")).to_be_visible()
