@@ -24,7 +24,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.cells.plan import PlanPage
 from pwsops.web.pages.cells.table import TablePage
-from pwsops.web.pages.overview import page as overview
+from pwsops.web.pages.overview.runs_calendar import RunsCalendar
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.surroundings import PALETTES, Surroundings
 
@@ -167,7 +167,7 @@ class MonthChart(Cell):
     """
 
     def __init__(self, ops: Operations, *, profile: str = "", month: str = "") -> None:
-        super().__init__(ops, {nav.OVERVIEW: _Calendar}, profile=profile, month=_month(month))
+        super().__init__(ops, {nav.OVERVIEW: RunsCalendar}, profile=profile, month=_month(month))
 
 
 class HistoryTable(Cell):
@@ -201,20 +201,6 @@ class RestorePlanView(Cell):
     def __init__(self, ops: Operations, instance: str, database: str) -> None:
         plan = {nav.DATABASES: lambda session: PlanPage(session, instance, database)}
         super().__init__(ops, plan, page=nav.DATABASES, instance=instance, database=database)
-
-
-class _Calendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """The calendar as the overview has it: the one place where cells take it from."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._page = overview.Overview(session)
-
-    def __panel__(self) -> Any:
-        return self._page.calendar
-
-    def refresh(self) -> None:
-        self._page.refresh()
 
 
 def _month(text: str) -> str:

@@ -81,16 +81,16 @@ def test_the_address_keeps_order_and_search_while_one_is_selected(page: Overview
     page._profiles.take({"action": "sort", "key": "-name"})
     page._profiles.take({"field": "search", "key": "", "value": "vaults"})
     page._profiles.take({"action": "select", "key": "b"})
-    page._calendar._head.take({"action": "month", "key": "2027-01"})
+    page._calendar.calendar._head.take({"action": "month", "key": "2027-01"})
     assert page._session.nav.search() == "?profile=b&month=2027-01&q=vaults&sort=-name"
     assert names(page) == "dcba"
 
 
 def test_a_calendar_in_another_zone_than_the_pages_says_so(page: Overview) -> None:
     other = "The times here are in Europe/Berlin, those of the other pages in UTC."
-    assert other not in page._calendar._words.html
+    assert other not in page._calendar.calendar._words.html
     page._session.act("select", "b")
-    assert other in page._calendar._words.html
+    assert other in page._calendar.calendar._words.html
 
 
 def test_of_many_the_first_are_shown_and_the_selected_one_and_more_on_demand(ops: FakeOperations, store: Store) -> None:

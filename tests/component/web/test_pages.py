@@ -50,7 +50,7 @@ def html(frame: Frame) -> str:
 
 
 def calendar(frame: Frame) -> Any:
-    return frame._page._calendar
+    return frame._page._calendar.calendar
 
 
 def turn(frame: Frame, action: str, key: str = "") -> None:

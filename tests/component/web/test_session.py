@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
+import panel as pn
 import pytest
 from bokeh.document import Document
 from structlog.testing import capture_logs
@@ -17,6 +18,7 @@ from pwsops.web.live.query import in_background
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot, Store, Trouble
 from pwsops.web.pages.overview.page import Overview
+from pwsops.web.ui.markup import Markup
 from tests.clocks import joined
 from tests.component.web.conftest import FakeOperations, make_profile
 
@@ -99,6 +101,14 @@ def test_an_answer_waits_until_the_browser_shows_the_page(store: Store) -> None:
     assert heard == ["early", "late"]
 
 
+def _shown(overview: Overview) -> str:
+    return "".join(piece.html for piece in overview.__panel__().select(Markup))
+
+
+def _is_charted(overview: Overview) -> bool:
+    return bool(overview.__panel__().select(pn.pane.Bokeh))
+
+
 def test_many_profiles_are_planned_once_the_browser_shows_the_page(ops: FakeOperations, store: Store) -> None:
     ops.profile_views = [make_profile(f"p{number}", id=number) for number in range(30)]
 
@@ -106,12 +116,12 @@ def test_many_profiles_are_planned_once_the_browser_shows_the_page(ops: FakeOper
         session = Session(store, Noted())
         overview = Overview(session)
         session.on_change = overview.refresh
-        before = overview._soon.html
+        before = _shown(overview)
         assert not ops.previews, "planning takes time from what is drawn"
         session.open()
-        await _until(lambda: "to come until" in overview._calendar._words.html)
+        await _until(lambda: "to come until" in _shown(overview))
         session.close()
-        return before, overview._calendar._words.html
+        return before, _shown(overview)
 
     before, after = asyncio.run(page())
     assert "Runs: all profiles" in before
@@ -126,12 +136,12 @@ def test_nothing_of_the_calendar_is_made_before_the_browser_shows_the_page(ops: 
         session = Session(store, Noted())
         overview = Overview(session)
         session.on_change = overview.refresh
-        before = bool(overview._calendar.figures)
+        before = _is_charted(overview)
         assert not ops.previews
         session.open()
-        await _until(lambda: bool(overview._calendar.figures))
+        await _until(lambda: _is_charted(overview))
         session.close()
-        return before, bool(overview._calendar.figures)
+        return before, _is_charted(overview)
 
     assert asyncio.run(page()) == (False, True)
 

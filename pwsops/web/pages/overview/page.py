@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property, partial
 from typing import Any
 
 import panel as pn
@@ -14,16 +12,12 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
-from pwsops.web.live.calendar_cache import Content, Request
-from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Snapshot, Trouble
-from pwsops.web.nav import RIGHTS, WIZARD, Nav, parsed
+from pwsops.web.live.snapshot import Snapshot
+from pwsops.web.nav import RIGHTS, WIZARD
 from pwsops.web.pages.overview import rows
+from pwsops.web.pages.overview.runs_calendar import RunsCalendar
 from pwsops.web.ui import formatting, verdict_texts
-from pwsops.web.ui.calendar import Calendar
-from pwsops.web.ui.calendar_texts import Heading
-from pwsops.web.ui.charts.month import Month
 from pwsops.web.ui.markup import Markup
 
 STOPPED = "The backup service is stopped. Start it at the top of the page; then any profile can be started."
@@ -33,8 +27,6 @@ NOTHING_YET = {
     "text": "There is no profile for any instance that is yours. An administrator makes profiles, and gives instances.",
     "steps": [],
 }
-_AT_ONCE = 10
-"""So many profiles are planned while the page waits; more, while it is looked at."""
 _SEARCHED = 12
 """From so many profiles on, there is a field to search for one."""
 
@@ -46,46 +38,29 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         super().__init__()
         self._session = session
         self._limit = rows.SHOWN
-        doing = "Working out the runs to come"
-        self._planned: Query[Content] = Query(session, doing, policy=Policy.SERIAL, on_answer=self._worked_out)
-        self._ahead: Query[Content] = Query(session, doing, policy=Policy.SERIAL, on_answer=lambda: None)
-        self._drawing = False
         self._shown_as: tuple[Snapshot, object] | None = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
-        self._soon = Markup()
+        self._calendar = RunsCalendar(session)
         self._runs = Markup(session.act)
         self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 12px; }"])
         self.refresh()
-        if not session.drawn:
-            session.when_drawn(self.refresh)
 
     def __panel__(self) -> Any:
         return self._column
-
-    @property
-    def calendar(self) -> Any:
-        """The calendar of runs."""
-        return self._calendar
-
-    @cached_property
-    def _calendar(self) -> Calendar:
-        """Made when it is shown first: until then it would take time from the first paint."""
-        return Calendar(self._session)
 
     def refresh(self) -> None:
         """Show the session's present snapshot and place."""
         snapshot = self._session.snapshot
         if snapshot.profiles:
-            self._show_calendar(snapshot)
+            self._calendar.refresh()
         if self._has_changed(snapshot):
             self._show_all(snapshot)
-        calendar = self._calendar if self._session.drawn else self._soon
         messages = [self._messages] if snapshot.broken else []
         runs = [self._runs] if snapshot.profiles or snapshot.runs else []
         parts = (
-            [self._verdict, self._profiles, *messages, calendar, *runs]
+            [self._verdict, self._profiles, *messages, self._calendar.view, *runs]
             if snapshot.profiles
             else [self._profiles, *runs]
         )
@@ -132,7 +107,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         self._session.nav.param.update(q=str(value))
 
     def _show_profiles(self, snapshot: Snapshot) -> None:
-        chosen = selected(snapshot, self._session.nav)
+        chosen = rows.selected(snapshot, self._session.nav)
         nav, may_not_start = self._session.nav, self._session.why_not(Right.RUN)
         found = rows.arranged(snapshot.profiles, nav.sort, nav.q)
         shown = [one for nth, one in enumerate(found) if nth < self._limit or one is chosen]
@@ -155,82 +130,6 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone=snapshot.zone,
             zone_name=snapshot.zone_name,
         )
-
-    def _show_calendar(self, snapshot: Snapshot) -> None:
-        chosen = selected(snapshot, self._session.nav)
-        title = f"Runs: {chosen.name if chosen else 'all profiles'}"
-        if not self._session.drawn:
-            # The verdict and the profiles are what somebody came for: they are painted first.
-            self._soon.show("overview/plan_soon.html", title=title)
-            return
-        request = self._request(snapshot, chosen)
-        content = self._content(request)
-        lead = [f"{chosen.schedule[:1].upper()}{chosen.schedule[1:]}."] if chosen else []
-        lead += filter(None, [formatting.other_zone(request.zone, snapshot.zone_name)])
-        heading = Heading(
-            title=title,
-            several=chosen is not None and len(snapshot.profiles) > 1,
-            overdue=calendar_cache.due_since(request.profiles, snapshot),
-            lead=" ".join(lead),
-            trouble=f"{content.message} {content.hint}" if isinstance(content, Trouble) else "",
-        )
-        if isinstance(content, Content):
-            self._calendar.show(content, heading)
-        else:
-            self._calendar.wait(request.month, heading)
-
-    def _request(self, snapshot: Snapshot, chosen: ProfileView | None) -> Request:
-        nav = self._session.nav
-        zone = snapshot.zone if chosen is None else self._session.store.calendar.zone_of(chosen)
-        now = snapshot.at.astimezone(zone)
-        month, day = Month.read(nav.month, now), parsed(nav.day)
-        return Request(
-            profiles=[chosen] if chosen else list(snapshot.profiles),
-            beside=[one for one in snapshot.profiles if one is not chosen] if chosen else (),
-            month=month if day is None else Month.around(day, month, now),
-            zone=zone,
-            view=nav.view,
-            day=day,
-            now=snapshot.at,
-        )
-
-    def _content(self, request: Request) -> Content | Trouble | None:
-        """Return what there is to show: of few profiles at once; of many what was worked out last, until more is."""
-        calendar, snapshot = self._session.store.calendar, self._session.snapshot
-        work = partial(calendar.content, self._session.ops, request)
-        # The past of many profiles takes a while to count.
-        is_quick = request.month.begin > request.now.date() and calendar.is_known(request)
-        if len(snapshot.profiles) <= _AT_ONCE or is_quick:
-            return work()
-        self._drawing = True
-        try:
-            # What failed would fail again at once; it is tried again when something has changed.
-            return self._planned.ask(request.place, work, version=snapshot.number)
-        finally:
-            self._drawing = False
-
-    def _worked_out(self) -> None:
-        answer = self._planned.answer
-        if isinstance(answer, Content):
-            self._look_ahead(answer.request)
-        if not self._drawing:
-            self.refresh()
-
-    def _look_ahead(self, request: Request) -> None:
-        """Have the month after worked out as well, so that it is there when somebody turns to it."""
-        later = request.month.later
-        if request.view or not later:
-            return
-        month = Month.read(later, request.now.astimezone(request.zone))
-        work = partial(self._session.store.calendar.content, self._session.ops, replace(request, month=month))
-        self._ahead.ask((request.named, later), work)
-
-
-def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:
-    """Return the profile that the address names, or the only one there is."""
-    if len(snapshot.profiles) == 1:
-        return snapshot.profiles[0]
-    return snapshot.profile(nav.profile)
 
 
 def refusal(profile: ProfileView, snapshot: Snapshot) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pwsops.operations.records import ProfileView
+from pwsops.web.live.snapshot import Snapshot
+from pwsops.web.nav import Nav
 from pwsops.web.ui import formatting
 
 SHOWN = 100
@@ -77,3 +79,10 @@ def _known(sort: str) -> str:
 
 def _searched(profile: ProfileView) -> str:
     return " ".join([profile.name, profile.instance, *profile.databases]).lower()
+
+
+def selected(snapshot: Snapshot, nav: Nav) -> ProfileView | None:
+    """Return the profile that the address names, or the only one there is."""
+    if len(snapshot.profiles) == 1:
+        return snapshot.profiles[0]
+    return snapshot.profile(nav.profile)

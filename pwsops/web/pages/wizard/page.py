@@ -41,7 +41,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         super().__init__()
         self._session = session
         self._form = Markup(self._act, self._typed)
-        self._preview = Preview(session, self.refresh)
+        self._preview = Preview(session)
         self._shown: Draft | None = None
         self._checked: Query[DirectoryCheck] = Query(
             session, "Checking the directory", policy=Policy.SERIAL, on_answer=self.refresh

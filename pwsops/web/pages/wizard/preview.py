@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -38,21 +38,15 @@ class Preview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     ----------
     session
         Whose address says which month or day is shown.
-    on_known
-        Called when the other profiles' runs are known.
     """
 
-    def __init__(self, session: Session, on_known: Callable[[], None]) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._on_known = on_known
         self._sentence = Markup()
         self._calendar = Calendar(session, above=self._sentence)
         self._planned: tuple[object, Plan | None] = (None, None)
-        self._others_known: Query[Content] = Query(
-            session, "Working out the runs to come", policy=Policy.SERIAL, on_answer=self._known
-        )
-        self._drawing = False
+        self._others_known: Query[Content] = Query(session, "Working out the runs to come", policy=Policy.SERIAL)
 
     def __panel__(self) -> Any:
         return self._calendar
@@ -95,15 +89,7 @@ class Preview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def _work_out(self, request: Request) -> None:
         """Work out the other profiles' runs beside the page: whoever types does not wait for them."""
         work = partial(self._session.store.calendar.content, self._session.ops, request)
-        self._drawing = True
-        try:
-            self._others_known.ask(request.place, work, version=self._session.snapshot.number)
-        finally:
-            self._drawing = False
-
-    def _known(self) -> None:
-        if not self._drawing:
-            self._on_known()
+        self._others_known.ask(request.place, work, version=self._session.snapshot.number)
 
     def _plan(self, draft: Draft, profile: BackupProfile, month: Month) -> Plan:
         now = self._session.snapshot.at
