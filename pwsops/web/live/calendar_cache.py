@@ -107,17 +107,18 @@ class CalendarCache:
         with self._lock:
             return all(_sum_key(_keyed(part, request)) in self._sums for part in (request.profiles, request.beside))
 
-    def plans(self, request: Request) -> Plans:
+    def plans(self, ops: Operations, request: Request) -> Plans:
         """Return the runs to come. Takes some milliseconds for each profile that is not known yet."""
         if request.own is not None:
-            durations = self._ops.calendar.durations([request.own.profile])[request.own.profile]
+            # Its name was typed: how long the runs of a profile of that name take is told to those who may see it.
+            durations = ops.calendar.durations([request.own.profile])[request.own.profile]
             return Focus(request.own, durations, self._sum(request.beside, request))
         if not request.beside:
             return self._sum(request.profiles, request)
         (profile,) = request.profiles
         own = self._sum([profile], request)
         plan = own.plans[0] if own.plans else Plan([], request.zone, profile.name)
-        return Focus(plan, self._durations.get(_measure(profile), {}), self._sum(request.beside, request))
+        return Focus(plan, own.durations.get(profile.name, {}), self._sum(request.beside, request))
 
     def _sum(self, profiles: Sequence[ProfileView], request: Request) -> Plans:
         keyed = _keyed(profiles, request)
@@ -125,9 +126,8 @@ class CalendarCache:
         with self._lock:
             found = self._sums.get(key)
         if found is None:
-            self._measure_all([profile for profile, _ in keyed])
-            plans = [self._plan(profile, key, request) for profile, key in keyed]
-            found = Plans(plans, {one.name: self._durations.get(_measure(one), {}) for one, _ in keyed})
+            durations = self._measured([profile for profile, _ in keyed])
+            found = Plans([self._plan(profile, key, request) for profile, key in keyed], durations)
             with self._lock:
                 if len(self._sums) >= _SUMS_KEPT:
                     del self._sums[next(filter(None, self._sums))]
@@ -153,15 +153,18 @@ class CalendarCache:
                 self._plans[key] = known
         return known
 
-    def _measure_all(self, profiles: Sequence[ProfileView]) -> None:
+    def _measured(self, profiles: Sequence[ProfileView]) -> dict[str, Durations]:
+        """Return how long the runs of each take, by name."""
         with self._lock:
-            wanted = [profile for profile in profiles if _measure(profile) not in self._durations]
+            known = {one.name: self._durations[_measure(one)] for one in profiles if _measure(one) in self._durations}
+        wanted = [one for one in profiles if one.name not in known]
         if wanted:
-            found = self._ops.calendar.durations([profile.name for profile in wanted])
+            known |= self._ops.calendar.durations([one.name for one in wanted])
             with self._lock:
                 if len(self._durations) >= _KEPT:
                     self._durations.clear()
-                self._durations |= {_measure(profile): found.get(profile.name, {}) for profile in wanted}
+                self._durations |= {_measure(one): known[one.name] for one in wanted}
+        return known
 
     def zone_of(self, profile: ProfileView) -> tzinfo:
         """Return a profile's own time zone; kept until its schedule changes. UTC for one that cannot be worked out."""
@@ -178,7 +181,7 @@ class CalendarCache:
 
     def content(self, ops: Operations, request: Request) -> Content:
         """Return what a calendar shows to somebody whose operations are given: the past is theirs alone."""
-        plans, month, zone = self.plans(request), request.month, request.zone
+        plans, month, zone = self.plans(ops, request), request.month, request.zone
         changes = {
             day: (clocks(change, zone), change.by.total_seconds())
             for day, change in clock_changes(zone, month.begin, DAYS).items()
@@ -199,7 +202,8 @@ def _with_week(content: Content, ops: Operations) -> Content:
     request = content.request
     assert request.day is not None
     week = Week.of(request.day, request.zone)
-    outcomes = ops.calendar.outcomes(week.edges, request.named) if week.edges[0] <= request.now else []
+    begun = request.month.behind and week.edges[0] <= request.now
+    outcomes = ops.calendar.outcomes(week.edges, request.named) if begun else []
     return replace(content, week=week, hours=week.hours(content.plans, outcomes, request.now))
 
 

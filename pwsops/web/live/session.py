@@ -21,12 +21,12 @@ from pwsops.web.live.questions import Question
 from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
-from pwsops.web.pages.wizard.draft import Draft
 from pwsops.web.panel_compat import loop_of
 from pwsops.web.ui.download import Download
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
+    from pwsops.web.pages.wizard.draft import Draft
 
 Action = Callable[[str], object]
 WORK = "pwsops-query"

@@ -23,6 +23,7 @@ from pwsops.rules.rights import Principal, Role, Way
 from pwsops.web.live.calendar_cache import CalendarCache
 from pwsops.web.live.database_poller import Answer, DatabasePoller
 from pwsops.web.live.watcher import Watcher
+from pwsops.web.ui import formatting
 
 if TYPE_CHECKING:
     from pwsops.operations import Operations
@@ -249,7 +250,8 @@ class Store:
 
     def _zone(self) -> tuple[ZoneInfo, str]:
         name = self.ops.settings.get().display_timezone or get_localzone_name() or "UTC"
-        return ZoneInfo(name), name.removeprefix("Etc/")
+        zone = ZoneInfo(name)
+        return zone, formatting.zone_name(zone)
 
     def _with_items(self, profile: ProfileView) -> RunView | None:
         if profile.last_run is None or profile.health not in (Health.ORANGE, Health.RED):

@@ -159,12 +159,6 @@ function recent_loads() {
   return stored(LOADS, []).filter((one) => Date.now() - one < OFTEN_MS)
 }
 
-function deepest_focus() {
-  let active = document.activeElement
-  while (active?.shadowRoot?.activeElement) { active = active.shadowRoot.activeElement }
-  return active
-}
-
 function kept() {
   const page = window.pwsops
   const {focus: _, ...typed} = page?.kept ?? {}
@@ -172,7 +166,7 @@ function kept() {
     const changed = [...fields.values()].filter(({before: was, value}) => value !== was)
     if (changed.length > 0) { typed[at] = changed.map(({field, key, value}) => ({field, key, value})) }
   }
-  const active = deepest_focus()
+  const active = attention.active()
   const focus = active?.dataset.field === undefined ? undefined : page?.places.get(active.closest(".pw"))?.(active)
   return {typed, focus}
 }

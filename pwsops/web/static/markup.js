@@ -29,7 +29,7 @@ function values(node, held, drawn = false) {
 }
 
 // A file is sent as text, unless it is larger than any file that is asked for here. All files of a choice go in one
-// message, of which the server takes 4 MiB (views/door/limits.py).
+// message, of which the server takes 4 MiB (web/door/limits.py).
 const FILE_BYTES = 1 << 20
 
 async function content(file, _, files) {

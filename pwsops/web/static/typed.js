@@ -4,7 +4,7 @@
 // Every piece of a page is a module of its own; what they share hangs on the window.
 
 const TYPED = "pwsops-typed"
-const NO_FORM = ["step", "month", "sort", "after", "opened", "status", "trigger", "q"]
+const NO_FORM = ["step", "month", "day", "sort", "after", "opened", "status", "trigger", "q"]
 const page = (window.pwsops ??= {forms: new Map(), unheard: new Map(), places: new WeakMap(), kept: recovered(), drawn: false})
 
 function recovered() {
@@ -21,6 +21,8 @@ function recovered() {
 function place() {
   const query = new URLSearchParams(window.location.search)
   NO_FORM.forEach((name) => query.delete(name))
+  // A view of the calendar beside a form; any other names a form.
+  if (["week", "day"].includes(query.get("view"))) { query.delete("view") }
   query.sort()
   return query.toString()
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from pwsops.rules.model import RunStatus
 from pwsops.web.live.calendar_cache import DAY, MONTH, WEEK, Content
 from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.hours import clash_words
-from pwsops.web.ui.charts.month import OPEN, TROUBLE, Month, begin_of, day_name, ended, told
+from pwsops.web.ui.charts.month import OPEN, Month, begin_of, day_name, ended, told
 from pwsops.web.ui.charts.plan import Clash
 
 LISTED = 5
@@ -43,11 +44,6 @@ class Heading:
     overdue: datetime | None = None
     lead: str = ""
     trouble: str = ""
-
-
-def zone_name(zone: tzinfo) -> str:
-    """Return the name of a time zone."""
-    return str(zone).removeprefix("Etc/")
 
 
 def head(month: Month, heading: Heading, view: str, day: date | None) -> dict[str, Any]:
@@ -97,7 +93,7 @@ def body(content: Content, heading: Heading, now: datetime) -> dict[str, Any]:
     """Return what the template of the words and lists shows."""
     request = content.request
     month, zone = request.month, request.zone
-    common = {"zone": zone, "zone_name": zone_name(zone), "now": now, "heading": heading, "content": content}
+    common = {"zone": zone, "zone_name": formatting.zone_name(zone), "now": now, "heading": heading, "content": content}
     if request.view == DAY and request.day is not None:
         return common | _day(content)
     if request.view == WEEK and request.day is not None:
@@ -173,10 +169,10 @@ def _day(content: Content) -> dict[str, Any]:
     entries = [entry for line in mine for entry in line.entries]
     coming = sum(entry.status is None for entry in entries)
     trouble = sum(line.trouble for line in mine)
-    ended_well = sum(entry.status is not None and entry.status not in (*TROUBLE, *OPEN) for entry in entries)
     told_of = (
         (trouble, "in trouble"),
-        (ended_well, "ended well"),
+        (sum(entry.status is RunStatus.SUCCEEDED for entry in entries), "succeeded"),
+        (sum(entry.status is RunStatus.CANCELLED for entry in entries), "cancelled"),
         (sum(entry.status in OPEN for entry in entries), "under way"),
         (coming, "to come"),
     )

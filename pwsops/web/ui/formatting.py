@@ -43,6 +43,7 @@ __all__ = [
     "short_time",
     "size",
     "trigger",
+    "zone_name",
 ]
 
 
@@ -106,9 +107,14 @@ def row_tone(profile: ProfileView) -> str:
     return {Health.RED: "red", Health.ORANGE: "orange"}.get(profile.health, "")
 
 
+def zone_name(zone: tzinfo) -> str:
+    """Return the name of a time zone as it is shown: UTC, and not Etc/UTC."""
+    return str(zone).removeprefix("Etc/")
+
+
 def other_zone(zone: tzinfo, of_the_pages: str) -> str:
     """Return a sentence that names the zone of times where it is not that of the other pages; else nothing."""
-    name = str(zone).removeprefix("Etc/")
+    name = zone_name(zone)
     return "" if name == of_the_pages else f"The times here are in {name}, those of the other pages in {of_the_pages}."
 
 

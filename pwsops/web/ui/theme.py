@@ -15,7 +15,6 @@ from pwsops.rules.highlight import INKS, Tone
 FONT = "Roboto"
 FONT_PX = 13
 RADIUS_PX = 8
-GAP_PX = 12
 
 
 @dataclass(frozen=True, kw_only=True)

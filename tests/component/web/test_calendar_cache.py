@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pwsops.operations.records import ProfileView
-from pwsops.rules.model import BackupKind, RunStatus
+from pwsops.rules.model import BackupKind, Occurrence, RunStatus
 from pwsops.web.live import calendar_cache
 from pwsops.web.live.calendar_cache import CalendarCache, Content, Request
 from pwsops.web.ui import calendar_texts
 from pwsops.web.ui.calendar_texts import Heading
 from pwsops.web.ui.charts.month import Month
-from pwsops.web.ui.charts.plan import Plan
+from pwsops.web.ui.charts.plan import Plan, Plans
 from pwsops.web.ui.markup import render
 from tests.component.web.conftest import NOW, FakeOperations, make_profile, make_run, make_service, make_snapshot
 
@@ -42,57 +42,88 @@ def told(found: Content, now: datetime = NOW, **heading: Any) -> str:
 def test_a_plan_is_made_once_and_anew_when_the_profile_has_changed(ops: FakeOperations, cache: CalendarCache) -> None:
     profiles = [make_profile(), make_profile("Other", id=2)]
     assert not cache.is_known(request(*profiles))
-    found = cache.plans(request(*profiles))
+    found = cache.plans(cache._ops, request(*profiles))
     assert cache.is_known(request(*profiles))
-    assert cache.plans(request(*profiles)) is found
+    assert cache.plans(cache._ops, request(*profiles)) is found
     assert ops.previews == ["Vaults", "Other"]
-    cache.plans(request(make_profile(schedule="every day")))
+    cache.plans(cache._ops, request(make_profile(schedule="every day")))
     assert ops.previews == ["Vaults", "Other", "Vaults"]
 
 
 def test_another_month_or_zone_is_another_plan(cache: CalendarCache) -> None:
-    cache.plans(request(make_profile()))
+    cache.plans(cache._ops, request(make_profile()))
     assert not cache.is_known(request(make_profile(), month=Month.read("2027-01", NOW)))
     assert not cache.is_known(request(make_profile(), zone=ZoneInfo("Asia/Tokyo")))
 
 
 def test_of_a_month_to_come_nothing_before_it_is_worked_out(ops: FakeOperations, cache: CalendarCache) -> None:
-    plans = cache.plans(request(make_profile(), month=Month.read("2028-11", NOW)))
+    plans = cache.plans(cache._ops, request(make_profile(), month=Month.read("2028-11", NOW)))
     assert min(plans.days) == date(2028, 10, 30)
     assert ops.previewed == 6 * 7 * 4
 
 
 def test_of_a_month_that_is_over_nothing_is_to_come(ops: FakeOperations, cache: CalendarCache) -> None:
-    assert cache.plans(request(make_profile(), month=Month.read("2026-03", NOW))).days == {}
+    assert cache.plans(cache._ops, request(make_profile(), month=Month.read("2026-03", NOW))).days == {}
     assert ops.previews == []
 
 
 def test_a_profile_that_begins_within_a_month_is_worked_out_from_its_beginning(cache: CalendarCache) -> None:
     begins = NOW + timedelta(days=45)
-    plans = cache.plans(request(make_profile(next_due_at=begins), month=Month.read("2027-01", NOW)))
+    plans = cache.plans(cache._ops, request(make_profile(next_due_at=begins), month=Month.read("2027-01", NOW)))
     assert plans.days[min(plans.days)].first == begins
 
 
 def test_a_profile_that_is_off_has_no_plan(ops: FakeOperations, cache: CalendarCache) -> None:
     off = make_profile(next_due_at=None)
-    assert cache.plans(request(off)).days == {}
-    assert cache.plans(request(off, beside=[make_profile("Other", id=2)])).days == {}
+    assert cache.plans(cache._ops, request(off)).days == {}
+    assert cache.plans(cache._ops, request(off, beside=[make_profile("Other", id=2)])).days == {}
     assert ops.previews == ["Other"]
 
 
 def test_plans_are_not_kept_without_end(cache: CalendarCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendar_cache, "_KEPT", 3)
     for number in range(30):
-        assert cache.plans(request(make_profile(f"p{number}", id=number))).days
+        assert cache.plans(cache._ops, request(make_profile(f"p{number}", id=number))).days
     assert len(cache._plans) <= 3
     assert len(cache._durations) <= 3
     assert len(cache._sums) <= calendar_cache._SUMS_KEPT
 
 
 def test_how_long_runs_take_is_asked_again_when_one_has_ended(ops: FakeOperations, cache: CalendarCache) -> None:
-    assert cache.plans(request(make_profile())).unmeasured == ["Vaults"]
-    ops.took = {"Vaults": {BackupKind.FULL: 60.0}}
-    assert cache.plans(request(make_profile(last_run=make_run(2)))).unmeasured == []
+    assert cache.plans(cache._ops, request(make_profile())).unmeasured == ["Vaults"]
+    ops.took = {"Vaults": dict.fromkeys(BackupKind, 60.0)}
+    assert cache.plans(cache._ops, request(make_profile(last_run=make_run(2)))).unmeasured == []
+
+
+def test_a_cache_that_was_emptied_forgets_no_duration_of_those_it_adds_up(
+    ops: FakeOperations, cache: CalendarCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendar_cache, "_KEPT", 2)
+    ops.took = {name: dict.fromkeys(BackupKind, 60.0) for name in ("A", "B")}
+    first = make_profile("A", id=1)
+    for number in range(4):
+        both = [first, make_profile("B", id=2, last_run=make_run(number + 2))]
+        assert cache.plans(cache._ops, request(*both)).unmeasured == [], number
+    assert cache.plans(cache._ops, request(first, beside=[both[1]])).unmeasured == []
+
+
+def test_a_kind_that_never_ran_is_not_known_though_the_other_is() -> None:
+    start = datetime(2026, 3, 2, 13, tzinfo=UTC)
+    full, more = (
+        Occurrence(due_at=start + timedelta(hours=hours), local=start + timedelta(hours=hours), kind=kind)
+        for hours, kind in enumerate((BackupKind.FULL, BackupKind.DIFFERENTIAL))
+    )
+    known = {"A": {BackupKind.DIFFERENTIAL: 5.0}}
+    assert Plans([Plan([full, more], UTC, "A")], known).unmeasured == ["A"]
+    assert Plans([Plan([more], UTC, "A")], known).unmeasured == []
+
+
+def test_beside_a_form_no_past_is_shown_in_its_week_either(ops: FakeOperations, cache: CalendarCache) -> None:
+    ops.run_views = [make_run(due_at=NOW - timedelta(hours=1))]
+    for behind, shown in ((0, 0), (1, 1)):
+        month = Month.read("", NOW, behind=behind)
+        week = content(cache, make_profile(), month=month, view=calendar_cache.WEEK, day=NOW.date())
+        assert sum(hour.ended for hour in week.hours.values()) == shown
 
 
 def test_a_profile_s_zone_is_its_own_and_asked_for_once(cache: CalendarCache) -> None:

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pwsops.rules.model import BackupKind, Occurrence, RunStatus
-from pwsops.web.ui.charts.hours import Week, clash_words, lines
+from pwsops.web.ui.charts.hours import Hour, Week, clash_words, lines
 from pwsops.web.ui.charts.month import begin_of
 from pwsops.web.ui.charts.plan import Focus, Plan, Plans
-from pwsops.web.ui.charts.week_figure import hour_words
+from pwsops.web.ui.charts.week_figure import _count, _paint, hour_words
+from pwsops.web.ui.theme import LIGHT
 from tests.component.web.conftest import make_run
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -51,9 +52,22 @@ def test_an_hour_counts_what_ended_and_what_is_to_come() -> None:
     outcomes = [{RunStatus.SUCCEEDED: 2, RunStatus.FAILED: 1, RunStatus.RUNNING: 1}, *[{}] * 167]
     hours = week.hours(Plans([hourly(PLAIN, 2, kind=BackupKind.FULL)]), outcomes, week.edges[1])
     assert (hours[0, 0].ended, hours[0, 0].trouble, hours[0, 0].past) == (3, 1, True)
-    assert hour_words(hours[0, 0]) == "3 runs ended, 1 badly"
+    assert hour_words(hours[0, 0]) == "3 runs ended, 1 badly, 1 run under way"
     assert (hours[2, 0].full, hours[2, 0].coming, hours[2, 0].past) == (1, 1, False)
     assert hour_words(hours[4, 0]) == "no runs"
+
+
+def test_a_cancelled_run_is_over_and_no_success_and_one_under_way_is_there() -> None:
+    for status, words, ground in (
+        (RunStatus.SUCCEEDED, "1 run ended", LIGHT.ok_soft),
+        (RunStatus.CANCELLED, "1 run ended", LIGHT.raised),
+        (RunStatus.RUNNING, "1 run under way", LIGHT.raised),
+    ):
+        hour = Hour(begin=LONG_AGO, outcomes={status: 1})
+        assert hour_words(hour) == words
+        assert _paint(hour, 1, LIGHT)["ground"] == ground
+        text, colour, _ = _count(hour, 1, LIGHT)
+        assert (text, colour == LIGHT.ok) == ("1", status is RunStatus.SUCCEEDED)
 
 
 def test_runs_that_overlap_show_in_each_hour_that_they_reach_into() -> None:

@@ -28,7 +28,7 @@ _AT_ONCE = 10
 
 
 class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
-    """Shows what the address asks for, once the browser has drawn the rest of the page, which is what somebody came for."""
+    """Shows what the address asks for, once the browser has drawn the rest of the page: somebody came for that."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -127,6 +127,16 @@ class Hour:
         """So many of its runs are over."""
         return sum(count for status, count in self.outcomes.items() if status not in OPEN)
 
+    @property
+    def under_way(self) -> int:
+        """So many of its runs have not ended yet."""
+        return sum(self.outcomes.get(status, 0) for status in OPEN)
+
+    @property
+    def succeeded(self) -> int:
+        """So many of its runs succeeded: a cancelled one is over too, and is no success."""
+        return self.outcomes.get(RunStatus.SUCCEEDED, 0)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:

@@ -90,6 +90,11 @@ class Plan:
     def __len__(self) -> int:
         return len(self.begins)
 
+    @property
+    def kinds(self) -> set[BackupKind]:
+        """The kinds of its runs."""
+        return {BackupKind.FULL if full else BackupKind.DIFFERENTIAL for full in set(self._full)}
+
     def ends(self, durations: Durations) -> list[float]:
         """Return when each of them usually ends, in seconds since 1970."""
         took = [durations.get(BackupKind.DIFFERENTIAL, 0.0), durations.get(BackupKind.FULL, 0.0)]
@@ -198,8 +203,8 @@ class Plans:
 
     @property
     def unmeasured(self) -> Sequence[str]:
-        """The profiles of which no run has been measured yet."""
-        return [plan.profile for plan in self.plans if len(plan) and not self.durations.get(plan.profile)]
+        """The profiles of which some kind of run has not been measured yet."""
+        return [plan.profile for plan in self.plans if plan.kinds - self.durations.get(plan.profile, {}).keys()]
 
     def between(self, since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
         """Return the runs of a time, by plan and in order: which plan each is of, and its position there."""

@@ -64,7 +64,7 @@ class WeekFigure:
                 hour = hours.get((number, clock))
                 told = f"{day_name(day)}, {clock:02}:00: {hour_words(hour)}"
                 cells.append({"x": clock + 0.03, "y": number + 0.05, "words": told, **_paint(hour, most, colours)})
-                if hour is not None and (hour.coming or hour.ended or hour.trouble):
+                if hour is not None and (hour.coming or hour.ended or hour.under_way):
                     counts.append(label(clock + 0.5, number + 0.5, *_count(hour, most, colours)))
         heads = [label(clock + 0.5, -_HEAD / 2, f"{clock:02}", colours.muted) for clock in range(24)]
         self._canvas.show(
@@ -91,6 +91,8 @@ def hour_words(hour: Hour | None) -> str:
         told.append(
             f"{formatting.counted(hour.ended, 'run')} ended" + (f", {hour.trouble} badly" if hour.trouble else "")
         )
+    if hour.under_way:
+        told.append(f"{formatting.counted(hour.under_way, 'run')} under way")
     if hour.coming:
         told.append(f"{formatting.counted(hour.coming, 'run')} to come")
     if hour.others:
@@ -108,7 +110,7 @@ def _paint(hour: Hour | None, most: int, colours: Palette) -> dict[str, Any]:
         return {**plain, "ground": colours.canvas, "alpha": 0.0}
     if hour.trouble:
         plain |= {"ground": colours.orange_soft}
-    elif hour.ended and not hour.coming:
+    elif hour.succeeded and not hour.coming:
         plain |= {"ground": colours.ok_soft}
     elif hour.coming:
         plain |= {"ground": colours.accent, "alpha": 0.2 + (_MOST - 0.2) * hour.coming / most}
@@ -133,6 +135,7 @@ def _count(hour: Hour, most: int, colours: Palette) -> tuple[str, str, str]:
     if hour.trouble:
         return f"\N{BLACK UP-POINTING TRIANGLE}{compact(hour.trouble)}", colours.orange, "bold"
     if not hour.coming:
-        return compact(hour.ended), colours.ok, "normal"
+        colour = colours.running if hour.under_way else colours.ok if hour.succeeded else colours.muted
+        return compact(hour.ended + hour.under_way), colour, "normal"
     colour = colours.on_accent if hour.coming / most > _STRONG else colours.text
     return compact(hour.coming), colour, "bold" if hour.clashes else "normal"
