@@ -105,11 +105,26 @@ def test_adding_and_removing_an_instance_keeps_the_focus_at_the_list(
     expect(live(page)).to_have_text("more is added.")
     expect(page.get_by_role("button", name="Add an instance")).to_be_focused()
     page.get_by_role("button", name="Remove more").click()
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Remove more")).to_be_focused()
     page.get_by_role("button", name="Remove more").click()
     page.get_by_role("button", name="Remove it: more").click()
     expect(heading(page, "Instances")).to_be_focused()
+
+
+def test_a_heading_that_is_asked_for_late_leaves_the_focus_to_the_first_field_of_another_piece(
+    served: Served, visit: Open
+) -> None:
+    page = visit(f"{served.url}?page=settings&view=add").page
+    name = page.get_by_label("Name", exact=True)
+    expect(name).to_be_focused()
+    page.evaluate("window.pwsops_attention.want(['h1'])")
+    expect(name).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Add an instance")).to_be_focused()
+    page.evaluate("window.pwsops_attention.want(['h1'])")
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
 
 
 def test_the_focus_follows_through_directories(served: Served, visit: Open, ops: Operations) -> None:

@@ -51,10 +51,15 @@ function attend() {
   }
 
   function found(selector) {
+    const named = shown(selector)
+    // A page that asks for its first field gets it instead of its heading, whichever piece it lies in.
+    return named?.tagName === "H1" ? shown("[autofocus]") ?? named : named
+  }
+
+  function shown(selector) {
     for (const root of roots) {
       const named = [...root.querySelectorAll(selector)].find((one) => one.getClientRects().length > 0)
-      // A page that asks for its first field gets it instead of its heading.
-      if (named !== undefined) { return named.tagName === "H1" ? root.querySelector("[autofocus]") ?? named : named }
+      if (named !== undefined) { return named }
     }
   }
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,12 @@ def shown(cell: Cell) -> str:
     pieces = [piece.html for piece in cell.__panel__().select(Markup) if piece.visible]
     table = getattr(cell._page, "_table", None)
     return "\n".join([*pieces, "" if table is None else table.value.to_csv()])
+
+
+def click(table: Any, row: int) -> None:
+    """What a browser says when somebody clicks a row."""
+    for called in table._on_click_callbacks[None]:
+        called(SimpleNamespace(row=row))
 
 
 def look(cell: Cell, seen: bool = True) -> None:
@@ -180,7 +187,7 @@ def test_what_is_shown_changes_in_the_kernel_s_own_thread_alone(home: Home) -> N
 
     async def notebook() -> None:
         with HistoryTable(home.ops) as cell:
-            cell._page._table.param.watch(lambda _: changed.append(threading.current_thread()), "value")
+            cell._page._column.param.watch(lambda _: changed.append(threading.current_thread()), "objects")
             look(cell)
             await asyncio.to_thread(home.run)
             await until(lambda: bool(changed))
@@ -214,8 +221,8 @@ def test_a_link_leads_on_inside_the_cell_and_back(home: Home) -> None:
     cell = HistoryTable(home.ops)
     table = cell._page._table
     assert not cell._back.visible
-    cell._page._open(7)
-    cell._page._open(0)
+    click(table, 7)
+    click(table, 0)
     assert cell._session.nav.page == "run"
     assert "_FULL_" in shown(cell)
     cell._back._on_action("back", "")
@@ -232,6 +239,20 @@ def test_the_history_is_turned_fifty_at_a_time(home: Home) -> None:
     assert list(cell._page._table.value.index) == [1]
     act(cell, "turn", cell._page._found.result[0].before)
     assert len(cell._page._table.value) == PAGE_SIZE
+
+
+def test_rows_that_come_later_have_a_table_of_their_own(home: Home) -> None:
+    home.run()
+    cell = HistoryTable(home.ops)
+    before = cell._page._table
+    cell._page.refresh()
+    assert cell._page._table is before
+    home.run()
+    cell._session._take(cell._session.store.snapshot())
+    assert list(before.value.index) == [1]
+    assert list(cell._page._table.value.index) == [2, 1]
+    click(before, 0)
+    assert cell._session.nav.run == 1
 
 
 def test_a_failed_run_stands_out(home: Home) -> None:

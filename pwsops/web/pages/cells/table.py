@@ -72,26 +72,9 @@ class TablePage(History):
     """The history's page with its questions and its answers, drawn as a Tabulator."""
 
     def __init__(self, session: Session) -> None:
-        self._tones: dict[int, Tone] = {}
-        self._table = pn.widgets.Tabulator(
-            frame([], session.snapshot.at, session.snapshot.zone),
-            disabled=True,
-            selectable=False,
-            sortable=False,
-            show_index=True,
-            layout="fit_columns",
-            widths=_WIDTHS,
-            text_align=dict.fromkeys(_NUMBERS, "right"),
-            sizing_mode="stretch_width",
-            margin=0,
-            stylesheets=[_LOOK],
-        )
-        self._table.style.apply(self._highlight, axis=1)
-        self._table.on_click(lambda event: self._open(event.row))
+        self._table: pn.widgets.Tabulator | None = None
+        self._column = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 8px; }"])
         super().__init__(session)
-        self._column = pn.Column(
-            self._piece, self._table, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 8px; }"]
-        )
 
     def __panel__(self) -> Any:
         return self._column
@@ -104,13 +87,34 @@ class TablePage(History):
         found = self._found
         page = found.result[0] if found.result is not None and found.error is None else None
         self._show_head(page)
-        rows = list(page.runs) if page else []
+        runs = list(page.runs) if page else []
         snapshot = self._session.snapshot
-        made = frame(rows, snapshot.at, snapshot.zone)
-        if made.equals(self._table.value) and list(made.index) == list(self._table.value.index):
+        rows = frame(runs, snapshot.at, snapshot.zone)
+        shown = None if self._table is None else self._table.value
+        if shown is not None and rows.equals(shown) and list(rows.index) == list(shown.index):
             return
-        self._tones = {run.id: highlight(run) for run in rows}
-        self._table.value = made
+        self._table = self._draw(runs, rows)
+        self._column[:] = [self._piece, self._table]
+
+    def _draw(self, runs: Sequence[RunView], rows: pd.DataFrame) -> pn.widgets.Tabulator:
+        """Return a table of runs. It keeps them: what comes while a browser is still building it is never drawn."""
+        tones = {run.id: highlight(run) for run in runs}
+        table = pn.widgets.Tabulator(
+            rows,
+            disabled=True,
+            selectable=False,
+            sortable=False,
+            show_index=True,
+            layout="fit_columns",
+            widths=_WIDTHS,
+            text_align=dict.fromkeys(_NUMBERS, "right"),
+            sizing_mode="stretch_width",
+            margin=0,
+            stylesheets=[_LOOK],
+        )
+        table.style.apply(lambda row: _grounds(row, tones), axis=1)
+        table.on_click(lambda event: self._open(runs, event.row))
+        return table
 
     def _show_head(self, page: HistoryPage | None) -> None:
         nav = self._session.nav
@@ -123,14 +127,14 @@ class TablePage(History):
             chosen=[text for text in (nav.profile, nav.status, nav.trigger, nav.q) if text],
         )
 
-    def _highlight(self, row: Any) -> list[str]:
-        ground = _GROUNDS.get(self._tones.get(row.name, Tone.NONE))
-        return [f"background-color: {ground}" if ground else ""] * len(row)
+    def _open(self, runs: Sequence[RunView], position: int) -> None:
+        if 0 <= position < len(runs):
+            self._session.nav.go(page=RUN, run=runs[position].id)
 
-    def _open(self, position: int) -> None:
-        numbers = list(self._table.value.index)
-        if 0 <= position < len(numbers):
-            self._session.nav.go(page=RUN, run=int(numbers[position]))
+
+def _grounds(row: Any, tones: dict[int, Tone]) -> list[str]:
+    ground = _GROUNDS.get(tones.get(row.name, Tone.NONE))
+    return [f"background-color: {ground}" if ground else ""] * len(row)
 
 
 def _count(page: HistoryPage | None) -> str:
