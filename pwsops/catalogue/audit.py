@@ -49,7 +49,7 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
 
 
 def begin_keyed(connection: Connection, *, now: datetime) -> None:
-    """Return the log of a new home, or one from before there were keys, its first key, where that can be had."""
+    """Make the first key of the log, in a new home and in one from before there were keys, where one can be had."""
     _key(connection, now)
 
 

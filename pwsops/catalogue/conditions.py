@@ -1,7 +1,8 @@
 """What holds of the runs that a filter leaves, in a form that leads SQLite to the index that is meant.
 
-A row of missed occurrences reaches from the first of them to the last. It belongs to each period that one of them lies
-in, also where the first was due before it: a week in which nothing ran is not a week without a fault.
+A row of missed occurrences reaches from the first of them to the last. It is found in each period that it reaches into,
+also where the first was due before it: a week in which nothing ran is not a week without a fault. How many of them lie
+in the period, `reporting` counts.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows, sets
-from pwsops.catalogue.schema import BEGINNING, damaged_databases, instances, profiles, run_items, runs
+from pwsops.catalogue.schema import BEGINNING, damaged_databases, instances, profiles, run_instance, run_items, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ def note(connection: Connection, item_id: int, found: str, *, now: datetime) -> 
         select(instances.c.name, func.coalesce(runs.c.place, instances.c.place).label("place"), run_items.c.database)
         .join(runs, runs.c.id == run_items.c.run_id)
         .join(profiles, profiles.c.id == runs.c.profile_id)
-        .join(instances, instances.c.name == func.coalesce(runs.c.instance, profiles.c.instance))
+        .join(instances, instances.c.name == run_instance)
         .where(run_items.c.id == item_id)
     )
     for row in connection.execute(statement).all():

@@ -30,8 +30,10 @@ from pwsops.catalogue.schema import (
     messages,
     profiles,
     restores,
+    run_instance,
     run_items,
     runs,
+    runs_with_profiles,
 )
 from pwsops.rules.misfire import spread
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
@@ -86,7 +88,7 @@ def run_rows(selection: Selection) -> Chunks:
         .scalar_subquery()
     )
     columns = [
-        runs.c.id, runs.c.profile, profiles.c.instance, databases, runs.c.status, runs.c.kind, runs.c.trigger,
+        runs.c.id, runs.c.profile, run_instance, databases, runs.c.status, runs.c.kind, runs.c.trigger,
         _kept(runs.c.due_at), _kept(runs.c.started_at), _kept(runs.c.finished_at), _took(runs), runs.c.size_bytes,
         runs.c.missed_count, _kept(runs.c.missed_until), runs.c.summary,
     ]  # fmt: skip
@@ -96,7 +98,7 @@ def run_rows(selection: Selection) -> Chunks:
 def item_rows(selection: Selection) -> Chunks:
     """Return the databases of the runs, oldest run first."""
     columns = [
-        run_items.c.run_id, runs.c.profile, profiles.c.instance, run_items.c.database, _kept(runs.c.due_at),
+        run_items.c.run_id, runs.c.profile, run_instance, run_items.c.database, _kept(runs.c.due_at),
         run_items.c.status, run_items.c.kind, run_items.c.reason, _kept(run_items.c.started_at),
         _kept(run_items.c.finished_at), _took(run_items), run_items.c.size_bytes, run_items.c.path, run_items.c.set_id,
         run_items.c.error, run_items.c.hint,
@@ -197,7 +199,7 @@ def _several(selection: Selection, *where: ColumnElement[bool]) -> Sequence[Any]
     """Return the runs that stand for several occurrences, with the instants of the first and the last."""
     last = _kept(func.coalesce(runs.c.missed_until, runs.c.due_at)).label("last")
     columns = (_kept(runs.c.due_at).label("first"), last, runs.c.missed_count)
-    found = select(*columns, runs.c.status, runs.c.profile, runs.c.summary)
+    found = select(runs.c.id, *columns, runs.c.status, runs.c.profile, runs.c.summary)
     return selection.connection.execute(found.where(*_where(selection), runs.c.missed_count > 1, *where)).all()
 
 
@@ -243,8 +245,8 @@ def outcomes(selection: Selection) -> list[Outcome]:
         func.sum(run_items.c.status == status.value).cast(BigInteger)
         for status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
     ]
-    pair = (profiles.c.instance, run_items.c.database)
-    source = runs.join(profiles, profiles.c.id == runs.c.profile_id).join(run_items, run_items.c.run_id == runs.c.id)
+    pair = (run_instance.label("instance"), run_items.c.database)
+    source = runs_with_profiles.join(run_items, run_items.c.run_id == runs.c.id)
     where = _where(selection)
     statement = select(*pair, *counted).select_from(source).where(*where).group_by(*pair).order_by(*pair)
     return [Outcome(*row) for row in selection.connection.execute(statement)]
@@ -265,26 +267,28 @@ def failures(selection: Selection, limit: int) -> tuple[int, list[Failure]]:
 
 
 def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
-    """Return what was missed or skipped, by profile and reason; each occurrence of the period counts."""
+    """Return what was missed or skipped, by profile and reason; the occurrences of the period count, and no others."""
     what = (runs.c.profile, runs.c.summary)
     times = func.sum(func.max(runs.c.missed_count, 1))
     last_at = func.max(func.coalesce(runs.c.missed_until, runs.c.due_at), type_=runs.c.due_at.type)
-    where = [*_where(selection), runs.c.status == status.value]
-    found = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what).order_by(*what)
     reaching = [row for row in _reaching(selection) if row.status == status.value]
-    return [
-        _within(selection, Failure(profile, "", summary, "", count, first, last), reaching)
-        for profile, summary, count, first, last in selection.connection.execute(found)
-    ]
-
-
-def _within(selection: Selection, failure: Failure, reaching: Sequence[Any]) -> Failure:
-    """Return a failure without the occurrences outside of the period, which some of these rows have."""
+    where = [*_where(selection), runs.c.status == status.value, runs.c.id.not_in([row.id for row in reaching])]
+    counted = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what)
+    parts = [Failure(profile, "", error, "", *told) for profile, error, *told in selection.connection.execute(counted)]
     for row in reaching:
-        if (row.profile, row.summary) == (failure.profile, failure.error):
-            beyond = row.missed_count - len(_occurrences(selection, row))
-            failure = failure._replace(times=failure.times - beyond)
-    return failure
+        if at := _occurrences(selection, row):
+            first, last = (BEGINNING + instant * _MICROSECOND for instant in (at[0], at[-1]))
+            parts.append(Failure(row.profile, "", row.summary, "", len(at), first, last))
+    found: dict[tuple[str, str], Failure] = {}
+    for part in parts:
+        before = found.get((part.profile, part.error))
+        found[part.profile, part.error] = part if before is None else _together(before, part)
+    return [found[key] for key in sorted(found)]
+
+
+def _together(one: Failure, other: Failure) -> Failure:
+    first, last = min(one.first_at, other.first_at), max(one.last_at, other.last_at)
+    return one._replace(times=one.times + other.times, first_at=first, last_at=last)
 
 
 def sets_of(selection: Selection) -> Iterator[Any]:
@@ -306,8 +310,7 @@ def sets_of(selection: Selection) -> Iterator[Any]:
 
 
 def _of_runs(selection: Selection, columns: Sequence[Any]) -> Select[Any]:
-    source = select(*columns).select_from(runs).join(profiles, profiles.c.id == runs.c.profile_id)
-    return source.where(*_where(selection)).order_by(runs.c.due_at, runs.c.id)
+    return select(*columns).select_from(runs_with_profiles).where(*_where(selection)).order_by(runs.c.due_at, runs.c.id)
 
 
 def _where(selection: Selection) -> list[ColumnElement[bool]]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -210,6 +211,7 @@ run_counts = Table(
     "run_counts",
     metadata,
     Column("profile_id", Integer, primary_key=True),
+    Column("instance", Text, primary_key=True),  # empty: the run does not say, and its profile's counts
     Column("status", Text, primary_key=True),
     Column("trigger", Text, primary_key=True),
     Column("count", Integer, nullable=False),
@@ -373,3 +375,9 @@ service = Table(
     Column("pid", Integer),
     Column("since", Instant),
 )
+
+run_instance = func.coalesce(runs.c.instance, profiles.c.instance)
+"""Where a run worked, also where its profile was given another instance since; what never began does not say."""
+
+runs_with_profiles = runs.outerjoin(profiles, profiles.c.id == runs.c.profile_id)
+"""The runs, also those whose profile was given another instance since, and so is out of sight of some."""

@@ -16,17 +16,18 @@ from pwsops.catalogue.schema import metadata
 EVERYBODYS = frozenset({"settings", "service", "texts", "audit_keys", "home"})
 """Tables that tell of no instance. What `texts` holds is found by the runs that say it."""
 _MINE = "SELECT instance FROM temp.visible_instances"
-_PROFILES = f"SELECT id FROM main.profiles WHERE instance IN ({_MINE})"
-_RUN = f"SELECT 1 FROM main.runs AS one WHERE one.id = run_id AND one.profile_id IN ({_PROFILES})"
+_OF_PROFILE = "SELECT instance FROM main.profiles WHERE id = one.profile_id"
+_WORKED_ON = f"coalesce(one.instance, ({_OF_PROFILE})) IN ({_MINE})"
+"""Of a run: where it worked, as was written when it began. Its profile may have another instance since."""
+_RUN = f"SELECT 1 FROM main.runs AS one WHERE one.id = run_id AND {_WORKED_ON}"
 _CONDITIONS = {
     "instances": f"name IN ({_MINE})",
-    # The plus keeps it from being looked up in an index, which would undo the order that runs are read in.
-    "runs": f"+profile_id IN ({_PROFILES})",
-    "run_counts": f"profile_id IN ({_PROFILES})",
+    "runs": _WORKED_ON,
+    "run_counts": f"coalesce(nullif(one.instance, ''), ({_OF_PROFILE})) IN ({_MINE})",
     "run_items": f"EXISTS ({_RUN})",
     "said": f"EXISTS ({_RUN})",
     "messages": "EXISTS (SELECT 1 FROM main.run_items AS item JOIN main.runs AS one ON one.id = item.run_id "
-    f"WHERE item.id = item_id AND one.profile_id IN ({_PROFILES}))",
+    f"WHERE item.id = item_id AND {_WORKED_ON})",
     # Those that theirs encrypt with, or need: the store as a whole is for who is given all.
     "certificates": f"thumbprint IN (SELECT encrypt_with FROM main.profiles WHERE instance IN ({_MINE}) UNION ALL "
     "SELECT thumbprint FROM main.backup_sets WHERE thumbprint IS NOT NULL AND replaced_at IS NULL AND instance IN "
@@ -51,4 +52,4 @@ def narrow(connection: Connection, instances: Collection[str]) -> None:
         run("INSERT INTO temp.visible_instances VALUES (?)", [(name,) for name in sorted(instances)])
     for table, condition in conditions().items():
         # Names of our own schema, and no value among them.
-        run(f"CREATE TEMPORARY VIEW {table} AS SELECT * FROM main.{table} WHERE {condition}")
+        run(f"CREATE TEMPORARY VIEW {table} AS SELECT one.* FROM main.{table} AS one WHERE {condition}")

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, instances, profiles, run_items, runs
+from pwsops.catalogue.schema import backup_sets, instances, run_instance, run_items, runs, runs_with_profiles
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from pwsops.rules.replacing import Order
 
@@ -111,8 +111,8 @@ def of_database(
 
 
 def of_run(connection: Connection, run_id: int) -> tuple[str, list[BackupSet]]:
-    """Return the instance of a run's profile, and the sets that the run took there and that were not replaced."""
-    owner = select(profiles.c.instance).join(runs, runs.c.profile_id == profiles.c.id).where(runs.c.id == run_id)
+    """Return the instance that a run worked on, and the sets that the run took there and that were not replaced."""
+    owner = select(run_instance).select_from(runs_with_profiles).where(runs.c.id == run_id)
     instance = connection.execute(owner).scalar() or ""
     taken = select(run_items.c.set_id).where(run_items.c.run_id == run_id, run_items.c.set_id.is_not(None))
     where = (taken_of(instance), backup_sets.c.set_id.in_(taken), backup_sets.c.replaced_at.is_(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, MetaData, and_, func, select
 
 from pwsops.catalogue.conditions import Columns
 from pwsops.catalogue.schema import profiles, run_counts
@@ -13,6 +13,10 @@ from pwsops.rules.model import Trigger
 
 if TYPE_CHECKING:
     from pwsops.catalogue.history import Filter
+
+# A run that worked on somebody's instance names a profile which may have been given another one since: they see its
+# name with the run, and find the run by it.
+_profiles = profiles.to_metadata(MetaData(), schema="main")
 
 
 class Tally:
@@ -43,8 +47,8 @@ class Tally:
 
     def names(self, first: str | None = None, *, descending: bool = False) -> Iterator[str]:
         """Return the names of the profiles that such runs are of, deleted ones too, in order, from `first` on."""
-        name = profiles.c.name
-        found = select(name).distinct().join(run_counts, run_counts.c.profile_id == profiles.c.id)
+        name = _profiles.c.name
+        found = select(name).distinct().join(run_counts, run_counts.c.profile_id == _profiles.c.id)
         found = found.where(self._all_of(self.columns))
         if first is not None:
             found = found.where(name <= first if descending else name >= first)
@@ -63,7 +67,7 @@ def _conditions(wanted: Filter) -> dict[str, ColumnElement[bool]]:
     asked: dict[str, Any] = {"status": wanted.status, "trigger": wanted.trigger}
     found = {name: run_counts.c[name] == value.value for name, value in asked.items() if value is not None}
     if wanted.profile is not None:
-        named = select(profiles.c.id).where(profiles.c.name == wanted.profile)
+        named = select(_profiles.c.id).where(_profiles.c.name == wanted.profile)
         found["profile"] = run_counts.c.profile_id.in_(named)
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from pwsops.catalogue import audit, audit_search
@@ -12,6 +11,7 @@ from pwsops.catalogue.audit_search import AuditFilter as AuditQuery
 from pwsops.errors import InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.audit_verification import places, trouble, verified, verified_for
+from pwsops.operations.periods import check_period
 from pwsops.operations.records import AuditEntry, AuditPage
 from pwsops.operations.rights import needs
 from pwsops.rules.audit import AuditState, Kind, Verification
@@ -38,7 +38,7 @@ class AuditLog:
     @needs(Right.EVIDENCE, "read the audit log")
     def page(self, query: AuditQuery = EVERYTHING, *, before: int | None = None, size: int = PAGE) -> AuditPage:
         """Return part of the log, newest first; `before`: the entries with a smaller number."""
-        _check(query)
+        check_period("the audit log", query.since, query.until)
         with suppress(PwsopsError):  # to read is more than to write down how often something was refused
             self._context.core.events.flush()
         with self._context.read() as connection:
@@ -122,12 +122,3 @@ class AuditLog:
         """
         found = trouble(self._context.core)
         return found if not found or self._context.principal.is_told_home else _TROUBLE
-
-
-def _check(query: AuditQuery) -> None:
-    ends: list[datetime] = [end for end in (query.since, query.until) if end is not None]
-    if any(end.tzinfo is None for end in ends):
-        raise InvalidInput(
-            "The period of the audit log was given without a time zone.",
-            hint="Give aware instants, such as datetime(2026, 3, 1, tzinfo=UTC).",
-        )

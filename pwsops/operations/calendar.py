@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
-from math import ceil
 from statistics import median
 
 from pwsops.catalogue import outcomes_by_day
@@ -15,11 +14,14 @@ from pwsops.operations.access import Context
 from pwsops.operations.mapping import run_views
 from pwsops.operations.records import RunView
 from pwsops.operations.rights import needs
+from pwsops.rules.misfire import missed_before
 from pwsops.rules.model import BackupKind, RunStatus
 from pwsops.rules.rights import Right
 
 MEASURED = 5
 """So many runs of a kind say how long it usually takes: one that was slow, or saw a clock being set, does not."""
+
+_MICROSECOND = timedelta(microseconds=1)
 
 Outcomes = Mapping[RunStatus, int]
 
@@ -88,10 +90,6 @@ def _laid_out(gaps: Iterable[Gap], edges: Sequence[datetime]) -> Counter[int]:
 
 
 def _before(instant: datetime, gap: Gap) -> int:
-    """Count the occurrences of a gap before an instant; whatever else a row says, the last one is at its end."""
-    if instant <= gap.first:
-        return 0
-    if instant > gap.last:
-        return gap.number
-    steps = (instant - gap.first) / (gap.last - gap.first) * (gap.number - 1)
-    return min(gap.number - 1, ceil(steps))
+    """Count the occurrences of a gap before an instant, as reports do."""
+    last, wanted = ((one - gap.first) // _MICROSECOND for one in (gap.last, instant))
+    return missed_before(0, last, gap.number, wanted)

@@ -76,7 +76,7 @@ class Core:
         """What judges who comes to the pages of this process, and has their sessions; None: it has no pages."""
 
     def _begin_log(self) -> None:
-        """Return the log of a new home its key, and one from before there were keys the first keyed entry on top.
+        """Begin the log of a new home with a key; one from before there were keys goes on with a first keyed entry.
 
         Later no key is made for it silently: in a home that is in use, a log without one was tampered with.
         """

@@ -165,7 +165,7 @@ def _row(one: soundness.Amiss) -> str:
 
 
 def _sealed(core: Core) -> Iterator[Check]:
-    """Whether the home's key is the right one, and name what it does not open, or not for what is there now."""
+    """Check whether the home's key is the right one, and name what it does not open, or not for what is there now."""
     fault = core.vault.fault()
     yield Check(
         name="Key",
@@ -182,7 +182,7 @@ def _sealed(core: Core) -> Iterator[Check]:
     closed = [one for one in kept if not core.vault.opens(one.text, one.bound)]
     if not closed:
         return
-    names = verdict_words.listed([one.what for one in closed], 5)
+    names = formatting.listed([one.what for one in closed], 5)
     try:
         core.vault.open(closed[0].text, closed[0].bound)
     except PwsopsError as error:
@@ -280,7 +280,7 @@ def _databases(core: Core) -> Iterator[Check]:
     checks = [_unsafe(one, is_new=(one.instance, one.database) in new) for one in unsafe]
     yield from checks[:MOST_TOLD]
     if len(unsafe) > MOST_TOLD:
-        names = verdict_words.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
+        names = formatting.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
         yield Check(
             name="Other databases",
             ok=False,

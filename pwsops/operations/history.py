@@ -13,6 +13,7 @@ from pwsops.catalogue.ordering import HistorySort, Key, key_types
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_run
 from pwsops.operations.mapping import run_measure, run_views
+from pwsops.operations.periods import check_period
 from pwsops.operations.records import HistoryPage, RunMeasure
 from pwsops.operations.rights import needs, of_run
 from pwsops.rules.model import RunStatus, Trigger
@@ -72,6 +73,7 @@ class History:
         As quick at the end of a million runs as at their beginning. Of a `text` that tens of thousands of runs say, the
         page is found without all the others: its total is then the least that there are.
         """
+        check_period("the history", query.since, query.until)
         wanted = Filter(
             text=query.text.strip(),
             status=query.status,

@@ -26,6 +26,7 @@ from pwsops.rules.run_mark import run_of
 from pwsops.rules.verdict import is_sound
 from pwsops.runs.found_media import look_for
 from pwsops.runs.parallel import ask_all
+from pwsops.runs.server_certificates import refresh
 
 if TYPE_CHECKING:
     from pwsops.operations.core import Core
@@ -117,7 +118,7 @@ def _look_for_certificates(core: Core, engine: Engine, instance: str) -> None:
         needed = sets.any_encrypted(connection, instance)
     if needed:
         try:
-            core.certificates.of_servers.refresh(instance, engine, now=core.clock.now())
+            refresh(core.catalogue, instance, engine, now=core.clock.now())
         except LoginRefused:
             raise
         except PwsopsError as error:

@@ -14,6 +14,7 @@ from pwsops.operations.core import Core
 from pwsops.operations.lookup import find_certificate
 from pwsops.profile import BackupProfile
 from pwsops.rules.certificates import why_not_encrypt
+from pwsops.runs.server_certificates import refresh
 
 
 def check_encryption(
@@ -67,7 +68,7 @@ def _settle_on_server(core: Core, profile: BackupProfile, engine: KeepsCertifica
     """Ask the server; one that cannot be reached just now stands in nobody's way, since each run asks it again."""
     try:
         profile.encrypt_with = engine.require_encryption(profile.encrypt_with).name
-        core.certificates.of_servers.refresh(profile.instance, engine, now=core.clock.now())
+        refresh(core.catalogue, profile.instance, engine, now=core.clock.now())
     except PwsopsError as error:
         if not error.transient:
             raise InvalidInput(

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from tzlocal import get_localzone_name
-
 from pwsops.catalogue import Connection, claims, instances, profiles, refused_logins, runs
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.registry import is_embedded
@@ -19,6 +17,7 @@ from pwsops.operations.clashes import in_the_way, refuse_clash
 from pwsops.operations.diagnosis import diagnose
 from pwsops.operations.lookup import find_certificate, find_instance, find_profile
 from pwsops.operations.mapping import profile_view, run_views
+from pwsops.operations.periods import local_zone
 from pwsops.operations.profile_databases import check_databases
 from pwsops.operations.profile_encryption import check_encryption
 from pwsops.operations.profile_secrets import Password, kept_sealed
@@ -364,9 +363,9 @@ def _lacking(connection: Connection) -> dict[str, str]:
 
 
 def _local_zone() -> str:
-    """Return this machine's zone; a machine without one, or on Etc/UTC, is on UTC."""
-    name = get_localzone_name()
-    return name if name and is_zone(name) and not name.startswith("Etc/") else "UTC"
+    """Return this machine's zone for a new profile; a machine on Etc/UTC is on UTC."""
+    name = local_zone()
+    return "UTC" if name.startswith("Etc/") else name
 
 
 def _last_full(row: ProfileRow, profile: BackupProfile) -> datetime | None:

@@ -9,13 +9,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
-
-from tzlocal import get_localzone_name
 
 from pwsops.catalogue import reporting
 from pwsops.catalogue.history import Filter, Selection
@@ -26,6 +24,7 @@ from pwsops.operations.audit_log import AuditQuery
 from pwsops.operations.audit_verification import verified_for
 from pwsops.operations.databases import Databases
 from pwsops.operations.lookup import find_profile
+from pwsops.operations.periods import check_period, local_zone
 from pwsops.operations.restores import EVERY_RESTORE
 from pwsops.operations.rights import needs
 from pwsops.reports.formats import ReportFormat
@@ -112,6 +111,7 @@ class Reports:
         from pwsops.reports.frames import frame
         from pwsops.reports.tables import RESTORES
 
+        check_period("restores", query.since, query.until)
         with self._context.read() as connection:
             made = frame(RESTORES, reporting.restore_rows(connection, query))
         self._note_frame(RESTORES, EVERYTHING)
@@ -125,7 +125,7 @@ class Reports:
         """
         if name not in set(PeriodName):
             raise InvalidInput(f"There is no period {str(name)!r}.", hint=f"There are: {', '.join(PeriodName)}.")
-        zone = timezone or get_localzone_name() or "UTC"
+        zone = timezone or local_zone()
         if not is_zone(zone):
             raise InvalidInput(f"There is no time zone {zone!r}.", hint=ZONE_HINT)
         return named(PeriodName(name), self._context.core.clock.now(), ZoneInfo(zone))
@@ -200,6 +200,11 @@ class Reports:
         """
         from pwsops.reports import document
 
+        check_period("restores", query.since, query.until)
+        if form is ReportFormat.EVIDENCE:
+            raise InvalidInput(
+                "There is no evidence of restores alone.", hint="Take them as HTML, or take evidence of the history."
+            )
         now, actor = self._context.core.clock.now(), self._context.actor
         with _unnamed() as file, self._context.read() as connection:
             document.write_restores(form, file, connection, query, now=now, actor=actor, home=self._home())
@@ -251,8 +256,7 @@ class Reports:
         )
 
     def _home(self) -> Path | None:
-        # Where the home is, is nothing that somebody learns who is given some instances.
-        return self._context.core.home if self._context.principal.instances is None else None
+        return self._context.core.home if self._context.principal.is_told_home else None
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame
@@ -264,7 +268,7 @@ class Reports:
 
     def _note_frame(self, table: Table, query: ReportQuery) -> None:
         """Write down that somebody takes a frame away; a notebook that takes many of one kind is written as such."""
-        what = "audit log" if table.name == "audit log" else "history"
+        what = table.name if table.name in ("audit log", "restores") else "history"
         core, actor = self._context.core, self._context.actor
         core.events.record_repeated(actor, f"export {what}", query.profile or what, f"{table.name}, as a frame")
 
@@ -309,17 +313,6 @@ def _whole(query: ReportQuery) -> ReportQuery:
 
 
 def _filter(query: ReportQuery) -> Filter:
-    ends = [end for end in (query.since, query.until) if end is not None]
-    if any(end.tzinfo is None for end in ends):
-        raise InvalidInput(
-            "The period of a report was given without a time zone.",
-            hint="Give aware instants, such as datetime(2026, 3, 1, tzinfo=UTC).",
-        )
-    if len(ends) == 2 and ends[0] >= ends[1]:
-        since, until = (f"{end.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for end in ends)
-        raise InvalidInput(
-            f"The period of a report ends before it begins: it is from {since} to {until}.",
-            hint="Give an end that is later; the end itself does not belong to the period.",
-        )
+    check_period("a report", query.since, query.until)
     values = {field.name: getattr(query, field.name) for field in dataclasses.fields(query)}
     return Filter(**(values | {"text": query.text.strip()}))

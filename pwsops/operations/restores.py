@@ -16,6 +16,7 @@ from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
+from pwsops.operations.periods import check_period
 from pwsops.operations.records import RestorePage, RestoreView
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
 from pwsops.operations.roots import refuse_home
@@ -203,6 +204,7 @@ class Restores:
         self, query: RestoreQuery = EVERY_RESTORE, *, before: int | None = None, size: int = PAGE_SIZE
     ) -> RestorePage:
         """Return restores that fit, newest first; `before`: those with a smaller number."""
+        check_period("restores", query.since, query.until)
         self._context.core.restorer.reconcile()
         with self._context.read() as connection:
             found = [_view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]

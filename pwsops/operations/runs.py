@@ -11,6 +11,7 @@ from pwsops.errors import Conflict, PwsopsError, Refused
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile, find_run
 from pwsops.operations.mapping import run_views
+from pwsops.operations.periods import check_period
 from pwsops.operations.records import RunView
 from pwsops.operations.rights import needs, of_profile, of_run
 from pwsops.rules.model import BackupKind, RunStatus, Trigger
@@ -40,6 +41,7 @@ class Runs:
         period: Period = ALL_TIME,
     ) -> list[RunView]:
         """Return runs, newest first, their items without messages. A deleted profile's runs are found by its name."""
+        check_period("the history", period.since, period.until)
         with self._context.read() as connection:
             within = in_period(connection, period)
             found = runs.listing(connection, profile=profile, status=status, where=within, limit=limit, offset=offset)

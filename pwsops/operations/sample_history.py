@@ -14,6 +14,7 @@ from pwsops.catalogue.past import PastItem, PastRun
 from pwsops.profile import BackupProfile
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import BackupKind, BackupSet, Message, Occurrence, RunStatus, Trigger
+from pwsops.rules.run_summary import counted
 
 DESCRIPTION = "sample: there is no file"
 _HOUR = timedelta(hours=1)
@@ -181,4 +182,6 @@ def _summary(items: Sequence[PastItem]) -> str:
     failed = [item for item in items if item.status is RunStatus.FAILED]
     if not failed:
         return ""
-    return failed[0].error if len(items) == 1 else f"{len(failed)} of {len(items)} failed: {failed[0].error}"
+    if len(items) == 1:
+        return failed[0].error
+    return f"{counted(RunStatus.FAILED, [item.status for item in items])}: {failed[0].error}"

@@ -14,6 +14,7 @@ from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.operations.access import Context
 from pwsops.operations.core import Core
 from pwsops.runs.parallel import ask_all
+from pwsops.runs.server_certificates import refresh
 
 LOOK_LIMIT_S = 20.0
 _SAVED = re.compile(r"(?P<name>.+)_[0-9A-F]{40}(?:_\d{8}T\d{6}Z_[0-9a-f]{8})?$")
@@ -44,7 +45,7 @@ def _look(core: Core, name: str) -> None:
     engine = core.engine(name)
     if isinstance(engine, KeepsCertificates):
         with core.asking(name):
-            core.certificates.of_servers.refresh(name, engine, now=core.clock.now())
+            refresh(core.catalogue, name, engine, now=core.clock.now())
 
 
 def take(
@@ -66,7 +67,7 @@ def take(
         )
     name = name or name_in(engine.split(files.certificate)[1])
     taken = engine.take_certificate(name, files, password, master_key_password=master_key_password)
-    core.certificates.of_servers.refresh(instance, engine, now=core.clock.now())
+    refresh(core.catalogue, instance, engine, now=core.clock.now())
     with core.catalogue.write() as connection:
         detail = f"thumbprint {taken.thumbprint}, from {files.certificate}"
         if master_key_password is not None:

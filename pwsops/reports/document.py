@@ -96,7 +96,7 @@ def write_restores(
             from pwsops.reports import excel
 
             excel.write(file, RESTORES, batches, [*about, "Times are UTC."])
-        case ReportFormat.HTML | ReportFormat.EVIDENCE:
+        case ReportFormat.HTML:
             from pwsops.reports import html
 
             html.write_restores(file, batches, title="Restores", about=about)

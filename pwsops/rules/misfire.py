@@ -60,11 +60,15 @@ def spread(first: int, last: int, count: int, since: int | None = None, until: i
     since, until
         Only those from the first on and before the second; None: all on that side.
     """
+    begin = 0 if since is None else missed_before(first, last, count, since)
+    end = max(1, count) if until is None else missed_before(first, last, count, until)
+    return [_spread(first, last, count, number) for number in range(begin, end)]
 
-    def at(number: int) -> int:
-        return first + (last - first) * number // (count - 1) if count > 1 else first
 
-    numbers = range(max(1, count))
-    begin = 0 if since is None else bisect_left(numbers, since, key=at)
-    end = len(numbers) if until is None else bisect_left(numbers, until, key=at)
-    return [at(number) for number in numbers[begin:end]]
+def missed_before(first: int, last: int, count: int, instant: int) -> int:
+    """Return how many of the instants that `spread` gives are before another one."""
+    return bisect_left(range(max(1, count)), instant, key=lambda number: _spread(first, last, count, number))
+
+
+def _spread(first: int, last: int, count: int, number: int) -> int:
+    return first + (last - first) * number // (count - 1) if count > 1 else first

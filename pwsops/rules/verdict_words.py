@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pwsops.messages import single_stops
+from pwsops.rules import formatting
 from pwsops.rules.protection import Cause, Finding, Protection, Verdict
 
 When = Callable[[datetime], str]
@@ -144,7 +145,7 @@ def _note(found: Sequence[Finding], when: When) -> str:
     how = f"{are} gone" if cause is Cause.FILES_GONE else f"cannot be relied on ({cause.value})"
     since = min((each.since for each in found if each.since is not None), default=None)
     what = "Newer backups" if len(found) > 1 else "A newer backup"
-    said = f"{what} {how}: {listed([each.subject for each in found])}"
+    said = f"{what} {how}: {formatting.listed([each.subject for each in found])}"
     return f"{said}, since {when(since)}." if since is not None else f"{said}."
 
 
@@ -189,13 +190,6 @@ def ago(age: timedelta) -> str:
 def utc(instant: datetime) -> str:
     """Return an instant for a reader whose zone is not known."""
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M UTC}"
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few names, and how many more there are."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _never(verdict: Verdict) -> bool:

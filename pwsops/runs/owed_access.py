@@ -1,4 +1,4 @@
-"""Return databases back to those who use them, where a restore took them and died, or could not."""
+"""Let those into their databases again who use them, where a restore took them and died, or could not."""
 
 from __future__ import annotations
 

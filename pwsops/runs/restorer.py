@@ -20,6 +20,7 @@ from pwsops.engines.requests import AccessChange, Progress, RestoreRequest, Rest
 from pwsops.errors import Cancelled, CertificateNeeded, Conflict, MediaError, PwsopsError, unforeseen
 from pwsops.rules.model import BackupSet, Message
 from pwsops.runs import server_certificates
+from pwsops.runs.attempts import Attempts
 from pwsops.runs.found_media import note_bad
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.same_file import Recorded, recorded_in
@@ -248,9 +249,14 @@ class Restorer:
 
     def _write_end(self, job: Job) -> None:
         """Write the end down, again over minutes where the catalogue is locked: what was done is not to look undone."""
-        work = Work(clock=self._clock, cancel=self._closing, write=lambda progress: None, watch=job.tell)
+        attempts = Attempts(
+            clock=self._clock,
+            cancel=self._closing,
+            tell=lambda text: _log.warning("the end of a restore waits to be written", reason=text),
+            waiting=lambda text: job.tell(Progress(phase=text, done_bytes=0, total_bytes=0)),
+        )
         try:
-            work.do(lambda: self._end(job))
+            attempts.do(lambda: self._end(job), lambda error: None)
         except Cancelled:
             self._end(job)  # this process ends: there is time for one more
 

@@ -65,10 +65,6 @@ class CertificateCopies:
         self._catalogue = catalogue
         self._vault = vault
 
-    def refresh(self, instance: str, engine: KeepsCertificates, *, now: datetime) -> Sequence[ServerCertificate]:
-        """Return the certificates of an instance, and remember them for whoever cannot wait for its server."""
-        return refresh(self._catalogue, instance, engine, now=now)
-
     def save(self, profile: ProfileRow, engine: Engine, *, now: datetime, tell: Tell) -> None:
         """Save the certificates that a profile's backups need beside them, where the profile asks for that.
 
@@ -78,7 +74,7 @@ class CertificateCopies:
             return
         sealed = profile.sealed_certificate_password if profile.fields["save_certificates"] else None
         try:
-            found = self.refresh(profile.fields["instance"], engine, now=now)
+            found = refresh(self._catalogue, profile.fields["instance"], engine, now=now)
             if sealed is not None:
                 order = _Order(profile=profile, engine=engine, sealed_password=sealed, now=now, tell=tell)
                 for certificate in self._needed(profile, found):

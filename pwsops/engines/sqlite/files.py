@@ -41,7 +41,7 @@ def named(set_id: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return `name` back if it is a file name and nothing more."""
+    """Return `name` if it is a file name and nothing more."""
     if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise InvalidInput(f"{name!r} is not a file name.", hint="Give the name alone, without a directory.")
     return name

@@ -237,7 +237,7 @@ def _replace(
 
 
 def _take_over_owner(fd: int, facts: os.stat_result, path: str, report: Report) -> None:
-    """Return the new file the mode and the owner of the old one, as far as the file system can do that."""
+    """Set mode and owner of the new file to those of the old one, as far as the file system can do that."""
     try:
         os.fchmod(fd, facts.st_mode & 0o7777)
     except OSError as error:

@@ -47,7 +47,7 @@ class Access:
         self._change = change
 
     def give_back(self) -> str:
-        """Return the former mode back; return what has to be done by hand where that is not possible now."""
+        """Set the former mode again; return what has to be done by hand where that is not possible now."""
         try:
             state = databases.find(self._link, self._database).state
             if state is DatabaseState.RESTORING:

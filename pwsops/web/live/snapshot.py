@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
-from tzlocal import get_localzone_name
 
 from pwsops.clock import Clock, SystemClock
 from pwsops.engines.records import Instance
 from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.operations.certificate_records import CertificateView
+from pwsops.operations.periods import local_zone
 from pwsops.operations.records import DatabaseView, ProfileView, RunView, ServiceView
 from pwsops.rules.model import Health
 from pwsops.rules.rights import Principal, Role, Way
@@ -249,7 +249,7 @@ class Store:
         self._poller.forget(instance)
 
     def _zone(self) -> tuple[ZoneInfo, str]:
-        name = self.ops.settings.get().display_timezone or get_localzone_name() or "UTC"
+        name = self.ops.settings.get().display_timezone or local_zone()
         zone = ZoneInfo(name)
         return zone, formatting.zone_name(zone)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pwsops.catalogue import runs
+from pwsops.catalogue import reporting, runs
+from pwsops.catalogue.history import Filter, Selection
 from pwsops.errors import EngineError
 from pwsops.operations import Role
 from pwsops.operations.calendar import MEASURED
@@ -129,3 +130,16 @@ def test_nothing_is_told_of_another_instance(home: Home) -> None:
     assert [sum(day.values()) for day in stranger.calendar.outcomes(edges(first, 2))] == [0, 0]
     assert stranger.calendar.runs(first, first + 2 * DAY) == []
     assert stranger.calendar.durations(["p"]) == {"p": {}}
+
+
+def test_a_calendar_and_a_report_lay_the_same_gap_out_alike(home: Home) -> None:
+    """158 hourly occurrences from the first instant of a day on: the last of five days begins with the 97th."""
+    home.add()
+    first = datetime(2026, 2, 1, tzinfo=UTC)
+    until = first + timedelta(hours=157)
+    past(home, first, RunStatus.MISSED, missed_count=158, missed_until=until)
+    assert outcomes(home, first, 7) == [{"missed": 24}] * 6 + [{"missed": 14}]
+    assert outcomes(home, first, 5) == [{"missed": 24}] * 5
+    with home.core.catalogue.read() as connection:
+        wanted = Selection(connection, Filter(since=first, until=first + 5 * DAY))
+        assert sum(count for _, _, count in reporting.days(wanted)) == 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ import pandas as pd
 import pytest
 from sqlalchemy import Connection, update
 
-from pwsops.catalogue import reporting
+from pwsops.catalogue import reporting, sets
 from pwsops.catalogue.audit_keys import system_user
 from pwsops.catalogue.history import Filter, Selection
 from pwsops.catalogue.schema import audit, backup_sets, runs
 from pwsops.errors import Denied, EngineError, InvalidInput, NotFound
-from pwsops.operations import Role
+from pwsops.operations import Operations, Role
+from pwsops.operations.audit_log import AuditQuery
+from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.reports import Period, PeriodName, ReportFormat, ReportQuery
+from pwsops.operations.restores import RestoreQuery
 from pwsops.reports import evidence, figures
 from pwsops.rules.model import RunStatus, Trigger
+from pwsops.rules.rights import GRANTS, Right
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
 from tests.people import acting_as
@@ -165,6 +170,72 @@ def test_a_period_without_a_zone_or_without_length_is_refused(filled: Home) -> N
         InvalidInput, match="ends before it begins: it is from 2026-03-02 12:00 UTC to 2026-03-02 12:00"
     ):
         filled.ops.reports.runs(ReportQuery(since=NOON, until=NOON))
+
+
+ASKED: dict[str, Callable[[Operations, datetime | None, datetime | None], object]] = {
+    "the history": lambda ops, since, until: ops.history.page(HistoryQuery(since=since, until=until)),
+    "the history, as a list": lambda ops, since, until: ops.runs.list(period=Period(since=since, until=until)),
+    "the audit log": lambda ops, since, until: ops.audit.page(AuditQuery(since=since, until=until)),
+    "restores": lambda ops, since, until: ops.restores.page(RestoreQuery(since=since, until=until)),
+    "restores, as a frame": lambda ops, since, until: ops.reports.restores(RestoreQuery(since=since, until=until)),
+    "restores, as a file": lambda ops, since, until: ops.reports.export_restores(
+        ReportFormat.HTML, RestoreQuery(since=since, until=until)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_a_period_in_which_nothing_can_be_is_refused_wherever_one_is_asked_for(filled: Home, what: str) -> None:
+    ask, named = ASKED[what], re.escape(what.split(",")[0])
+    with pytest.raises(InvalidInput, match=f"period of {named} was given without a time zone"):
+        ask(filled.ops, datetime(2026, 3, 1), None)
+    with pytest.raises(InvalidInput, match=f"period of {named} ends before it begins"):
+        ask(filled.ops, NOON, NOON - HOUR)
+
+
+def test_there_is_no_evidence_of_restores_alone(filled: Home) -> None:
+    with pytest.raises(InvalidInput, match="no evidence of restores alone") as refused:
+        filled.ops.reports.export_restores(ReportFormat.EVIDENCE)
+    assert "evidence of the history" in refused.value.hint
+
+
+def test_frames_of_restores_are_written_down_as_such(filled: Home) -> None:
+    filled.ops.reports.restores()
+    assert filled.ops.audit.page().entries[0].action == "export restores"
+
+
+@pytest.mark.parametrize("scope", [None, frozenset({"srv"})])
+@pytest.mark.parametrize("role", [role for role in Role if Right.EXPORT in GRANTS[role]])
+def test_a_report_names_the_home_to_those_who_are_told_it(
+    filled: Home, role: Role, scope: frozenset[str] | None
+) -> None:
+    ops = acting_as(filled.ops, role, instances=scope)
+    with ops.reports.export(ReportFormat.HTML) as file:
+        told = str(filled.path) in file.read().decode()
+    assert told == ops.principal.is_told_home
+
+
+def test_runs_stay_where_they_worked_when_their_profile_is_given_another_instance(filled: Home, tmp_path: Path) -> None:
+    filled.ops.instances.add("other", engine="fake", address="somewhere")
+    moved = filled.ops.profiles.get("p")
+    moved.instance = "other"
+    filled.ops.profiles.save("p", moved)
+    reports = filled.ops.reports
+    assert set(reports.runs().instance) == set(reports.items().instance) == {"srv"}
+    assert set(reports.databases().query("succeeded > 0").instance) == {"srv"}
+    assert "srv" in evidence_of(filled, tmp_path)
+    with filled.core.catalogue.read() as connection:
+        assert sets.of_run(connection, 1)[0] == "srv"
+        assert len(sets.of_run(connection, 1)[1]) == 2
+    theirs = {name: acting_as(filled.ops, Role.AUDITOR, instances=frozenset({name})) for name in ("srv", "other")}
+    assert list(theirs["srv"].reports.runs().run_id) == [1, 2, 3, 4, 5, 6]
+    assert list(theirs["other"].reports.runs().run_id) == []
+    assert theirs["other"].history.page(HistoryQuery()).total == 0
+    assert theirs["other"].history.profiles() == []
+    for query in (HistoryQuery(), HistoryQuery(sort=HistorySort.PROFILE), HistoryQuery(profile="p")):
+        page = theirs["srv"].history.page(query)
+        assert page.total == len(page.runs) == (3 if query.profile else 6)
+    assert theirs["srv"].history.profiles() == ["p", "q"]
 
 
 def test_a_profile_that_never_was_is_an_answer_and_a_deleted_one_is_found(filled: Home) -> None:
@@ -362,6 +433,38 @@ def test_what_was_missed_counts_in_each_period_that_it_lies_in_and_there_as_ofte
         with filled.core.catalogue.read() as connection:
             wanted = Filter(since=query.since, until=query.until, profile="p", status=RunStatus.MISSED)
             assert sum(count for _, _, count in reporting.days(Selection(connection, wanted))) == times
+
+
+def test_a_gap_that_steps_over_a_period_is_not_counted_there(filled: Home) -> None:
+    """Two occurrences, two days apart, kept as one row: none is due on the day between."""
+    noon = NOON + 3 * DAY
+    values = {
+        "status": "missed", "missed_count": 2, "due_at": noon, "missed_until": noon + 2 * DAY, "summary": "2 missed",
+    }  # fmt: skip
+    with filled.core.catalogue.write() as connection:
+        connection.execute(update(runs).where(runs.c.id == 1).values(values))
+    for since, until, wanted in (
+        (noon + HOUR, noon + DAY, []),
+        (noon - DAY, noon + DAY, [(1, noon, noon)]),
+        (noon - DAY, noon + 3 * DAY, [(2, noon, noon + 2 * DAY)]),
+    ):
+        with filled.core.catalogue.read() as connection:
+            selection = Selection(connection, Filter(since=since, until=until, profile="p"))
+            found = reporting.never_begun(selection, RunStatus.MISSED)
+        assert [(one.times, one.first_at, one.last_at) for one in found] == wanted
+
+
+def test_gaps_of_one_profile_and_reason_are_told_together(filled: Home) -> None:
+    values = {"status": "missed", "summary": "missed"}
+    with filled.core.catalogue.write() as connection:
+        for number, count, hours in ((1, 3, 2), (3, 1, 0), (5, 4, 3)):
+            due = NOON + number * DAY
+            more = {"missed_count": count, "due_at": due, "missed_until": due + hours * HOUR}
+            connection.execute(update(runs).where(runs.c.id == number).values(values | more))
+        found = reporting.never_begun(Selection(connection, Filter(since=NOON + DAY + HOUR)), RunStatus.MISSED)
+    assert [(one.times, one.first_at, one.last_at) for one in found] == [
+        (2 + 1 + 4, NOON + DAY + HOUR, NOON + 5 * DAY + 3 * HOUR)
+    ]
 
 
 def test_a_period_has_a_name(filled: Home) -> None:

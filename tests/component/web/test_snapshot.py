@@ -79,7 +79,7 @@ def test_the_zone_shown_is_the_settings_or_the_machine_s(
     ops.timezone = "Asia/Tokyo"
     assert store.snapshot().zone_name == "Asia/Tokyo"
     ops.timezone = ""
-    monkeypatch.setattr("pwsops.web.live.snapshot.get_localzone_name", lambda: "Etc/UTC")
+    monkeypatch.setattr("pwsops.operations.periods.get_localzone_name", lambda: "Etc/UTC")
     assert store.snapshot().zone_name == "UTC"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pwsops.rules.misfire import GRACE, CatchUpPlan, plan_catch_up, spread
+from pwsops.rules.misfire import GRACE, CatchUpPlan, missed_before, plan_catch_up, spread
 from pwsops.rules.model import Trigger
 from tests.unit.rules.sets import NOON
 
@@ -51,3 +51,11 @@ def test_of_two_periods_that_meet_each_occurrence_is_in_one(first: int, length: 
     every = spread(first, first + length, count)
     assert spread(first, first + length, count, until=middle) + spread(first, first + length, count, middle) == every
     assert len(every) == count
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 300), st.integers(-10, 2 * 10**6))
+def test_those_before_an_instant_are_counted_as_they_are_spread(
+    first: int, length: int, count: int, instant: int
+) -> None:
+    before = [at for at in spread(first, first + length, count) if at < instant]
+    assert missed_before(first, first + length, count, instant) == len(before)

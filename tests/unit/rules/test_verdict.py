@@ -388,7 +388,6 @@ def test_a_verdict_without_causes_has_nothing_to_say() -> None:
     one = Verdict(instance="srv", database="db", protection=Protection.PROTECTED, covered=True)
     assert (verdict_words.reasons(one, verdict_words.utc), verdict_words.step(one)) == ("", "")
     assert Cause.NEVER_BACKED_UP in LOST
-    assert verdict_words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
 
 
 UNREADABLE = "backup_sets 1, `details` cannot be read"
