@@ -11,7 +11,6 @@ threads; the kernel's own waits for no server. A link leads on inside the cell, 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -25,6 +24,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.cells.plan import PlanPage
 from pwsops.web.pages.cells.table import TablePage
 from pwsops.web.pages.overview.runs_calendar import RunsCalendar
+from pwsops.web.panel_compat import CellColumn, kernel_loop
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.surroundings import PALETTES, Surroundings
 
@@ -64,7 +64,7 @@ class Cell(app.Frame):
         self._own = dict(own or {})
         self._where = where
         self._surroundings = Surroundings(self._seen, served=document is not None)
-        session = Session(_store_of(ops), document, loop=_loop() if document is None else None)
+        session = Session(_store_of(ops), document, loop=kernel_loop())
         self._surroundings.param.watch(lambda event: session.paint(dark=event.new), "dark")
         self._back = Markup(self._act)
         session.nav.go(**where)
@@ -91,7 +91,7 @@ class Cell(app.Frame):
         self._main.margin = 0
         for unseen in (self._surroundings, self._session.download):
             unseen.styles = {"position": "absolute"}
-        return pn.Column(
+        return CellColumn(
             self._surroundings,
             self._session.download,
             self._service,
@@ -214,11 +214,3 @@ def _store_of(ops: Operations) -> Store:
     if store is None:
         store = _stores[id(ops)] = Store(ops, waits=False)
     return store
-
-
-def _loop() -> asyncio.AbstractEventLoop | None:
-    """Return the loop of the kernel that runs a notebook; None where there is none, as in a script."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

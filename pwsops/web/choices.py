@@ -12,6 +12,7 @@ import param
 
 from pwsops.web.cells import Cell
 from pwsops.web.live.snapshot import Trouble, trouble
+from pwsops.web.panel_compat import CellColumn
 from pwsops.web.ui.figures import paint
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.surroundings import PALETTES, Surroundings
@@ -202,7 +203,7 @@ class Section(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
 def _in_colours(part: Any, around: Surroundings) -> Any:
     around.styles = {"position": "absolute"}
-    return pn.Column(around, part, sizing_mode="stretch_width", margin=0, stylesheets=[PALETTES])
+    return CellColumn(around, part, sizing_mode="stretch_width", margin=0, stylesheets=[PALETTES])
 
 
 def _said(found: Trouble) -> Markup:

@@ -22,6 +22,7 @@ from panel.io.server import DocHandler, WSHandler, get_server, server_html_page_
 from panel.io.state import set_curdoc
 
 __all__ = [
+    "CellColumn",
     "JSPiece",
     "Location",
     "PageHandler",
@@ -31,6 +32,7 @@ __all__ = [
     "forget_current",
     "get_server",
     "handler_options",
+    "kernel_loop",
     "loop_of",
     "parts_of",
     "unwatch_busy",
@@ -56,6 +58,39 @@ def cell_outputs() -> list[Any]:
     Needed until: none known; Panel lays the cells out itself, in templates that ask for a font from elsewhere.
     """
     return [part for parts in pn.state._cell_outputs.values() for part in parts if part is not None]
+
+
+class CellColumn(pn.Column):  # type: ignore[misc]  # panel ships no complete types
+    """A column that a notebook shows, whose messages are all handled where the kernel runs its cells.
+
+    JupyterLab has a kernel take what browsers say in other threads (subshells), one for each cell; there the toolkit
+    would change a document while the kernel's own thread does, and part of what both changed would reach no browser.
+
+    Needed until: none known, as of Panel 1.10 and JupyterLab 4.6.
+    """
+
+    def __init__(self, *parts: Any, **parameters: Any) -> None:
+        super().__init__(*parts, **parameters)
+        self._loop = kernel_loop()
+
+    def _on_msg(self, ref: str, manager: Any, msg: Any) -> None:
+        if self._loop is None:
+            super()._on_msg(ref, manager, msg)
+        else:
+            self._loop.call_soon_threadsafe(super()._on_msg, ref, manager, msg)
+
+
+def kernel_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop of the kernel that runs a notebook; None where there is none, as in a script or on a server.
+
+    Needed until: none known; the toolkit has no name for it.
+    """
+    if pn.state.curdoc is not None:
+        return None
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def unwatch_busy(page: Any) -> None:

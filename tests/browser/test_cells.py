@@ -98,6 +98,7 @@ def test_cells_in_jupyterlab_have_colours_icons_and_live_data(
     expect(cell(page, "History").locator(".tabulator-row")).to_have_count(2)
     assert seen.outside == []
     assert seen.errors == []
+    assert [said for said in seen.complaints if "Error" in said or "known" in said] == []
 
 
 def test_what_is_done_in_a_cell_reaches_the_kernel(lab: Served, ops: Operations, visit: Callable[..., Visit]) -> None:

@@ -1,6 +1,7 @@
 // Light or dark, as the page around a cell is. JupyterLab and VS Code say so of theirs, and so does a page of the
 // toolkit; of any other page, its ground tells.
 
+const AGAIN_MS = 1000
 const BODY = ["class", "data-jp-theme-light", "data-vscode-theme-kind", "style"]
 
 function ancestors(node) {
@@ -47,13 +48,22 @@ export function render({model, view}) {
     follow()
     // A theme may set its colours a moment after it has said its name.
     window.requestAnimationFrame(follow)
-    model.send_msg({seen: true})
+    say()
+  }
+  // A kernel may be handed what a page says before it has been told of the page, and drops it then.
+  const place = Math.random().toString(36).slice(2)
+  let again = 0
+  const say = () => {
+    if (model.places.includes(place)) { return }
+    model.send_msg({seen: true, place, dark: is_dark(around())})
+    again = window.setTimeout(say, AGAIN_MS)
   }
   // A notebook never says that all of it is drawn: this piece is, and its connection is there once it is.
   if (model.served) { when_drawn(view.model.document, begin) } else { window.setTimeout(begin) }
   model.on("remove", () => {
     watch.disconnect()
-    model.send_msg({seen: false})
+    window.clearTimeout(again)
+    model.send_msg({seen: false, place})
   })
   return document.createElement("span")
 }

@@ -102,6 +102,8 @@ class Calendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             else:
                 self._lines.html = ""
             self._draw(content, values["view"], f"{heading.title}. {values['summary']}")
+        # A notebook is told of no change of a figure by itself.
+        pn.io.push_notebook(self._drawn)
 
     def _show_head(self, shown: Month, heading: Heading, view: str, opened: date | None) -> None:
         values = calendar_texts.head(shown, heading, view, opened)

@@ -24,6 +24,10 @@ PALETTES = f"""
 """Colours of our own for what stands in `Surroundings`' container, whatever the page around it has."""
 
 
+_MOST_PLACES = 50
+_NAME_LENGTH = 40
+
+
 class Surroundings(JSComponent):  # type: ignore[misc]  # panel ships no complete types
     """Nothing to see: marks the container it stands in as dark where the page around is.
 
@@ -35,18 +39,22 @@ class Surroundings(JSComponent):  # type: ignore[misc]  # panel ships no complet
 
     served = param.Boolean(default=False, doc="Whether a server has the page, and no notebook.")
     dark = param.Boolean(default=False, doc="Whether the page around is dark; the browser says so.")
+    places = param.List(default=[], doc="Where it is shown, by names that the browser makes up.")
 
     _esm = script("drawn.js", "surroundings.js")
 
     def __init__(self, on_seen: Callable[[bool], None], **params: Any) -> None:
         super().__init__(**{"width": 0, "height": 0, "margin": 0, **params})
         self._on_seen = on_seen
-        self._views = 0
 
     def _handle_msg(self, data: Any) -> None:
-        seen = data.get("seen") if isinstance(data, dict) else None
-        if not isinstance(seen, bool):
+        seen, place = (data.get("seen"), data.get("place")) if isinstance(data, dict) else (None, None)
+        if not isinstance(seen, bool) or not isinstance(place, str) or len(place) > _NAME_LENGTH:
             return
-        before, self._views = self._views, max(0, self._views + (1 if seen else -1))
-        if (before > 0) != (self._views > 0):
+        before, others = list(self.places), [one for one in self.places if one != place]
+        # The browser says it again until it reads it here; what it said of its colours may be lost as well.
+        if isinstance(data.get("dark"), bool):
+            self.dark = data["dark"]
+        self.places = [*others, place][-_MOST_PLACES:] if seen else others
+        if bool(before) != bool(self.places):
             self._on_seen(seen)

@@ -62,9 +62,9 @@ def click(table: Any, row: int) -> None:
         called(SimpleNamespace(row=row))
 
 
-def look(cell: Cell, seen: bool = True) -> None:
+def look(cell: Cell, seen: bool = True, place: str = "a") -> None:
     """What a browser says when it shows the cell, and when it does not any more."""
-    cell._surroundings._handle_msg({"seen": seen})
+    cell._surroundings._handle_msg({"seen": seen, "place": place})
 
 
 def act(cell: Cell, action: str, key: str = "") -> None:
@@ -129,9 +129,10 @@ def test_nothing_is_followed_before_somebody_looks_nor_once_nobody_does(home: Ho
         watcher = cell._session.store.watcher
         assert watcher.listening == 0
         look(cell)
-        look(cell)
+        look(cell, place="b")
+        look(cell, place="b")
         assert watcher.listening == 1
-        look(cell, seen=False)
+        look(cell, seen=False, place="b")
         assert watcher.listening == 1
         look(cell, seen=False)
         assert watcher.listening == 0
@@ -211,9 +212,21 @@ def test_a_cell_has_colours_of_its_own_in_both_schemes(home: Home) -> None:
 def test_what_a_browser_makes_up_of_its_surroundings_is_nothing() -> None:
     seen: list[bool] = []
     around = surroundings.Surroundings(seen.append)
-    for made_up in (None, "seen", {"seen": 1}, {"seen": False}, {}):
+    long = {"seen": True, "place": "x" * 41}
+    for made_up in (None, "seen", {"seen": 1}, {"seen": True}, {"seen": False, "place": "a"}, {}, long):
         around._handle_msg(made_up)
-    assert seen == []
+    assert seen == around.places == []
+    for number in range(1000):
+        around._handle_msg({"seen": True, "place": str(number)})
+    assert seen == [True]
+    assert len(around.places) < 100
+
+
+def test_what_a_page_says_of_its_colours_comes_with_what_it_says_again(home: Home) -> None:
+    cell = Overview(home.ops)
+    cell._surroundings._handle_msg({"seen": True, "place": "a", "dark": True})
+    assert cell.dark
+    assert cell._session.dark
 
 
 def test_a_link_leads_on_inside_the_cell_and_back(home: Home) -> None:

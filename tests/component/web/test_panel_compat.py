@@ -9,6 +9,7 @@ import ast
 import asyncio
 import gc
 import inspect
+import threading
 import weakref
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -52,7 +53,7 @@ DOCUMENTED = {
     "panel_material_ui",
 }
 """Modules that the toolkits document, and keep as they are."""
-IO = {"hold"}
+IO = {"hold", "push_notebook"}
 """What `pn.io` has that is documented."""
 PYTHONS = {"pool._work_queue"}
 """What is private to Python's own library, which is no concern of this test."""
@@ -128,6 +129,27 @@ def test_a_documents_loop_is_the_one_that_runs() -> None:
 
 def _watchers() -> list[Any]:
     return list(pn.state.param.watchers.get("busy", {}).get("value", ()))
+
+
+def test_a_cells_messages_are_handled_where_the_kernel_runs_its_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[tuple[object, threading.Thread]] = []
+
+    def handle(_self: object, *given: object) -> None:
+        handled.append((given, threading.current_thread()))
+
+    names = [list(inspect.signature(one._on_msg).parameters) for one in (pn.Column, panel_compat.CellColumn)]
+    assert names[0] == names[1]
+    monkeypatch.setattr(pn.Column, "_on_msg", handle)
+    panel_compat.CellColumn()._on_msg("ref", None, "first")
+
+    async def notebook() -> None:
+        column = panel_compat.CellColumn()
+        await asyncio.to_thread(column._on_msg, "ref", None, "second")
+        await asyncio.sleep(0)
+
+    asyncio.run(notebook())
+    assert [given for given, _ in handled] == [("ref", None, "first"), ("ref", None, "second")]
+    assert {thread for _, thread in handled} == {threading.main_thread()}
 
 
 def test_a_page_no_longer_follows_whether_the_process_is_busy() -> None:
