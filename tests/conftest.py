@@ -32,6 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
 
+_PAGES = tuple(Path(__file__).parent / part for part in ("browser", "component/web"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests of pages unmeasured: it takes most of their time again, and what is gated lies below the pages."""
+    for item in items:
+        if any(item.path.is_relative_to(part) for part in _PAGES):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture
 def stress_s(request: pytest.FixtureRequest) -> float:
     """How long a stress test goes on."""
