@@ -104,7 +104,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
     make_profile(ops, "Vaults", root / "backups", ops.samples.create())
     ops.certificates.create("Vault backups")
     soon = pair("soon", until=datetime.now(UTC) + timedelta(days=10))
-    ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
+    ops.certificates.import_file(archive.pack([soon], "x"), "x")
     for name in ("Broken", "Tripped"):
         make_profile(ops, name, root / name, [VAULT])
         (root / name).rmdir()
