@@ -129,16 +129,19 @@ class Certificates:
         return next(view for view in self.list() if view.thumbprint == thumbprint)
 
     @needs(Right.CONFIGURE, "import a certificate", on_everything)
-    def import_pfx(
+    def import_file(
         self,
         content: bytes,
-        password: str,
+        password: str = "",
         *,
         name: str = "",
         purpose: Purpose = Purpose.DATABASE,
         source: str = "The file",
     ) -> Views:
-        """Take in the pairs of a `.pfx` file, and give those that are new to the store.
+        """Take in the pairs of a file of any kind, told apart by its content; give those that are new to the store.
+
+        It is a `.pfx` file, or PEM text: certificate and key, of one file or of two put together. What a SQL Server
+        saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
 
         One that the store has, but whose private key the home's key does not open, counts as new.
 
@@ -154,35 +157,6 @@ class Certificates:
 
         Raises `InvalidInput` for a wrong password, half a pair and what is no certificate, `Conflict` where all of it
         is in the store already, or the name is taken.
-        """
-        return self._import(open_file(content, password, source=source), name, purpose, source)
-
-    @needs(Right.CONFIGURE, "import a certificate", on_everything)
-    def import_pem(
-        self,
-        content: bytes,
-        password: str = "",
-        *,
-        name: str = "",
-        purpose: Purpose = Purpose.DATABASE,
-        source: str = "The file",
-    ) -> Views:
-        """Take in the pairs in PEM text: certificate and key, of one file or of two put together. See `import_pfx`."""
-        return self._import(open_file(content, password, source=source), name, purpose, source)
-
-    @needs(Right.CONFIGURE, "import a certificate", on_everything)
-    def import_file(
-        self,
-        content: bytes,
-        password: str = "",
-        *,
-        name: str = "",
-        purpose: Purpose = Purpose.DATABASE,
-        source: str = "The file",
-    ) -> Views:
-        """Take in a file of any kind, told apart by its content. See `import_pfx`.
-
-        What a SQL Server saved goes in as well: the certificate (`.cer`) and its key (`.pvk`) put together.
         """
         return self._import(open_file(content, password, source=source), name, purpose, source)
 

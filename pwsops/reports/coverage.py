@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -12,11 +12,9 @@ from pwsops.catalogue import Connection, profiles, reporting
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.reporting import Outcome
+from pwsops.reports.tables import kept
 from pwsops.rules.exposure import DataSpan, RestorableSet, Worst, data_spans, worst
 from pwsops.rules.model import LOST, BackupKind
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _LOST = {state.value for state in LOST}
 
@@ -76,12 +74,12 @@ def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
             ", ".join(one.profiles),
             one.succeeded,
             one.failed,
-            _kept(one.last_full_at),
-            _kept(one.last_incremental_at),
-            _microseconds(one.exposure_s),
-            _microseconds(one.worst.exposure_s),
-            _kept(one.worst.at),
-            _microseconds(one.worst.unprotected_s),
+            kept(one.last_full_at),
+            kept(one.last_incremental_at),
+            kept(one.exposure_s),
+            kept(one.worst.exposure_s),
+            kept(one.worst.at),
+            kept(one.worst.unprotected_s),
             one.size_bytes,
         )
 
@@ -90,8 +88,8 @@ def exposure_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
     """Return the rows of the table of exposures."""
     for one in found:
         for since, until, data_at in one.data_spans:
-            least, most = (None if data_at is None else max(0, (at - data_at) // _MICROSECOND) for at in (since, until))
-            yield (one.instance, one.database, _kept(since), _kept(until), _kept(data_at), least, most)
+            least, most = (None if data_at is None else max(timedelta(), at - data_at) for at in (since, until))
+            yield (one.instance, one.database, *map(kept, (since, until, data_at, least, most)))
 
 
 def _covered(
@@ -153,11 +151,3 @@ def _lost_at(row: Any) -> datetime | None:
 
 def _newest(sets: Sequence[Any], kind: BackupKind) -> datetime | None:
     return max((row["finished_at"] for row in sets if row["kind"] == kind.value), default=None)
-
-
-def _kept(instant: datetime | None) -> int | None:
-    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
-
-
-def _microseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1e6)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _MICROSECONDS_A_SECOND = 1e6
 
 
@@ -51,6 +54,17 @@ class Table:
         values = zip(*rows, strict=True) if rows else ((),) * len(self.columns)
         arrays = [_array(each.kind, given) for each, given in zip(self.columns, values, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema())
+
+
+def kept(value: Any) -> Any:
+    """Return a value as the catalogue keeps it: instants, durations and seconds as whole microseconds."""
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    if isinstance(value, timedelta):
+        return value // _MICROSECOND
+    if isinstance(value, float):
+        return round(value * _MICROSECONDS_A_SECOND)
+    return value
 
 
 _ARROW = {

@@ -33,7 +33,7 @@ class RunCertificates:
     def __init__(self, catalogue: Catalogue, vault: Vault) -> None:
         self._catalogue = catalogue
         self._vault = vault
-        self.of_servers = CertificateCopies(catalogue, vault)
+        self._of_servers = CertificateCopies(catalogue, vault)
 
     def private_key(self, thumbprint: str) -> bytes | None:
         """Return a certificate's private key (PKCS #8, DER); None where the store does not have it."""
@@ -87,7 +87,7 @@ class RunCertificates:
 
         A backup does not fail because this did: `tell` is given the reason, and the certificate counts as not saved.
         """
-        self.of_servers.save(profile, engine, now=now, tell=tell)
+        self._of_servers.save(profile, engine, now=now, tell=tell)
         sealed = profile.sealed_certificate_password
         if not profile.fields["save_certificates"] or sealed is None or not isinstance(engine, SavesCertificates):
             return

@@ -265,12 +265,6 @@ class Sessions:
         if gone is not None:
             self._on_end(session)
 
-    def end_all(self, reason: str, *, whose: str | None = None) -> None:
-        """End the sessions of somebody (`Session.whose`); None: of everybody."""
-        for session in list(self._known.values()):
-            if whose in (None, session.whose):
-                self.end(session, reason)
-
     def now(self) -> datetime:
         """Return the present instant."""
         return self._clock.now()

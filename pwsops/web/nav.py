@@ -148,6 +148,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def before(text: str) -> int | None:
+    """Return the number before which a page of a list begins; None: it is the first page."""
+    try:
+        return count(text)
+    except ValueError:
+        return None
+
+
 def step(text: str) -> int:
     """Return the step of the wizard that is meant; raises `ValueError` for what is no number."""
     return min(max(count(text), 1), STEPS)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.looks import shown
 from tests.browser.serving import Served, sign_in
 
 PROFILE = "Vault"
@@ -79,7 +80,7 @@ def set_up(place: Place, page: Page) -> None:
     plan = page.get_by_role("list", name="Days")
     before = plan.inner_text()
     page.get_by_label("Every", exact=True).fill("12")
-    expect(page.get_by_text(re.compile("every 12 hours")).last).to_be_visible()
+    expect(shown(page, re.compile("every 12 hours"))).to_be_visible()
     expect(plan).not_to_have_text(before, use_inner_text=True)
     page.get_by_role("button", name="Next").click()
     place.finish_profile(page)
@@ -133,7 +134,7 @@ def amend(place: Place, page: Page) -> None:
     expect(page.get_by_role("heading", name="Why it was switched off")).to_be_visible()
     save = page.get_by_role("button", name="Save and activate")
     save.click()
-    expect(page.get_by_text(re.compile("Change what made it fail")).first).to_be_visible()
+    expect(shown(page, re.compile("Change what made it fail"))).to_be_visible()
     page.get_by_label("Directory on the database server").fill(place.other_directory)
     save.click()
     expect(profile_row(page)).to_be_visible()

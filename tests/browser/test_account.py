@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from pwsops.operations import Operations
 from pwsops.signin import private_file
 from tests.browser.axe import violations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -89,11 +90,11 @@ def test_a_second_factor_is_set_up_and_signs_in_by_keyboard(
     looks_right(page)
     tab_to(page, "I have kept them")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("8 recovery codes left").last).to_be_visible()
+    expect(shown(page, "8 recovery codes left")).to_be_visible()
     looks_right(page)
     tab_to(page, "Sign out")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You have signed out.").last).to_be_visible()
+    expect(shown(page, "You have signed out.")).to_be_visible()
     sign_in(page)
     expect(page.get_by_label("Code", exact=True)).to_be_focused()
     page.keyboard.type("wrong")
@@ -115,16 +116,16 @@ def test_sessions_are_ended_from_the_page(peopled: Served, visit: Open) -> None:
     sign_in(mine)
     also = visit(peopled.url, signed_in=False).page
     sign_in(also)
-    expect(also.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(also, "Signed in as ada")).to_be_visible()
     theirs = visit(peopled.url, signed_in=False).page
     sign_in(theirs, "bob")
-    expect(theirs.get_by_text("Signed in as bob").last).to_be_visible()
+    expect(shown(theirs, "Signed in as bob")).to_be_visible()
     mine.reload()
     looks_right(mine)
     mine.get_by_role("button", name="End all others").click()
-    expect(mine.get_by_text("All your other sessions have ended.").last).to_be_visible()
+    expect(shown(mine, "All your other sessions have ended.")).to_be_visible()
     expect(also.get_by_role("heading", name="Sign in")).to_be_visible()
-    expect(theirs.get_by_text("Signed in as bob").last).to_be_visible()
+    expect(shown(theirs, "Signed in as bob")).to_be_visible()
     mine.get_by_role("button", name="End all sessions of bob").click()
-    expect(mine.get_by_text("Their sessions have ended.").last).to_be_visible()
+    expect(shown(mine, "Their sessions have ended.")).to_be_visible()
     expect(theirs.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pwsops.operations import Operations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, make_profile
 
 pytestmark = pytest.mark.browser
@@ -30,7 +31,7 @@ def fill_first_step(page: Page, ops: Operations, name: str) -> None:
     page.get_by_label("Name of the profile").fill(name)
     page.get_by_label(VAULT).check()
     page.get_by_label("Directory on the database server").fill(str(ops.home / "backups"))
-    expect(page.get_by_text(re.compile("Backups cannot be written there|can write")).last).to_be_visible()
+    expect(shown(page, re.compile("Backups cannot be written there|can write"))).to_be_visible()
 
 
 def test_a_restore_leads_from_step_to_step_by_keyboard_alone(served: Served, visit: Open, ops: Operations) -> None:

@@ -16,6 +16,7 @@ from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import rules, violations
+from tests.browser.looks import shown
 from tests.browser.serving import PATIENCE_S, Served, make_profile, serving, sign_in
 from tests.pairs import pair
 from tests.standin import demo, drivers
@@ -104,7 +105,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
     make_profile(ops, "Vaults", root / "backups", ops.samples.create())
     ops.certificates.create("Vault backups")
     soon = pair("soon", until=datetime.now(UTC) + timedelta(days=10))
-    ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
+    ops.certificates.import_file(archive.pack([soon], "x"), "x")
     for name in ("Broken", "Tripped"):
         make_profile(ops, name, root / name, [VAULT])
         (root / name).rmdir()
@@ -230,7 +231,7 @@ def test_nothing_is_wrong_while_a_page_complains(lived_in: LivedIn, visit: Open)
     page = look(visit, lived_in.served.url + "?page=settings", "answers")
     page.get_by_label("Every", exact=True).fill("0")
     page.get_by_role("button", name="Remove samples").click()
-    expect(page.get_by_text("Give a whole number of at least 1.").last).to_be_visible()
+    expect(shown(page, "Give a whole number of at least 1.")).to_be_visible()
     expect(page.get_by_role("alertdialog")).to_be_visible()
     assert wrong_in_light_and_dark(page) == []
 
@@ -246,7 +247,7 @@ def add_a_server(page: Page) -> None:
     page.get_by_label("Trust any certificate of the server").check()
     page.get_by_label("Login", exact=True).fill("ops")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("Give the password of this login.").last).to_be_visible()
+    expect(shown(page, "Give the password of this login.")).to_be_visible()
 
 
 def name_a_user(page: Page) -> None:
@@ -254,7 +255,7 @@ def name_a_user(page: Page) -> None:
     page.get_by_role("button", name="How").click()
     page.get_by_label("Who takes the backup").select_option("a named user")
     page.get_by_role("button", name="Create the profile").click()
-    expect(page.get_by_text("Say who takes the backup.").last).to_be_visible()
+    expect(shown(page, "Say who takes the backup.")).to_be_visible()
 
 
 def browse_a_server(page: Page) -> None:
@@ -266,7 +267,7 @@ def browse_a_server(page: Page) -> None:
 def give_login_data(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
     page.get_by_role("button", name="Use it: this login").click()
-    expect(page.get_by_text("Say who is to restore.").last).to_be_visible()
+    expect(shown(page, "Say who is to restore.")).to_be_visible()
 
 
 def restore_as_another(page: Page) -> None:
@@ -274,8 +275,8 @@ def restore_as_another(page: Page) -> None:
     page.get_by_label("Login", exact=True).fill(demo.LOGIN)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("this once").last).to_be_visible()
-    expect(page.get_by_text("No backup of orders that pwsops knows").last).to_be_visible()
+    expect(shown(page, "this once")).to_be_visible()
+    expect(shown(page, "No backup of orders that pwsops knows")).to_be_visible()
 
 
 def choose_a_backup(page: Page) -> None:

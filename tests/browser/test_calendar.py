@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image, ImageColor
 from playwright.sync_api import Locator, Page, expect
 
 from pwsops.operations import Operations
+from pwsops.web.ui.theme import DARK, LIGHT, Palette
+from tests.browser.looks import shown
 from tests.browser.serving import Served
+from tests.clocks import wait_until
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -28,6 +33,18 @@ def tap(page: Page, across: float, down: float) -> None:
     box = target.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+
+
+def is_painted(page: Page, palette: Palette, other: Palette) -> bool:
+    """Whether the figure has the ground, the letters and the marks of one scheme, and none of the other's."""
+    with Image.open(BytesIO(figure(page).screenshot())) as picture:
+        found = picture.convert("RGB").getcolors(picture.width * picture.height) or []
+    there = {colour for _, colour in found}
+
+    def parts(of: Palette) -> set[object]:
+        return {ImageColor.getrgb(colour) for colour in (of.surface, of.muted, of.incremental)}
+
+    return parts(palette) <= there and not parts(other) & there
 
 
 @pytest.fixture
@@ -88,28 +105,29 @@ def test_days_are_opened_by_keyboard_alone_and_escape_returns_to_where_one_was(b
 def test_a_week_shows_its_hours_and_leads_on_to_a_day(busy: Served, visit: Open) -> None:
     page = visit(busy.url).page
     page.get_by_role("button", name="Week", exact=True).click()
-    expect(page.get_by_text(re.compile("^Week of Monday")).last).to_be_visible()
+    expect(shown(page, re.compile("^Week of Monday"))).to_be_visible()
     page.get_by_role("button", name="Week after").click()
     expect(page).to_have_url(re.compile("view=week"))
-    expect(page.get_by_text(re.compile(r"\d+ runs to come\.")).last).to_be_visible()
+    expect(shown(page, re.compile(r"\d+ runs to come\."))).to_be_visible()
     tap(page, 0.5, 0.42)
     expect(page.get_by_role("table", name=re.compile("^Runs of Wednesday"))).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text(re.compile("^Week of Monday")).last).to_be_visible()
+    expect(shown(page, re.compile("^Week of Monday"))).to_be_visible()
 
 
 def test_the_figure_follows_the_scheme_and_the_page_stays_open(busy: Served, visit: Open) -> None:
     visitor = visit(busy.url, color_scheme="light")
     page = visitor.page
     expect(figure(page)).to_be_visible()
-    before = figure(page).screenshot()
+    wait_until(lambda: is_painted(page, LIGHT, DARK), "a light figure")
     page.evaluate("Bokeh.documents[0].roots().find(root => root.class_name === 'Page').data.dark_theme = true")
     expect(page.locator(".mui-dark").first).to_be_visible()
+    wait_until(lambda: is_painted(page, DARK, LIGHT), "the same in dark colours")
     # What the toolkit tells of a new scheme is let in, and what is done after it is answered.
     page.get_by_role("button", name="Month after").click()
     expect(page).to_have_url(re.compile("month="))
     expect(figure(page)).to_have_attribute("aria-label", re.compile(r"in \w+ \d{4}"))
-    assert figure(page).screenshot() != before
+    wait_until(lambda: is_painted(page, DARK, LIGHT), "another month in dark colours")
     assert (visitor.errors, visitor.complaints) == ([], [])
 
 
@@ -123,8 +141,8 @@ def test_a_narrow_page_has_the_list_instead_of_the_figure(busy: Served, visit: O
 
 def test_in_the_wizard_the_others_are_beside_and_the_month_goes_on_there(busy: Served, visit: Open) -> None:
     page = visit(f"{busy.url}?page=wizard&step=2").page
-    expect(page.get_by_text("of others").first).to_be_visible()
-    expect(page.get_by_text(re.compile("^Runs overlap|^No runs overlap")).last).to_be_visible()
+    expect(shown(page, "of others").first).to_be_visible()
+    expect(shown(page, re.compile("^Runs overlap|^No runs overlap"))).to_be_visible()
     page.get_by_role("button", name="Month after").click()
     expect(page).to_have_url(re.compile("month="))
     assert "page=wizard" in page.url

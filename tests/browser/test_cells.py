@@ -13,6 +13,7 @@ from pwsops.operations import Operations
 from pwsops.web.ui.theme import DARK, LIGHT, Palette
 from tests.browser.conftest import Visit
 from tests.browser.lab import choose, jupyterlab, run_all
+from tests.browser.looks import rgb, shown
 from tests.browser.serving import Served, make_profile
 
 pytestmark = [
@@ -52,10 +53,6 @@ def cell(page: Page, heading: str) -> Locator:
     return outputs(page).filter(has=page.get_by_role("heading", name=heading))
 
 
-def rgb(colour: str) -> str:
-    return f"rgb({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))})"
-
-
 BEHIND = """([element, colour]) => {
     for (let at = element; at; at = at.parentElement || at.getRootNode().host) {
         const seen = getComputedStyle(at).backgroundColor;
@@ -84,7 +81,7 @@ def test_cells_in_jupyterlab_have_colours_icons_and_live_data(
     run_all(page)
     expect(cell(page, "Profiles").get_by_role("button", name="Vaults", exact=True)).to_be_visible()
     expect(cell(page, "History").locator(".tabulator-row")).to_have_count(1)
-    expect(cell(page, "Restoring").get_by_text("It then holds").last).to_be_visible()
+    expect(shown(cell(page, "Restoring"), "It then holds")).to_be_visible()
     expect_colours(page, LIGHT)
     choose(page, "Settings", "Theme", "JupyterLab Dark")
     expect_colours(page, DARK)
@@ -118,4 +115,4 @@ def test_what_is_done_in_a_cell_reaches_the_kernel(lab: Served, ops: Operations,
     wizard = cell(page, "New profile")
     wizard.get_by_label("Name of the profile").fill("typed")
     wizard.get_by_role("button", name="Next").click()
-    expect(wizard.get_by_text("Choose at least one database.").first).to_be_visible()
+    expect(shown(wizard, "Choose at least one database.")).to_be_visible()

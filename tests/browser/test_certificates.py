@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from pwsops.certificates import archive
 from pwsops.operations import Operations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, sign_in
 from tests.pairs import certificate_pem, key_pem, openssl, pair
 
@@ -49,7 +50,7 @@ def test_a_certificate_goes_in_and_comes_out_again(
     page.keyboard.press("Enter")
     row = page.get_by_role("row").filter(has_text=pair("one").facts().thumbprint)
     expect(row).to_contain_text("in the store")
-    expect(page.get_by_text("one is imported.").last).to_be_visible()
+    expect(shown(page, "one is imported.")).to_be_visible()
     assert [view.name for view in ops.certificates.list()] == ["one"]
 
     row.get_by_role("button", name="Export one").click()
@@ -82,7 +83,7 @@ def test_the_two_halves_of_pem_are_chosen_together(
     page.goto(f"{served.url}?page=certificates&view=import")
     page.get_by_label("File", exact=True).set_input_files([tmp_path / "one.crt", tmp_path / "one.key"])
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("one is imported.").last).to_be_visible()
+    expect(shown(page, "one is imported.")).to_be_visible()
     # What says so is drawn before the form is gone: until then, the button would be the form's.
     expect(page.get_by_label("File", exact=True)).not_to_be_visible()
     page.get_by_role("button", name="Import", exact=True).click()
@@ -95,7 +96,7 @@ def test_a_profile_encrypts_with_what_was_made_here(served: Served, visit: Open,
     page.get_by_role("button", name="Make one").click()
     page.get_by_label("Name", exact=True).fill("Vault backups")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Vault backups is made.").last).to_be_visible()
+    expect(shown(page, "Vault backups is made.")).to_be_visible()
 
     page.goto(f"{served.url}?page=wizard&profile=Vaults&step=3")
     page.get_by_label("Encrypt for").select_option("Vault backups")

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from pwsops.operations import Operations
 from pwsops.web.ui.markup import WEB
 from tests.browser.axe import violations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, free_port, link_to, make_profile, start
 
 pytestmark = pytest.mark.browser
@@ -61,11 +62,11 @@ def cut_off(page: Page) -> None:
 def back(page: Page) -> None:
     """Wait for the page to be back; where another server has come, it wants to know who is there."""
     code = page.get_by_label("Code of the link")
-    expect(code.or_(page.get_by_text("Connected again.")).first).to_be_visible()
+    expect(code.or_(shown(page, "Connected again.")).first).to_be_visible()
     if code.is_visible():
         code.fill(link_to(page.url))
         page.get_by_role("button", name="Sign in by the code").click()
-    expect(page.get_by_text("Connected again.").last).to_be_visible()
+    expect(shown(page, "Connected again.")).to_be_visible()
     expect(page.get_by_text(NO_CONNECTION)).to_have_count(0)
 
 
@@ -79,8 +80,8 @@ def test_a_page_says_since_when_its_server_is_gone_and_takes_no_clicks(
     expect(page.get_by_text(NO_CONNECTION)).to_have_count(0)
     server.process.kill()
     cut_off(page)
-    expect(page.get_by_text(NO_CONNECTION).last).to_be_visible()
-    expect(page.get_by_text("may be old").last).to_be_visible()
+    expect(shown(page, NO_CONNECTION)).to_be_visible()
+    expect(shown(page, "may be old")).to_be_visible()
     expect(page).to_have_title(re.compile("^Cut off"))
     start_now.click()
     expect(page.get_by_role("alert").filter(has_text="Not done")).to_be_visible()
@@ -144,7 +145,7 @@ def test_what_was_typed_in_the_wizard_is_there_again_after_a_restart(
     assert page.url == address
     expect(page.locator(".mui-dark").first).to_be_visible()
     expect(every).to_have_value("9")
-    expect(page.get_by_text(re.compile("every 9 hours")).last).to_be_visible()
+    expect(shown(page, re.compile("every 9 hours"))).to_be_visible()
     expect(every).to_be_focused()
     page.get_by_role("button", name="Back", exact=True).click()
     expect(page.get_by_label("Name of the profile")).to_have_value("Family")
@@ -160,7 +161,7 @@ def test_settings_and_the_name_that_confirms_a_restore_are_there_again(
     server = again()
     settings = visit(f"{server.url}?page=settings").page
     settings.get_by_label("Every", exact=True).fill("5")
-    expect(settings.get_by_text("Not saved yet: Every.").last).to_be_visible()
+    expect(shown(settings, "Not saved yet: Every.")).to_be_visible()
     settings.get_by_label("Incremental").uncheck()
     restoring = visit(f"{server.url}?page=restore&instance=samples&database=family-vault.sqlite3").page
     restoring.get_by_role("radio").first.click()
@@ -172,7 +173,7 @@ def test_settings_and_the_name_that_confirms_a_restore_are_there_again(
     again()
     back(settings)
     back(restoring)
-    expect(settings.get_by_text(re.compile("Not saved yet: Every, Incremental")).last).to_be_visible()
+    expect(shown(settings, re.compile("Not saved yet: Every, Incremental"))).to_be_visible()
     expect(settings.get_by_label("Every", exact=True)).to_have_value("5")
     expect(settings.get_by_label("Incremental")).not_to_be_checked()
     # The address alone makes nobody read a file; what was typed waits.

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from pwsops.operations import Operations
 from pwsops.rules.model import RunStatus
+from tests.browser.looks import shown
 from tests.browser.serving import PATIENCE_S, Served, make_profile
 
 HOSTILE = "<script>window.harmed=1</script><img src=x onerror=window.harmed=1>"
@@ -80,7 +81,7 @@ def test_start_now_says_why_it_cannot_while_the_service_is_stopped(served: Serve
     button = page.get_by_role("button", name="Start now: Vaults")
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_attribute("title", re.compile("service is stopped"))
-    expect(page.get_by_text("Nothing runs by schedule.").last).to_be_visible()
+    expect(shown(page, "Nothing runs by schedule.")).to_be_visible()
     page.get_by_role("button", name="Start the backup service").click()
     expect(page.get_by_role("button", name="Stop the backup service")).to_be_visible()
     expect(button).not_to_have_attribute("aria-disabled", "true")
@@ -104,7 +105,7 @@ def test_a_failing_profile_is_orange_with_its_cause_and_next_step(
     expect(findings).to_contain_text(str(place))
     findings.get_by_role("link", name=re.compile("Details of run")).first.click()
     expect(page.get_by_role("heading", name="family-vault.sqlite3")).to_be_visible()
-    expect(page.get_by_text(str(place)).first).to_be_visible()
+    expect(shown(page, str(place)).first).to_be_visible()
 
 
 def test_five_failed_runs_make_a_profile_red_and_say_how_to_arm_it(
@@ -165,7 +166,7 @@ def test_no_request_leaves_the_machine(served: Served, visit: Open) -> None:
 
 def test_two_browsers_show_the_same_without_being_asked_again(served: Served, visit: Open) -> None:
     first, second = visit(served.url).page, visit(served.url).page
-    expect(second.get_by_text("No run yet.").last).to_be_visible()
+    expect(shown(second, "No run yet.")).to_be_visible()
     start_now(first, "Vaults")
     for page in (first, second):
         expect(row(page, "by hand")).to_contain_text("succeeded")
@@ -215,7 +216,7 @@ def test_a_newcomer_without_an_instance_is_told_what_to_do(served: Served, visit
     expect(page.get_by_role("heading", name="No profile yet")).to_be_visible()
     ops.instances.remove("samples")
     expect(page.get_by_role("heading", name="Nothing is set up yet")).to_be_visible()
-    expect(page.get_by_text("pwsops sample", exact=True).last).to_be_visible()
+    expect(shown(page, "pwsops sample", exact=True)).to_be_visible()
 
 
 def test_a_narrow_page_is_not_wider_than_its_screen(served: Served, visit: Open) -> None:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pwsops.operations import Operations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -59,9 +60,9 @@ def test_what_one_saves_another_sees_unless_they_are_at_it(served: Served, visit
     first.get_by_label("Runs at once").fill("4")
     first.get_by_label("Unit", exact=True).select_option("days")
     first.get_by_role("button", name="Save", exact=True).click()
-    expect(first.get_by_text("Saved: Every, Unit, Runs at once.").last).to_be_visible()
+    expect(shown(first, "Saved: Every, Unit, Runs at once.")).to_be_visible()
     expect(second.get_by_label("Runs at once")).to_have_value("4")
     expect(second.get_by_label("Unit", exact=True)).to_have_value("d")
     expect(second.get_by_label("Every", exact=True)).to_have_value("9")
-    expect(second.get_by_text("Somebody else has saved another value meanwhile.").last).to_be_visible()
+    expect(shown(second, "Somebody else has saved another value meanwhile.")).to_be_visible()
     assert ops.settings.get().every == 6

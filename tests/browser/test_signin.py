@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from pwsops.operations import Operations
 from pwsops.signin import private_file
 from tests.browser.axe import violations
+from tests.browser.looks import shown
 from tests.browser.serving import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -51,12 +52,12 @@ def test_ada_comes_in_by_keyboard_and_goes(peopled: Served, visit: Open, ops: Op
     assert violations(page) == []
     sign_in(page)
     expect(page).to_have_url(re.compile(r"/\?page=runs$"))
-    expect(page.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(page, "Signed in as ada")).to_be_visible()
     other = visited.context.new_page()
     other.goto(peopled.url)
-    expect(other.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(other, "Signed in as ada")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_text("You have signed out.").last).to_be_visible()
+    expect(shown(page, "You have signed out.")).to_be_visible()
     # The page in the other tab ends with it, by itself.
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     assert visited.outside == []
@@ -71,7 +72,7 @@ def test_ada_comes_in_by_keyboard_and_goes(peopled: Served, visit: Open, ops: Op
 def test_an_open_page_of_somebody_removed_ends_by_itself(peopled: Served, visit: Open, ops: Operations) -> None:
     page = visit(peopled.url, signed_in=False).page
     sign_in(page)
-    expect(page.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(page, "Signed in as ada")).to_be_visible()
     ops.people.remove_user("ada")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -81,14 +82,14 @@ def test_an_open_page_says_that_it_cannot_be_known_who_is_signed_in_and_comes_ba
 ) -> None:
     page = visit(peopled.url, signed_in=False).page
     sign_in(page)
-    expect(page.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(page, "Signed in as ada")).to_be_visible()
     content = (home / "users.json").read_bytes()
     private_file.write(home / "users.json", b"{")
-    expect(page.get_by_text("cannot know who is signed in").last).to_be_visible()
+    expect(shown(page, "cannot know who is signed in")).to_be_visible()
     assert violations(page) == []
     private_file.write(home / "users.json", content)
-    expect(page.get_by_text("Connected again.").last).to_be_visible()
-    expect(page.get_by_text("Signed in as ada").last).to_be_visible()
+    expect(shown(page, "Connected again.")).to_be_visible()
+    expect(shown(page, "Signed in as ada")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

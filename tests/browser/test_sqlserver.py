@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser import story
+from tests.browser.looks import shown
 from tests.browser.serving import Served
 from tests.standin import drivers
 from tests.standin.server import ScriptedServer
@@ -44,7 +45,7 @@ class Server:
         page.get_by_label("Login", exact=True).fill("ops")
         page.get_by_label("Password", exact=True).fill("not this one")
         page.get_by_label("Trust any certificate of the server").check()
-        expect(page.get_by_text(re.compile("can pretend to be it")).last).to_be_visible()
+        expect(shown(page, re.compile("can pretend to be it"))).to_be_visible()
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text("does not accept the login ops")
         expect(page.get_by_label("Password", exact=True)).to_have_value("")
@@ -62,7 +63,7 @@ class Server:
         page.get_by_label("Login", exact=True).fill("dba")
         page.get_by_label("Password", exact=True).fill(PASSWORDS["dba"])
         page.keyboard.press("Enter")
-        expect(page.get_by_text("the restore is done as dba, this once").last).to_be_visible()
+        expect(shown(page, "the restore is done as dba, this once")).to_be_visible()
 
     def change(self) -> None:
         self._vault.write_rows([(n, "newer") for n in range(20)])

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from pwsops.operations import Operations
+from tests.browser.looks import shown
 from tests.browser.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -29,20 +30,20 @@ def test_a_profile_is_made_while_the_calendar_follows(
     page.get_by_label("Name of the profile").fill("Family")
     page.get_by_label("family-vault.sqlite3").check()
     page.get_by_label("Directory on the database server").fill(str(tmp_path))
-    expect(page.get_by_text(re.compile("The server can write there")).last).to_be_visible()
+    expect(shown(page, re.compile("The server can write there"))).to_be_visible()
     page.get_by_role("button", name="Next").click()
     expect(page).to_have_url(re.compile("step=2"))
     hourly = calendar(page).inner_text()
     page.get_by_label("Unit").select_option("d")
     page.get_by_label("At", exact=True).fill("03:15")
-    expect(page.get_by_text(re.compile("every day at 03:15")).last).to_be_visible()
+    expect(shown(page, re.compile("every day at 03:15"))).to_be_visible()
     expect(calendar(page)).to_contain_text("03:15")
     assert calendar(page).inner_text() != hourly
     every = page.get_by_label("Every", exact=True)
     every.fill("")
-    expect(page.get_by_text("Give a whole number, 1 or more.").last).to_be_visible()
+    expect(shown(page, "Give a whole number, 1 or more.")).to_be_visible()
     every.press_sequentially("2")
-    expect(page.get_by_text(re.compile("every 2 days at 03:15")).last).to_be_visible()
+    expect(shown(page, re.compile("every 2 days at 03:15"))).to_be_visible()
     expect(every).to_have_value("2")
     page.get_by_role("button", name="Next").click()
     page.get_by_label("Activate it").uncheck()
@@ -104,11 +105,11 @@ def test_a_double_click_opens_it_and_what_is_wrong_is_said_at_its_field(served: 
     expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
     field = page.get_by_label("Directory on the database server")
     field.fill("/nowhere/at/all")
-    expect(page.get_by_text(re.compile("Backups cannot be written there: it does not exist")).last).to_be_visible()
+    expect(shown(page, re.compile("Backups cannot be written there: it does not exist"))).to_be_visible()
     field.fill("")
     expect(field).to_have_attribute("aria-invalid", "true")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Name a directory on the database server.").first).to_be_visible()
+    expect(shown(page, "Name a directory on the database server.").first).to_be_visible()
     expect(page.get_by_role("heading", name="Edit Vaults")).to_be_visible()
 
 
@@ -168,7 +169,7 @@ def test_an_answer_to_older_typing_takes_nothing_back(served: Served, visit: Ope
     holding = False
     for message in waiting[older:]:
         deliver[-1](message)
-    expect(page.get_by_text(re.compile("Backs up family-vault.sqlite3")).last).to_be_visible()
+    expect(shown(page, re.compile("Backs up family-vault.sqlite3"))).to_be_visible()
     expect(box).to_be_checked()
 
 

@@ -28,7 +28,7 @@ from pwsops.operations.records import ItemView, RunView
 from pwsops.rules.model import BackupKind, RunStatus
 from pwsops.rules.protection import Protection, Verdict
 from tests.histories.hooks import Hooks, Killed
-from tests.histories.vaults import NAMES, Holds, Vaults, is_whole, put_together
+from tests.histories.vaults import NAMES, Holds, Vaults, give_damaged, put_together
 from tests.homes import Home, opened_home
 
 Happening = tuple[str, int, int]
@@ -49,6 +49,9 @@ class Embedded:
         self.proven = 0
         self.saved: dict[str, Holds] = {}
         """What each set held when it was first seen, by its id."""
+        self.of_damaged: set[str] = set()
+        """The incrementals that gave back a damaged database when they were first seen: it was saved so."""
+        self.seen: set[str] = set()
         self._number = 0
         self.places: list[tuple[int, str, Vaults]] = []
         for number, name in ((0, "one"), (0, "two"), (1, "one")):
@@ -96,6 +99,9 @@ class Embedded:
             if holds is not None:
                 self.saved.setdefault(set_id, holds)
                 found.setdefault(holds.identity, set()).add(holds.value)
+            elif len(chain) > 1 and set_id not in self.seen and give_damaged(chain, self.scratch):
+                self.of_damaged.add(set_id)
+            self.seen.add(set_id)
         return found
 
     def check(self, home: Home, instance: str, vaults: Vaults) -> None:
@@ -121,7 +127,7 @@ class Embedded:
         assert plan.sets[-1].set_id == point.set_id, told
         paths = [one.path for one in plan.sets]
         holds = put_together(paths, self.scratch)
-        if holds is None and point.base_id is not None and is_whole(paths):
+        if holds is None and point.set_id in self.of_damaged and give_damaged(paths, self.scratch):
             return  # an incremental does not look for damage in its database: it saved what there was
         assert holds is not None, told
         assert holds == self.saved[point.set_id], told

@@ -70,6 +70,18 @@ def held_by(path: Path) -> Holds | None:
 
 def put_together(paths: list[str], scratch: Path) -> Holds | None:
     """Return what a full and its incremental give back; None where they do not."""
+    rebuilt = assembled(paths, scratch)
+    return None if rebuilt is None else held_by(rebuilt)
+
+
+def give_damaged(paths: list[str], scratch: Path) -> bool:
+    """Whether a full and its incremental are whole and fit, and give back a database that is damaged."""
+    rebuilt = assembled(paths, scratch)
+    return rebuilt is not None and is_damaged(rebuilt)
+
+
+def assembled(paths: list[str], scratch: Path) -> Path | None:
+    """Return the database that a full and its incremental give back, as it is; None where they do not."""
     target = scratch / "rebuilt"
     chain: list[Media] = []
     try:
@@ -81,7 +93,7 @@ def put_together(paths: list[str], scratch: Path) -> Holds | None:
                 assembly.complete()
         finally:
             os.close(fd)
-        return held_by(target)
+        return target
     except (PwsopsError, OSError):
         return None
     finally:
@@ -89,15 +101,10 @@ def put_together(paths: list[str], scratch: Path) -> Holds | None:
             one.close()
 
 
-def is_whole(paths: list[str]) -> bool:
-    """Whether each byte of these files is what was written."""
-    chain: list[Media] = []
+def is_damaged(path: Path) -> bool:
+    """Whether SQLite itself finds damage in a database; what holds no table of ours is none for that."""
     try:
-        chain += [Media(path) for path in paths]
-        verify.check_all(chain, Report(lambda _values: None))
-    except (PwsopsError, OSError):
-        return False
-    finally:
-        for one in chain:
-            one.close()
-    return True
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return bool(database.execute("PRAGMA integrity_check").fetchone() != ("ok",))
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

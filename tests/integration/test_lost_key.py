@@ -51,7 +51,7 @@ class Site:
         self.run()
 
     def take_in(self) -> None:
-        self.ops.certificates.import_pfx(archive.pack([pair()], "import"), "import")
+        self.ops.certificates.import_file(archive.pack([pair()], "import"), "import")
 
     def run(self, status: RunStatus = RunStatus.SUCCEEDED) -> Sequence[ItemView]:
         """Run the profile, which must end like that; what is said of its databases."""

@@ -39,7 +39,7 @@ class Site:
         self.ops.instances.add("own", engine="sqlite", address=str(self.vaults))
 
     def profile(self, *, encrypt: bool = True, save: bool = True) -> None:
-        self.ops.certificates.import_pfx(archive.pack([pair()], "import"), "import")
+        self.ops.certificates.import_file(archive.pack([pair()], "import"), "import")
         with closing(sqlite3.connect(self.vaults / "db.sqlite3")) as database, database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("CREATE TABLE t (x)")

@@ -9,7 +9,6 @@ import pytest
 
 WEB = Path(__file__).parents[2] / "pwsops" / "web"
 TEMPLATES = sorted([*(WEB / "pages").rglob("*.html"), *(WEB / "ui").rglob("*.html")])
-OWN = {"pages/history/history.html", "pages/wizard/plan.html", "ui/templates/calendar.html"}
 ACTION = re.compile(r'action\("[^"]+", "(?P<seen>[^"]+)"[^{}]*?full_label="(?P<named>[^"]+)"')
 LABELLED = re.compile(r'<(?:a|button)[^>]* aria-label="(?P<named>[^"]*)"[^>]*>(?P<seen>[^<{]+)<')
 
@@ -32,8 +31,7 @@ def test_the_names_of_buttons_and_links_hold_what_is_seen_of_them() -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_one_live_region_takes_what_changes_on_a_page(path: Path) -> None:
-    """It is in `attention.js`; pieces name what goes there. The calendar and the history still have their own."""
-    if not {str(path).rpartition("web/")[2]} & OWN:
-        assert not re.search(r'role="status"|aria-live', path.read_text())
+    """It is in `attention.js`; pieces name what goes there."""
+    assert not re.search(r'role="status"|aria-live', path.read_text())
     announced = re.findall(r'data-announce="([^"]+)"', path.read_text())
     assert len(announced) == len(set(announced)) or path.name == "service.html", "one of two is shown there"

@@ -103,12 +103,6 @@ def test_a_preview_says_what_the_service_claims(
         assert [claimed_next(home) for _ in foreseen] == [(one.due_at, one.kind) for one in foreseen]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    with opened_home(tmp_path / "home", monkeypatch) as found:
-        yield found
-
-
 def kinds(home: Home, count: int = 2) -> list[BackupKind]:
     return [one.kind for one in home.ops.profiles.preview("p", count=count)]
 

@@ -34,7 +34,7 @@ def _encrypts(home: Home) -> None:
 
 
 def take_in(home: Home, *names: str) -> None:
-    home.ops.certificates.import_pfx(archive.pack([pair(name) for name in names], PASSWORD), PASSWORD)
+    home.ops.certificates.import_file(archive.pack([pair(name) for name in names], PASSWORD), PASSWORD)
 
 
 def lay(home: Home, path: str = "/media/a.bak", thumbprint: str = ONE, set_id: str = "") -> BackupSet:
@@ -56,7 +56,7 @@ def lay(home: Home, path: str = "/media/a.bak", thumbprint: str = ONE, set_id: s
 
 
 def test_a_pair_is_taken_in_once_and_given_back_as_it_was(home: Home) -> None:
-    [view] = home.ops.certificates.import_pem(
+    [view] = home.ops.certificates.import_file(
         certificate_pem(pair("one")) + key_pem(pair("one")), purpose=Purpose.MASTER_KEY
     )
     assert (view.name, view.thumbprint, view.subject, view.purpose) == ("one", ONE, "CN=one", Purpose.MASTER_KEY)
@@ -82,28 +82,28 @@ def test_all_in_one_file_go_in_but_for_those_that_are_there(home: Home) -> None:
 def test_a_name_of_ones_own_is_taken_and_must_be_free(home: Home) -> None:
     content = archive.pack([pair("one")], PASSWORD)
     two = archive.pack([pair("two")], PASSWORD)
-    assert home.ops.certificates.import_pfx(content, PASSWORD, name="Vault")[0].name == "Vault"
+    assert home.ops.certificates.import_file(content, PASSWORD, name="Vault")[0].name == "Vault"
     with pytest.raises(Conflict, match="'Vault' already"):
-        home.ops.certificates.import_pfx(two, PASSWORD, name="Vault")
+        home.ops.certificates.import_file(two, PASSWORD, name="Vault")
     with pytest.raises(InvalidInput, match="cannot be called"):
-        home.ops.certificates.import_pfx(two, PASSWORD, name="a\nb")
+        home.ops.certificates.import_file(two, PASSWORD, name="a\nb")
     with pytest.raises(InvalidInput, match="holds 2 certificates"):
-        home.ops.certificates.import_pfx(archive.pack([pair("two"), pair("three")], PASSWORD), PASSWORD, name="x")
+        home.ops.certificates.import_file(archive.pack([pair("two"), pair("three")], PASSWORD), PASSWORD, name="x")
 
 
 def test_two_certificates_of_one_name_are_told_apart(home: Home) -> None:
     take_in(home, "one")
     other = pair("one", bits=3072)
-    [view] = home.ops.certificates.import_pfx(archive.pack([other], PASSWORD), PASSWORD)
+    [view] = home.ops.certificates.import_file(archive.pack([other], PASSWORD), PASSWORD)
     assert view.name == f"one {other.facts().thumbprint[:8]}"
 
 
 def test_an_expired_or_weak_one_is_taken_in_with_a_word_and_encrypts_nothing_new(home: Home, tmp_path: Path) -> None:
     expired = pair("expired", until=NOON - timedelta(days=1))
     small = pair("small", bits=1024)
-    [one] = home.ops.certificates.import_pfx(archive.pack([expired], PASSWORD), PASSWORD)
-    [two] = home.ops.certificates.import_pfx(archive.pack([small], PASSWORD), PASSWORD)
-    [three] = home.ops.certificates.import_pem(weakly_signed(tmp_path))
+    [one] = home.ops.certificates.import_file(archive.pack([expired], PASSWORD), PASSWORD)
+    [two] = home.ops.certificates.import_file(archive.pack([small], PASSWORD), PASSWORD)
+    [three] = home.ops.certificates.import_file(weakly_signed(tmp_path))
     assert (one.may_encrypt, one.doubts) == (False, ["expired on 2026-03-01"])
     assert "weak key (RSA 1024" in two.doubts[0]
     assert any("SHA1" in doubt for doubt in three.doubts)
@@ -132,7 +132,7 @@ def test_a_profile_encrypts_for_its_certificate(home: Home) -> None:
 
 def test_a_profile_encrypts_on_after_its_certificate_expired_and_says_so(home: Home) -> None:
     soon = pair("soon", until=NOON + timedelta(days=10))
-    home.ops.certificates.import_pfx(archive.pack([soon], PASSWORD), PASSWORD)
+    home.ops.certificates.import_file(archive.pack([soon], PASSWORD), PASSWORD)
     home.add(encrypt_with="soon", active=False)
     home.clock.advance(timedelta(days=20))
     assert home.run() is RunStatus.SUCCEEDED
@@ -353,7 +353,7 @@ def test_backups_of_an_instance_that_is_forgotten_count_as_far_as_anybody_can_te
 
 def test_what_somebody_should_see_to_is_told_until_it_is_done(home: Home) -> None:
     soon = pair("soon", until=NOON + timedelta(days=10))
-    home.ops.certificates.import_pfx(archive.pack([soon, pair("two")], PASSWORD), PASSWORD)
+    home.ops.certificates.import_file(archive.pack([soon, pair("two")], PASSWORD), PASSWORD)
     assert home.ops.certificates.attention() == []  # nothing needs them
     home.add(encrypt_with="soon")
     lay(home, thumbprint="FF" * 20)
@@ -384,8 +384,7 @@ def test_an_export_wants_a_password_and_something_to_export(home: Home) -> None:
     "act",
     [
         lambda ops: ops.certificates.create("x"),
-        lambda ops: ops.certificates.import_pfx(b"", ""),
-        lambda ops: ops.certificates.import_pem(b""),
+        lambda ops: ops.certificates.import_file(b""),
         lambda ops: ops.certificates.export(["one"], "x"),
         lambda ops: ops.certificates.remove("one"),
     ],
@@ -434,7 +433,7 @@ def test_a_home_whose_key_is_lost_says_so(home: Home, monkeypatch: pytest.Monkey
 
 def test_a_thumbprint_goes_before_a_name(home: Home) -> None:
     take_in(home, "one")
-    home.ops.certificates.import_pfx(archive.pack([pair("two")], PASSWORD), PASSWORD, name=ONE)
+    home.ops.certificates.import_file(archive.pack([pair("two")], PASSWORD), PASSWORD, name=ONE)
     assert home.ops.certificates.get(ONE).subject == "CN=one"
 
 

@@ -156,8 +156,6 @@ TABLE: dict[str, Entry] = {
     "certificates.attention": Entry(LOOK),
     "certificates.for_encryption": Entry(CONFIGURE),
     "certificates.get": Entry(CONFIGURE, ANY, lambda it: ("one",)),
-    "certificates.import_pfx": Entry(CONFIGURE, EVERYTHING, lambda it: (b"", "x")),
-    "certificates.import_pem": Entry(CONFIGURE, EVERYTHING, lambda it: (b"",)),
     "certificates.import_file": Entry(CONFIGURE, EVERYTHING, lambda it: (b"",)),
     "certificates.create": Entry(CONFIGURE, EVERYTHING, lambda it: ("one",)),
     "certificates.export": Entry(EXPORT_KEY, EVERYTHING, lambda it: (["one"], "x")),

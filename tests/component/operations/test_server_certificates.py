@@ -150,7 +150,7 @@ def test_a_copy_counts_as_long_as_its_files_are_there(home: Home, keeper: Keeper
 def test_a_certificate_that_our_store_has_as_well_is_escrowed(home: Home, keeper: Keeper) -> None:
     keeper.kept = [replace(kept("keeper"), thumbprint=pair("one").facts().thumbprint)]
     add(home, save_certificates=False)
-    home.ops.certificates.import_pfx(archive.pack([pair("one")], SECRET), SECRET)
+    home.ops.certificates.import_file(archive.pack([pair("one")], SECRET), SECRET)
     assert view(home).in_store
     assert view(home).escrowed
     with pytest.raises(Refused, match="needed by the profile p"):

@@ -214,17 +214,6 @@ def test_what_cannot_be_recorded_does_not_begin(signin: Authentication, monkeypa
     assert signin.sessions._known == {}
 
 
-def test_all_end_together_or_those_of_one(signin: Authentication, listed: Listed, ada: Entry) -> None:
-    signin.users.add("eve", OTHER)
-    listed.grants["eve"] = Grant(role=Role.VIEWER)
-    eve = signin.by_password(OTHER, attempt("eve"))
-    signin.sessions.end_all("The rules have changed.", whose="user:eve")
-    assert gone(signin, eve)
-    ada.session.touch()
-    signin.sessions.end_all("The server ends.")
-    assert gone(signin, ada)
-
-
 def test_somebody_at_the_machine_comes_in_by_a_link_once(signin: Authentication, recorded: Recorded) -> None:
     token = signin.links.make()
     entry = signin.by_link(token, attempt("", "127.0.0.1"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +23,7 @@ from pwsops.web.ui.theme import DARK, LIGHT, variables
 from tests.clocks import joined, wait_until
 from tests.component.web.conftest import NOW, make_run
 from tests.fake_engine import FakeEngine
-from tests.homes import Home, opened_home
+from tests.homes import Home
 
 # Bokeh's own, when it takes a frame: gone as soon as it no longer resets an index in place.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index")
@@ -38,10 +37,9 @@ MAKES: dict[str, Callable[[Operations], Cell]] = {
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    with opened_home(tmp_path / "home", monkeypatch) as home:
-        home.add()
-        yield home
+def home(home: Home) -> Home:
+    home.add()
+    return home
 
 
 @pytest.fixture(params=list(MAKES))

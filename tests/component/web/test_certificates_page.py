@@ -191,7 +191,7 @@ def test_one_is_made(page: Page, home: Home) -> None:
 
 
 def take_in(home: Home, *names: str) -> None:
-    home.ops.certificates.import_pfx(archive.pack([pair(name) for name in names], PASSWORD), PASSWORD)
+    home.ops.certificates.import_file(archive.pack([pair(name) for name in names], PASSWORD), PASSWORD)
 
 
 def test_one_is_exported_under_a_password(page: Page, home: Home) -> None:
@@ -292,7 +292,7 @@ def test_each_state_has_a_word(page: Page, home: Home) -> None:
     soon = pair("soon", until=NOON + timedelta(days=10))
     expired = pair("expired", until=NOON - timedelta(days=1))
     for one in (soon, expired, pair("small", bits=1024)):
-        home.ops.certificates.import_pfx(archive.pack([one], PASSWORD), PASSWORD)
+        home.ops.certificates.import_file(archive.pack([one], PASSWORD), PASSWORD)
     home.add(encrypt_with="two")
     page.frame.refresh()
     rows = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,13 @@ from pwsops.web.choices import Choices
 from pwsops.web.index import Entry, entries
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.theme import DARK, LIGHT
-from tests.homes import Home, opened_home
+from tests.homes import Home
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    with opened_home(tmp_path / "home", monkeypatch) as home:
-        home.add()
-        yield home
+def home(home: Home) -> Home:
+    home.add()
+    return home
 
 
 @pytest.fixture

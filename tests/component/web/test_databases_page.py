@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -10,9 +11,11 @@ import pytest
 from pwsops.catalogue import service_state
 from pwsops.engines.records import DatabaseState
 from pwsops.errors import EngineError
+from pwsops.operations.records import RunView
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.databases.page import Databases
+from pwsops.web.pages.starting import STOPPED
 from tests.homes import Home
 
 HOSTILE = "<script>alert(1)</script>"
@@ -82,6 +85,29 @@ def test_a_foreign_base_is_answered_by_one_click(backed_up: Home) -> None:
     button = browser.html.partition(">Take a new full now<")[0].rpartition("<button")[2]
     assert 'data-action="start-full" data-key="p"' in button
     assert 'aria-disabled="true"' in button, "the service is stopped"
+    assert STOPPED in button
+
+
+def test_a_profile_that_is_running_is_not_offered_to_take_the_new_full(backed_up: Home) -> None:
+    backed_up.server.warnings = {"one": ["Somebody else took its last full."]}
+    backed_up.server.foreign_bases = {"one"}
+    browser = Browser(backed_up)
+    snapshot = browser.session.snapshot
+    [profile] = snapshot.profiles
+
+    def button_while(running: RunView | None) -> str:
+        browser.session.snapshot = replace(
+            snapshot,
+            service=replace(snapshot.service, running=True),
+            profiles=[replace(profile, running=running)],
+        )
+        browser.session.changed()
+        return browser.html.partition(">Take a new full now<")[0].rpartition("<button")[2]
+
+    assert "aria-disabled" not in button_while(None)
+    refused = button_while(backed_up.ops.runs.list()[0])
+    assert 'aria-disabled="true"' in refused
+    assert 'title="p is running."' in refused
 
 
 def test_one_of_several_instances_is_chosen(home: Home) -> None:

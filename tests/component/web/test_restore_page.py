@@ -511,6 +511,42 @@ def test_more_backups_are_shown_on_demand(browser: Browser, home: Home) -> None:
     assert browser.click("more-sources").count('type="radio"') == 33
 
 
+def pointed(browser: Browser) -> list[str]:
+    return [point for point in re.findall("<input[^>]*>", browser.html) if " checked" in point]
+
+
+def test_what_is_continued_with_is_always_on_the_list(browser: Browser, home: Home, media: list[str]) -> None:
+    for _ in range(30):
+        home.run()
+    browser.look_again()
+    oldest, newest = media[0], str(home.ops.runs.list()[0].items[0].path)
+    browser.go(file=oldest, position=1)
+    browser.page._source.piece.take({"action": "change-point", "key": ""})
+    assert browser.html.count('type="radio"') == 33, "the chosen one is the last of them"
+    assert len(pointed(browser)) == 1
+    browser.page._source.piece.take({"action": "continue", "key": ""})
+    assert browser.session.nav.file == oldest
+    other = Browser(home)
+    assert (other.html.count('type="radio"'), len(pointed(other))) == (25, 1)
+    other.click("continue")
+    assert other.session.nav.file == newest
+
+
+def test_what_is_pointed_at_stays_on_the_list_when_newer_backups_come(browser: Browser, home: Home) -> None:
+    for _ in range(22):
+        home.run()
+    browser.look_again()
+    points = re.findall(r'data-pick="choose" data-key="([^"]+)"', browser.go())
+    assert len(points) == 25
+    browser.type("point", unescape(points[-1]))
+    for _ in range(3):
+        home.run()
+    assert points[-1] in browser.look_again()
+    assert len(pointed(browser)) == 1
+    browser.click("continue")
+    assert browser.session.nav.search() == unescape(points[-1])
+
+
 def test_without_any_known_backup_the_file_is_pointed_to(home: Home) -> None:
     browser = Browser(home)
     assert "No backup of one that pwsops knows is still there" in browser.html

@@ -15,7 +15,8 @@ from pwsops.rules.rights import Principal, Role, Way
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.run import trend
-from pwsops.web.pages.run.page import GONE, Run
+from pwsops.web.pages.run.page import Run
+from pwsops.web.pages.starting import GONE
 from tests.component.web.conftest import NOW, FakeOperations, make_item, make_profile, make_run
 
 

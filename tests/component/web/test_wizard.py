@@ -550,9 +550,9 @@ def test_an_engine_that_cannot_encrypt_offers_no_certificate(wizard: Open) -> No
 
 def test_backups_are_encrypted_for_a_certificate_that_is_saved_with_them(home: Home, wizard: Open) -> None:
     home.server.encryption = True
-    home.ops.certificates.import_pfx(archive.pack([pair("one")], "x"), "x")
+    home.ops.certificates.import_file(archive.pack([pair("one")], "x"), "x")
     expired = pair("expired", until=NOON - timedelta(days=1))
-    home.ops.certificates.import_pfx(archive.pack([expired], "x"), "x")
+    home.ops.certificates.import_file(archive.pack([expired], "x"), "x")
     thumbprint = pair("one").facts().thumbprint
     shown = wizard(step=3)
     shown.fill()
@@ -576,7 +576,7 @@ def test_backups_are_encrypted_for_a_certificate_that_is_saved_with_them(home: H
 def test_an_edit_keeps_a_certificate_that_can_no_longer_be_chosen(home: Home, wizard: Open) -> None:
     home.server.encryption = True
     soon = pair("soon", until=NOON + timedelta(days=10))
-    home.ops.certificates.import_pfx(archive.pack([soon], "x"), "x")
+    home.ops.certificates.import_file(archive.pack([soon], "x"), "x")
     profile = home.profile(encrypt_with="soon", save_certificates=True)
     home.ops.profiles.create(profile, certificate_password="kept")
     home.clock.advance(timedelta(days=20))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from pwsops.operations.audit_log import AuditQuery, AuditState, Verification
 from pwsops.operations.records import AuditPage
 from pwsops.web.live.query import Query
 from pwsops.web.live.session import Action, Session
-from pwsops.web.nav import AUDIT, Nav
+from pwsops.web.nav import AUDIT, Nav, before
+from pwsops.web.pages import days
 from pwsops.web.pages.page import Page
 from pwsops.web.ui import export, formatting
 from pwsops.web.ui.markup import Markup
@@ -42,32 +43,39 @@ class Audit(Page):
 
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
-        session, nav, ops = self._session, self._session.nav, self._session.ops
-        query, before = query_of(nav, session.snapshot.zone), _before(nav)
-        self._entries.ask(
-            (query, before),
-            lambda: (ops.audit.page(query, before=before), list(ops.audit.actions())),
-            version=session.snapshot.number,
-        )
-        self._verified.ask(self._verifications, ops.audit.verify)
-        page, actions = None, list[str]()
-        if self._entries.error is None and self._entries.result is not None:
-            page, actions = self._entries.result
+        session, nav = self._session, self._session.nav
+        wrong = days.error(nav, session.snapshot.zone)
+        page, actions = (None, list[str]()) if wrong else self._ask()
+        self._verified.ask(self._verifications, session.ops.audit.verify)
         self._piece.show(
             "audit/audit.html",
-            trouble=self._entries.error,
+            # What is wrong with the period stands beside its field, once.
+            since_error=wrong,
+            trouble=None if wrong else self._entries.error,
             page=page,
             said=_said(page),
             filters={field: getattr(nav, name) for field, name in _FIELDS.items()},
             actions=[("", "any action"), *((name, name) for name in _known(actions, nav.status))],
-            filtered=query != AuditQuery(),
-            turned=before is not None,
-            looking=self._entries.under_way,
+            filtered=query_of(nav, session.snapshot.zone) != AuditQuery(),
+            turned=before(nav.after) is not None,
+            looking=self._entries.under_way and not wrong,
             exporting=bool(self._task.doing),
             now=session.snapshot.at,
             zone=session.snapshot.zone,
             **_verification(self._verified),
         )
+
+    def _ask(self) -> tuple[AuditPage | None, list[str]]:
+        """Ask for the entries and the actions there are; return what is known of them."""
+        nav, ops, snapshot = self._session.nav, self._session.ops, self._session.snapshot
+        query, number = query_of(nav, snapshot.zone), before(nav.after)
+        found = self._entries
+        found.ask(
+            (query, number),
+            lambda: (ops.audit.page(query, before=number), list(ops.audit.actions())),
+            version=snapshot.number,
+        )
+        return found.result if found.result is not None and found.error is None else (None, [])
 
     def _actions(self) -> Mapping[str, Action]:
         nav = self._session.nav
@@ -99,33 +107,16 @@ class Audit(Page):
         return ""
 
 
-def query_of(nav: Nav, zone: tzinfo) -> AuditQuery:
+def query_of(nav: Nav, zone: ZoneInfo) -> AuditQuery:
     """Return what an address asks of the log; what it says amiss is taken as unsaid."""
-    until = _day(nav.until)
+    period = days.period(nav, zone)
     return AuditQuery(
-        since=_midnight(_day(nav.since), zone),
-        until=_midnight(None if until is None or until == date.max else until + timedelta(days=1), zone),
+        since=period.since,
+        until=period.until,
         actor=nav.who,
         action=nav.status,
         subject=nav.q,
     )
-
-
-def _day(text: str) -> date | None:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if 1970 <= found.year <= 9000 else None
-
-
-def _midnight(day: date | None, zone: tzinfo) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), zone)
-
-
-def _before(nav: Nav) -> int | None:
-    text = nav.after
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _known(actions: list[str], chosen: str) -> list[str]:

@@ -12,7 +12,7 @@ from pwsops.operations.records import HistoryPage, RunView
 from pwsops.rules.highlight import Tone, highlight
 from pwsops.web.live.session import Session
 from pwsops.web.nav import RUN
-from pwsops.web.pages.history.page import History
+from pwsops.web.pages.history.page import History, run_count
 from pwsops.web.ui import formatting
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class TablePage(History):
         self._piece.show(
             "cells/table_head.html",
             page=page,
-            said=_count(page),
+            said=run_count(page),
             looking=self._found.under_way,
             trouble=self._found.error,
             chosen=[text for text in (nav.profile, nav.status, nav.trigger, nav.q) if text],
@@ -135,9 +135,3 @@ class TablePage(History):
 def _grounds(row: Any, tones: dict[int, Tone]) -> list[str]:
     ground = _GROUNDS.get(tones.get(row.name, Tone.NONE))
     return [f"background-color: {ground}" if ground else ""] * len(row)
-
-
-def _count(page: HistoryPage | None) -> str:
-    if page is None:
-        return ""
-    return formatting.counted(page.total, "run") + ("" if page.is_counted else " or more")

@@ -16,6 +16,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Snapshot
 from pwsops.web.nav import DATABASES, Nav
 from pwsops.web.pages.restore import texts
+from pwsops.web.pages.starting import refusal
 from pwsops.web.ui import verdict_texts
 from pwsops.web.ui.formatting import Mark, age, short_time
 from pwsops.web.ui.markup import Markup
@@ -64,15 +65,20 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
             awaited=chosen in snapshot.awaited,
             trouble=snapshot.troubles.get(chosen),
-            rows=[_row(chosen, view, snapshot) for view in sorted(views, key=_urgency)],
+            rows=[self._row(chosen, view) for view in sorted(views, key=_urgency)],
             other=self._other,
-            stopped=self._session.why_not(Right.RUN) or ("" if snapshot.service.running else snapshot.service.why_not),
             may_read=not self._session.why_not(Right.MEDIA),
             may_restore=not self._session.why_not(Right.RESTORE),
             may_configure=not self._session.why_not(Right.CONFIGURE),
             now=snapshot.at,
             zone=snapshot.zone,
         )
+
+    def _row(self, instance: str, view: DatabaseView) -> dict[str, Any]:
+        snapshot = self._session.snapshot
+        starts = next(iter(view.profiles), "")
+        refused = self._session.why_not(Right.RUN) or refusal(snapshot.profile(starts), snapshot)
+        return {**_row(instance, view, snapshot), "starts": starts, "refused": refused}
 
     def _act(self, action: str, key: str) -> None:
         if action != "restore-other":

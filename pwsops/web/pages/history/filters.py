@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pwsops.operations.history import HistoryQuery, HistorySort
 from pwsops.operations.reports import RestoreQuery
 from pwsops.rules.model import RunStatus, Trigger
-from pwsops.rules.periods import ALL_TIME, PERIOD_WORDS, Period, PeriodName, between, days, named, read_day
-from pwsops.web.nav import Nav, count
+from pwsops.rules.periods import ALL_TIME, PERIOD_WORDS, Period, PeriodName, named
+from pwsops.rules.periods import days as days_of
+from pwsops.web.nav import Nav
+from pwsops.web.pages import days
 from pwsops.web.ui import formatting
 
 FIELDS = ("status", "profile", "trigger", "sort", "period", "since", "until")
@@ -31,7 +33,6 @@ ORDERS = {
     "size": "smallest first",
 }
 _RESTORE_STATES = (RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
-_AFTER_ITS_END = "This day is after the other."
 
 
 def query_of(nav: Nav, now: datetime, zone: ZoneInfo) -> HistoryQuery:
@@ -57,20 +58,17 @@ def restore_query_of(nav: Nav, now: datetime, zone: ZoneInfo) -> RestoreQuery:
     return RestoreQuery(text=nav.q, status=_status(nav), since=period.since, until=period.until)
 
 
-def before(nav: Nav) -> int | None:
-    """Return the number before which a page of restores begins; None: it is the first."""
-    try:
-        return count(nav.after)
-    except ValueError:
-        return None
-
-
 def period_of(nav: Nav, now: datetime, zone: ZoneInfo) -> Period:
     """Return the period of an address as of now."""
     kind = _kind(nav)
     if kind in set(PeriodName):
         return named(PeriodName(kind), now, zone)
-    return between(*_bounds(nav), zone) if kind == DAYS else ALL_TIME
+    return days.period(nav, zone) if kind == DAYS else ALL_TIME
+
+
+def period_error(nav: Nav, zone: ZoneInfo) -> str:
+    """Return why nothing can be in the period of an address; empty: something can."""
+    return days.error(nav, zone) if _kind(nav) == DAYS else ""
 
 
 def change(nav: Nav, field: str, value: str, now: datetime, zone: ZoneInfo) -> dict[str, str | int]:
@@ -113,7 +111,7 @@ def restore_choices(nav: Nav, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _common(nav: Nav, query: HistoryQuery | RestoreQuery, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    since, until = _bounds(nav)
+    since, until = days.bounds(nav)
     return {
         "q": nav.q,
         "status": nav.status,
@@ -121,7 +119,7 @@ def _common(nav: Nav, query: HistoryQuery | RestoreQuery, now: datetime, zone: Z
         "periods": [("", "all time"), *PERIOD_WORDS.items(), (DAYS, "from … to …")],
         "since": "" if since is None else since.isoformat(),
         "until": "" if until is None else until.isoformat(),
-        "since_error": _AFTER_ITS_END if since is not None and until is not None and until < since else "",
+        "since_error": period_error(nav, zone),
         "period_text": _period_text(nav, now, zone),
         "filtered": is_filtered(nav, query),
     }
@@ -130,24 +128,20 @@ def _common(nav: Nav, query: HistoryQuery | RestoreQuery, now: datetime, zone: Z
 def _kind(nav: Nav) -> str:
     if nav.period in (*PeriodName, DAYS):
         return nav.period
-    return DAYS if any(_bounds(nav)) else ""
-
-
-def _bounds(nav: Nav) -> tuple[date | None, date | None]:
-    return read_day(nav.since), read_day(nav.until)
+    return DAYS if any(days.bounds(nav)) else ""
 
 
 def _days_of(nav: Nav, now: datetime, zone: ZoneInfo) -> tuple[str, str]:
     kind = _kind(nav)
     if kind not in set(PeriodName):
         return nav.since, nav.until
-    first, last = days(PeriodName(kind), now, zone)
+    first, last = days_of(PeriodName(kind), now, zone)
     return first.isoformat(), last.isoformat()
 
 
 def _period_text(nav: Nav, now: datetime, zone: ZoneInfo) -> str:
     kind = _kind(nav)
-    first, last = days(PeriodName(kind), now, zone) if kind in set(PeriodName) else _bounds(nav)
+    first, last = days_of(PeriodName(kind), now, zone) if kind in set(PeriodName) else days.bounds(nav)
     if first is None and last is None:
         return ""
     if first == last:

@@ -21,7 +21,7 @@ from pwsops.web.live.snapshot import Snapshot, Trouble
 from pwsops.web.nav import RUNS, count
 from pwsops.web.pages.history import filters, restores
 from pwsops.web.pages.history.filters import ORDERS
-from pwsops.web.ui import export
+from pwsops.web.ui import export, formatting
 from pwsops.web.ui.markup import Markup
 
 RESTORES = "restores"
@@ -95,7 +95,9 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
     def _show(self) -> None:
         session, nav, found = self._session, self._session.nav, self._found
-        page, names = found.result if found.result is not None and found.error is None else (None, [])
+        # What is wrong with the period stands beside its field, once.
+        wrong = filters.period_error(nav, session.snapshot.zone)
+        page, names = found.result if found.result is not None and found.error is None and not wrong else (None, [])
         # Those that are going on are among the newest, which every page is told at once.
         newest = {run.id: run for run in session.snapshot.runs}
         rows = [newest.get(run.id, run) for run in page.runs] if page else []
@@ -103,14 +105,14 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=False,
             tabs=_tabs(""),
-            said=_said(page),
-            looking=self._found.under_way,
+            said=run_count(page),
+            looking=found.under_way and not wrong,
             exporting=bool(self._export.doing),
             exports=export.choices(evidence=not session.why_not(Right.EVIDENCE)),
             page=page,
             rows=rows,
             opened=self._opened(rows),
-            trouble=found.error,
+            trouble=None if wrong else found.error,
             now=session.snapshot.at,
             zone=session.snapshot.zone,
             **_table(nav.sort if nav.sort in ORDERS else ""),
@@ -207,10 +209,11 @@ def _column(name: str, orders: tuple[str, str] | None, number: bool, sort: str) 
     }
 
 
-def _said(page: HistoryPage | None) -> str:
+def run_count(page: HistoryPage | None) -> str:
+    """Return how many runs fit; empty while that is not known."""
     if page is None:
         return ""
-    return f"{page.total:,} {'run' if page.total == 1 else 'runs'}{'' if page.is_counted else ' or more'}"
+    return formatting.counted(page.total, "run") + ("" if page.is_counted else " or more")
 
 
 def _tabs(view: str) -> list[tuple[str, str, bool]]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from pwsops.operations.records import RestorePage
 from pwsops.web.live.session import Session
+from pwsops.web.nav import before
 from pwsops.web.pages.history import filters
 from pwsops.web.pages.restore import texts
 from pwsops.web.ui import export, formatting
+
+_NONE = RestorePage(restores=(), total=0, older=None)
+"""What there is of a period that is none: nothing is asked, and nothing said of how many fit."""
 
 
 def values(session: Session, *, exporting: bool = False) -> dict[str, Any]:
     """Return what `restores.html` shows: the restores that the address asks for, each with its report's address."""
     snapshot, nav = session.snapshot, session.nav
-    query = filters.restore_query_of(nav, snapshot.at, snapshot.zone)
-    found = session.ops.restores.page(query, before=filters.before(nav))
-    atomic = {name: texts.is_atomic(session.ops, name) for name in {one.instance for one in found.restores}}
+    found = _NONE if filters.period_error(nav, snapshot.zone) else _page(session)
     return {
         "rows": [
             {
@@ -23,12 +26,11 @@ def values(session: Session, *, exporting: bool = False) -> dict[str, Any]:
                 "mark": texts.restore_mark(one),
                 "percent": formatting.percent(one),
                 "query": texts.address(instance=one.instance, database=one.database, opened=one.id),
-                "outcome": texts.outcome(one, atomic=atomic[one.instance]),
             }
             for one in found.restores
         ],
         "total": found.total,
-        "said": formatting.counted(found.total, "restore"),
+        "said": "" if found is _NONE else formatting.counted(found.total, "restore"),
         "older": found.older,
         "turned": bool(nav.after),
         "exporting": exporting,
@@ -37,3 +39,9 @@ def values(session: Session, *, exporting: bool = False) -> dict[str, Any]:
         "zone": snapshot.zone,
         **filters.restore_choices(nav, snapshot.at, snapshot.zone),
     }
+
+
+def _page(session: Session) -> RestorePage:
+    snapshot, nav = session.snapshot, session.nav
+    query = filters.restore_query_of(nav, snapshot.at, snapshot.zone)
+    return session.ops.restores.page(query, before=before(nav.after))

@@ -17,10 +17,10 @@ from pwsops.web.live.snapshot import Snapshot
 from pwsops.web.nav import RIGHTS, WIZARD
 from pwsops.web.pages.overview import rows
 from pwsops.web.pages.overview.runs_calendar import RunsCalendar
+from pwsops.web.pages.starting import STOPPED, refusal
 from pwsops.web.ui import formatting, verdict_texts
 from pwsops.web.ui.markup import Markup
 
-STOPPED = "The backup service is stopped. Start it at the top of the page; then any profile can be started."
 NONE_SELECTED = "Select a profile first."
 NOTHING_YET = {
     "title": "No profile yet",
@@ -130,13 +130,6 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             zone=snapshot.zone,
             zone_name=snapshot.zone_name,
         )
-
-
-def refusal(profile: ProfileView, snapshot: Snapshot) -> str:
-    """Say why a profile cannot be started now; empty where it can."""
-    if not snapshot.service.running:
-        return STOPPED
-    return f"{profile.name} is running." if profile.running is not None else ""
 
 
 def refusals(

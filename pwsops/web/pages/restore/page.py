@@ -218,7 +218,6 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
-            busy=self._task.doing,
             failure=self._trouble,
             first=texts.savers(snapshot, self._place, self._session.why_not(Right.RUN)) if present.is_there else [],
             now=snapshot.at,

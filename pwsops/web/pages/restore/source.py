@@ -90,6 +90,7 @@ class Source:
         if chosen is not None and not self._unfolded and not unlisted:
             self._fold(points, chosen)
             return chosen
+        self._make_room(points)
         self.piece.show(
             "restore/history.html",
             tabs=self._tabs(),
@@ -121,6 +122,12 @@ class Source:
         first = points[0].query if points else ""
         pointed = self._pointed if self._pointed in self._points else chosen or first
         return [replace(point, pointed=point.query == pointed) for point in points]
+
+    def _make_room(self, points: Sequence[RestorePoint]) -> None:
+        """List so many that the one which is pointed at is among them: what is gone on with must be seen."""
+        place = next((number for number, point in enumerate(points) if point.pointed), 0)
+        while place >= self._limit:
+            self._limit += SOURCES
 
     def _show_files(self) -> tuple[str, int] | None:
         ops, nav, (instance, _) = self._session.ops, self._session.nav, self._place

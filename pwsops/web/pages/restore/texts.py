@@ -15,6 +15,7 @@ from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.web.live.snapshot import Snapshot, Trouble, trouble
 from pwsops.web.nav import RESTORE, Nav
+from pwsops.web.pages.starting import refusal
 from pwsops.web.ui import formatting
 
 if TYPE_CHECKING:
@@ -166,12 +167,11 @@ def with_newest_verdict(present: Present, snapshot: Snapshot, place: tuple[str, 
 def savers(snapshot: Snapshot, place: tuple[str, str], may_not: str) -> Sequence[dict[str, Any]]:
     """Return the profiles that can save what is there before a restore, each with why it cannot at the moment."""
     instance, database = place
-    stopped = "" if snapshot.service.running else "The backup service is stopped. Start it at the top of the page."
     return [
         {
             "name": profile.name,
             "running": profile.running is not None,
-            "refusal": may_not or stopped or ("It is running." if profile.running is not None else ""),
+            "refusal": may_not or refusal(profile, snapshot),
         }
         for profile in snapshot.profiles
         if profile.instance == instance and database in profile.databases and not profile.broken

@@ -12,12 +12,10 @@ from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import trouble
 from pwsops.web.nav import RESTORE, WIZARD
-from pwsops.web.pages.overview.page import refusal
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.run import trend
+from pwsops.web.pages.starting import GONE, refusal
 from pwsops.web.ui.markup import Markup
-
-GONE = "The profile is not there any more."
 
 
 class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
@@ -65,7 +63,7 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
     def _refusals(self, run: RunView) -> dict[str, str]:
         """Return why the run's profile cannot be started or edited; empty where it can."""
         session, profile = self._session, self._session.snapshot.profile(run.profile)
-        start = GONE if profile is None else refusal(profile, session.snapshot)
+        start = refusal(profile, session.snapshot)
         edit = GONE if profile is None else ""
         return {"start": session.why_not(Right.RUN) or start, "edit": session.why_not(Right.CONFIGURE) or edit}
 

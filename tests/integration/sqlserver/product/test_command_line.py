@@ -141,6 +141,7 @@ def check_told_well(place: Place) -> None:
     # What is at risk here, where no service runs, is amiss: the exit code says so.
     doctor = place.line.run("doctor")
     place.printed += [doctor.stdout, doctor.stderr]
+    assert doctor.returncode == 1, doctor.stdout
     assert "Instance main" in doctor.stdout
 
 

@@ -1,0 +1,18 @@
+"""What is on a page, as somebody sees it."""
+
+from __future__ import annotations
+
+from re import Pattern
+
+from playwright.sync_api import Locator, Page
+
+
+def shown(at: Page | Locator, text: str | Pattern[str], *, exact: bool = False) -> Locator:
+    """Return what shows a text: not the live region, which tells readers of it, whatever the page shows."""
+    page = at if isinstance(at, Page) else at.page
+    return at.get_by_text(text, exact=exact).and_(page.locator(":not([aria-live])"))
+
+
+def rgb(colour: str) -> str:
+    """Return a colour such as #1c2126 as a browser computes it."""
+    return f"rgb({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))})"
