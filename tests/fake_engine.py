@@ -86,6 +86,7 @@ class FakeServer:
     """Where backups were looked for: the instance's address and the directory."""
     directories: dict[str, DirectoryCheck] = field(default_factory=dict)
     backup_directory: str = "/"
+    doubts_absence: str = ""
     unlistable: set[str] = field(default_factory=set)
     unreachable: Exception | None = None
     databases_error: Exception | None = None
@@ -215,6 +216,9 @@ class FakeEngine:
     def spelled(self, database: str) -> str | None:
         same = [name for name in self._server.sizes if name.lower() == database.lower()]
         return database if database in same else next(iter(same), None)
+
+    def doubts_absence(self) -> str:
+        return self._server.doubts_absence
 
     def contents(self, database: str) -> DatabaseContents:
         if database not in self._server.sizes:

@@ -100,6 +100,9 @@ class Engine(Protocol):
         Only what the instance itself takes for one name is one (many servers tell no case apart). Nothing is guessed.
         """
 
+    def doubts_absence(self) -> str:
+        """Return why a database that the instance does not have need not be gone; empty: it is gone."""
+
     def contents(self, database: str) -> DatabaseContents:
         """Say what is in a database now. Answers within seconds, with fewer numbers where counting takes longer."""
 

@@ -278,12 +278,15 @@ def _not_listed(engine: Engine, name: str, listed: Mapping[str, DatabaseInfo]) -
     """Return what can be told of a database that a profile names and the instance did not list."""
     try:
         spelled = engine.spelled(name)
+        doubt = "" if spelled is not None else engine.doubts_absence()
     except LoginRefused:
         raise
     except PwsopsError as error:
         return DatabaseInfo(
             name=name, size_bytes=0, state=DatabaseState.UNKNOWN, reason=f"{error.message} {error.hint}".strip()
         )
+    if doubt:
+        return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.UNKNOWN, reason=doubt)
     if spelled is None:
         why = "a profile names it, and the instance has it no more"
         return DatabaseInfo(name=name, size_bytes=0, state=DatabaseState.GONE, reason=why)

@@ -64,6 +64,11 @@ def test_databases_are_listed_by_name_with_size_and_state(harness: Harness, data
     assert [info.name for info in harness.engine.databases()] == sorted(listed)
 
 
+def test_what_an_instance_with_other_databases_does_not_have_is_gone(harness: Harness, database: str) -> None:
+    assert harness.engine.spelled("no such") is None
+    assert harness.engine.doubts_absence() == ""
+
+
 def test_what_is_in_a_database_is_counted(harness: Harness, database: str) -> None:
     def rows(name: str) -> list[int | None]:
         return [table.rows for table in harness.engine.contents(name).tables]

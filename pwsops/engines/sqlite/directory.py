@@ -56,6 +56,16 @@ def _candidates(address: str, follow_links: bool, off_limits: OffLimits) -> list
         raise unreachable(address, error) from error
 
 
+def doubts_absence(address: str) -> str:
+    """Return why what is not in a directory need not be gone: a disk that is not mounted leaves an empty directory."""
+    try:
+        with os.scandir(address) as entries:
+            is_empty = next(entries, None) is None
+    except OSError as error:
+        raise unreachable(address, error) from error
+    return f"the directory {address} is empty: its disk may not be mounted" if is_empty else ""
+
+
 def unreachable(address: str, error: OSError) -> EngineError:
     """Say that an instance's directory cannot be listed."""
     return EngineError(

@@ -118,6 +118,10 @@ class SqliteEngine:
         except OSError as error:
             raise directory.unreachable(self._address, error) from error
 
+    def doubts_absence(self) -> str:
+        """Return why a database that the directory does not have need not be gone; see the protocol."""
+        return directory.doubts_absence(self._address)
+
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows; see the protocol."""
         given = {"address": self._address, "database": database, "follow_links": self._follows}

@@ -86,6 +86,10 @@ class SqlServerEngine:
         """Return how the server spells a database's name; see the protocol."""
         return databases.spelled(self._link, database)
 
+    def doubts_absence(self) -> str:
+        """Return nothing: a server that answers knows its databases; see the protocol."""
+        return ""
+
     def contents(self, database: str) -> DatabaseContents:
         """Say which tables a database has and how many rows the server counts in each."""
         return databases.contents(self._link, database)

@@ -183,6 +183,10 @@ def test_a_database_that_a_profile_names_and_the_server_lost_is_listed_as_gone(h
     del home.server.sizes["one"]
     gone = next(view for view in home.ops.databases.list("srv") if view.name == "one")
     assert (gone.state, gone.profiles) == (DatabaseState.GONE, ["p"])
+    home.server.doubts_absence = "the directory is empty: its disk may not be mounted"
+    doubted = next(view for view in home.ops.databases.list("srv") if view.name == "one")
+    assert (doubted.state, doubted.reason) == (DatabaseState.UNKNOWN, home.server.doubts_absence)
+    assert Cause.DATABASE_GONE not in {each.cause for each in doubted.verdict.findings}
 
 
 def test_the_server_is_browsed_and_its_directories_are_checked(home: Home) -> None:

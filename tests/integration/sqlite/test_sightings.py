@@ -5,19 +5,26 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from pwsops import foreign
+from pwsops.engines.records import DatabaseState
 from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import causes, files, sighting, trial
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.errors import EngineError
-from pwsops.rules.model import BackupSet, MediaState
+from pwsops.operations import open_operations
+from pwsops.profile import BackupProfile
+from pwsops.rules.model import BackupSet, MediaState, RunStatus
+from pwsops.rules.protection import Cause, Protection
 from tests.integration.sqlite.support import Place, is_whole, query
 
 
@@ -237,3 +244,38 @@ def test_a_database_is_created_only_once_the_media_are_proven(place: Place) -> N
         place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[taken], create_if_missing=True))
     assert not path.exists()
     assert place.left_in_vaults() == []
+
+
+def test_databases_of_an_empty_directory_need_not_be_gone_for_it_is_what_a_disk_leaves_that_is_not_mounted(
+    tmp_path: Path,
+) -> None:
+    vaults, media = tmp_path / "vaults", tmp_path / "media"
+    for made in (vaults, media):
+        made.mkdir()
+    for name in ("a.sqlite3", "b.sqlite3"):
+        with closing(sqlite3.connect(vaults / name)) as database:
+            database.execute("CREATE TABLE t (x)")
+    with closing(open_operations(tmp_path / "home")) as ops:
+        ops.instances.add("vaults", engine="sqlite", address=str(vaults))
+        both = ["a.sqlite3", "b.sqlite3"]
+        profile = BackupProfile(
+            name="p",
+            instance="vaults",
+            databases=both,
+            directory=str(media),
+            start=datetime(2026, 1, 1),
+            timezone="UTC",
+        )
+        ops.profiles.create(profile)
+        assert ops.runs.run_here("p").status is RunStatus.SUCCEEDED
+        vaults.rename(tmp_path / "unmounted")
+        vaults.mkdir()
+        for one in ops.databases.list("vaults"):
+            assert (one.state, "its disk may not be mounted" in one.reason) == (DatabaseState.UNKNOWN, True)
+            assert Cause.DATABASE_GONE not in {each.cause for each in one.verdict.findings}
+            assert one.verdict.protection is not Protection.PROTECTED
+        vaults.rmdir()
+        (tmp_path / "unmounted").rename(vaults)
+        (vaults / "a.sqlite3").unlink()
+        states = {one.name: one.state for one in ops.databases.list("vaults")}
+        assert states == {"a.sqlite3": DatabaseState.GONE, "b.sqlite3": DatabaseState.ONLINE}
