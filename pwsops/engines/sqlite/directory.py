@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.records import DatabaseInfo, DatabaseState
-from pwsops.engines.sqlite import names
+from pwsops.engines.sqlite import files, names
 from pwsops.engines.sqlite.listing import NOT_A_DATABASE
 from pwsops.errors import EngineError
 from pwsops.messages import is_text, readable
@@ -59,11 +59,9 @@ def _candidates(address: str, follow_links: bool, off_limits: OffLimits) -> list
 def doubts_absence(address: str) -> str:
     """Return why what is not in a directory need not be gone: a disk that is not mounted leaves an empty directory."""
     try:
-        with os.scandir(address) as entries:
-            is_empty = next(entries, None) is None
+        return f"the directory {address} is empty: its disk may not be mounted" if files.is_empty(address) else ""
     except OSError as error:
         raise unreachable(address, error) from error
-    return f"the directory {address} is empty: its disk may not be mounted" if is_empty else ""
 
 
 def unreachable(address: str, error: OSError) -> EngineError:

@@ -113,6 +113,12 @@ def sync_remark(directory: str) -> str:
     return ""
 
 
+def is_empty(directory: str) -> bool:
+    """Whether a directory has nothing in it, as a mount point has that nothing is mounted at. Raises `OSError`."""
+    with os.scandir(directory) as entries:
+        return next(entries, None) is None
+
+
 def taken(final: str) -> Conflict:
     """Say that a file is in the way."""
     return Conflict(

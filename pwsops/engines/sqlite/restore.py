@@ -77,6 +77,11 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         sweeping.sweep(directory, key=order.key)
         try:
             _require_space(order.path, size)
+            if missing and files.is_empty(directory):
+                report.say(
+                    f"{directory} had nothing in it. If a disk belongs there, see that it is mounted: else "
+                    f"{os.path.basename(order.path)} lies below it, and is hidden as soon as it is."
+                )
             fd = stack.enter_context(files.temporary(order.temp))
             if missing:
                 return target.create(order.path, order.temp, fd, chain, order, report)

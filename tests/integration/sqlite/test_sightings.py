@@ -230,8 +230,13 @@ def test_a_restore_makes_no_database_beside_what_sqlite_left_of_another(place: P
     assert left.read_bytes() == b"the last changes of the lost one"
     left.unlink()
     path.unlink()
-    assert place.engine.restore(request).created
+    result = place.engine.restore(request)
+    assert result.created
     is_whole(path)
+    # It may be where a disk is mounted at other times.
+    assert any("If a disk belongs there, see that it is mounted" in each.text for each in result.messages)
+    path.rename(path.with_name("other.sqlite3"))
+    assert not place.engine.restore(request).messages
 
 
 def test_a_database_is_created_only_once_the_media_are_proven(place: Place) -> None:
