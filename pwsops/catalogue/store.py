@@ -77,6 +77,8 @@ class Catalogue:
         )
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
+        event.listen(self._engine, "checkin", self._put_back)
+        self._closed = False
         self._checkpoints = Checkpoints(self.path, wait_s=BUSY_TIMEOUT_S)
         self.notary = Notary()
         self._watch_lock = threading.Lock()
@@ -146,7 +148,13 @@ class Catalogue:
             if self._watch is not None:
                 self._watch.close()
                 self._watch = None
+        self._closed = True
         self._engine.dispose()
+
+    def _put_back(self, connection: sqlite3.Connection, _record: object) -> None:
+        # A thread that still reads while this is closed puts its connection where nobody closes it.
+        if self._closed:
+            connection.close()
 
     def _migrate(self) -> None:
         # Alembic takes a tenth of a second to import; a catalogue that is up to date does without it.

@@ -339,3 +339,14 @@ def test_which_instance_a_former_entry_is_about_is_told_where_names_leave_no_dou
         ("denied", "srv"): "srv",
         ("denied", "p"): "srv",
     }
+
+
+def test_what_is_still_read_when_the_catalogue_is_closed_is_closed_after_it(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    with catalogue.read() as connection:
+        raw = connection.connection.dbapi_connection
+        catalogue.close()
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert isinstance(raw, sqlite3.Connection)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        raw.execute("SELECT 1")
