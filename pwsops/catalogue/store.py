@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, create_engine, event, inspect
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.exc import TimeoutError as CrowdedError
+from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from pwsops import private
@@ -151,10 +152,10 @@ class Catalogue:
         self._closed = True
         self._engine.dispose()
 
-    def _put_back(self, connection: sqlite3.Connection, _record: object) -> None:
+    def _put_back(self, _connection: object, record: ConnectionPoolEntry) -> None:
         # A thread that still reads while this is closed puts its connection where nobody closes it.
         if self._closed:
-            connection.close()
+            record.invalidate()
 
     def _migrate(self) -> None:
         # Alembic takes a tenth of a second to import; a catalogue that is up to date does without it.

@@ -350,3 +350,7 @@ def test_what_is_still_read_when_the_catalogue_is_closed_is_closed_after_it(tmp_
     assert isinstance(raw, sqlite3.Connection)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         raw.execute("SELECT 1")
+    # A thread that asks once more is answered.
+    for _ in range(2):
+        with catalogue.read() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
