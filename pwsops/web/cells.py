@@ -24,7 +24,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.pages.cells.plan import PlanPage
 from pwsops.web.pages.cells.table import TablePage
 from pwsops.web.pages.overview.runs_calendar import RunsCalendar
-from pwsops.web.panel_compat import CellColumn, kernel_loop
+from pwsops.web.panel_compat import CellColumn, kernel_loop, served_document
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.surroundings import PALETTES, Surroundings
 
@@ -58,7 +58,7 @@ class Cell(app.Frame):
     def __init__(
         self, ops: Operations, own: Mapping[str, Callable[[Session], Any]] | None = None, **where: Any
     ) -> None:
-        document = pn.state.curdoc
+        document = served_document()
         if document is not None:
             access.check_peer()
         self._own = dict(own or {})

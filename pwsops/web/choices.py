@@ -12,7 +12,7 @@ import param
 
 from pwsops.web.cells import Cell
 from pwsops.web.live.snapshot import Trouble, trouble
-from pwsops.web.panel_compat import CellColumn
+from pwsops.web.panel_compat import CellColumn, served_document
 from pwsops.web.ui.figures import paint
 from pwsops.web.ui.markup import Markup
 from pwsops.web.ui.surroundings import PALETTES, Surroundings
@@ -87,7 +87,7 @@ class Choices(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._values = dict(parameters)
         self._typed = {name: _text(value) for name, value in parameters.items()}
         self._piece = Markup(self._act, self._field)
-        self._view = _in_colours(self._piece, Surroundings(lambda _: None, served=pn.state.curdoc is not None))
+        self._view = _in_colours(self._piece, Surroundings(lambda _: None, served=served_document() is not None))
         self._show()
 
     def __panel__(self) -> Any:
@@ -175,7 +175,7 @@ class Section(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         super().__init__()
         self._make = make
         self._body = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._around = Surroundings(lambda _: None, served=pn.state.curdoc is not None)
+        self._around = Surroundings(lambda _: None, served=served_document() is not None)
         self._view = _in_colours(self._body, self._around)
         self._made: Any = None
         self.refresh()

@@ -21,7 +21,7 @@ from pwsops.rules import verdict_words
 from pwsops.rules.protection import Verdict
 from pwsops.web import access, app
 from pwsops.web.choices import Choices, instant
-from pwsops.web.panel_compat import cell_outputs
+from pwsops.web.panel_compat import cell_outputs, served_document
 from pwsops.web.ui import formatting
 from pwsops.web.ui.figures import paint
 from pwsops.web.ui.theme import FONT, LIGHT
@@ -131,7 +131,7 @@ def open_home(home: str = "") -> Operations:
 
 def is_served() -> bool:
     """Whether `panel serve` serves this notebook: then it is run whenever somebody opens its page."""
-    return pn.state.curdoc is not None
+    return served_document() is not None
 
 
 def page() -> None:

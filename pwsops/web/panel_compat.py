@@ -35,6 +35,7 @@ __all__ = [
     "kernel_loop",
     "loop_of",
     "parts_of",
+    "served_document",
     "unwatch_busy",
 ]
 
@@ -80,12 +81,24 @@ class CellColumn(pn.Column):  # type: ignore[misc]  # panel ships no complete ty
             self._loop.call_soon_threadsafe(super()._on_msg, ref, manager, msg)
 
 
+def served_document() -> Document | None:
+    """Return the document of the page that a server makes or answers just now; None in a notebook and in a script.
+
+    What is made while a notebook's message is answered has a current document as well: one without a session, whose
+    callbacks nobody calls.
+
+    Needed until: none known; the toolkit tells the two apart by that as well.
+    """
+    document: Document | None = pn.state.curdoc
+    return document if document is not None and document.session_context is not None else None
+
+
 def kernel_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop of the kernel that runs a notebook; None where there is none, as in a script or on a server.
 
     Needed until: none known; the toolkit has no name for it.
     """
-    if pn.state.curdoc is not None:
+    if served_document() is not None:
         return None
     try:
         return asyncio.get_running_loop()

@@ -172,8 +172,8 @@ def gone(path: str) -> NotFound:
     """Say that a database is not there."""
     return NotFound(
         f"The database {path} does not exist.",
-        hint="Check the name and the instance's directory; a restore can create one that is gone: do not create it "
-        "empty first.",
+        hint="Check the name, and that the disk of the instance's directory is mounted; a restore can create one that "
+        "is gone: do not create it empty first.",
     )
 
 

@@ -79,8 +79,8 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
             _require_space(order.path, size)
             if missing and files.is_empty(directory):
                 report.say(
-                    f"{directory} had nothing in it. If a disk belongs there, see that it is mounted: else "
-                    f"{os.path.basename(order.path)} lies below it, and is hidden as soon as it is."
+                    f"{directory} had nothing in it. If a disk belongs there, see that it is mounted: if it is not, "
+                    f"{os.path.basename(order.path)} was written below its mount point, where mounting hides it."
                 )
             fd = stack.enter_context(files.temporary(order.temp))
             if missing:

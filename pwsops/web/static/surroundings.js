@@ -2,6 +2,7 @@
 // toolkit; of any other page, its ground tells.
 
 const AGAIN_MS = 1000
+const SELDOM_MS = 30000
 const BODY = ["class", "data-jp-theme-light", "data-vscode-theme-kind", "style"]
 
 function ancestors(node) {
@@ -53,10 +54,13 @@ export function render({model, view}) {
   // A kernel may be handed what a page says before it has been told of the page, and drops it then.
   const place = Math.random().toString(36).slice(2)
   let again = 0
+  let wait_ms = AGAIN_MS
   const say = () => {
     if (model.places.includes(place)) { return }
     model.send_msg({seen: true, place, dark: is_dark(around())})
-    again = window.setTimeout(say, AGAIN_MS)
+    // Where no kernel is left, nobody ever answers.
+    again = window.setTimeout(say, wait_ms)
+    wait_ms = Math.min(2 * wait_ms, SELDOM_MS)
   }
   // A notebook never says that all of it is drawn: this piece is, and its connection is there once it is.
   if (model.served) { when_drawn(view.model.document, begin) } else { window.setTimeout(begin) }

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bokeh.document import Document
+from panel.io.state import set_curdoc
 
 from pwsops.errors import InvalidInput, Refused
 from pwsops.operations import Operations
@@ -195,6 +197,20 @@ def test_what_is_shown_changes_in_the_kernel_s_own_thread_alone(home: Home) -> N
     assert set(changed) == {threading.main_thread()}
 
 
+def test_a_cell_that_is_made_while_a_notebook_answers_a_message_is_live(home: Home) -> None:
+    """A section makes its cell anew when a choice changes: under a document that no server has."""
+
+    async def notebook() -> None:
+        with set_curdoc(Document()):
+            cell = Overview(home.ops)
+        with cell:
+            look(cell)
+            await asyncio.to_thread(home.add, name="made later")
+            await until(lambda: "made later" in shown(cell))
+
+    asyncio.run(notebook())
+
+
 def test_cells_of_the_same_operations_read_once_for_all(home: Home) -> None:
     one, two = Overview(home.ops), HistoryTable(home.ops)
     assert one._session.store is two._session.store
@@ -344,6 +360,7 @@ def test_a_served_cell_is_shown_to_this_machine_alone(home: Home, monkeypatch: p
         raise Refused("Nobody on another machine.", hint="")
 
     monkeypatch.setattr(access, "check_peer", refuse)
-    monkeypatch.setattr("pwsops.web.cells.pn.state", type("State", (), {"curdoc": object()}))
+    served = SimpleNamespace(session_context=SimpleNamespace())
+    monkeypatch.setattr("pwsops.web.cells.pn.state", SimpleNamespace(curdoc=served))
     with pytest.raises(Refused):
         Overview(home.ops)

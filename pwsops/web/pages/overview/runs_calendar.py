@@ -105,7 +105,7 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         return answer
 
     def _look_ahead(self, request: Request) -> None:
-        """Have the month after worked out as well, so that it is there when somebody turns to it."""
+        """Work out the next month too, so that it is ready when somebody turns to it."""
         later = request.month.later
         if request.view or not later:
             return
