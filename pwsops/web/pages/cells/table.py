@@ -93,8 +93,9 @@ class TablePage(History):
         shown = None if self._table is None else self._table.value
         if shown is not None and rows.equals(shown) and list(rows.index) == list(shown.index):
             return
-        self._table = self._draw(runs, rows)
-        self._column[:] = [self._piece, self._table]
+        # While nothing is known there is no table: one would still be built when the next takes its place.
+        self._table = self._draw(runs, rows) if runs else None
+        self._column[:] = [self._piece] if self._table is None else [self._piece, self._table]
 
     def _draw(self, runs: Sequence[RunView], rows: pd.DataFrame) -> pn.widgets.Tabulator:
         """Return a table of runs. It keeps them: what comes while a browser is still building it is never drawn."""
