@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from re import Pattern
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 
 def shown(at: Page | Locator, text: str | Pattern[str], *, exact: bool = False) -> Locator:
     """Return what shows a text: not the live region, which tells readers of it, whatever the page shows."""
     page = at if isinstance(at, Page) else at.page
     return at.get_by_text(text, exact=exact).and_(page.locator(":not([aria-live])"))
+
+
+def place(of: Locator) -> FloatRect:
+    """Return where something lies, also when it is drawn anew while its place is asked for."""
+    while True:
+        expect(of).to_be_visible()
+        if (box := of.bounding_box()) is not None:
+            return box
 
 
 def rgb(colour: str) -> str:

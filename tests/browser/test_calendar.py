@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pwsops.operations import Operations
 from pwsops.web.ui.theme import DARK, LIGHT, Palette
-from tests.browser.looks import shown
+from tests.browser.looks import place, shown
 from tests.browser.serving import Served
 from tests.clocks import wait_until
 
@@ -30,8 +30,7 @@ def tap(page: Page, across: float, down: float) -> None:
     """Tap on the figure, so far across and down its width and height."""
     target = figure(page)
     target.scroll_into_view_if_needed()
-    box = target.bounding_box()
-    assert box is not None
+    box = place(target)
     page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 

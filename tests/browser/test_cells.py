@@ -13,7 +13,7 @@ from pwsops.operations import Operations
 from pwsops.web.ui.theme import DARK, LIGHT, Palette
 from tests.browser.conftest import Visit
 from tests.browser.lab import choose, jupyterlab, run_all
-from tests.browser.looks import rgb, shown
+from tests.browser.looks import place, rgb, shown
 from tests.browser.serving import Served, make_profile
 
 pytestmark = [
@@ -86,7 +86,7 @@ def test_cells_in_jupyterlab_have_colours_icons_and_live_data(
     choose(page, "Settings", "Theme", "JupyterLab Dark")
     expect_colours(page, DARK)
     icon = cell(page, "Profiles").locator("svg.icon").first
-    assert (icon.bounding_box() or {"width": 0})["width"] > 10
+    assert place(icon)["width"] > 10
     # What another process does is shown, in each of them.
     make_profile(ops, "Another", home.parent / "backups", ["company-vault.sqlite3"])
     ops.runs.run_here("Another")

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from pwsops.operations import Operations
 from pwsops.rules.model import RunStatus
-from tests.browser.looks import shown
+from tests.browser.looks import place, shown
 from tests.browser.serving import PATIENCE_S, Served, make_profile
 
 HOSTILE = "<script>window.harmed=1</script><img src=x onerror=window.harmed=1>"
@@ -231,9 +231,7 @@ def test_a_narrow_page_does_not_break_its_titles_into_letters(served: Served, vi
     page = visit(f"{served.url}?profile=Vaults", viewport={"width": 390, "height": 800}).page
     title = page.get_by_role("heading", name="Runs: Vaults")
     expect(title).to_be_visible()
-    box = title.bounding_box()
-    assert box is not None
-    assert box["height"] < 60
+    assert place(title)["height"] < 60
 
 
 def test_sigterm_ends_the_server_and_the_service_cleanly(served: Served, visit: Open, ops: Operations) -> None:
