@@ -50,7 +50,7 @@ def abi() -> int:
     return max(0, _call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
 
 
-def confine(read: Iterable[str], write: Iterable[str]) -> bool:
+def confine(read: Iterable[str | int], write: Iterable[str | int]) -> bool:
     """Give up, for the rest of this process, everything but these directories and what the interpreter needs.
 
     To be called before other threads are begun. Sockets of every kind, links, pipes, programs, other processes, and
@@ -59,7 +59,8 @@ def confine(read: Iterable[str], write: Iterable[str]) -> bool:
     Parameters
     ----------
     read, write
-        Directories below which files may be read, or made, written and removed. One that is missing is left out.
+        Directories, by path or as open descriptors, below which files may be read, or made, written and removed. A
+        path that leads nowhere is left out.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def confine(read: Iterable[str], write: Iterable[str]) -> bool:
     return system_calls.give_up() and held
 
 
-def _hold_to(read: Iterable[str], write: Iterable[str]) -> bool:
+def _hold_to(read: Iterable[str | int], write: Iterable[str | int]) -> bool:
     version = abi()
     if not version:
         return False
@@ -117,9 +118,9 @@ def _written() -> Iterable[str]:
     return {*_DEVICES, *also_writable, *measured}
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, place: str | int, rights: int) -> None:
     try:
-        fd = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
+        fd = os.dup(place) if isinstance(place, int) else os.open(place, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
     except OSError:
         return  # it is missing, or may not be searched: nothing can be done there anyhow
     try:

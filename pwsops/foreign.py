@@ -45,13 +45,22 @@ def is_plain(mode: int) -> bool:
     return stat.S_ISREG(mode)
 
 
-def hold(directory: str) -> None:
-    """Open a directory once for the rest of this process, whatever becomes of its own name.
+def hold(directory: str) -> int:
+    """Open a directory once for the rest of this process, whatever becomes of its own name, and return its descriptor.
 
     For processes that serve one request: all names in it are looked up there.
     """
     if directory not in _held:
         _held[directory] = os.open(directory, _LOOKED_UP)
+    return _held[directory]
+
+
+def real(directory: str) -> str:
+    """Return the real path of a directory: of the one that is held under this name, whatever has the name by now."""
+    if (held := _held.get(directory)) is not None:
+        with suppress(OSError):  # only Linux tells, and where /proc is
+            return os.readlink(f"/proc/self/fd/{held}")
+    return os.path.realpath(directory)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pwsops import foreign
 from pwsops.errors import Refused
 
 OF_THE_HOME = ("logs", "processes", "signin")
@@ -52,7 +53,7 @@ class OffLimits:
 
     def refuse_home(self, what: str, path: str) -> None:
         """Raise `Refused` where a directory is the home's own, by whatever name."""
-        if self.is_in_home(os.path.realpath(path)):
+        if self.is_in_home(foreign.real(path)):
             raise Refused(
                 f"{what} {path} is not used: it is the home {self.home} of pwsops itself, or leads into it.", hint=HINT
             )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pwsops import confinement, foreign
-from pwsops.engines.off_limits import of_values
+from pwsops.engines.off_limits import OffLimits, of_values
 from pwsops.engines.sqlite import names
 from pwsops.errors import PwsopsError
 
@@ -22,21 +22,31 @@ _ANYWHERE = {"look_for", "looks"}
 
 
 class Reach(NamedTuple):
-    """Directories below which a worker reads, and those where it writes, too."""
+    """Directories below which a worker reads, and those where it writes, too; which of these only links lead to."""
 
     read: set[str]
     write: set[str]
+    linked: frozenset[str] = frozenset()
 
 
 def give_up_the_rest(operation: str, given: Mapping[str, Any]) -> None:
-    """Confine this process to what one request needs. Called once, before it has threads."""
-    wanted = of(operation, given)
-    for directory in wanted.write:
-        with suppress(OSError):  # it is missing, which the operation says in its own words
-            foreign.hold(directory)
-    confinement.confine(wanted.read, wanted.write)
+    """Confine this process to what one request needs. Called once, before it has threads.
+
+    Each directory is opened once, and then judged: its name may lead elsewhere by the time that somebody looks again.
+    """
+    wanted, off_limits = of(operation, given), of_values(given.get("off_limits"))
+    read, write = (list(_held(directories, wanted.linked, off_limits)) for directories in (wanted.read, wanted.write))
+    confinement.confine(read, write)
     if (most := memory_bytes(operation)) is not None:
         confinement.limit_memory(most)
+
+
+def _held(directories: Iterable[str], linked: frozenset[str], off_limits: OffLimits) -> Iterable[int]:
+    for directory in directories:
+        with suppress(OSError):  # it is missing, which the operation says in its own words
+            held = foreign.hold(directory)
+            if not off_limits.why_not(os.path.join(foreign.real(directory), "any"), linked=directory in linked):
+                yield held
 
 
 def memory_bytes(operation: str) -> int | None:
@@ -59,13 +69,15 @@ def of(operation: str, given: Mapping[str, Any]) -> Reach:
     sets = {os.path.dirname(one[0]) for one in given.get("sets", ()) if one[0]}
     paths = {os.path.dirname(given[key]) for key in ("path", "base_path") if given.get(key)}
     write = {given["directory"]} if "directory" in given else set()
+    linked: frozenset[str] = frozenset()
     if "address" in given:
-        write |= {given["address"], *_really_in(given)}
+        linked = frozenset(_really_in(given)) - {given["address"]}
+        write |= {given["address"], *linked}
     if operation == "save_certificate":
         write |= paths
     if operation == "delete":
         write |= sets
-    return Reach(read=sets | paths, write=write)
+    return Reach(read=sets | paths, write=write, linked=linked)
 
 
 def _really_in(given: Mapping[str, Any]) -> Iterable[str]:

@@ -18,7 +18,7 @@ from pwsops.engines.records import DatabaseState
 from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import backup, connect, contents, files, journals, limits, reach, recovery_kit, snapshot
 from pwsops.engines.sqlite.own_files import own_files
-from pwsops.errors import EngineError, MediaError
+from pwsops.errors import EngineError, MediaError, Refused
 from tests.integration.sqlite.support import HOLD, SILENT, Place, elsewhere, is_whole, order, query
 from tests.needs import require
 
@@ -313,7 +313,7 @@ def test_each_operation_reaches_only_what_its_request_names() -> None:
         "save_certificate": {"path": "/media/a.pfx"},
         "delete": {"sets": sets},
     }
-    assert {name: tuple(map(sorted, reach.of(name, given))) for name, given in reached.items()} == {
+    assert {name: tuple(map(sorted, reach.of(name, given)[:2])) for name, given in reached.items()} == {
         "backup": (["/old"], ["/db", "/media"]),
         "restore": (["/media"], ["/db"]),
         "verify": (["/media"], []),
@@ -321,7 +321,7 @@ def test_each_operation_reaches_only_what_its_request_names() -> None:
         "save_certificate": (["/media"], ["/media"]),
         "delete": (["/media"], ["/media"]),
     }
-    assert reach.of("look_for", {"sets": sets}) == ({"/"}, set())
+    assert reach.of("look_for", {"sets": sets}) == ({"/"}, set(), set())
 
 
 def test_followed_links_are_reached_where_they_lead(place: Place, tmp_path: Path) -> None:
@@ -331,6 +331,7 @@ def test_followed_links_are_reached_where_they_lead(place: Place, tmp_path: Path
     given = {"address": str(place.vaults), "follow_links": True}
     assert str(tmp_path / "real") in reach.of("survey", given).write
     assert str(tmp_path / "real") in reach.of("contents", {**given, "database": "linked.db"}).write
+    assert reach.of("survey", given).linked == {str(tmp_path / "real")}
     assert reach.of("survey", {**given, "address": "/not/there"}).write == {"/not/there"}
     assert reach.of("contents", {**given, "follow_links": False, "database": "linked.db"}).write == {str(place.vaults)}
 
@@ -454,6 +455,66 @@ def test_names_are_looked_up_in_the_directory_that_was_opened_first(
     assert list(elsewhere.iterdir()) == []
     with pytest.raises(OSError, match="cross-device"):
         foreign.rename(str(ours / "a"), str(elsewhere / "a"))
+
+
+@pytest.mark.parametrize("leads_home", ["when opened", "afterwards"])
+def test_a_directory_is_judged_by_what_was_opened_whatever_has_its_name_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_home: str
+) -> None:
+    monkeypatch.setattr(foreign, "_held", {})
+    allowed: list[str] = []
+    monkeypatch.setattr(
+        confinement, "confine", lambda read, write: allowed.extend(os.readlink(f"/proc/self/fd/{fd}") for fd in read)
+    )
+    monkeypatch.setattr(confinement, "limit_memory", lambda size: None)
+    home, honest, name = tmp_path / "home", tmp_path / "honest", tmp_path / "media"
+    home.mkdir()
+    honest.mkdir()
+    first, then = (home, honest) if leads_home == "when opened" else (honest, home)
+    given = {"path": str(name / "a.bak"), "off_limits": {"home": str(home)}}
+    name.symlink_to(first)
+    reach.give_up_the_rest("verify", given)
+    name.unlink()
+    name.symlink_to(then)
+    if leads_home == "when opened":
+        with pytest.raises(Refused, match=r"it is the home .*, or leads into it"):
+            reach.refuse_home("verify", given)
+        assert allowed == []
+    else:
+        reach.refuse_home("verify", given)
+        assert allowed == [str(honest)]
+        assert not foreign.exists(str(name / "a.bak"))
+        (honest / "a.bak").touch()
+        assert foreign.exists(str(name / "a.bak")), "names are looked up in what was judged"
+
+
+def test_where_a_link_leads_is_judged_once_more_when_it_was_opened(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may exchange what a link leads to leads no worker into another instance's directory."""
+    monkeypatch.setattr(foreign, "_held", {})
+    monkeypatch.setattr(confinement, "limit_memory", lambda size: None)
+    allowed: list[str] = []
+    monkeypatch.setattr(
+        confinement, "confine", lambda read, write: allowed.extend(os.readlink(f"/proc/self/fd/{fd}") for fd in write)
+    )
+    real, others = tmp_path / "real", tmp_path / "others"
+    real.mkdir()
+    others.mkdir()
+    place.vault("made.db").rename(real / "made.db")
+    place.path("linked.db").symlink_to(real / "made.db")
+    hold = foreign.hold
+
+    def outrun(directory: str) -> int:
+        if directory == str(real):
+            real.rename(tmp_path / "moved")
+            real.symlink_to(others)
+        return hold(directory)
+
+    monkeypatch.setattr(foreign, "hold", outrun)
+    given = {"address": str(place.vaults), "database": "linked.db", "follow_links": True}
+    reach.give_up_the_rest("contents", {**given, "off_limits": {"others": [str(others)]}})
+    assert allowed == [str(place.vaults)]
 
 
 def test_a_file_that_is_exchanged_for_a_pipe_after_the_look_is_not_read(
