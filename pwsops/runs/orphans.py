@@ -130,7 +130,7 @@ class OrphanedRuns:
         engine = self._open_engine(profile)
         found = self._find(engine, profile, run, item)
         if found is not None:
-            adopting.prove(engine, profile, found, None, stop)
+            adopting.prove(self._catalogue, engine, profile, found, None, stop)
         return found
 
     def _find(self, engine: Engine, profile: ProfileRow, run: RunRow, item: RunRow) -> BackupSet | None:

@@ -350,7 +350,7 @@ class Runner:
             return None
         if found is None:
             return None
-        adopting.prove(engine, job.profile, found, work.report(), job.cancel)
+        adopting.prove(self._catalogue, engine, job.profile, found, work.report(), job.cancel)
         text = f"It was found finished and whole, though its end was not heard: {error}"
         return BackupResult(backup_set=found, messages=[*error.messages, Message(text=text, at=self._clock.now())])
 

@@ -166,7 +166,7 @@ def test_no_attempt_is_waited_for_beyond_the_time_limit(home: Home) -> None:
     assert latest(home).items[0].error == BUSY.message
 
 
-def finished_unheard(home: Home, request: BackupRequest) -> None:
+def finished_unheard(home: Home, request: BackupRequest, *, base_id: str | None = None) -> None:
     """Let the server have finished what it is asked for, though its answer is lost."""
     taken = BackupSet(
         set_id="unheard",
@@ -175,6 +175,7 @@ def finished_unheard(home: Home, request: BackupRequest) -> None:
         path=f"{request.directory}/{request.file_name}",
         finished_at=home.clock.now(),
         size_bytes=7,
+        base_id=base_id,
         description=request.description,
     )
     home.server.finished[f"{request.database}: {request.description}"] = home.server.put(taken)
@@ -195,6 +196,31 @@ def test_a_set_that_was_finished_unheard_is_adopted_and_not_taken_again(home: Ho
     assert "found finished and whole" in item.messages[-1].text
     with home.core.catalogue.read() as connection:
         assert [one.set_id for one in sets.of_database(connection, "srv", "one")] == ["unheard"]
+
+
+def unheard_incremental(home: Home, base_id: str | None) -> None:
+    """Run an incremental whose answer is lost, and which needs a full: the one that was taken, or another one."""
+    home.add()
+    home.run()
+    taken = home.server.base_of["one"]
+    home.server.before_backup = lambda request: finished_unheard(home, request, base_id=base_id or taken)
+    home.server.fail("one", LOST)
+    home.run(kind=BackupKind.DIFFERENTIAL)
+
+
+def test_an_incremental_that_was_finished_unheard_is_adopted_with_its_full(home: Home) -> None:
+    unheard_incremental(home, None)
+    assert (latest(home).status, latest(home).items[0].set_id) == (RunStatus.SUCCEEDED, "unheard")
+
+
+def test_an_incremental_of_a_full_that_nobody_knows_is_not_adopted(home: Home) -> None:
+    """Who may write where backups lie knows the run's name; and somebody's own full may have been replaced."""
+    unheard_incremental(home, "somebody's")
+    (item,) = latest(home).items
+    assert (latest(home).status, item.set_id) == (RunStatus.FAILED, None)
+    assert "needs the full backup somebody's, which is not among those that are known of one" in item.error
+    looked_at_again(home, timedelta(days=9))
+    assert latest(home).status is RunStatus.FAILED
 
 
 def test_a_set_that_is_found_damaged_is_not_adopted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
