@@ -23,14 +23,22 @@ RESULTS = Path(__file__).with_name("results.md")
 
 
 def main(wanted: list[str]) -> int:
-    """Run the parts, and give 1 where a limit was not kept."""
-    rows = [row for part in (wanted or PARTS) for row in _run(part)]
-    _settle_alternatives(rows)
-    table = _table(rows)
-    print(table)
-    if not wanted:
-        RESULTS.write_text(f"# Benchmark results\n\n{_machine()}\n\n{table}\n")
-    return 0 if all(_kept(row) for row in rows) else 1
+    """Run the parts, print what each measured, and return 1 where a limit was not kept or a part broke."""
+    rows, broken = [], []
+    for part in wanted or PARTS:
+        try:
+            measured = _run(part)
+        except subprocess.CalledProcessError:  # it has said why; what else there is to measure is measured
+            broken.append(part)
+            continue
+        _settle_alternatives(measured)
+        print(_table(measured), flush=True)
+        rows += measured
+    if broken:
+        print(f"Not measured, as they broke: {', '.join(broken)}.")
+    elif not wanted:
+        RESULTS.write_text(f"# Benchmark results\n\n{_machine()}\n\n{_table(rows)}\n")
+    return 0 if not broken and all(_kept(row) for row in rows) else 1
 
 
 def _run(part: str) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def _standins(*options: object) -> Iterator[Sequence[str]]:
 
 
 def _options(driver: str) -> dict[str, Any]:
-    return {"driver": str(known.find(driver).path), "trust_server_certificate": True}
+    return {"driver": known.find(driver).id, "trust_server_certificate": True}
 
 
 def _instance(address: str, driver: str) -> Instance:
