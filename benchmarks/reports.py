@@ -69,8 +69,10 @@ def run() -> list[dict[str, Any]]:
 def _fill(home: Path) -> None:
     ops = open_operations(home)
     names = ops.samples.create()
+    media = home.with_name("backups")
+    media.mkdir()
     profile = ops.profiles.new()
-    profile.param.update(name="Vaults", instance="samples", databases=names[:1], directory=str(home), active=False)
+    profile.param.update(name="Vaults", instance="samples", databases=names[:1], directory=str(media), active=False)
     profile.start = datetime(2026, 1, 1)  # noqa: DTZ001 - wall time of a profile
     ops.profiles.create(profile)
     with ops._core.catalogue.write() as connection:
