@@ -233,6 +233,7 @@ def refusal(error: Exception) -> Any:
 def toolkit_page(**parts: Any) -> Any:
     """Return a page of the toolkit in our look."""
     look = {"title": TITLE, "theme_config": theme.toolkit_theme(), "sx": theme.page_style()}
+    pn.config.raw_css = [theme.faces()]
     page = pmui.Page(**{**look, **parts})
     unwatch_busy(page)
     return page

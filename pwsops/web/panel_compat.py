@@ -7,10 +7,13 @@ test_panel_compat.py` says so, and says of each part here when it is broken, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
 
 import panel as pn
+import panel_material_ui as pmui
 from bokeh.document import Document
 from bokeh.io import doc as current_documents
 from bokeh.server.session import ServerSession
@@ -33,6 +36,7 @@ __all__ = [
     "get_server",
     "handler_options",
     "kernel_loop",
+    "latin_faces",
     "loop_of",
     "parts_of",
     "served_document",
@@ -119,6 +123,18 @@ def unwatch_busy(page: Any) -> None:
             pn.state.param.unwatch(watcher)
 
 
+@cache
+def latin_faces() -> Mapping[int, str]:
+    """Return where the toolkit's Latin letters lie, by their weight, from the page's address on.
+
+    Needed until: none known; the toolkit names its files by what is in them, and tells nobody.
+    """
+    found = {}
+    for path in (Path(pmui.__file__).parent / "dist").glob("roboto-latin-[0-9]00-normal-*.woff2"):
+        found[int(path.name.split("-")[2])] = f"static/extensions/panel-material-ui/{path.name}"
+    return found
+
+
 def forget_current(document: Document) -> None:
     """Take a document from Bokeh's list of current ones, where it stays when a message fails.
 
@@ -174,6 +190,25 @@ def handler_options(app: Any) -> dict[str, Any]:
     return {"application_context": next(iter(app.applications.values())), "bokeh_websocket_path": "/ws"}
 
 
+class _Resources(Resources):  # type: ignore[misc]  # panel ships no complete types
+    """What a page loads, as Panel finds it; what components load is looked for once, and not for each page.
+
+    Needed until: none known; Panel goes through all classes of components for each page, a third of what one costs.
+    """
+
+    _known: ClassVar[dict[tuple[object, ...], list[str]]] = {}
+
+    def extra_resources(self, resources: list[str], resource_type: str) -> None:
+        """Add what components load of a type, as their classes say."""
+        loaded = None if pn.state._extensions is None else tuple(pn.state._extensions)
+        key = (resource_type, self.mode, pn.state.rel_path, loaded)
+        if key not in self._known:
+            found: list[str] = []
+            super().extra_resources(found, resource_type)
+            self._known[key] = found
+        resources.extend(each for each in self._known[key] if each not in resources)
+
+
 class PageHandler(DocHandler):  # type: ignore[misc]  # panel ships no complete types
     """What makes a page's session, token and text.
 
@@ -195,7 +230,7 @@ class PageHandler(DocHandler):  # type: ignore[misc]  # panel ships no complete 
         with set_curdoc(session.document):
             text: str = server_html_page_for_session(
                 session,
-                resources=Resources.from_bokeh(self.application.resources()),
+                resources=_Resources.from_bokeh(self.application.resources()),
                 title=session.document.title,
                 token=session.token,
                 template=session.document.template,

@@ -20,7 +20,7 @@ const LOADS = "pwsops-loads"
 const COLOURS = ["canvas", "surface", "line", "text", "muted", "red", "red-soft", "ok", "ok-soft", "accent"]
 const ACTS = "button, a[href], [role=button], [role=menuitem], [role=tab], [data-action], [data-double]"
 const LOOK = `
-  :host { font: 14px/1.45 Roboto, sans-serif; }
+  :host { font: 14px/1.45 "Roboto Latin", Roboto, sans-serif; }
   .veil {
     -webkit-backdrop-filter: grayscale(1); backdrop-filter: grayscale(1);
     background: color-mix(in srgb, var(--pw-canvas) 45%, transparent);

@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pwsops.rules.highlight import INKS, Tone
+from pwsops.web.panel_compat import latin_faces
 
-FONT = "Roboto"
+FONT = '"Roboto Latin", Roboto, sans-serif'
+"""Latin letters first: a browser that knows the toolkit's Roboto alone fetches its other alphabets to look for them."""
+LATIN = "U+0000-00FF, U+0131, U+0152-0153, U+02C6, U+02DA, U+02DC, U+2000-206F, U+20AC, U+2122, U+2191, U+2193, U+2212"
 FONT_PX = 13
 RADIUS_PX = 8
 
@@ -112,6 +115,15 @@ def page_style() -> dict[str, Any]:
         "& main": {"backgroundColor": "var(--pw-canvas)"},
         "& .sidebar": {"backgroundColor": "var(--pw-surface)", "borderRight": "1px solid var(--pw-line)"},
     }
+
+
+def faces() -> str:
+    """Return the rules that say where the letters of most pages lie."""
+    return "".join(
+        f'@font-face {{ font-family: "Roboto Latin"; font-weight: {weight}; font-display: swap; src: url("{where}"); '
+        f"unicode-range: {LATIN}; }}\n"
+        for weight, where in sorted(latin_faces().items())
+    )
 
 
 def toolkit_theme() -> dict[str, Mapping[str, Any]]:

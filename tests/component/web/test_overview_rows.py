@@ -98,7 +98,7 @@ def test_of_many_the_first_are_shown_and_the_selected_one_and_more_on_demand(ops
     page = Overview(Session(store, None))
     page._session.on_change = page.refresh
     assert page._profiles.html.count("data-double") == rows.SHOWN
-    assert "100 of 500 are shown." in page._profiles.html
+    assert "50 of 500 are shown." in page._profiles.html
     page._session.act("select", "p499")
     assert page._profiles.html.count("data-double") == rows.SHOWN + 1
     page._profiles.take({"action": "more-profiles", "key": ""})

@@ -25,6 +25,7 @@ from bokeh.io import doc as current_documents
 from bokeh.io.doc import curdoc, patch_curdoc
 from bokeh.server.contexts import ApplicationContext, BokehSessionContext
 from panel.custom import JSComponent
+from panel.io.resources import Resources
 from panel.io.server import DocHandler, WSHandler
 from panel.models.esm import DataEvent
 from tornado.httpserver import HTTPServer
@@ -233,6 +234,34 @@ def test_a_server_has_the_parts_that_the_door_stands_before() -> None:
     finally:
         server.unlisten()
         loop.close(all_fds=True)
+
+
+def test_what_a_page_loads_is_what_panel_finds_and_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel_compat._Resources, "_known", {})
+    panels = Resources(mode="server")
+    assert [panel_compat._Resources(mode="server").css_files for _ in range(2)] == [panels.css_files] * 2
+    assert any("panel-material-ui" in each for each in panels.css_files)
+
+    def again(*_: object) -> None:
+        raise AssertionError("all components are gone through once more")
+
+    monkeypatch.setattr(Resources, "extra_resources", again)
+    assert panel_compat._Resources(mode="server").css_files
+
+
+def test_a_page_behind_a_prefix_loads_what_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel_compat._Resources, "_known", {})
+    found = [panel_compat._Resources(mode="server").css_files]
+    monkeypatch.setattr(type(pn.state), "rel_path", "behind")
+    found.append(panel_compat._Resources(mode="server").css_files)
+    assert found[0] != found[1] == Resources(mode="server").css_files
+
+
+def test_the_toolkits_latin_letters_are_found_in_both_weights_of_the_pages() -> None:
+    faces = panel_compat.latin_faces()
+    assert {400, 700} <= faces.keys()
+    dist = Path(pmui.__file__).parent / "dist"
+    assert all((dist / where.rpartition("/")[2]).is_file() for where in faces.values())
 
 
 def test_the_handlers_still_have_what_ours_take_the_place_of() -> None:

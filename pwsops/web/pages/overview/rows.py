@@ -11,7 +11,7 @@ from pwsops.web.live.snapshot import Snapshot
 from pwsops.web.nav import Nav
 from pwsops.web.ui import formatting
 
-SHOWN = 100
+SHOWN = 50
 """How many profiles are shown at first, and how many more each time: a browser draws so many at once."""
 _URGENT = ("red", "orange", "")
 _FAR = datetime.max.replace(tzinfo=UTC)
