@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,14 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
 
-_PAGES = tuple(Path(__file__).parent / part for part in ("browser", "component/web"))
+_BROWSER = Path(__file__).parent / "browser"
+_PAGES = (_BROWSER, Path(__file__).parent / "component/web")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests of pages unmeasured: it takes most of their time again, and what is gated lies below the pages."""
+    """Leave tests of pages unmeasured, and where `CI` is set try one of a browser once more that failed.
+
+    Coverage takes most of their time again, and what is gated lies below the pages.
+    """
     for item in items:
         if any(item.path.is_relative_to(part) for part in _PAGES):
             item.add_marker(pytest.mark.no_cover)
+        if "CI" in os.environ and item.path.is_relative_to(_BROWSER):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture
@@ -49,9 +56,15 @@ def stress_s(request: pytest.FixtureRequest) -> float:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests of the contract suite each engine passed; here, as workers' reports come to this process."""
+    """Print how many tests of the contract suite each engine passed, and how those failed that were tried once more.
+
+    Here, as workers' reports come to this process.
+    """
     for line in tally(terminalreporter.stats):
         terminalreporter.write_line(line)
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_sep("=", f"failed at first: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
 
 
 @pytest.fixture(autouse=True)
