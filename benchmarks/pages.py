@@ -31,7 +31,7 @@ KEYS = int(os.environ.get("BENCH_KEYS", "24"))
 IDLE_S = float(os.environ.get("BENCH_IDLE_S", "60"))
 OPENED = int(os.environ.get("BENCH_SESSIONS", "300"))
 PROFILES = 200
-CROWD = 30
+CROWD = 50
 PATIENCE_S = 90
 GLANCE_S = 2.0
 

@@ -121,19 +121,19 @@ def body(content: Content, heading: Heading, now: datetime) -> dict[str, Any]:
 
 def overlap(content: Content, month: Month) -> str:
     """Return in words how often runs overlap, the first time with its profiles; empty where none do."""
-    clashes = [clash for clash in content.plans.clashes if month.holds(clash.begin.date())]
+    count = sum(count for day, count in content.plans.clashes_by_day.items() if month.holds(day))
     unmeasured = content.plans.unmeasured
     unknown = ""
     if unmeasured:
         # Nobody knows is not the same as none.
         who = formatting.listed(unmeasured) if all(unmeasured) else "this profile"
         unknown = f" How long the runs of {who} take is not known before the first that succeeds."
-    if not clashes:
+    if not count:
         return f"No runs overlap, as far as is known.{unknown}" if unmeasured else "No runs overlap."
-    first = clashes[0]
+    first = next(clash for clash in content.plans.clashes if month.holds(clash.begin.date()))
     when = f"{first.begin:%a} {first.begin.day} {first.begin:%b}"
     return (
-        f"Runs overlap {formatting.counted(len(clashes), 'time')}, by how long they usually take. "
+        f"Runs overlap {formatting.counted(count, 'time')}, by how long they usually take. "
         f"First on {when}, {clash_words(first, content.plans.names(first))}.{unknown}"
     )
 

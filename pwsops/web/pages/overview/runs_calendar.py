@@ -33,7 +33,8 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._planned: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL)
+        # An answer changes nothing but what is shown here.
+        self._planned: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL, on_answer=self.refresh)
         self._ahead: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL, on_answer=lambda: None)
         self._soon = Markup()
         self.view = pn.Column(self._soon, sizing_mode="stretch_width", margin=0)

@@ -201,7 +201,7 @@ class Plans:
         """Return the profiles whose runs overlap, each once."""
         return list(dict.fromkeys(self.plans[plan].profile for plan, _ in self.places(clash)))
 
-    @property
+    @cached_property
     def unmeasured(self) -> Sequence[str]:
         """The profiles of which some kind of run has not been measured yet."""
         return [plan.profile for plan in self.plans if plan.kinds - self.durations.get(plan.profile, {}).keys()]
