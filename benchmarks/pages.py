@@ -123,7 +123,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="pwsops-bench-") as directory:
         home = Path(directory, "home")
         _fill(home)
-        with _serving([*CHILD, str(home)], home) as ours:
+        with _serving([*CHILD, str(home), str(2 * CROWD)], home) as ours:
             with _serving([sys.executable, "-m", "benchmarks.bare"], home, asks=False) as bare, _chromium() as browser:
                 rows = [
                     *first_paint(browser, ours.url, bare.url),

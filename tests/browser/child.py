@@ -1,4 +1,7 @@
-"""Serves a home, says where, and answers "listening" on its standard input with the number of open pages it knows."""
+"""Serves a home, says where, and answers "listening" on its standard input with the number of open pages it knows.
+
+python -m tests.browser.child HOME [PAGES_A_PERSON]
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from pwsops.operations import open_operations
 from pwsops.web import server
+from pwsops.web.door import Limits
 from pwsops.web.live import process
 
 
@@ -16,7 +20,7 @@ def _say(*words: object) -> None:
     sys.stdout.flush()
 
 
-def serve(home: str) -> None:
+def serve(home: str, pages_a_person: int = Limits.pages_a_person) -> None:
     """Serve a home until somebody ends this process."""
 
     def answer() -> None:
@@ -25,10 +29,16 @@ def serve(home: str) -> None:
 
     ops = open_operations(Path(home), actor="test")
     threading.Thread(target=answer, daemon=True).start()
-    server.serve(ops, address="127.0.0.1", port=0, on_ready=lambda url: _say("ready", url.partition("signin?")[0]))
+    server.serve(
+        ops,
+        address="127.0.0.1",
+        port=0,
+        on_ready=lambda url: _say("ready", url.partition("signin?")[0]),
+        limits=Limits(pages_a_person=pages_a_person),
+    )
     ops.close()
     _say("ended")
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], *map(int, sys.argv[2:]))
