@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import unmeasured
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
@@ -32,14 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
 
-_PAGES = tuple(Path(__file__).parent / part for part in ("browser", "component/web"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests of pages unmeasured: it takes most of their time again, and what is gated lies below the pages."""
-    for item in items:
-        if any(item.path.is_relative_to(part) for part in _PAGES):
-            item.add_marker(pytest.mark.no_cover)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Measure what is to be measured alone."""
+    with unmeasured.measured(item):
+        return (yield)
 
 
 @pytest.fixture
