@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import unmeasured
+from tests import quick_homes, unmeasured
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
@@ -35,8 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """Measure what is to be measured alone."""
-    with unmeasured.measured(item):
+    """Measure what is to be measured alone, and let no test wait for what it is not about."""
+    with unmeasured.measured(item), quick_homes.quick(item):
         return (yield)
 
 
