@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import quick_homes, unmeasured
+from tests import order, quick_homes, unmeasured
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
@@ -36,6 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories-of-files", type=int, help="so many of real vaults and media (tests/histories)")
     parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order.longest_first(items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
