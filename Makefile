@@ -33,7 +33,7 @@ install: .venv/.installed-test ## install everything for development in .venv
 test: system .venv/.installed-test ## install and run the whole suite, with linters, types and coverage
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/coverage erase
-	$(LIMITED) $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 --cov --cov-report= --durations 25 tests
+	$(LIMITED) $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --cov --cov-report= --durations 25 tests
 	@for part in $(GATED); do \
 		echo "Coverage of $$part, lines and branches, at least $(COVERED)%:"; \
 		$(BIN)/coverage report --include="pwsops/$$part/*" --fail-under=$(COVERED) || exit 1; \

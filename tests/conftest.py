@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import order, quick_homes, unmeasured
 from tests.clocks import ManualClock
 from tests.contract.tally import tally
 
@@ -23,6 +26,9 @@ settings.register_profile("suite", deadline=None, max_examples=60, suppress_heal
 settings.load_profile("suite")
 
 
+NUMBERS = count()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what asks for the long campaigns; see docs/reliability.md."""
     parser.addoption("--faults", choices=("some", "all"), default="some", help="which failing calls are tried")
@@ -34,19 +40,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 _BROWSER = Path(__file__).parent / "browser"
-_PAGES = (_BROWSER, Path(__file__).parent / "component/web")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests of pages unmeasured, and where `CI` is set try one of a browser once more that failed.
+    """Begin with the longest, and where `CI` is set try a test of a browser once more that failed."""
+    order.longest_first(items)
+    if "CI" in os.environ:
+        for item in items:
+            if item.path.is_relative_to(_BROWSER):
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
-    Coverage takes most of their time again, and what is gated lies below the pages.
-    """
-    for item in items:
-        if any(item.path.is_relative_to(part) for part in _PAGES):
-            item.add_marker(pytest.mark.no_cover)
-        if "CI" in os.environ and item.path.is_relative_to(_BROWSER):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Measure what is to be measured alone, and let no test wait for what it is not about."""
+    with unmeasured.measured(item), quick_homes.quick(item):
+        return (yield)
 
 
 @pytest.fixture
@@ -67,10 +77,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(report.longreprtext)
 
 
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a directory as pytest's own fixture does, which lists those of all earlier tests to find its number."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}{next(NUMBERS)}"
+    path.mkdir(mode=0o700)
+    return path
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a home of its own, so that none ever opens the catalogue of whoever runs the suite."""
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(NUMBERS))
+    home.mkdir(mode=0o700, parents=True)
     monkeypatch.setenv("PWSOPS_HOME", str(home / "pwsops"))
     monkeypatch.delenv("PWSOPS_KEY", raising=False)
     return home / "pwsops"

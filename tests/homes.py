@@ -83,12 +83,13 @@ def _prepared_files() -> Mapping[str, bytes]:
         return {path.name: path.read_bytes() for path in Path(directory).iterdir() if path.is_file()}
 
 
-def _without_syncing(connection: sqlite3.Connection, record: Any) -> None:
+def without_syncing(connection: sqlite3.Connection, record: Any) -> None:
+    """Prepare a connection as the catalogue does, but that nobody waits for the disk."""
     _prepare(connection, record)
     connection.execute("PRAGMA synchronous = OFF")
 
 
-def _create_engine(*given: Any, **options: Any) -> Engine:
+def create_engine(*given: Any, **options: Any) -> Engine:
     """Make an engine that knows the statements that another home has compiled: compiling takes half of a test."""
     engine = _create(*given, **options)
     first = _engines.setdefault("first", engine)
@@ -107,8 +108,8 @@ def opened_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     server = FakeServer(clock)
     monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "fake": server.open})
     # No test of these pulls the plug, and waiting for the disk takes most of their time.
-    monkeypatch.setattr(store, "_prepare", _without_syncing)
-    monkeypatch.setattr(store, "create_engine", _create_engine)
+    monkeypatch.setattr(store, "_prepare", without_syncing)
+    monkeypatch.setattr(store, "create_engine", create_engine)
     monkeypatch.setattr("pwsops.heads.file.os.fdatasync", lambda _descriptor: None)
     path.mkdir()
     for name, content in _prepared_files().items():

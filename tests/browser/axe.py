@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice")
+LOOKS = 12
 _AXE = Axe()
 
 
@@ -28,6 +29,17 @@ def violations(page: Page, tags: Sequence[str] = TAGS) -> list[str]:
         for violation in found["violations"]
         for node in violation["nodes"]
     ]
+
+
+def lasting(page: Page) -> list[str]:
+    """Return what stays wrong: a page that still fades from light to dark, or still fills, is looked at again."""
+    found = violations(page)
+    for _ in range(LOOKS):
+        if not found:
+            return []
+        page.wait_for_timeout(250)
+        found = violations(page)
+    return found
 
 
 def rules(page: Page) -> list[str]:

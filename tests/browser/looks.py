@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from re import Pattern
 
 from playwright.sync_api import FloatRect, Locator, Page, expect
+
+from tests.browser.serving import PATIENCE_S
 
 
 def shown(at: Page | Locator, text: str | Pattern[str], *, exact: bool = False) -> Locator:
@@ -19,6 +23,14 @@ def place(of: Locator) -> FloatRect:
         expect(of).to_be_visible()
         if (box := of.bounding_box()) is not None:
             return box
+
+
+def until(page: Page, holds: Callable[[], object], what: str) -> None:
+    """Wait for what a browser tells by and by, such as frames and complaints: it tells only while it is asked."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain for {what}"
+        page.wait_for_timeout(20)
 
 
 def rgb(colour: str) -> str:

@@ -102,7 +102,7 @@ def test_adding_and_removing_an_instance_keeps_the_focus_at_the_list(
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.get_by_label("Name", exact=True).fill("more")
     page.get_by_label("Directory", exact=True).fill(str(ops.home.parent))
-    page.keyboard.press("Enter")
+    page.get_by_label("Directory", exact=True).press("Enter")
     expect(live(page)).to_have_text("more is added.")
     expect(page.get_by_role("button", name="Add an instance")).to_be_focused()
     page.get_by_role("button", name="Remove more").click()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
-from tests.browser.axe import rules, violations
+from tests.browser.axe import lasting, rules, violations
 from tests.browser.looks import shown
 from tests.browser.serving import PATIENCE_S, Served, make_profile, serving, sign_in
 from tests.pairs import pair
@@ -24,7 +24,6 @@ from tests.standin.wire import StandIn
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-LOOKS = 12
 VAULT = "family-vault.sqlite3"
 PASSWORD = "a password of the tests"
 RESTORE = "?page=restore&instance=office&database={}"
@@ -183,21 +182,10 @@ def look(visit: Open, url: str, shows: str, **options: int) -> Page:
 
 def wrong_in_light_and_dark(page: Page) -> list[str]:
     """Return what is wrong with a page, by day and by night."""
-    found = [f"light: {line}" for line in _lasting(page)]
+    found = [f"light: {line}" for line in lasting(page)]
     page.evaluate("Bokeh.documents[0].roots().find(root => root.class_name === 'Page').data.dark_theme = true")
     expect(page.locator(".mui-dark").first).to_be_visible()
-    return [*found, *(f"dark: {line}" for line in _lasting(page))]
-
-
-def _lasting(page: Page) -> list[str]:
-    """Return what stays wrong: a page that still fades from light to dark, or still fills, is looked at again."""
-    found = violations(page)
-    for _ in range(LOOKS):
-        if not found:
-            return []
-        page.wait_for_timeout(250)
-        found = violations(page)
-    return found
+    return [*found, *(f"dark: {line}" for line in lasting(page))]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -274,7 +262,7 @@ def restore_as_another(page: Page) -> None:
     page.get_by_role("button", name="Give another login").click()
     page.get_by_label("Login", exact=True).fill(demo.LOGIN)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.keyboard.press("Enter")
+    page.get_by_label("Password", exact=True).press("Enter")
     expect(shown(page, "this once")).to_be_visible()
     expect(shown(page, "No backup of orders that pwsops knows")).to_be_visible()
 

@@ -53,6 +53,20 @@ def cell(page: Page, heading: str) -> Locator:
     return outputs(page).filter(has=page.get_by_role("heading", name=heading))
 
 
+def run_and_see_all(page: Page) -> None:
+    """Run every cell, and wait until each shows all of it.
+
+    Before that what stands above still grows, and the table is laid out anew: a row may be another element when a
+    button of the mouse is let go than when it was pressed, which is no click on either.
+    """
+    run_all(page)
+    expect(cell(page, "Profiles").get_by_role("button", name="Vaults", exact=True)).to_be_visible()
+    expect(cell(page, "Runs: Vaults").last).to_be_visible()
+    expect(cell(page, "History").locator(".tabulator-row")).to_have_count(1)
+    expect(shown(cell(page, "Restoring"), "It then holds")).to_be_visible()
+    expect(cell(page, "New profile").get_by_label("Name of the profile")).to_be_visible()
+
+
 BEHIND = """([element, colour]) => {
     for (let at = element; at; at = at.parentElement || at.getRootNode().host) {
         const seen = getComputedStyle(at).backgroundColor;
@@ -78,10 +92,7 @@ def test_cells_in_jupyterlab_have_colours_icons_and_live_data(
 ) -> None:
     seen = visit(lab.url, signed_in=False, viewport={"width": 1440, "height": 6000})
     page = seen.page
-    run_all(page)
-    expect(cell(page, "Profiles").get_by_role("button", name="Vaults", exact=True)).to_be_visible()
-    expect(cell(page, "History").locator(".tabulator-row")).to_have_count(1)
-    expect(shown(cell(page, "Restoring"), "It then holds")).to_be_visible()
+    run_and_see_all(page)
     expect_colours(page, LIGHT)
     choose(page, "Settings", "Theme", "JupyterLab Dark")
     expect_colours(page, DARK)
@@ -100,7 +111,7 @@ def test_cells_in_jupyterlab_have_colours_icons_and_live_data(
 
 def test_what_is_done_in_a_cell_reaches_the_kernel(lab: Served, ops: Operations, visit: Callable[..., Visit]) -> None:
     page = visit(lab.url, signed_in=False, viewport={"width": 1440, "height": 6000}).page
-    run_all(page)
+    run_and_see_all(page)
     # A click of a table, and the way back.
     history = outputs(page).filter(has=page.locator(".tabulator"))
     history.locator(".tabulator-row").first.click()

@@ -43,11 +43,11 @@ def test_a_certificate_goes_in_and_comes_out_again(
     page.get_by_label("File", exact=True).set_input_files(tmp_path / "mine.pfx")
     password = page.get_by_label("Its password")
     password.fill("wrong")
-    page.keyboard.press("Enter")
+    password.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("the password is wrong")
     expect(password).to_have_value("")
     password.fill(PASSWORD)
-    page.keyboard.press("Enter")
+    password.press("Enter")
     row = page.get_by_role("row").filter(has_text=pair("one").facts().thumbprint)
     expect(row).to_contain_text("in the store")
     expect(shown(page, "one is imported.")).to_be_visible()
@@ -55,9 +55,10 @@ def test_a_certificate_goes_in_and_comes_out_again(
 
     row.get_by_role("button", name="Export one").click()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("The same again").fill(PASSWORD)
+    again = page.get_by_label("The same again")
+    again.fill(PASSWORD)
     with page.expect_download() as found:
-        page.keyboard.press("Enter")
+        again.press("Enter")
     path = tmp_path / found.value.suggested_filename
     found.value.save_as(path)
     text = openssl("pkcs12", "-in", path, "-passin", f"pass:{PASSWORD}", "-nodes")
@@ -95,7 +96,7 @@ def test_a_profile_encrypts_with_what_was_made_here(served: Served, visit: Open,
     page = visit(f"{served.url}?page=certificates").page
     page.get_by_role("button", name="Make one").click()
     page.get_by_label("Name", exact=True).fill("Vault backups")
-    page.keyboard.press("Enter")
+    page.get_by_label("Name", exact=True).press("Enter")
     expect(shown(page, "Vault backups is made.")).to_be_visible()
 
     page.goto(f"{served.url}?page=wizard&profile=Vaults&step=3")

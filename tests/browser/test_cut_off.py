@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from pwsops.operations import Operations
 from pwsops.web.ui.markup import WEB
-from tests.browser.axe import violations
+from tests.browser.axe import lasting
 from tests.browser.looks import shown
 from tests.browser.serving import Served, free_port, link_to, make_profile, start
 
@@ -32,11 +32,6 @@ server.serve(ops, port=int(sys.argv[2]), on_ready=lambda url: print("ready", url
 ops.close()
 """
 NO_CONNECTION = re.compile(r"^No connection to the server since \d\d:\d\d:\d\d\.$")
-FOCUSED = """() => {
-    let active = document.activeElement
-    while (active.shadowRoot?.activeElement) { active = active.shadowRoot.activeElement }
-    return active.dataset.field
-}"""
 
 
 @pytest.fixture
@@ -102,8 +97,8 @@ def test_a_page_that_is_cut_off_is_accessible(again: Callable[[], Served], visit
     expect(page.get_by_role("button", name="Start now: Vaults")).to_be_visible()
     server.process.kill()
     cut_off(page)
-    assert violations(page) == []
-    assert page.get_by_role("alert").filter(has_text="No connection").count() == 1
+    assert lasting(page) == []
+    expect(page.get_by_role("alert").filter(has_text="No connection")).to_have_count(1)
 
 
 def test_a_page_that_is_cut_off_while_it_is_drawn_says_so_once(again: Callable[[], Served], visit: Open) -> None:
@@ -117,7 +112,7 @@ def test_a_page_that_is_cut_off_while_it_is_drawn_says_so_once(again: Callable[[
     server.process.kill()
     cut_off(page)
     expect(page.locator("#loader")).to_be_hidden()
-    assert violations(page) == []
+    assert lasting(page) == []
 
 
 def test_what_was_typed_in_the_wizard_is_there_again_after_a_restart(
@@ -137,12 +132,12 @@ def test_what_was_typed_in_the_wizard_is_there_again_after_a_restart(
     every.fill("7")
     server.process.kill()
     cut_off(page)
-    assert page.evaluate(FOCUSED) == "every"
+    expect(every).to_be_focused()
     # What is typed meanwhile counts too.
     every.fill("9")
     again()
     back(page)
-    assert page.url == address
+    expect(page).to_have_url(address)
     expect(page.locator(".mui-dark").first).to_be_visible()
     expect(every).to_have_value("9")
     expect(shown(page, re.compile("every 9 hours"))).to_be_visible()

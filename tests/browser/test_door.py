@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import FLAGS
+from tests.browser.looks import until
 from tests.browser.serving import Served
 from tests.clocks import joined
 
@@ -107,7 +108,7 @@ def test_no_script_runs_that_the_page_did_not_bring(served: Served, visit: Open)
       return new Promise((resolve) => setTimeout(() => resolve(window.harmed ?? ""), 200))
     }""")
     assert harmed == ""
-    assert len(visitor.complaints) == 3
+    until(page, lambda: len(visitor.complaints) == 3, "a complaint of each of the three")
 
 
 def test_a_page_of_another_origin_gets_nothing(served: Served, visit: Open) -> None:

@@ -61,8 +61,7 @@ def test_a_period_is_chosen_by_keyboard_kept_by_the_address_and_exported(
     page = visitor.page
     expect(page.get_by_role("group", name="Export 3 runs")).to_be_visible()
     period = page.get_by_label("Period")
-    period.focus()
-    page.keyboard.press("ArrowDown")
+    period.press("ArrowDown")
     expect(page).to_have_url(re.compile("period=today"))
     expect(page.get_by_role("group", name="Export 2 runs")).to_be_visible()
     expect(period).to_be_focused()

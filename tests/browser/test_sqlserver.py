@@ -62,7 +62,7 @@ class Server:
         page.get_by_role("button", name="Give another login").click()
         page.get_by_label("Login", exact=True).fill("dba")
         page.get_by_label("Password", exact=True).fill(PASSWORDS["dba"])
-        page.keyboard.press("Enter")
+        page.get_by_label("Password", exact=True).press("Enter")
         expect(shown(page, "the restore is done as dba, this once")).to_be_visible()
 
     def change(self) -> None:

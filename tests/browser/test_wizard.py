@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from pwsops.operations import Operations
-from tests.browser.looks import shown
+from tests.browser.looks import shown, until
 from tests.browser.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ def test_a_profile_is_made_while_the_calendar_follows(
     page.get_by_label("At", exact=True).fill("03:15")
     expect(shown(page, re.compile("every day at 03:15"))).to_be_visible()
     expect(calendar(page)).to_contain_text("03:15")
-    assert calendar(page).inner_text() != hourly
+    expect(calendar(page)).not_to_have_text(hourly, use_inner_text=True)
     every = page.get_by_label("Every", exact=True)
     every.fill("")
     expect(shown(page, "Give a whole number, 1 or more.")).to_be_visible()
@@ -78,12 +78,10 @@ def test_the_wizard_works_by_keyboard_alone(served: Served, visit: Open, ops: Op
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("step=2"))
     on_from(page, "Step 2 of 3: When")
-    page.get_by_label("Every", exact=True).focus()
-    page.keyboard.press("Enter")
+    page.get_by_label("Every", exact=True).press("Enter")
     expect(page).to_have_url(re.compile("step=3"))
     on_from(page, "Step 3 of 3: How")
-    page.get_by_label("Time limit in hours").focus()
-    page.keyboard.press("Enter")
+    page.get_by_label("Time limit in hours").press("Enter")
     expect(page.get_by_role("row").filter(has_text="By keys")).to_be_visible()
     assert ops.profiles.get("By keys").databases == ["company-vault.sqlite3"]
 
@@ -158,7 +156,8 @@ def test_an_answer_to_older_typing_takes_nothing_back(served: Served, visit: Ope
     expect(box).to_be_visible()
     holding = True
     page.get_by_label("Name of the profile").press_sequentially("Abc")
-    until_heard(page, waiting)
+    # With the last letter the server has the name in the form that it sends.
+    until(page, lambda: any("Abc" in str(message) for message in waiting), "the server to answer the last letter")
     older = len(waiting)
     box.check()
     for message in waiting[:older]:
@@ -171,12 +170,3 @@ def test_an_answer_to_older_typing_takes_nothing_back(served: Served, visit: Ope
         deliver[-1](message)
     expect(shown(page, re.compile("Backs up family-vault.sqlite3"))).to_be_visible()
     expect(box).to_be_checked()
-
-
-def until_heard(page: Page, waiting: list[str | bytes]) -> None:
-    """Wait until the server has answered the last letter: with the name in the form it sends."""
-    for _ in range(2_000):
-        if any("Abc" in str(message) for message in waiting):
-            return
-        page.evaluate("() => new Promise(requestAnimationFrame)")
-    raise AssertionError("the server never answered")

@@ -55,8 +55,8 @@ class CommandLine:
         self.cwd = cwd
         self.driver = driver
 
-    def arguments(self, *words):
-        return [sys.executable, "-m", "pwsops", *self._told(words)]
+    def arguments(self, *words, program=("-m", "pwsops")):
+        return [sys.executable, *program, *self._told(words)]
 
     def _told(self, words):
         return ["--home", str(self.home), *map(str, words)]
@@ -97,11 +97,10 @@ class CommandLine:
         return result.stderr
 
     @contextmanager
-    def service(self):
+    def service(self, *program):
         """Run a service in a process of its own; if it lives to the end it gets SIGTERM, and must exit with 0."""
-        with subprocess.Popen(
-            self.arguments("service", "run"), stderr=subprocess.PIPE, env=environment(), cwd=self.cwd
-        ) as process:
+        command = self.arguments("service", "run", program=program or ("-m", "pwsops"))
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(), cwd=self.cwd) as process:
             try:
                 yield process
                 if process.poll() is None:

@@ -84,9 +84,9 @@ class ServiceHome:
         wait_until(lambda: self.leader() == process.pid, f"process {process.pid} to lead", limit_s=PATIENCE_S)
 
     @contextmanager
-    def leading(self):
-        """Run a service that leads."""
-        with self.line.service() as process:
+    def leading(self, *program):
+        """Run a service that leads, of the command line or of another program for Python."""
+        with self.line.service(*program) as process:
             self.wait_for_leader(process)
             yield process
 

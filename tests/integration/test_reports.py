@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from pwsops.reports import csv, excel
 from pwsops.reports.tables import RUNS
-from tests.integration.command_line import CommandLine
+from tests.integration.command_line import CommandLine, Driver
 from tests.needs import require
 
 DANGEROUS = ["=1+1", "+1+1", "-1+1", "@SUM(1;1)", "\t=1+1", "\r=1+1", '=HYPERLINK("file:///etc/passwd";"x")', "\n=1+1"]
@@ -24,9 +25,17 @@ NAMESPACES = {
 }
 
 
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    """One process for the many commands whose own start is not the point."""
+    one = Driver()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def line(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path / "home")
+def line(tmp_path: Path, driver: Driver) -> CommandLine:
+    return CommandLine(tmp_path / "home", cwd=tmp_path, driver=driver)
 
 
 def write_rows(path: Path) -> None:

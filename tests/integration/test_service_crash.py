@@ -124,10 +124,21 @@ def test_a_backup_that_was_finished_before_the_kill_counts_as_succeeded(home):
         assert home.ops.media.read(following.items[0].path)[0].base_id == found.set_id
 
 
+# The command line, of which a service waits a twentieth as long for the first three times that it tries again.
+IS_IMPATIENT = """
+from pwsops.cli import main
+from pwsops.runs import attempts
+
+first, second, third, *others = attempts.WAITS_S
+attempts.WAITS_S = (first / 20, second / 20, third / 20, *others)
+main()
+"""
+
+
 def test_a_worker_that_is_killed_is_tried_again_and_then_fails_its_item_alone(home):
     # So short a limit that the third wait is the last one it allows.
     home.profile(databases=[home.slow_vault(), "db.sqlite3"], time_limit_h=0.015)
-    with home.leading() as service:
+    with home.leading("-c", IS_IMPATIENT) as service:
         run_id = home.begin_slow()
 
         def first_ended():
