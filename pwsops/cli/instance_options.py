@@ -66,21 +66,21 @@ def told_options(
     others: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the options of an instance that were told; an empty text takes one away."""
-    told = {
+    options = {
         "driver": _from_here(driver),
         "encrypt": encrypt,
         "trust_server_certificate": trust_server_certificate,
         "server_certificate": _from_here(server_certificate, always=True),
         "login_timeout_s": login_timeout,
     }
-    return {key: value for key, value in told.items() if value is not None} | dict(map(_other, others or ()))
+    return {key: value for key, value in options.items() if value is not None} | dict(map(_other, others or ()))
 
 
-def _other(told: str) -> tuple[str, str | float | bool]:
+def _other(option: str) -> tuple[str, str | float | bool]:
     """Read ``key=value``: a number, true or false, or a text."""
-    key, sign, value = (part.strip() for part in told.partition("="))
+    key, sign, value = (part.strip() for part in option.partition("="))
     if not key or not sign:
-        raise typer.BadParameter(f"{told!r} is not KEY=VALUE.", param_hint="--option")
+        raise typer.BadParameter(f"{option!r} is not KEY=VALUE.", param_hint="--option")
     if value.lower() in ("true", "false"):
         return key, value.lower() == "true"
     try:

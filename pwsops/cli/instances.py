@@ -106,7 +106,7 @@ def edit(
     if address is None and login is None and not options:
         raise typer.BadParameter("nothing is to be changed; give an option to change.", param_hint="NAME")
     with opened(context) as operations:
-        before = next((one for one in operations.instances.list() if one.name == name), None)
+        before = next((instance for instance in operations.instances.list() if instance.name == name), None)
         if address is not None and before is not None:
             address = _from_here(before.engine, address)
         saved = operations.instances.edit(
@@ -137,7 +137,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit(map(json_shapes.instance, instances))
         return
-    rows = ((one.name, one.engine, one.address, one.login or SERVICE_USER, _options(one)) for one in instances)
+    rows = ((instance.name, instance.engine, instance.address, instance.login or SERVICE_USER, _options(instance)) for instance in instances)
     table(
         ("Name", "Engine", "Address", "Login", "Options"),
         rows,
@@ -147,8 +147,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _options(instance: Instance) -> str:
-    told = {key: str(value).lower() if isinstance(value, bool) else value for key, value in instance.options.items()}
-    return ", ".join(f"{key}={value}" for key, value in told.items())
+    options = {key: str(value).lower() if isinstance(value, bool) else value for key, value in instance.options.items()}
+    return ", ".join(f"{key}={value}" for key, value in options.items())
 
 
 @app.command()

@@ -65,7 +65,7 @@ class Liveness:
 def holders(path: Path) -> list[Holder]:
     """Return who holds the lock of that file, as far as the system tells."""
     try:
-        wanted = path.stat().st_ino
+        inode = path.stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
         return []
@@ -73,7 +73,7 @@ def holders(path: Path) -> list[Holder]:
     for line in lines:
         # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2261381 0 EOF
         words = line.split()
-        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(wanted):
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
             with suppress(OSError, ValueError):
                 found.append(Holder(pid=int(words[4]), uid=os.stat(f"/proc/{words[4]}").st_uid))
     return found

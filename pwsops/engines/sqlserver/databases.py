@@ -246,7 +246,7 @@ def _step(info: DatabaseInfo) -> str:
 
 
 def contents(link: Link, name: str) -> DatabaseContents:
-    """Say which tables a database has and how many rows the server counts in each."""
+    """Return which tables a database has and how many rows the server counts in each."""
     info = find(link, name)
     rows = link.query(link.context(f"Looking into {name}", database=name), queries.contents(info.name))
     tables = ((row.schema_name, row.table_name, row.row_count) for row in rows)

@@ -225,7 +225,7 @@ def test_a_log_that_may_only_be_read_makes_a_copy(place: Place, monkeypatch: pyt
             raise apsw.exception_for(result[0])
         return real(connection, statement)
 
-    monkeypatch.setattr(snapshot, "one", read_only)
+    monkeypatch.setattr(snapshot, "scalar", read_only)
     said: list[object] = []
     backup.take(order(path, place.media, "one.bak"), Report(said.append))
     assert "may only be read here; a copy was made" in str(said)

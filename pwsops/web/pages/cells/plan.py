@@ -10,7 +10,7 @@ from panel.viewable import Viewer
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.web.live.query import Query
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.texts import Present
 from pwsops.web.ui.markup import Markup
@@ -46,9 +46,9 @@ class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
         """Show what is known; what takes its time is asked for."""
         session, (instance, database) = self._session, self._place
         snapshot = session.snapshot
-        runs = tuple((one.id, one.last_run and (one.last_run.id, one.last_run.status)) for one in snapshot.profiles)
+        runs = tuple((profile.id, profile.last_run and (profile.last_run.id, profile.last_run.status)) for profile in snapshot.profiles)
         restores = session.ops.restores.list(limit=1, instance=instance, database=database)
-        ended = tuple((one.id, one.status) for one in restores)
+        ended = tuple((restore.id, restore.status) for restore in restores)
         answer = self._planned.ask((runs, ended, self._round), lambda: _look(session.ops, instance, database))
         found = answer if isinstance(answer, _Found) else None
         target = found.plan.sets[-1] if found and found.plan else None
@@ -57,7 +57,7 @@ class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
             instance=instance,
             database=database,
             awaited=answer is None,
-            trouble=answer if isinstance(answer, Trouble) else None,
+            problem=answer if isinstance(answer, Problem) else None,
             story=texts.story(found.plan, database, found.present, snapshot.at, snapshot.zone)
             if found and found.plan
             else None,

@@ -64,7 +64,7 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             known=known,
             instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
             awaited=chosen in snapshot.awaited,
-            trouble=snapshot.troubles.get(chosen),
+            problem=snapshot.problems.get(chosen),
             rows=[self._row(chosen, view) for view in sorted(views, key=_urgency)],
             other=self._other,
             may_read=not self._session.why_not(Right.MEDIA),
@@ -104,17 +104,17 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
         return short_time(instant, snapshot.at, snapshot.zone)
 
     # That the instance is away stands above all of its databases.
-    away = instance in snapshot.troubles
-    told = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
-    told = told if verdict.covered else []
+    away = instance in snapshot.problems
+    findings = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
+    findings = findings if verdict.covered else []
     mark = verdict_texts.mark(verdict) if verdict.covered else NO_PROFILE
     return {
         "view": view,
         "mark": MARKS[view.state],
         "verdict": mark,
         "since": verdict.since if verdict.covered else None,
-        "why": " ".join(verdict_words.why(each, when) for each in told),
-        "next_step": verdict_words.next_step(told[0]) if told else "",
+        "why": " ".join(verdict_words.why(each, when) for each in findings),
+        "next_step": verdict_words.next_step(findings[0]) if findings else "",
         "notes": verdict_words.notes(verdict, when) if verdict.covered else (),
         "stale": any(each.cause is Cause.INSTANCE_UNREACHED for each in verdict.findings),
         "tone": mark.tone if mark.tone in ("red", "orange") else "orange" if view.state in _BROKEN else "",

@@ -17,7 +17,7 @@ from pwsops.operations.reports import ReportFormat
 from pwsops.rules.rights import Right
 from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Snapshot, Trouble
+from pwsops.web.live.snapshot import Snapshot, Problem
 from pwsops.web.nav import RUNS, count
 from pwsops.web.pages.history import filters, restores
 from pwsops.web.pages.history.filters import ORDERS
@@ -105,14 +105,14 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=False,
             tabs=_tabs(""),
-            said=run_count(page),
+            count_text=run_count(page),
             looking=found.under_way and not wrong,
             exporting=bool(self._export.doing),
             exports=export.choices(evidence=not session.why_not(Right.EVIDENCE)),
             page=page,
             rows=rows,
             opened=self._opened(rows),
-            trouble=None if wrong else found.error,
+            problem=None if wrong else found.error,
             now=session.snapshot.at,
             zone=session.snapshot.zone,
             **_table(nav.sort if nav.sort in ORDERS else ""),
@@ -128,11 +128,11 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:
-        wanted = self._session.nav.opened
-        if not any(run.id == wanted for run in rows):
+        run_id = self._session.nav.opened
+        if not any(run.id == run_id for run in rows):
             return None
         try:
-            return self._session.ops.runs.get(wanted)
+            return self._session.ops.runs.get(run_id)
         except PwsopsError:
             return None  # it went a moment ago, and so will its row
 
@@ -163,9 +163,9 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._export.start(f"Exporting the {what}", work, partial(self._exported, what, form))
         self.refresh()
 
-    def _exported(self, what: str, form: ReportFormat, answer: BinaryIO | Trouble, _here: bool) -> None:
+    def _exported(self, what: str, form: ReportFormat, answer: BinaryIO | Problem, _here: bool) -> None:
         snapshot = self._session.snapshot
-        if isinstance(answer, Trouble):
+        if isinstance(answer, Problem):
             self._session.notice = answer
         else:
             self._session.hand_over(export.file_name(what, form, snapshot.at, snapshot.zone), answer)

@@ -155,7 +155,7 @@ def _now_refused(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, s
 
 
 def welcome(snapshot: Snapshot) -> dict[str, Any]:
-    """Say what a newcomer does next: first an instance, then a profile."""
+    """Return what a newcomer does next: first an instance, then a profile."""
     if not snapshot.instances:
         return {
             "title": "Nothing is set up yet",

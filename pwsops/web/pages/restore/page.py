@@ -14,7 +14,7 @@ from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
 from pwsops.web.live.query import Query, Task
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import DATABASES, RESTORE, Nav, count
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
@@ -83,7 +83,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._show_head(present, restore)
         if restore is not None:
             found = present if isinstance(present, Present) else None
-            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._trouble)
+            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._problem)
             self._arrange(self._head, self._outcome.piece)
         elif isinstance(present, Present):
             self._show_choice(present)
@@ -116,7 +116,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._found: Present | None = None
         self._outcome.forget()
         self._task.let_go()
-        self._trouble: Trouble | None = None
+        self._problem: Problem | None = None
 
     def _arrange(self, *pieces: Markup) -> None:
         for piece in self._column.objects:
@@ -135,23 +135,23 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if latest and not latest[0].status.ended:
             self._watched = latest[0].id
             return latest[0]
-        wanted = self._session.nav.opened or self._watched
-        if not wanted:
+        restore_id = self._session.nav.opened or self._watched
+        if not restore_id:
             return None
         try:
-            found = restores.get(wanted)
+            found = restores.get(restore_id)
         except NotFound:
             return None
         return found if (found.instance, found.database) == self._place else None
 
-    def _look(self, restore: RestoreView | None) -> Present | Trouble | None:
+    def _look(self, restore: RestoreView | None) -> Present | Problem | None:
         ended = restore.id if restore is not None and restore.status.ended else 0
         ops, (instance, database) = self._session.ops, self._place
         return self._present.ask(
             (instance, database, self._round, ended), lambda: texts.look_at_database(ops, instance, database)
         )
 
-    def _show_head(self, present: Present | Trouble | None, restore: RestoreView | None) -> None:
+    def _show_head(self, present: Present | Problem | None, restore: RestoreView | None) -> None:
         found = present if isinstance(present, Present) else None
         busy_with = [
             profile.name
@@ -165,7 +165,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             back=Nav(page=DATABASES, instance=self._instance).search(),
             view=found and found.view,
             awaited=present is None,
-            trouble=present if isinstance(present, Trouble) else None,
+            problem=present if isinstance(present, Problem) else None,
             contents=texts.contents(found.contents if found else None),
             missing=found is not None and not found.is_there,
             chooses=restore is None,
@@ -177,7 +177,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         who = self._who_restores()
         chosen = self._source.show(self._place)
         if chosen != self._chosen:
-            self._chosen, self._confirmed, self._trouble = chosen, "", None
+            self._chosen, self._confirmed, self._problem = chosen, "", None
             self._accepted = False
         if chosen is None:
             self._confirmable = None
@@ -190,9 +190,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         ops, (instance, database), (path, position) = self._session.ops, self._place, chosen
         who, not_allowed = self._who.credentials, self._not_allowed()
         unread = not self._source.is_asked_for(path)
-        plan: RestorePlan | Trouble | None = None
+        plan: RestorePlan | Problem | None = None
         if not_allowed:
-            plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
+            plan = Problem(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
         elif not unread:
             plan = self._planned.ask(
                 (instance, database, path, position, self._round),
@@ -212,13 +212,13 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             story=story,
             unread=path if unread else "",
             not_allowed=not_allowed,
-            trouble=plan if isinstance(plan, Trouble) else None,
+            problem=plan if isinstance(plan, Problem) else None,
             atomic=texts.is_atomic(ops, instance),
             unrecorded=self._unrecorded,
             accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
-            failure=self._trouble,
+            failure=self._problem,
             first=texts.savers(snapshot, self._place, self._session.why_not(Right.RUN)) if present.is_there else [],
             now=snapshot.at,
             zone=snapshot.zone,
@@ -228,7 +228,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         return self._session.why_not(Right.RESTORE)
 
     def _refusal(self) -> str:
-        """Say why it cannot be restored now; empty where it can."""
+        """Return why it cannot be restored now; empty where it can."""
         if self._not_allowed() or self._task.doing:
             return self._not_allowed() or f"{self._task.doing} …"
         if self._unrecorded and not self._accepted:
@@ -296,13 +296,13 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
     def _do(self, doing: str, work: Callable[[], object]) -> None:
         if self._task.doing:
             return
-        self._trouble = None
+        self._problem = None
 
         def then(answer: Any, here: bool) -> None:
             if here:
                 self._confirmed = ""
                 self._round += 1
-                self._trouble = answer if isinstance(answer, Trouble) else None
+                self._problem = answer if isinstance(answer, Problem) else None
                 if isinstance(answer, RestoreView):
                     self._who.forget()
                     self._watched = answer.id

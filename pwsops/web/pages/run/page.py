@@ -10,7 +10,7 @@ from pwsops.errors import PwsopsError
 from pwsops.operations.records import RunView
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import trouble
+from pwsops.web.live.snapshot import problem_of
 from pwsops.web.nav import RESTORE, WIZARD
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.run import trend
@@ -38,8 +38,8 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             measures = session.ops.history.up_to(run.id)
             restores = self._restores(run)
         except PwsopsError as error:
-            found = trouble(error, "Showing the run")
-            self._details.show("trouble.html", message=found.message, hint=found.hint, command="")
+            found = problem_of(error, "Showing the run")
+            self._details.show("problem.html", message=found.message, hint=found.hint, command="")
             return
         self._details.show(
             "run/run.html",
@@ -73,8 +73,8 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             return {}
         found = self._session.ops.media.of_run(run.id)
         return {
-            one.set_id: texts.address(
-                instance=found.instance, database=one.database, file=one.path, position=one.position
+            backup_set.set_id: texts.address(
+                instance=found.instance, database=backup_set.database, file=backup_set.path, position=backup_set.position
             )
-            for one in found.sets
+            for backup_set in found.sets
         }

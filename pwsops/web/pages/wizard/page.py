@@ -16,7 +16,7 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.web.live.query import Policy, Query, Task
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import AT_ONCE, STEP_FIELDS, Draft
@@ -50,7 +50,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             session, "Looking for files", policy=Policy.SERIAL, on_answer=self.refresh
         )
         self._listing: Query[Directories] = Query(session, "Listing the directory", on_answer=self._listed)
-        self._trouble: Trouble | None = None
+        self._problem: Problem | None = None
         self._saving = Task(session, about=lambda: self._shown)
         self._asked_as = ""
         self._view = pn.Column(self._form, self._preview, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
@@ -68,7 +68,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         draft = self._draft()
         if draft is not self._shown:
             # What was said of another profile, or of what was typed before, does not stay.
-            self._shown, self._trouble = draft, None
+            self._shown, self._problem = draft, None
             self._listing.forget()
         if draft is None:
             return
@@ -88,7 +88,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             try:
                 drafts[name] = self._begin(name)
             except NotFound as error:
-                self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
+                self._form.show("problem.html", message=error.message, hint=error.hint, command="")
                 return None
         return drafts[name]
 
@@ -122,11 +122,11 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             errors=defaultdict(str, shown),
             blocked=blocked,
             saving=bool(self._saving.doing),
-            trouble=self._trouble,
+            problem=self._problem,
             instances=snapshot.instances,
             databases=texts.databases(draft, snapshot),
             awaited=draft.text["instance"] in snapshot.awaited,
-            instance_trouble=texts.instance_trouble(draft, snapshot),
+            instance_problem=texts.instance_problem(draft, snapshot),
             directory=texts.directory(self._checked.answer),
             in_the_way=texts.in_the_way(self._in_the_way.answer),
             entries=self._listing.result,
@@ -154,7 +154,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             draft.set(field, key, value)
             if field == "instance":
                 self._listing.forget()
-            self._trouble = None
+            self._problem = None
             self.refresh()
 
     def _act(self, action: str, key: str) -> None:
@@ -238,10 +238,10 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._listing.ask(object(), lambda: texts.look(ops, instance, asked))
 
     def _listed(self) -> None:
-        self._trouble = self._listing.error or self._trouble
+        self._problem = self._listing.error or self._problem
         self.refresh()
         if not self._listing.under_way:
-            self._session.attention.focus_on("#trouble" if self._listing.error else "#entries-title")
+            self._session.attention.focus_on("#problem" if self._listing.error else "#entries-title")
 
     def _save(self, draft: Draft) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
@@ -258,7 +258,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
         draft.forget_passwords()
-        self._trouble = None
+        self._problem = None
 
         def save() -> ProfileView:
             if before is None:
@@ -272,9 +272,9 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._saving.start("Saving the profile", save, then)
         self.refresh()
 
-    def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
+    def _saved(self, name: str, draft: Draft, answer: ProfileView | Problem, here: bool) -> None:
         drafts = self._session.drafts
-        if not isinstance(answer, Trouble):
+        if not isinstance(answer, Problem):
             if drafts.get(name) is draft:
                 del drafts[name]
             if here:
@@ -283,5 +283,5 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 self._session.attention.announce(f"The profile {answer.name} is {done}.")
                 self._session.attention.focus_on_action("select", answer.name)
         elif here:
-            self._trouble = answer
+            self._problem = answer
         self._session.changed()
