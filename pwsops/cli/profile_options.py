@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pwsops.cli import parse
+from pwsops.cli.shared_options import with_options
 from pwsops.rules.model import Unit
 
 if TYPE_CHECKING:
@@ -81,22 +80,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 _WITHIN_A_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
 
 
-def with_profile_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options above to a command, in place of its `**given`, which receives those that were used."""
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in OPTIONS.items()
-    ]
-
-    @functools.wraps(command)
-    def wrapper(**values: Any) -> None:
-        options = {name: values.pop(name) for name in OPTIONS}
-        command(**values, **{name: value for name, value in options.items() if value not in (None, [])})
-
-    vars(wrapper)["__signature__"] = signature.replace(parameters=[*own, *options])
-    return wrapper
+with_profile_options = with_options(OPTIONS)
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import uuid
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pwsops.catalogue.store import PROCESSES
+from pwsops.file_locks import is_held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,21 +77,3 @@ def holders(path: Path) -> list[Holder]:
             with suppress(OSError, ValueError):
                 found.append(Holder(pid=int(words[4]), uid=os.stat(f"/proc/{words[4]}").st_uid))
     return found
-
-
-def is_held(path: Path) -> bool:
-    """Whether some process holds the lock of that file.
-
-    Asks with a shared lock of a moment, so that two who ask at once do not take each other for the holder.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -25,8 +25,9 @@ from filelock import FileLock, Timeout
 from pwsops.catalogue import Catalogue, claims, profiles, runs, service_state
 from pwsops.clock import Clock
 from pwsops.errors import PwsopsError
+from pwsops.file_locks import is_held
 from pwsops.rules.model import RunStatus
-from pwsops.runs.liveness import Holder, Liveness, holders, is_held
+from pwsops.runs.liveness import Holder, Liveness, holders
 from pwsops.runs.runner import Runner
 
 LOCK_FILE = "scheduler.lock"

@@ -204,14 +204,19 @@ def require(link: Link, name: str, kind: BackupKind, *, copy_only: bool = False)
     return info
 
 
+def no_such_database(link: Link, name: str) -> NotFound:
+    """Return the error of a database that is not there."""
+    return NotFound(
+        f"The database {name} does not exist on {link.instance.name}.",
+        hint="Check the name; a restore creates one that is gone: do not create it empty first.",
+    )
+
+
 def find(link: Link, name: str) -> DatabaseInfo:
     """Return one database; raises `NotFound`, and `EngineError` where it may be there and is not shown to the login."""
     row = _row(link, name)
     if row is None:
-        raise NotFound(
-            f"The database {name} does not exist on {link.instance.name}.",
-            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
-        )
+        raise no_such_database(link, name)
     return _info(row, _sizes(link), _roles(link) if row.replica_id else {})
 
 
