@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
@@ -12,10 +12,11 @@ from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
-from pwsops.web.live.query import Query, Task
-from pwsops.web.live.session import Session
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Action, Session
 from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import DATABASES, RESTORE, Nav, count
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
 from pwsops.web.pages.restore.outcome import Outcome
@@ -24,12 +25,11 @@ from pwsops.web.pages.restore.texts import Present
 from pwsops.web.ui.markup import Markup
 
 
-class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Restore(Page):
     """Shows what is there now, where to restore from, what would happen, and then how it goes."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._head, self._plan = (Markup(self._act, self._typed) for _ in range(2))
         self._outcome = Outcome(session, self._act, self._cancel)
         self._who = LoginPart(session, self._ask_anew)
@@ -46,7 +46,6 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         )
         self._present: Query[Present] = Query(session, "Looking at the database")
         self._planned: Query[RestorePlan] = Query(session, "Planning the restore")
-        self._task = Task(session, about=lambda: self._stay)
         self._place: tuple[str, str] = ("", "")
         self._chosen: tuple[str, int] | None = None
         self._round = 0
@@ -55,6 +54,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
     def __panel__(self) -> Any:
         return self._column
+
+    def _about(self) -> object:
+        return self._stay
 
     @property
     def _instance(self) -> str:
@@ -116,7 +118,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._found: Present | None = None
         self._outcome.forget()
         self._task.let_go()
-        self._problem: Problem | None = None
+        self._clear()
 
     def _arrange(self, *pieces: Markup) -> None:
         for piece in self._column.objects:
@@ -242,29 +244,25 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             self._confirmed = str(value)
         self._session.changed()
 
-    def _act(self, action: str, key: str) -> None:
-        own = {
+    def _actions(self) -> Mapping[str, Action]:
+        return {
             "look-again": self._look_again,
             "read-file": self._read_file,
             "restore-now": self._begin,
             "restore-again": self._again,
-        }.get(action)
-        if own is None:
-            self._session.act(action, key)
-        else:
-            own(key)
+        }
 
     def _begin(self, _key: str) -> None:
         instance, database = self._place
         if self._not_allowed():
             # No page of ours offers it to them: whoever sends it all the same is refused, and that is noted.
-            self._do("Starting the restore", lambda: self._session.ops.restores.check(instance))
+            self._ask_for("Starting the restore", lambda: self._session.ops.restores.check(instance))
             return
         # What a browser sends proves nothing: asked here once more.
         if self._refusal() or self._confirmable is None:
             return
         source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
-        self._do(
+        self._ask_for(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
                 instance,
@@ -284,7 +282,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         except ValueError:
             return
         if restore_id == self._watched or self._not_allowed():
-            self._do("Cancelling the restore", lambda: self._session.ops.restores.cancel(restore_id))
+            self._ask_for("Cancelling the restore", lambda: self._session.ops.restores.cancel(restore_id))
 
     def _again(self, _key: str) -> None:
         self._start_anew()
@@ -293,10 +291,11 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._session.changed()
         self._session.attention.focus_on("#source-title")
 
-    def _do(self, doing: str, work: Callable[[], object]) -> None:
+    def _ask_for(self, doing: str, work: Callable[[], object]) -> None:
+        """Begin or cancel a restore. What was typed is let go of, and all is looked at anew, whatever came of it."""
         if self._task.doing:
             return
-        self._problem = None
+        self._clear()
 
         def then(answer: Any, here: bool) -> None:
             if here:
