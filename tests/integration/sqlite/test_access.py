@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_looked_at_is_listed_and_one_that_vanished_is_not(
 
 def test_a_log_that_may_only_be_read_makes_a_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place.vault()
-    real, result = snapshot.one, [apsw.SQLITE_READONLY]
+    real, result = snapshot.scalar, [apsw.SQLITE_READONLY]
 
     def read_only(connection: Connection, statement: str) -> Any:
         if "wal_checkpoint" in statement:
