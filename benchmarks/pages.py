@@ -31,6 +31,7 @@ KEYS = int(os.environ.get("BENCH_KEYS", "24"))
 IDLE_S = float(os.environ.get("BENCH_IDLE_S", "60"))
 OPENED = int(os.environ.get("BENCH_SESSIONS", "300"))
 PROFILES = 200
+MANY = 500
 CROWD = 50
 PATIENCE_S = 90
 GLANCE_S = 2.0
@@ -42,6 +43,7 @@ CALENDAR = ".words"
 """What is beside the wizard's figure; the figure changes with it."""
 DAYS = ".days"
 ECHO = ".echo"
+SEARCH = "input.search"
 HISTORY = '.menu a[href="?page=runs"]'
 
 # Everything lies in shadow roots, which no selector passes, hence the walk. A frame is on the screen once the one
@@ -76,7 +78,8 @@ const shown = async (selector) => {
   return painted()
 }
 const gone = (selector) => until(() => !seen(selector))
-window.bench = {find, limited, painted, shown, gone}
+const first = () => find("tr[data-key]")?.dataset.key
+window.bench = {find, first, limited, painted, shown, gone, until}
 """
 ARM = """([field, target]) => {
   const input = bench.find(field)
@@ -115,6 +118,24 @@ BACK = """async ([row, link]) => {
   return await bench.shown(row) - began
 }"""
 
+# Each click on the same heading turns the order around, and each key changes what is found: another row stands first.
+SORTED = """async () => {
+  const before = bench.first()
+  const began = performance.now()
+  bench.find('button.sort[data-key="name"], button.sort[data-key="-name"]').click()
+  await bench.until(() => bench.first() !== before)
+  return await bench.painted() - began
+}"""
+ARM_LIST = """(field) => {
+  const before = bench.first()
+  bench.find(field).focus()
+  window.took = bench.limited((resolve) => {
+    window.addEventListener("keydown", (event) => {
+      bench.until(() => bench.first() !== before).then(bench.painted).then((at) => resolve(at - event.timeStamp))
+    }, {capture: true, once: true})
+  })
+}"""
+
 Row = dict[str, Any]
 
 
@@ -122,7 +143,7 @@ def run() -> list[Row]:
     """Run everything and give the table's rows."""
     with tempfile.TemporaryDirectory(prefix="pwsops-bench-") as directory:
         home = Path(directory, "home")
-        _fill(home)
+        _fill(home, PROFILES)
         with _serving([*CHILD, str(home), str(2 * CROWD)], home) as ours:
             with _serving([sys.executable, "-m", "benchmarks.bare"], home, asks=False) as bare, _chromium() as browser:
                 rows = [
@@ -131,7 +152,11 @@ def run() -> list[Row]:
                     back_again(browser, ours.url),
                     month_redrawn(browser, ours.url),
                 ]
-            return [*rows, idle_sessions(ours), closed_sessions(ours)]
+            rows += [idle_sessions(ours), closed_sessions(ours)]
+        many = Path(directory, "many")
+        _fill(many, MANY)
+        with _serving([*CHILD, str(many)], many) as listing, _chromium() as browser:
+            return [*rows, list_sorted(browser, listing.url), list_filtered(browser, listing.url)]
 
 
 def first_paint(browser: Browser, ours: str, bare: str) -> list[Row]:
@@ -184,6 +209,29 @@ def month_redrawn(browser: Browser, ours: str) -> Row:
     return _alone("month chart redrawn", statistics.median(times[2:]), "ms", 300, f"{PROFILES} hourly profiles")
 
 
+def list_sorted(browser: Browser, ours: str) -> Row:
+    """From a click on the heading of the names to the pixels of the list in the other order."""
+    page = _open(browser, ours, ROW)
+    # The first order that the heading leads to is the one that the list has already.
+    page.evaluate("bench.find('button.sort[data-key=name]').click()")
+    page.evaluate("bench.shown('th[aria-sort=ascending]')")
+    times = [float(page.evaluate(SORTED)) for _ in range(ROUNDS + 1)][1:]
+    page.context.close()
+    return _alone("list of profiles sorted", statistics.median(times), "ms", 300, f"{MANY} profiles")
+
+
+def list_filtered(browser: Browser, ours: str) -> Row:
+    """From a key in the search field to the pixels of what is found, and back to all of them."""
+    page = _open(browser, ours, ROW)
+    times = []
+    for number in range(2 * ROUNDS + 2):
+        page.evaluate(ARM_LIST, SEARCH)
+        page.keyboard.press("Backspace" if number % 2 else "4")
+        times.append(float(page.evaluate("took")))
+    page.context.close()
+    return _alone("list of profiles filtered", statistics.median(times[2:]), "ms", 300, f"{MANY} profiles")
+
+
 def idle_sessions(ours: Served) -> Row:
     """The server's own processor time while so many pages are open and nothing happens, over whole minutes."""
 
@@ -231,12 +279,12 @@ async def _until(holds: Callable[[], bool], what: str) -> None:
     raise AssertionError(f"never: {what}")
 
 
-def _fill(home: Path) -> None:
+def _fill(home: Path, profiles: int) -> None:
     ops = open_operations(home, actor="bench")
     vaults = ops.samples.create()
-    backups = home.parent / "backups"
+    backups = home.parent / f"backups-{home.name}"
     backups.mkdir(exist_ok=True)
-    for number in range(PROFILES):
+    for number in range(profiles):
         profile = ops.profiles.new()
         # Nothing falls due while it is measured.
         start = profile.start + timedelta(hours=6)

@@ -71,20 +71,22 @@ def exception_text(error: BaseException) -> str:
     What an error says may quote the value that it is about, a password among others. Ours do not.
     """
     found, seen = [], set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        told = f": {one}" if isinstance(one, PwsopsError) else f": {one.strerror}" if isinstance(one, OSError) else ""
-        stack = traceback.StackSummary.extract(traceback.walk_tb(one.__traceback__), capture_locals=False)
-        kind = f"{type(one).__module__}.{type(one).__qualname__}"
-        found.append(f"Traceback (most recent call last):\n{''.join(stack.format())}{kind}{told}")
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        text = f"{cause}" if isinstance(cause, PwsopsError) else cause.strerror if isinstance(cause, OSError) else None
+        stack = traceback.StackSummary.extract(traceback.walk_tb(cause.__traceback__), capture_locals=False)
+        kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
+        found.append(
+            f"Traceback (most recent call last):\n{''.join(stack.format())}{kind}{'' if text is None else f': {text}'}"
+        )
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\nBecause of ".join(found)
 
 
 def _say_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    told = event.pop("exc_info", None)
-    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
     return event if error is None else {**event, "exception": exception_text(error)}
 
 
@@ -118,9 +120,9 @@ def _is_farewell(record: logging.LogRecord) -> bool:
 def _hush(record: logging.LogRecord) -> None:
     """Leave of a record what the toolkit itself wrote: the words, numbers, and where an error came from."""
     if isinstance(record.args, Mapping):
-        record.args = {key: _hushed(one) for key, one in record.args.items()}
+        record.args = {key: _hushed(value) for key, value in record.args.items()}
     elif record.args:
-        record.args = tuple(_hushed(one) for one in record.args)
+        record.args = tuple(_hushed(value) for value in record.args)
     elif record.levelno >= logging.WARNING:
         # Put together before it came here: nobody knows of what.
         record.msg = f"said something that is not written down ({record.filename}, line {record.lineno})"
@@ -201,18 +203,18 @@ class Seldom:
     def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
         self._lock = threading.Lock()
-        self._said: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, tuple[float, int]] = {}
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         words = json.dumps(event, default=str, sort_keys=True)
         moment = self._steady()
         with self._lock:
-            since, repeated = self._said.get(words, (float("-inf"), 0))
+            since, repeated = self._last.get(words, (float("-inf"), 0))
             if moment - since < REPEATED_AFTER_S:
-                self._said[words] = since, repeated + 1
+                self._last[words] = since, repeated + 1
                 raise structlog.DropEvent
-            self._said.pop(words, None)
-            self._said[words] = moment, 0
-            if len(self._said) > _REMEMBERED:
-                del self._said[next(iter(self._said))]
+            self._last.pop(words, None)
+            self._last[words] = moment, 0
+            if len(self._last) > _REMEMBERED:
+                del self._last[next(iter(self._last))]
         return {**event, "repeated": repeated} if repeated else event

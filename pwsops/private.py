@@ -62,8 +62,8 @@ def mend(home: Path) -> Sequence[str]:
         back whatever is taken away here. And where the directory is shared and no home: it must not be closed to those
         who use it.
     """
-    told = []
-    for path, wanted in _parts(home):
+    messages = []
+    for path, mode in _parts(home):
         for fault in _faults(path):
             raise Refused(
                 f"The home {home} is not used: {fault.path} {fault.why}.",
@@ -75,25 +75,25 @@ def mend(home: Path) -> Sequence[str]:
         if path == home:
             _refuse_shared(home, found.st_mode)
         try:
-            path.chmod(wanted)
+            path.chmod(mode)
         except OSError as error:
             raise Refused(
                 f"The home {home} is not used: others may use {path}, and that cannot be changed: {error.strerror}.",
-                hint=f"chmod {wanted:o} {path}",
+                hint=f"chmod {mode:o} {path}",
             ) from None
-        told.append(f"{path} could be used by others (mode {found.st_mode & 0o777:o}); now it is private.")
-    return told
+        messages.append(f"{path} could be used by others (mode {found.st_mode & 0o777:o}); now it is private.")
+    return messages
 
 
 def findings(home: Path) -> Iterator[Finding]:
     """Return what others may use of a home, or own; changes nothing."""
-    for path, wanted in _parts(home):
+    for path, mode in _parts(home):
         faults = list(_faults(path))
         yield from faults
         found = _facts(path)
         if not faults and found is not None and found.st_mode & _OTHERS:
             why = f"can be used by others (mode {found.st_mode & 0o777:o})"
-            yield Finding(path=path, why=why, next_step=f"chmod {wanted:o} {path}")
+            yield Finding(path=path, why=why, next_step=f"chmod {mode:o} {path}")
 
 
 def user_name(uid: int) -> str:

@@ -133,7 +133,7 @@ class BackupProfile(param.Parameterized):
         yield from (("databases", name) for name in self.databases)
 
     def summary(self) -> str:
-        """Say the schedule in plain words."""
+        """Return the schedule in plain words."""
         return rules.describe(self.recurrence(), incremental=self.incremental, renewal=self.renewal())
 
 

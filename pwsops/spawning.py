@@ -22,4 +22,4 @@ def environment(also: Sequence[str] = (), **changes: str) -> dict[str, str]:
 
 
 def _is_named(name: str, known: Sequence[str]) -> bool:
-    return any(name.startswith(one[:-1]) if one.endswith("*") else name == one for one in known)
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in known)

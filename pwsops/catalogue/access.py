@@ -93,17 +93,17 @@ def given_back(connection: Connection, instance: str, database: str, *, place: s
     connection.execute(update(changed_access).where(here, _OPEN).values(given_back_at=now, last_error=""))
 
 
-def close(connection: Connection, one: ChangedAccess, *, now: datetime, why: str = "") -> None:
+def close(connection: Connection, change: ChangedAccess, *, now: datetime, why: str = "") -> None:
     """Close one; `why` says why nothing is owed any more, where it was not given back."""
-    this = changed_access.c.id == one.id
+    this = changed_access.c.id == change.id
     connection.execute(update(changed_access).where(this, _OPEN).values(given_back_at=now, last_error=why))
 
 
-def failed(connection: Connection, one: ChangedAccess, error: str, *, now: datetime) -> None:
+def failed(connection: Connection, change: ChangedAccess, error: str, *, now: datetime) -> None:
     """Note that a mode could not be given back, and when it is tried next."""
-    distance = NEXT_TRIES[min(one.tries, len(NEXT_TRIES) - 1)]
-    values = {"tries": one.tries + 1, "next_try_at": now + distance, "last_error": error}
-    connection.execute(update(changed_access).where(changed_access.c.id == one.id).values(values))
+    distance = NEXT_TRIES[min(change.tries, len(NEXT_TRIES) - 1)]
+    values = {"tries": change.tries + 1, "next_try_at": now + distance, "last_error": error}
+    connection.execute(update(changed_access).where(changed_access.c.id == change.id).values(values))
 
 
 def open_changes(connection: Connection) -> list[ChangedAccess]:
@@ -127,9 +127,9 @@ def owed_here(connection: Connection) -> dict[tuple[str, str], ChangedAccess]:
     here = rows.read(connection, instances, select(instances.c.name, instances.c.place))
     places = {row["name"]: row["place"] for row in map(rows.values_of, here)}
     return {
-        (one.instance, one.database): one
-        for one in open_changes(connection)
-        if one.broken or places.get(one.instance) == one.place
+        (change.instance, change.database): change
+        for change in open_changes(connection)
+        if change.broken or places.get(change.instance) == change.place
     }
 
 
@@ -138,8 +138,8 @@ def owed(connection: Connection, instance: str, database: str) -> ChangedAccess 
     return owed_here(connection).get((instance, database))
 
 
-def at_place(connection: Connection, one: ChangedAccess) -> str | None:
+def at_place(connection: Connection, change: ChangedAccess) -> str | None:
     """Return the name of an instance that is where this was changed; its own comes first. None: there is none now."""
-    there = select(instances.c.name).where(instances.c.place == one.place).order_by(instances.c.name)
+    there = select(instances.c.name).where(instances.c.place == change.place).order_by(instances.c.name)
     names = [rows.values_of(row)["name"] for row in rows.read(connection, instances, there)]
-    return one.instance if one.instance in names else next(iter(names), None)
+    return change.instance if change.instance in names else next(iter(names), None)

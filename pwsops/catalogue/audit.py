@@ -38,7 +38,7 @@ PLACED = "place of heads"
 ADD_INSTANCE = "add instance"
 SERVICE = "backup service"
 """Who acts where nobody asked for it."""
-_TOLD = ("at", "actor", "action", "subject", "detail")
+_SIGNED = ("at", "actor", "action", "subject", "detail")
 
 
 def append(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
@@ -68,10 +68,10 @@ def acknowledge(connection: Connection, *, now: datetime, actor: str, reason: st
 
 
 def begin_anew(connection: Connection, *, now: datetime, actor: str) -> int:
-    """Give the log a new key from now on, and return its number; raises `PwsopsError` where it cannot be sealed."""
+    """Use a new key for the log from now on, and return its number; raises `PwsopsError` where it cannot be sealed."""
     number, before = head(connection)
     notary = _notary(connection)
-    lost = [str(one.number) for one in notary.every(connection)[0] if not one.opens]
+    lost = [str(key.number) for key in notary.every(connection)[0] if not key.opens]
     key = notary.make(connection, first_entry=number + 1, now=now)
     detail = f"key {key.number}; the newest digest before it is {before}"
     detail += f"; {LOST}{', '.join(lost)}" if lost else ""
@@ -80,7 +80,7 @@ def begin_anew(connection: Connection, *, now: datetime, actor: str) -> int:
 
 
 def require_key(connection: Connection, *, now: datetime, actor: str) -> None:
-    """Give the log a new key where the home's key does not open its own; raises as `begin_anew`."""
+    """Use a new key for the log where the home's key does not open its own; raises as `begin_anew`."""
     if _notary(connection).current(connection) is None:
         begin_anew(connection, now=now, actor=actor)
 
@@ -113,18 +113,18 @@ def read(connection: Connection, statement: Select[Any]) -> list[AuditRow]:
 
 def digest_of(before: str, row: Mapping[str, Any], secret: bytes | None) -> str:
     """Return the digest that an entry has after another, under the key that it names."""
-    told = [before, row["at"].isoformat(), *(row[key] for key in _TOLD[1:])]
+    signed = [before, row["at"].isoformat(), *(row[key] for key in _SIGNED[1:])]
     if row["key_id"] is not None:
-        told += [row["id"], row["system_user"], row["key_id"]]
-    content = json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        signed += [row["id"], row["system_user"], row["key_id"]]
+    content = json.dumps(signed, ensure_ascii=False).encode("utf-8", "surrogatepass")
     if secret is None:
         return hashlib.sha256(content).hexdigest()
     return hmac.new(secret, content, hashlib.sha256).hexdigest()
 
 
-def _write(connection: Connection, key: Key | None, **told: Any) -> None:
+def _write(connection: Connection, key: Key | None, **values: Any) -> None:
     number, before = head(connection)
-    row = {**told, "id": number + 1, "system_user": system_user(), "key_id": NO_KEY if key is None else key.number}
+    row = {**values, "id": number + 1, "system_user": system_user(), "key_id": NO_KEY if key is None else key.number}
     row["digest"] = digest_of(before, row, None if key is None else key.secret)
     connection.execute(insert(audit).values(**row))
     audit_scope.keep(connection, row["id"], action=row["action"], subject=row["subject"])

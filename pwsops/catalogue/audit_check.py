@@ -35,7 +35,7 @@ def verify(
         in_use=is_in_use(connection),
         unexplained=_unexplained(connection),
         # Also where somebody changed the check value: a key that opens anything is the right one.
-        key_is_right=bool(keys) or notary.key_is_right(one.text for one in sealed.every(connection)),
+        key_is_right=bool(keys) or notary.key_is_right(secret.text for secret in sealed.every(connection)),
     )
     return judge(_links(connection, keys), keys=facts, sources=sources, home=home, heads_until=heads_until)
 

@@ -77,7 +77,9 @@ class Notary:
         try:
             if self._vault is None or not self._vault.keys_at_hand:
                 return False
-            return self._vault.fault() is None or any(self._vault.fits(one) for one in sealed if isinstance(one, str))
+            return self._vault.fault() is None or any(
+                self._vault.fits(text) for text in sealed if isinstance(text, str)
+            )
         except PwsopsError:
             return False
 
@@ -143,7 +145,7 @@ class Transaction:
         self.last = Head(first=self.first, entry=number, digest=digest, at=at)
 
     def committed(self) -> None:
-        """Tell the head to the places outside, where anything was written."""
+        """Write the head to the places outside, where anything was written."""
         if self.last is not None and self.notary.heads is not None:
             self.notary.heads.write(self.last)
             if self.former_place:

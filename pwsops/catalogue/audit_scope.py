@@ -68,4 +68,4 @@ def _is_instance(connection: Connection, name: str) -> str | None:
 def _named_before(connection: Connection, subject: str) -> str | None:
     """Return the instance whose name stands before a slash; of several, the longest."""
     known = connection.execute(select(instances.c.name)).scalars()
-    return max((one for one in known if subject.startswith(f"{one}/")), key=len, default=None)
+    return max((name for name in known if subject.startswith(f"{name}/")), key=len, default=None)

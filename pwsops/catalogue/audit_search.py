@@ -35,38 +35,38 @@ class AuditFilter:
     subject: str = ""
 
 
-def conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+def conditions(query: AuditFilter) -> list[ColumnElement[bool]]:
     """Return a filter as conditions on the table."""
     found: list[ColumnElement[bool]] = []
-    if wanted.since is not None:
-        found.append(audit.c.at >= wanted.since)
-    if wanted.until is not None:
-        found.append(audit.c.at < wanted.until)
-    if wanted.action:
-        found.append(audit.c.action == wanted.action)
+    if query.since is not None:
+        found.append(audit.c.at >= query.since)
+    if query.until is not None:
+        found.append(audit.c.at < query.until)
+    if query.action:
+        found.append(audit.c.action == query.action)
     for text, columns in (
-        (wanted.actor, (audit.c.actor, audit.c.system_user)),
-        (wanted.subject, (audit.c.subject, audit.c.detail)),
+        (query.actor, (audit.c.actor, audit.c.system_user)),
+        (query.subject, (audit.c.subject, audit.c.detail)),
     ):
         if text:
             found.append(or_(*(column.icontains(text, autoescape=True) for column in columns)))
     return found
 
 
-def page(connection: Connection, wanted: AuditFilter, *, limit: int, before: int | None = None) -> list[AuditRow]:
+def page(connection: Connection, query: AuditFilter, *, limit: int, before: int | None = None) -> list[AuditRow]:
     """Return the newest entries that fit, newest first; `before`: only those with a smaller number."""
-    where = conditions(wanted)
+    where = conditions(query)
     if before is not None:
         where.append(audit.c.id < before)
     return read(connection, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
 
 
-def total(connection: Connection, wanted: AuditFilter) -> int:
+def total(connection: Connection, query: AuditFilter) -> int:
     """Return how many entries fit."""
-    return int(connection.execute(select(func.count()).select_from(audit).where(*conditions(wanted))).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(audit).where(*conditions(query))).scalar_one())
 
 
 def actions(connection: Connection) -> Sequence[str]:
     """Return every action that the log tells of, in order."""
     column: Column[str] = audit.c.action
-    return [str(one) for one in connection.execute(select(column).distinct().order_by(column)).scalars()]
+    return [str(value) for value in connection.execute(select(column).distinct().order_by(column)).scalars()]

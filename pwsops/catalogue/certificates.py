@@ -69,8 +69,8 @@ def remove(connection: Connection, thumbprint: str) -> None:
 
 def find(connection: Connection, name: str) -> CertificateRow | None:
     """Return the certificate of that name or thumbprint; a thumbprint goes before a name."""
-    wanted = or_(certificates.c.thumbprint == name.upper(), certificates.c.name == name)
-    found = _read(connection, select(certificates).where(wanted))
+    matches = or_(certificates.c.thumbprint == name.upper(), certificates.c.name == name)
+    found = _read(connection, select(certificates).where(matches))
     return max(found, key=lambda row: row.thumbprint == name.upper(), default=None)
 
 
@@ -96,11 +96,13 @@ def _read(connection: Connection, statement: Select[Any]) -> list[CertificateRow
 
 def _row(row: RowMapping | Unreadable) -> CertificateRow | None:
     values = row.values if isinstance(row, Unreadable) else row
-    told = {key: values[key] for key in CertificateRow.__dataclass_fields__}
-    if not isinstance(told["certificate"], bytes) or not all(told[key] for key in ("name", "thumbprint", "sealed_key")):
+    fields = {key: values[key] for key in CertificateRow.__dataclass_fields__}
+    if not isinstance(fields["certificate"], bytes) or not all(
+        fields[key] for key in ("name", "thumbprint", "sealed_key")
+    ):
         return None
     # It still opens backups, whatever became of the rest.
-    told["purpose"] = Purpose(told["purpose"]) if told["purpose"] in list(Purpose) else Purpose.DATABASE
+    fields["purpose"] = Purpose(fields["purpose"]) if fields["purpose"] in list(Purpose) else Purpose.DATABASE
     for key in ("not_after", "added_at"):
-        told[key] = told[key] or BEGINNING
-    return CertificateRow(**told)
+        fields[key] = fields[key] or BEGINNING
+    return CertificateRow(**fields)

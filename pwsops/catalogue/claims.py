@@ -62,7 +62,7 @@ def _claim_broken(connection: Connection, row: ProfileRow, *, now: datetime, own
     """Claim a run that says, by failing, that its profile cannot be run; nothing is planned after it."""
     if row.next_due_at is None:
         return []
-    told = new_row(
+    run = new_row(
         profile_id=row.id,
         profile=row.name,
         kind=BackupKind.FULL,
@@ -72,7 +72,7 @@ def _claim_broken(connection: Connection, row: ProfileRow, *, now: datetime, own
         owner=owner,
         status=RunStatus.QUEUED,
     )
-    connection.execute(insert(runs).values(told).on_conflict_do_nothing())
+    connection.execute(insert(runs).values(run).on_conflict_do_nothing())
     return [Claimed(profile_id=row.id, due_at=row.next_due_at, seen_until=now)]
 
 
@@ -141,7 +141,7 @@ def advance(connection: Connection, claimed: Iterable[Claimed], *, now: datetime
 
     A profile whose schedule cannot be worked out has none.
     """
-    by_id = {one.profile_id: one for one in claimed}
+    by_id = {run.profile_id: run for run in claimed}
     rows = catalogue_profiles.by_ids(connection, sorted(by_id))
     # A full that has yet to end is taken for done. Should it fail, the next one is planned as full again.
     open_full = runs.c.status.in_(OPEN) & (runs.c.kind == BackupKind.FULL.value)

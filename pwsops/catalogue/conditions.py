@@ -27,18 +27,18 @@ Columns = frozenset[str]
 DUE = "due_at"
 
 
-def earliest(connection: Connection, wanted: Filter) -> datetime | None:
+def earliest(connection: Connection, query: Filter) -> datetime | None:
     """Return from which due instant on a run may be in the period; None: it has no beginning."""
-    if wanted.since is None:
+    if query.since is None:
         return None
     # Missed alone: the others stand for one instant each.
-    reaching = (runs.c.due_at < wanted.since) & (runs.c.missed_until >= wanted.since)
+    reaching = (runs.c.due_at < query.since) & (runs.c.missed_until >= query.since)
     first = select(func.min(runs.c.due_at)).where(runs.c.status == RunStatus.MISSED.value, reaching)
-    return connection.execute(first).scalar() or wanted.since
+    return connection.execute(first).scalar() or query.since
 
 
 def conditions(
-    wanted: Filter, led: Columns | None = None, *, first: datetime | None = None
+    query: Filter, led: Columns | None = None, *, first: datetime | None = None
 ) -> Iterator[ColumnElement[bool]]:
     """Return what holds of the runs.
 
@@ -50,26 +50,26 @@ def conditions(
         What `earliest` gave for this filter.
     """
     due = _led(runs.c.due_at, led)
-    if wanted.since is not None:
-        yield due >= (first or wanted.since)
-        if first != wanted.since:
-            yield or_(unled(runs.c.due_at) >= wanted.since, runs.c.missed_until >= wanted.since)
-    if wanted.until is not None:
-        yield due < wanted.until
-    if wanted.status is not None:
-        yield _led(runs.c.status, led) == wanted.status.value
-    if wanted.profile is not None:
-        yield _led(runs.c.profile, led) == wanted.profile
-    if wanted.trigger is not None:
-        yield _led(runs.c.trigger, led) == wanted.trigger.value
-        if _is_rare(wanted.trigger) and (led is None or "trigger" in led):
+    if query.since is not None:
+        yield due >= (first or query.since)
+        if first != query.since:
+            yield or_(unled(runs.c.due_at) >= query.since, runs.c.missed_until >= query.since)
+    if query.until is not None:
+        yield due < query.until
+    if query.status is not None:
+        yield _led(runs.c.status, led) == query.status.value
+    if query.profile is not None:
+        yield _led(runs.c.profile, led) == query.profile
+    if query.trigger is not None:
+        yield _led(runs.c.trigger, led) == query.trigger.value
+        if _is_rare(query.trigger) and (led is None or "trigger" in led):
             # Its index holds these alone, and is taken where a statement says so in the index's own words.
             yield sql("runs.trigger <> 'schedule'")  # type: ignore[misc]  # a text is a condition too
 
 
-def by_period(wanted: Filter) -> Columns:
+def by_period(query: Filter) -> Columns:
     """Return by which columns an index leads to the runs of a period, and to few others."""
-    return frozenset({DUE, "trigger"} if _is_rare(wanted.trigger) else {DUE, "profile", "status"})
+    return frozenset({DUE, "trigger"} if _is_rare(query.trigger) else {DUE, "profile", "status"})
 
 
 def _is_rare(trigger: Trigger | None) -> bool:
@@ -77,24 +77,24 @@ def _is_rare(trigger: Trigger | None) -> bool:
     return trigger is not None and trigger is not Trigger.SCHEDULE
 
 
-def count_in_period(connection: Connection, wanted: Filter, first: datetime | None) -> int:
+def count_in_period(connection: Connection, query: Filter, first: datetime | None) -> int:
     """Count the runs of a period along an index that has all it takes: a year of a million runs at once."""
-    if wanted.trigger is not Trigger.SCHEDULE:
-        return _count(connection, wanted, first)
+    if query.trigger is not Trigger.SCHEDULE:
+        return _count(connection, query, first)
     # Nearly all are: these have no index of their own, and all the others have.
-    others = (replace(wanted, trigger=trigger) for trigger in Trigger if trigger is not Trigger.SCHEDULE)
-    every = _count(connection, replace(wanted, trigger=None), first)
+    others = (replace(query, trigger=trigger) for trigger in Trigger if trigger is not Trigger.SCHEDULE)
+    every = _count(connection, replace(query, trigger=None), first)
     return every - sum(_count(connection, other, first) for other in others)
 
 
-def _count(connection: Connection, wanted: Filter, first: datetime | None) -> int:
+def _count(connection: Connection, query: Filter, first: datetime | None) -> int:
     """Count the runs that were due in the period, and those that reach into it, each by an index of their own."""
     counted = select(func.count()).select_from(runs)
-    led = by_period(wanted)
-    count = connection.execute(counted.where(*conditions(wanted, led, first=wanted.since))).scalar_one()
-    if wanted.since is not None and first is not None and first < wanted.since:
-        before = replace(wanted, since=None, until=wanted.since)
-        reaching = and_(runs.c.status == RunStatus.MISSED.value, runs.c.missed_until >= wanted.since)
+    led = by_period(query)
+    count = connection.execute(counted.where(*conditions(query, led, first=query.since))).scalar_one()
+    if query.since is not None and first is not None and first < query.since:
+        before = replace(query, since=None, until=query.since)
+        reaching = and_(runs.c.status == RunStatus.MISSED.value, runs.c.missed_until >= query.since)
         led = frozenset({DUE, "status"})
         count += connection.execute(counted.where(*conditions(before, led), reaching)).scalar_one()
     return int(count)

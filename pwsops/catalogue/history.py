@@ -69,8 +69,8 @@ def profiles(connection: Connection, first: str | None = None, *, descending: bo
 
 def in_period(connection: Connection, period: Period) -> Sequence[ColumnElement[bool]]:
     """Return what holds of the runs of a period."""
-    wanted = Filter(since=period.since, until=period.until)
-    return [*conditions(wanted, first=earliest(connection, wanted))]
+    query = Filter(since=period.since, until=period.until)
+    return [*conditions(query, first=earliest(connection, query))]
 
 
 class Selection:
@@ -80,17 +80,17 @@ class Selection:
     ----------
     connection
         To read with; a text is searched for at once.
-    wanted
+    filter
         The filter.
     """
 
-    def __init__(self, connection: Connection, wanted: Filter) -> None:
+    def __init__(self, connection: Connection, query: Filter) -> None:
         self.connection = connection
-        self.wanted = wanted
-        self._first = earliest(connection, wanted)
+        self.filter = query
+        self._first = earliest(connection, query)
         self._conditions = [*self._having(None)]
-        self._search = Search(connection, wanted.text) if wanted.text else None
-        self._tally = Tally(connection, wanted)
+        self._search = Search(connection, query.text) if query.text else None
+        self._tally = Tally(connection, query)
         self._counts = self._tally.counts()
 
     @property
@@ -109,27 +109,27 @@ class Selection:
     def count(self) -> int:
         """Count the runs; see `is_counted`."""
         if self._search is None:
-            return self._in_period if self.wanted.has_period else self._counts[self._tally.columns]
+            return self._in_period if self.filter.has_period else self._counts[self._tally.columns]
         where = [*self._having(frozenset()), _is_found()]
         return int(self.connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one())
 
     @cached_property
     def _in_period(self) -> int:
-        return count_in_period(self.connection, self.wanted, self._first)
+        return count_in_period(self.connection, self.filter, self._first)
 
     def _is_short(self, order: Order) -> bool:
         """Whether the runs of the period are read and sorted; along an index by due time they come in order anyway."""
-        if not self.wanted.has_period or (order.name == DUE and not order.is_grouped):
+        if not self.filter.has_period or (order.name == DUE and not order.is_grouped):
             return False
         return self._in_period <= (FEW if order.is_grouped else MONTH)
 
     def _having(self, led: Columns | None) -> Iterator[ColumnElement[bool]]:
-        return conditions(self.wanted, led, first=self._first)
+        return conditions(self.filter, led, first=self._first)
 
     def page(
         self, sort: HistorySort, *, descending: bool, after: Key | None = None, backwards: bool = False, limit: int
     ) -> list[tuple[Key, RunRow]]:
-        """Give up to `limit` runs with their keys, in order, that follow `after`; None begins at the beginning.
+        """Return up to `limit` runs with their keys, in order, that follow `after`; None begins at the beginning.
 
         `backwards`: those that precede it, the nearest first; None begins at the end.
         """
@@ -148,7 +148,7 @@ class Selection:
         if self._search is not None:
             return self._sorted(order, after, limit, None)
         if self._is_short(order):
-            return self._sorted(order, after, limit, by_period(self.wanted))
+            return self._sorted(order, after, limit, by_period(self.filter))
         fewest = self._fewest(self._tally.columns)
         if fewest and self._counts[fewest] <= FEW and not _has_order(self._tally.columns, order):
             return self._sorted(order, after, limit, fewest)
@@ -224,7 +224,7 @@ class Selection:
         led = [
             part
             for part in (frozenset({"profile", "status"}), *(frozenset({name}) for name in sorted(columns)))
-            if part <= columns and tally.leads(part, self.wanted)
+            if part <= columns and tally.leads(part, self.filter)
         ]
         return min(led, key=lambda part: self._counts.get(part, 0), default=None)
 

@@ -99,18 +99,18 @@ def _read(connection: Connection, statement: Select[Any]) -> list[InstanceRow]:
 
 def _row(row: RowMapping | Unreadable) -> InstanceRow:
     values = row.values if isinstance(row, Unreadable) else row
-    told = {key: values[key] for key in _COLUMNS}
-    wrong = [] if isinstance(told["options"], dict) else ["options"]
-    told["options"] = told["options"] if not wrong else {}
+    fields = {key: values[key] for key in _COLUMNS}
+    wrong = [] if isinstance(fields["options"], dict) else ["options"]
+    fields["options"] = fields["options"] if not wrong else {}
     for key in ("name", "engine", "address"):
-        if not isinstance(told[key], str):
+        if not isinstance(fields[key], str):
             wrong.append(key)
-            told[key] = f"(instance {values['id']})" if key == "name" else ""
+            fields[key] = f"(instance {values['id']})" if key == "name" else ""
     broken = f"What is stored of the instance as {', '.join(f'`{key}`' for key in wrong)} cannot be read."
-    return InstanceRow(**told, broken=broken if wrong else _engine_fault(told))
+    return InstanceRow(**fields, broken=broken if wrong else _engine_fault(fields))
 
 
-def _engine_fault(told: dict[str, Any]) -> str:
-    if told["engine"] in registry.ENGINES:
+def _engine_fault(fields: dict[str, Any]) -> str:
+    if fields["engine"] in registry.ENGINES:
         return ""
-    return f"The instance {told['name']} wants the engine {told['engine']!r}, which does not exist here."
+    return f"The instance {fields['name']} wants the engine {fields['engine']!r}, which does not exist here."

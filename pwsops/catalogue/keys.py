@@ -28,9 +28,9 @@ class Keys:
     def __init__(self, connection: Connection, opens: Opens) -> None:
         self._at_hand = {row.thumbprint: opens(row.sealed_key, row.key_bound) for row in certificates.every(connection)}
         self._on_servers = {
-            (one.instance, one.certificate.thumbprint): one.seen_at
-            for one in server_certificates.every(connection)
-            if one.certificate.has_private_key
+            (seen.instance, seen.certificate.thumbprint): seen.seen_at
+            for seen in server_certificates.every(connection)
+            if seen.certificate.has_private_key
         }
 
     def missing(self, instance: str, needed: Iterable[str]) -> str:
@@ -48,4 +48,4 @@ class Keys:
             for each in needed
             if not self._at_hand.get(each) and (instance, each) in self._on_servers
         )
-        return min(there, key=lambda one: one.seen_at, default=None)
+        return min(there, key=lambda seen: seen.seen_at, default=None)

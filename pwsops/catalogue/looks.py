@@ -50,27 +50,31 @@ class Look:
 
 def answered(connection: Connection, instance: str, found: Sequence[SeenDatabase], *, now: datetime) -> None:
     """Keep what an instance says of its databases now, in place of what it said before."""
-    before = {one.database: one for one in databases(connection, instance)}
+    before = {database.database: database for database in databases(connection, instance)}
     connection.execute(delete(seen_databases).where(seen_databases.c.instance == instance))
     rows = []
-    for one in found:
-        was = before.get(one.database)
-        since = was.state_since if was is not None and was.state == one.state else now
+    for database in found:
+        was = before.get(database.database)
+        since = was.state_since if was is not None and was.state == database.state else now
         rows.append(
-            vars(one)
-            | {"state_since": since, "warnings": list(one.warnings), "outside": [_plain(each) for each in one.outside]}
+            vars(database)
+            | {
+                "state_since": since,
+                "warnings": list(database.warnings),
+                "outside": [_plain(each) for each in database.outside],
+            }
         )
     if rows:
         connection.execute(insert(seen_databases), rows)
-    told = {"instance": instance, "answered_at": now, "unreached_since": None, "error": "", "hint": ""}
-    statement = insert(instance_looks).values(told)
-    connection.execute(statement.on_conflict_do_update(index_elements=["instance"], set_=told))
+    row = {"instance": instance, "answered_at": now, "unreached_since": None, "error": "", "hint": ""}
+    statement = insert(instance_looks).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["instance"], set_=row))
 
 
 def unanswered(connection: Connection, instance: str, error: str, hint: str, *, now: datetime) -> None:
     """Note that an instance could not be asked. What it said before stays known, with its age."""
-    told = {"instance": instance, "answered_at": None, "unreached_since": now, "error": error, "hint": hint}
-    statement = insert(instance_looks).values(told)
+    row = {"instance": instance, "answered_at": None, "unreached_since": now, "error": error, "hint": hint}
+    statement = insert(instance_looks).values(row)
     since = func.coalesce(instance_looks.c.unreached_since, statement.excluded.unreached_since)
     kept = {"unreached_since": since, "error": error, "hint": hint}
     connection.execute(statement.on_conflict_do_update(index_elements=["instance"], set_=kept))
@@ -93,7 +97,7 @@ def databases(connection: Connection, instance: str | None = None) -> list[SeenD
     if instance is not None:
         statement = statement.where(seen_databases.c.instance == instance)
     found = (_database(row) for row in read(connection, seen_databases, statement))
-    return [one for one in found if one is not None]
+    return [look for look in found if look is not None]
 
 
 _OF_SET = tuple(BackupSet.__dataclass_fields__)
@@ -126,7 +130,7 @@ def _database(row: RowMapping | Unreadable) -> SeenDatabase | None:
         reason = reason or "`state` cannot be read"
     outside: tuple[Known, ...] = ()
     warnings = known["warnings"]
-    if not isinstance(warnings, list) or not all(isinstance(one, str) for one in warnings):
+    if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):
         reason, warnings = reason or "`warnings` cannot be read", []
     try:
         outside = tuple(_from_plain(each) for each in known["outside"])
@@ -146,12 +150,12 @@ def _database(row: RowMapping | Unreadable) -> SeenDatabase | None:
 
 
 def _from_plain(values: Mapping[str, Any]) -> Known:
-    told = {key: values[key] for key in _OF_SET}
+    fields = {key: values[key] for key in _OF_SET}
     for key in ("started_at", "finished_at"):
-        told[key] = told[key] and datetime.fromisoformat(told[key])
+        fields[key] = fields[key] and datetime.fromisoformat(fields[key])
     state, reason = values["sighting"]
     return of_outside(
-        BackupSet(**told | {"kind": BackupKind(told["kind"])}),
+        BackupSet(**fields | {"kind": BackupKind(fields["kind"])}),
         Sighting(state=MediaState(state), reason=reason),
         of_failed_item=values["of_failed_item"],
         now=datetime.fromisoformat(values["looked_at"]),

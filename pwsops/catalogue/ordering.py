@@ -107,13 +107,13 @@ class Order:
         """Return what a statement orders by; not `along` an index where few runs are wanted, anywhere in it."""
         group = [] if within_group or not self.is_grouped else [(self.rank(GROUPED[self.sort]), self.groups_down)]
         places = [*group, (self.number, self.down), (runs.c.id, self.down)]
-        terms = [(one if along else unled(one), down) for one, down in places]
-        return [one.desc() if down else one.asc() for one, down in terms]
+        terms = [(column if along else unled(column), down) for column, down in places]
+        return [column.desc() if down else column.asc() for column, down in terms]
 
 
-def unled(one: ColumnElement[Any]) -> ColumnElement[Any]:
+def unled(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the same value, by which SQLite looks for no index."""
-    return UnaryExpression(one, operator=custom_op("+"), type_=one.type)
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def _beyond(one: Any, other: Any, down: bool) -> Any:

@@ -28,7 +28,7 @@ def item_succeeded(
     backup_set: BackupSet,
     *,
     reason: str,
-    told: Sequence[Message],
+    messages: Sequence[Message],
     now: datetime,
     replaced: Sequence[str] = (),
 ) -> None:
@@ -47,7 +47,7 @@ def item_succeeded(
         set_id=backup_set.set_id,
         size_bytes=backup_set.size_bytes,
     )
-    runs.add_messages(connection, item_id, told)
+    runs.add_messages(connection, item_id, messages)
     if backup_set.is_checked:
         damage.clear(connection, instance, backup_set.database, run_id=run_id)
 
@@ -57,7 +57,7 @@ def item_failed(
     item_id: int,
     error: PwsopsError,
     *,
-    told: Sequence[Message],
+    messages: Sequence[Message],
     now: datetime,
     look_again_at: datetime | None = None,
 ) -> None:
@@ -78,7 +78,7 @@ def item_failed(
     )
     if isinstance(error, DatabaseDamaged):
         damage.note(connection, item_id, error.message, now=now)
-    runs.add_messages(connection, item_id, [*told, *(error.messages or [_as_message(error, cancelled, now)])])
+    runs.add_messages(connection, item_id, [*messages, *(error.messages or [_as_message(error, cancelled, now)])])
 
 
 def _as_message(error: PwsopsError, cancelled: bool, now: datetime) -> Message:
@@ -126,12 +126,12 @@ def item_found(
     """
     when = f"{found.finished_at:%Y-%m-%d %H:%M:%S} UTC"
     reason = f"found finished at {when}; the run had failed, because its end was not known"
-    said = [Message(text=f"What was told before: {item['error']}", at=now)]
-    item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=said, now=now)
+    messages = [Message(text=f"What was told before: {item['error']}", at=now)]
+    item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, messages=messages, now=now)
     runs.change_item(connection, item["id"], error="", hint="", look_again_at=None)
     items = runs.items(connection, [run["id"]])[run["id"]]
     status = _status(items)
-    size = sum(one["size_bytes"] or 0 for one in items)
+    size = sum(each["size_bytes"] or 0 for each in items)
     runs.change(connection, run["id"], status=status.value, summary=_summary(status, items), size_bytes=size)
     audit.append(
         connection,
@@ -197,7 +197,7 @@ def run_unstarted(connection: Connection, run_id: int, error: PwsopsError, *, no
         summary=error.message if profile.fields["databases"] else f"{error.message} {error.hint}",
     )
     for item_id in runs.add_items(connection, run_id, profile.fields["databases"]):
-        item_failed(connection, item_id, error, told=[], now=now)
+        item_failed(connection, item_id, error, messages=[], now=now)
     items = runs.items(connection, [run_id])[run_id]
     _count_failures(connection, profile, RunStatus.FAILED, items, now=now)
     return RunStatus.FAILED

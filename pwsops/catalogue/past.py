@@ -26,7 +26,7 @@ class PastItem:
     taken: BackupSet | None = None
     error: str = ""
     hint: str = ""
-    told: Sequence[Message] = ()
+    messages: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def add(
     rows: dict[Any, list[dict[str, Any]]] = {
         runs: [_run(run_id, profile_id, profile, run) for run_id, run in numbered],
         run_items: [_item(item_id, run_id, item) for item_id, run_id, item in items],
-        messages: [{"item_id": item_id, **vars(said)} for item_id, _, item in items for said in item.told],
+        messages: [{"item_id": item_id, **vars(message)} for item_id, _, item in items for message in item.messages],
         backup_sets: [
             {**_set(item.taken, profile_id, run_id, instance), "place": place}
             for _, run_id, item in items

@@ -195,23 +195,23 @@ def _read(connection: Connection, statement: Select[Any]) -> list[ProfileRow]:
 
 def _row(row: RowMapping | Unreadable) -> ProfileRow:
     values, reason = (row.values, row.reason) if isinstance(row, Unreadable) else (row, "")
-    told = {key: values[key] for key in _STATE}
-    reason = _sound_state(told, reason)
-    fields = sound_fields({key: values[key] for key in _FIELDS}, told["id"])
+    state = {key: values[key] for key in _STATE}
+    reason = _sound_state(state, reason)
+    fields = sound_fields({key: values[key] for key in _FIELDS}, state["id"])
     reasons = filter(None, (reason and f"{reason}.", fields.fault))
-    return ProfileRow(fields=fields.values, unwritable=fields.unwritable, broken=" ".join(reasons), **told)
+    return ProfileRow(fields=fields.values, unwritable=fields.unwritable, broken=" ".join(reasons), **state)
 
 
-def _sound_state(told: dict[str, Any], reason: str) -> str:
-    """Put the types and defaults into what became of a profile, and give the reason with what cannot be."""
-    if told["state"] not in list(ProfileState):
-        reason = reason or f"`state` cannot be {told['state']!r}"
-    told["state"] = ProfileState(told["state"]) if told["state"] in list(ProfileState) else ProfileState.INACTIVE
+def _sound_state(state: dict[str, Any], reason: str) -> str:
+    """Put the types and defaults into what became of a profile, and return the reason with what cannot be."""
+    if state["state"] not in list(ProfileState):
+        reason = reason or f"`state` cannot be {state['state']!r}"
+    state["state"] = ProfileState(state["state"]) if state["state"] in list(ProfileState) else ProfileState.INACTIVE
     # What is planned is worked out again wherever it is not known.
-    told["next_kind"] = BackupKind(told["next_kind"]) if told["next_kind"] in list(BackupKind) else None
-    counts = told["database_failures"]
-    told["database_failures"] = counts if isinstance(counts, dict) else {}
+    state["next_kind"] = BackupKind(state["next_kind"]) if state["next_kind"] in list(BackupKind) else None
+    counts = state["database_failures"]
+    state["database_failures"] = counts if isinstance(counts, dict) else {}
     for key in ("failures_in_a_row", "version"):
-        told[key] = told[key] if isinstance(told[key], int) else 0
-    told["amended_at"] = told["amended_at"] or BEGINNING
+        state[key] = state[key] if isinstance(state[key], int) else 0
+    state["amended_at"] = state["amended_at"] or BEGINNING
     return reason

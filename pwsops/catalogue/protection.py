@@ -65,7 +65,7 @@ def covered(
         Only this one's; None: all.
     """
     rows = [row for row in profiles.living(connection) if instance in (None, row.fields["instance"])]
-    known = {(one.instance, one.database): one for one in looks.databases(connection, instance)}
+    known = {(seen.instance, seen.database): seen for seen in looks.databases(connection, instance)}
     users: dict[Place, list[ProfileRow]] = {}
     for row in rows:
         for database in row.fields["databases"]:
@@ -101,19 +101,19 @@ class _Shared:
 
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
         instance, database = place
-        known, unreadable = sightings.told(self._connection, instance, database)
-        known = [self._with_key(instance, one) for one in [*known, *(seen.outside if seen else ())]]
+        known, unreadable = sightings.with_unreadable(self._connection, instance, database)
+        known = [self._with_key(instance, backup) for backup in [*known, *(seen.outside if seen else ())]]
         facts = Facts(
             instance=instance,
             database=database,
             profiles=tuple(self._profile(row, database) for row in users),
-            sets=(*(one.facts for one in known), *unreadable),
+            sets=(*(backup.facts for backup in known), *unreadable),
             service_running=self._service_running,
         )
-        facts = self._as_told(facts, seen)
-        return Covered(facts=facts, sets={one.backup_set.set_id: one.backup_set for one in known}, seen=seen)
+        facts = self._with_answer(facts, seen)
+        return Covered(facts=facts, sets={backup.backup_set.set_id: backup.backup_set for backup in known}, seen=seen)
 
-    def _as_told(self, facts: Facts, seen: SeenDatabase | None) -> Facts:
+    def _with_answer(self, facts: Facts, seen: SeenDatabase | None) -> Facts:
         if seen is not None:
             condition = _CONDITIONS.get(seen.state, Condition.FINE)
             facts = replace(facts, condition=condition, condition_reason=seen.reason, condition_since=seen.state_since)
@@ -158,7 +158,7 @@ class _Shared:
 
     def _last_of(self, run: RunRow, database: str) -> dict[str, Any]:
         """Return how a run ended for one database: a run fails where any of its databases does."""
-        item = next((one for one in self._items[run["id"]] if one["database"] == database), None)
+        item = next((each for each in self._items[run["id"]] if each["database"] == database), None)
         if item is None and self._items[run["id"]]:
             return {}  # it was added after that run, which says nothing of it
         if item is None:
@@ -167,9 +167,9 @@ class _Shared:
         return {"last_status": status, "last_at": item["finished_at"] or run["due_at"], "last_error": item["error"]}
 
 
-def _owed(one: ChangedAccess) -> str:
-    failed = f" Trying to change it back failed: {one.last_error}" if one.last_error else ""
-    return f"it is {one.changed_to} and was {one.former_mode} (restore {one.restore_id}).{failed}"
+def _owed(change: ChangedAccess) -> str:
+    failed = f" Trying to change it back failed: {change.last_error}" if change.last_error else ""
+    return f"it is {change.changed_to} and was {change.former_mode} (restore {change.restore_id}).{failed}"
 
 
 def _recurrence(row: ProfileRow, now: datetime) -> tuple[Recurrence | None, str]:

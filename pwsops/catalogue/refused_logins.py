@@ -41,9 +41,9 @@ class RefusedLogin:
 def add(connection: Connection, instance: str, login: str | None, error: LoginRefused, *, now: datetime) -> None:
     """Remember that a server refused a login; where that is known already, since when stays."""
     values = {"instance": instance, "login": login or SERVICE_USER, "since": now}
-    told = {"message": error.message, "hint": error.hint}
-    statement = insert(refused_logins).values(values | told)
-    connection.execute(statement.on_conflict_do_update(index_elements=["instance", "login"], set_=told))
+    text = {"message": error.message, "hint": error.hint}
+    statement = insert(refused_logins).values(values | text)
+    connection.execute(statement.on_conflict_do_update(index_elements=["instance", "login"], set_=text))
 
 
 def note(connection: Connection, profile: ProfileRow, error: LoginRefused, *, now: datetime) -> None:

@@ -48,7 +48,7 @@ _SOUND: Any = sql(
     " AND ".join(
         [f"typeof(runs.{column}) = 'integer'" for column in ("due_at", "missed_count", "size_bytes")]
         + [
-            f"+runs.{column} IN ({', '.join(repr(str(one)) for one in kind)})"
+            f"+runs.{column} IN ({', '.join(repr(str(value)) for value in kind)})"
             for column, kind in {"status": RunStatus, "kind": BackupKind, "trigger": Trigger}.items()
         ]
     )
@@ -127,15 +127,15 @@ def set_rows(selection: Selection) -> Chunks:
         _kept(made.finished_at), made.size_bytes, made.database_size_bytes, made.path, made.position, made.set_id,
         made.base_id, _kept(made.replaced_at),
     ]  # fmt: skip
-    wanted = selection.wanted
-    where = [made.finished_at >= wanted.since] if wanted.since is not None else []
-    where += [made.finished_at < wanted.until] if wanted.until is not None else []
-    where += [profiles.c.name == wanted.profile] if wanted.profile is not None else []
+    query = selection.filter
+    where = [made.finished_at >= query.since] if query.since is not None else []
+    where += [made.finished_at < query.until] if query.until is not None else []
+    where += [profiles.c.name == query.profile] if query.profile is not None else []
     source = select(*columns).select_from(backup_sets).outerjoin(profiles, profiles.c.id == made.profile_id)
     return _stream(selection.connection, source.where(*where).order_by(made.finished_at, made.id))
 
 
-def restore_rows(connection: Connection, wanted: RestoreFilter) -> Chunks:
+def restore_rows(connection: Connection, query: RestoreFilter) -> Chunks:
     """Return the restores that fit, oldest first: the columns of the table of restores, in its order."""
     made = restores.c
     columns = [
@@ -143,24 +143,24 @@ def restore_rows(connection: Connection, wanted: RestoreFilter) -> Chunks:
         _kept(made.data_at), _kept(made.started_at), _kept(made.finished_at), _took(restores), made.restored_bytes,
         made.actor, made.error, made.hint,
     ]  # fmt: skip
-    return _stream(connection, select(*columns).where(*restore_conditions(wanted)).order_by(made.id))
+    return _stream(connection, select(*columns).where(*restore_conditions(query)).order_by(made.id))
 
 
 def audit_rows(selection: Selection) -> Chunks:
     """Return the audit log of the period, oldest first."""
-    return audit_entries(selection.connection, AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
+    return audit_entries(selection.connection, AuditFilter(since=selection.filter.since, until=selection.filter.until))
 
 
-def audit_entries(connection: Connection, wanted: AuditFilter) -> Chunks:
+def audit_entries(connection: Connection, query: AuditFilter) -> Chunks:
     """Return the entries of the audit log that fit, oldest first."""
     who, what = (audit.c.actor, audit.c.system_user), (audit.c.action, audit.c.subject, audit.c.detail)
     columns = [audit.c.id, _kept(audit.c.at), *who, *what, audit.c.digest, audit.c.key_id]
-    return _stream(connection, select(*columns).where(*conditions(wanted)).order_by(audit.c.id))
+    return _stream(connection, select(*columns).where(*conditions(query)).order_by(audit.c.id))
 
 
 def latest_notes(selection: Selection, limit: int) -> tuple[int, list[Any]]:
     """Return how many entries the audit log has in the period, and the newest of them, oldest first."""
-    where = conditions(AuditFilter(since=selection.wanted.since, until=selection.wanted.until))
+    where = conditions(AuditFilter(since=selection.filter.since, until=selection.filter.until))
     count = selection.connection.execute(select(func.count()).select_from(audit).where(*where)).scalar_one()
     newest = select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit)
     return int(count), [*reversed(read_audit(selection.connection, newest))]
@@ -205,16 +205,16 @@ def _several(selection: Selection, *where: ColumnElement[bool]) -> Sequence[Any]
 
 def _reaching(selection: Selection) -> Sequence[Any]:
     """Return those of `_several` of which some occurrences lie outside of the period."""
-    wanted = selection.wanted
-    outside = [runs.c.due_at < wanted.since] if wanted.since is not None else []
-    outside += [runs.c.missed_until >= wanted.until] if wanted.until is not None else []
+    query = selection.filter
+    outside = [runs.c.due_at < query.since] if query.since is not None else []
+    outside += [runs.c.missed_until >= query.until] if query.until is not None else []
     return _several(selection, or_(*outside)) if outside else ()
 
 
 def _occurrences(selection: Selection, row: Any) -> list[int]:
     """Return the instants of a row of `_several` that lie in the period."""
-    wanted = selection.wanted
-    since, until = (None if end is None else (end - BEGINNING) // _MICROSECOND for end in (wanted.since, wanted.until))
+    query = selection.filter
+    since, until = (None if end is None else (end - BEGINNING) // _MICROSECOND for end in (query.since, query.until))
     return spread(row.first, row.last, row.missed_count, since, until)
 
 
@@ -242,8 +242,7 @@ def has_runs(connection: Connection, profile: str) -> bool:
 def outcomes(selection: Selection) -> list[Outcome]:
     """Return how the items of each database ended, by instance and database."""
     counted = [
-        func.sum(run_items.c.status == status.value).cast(BigInteger)
-        for status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
+        func.sum(run_items.c.status == each.value).cast(BigInteger) for each in (RunStatus.SUCCEEDED, RunStatus.FAILED)
     ]
     pair = (run_instance.label("instance"), run_items.c.database)
     source = runs_with_profiles.join(run_items, run_items.c.run_id == runs.c.id)
@@ -274,7 +273,10 @@ def never_begun(selection: Selection, status: RunStatus) -> list[Failure]:
     reaching = [row for row in _reaching(selection) if row.status == status.value]
     where = [*_where(selection), runs.c.status == status.value, runs.c.id.not_in([row.id for row in reaching])]
     counted = select(*what, times, func.min(runs.c.due_at), last_at).where(*where).group_by(*what)
-    parts = [Failure(profile, "", error, "", *told) for profile, error, *told in selection.connection.execute(counted)]
+    parts = [
+        Failure(profile, "", error, "", *measures)
+        for profile, error, *measures in selection.connection.execute(counted)
+    ]
     for row in reaching:
         if at := _occurrences(selection, row):
             first, last = (BEGINNING + instant * _MICROSECOND for instant in (at[0], at[-1]))
@@ -297,13 +299,13 @@ def sets_of(selection: Selection) -> Iterator[Any]:
     An instance that is elsewhere now has other databases: since when it is, nobody knows, so that what was taken at its
     former place counts for none of them. What was taken of an instance that was removed counts for that one.
     """
-    wanted = selection.wanted
+    query = selection.filter
     now_at = select(instances.c.place).where(instances.c.name == backup_sets.c.instance).scalar_subquery()
     where: list[ColumnElement[bool]] = [backup_sets.c.place == func.coalesce(now_at, backup_sets.c.place)]
-    if wanted.since is not None:
-        where.append(or_(backup_sets.c.replaced_at.is_(None), backup_sets.c.replaced_at > wanted.since))
-    if wanted.until is not None:
-        where.append(backup_sets.c.finished_at < wanted.until)
+    if query.since is not None:
+        where.append(or_(backup_sets.c.replaced_at.is_(None), backup_sets.c.replaced_at > query.since))
+    if query.until is not None:
+        where.append(backup_sets.c.finished_at < query.until)
     order = (backup_sets.c.instance, backup_sets.c.database, backup_sets.c.finished_at)
     found = rows.read(selection.connection, backup_sets, select(backup_sets).where(*where).order_by(*order))
     yield from (row for row in found if not isinstance(row, Unreadable))

@@ -70,8 +70,8 @@ def succeeded(
     now: datetime,
 ) -> None:
     """Keep what a restore did; `good` are the sets that it proved, as each instance recorded them."""
-    for instance, one in good:
-        sightings.prove(connection, instance, [one], now=now)
+    for instance, backup_set in good:
+        sightings.prove(connection, instance, [backup_set], now=now)
     restores.end(
         connection,
         restore_id,

@@ -147,38 +147,38 @@ def listing(
 ) -> list[RestoreRow]:
     """Return restores, newest first."""
     statement = select(restores).order_by(restores.c.id.desc()).limit(limit).offset(offset)
-    wanted: dict[str, Any] = {"instance": instance, "database": database}
-    for column, value in wanted.items():
+    columns: dict[str, Any] = {"instance": instance, "database": database}
+    for column, value in columns.items():
         if value is not None:
             statement = statement.where(restores.c[column] == value)
     return _read(connection, statement)
 
 
 def page(
-    connection: Connection, wanted: RestoreFilter, *, limit: int | None, before: int | None = None
+    connection: Connection, query: RestoreFilter, *, limit: int | None, before: int | None = None
 ) -> list[RestoreRow]:
     """Return restores that fit, newest first; `before`: those with a smaller number."""
-    statement = select(restores).where(*conditions(wanted)).order_by(restores.c.id.desc()).limit(limit)
+    statement = select(restores).where(*conditions(query)).order_by(restores.c.id.desc()).limit(limit)
     return _read(connection, statement if before is None else statement.where(restores.c.id < before))
 
 
-def total(connection: Connection, wanted: RestoreFilter) -> int:
+def total(connection: Connection, query: RestoreFilter) -> int:
     """Count the restores that fit."""
-    counted = select(func.count()).select_from(restores).where(*conditions(wanted))
+    counted = select(func.count()).select_from(restores).where(*conditions(query))
     return int(connection.execute(counted).scalar_one())
 
 
-def conditions(wanted: RestoreFilter) -> Iterator[ColumnElement[bool]]:
+def conditions(query: RestoreFilter) -> Iterator[ColumnElement[bool]]:
     """Return what holds of the restores that fit."""
-    if wanted.text.strip():
-        says = matcher(wanted.text.strip()[:LONGEST_TEXT])
+    if query.text.strip():
+        says = matcher(query.text.strip()[:LONGEST_TEXT])
         yield or_(says(restores.c.instance), says(restores.c.database))
-    if wanted.status is not None:
-        yield restores.c.status == wanted.status.value
-    if wanted.since is not None:
-        yield restores.c.started_at >= wanted.since
-    if wanted.until is not None:
-        yield restores.c.started_at < wanted.until
+    if query.status is not None:
+        yield restores.c.status == query.status.value
+    if query.since is not None:
+        yield restores.c.started_at >= query.since
+    if query.until is not None:
+        yield restores.c.started_at < query.until
 
 
 def every_open(connection: Connection) -> list[RestoreRow]:
@@ -203,7 +203,7 @@ def into(connection: Connection, instance: str, database: str) -> list[Restored]
 
 def messages_of(row: RestoreRow) -> list[Message]:
     """Return what was said during a restore, in order."""
-    return [Message(**{**told, "at": datetime.fromisoformat(told["at"])}) for told in row["messages"]]
+    return [Message(**{**message, "at": datetime.fromisoformat(message["at"])}) for message in row["messages"]]
 
 
 def _read(connection: Connection, statement: Select[Any]) -> list[RestoreRow]:

@@ -86,7 +86,7 @@ def _kinds(table: Table, statement: Select[Any]) -> Mapping[str, type]:
 
 def _kind(column_type: TypeEngine[Any]) -> type | None:
     known = ((Text, str), (Boolean, bool), (Integer, int), (LargeBinary, bytes))
-    return next((kind for one, kind in known if isinstance(column_type, one)), None)
+    return next((kind for known_type, kind in known if isinstance(column_type, known_type)), None)
 
 
 def _is_odd(value: object, kind: type) -> bool:

@@ -183,10 +183,10 @@ def failed_items_after(connection: Connection, profile_id: int, run_id: int, dat
     )
 
 
-def add_messages(connection: Connection, item_id: int, told: Sequence[Message]) -> None:
+def add_messages(connection: Connection, item_id: int, given: Sequence[Message]) -> None:
     """Keep what was said about an item, in order."""
-    if told:
-        connection.execute(insert(messages), [{"item_id": item_id, **vars(message)} for message in told])
+    if given:
+        connection.execute(insert(messages), [{"item_id": item_id, **vars(message)} for message in given])
 
 
 def get(connection: Connection, run_id: int) -> RunRow | None:
@@ -240,8 +240,8 @@ def messages_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, li
     statement = select(messages).where(messages.c.item_id.in_(item_ids)).order_by(messages.c.id)
     for row in rows.read(connection, messages, statement):
         if isinstance(row, Unreadable):
-            said = Message(text=f"This message is damaged: {row.reason}.", at=BEGINNING, is_error=True)
-            found[row.values["item_id"]].append(said)
+            message = Message(text=f"This message is damaged: {row.reason}.", at=BEGINNING, is_error=True)
+            found[row.values["item_id"]].append(message)
         else:
             found[row["item_id"]].append(Message(**{key: row[key] for key in Message.__dataclass_fields__}))
     return found
@@ -259,7 +259,7 @@ def open_of(connection: Connection, profile_id: int) -> RunRow | None:
 
 
 def last_ended(connection: Connection) -> dict[int, RunRow]:
-    """Give, for each living profile, the run that was claimed last of those that ended and were not cancelled.
+    """Return, for each living profile, the run that was claimed last of those that ended and were not cancelled.
 
     Not the one that was due last: while a clock was ahead, runs got instants that are still to come. A skipped one is
     claimed while the run that it waits for is going, and does not hide that the last one that was not skipped failed.
@@ -305,15 +305,15 @@ def _sound(row: RowMapping | Unreadable) -> RunRow:
     reason = row.reason if isinstance(row, Unreadable) else _fault(values)
     if not reason:
         return values
-    told = {key: kind(values[key]) if values[key] in list(kind) else None for key, kind in _KINDS.items()}
-    still_open = told["status"] in OPEN
+    states = {key: kind(values[key]) if values[key] in list(kind) else None for key, kind in _KINDS.items()}
+    still_open = states["status"] in OPEN
     return dict(values) | {
         "profile_id": values["profile_id"] or 0,
         "profile": values["profile"] or "(unknown)",
         "due_at": values["due_at"] or values["claimed_at"] or values["finished_at"] or BEGINNING,
         "status": values["status"] if still_open else RunStatus.FAILED.value,
-        "kind": told["kind"] or BackupKind.FULL.value,
-        "trigger": told["trigger"] or Trigger.SCHEDULE.value,
+        "kind": states["kind"] or BackupKind.FULL.value,
+        "trigger": states["trigger"] or Trigger.SCHEDULE.value,
         "summary": f"This entry of the catalogue is damaged: {reason}. {values['summary'] or ''}".strip(),
         "missed_count": values["missed_count"] or 0,
         "size_bytes": values["size_bytes"] or 0,

@@ -40,8 +40,8 @@ _CONDITIONS = {
 def conditions() -> dict[str, str]:
     """Return what holds of the rows that are seen, by table; those of `EVERYBODYS` are not among them."""
     by_instance = f"instance IN ({_MINE})"
-    told = {name: by_instance for name, table in metadata.tables.items() if "instance" in table.columns}
-    return told | _CONDITIONS
+    conditions = {name: by_instance for name, table in metadata.tables.items() if "instance" in table.columns}
+    return conditions | _CONDITIONS
 
 
 def narrow(connection: Connection, instances: Collection[str]) -> None:

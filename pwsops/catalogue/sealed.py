@@ -29,7 +29,7 @@ class Sealed:
         As it is kept.
     bound
         What it may be used for as things are now.
-    wanted
+    current
         Whether anybody may still ask for it: nobody does for what belonged to a deleted profile.
     place
         Where it is kept: table, column and the row's id.
@@ -38,13 +38,13 @@ class Sealed:
     what: str
     text: str = field(repr=False)
     bound: Bound
-    wanted: bool
+    current: bool
     place: tuple[Table, str, int] = field(repr=False)
 
 
 def every(connection: Connection) -> list[Sealed]:
     """Return all of it that somebody may still ask for, certificates first."""
-    return [one for one in everything(connection) if one.wanted]
+    return [secret for secret in everything(connection) if secret.current]
 
 
 def everything(connection: Connection) -> list[Sealed]:
@@ -60,9 +60,9 @@ def everything(connection: Connection) -> list[Sealed]:
     ]
 
 
-def put(connection: Connection, one: Sealed, text: str | None) -> None:
+def put(connection: Connection, secret: Sealed, text: str | None) -> None:
     """Replace one sealed text by another; None forgets it."""
-    table, column, number = one.place
+    table, column, number = secret.place
     connection.execute(update(table).where(table.c.id == number).values({column: text}))
 
 
@@ -96,14 +96,14 @@ def _of(connection: Connection, table: Table, column: str, kind: str, known: Map
     columns = [table.c[name] for name in ("id", _NAMES[table], *_COLUMNS[table]) if name != "deleted_at"]
     living = table.c.deleted_at.is_(None) if table is profiles else true()
     statement: Select[tuple[object, ...]] = select(
-        *columns, table.c[column].label("text"), living.label("wanted")
+        *columns, table.c[column].label("text"), living.label("current")
     ).where(table.c[column].is_not(None))
     return [
         Sealed(
             what=f"{kind} {row[_NAMES[table]] or ''}",
             text=row["text"],
             bound=_bound(table, column, row, known),
-            wanted=bool(row["wanted"]),
+            current=bool(row["current"]),
             place=(table, column, row["id"]),
         )
         for row in map(rows.values_of, rows.read(connection, table, statement))
@@ -112,7 +112,7 @@ def _of(connection: Connection, table: Table, column: str, kind: str, known: Map
 
 
 def _of_audit(connection: Connection) -> list[Sealed]:
-    """Return the keys of the audit log. Only the last is wanted: what a former one covers, the verification tells."""
+    """Return the keys of the audit log. Only the last is current: what a former one covers, the verification tells."""
     statement = select(audit_keys.c.id, audit_keys.c.sealed).where(audit_keys.c.sealed.is_not(None))
     found = rows.read(connection, audit_keys, statement.order_by(audit_keys.c.id))
     return [
@@ -120,7 +120,7 @@ def _of_audit(connection: Connection) -> list[Sealed]:
             what=f"the key {row['id']} of the audit log",
             text=row["sealed"],
             bound=AUDIT_KEY,
-            wanted=number == len(found),
+            current=number == len(found),
             place=(audit_keys, "sealed", row["id"]),
         )
         for number, row in enumerate(map(rows.values_of, found), start=1)

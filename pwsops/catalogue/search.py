@@ -62,8 +62,8 @@ class Search:
     def among(self, ids: Sequence[int]) -> set[int]:
         """Return which of these runs say the text."""
         says, of_run = self._says, run_items.c.run_id == runs.c.id
-        told = select(messages.c.id).where(messages.c.item_id == run_items.c.id, says(messages.c.text))
-        of_item = or_(*map(says, (run_items.c.database, run_items.c.error, run_items.c.reason)), told.exists())
+        matching = select(messages.c.id).where(messages.c.item_id == run_items.c.id, says(messages.c.text))
+        of_item = or_(*map(says, (run_items.c.database, run_items.c.error, run_items.c.reason)), matching.exists())
         of_run = select(run_items.c.id).where(of_run, of_item).exists()
         found = select(runs.c.id).where(runs.c.id.in_(ids), or_(says(runs.c.profile), says(runs.c.summary), of_run))
         return set(self._connection.execute(found).scalars())
@@ -109,10 +109,10 @@ def _quoted(group: str) -> str:
 def matcher(text: str) -> Any:
     """Return what finds a text anywhere in a column, in either case, each of its characters standing for itself."""
     if text.isascii():
-        return lambda said: said.contains(text, autoescape=True)
+        return lambda column: column.contains(text, autoescape=True)
     # LIKE, though eight times as quick, knows the case of English letters only.
     pattern = f"*{''.join(map(_either_case, text))}*"
-    return lambda said: said.op("GLOB", is_comparison=True)(pattern)
+    return lambda column: column.op("GLOB", is_comparison=True)(pattern)
 
 
 def _either_case(char: str) -> str:

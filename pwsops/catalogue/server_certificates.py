@@ -33,12 +33,13 @@ def remember(
     Where `whole` is not set, there may be more than was found: others stay as they were seen, when they were seen.
     """
     here = server_certificates.c.instance == instance
-    seen_again = server_certificates.c.thumbprint.in_([one.thumbprint for one in found])
+    seen_again = server_certificates.c.thumbprint.in_([certificate.thumbprint for certificate in found])
     connection.execute(delete(server_certificates).where(here if whole else here & seen_again))
     if found:
-        told = {"instance": instance, "seen_at": now}
+        look = {"instance": instance, "seen_at": now}
         connection.execute(
-            insert(server_certificates), [vars(one) | {"encrypts": list(one.encrypts)} | told for one in found]
+            insert(server_certificates),
+            [vars(certificate) | {"encrypts": list(certificate.encrypts)} | look for certificate in found],
         )
 
 

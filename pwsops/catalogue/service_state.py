@@ -15,7 +15,7 @@ from pwsops.catalogue.schema import service
 class ServiceRow:
     """The one row of the table."""
 
-    wanted: bool
+    requested: bool
     pid: int | None
     since: datetime | None
 
@@ -24,12 +24,12 @@ def load(connection: Connection) -> ServiceRow:
     """Return the row; a service of which it cannot be read whether it is wanted is not."""
     (row,) = rows.read(connection, service, select(service))
     known = rows.values_of(row)
-    return ServiceRow(wanted=bool(known["wanted"]), pid=known["pid"], since=known["since"])
+    return ServiceRow(requested=bool(known["wanted"]), pid=known["pid"], since=known["since"])
 
 
-def want(connection: Connection, wanted: bool) -> None:
+def want(connection: Connection, requested: bool) -> None:
     """Ask for the service to run, or to stop, whichever process leads it."""
-    connection.execute(update(service).values(wanted=wanted))
+    connection.execute(update(service).values(wanted=requested))
 
 
 def lead(connection: Connection, *, pid: int | None, since: datetime | None) -> None:

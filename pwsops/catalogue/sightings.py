@@ -41,7 +41,7 @@ def candidates(connection: Connection, instance: str, database: str, *, older: i
     return [_known(row) for row in _found(connection, instance, database, older) if not isinstance(row, Unreadable)]
 
 
-def told(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
+def with_unreadable(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
     """Return the same backups, and beside them the facts, as far as known, of those whose row cannot be read."""
     found = _found(connection, instance, database, OLDER)
     known = [_known(row) for row in found if not isinstance(row, Unreadable)]
@@ -88,13 +88,13 @@ def record(connection: Connection, instance: str, seen: Mapping[str, Sighting], 
         "seen_reason": bindparam("reason"),
         "state_since": bindparam("since"),
     }
-    one = update(backup_sets).where(here, backup_sets.c.set_id == bindparam("which"))
+    statement = update(backup_sets).where(here, backup_sets.c.set_id == bindparam("which"))
     there = [row for row in found if row["state"] == MediaState.PRESENT.value]
     others = [row for row in found if row["state"] != MediaState.PRESENT.value]
     if there:
-        connection.execute(one.values(values | {"seen_at": now}), there)
+        connection.execute(statement.values(values | {"seen_at": now}), there)
     if others:
-        connection.execute(one.values(values), others)
+        connection.execute(statement.values(values), others)
 
 
 def _bring_back(
@@ -111,14 +111,14 @@ def prove(connection: Connection, instance: str, found: Iterable[BackupSet], *, 
     """Note that these sets were read as a whole where they lie, and are good."""
     values: dict[str, Any] = {"proven_at": now, "disproven_at": None, "disproven_reason": "", "seen_reason": ""}
     values |= {"seen_state": MediaState.PRESENT.value, "state_since": now, "seen_at": now}
-    for one in found:
-        connection.execute(update(backup_sets).where(*_this(instance, one)).values(values))
+    for backup_set in found:
+        connection.execute(update(backup_sets).where(*_this(instance, backup_set)).values(values))
 
 
-def disprove(connection: Connection, instance: str, one: BackupSet, reason: str, *, now: datetime) -> None:
+def disprove(connection: Connection, instance: str, backup_set: BackupSet, reason: str, *, now: datetime) -> None:
     """Note that a set was read where it lies and cannot be restored; it stays so until it is proven again."""
     values = {"disproven_at": now, "disproven_reason": reason}
-    connection.execute(update(backup_sets).where(*_this(instance, one)).values(values))
+    connection.execute(update(backup_sets).where(*_this(instance, backup_set)).values(values))
 
 
 def is_known(connection: Connection, instance: str, database: str) -> bool:
@@ -126,11 +126,11 @@ def is_known(connection: Connection, instance: str, database: str) -> bool:
     named = (row.fields["databases"] for row in profiles.living(connection) if row.fields["instance"] == instance)
     if any(database in names for names in named):
         return True
-    told = (
+    known_in = (
         select(table.c.database).where(table.c.instance == instance, table.c.database == database)
         for table in (seen_databases, backup_sets, restores)
     )
-    return connection.execute(union_all(*told).limit(1)).first() is not None
+    return connection.execute(union_all(*known_in).limit(1)).first() is not None
 
 
 def known_ids(connection: Connection, instance: str, set_ids: Sequence[str]) -> set[str]:
@@ -170,9 +170,13 @@ def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[start : start + AT_ONCE]
 
 
-def _this(instance: str, one: BackupSet) -> list[ColumnElement[bool]]:
+def _this(instance: str, backup_set: BackupSet) -> list[ColumnElement[bool]]:
     # A copy of it elsewhere says nothing of the file that the catalogue knows.
-    return [backup_sets.c.instance == instance, backup_sets.c.set_id == one.set_id, backup_sets.c.path == one.path]
+    return [
+        backup_sets.c.instance == instance,
+        backup_sets.c.set_id == backup_set.set_id,
+        backup_sets.c.path == backup_set.path,
+    ]
 
 
 def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping | Unreadable]:

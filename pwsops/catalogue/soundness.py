@@ -61,8 +61,8 @@ def file_damage(connection: Connection) -> str:
 def bad_rows(connection: Connection) -> Iterator[Amiss]:
     """Find the rows that cannot be read, the first few of each table."""
     for table in metadata.sorted_tables:
-        found = {one.row: one for one in _wrong_types(connection, table)}
-        found |= {one.row: one for one in _unreadable(connection, table)}
+        found = {amiss.row: amiss for amiss in _wrong_types(connection, table)}
+        found |= {amiss.row: amiss for amiss in _unreadable(connection, table)}
         yield from [*found.values()][:LISTED]
 
 

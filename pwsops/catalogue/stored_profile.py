@@ -69,7 +69,7 @@ def sound_fields(stored: Mapping[str, Any], profile_id: int) -> StoredFields:
 def _fits(key: str, value: Any) -> bool:
     if not isinstance(value, _TYPES[key]):
         return False
-    return key not in _ITEMS or all(isinstance(one, _ITEMS[key]) for one in cast("list[object]", value))
+    return key not in _ITEMS or all(isinstance(item, _ITEMS[key]) for item in cast("list[object]", value))
 
 
 def _listed(keys: list[str]) -> str:
@@ -95,9 +95,9 @@ def _fault(values: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=16384)
-def _schedule_fault(weekdays: tuple[int, ...], told: tuple[tuple[str, Any], ...]) -> str:
-    """Say why a schedule cannot be used. Kept, because ten thousand profiles may be asked about at once."""
-    fields = dict(told) | {"weekdays": weekdays}
+def _schedule_fault(weekdays: tuple[int, ...], values: tuple[tuple[str, Any], ...]) -> str:
+    """Return why a schedule cannot be used. Kept, because ten thousand profiles may be asked about at once."""
+    fields = dict(values) | {"weekdays": weekdays}
     try:
         validate_stored(recurrence_of(fields), parse_renewal(fields["renew_full"]))
     except PwsopsError as error:

@@ -26,13 +26,13 @@ class Tally:
     ----------
     connection
         To read with.
-    wanted
+    query
         The filter.
     """
 
-    def __init__(self, connection: Connection, wanted: Filter) -> None:
+    def __init__(self, connection: Connection, query: Filter) -> None:
         self._connection = connection
-        self._conditions = _conditions(wanted)
+        self._conditions = _conditions(query)
         self.columns: Columns = frozenset(self._conditions)
         """What the filter asks about."""
 
@@ -63,17 +63,17 @@ class Tally:
         return and_(run_counts.c.count > 0, *(self._conditions[name] for name in sorted(part)))
 
 
-def _conditions(wanted: Filter) -> dict[str, ColumnElement[bool]]:
-    asked: dict[str, Any] = {"status": wanted.status, "trigger": wanted.trigger}
+def _conditions(query: Filter) -> dict[str, ColumnElement[bool]]:
+    asked: dict[str, Any] = {"status": query.status, "trigger": query.trigger}
     found = {name: run_counts.c[name] == value.value for name, value in asked.items() if value is not None}
-    if wanted.profile is not None:
-        named = select(_profiles.c.id).where(_profiles.c.name == wanted.profile)
+    if query.profile is not None:
+        named = select(_profiles.c.id).where(_profiles.c.name == query.profile)
         found["profile"] = run_counts.c.profile_id.in_(named)
     return found
 
 
-def leads(part: Columns, wanted: Filter) -> bool:
+def leads(part: Columns, query: Filter) -> bool:
     """Return whether an index leads to the runs that this part of a filter leaves."""
     return part in ({"profile"}, {"status"}, {"profile", "status"}) or (
-        part == {"trigger"} and wanted.trigger is not Trigger.SCHEDULE
+        part == {"trigger"} and query.trigger is not Trigger.SCHEDULE
     )

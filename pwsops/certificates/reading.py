@@ -55,15 +55,17 @@ def read_pfx(data: bytes, password: str, *, source: str) -> list[Pair]:
     if opened.cert is None:
         raise _stranger(source) if opened.additional_certs else _no_certificate(source)
     parts = archive.split(data)
-    return [_pair(one, source) for one in ([opened] if len(parts) < 2 else [_open(p, password, source) for p in parts])]
+    return [
+        _pair(part, source) for part in ([opened] if len(parts) < 2 else [_open(p, password, source) for p in parts])
+    ]
 
 
 def _open(data: bytes, password: str, source: str) -> pkcs12.PKCS12KeyAndCertificates:
     # Without a password a file may have been protected by none or by the empty one; the two differ.
     given: Sequence[bytes | None] = [password.encode()] if password else [b"", None]
-    for one in given:
+    for given_part in given:
         try:
-            return pkcs12.load_pkcs12(data, one)
+            return pkcs12.load_pkcs12(data, given_part)
         except ValueError:
             continue
     if not password:

@@ -20,21 +20,21 @@ def listed(context: typer.Context, as_json: AsJson = False) -> None:
 
         emit(map(json_shapes.role, views))
         return
-    rows = ((one.subject, one.role.value, _told(one.instances)) for one in views)
+    rows = ((view.subject, view.role.value, _scope(view.instances)) for view in views)
     table(("Who", "Role", "Instances"), rows, wraps=("Who", "Instances"), empty="Nobody has a role.")
 
 
 @app.command()
 def check(context: typer.Context) -> None:
-    """Tell whether access.toml can be used, and what in it names nothing that is there."""
+    """Check whether access.toml can be used, and what in it names nothing that is there."""
     with opened(context) as operations:
         found = operations.roles.check()
-    for one in found:
-        finding = one.finding.removesuffix(".") + "."
-        say(finding if one.ok else f"{finding} {one.next_step}".strip())
-    if not all(one.ok for one in found):
+    for check in found:
+        finding = check.finding.removesuffix(".") + "."
+        say(finding if check.ok else f"{finding} {check.next_step}".strip())
+    if not all(check.ok for check in found):
         raise typer.Exit(1)
 
 
-def _told(instances: frozenset[str] | None) -> str:
+def _scope(instances: frozenset[str] | None) -> str:
     return "all" if instances is None else ", ".join(sorted(instances)) or "none"

@@ -58,8 +58,8 @@ def list_(
     table(
         ("Entry", "When", "Who", "As user", "What", "On", "Detail"),
         (
-            (str(one.id), words.moment(one.at), one.actor, one.system_user, one.action, one.subject, one.detail)
-            for one in entries
+            (str(row.id), words.moment(row.at), row.actor, row.system_user, row.action, row.subject, row.detail)
+            for row in entries
         ),
         right=("Entry",),
         wraps=("On", "Detail"),
@@ -84,16 +84,16 @@ def verify(
 
     with opened(context) as operations:
         found = operations.audit.verify_with(heads) if heads else operations.audit.verify()
-        trouble = operations.audit.trouble()
+        problem = operations.audit.problem()
     if as_json:
         from pwsops.operations import json_shapes
 
         emit([json_shapes.verification(found)])
     else:
-        for line in _told(found):
+        for line in _lines(found):
             say(line)
-    if trouble:
-        note(trouble)
+    if problem:
+        note(problem)
     if found.state is not AuditState.WHOLE:
         raise typer.Exit(CHANGED if found.state is AuditState.CHANGED else NOT_CHECKED)
 
@@ -119,7 +119,7 @@ def new_key(
     context: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without being asked.")] = False,
 ) -> None:
-    """Give the log a new key from now on: the former one is lost, or known to others.
+    """Use a new key for the log from now on: the former one is lost, or known to others.
 
     Where the former one cannot be had any more, what it covers cannot be checked any more either.
     """
@@ -129,9 +129,9 @@ def new_key(
     say(f"Entries are written with key {number} of the log from now on.")
 
 
-def _told(found: Verification) -> Iterator[str]:
+def _lines(found: Verification) -> Iterator[str]:
     yield f"The audit log is {found.summary}." if not found.findings else f"The audit log: {found.state.value}."
-    yield from (f"- {one.text}" for one in found.findings)
+    yield from (f"- {finding.text}" for finding in found.findings)
     if found.left_out:
         yield f"- and {found.left_out:,} more findings."
     for name, count in found.sources.items():

@@ -60,19 +60,19 @@ def list_(
     )
 
 
-def _row(one: CertificateView) -> tuple[str | Text, ...]:
+def _row(view: CertificateView) -> tuple[str | Text, ...]:
     from pwsops.cli import words
 
     return (
-        one.name or words.NOTHING,
-        one.instance or ("store" if one.held else words.NOTHING),
-        one.thumbprint,
-        one.subject,
-        one.purpose.value if one.purpose else words.NOTHING,
-        one.facts.key if one.facts else words.NOTHING,
-        f"{one.not_after:%Y-%m-%d}" if one.not_after else words.NOTHING,
-        one.needed_by or words.NOTHING,
-        words.certificate(one),
+        view.name or words.NOTHING,
+        view.instance or ("store" if view.held else words.NOTHING),
+        view.thumbprint,
+        view.subject,
+        view.purpose.value if view.purpose else words.NOTHING,
+        view.facts.key if view.facts else words.NOTHING,
+        f"{view.not_after:%Y-%m-%d}" if view.not_after else words.NOTHING,
+        view.needed_by or words.NOTHING,
+        words.certificate(view),
     )
 
 
@@ -179,10 +179,10 @@ def export(
         raise typer.BadParameter("give a file for all, or a directory for one file each.", param_hint="--output")
     password = file_password("Password of the export", from_stdin=password_stdin, confirm=True)
     with opened(context) as operations:
-        wanted = names or [view.name for view in operations.certificates.list() if view.held]
+        chosen = names or [view.name for view in operations.certificates.list() if view.held]
         if output is not None:
-            _write(output, operations.certificates.export(wanted, password))
-        for name in wanted if directory is not None else ():
+            _write(output, operations.certificates.export(chosen, password))
+        for name in chosen if directory is not None else ():
             view = operations.certificates.get(name)
             _write(Path(directory or "") / view.file_name, operations.certificates.export([name], password))
 

@@ -46,18 +46,20 @@ def _list(instance: str, views: Sequence[DatabaseView], *, as_json: bool) -> Non
         return
     rows = (
         (
-            one.name,
-            words.verdict(one.verdict),
-            words.database_state(one.state),
-            words.size(one.size_bytes),
-            words.moment(one.last_full_at),
-            words.moment(one.last_incremental_at),
-            _would_be_lost(one),
+            view.name,
+            words.verdict(view.verdict),
+            words.database_state(view.state),
+            words.size(view.size_bytes),
+            words.moment(view.last_full_at),
+            words.moment(view.last_incremental_at),
+            _would_be_lost(view),
             " ".join(
-                filter(None, (_why(one), one.reason, verdict_words.logs(one.logs_until, words.moment), *one.warnings))
+                filter(
+                    None, (_why(view), view.reason, verdict_words.logs(view.logs_until, words.moment), *view.warnings)
+                )
             ),
         )
-        for one in views
+        for view in views
     )
     headings = ("Database", "Protection", "State", "Size", "Last full", "Last incremental", "Would be lost", "Why")
     table(
@@ -75,7 +77,7 @@ def _why(view: DatabaseView) -> str:
 
     if not view.verdict.covered:
         return ""
-    return f"{verdict_words.told(view.verdict, words.moment)} {verdict_words.step(view.verdict)}".strip()
+    return f"{verdict_words.explanation(view.verdict, words.moment)} {verdict_words.step(view.verdict)}".strip()
 
 
 def _would_be_lost(view: DatabaseView) -> str:
@@ -105,11 +107,11 @@ def browse(
         return
     rows = (
         (
-            one.name,
-            "directory" if one.is_directory else "file",
-            words.NOTHING if one.is_directory else words.size(one.size_bytes),
-            words.moment(one.modified_at),
+            entry.name,
+            "directory" if entry.is_directory else "file",
+            words.NOTHING if entry.is_directory else words.size(entry.size_bytes),
+            words.moment(entry.modified_at),
         )
-        for one in entries
+        for entry in entries
     )
     table(("Name", "What", "Size", "Changed"), rows, right=("Size",), wraps=("Name",), empty=f"{path} is empty.")

@@ -9,7 +9,7 @@ from pwsops.cli.session import home_of
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say what is installed, reachable and writable, and what to do about what is not. Exit 1 if a need is not met."""
+    """Show what is installed, reachable and writable, and what to do about what is not. Exit 1 if a need is not met."""
     from pwsops.cli import words
     from pwsops.operations import examine_home, json_shapes
     from pwsops.operations.records import CheckState
@@ -20,8 +20,8 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         emit(map(json_shapes.check, checks))
     else:
         rows = (
-            (one.name, words.check_state(one.state, required=one.required), one.finding, one.next_step)
-            for one in checks
+            (check.name, words.check_state(check.state, required=check.required), check.finding, check.next_step)
+            for check in checks
         )
         table(
             ("Check", "State", "Finding", "Next step"),
@@ -29,5 +29,5 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
             wraps=("Check", "Finding", "Next step"),
             empty="Nothing was checked.",
         )
-    if any(one.required and one.state is CheckState.AMISS for one in checks):
+    if any(check.required and check.state is CheckState.AMISS for check in checks):
         raise typer.Exit(1)

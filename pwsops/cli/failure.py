@@ -22,8 +22,8 @@ def run(app: Callable[[], Any]) -> NoReturn:
         # A name that the terminal's encoding lacks is spelled out; it must not end the command.
         cast(Any, stream).reconfigure(errors="backslashreplace")
     code = _exit_code(app)
-    heard = [_flush(stream) for stream in (sys.stdout, sys.stderr)]
-    sys.exit(code if all(heard) else REFUSED)
+    flushed = [_flush(stream) for stream in (sys.stdout, sys.stderr)]
+    sys.exit(code if all(flushed) else REFUSED)
 
 
 def _exit_code(app: Callable[[], Any]) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-Driver = Annotated[
+from pwsops.cli.shared_options import with_options
+
+_DRIVER = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
@@ -16,13 +18,13 @@ Driver = Annotated[
         show_default=False,
     ),
 ]
-Encrypt = Annotated[
+_ENCRYPT = Annotated[
     str | None,
     typer.Option(
         metavar="strict|yes|no", help="sqlserver: encryption of the connection; default: yes.", show_default=False
     ),
 ]
-TrustServerCertificate = Annotated[
+_TRUST_SERVER_CERTIFICATE = Annotated[
     bool | None,
     typer.Option(
         "--trust-server-certificate/--no-trust-server-certificate",
@@ -30,11 +32,11 @@ TrustServerCertificate = Annotated[
         show_default=False,
     ),
 ]
-ServerCertificate = Annotated[
+_SERVER_CERTIFICATE = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="sqlserver: the one certificate that the server must show.", show_default=False),
 ]
-LoginTimeout = Annotated[
+_LOGIN_TIMEOUT = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
@@ -42,9 +44,7 @@ LoginTimeout = Annotated[
         show_default=False,
     ),
 ]
-
-
-Others = Annotated[
+_OTHERS = Annotated[
     list[str] | None,
     typer.Option(
         "--option",
@@ -55,32 +55,36 @@ Others = Annotated[
     ),
 ]
 
-
-def told_options(
-    *,
-    driver: str | None,
-    encrypt: str | None,
-    trust_server_certificate: bool | None,
-    server_certificate: str | None,
-    login_timeout: float | None,
-    others: Sequence[str] | None,
-) -> dict[str, Any]:
-    """Return the options of an instance that were told; an empty text takes one away."""
-    told = {
-        "driver": _from_here(driver),
-        "encrypt": encrypt,
-        "trust_server_certificate": trust_server_certificate,
-        "server_certificate": _from_here(server_certificate, always=True),
-        "login_timeout_s": login_timeout,
+with_instance_options = with_options(
+    {
+        "driver": _DRIVER,
+        "encrypt": _ENCRYPT,
+        "trust_server_certificate": _TRUST_SERVER_CERTIFICATE,
+        "server_certificate": _SERVER_CERTIFICATE,
+        "login_timeout": _LOGIN_TIMEOUT,
+        "option": _OTHERS,
     }
-    return {key: value for key, value in told.items() if value is not None} | dict(map(_other, others or ()))
+)
 
 
-def _other(told: str) -> tuple[str, str | float | bool]:
+def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an instance that were used; an empty text takes one away."""
+    options = dict(given)
+    others = options.pop("option", ())
+    if "driver" in options:
+        options["driver"] = _from_here(options["driver"])
+    if "server_certificate" in options:
+        options["server_certificate"] = _from_here(options["server_certificate"], always=True)
+    if "login_timeout" in options:
+        options["login_timeout_s"] = options.pop("login_timeout")
+    return options | dict(map(_other, others))
+
+
+def _other(option: str) -> tuple[str, str | float | bool]:
     """Read ``key=value``: a number, true or false, or a text."""
-    key, sign, value = (part.strip() for part in told.partition("="))
+    key, sign, value = (part.strip() for part in option.partition("="))
     if not key or not sign:
-        raise typer.BadParameter(f"{told!r} is not KEY=VALUE.", param_hint="--option")
+        raise typer.BadParameter(f"{option!r} is not KEY=VALUE.", param_hint="--option")
     if value.lower() in ("true", "false"):
         return key, value.lower() == "true"
     try:
@@ -90,7 +94,7 @@ def _other(told: str) -> tuple[str, str | float | bool]:
     return key, int(number) if number.is_integer() else number
 
 
-def _from_here(path: str | None, *, always: bool = False) -> str | None:
+def _from_here(path: str, *, always: bool = False) -> str:
     """Return a file of this machine by its whole path: whoever connects later may be somewhere else."""
     if not path or not (always or os.sep in path):
         return path

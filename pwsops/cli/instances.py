@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pwsops.cli.credentials import Login, PasswordStdin, read_password
-from pwsops.cli.instance_options import (
-    Driver,
-    Encrypt,
-    LoginTimeout,
-    Others,
-    ServerCertificate,
-    TrustServerCertificate,
-    told_options,
-)
+from pwsops.cli.instance_options import read_options, with_instance_options
 from pwsops.cli.output import AsJson, emit, note, say, table
 from pwsops.cli.session import EMBEDDED, opened
 
@@ -38,6 +30,7 @@ Owing = Annotated[
 
 
 @app.command()
+@with_instance_options
 def add(
     context: typer.Context,
     name: Name,
@@ -45,23 +38,11 @@ def add(
     address: Annotated[str, typer.Option(metavar="DIR|SERVER", help=ADDRESS, show_default=False)],
     login: Login = None,
     password_stdin: PasswordStdin = False,
-    driver: Driver = None,
-    encrypt: Encrypt = None,
-    trust_server_certificate: TrustServerCertificate = None,
-    server_certificate: ServerCertificate = None,
-    login_timeout: LoginTimeout = None,
-    option: Others = None,
+    **given: Any,
 ) -> None:
     """Add an instance, after reaching it once. Without a login the service user of pwsops is who asks the server."""
     password = read_password(login, from_stdin=password_stdin)
-    options = told_options(
-        driver=driver,
-        encrypt=encrypt,
-        trust_server_certificate=trust_server_certificate,
-        server_certificate=server_certificate,
-        login_timeout=login_timeout,
-        others=option,
-    )
+    options = read_options(given)
     with opened(context) as operations:
         added = operations.instances.add(
             name,
@@ -76,37 +57,26 @@ def add(
 
 
 @app.command()
+@with_instance_options
 def edit(
     context: typer.Context,
     name: Name,
     address: Annotated[str | None, typer.Option(metavar="DIR|SERVER", help=ADDRESS, show_default=False)] = None,
     login: Login = None,
     password_stdin: PasswordStdin = False,
-    driver: Driver = None,
-    encrypt: Encrypt = None,
-    trust_server_certificate: TrustServerCertificate = None,
-    server_certificate: ServerCertificate = None,
-    login_timeout: LoginTimeout = None,
-    option: Others = None,
     owing: Owing = False,
+    **given: Any,
 ) -> None:
     """Change an instance, after reaching it once as it will be; what is not told stays as it is.
 
     An empty login makes it the service user's, an empty driver or certificate takes that away.
     """
     password = read_password(login, from_stdin=password_stdin)
-    options = told_options(
-        driver=driver,
-        encrypt=encrypt,
-        trust_server_certificate=trust_server_certificate,
-        server_certificate=server_certificate,
-        login_timeout=login_timeout,
-        others=option,
-    )
+    options = read_options(given)
     if address is None and login is None and not options:
         raise typer.BadParameter("nothing is to be changed; give an option to change.", param_hint="NAME")
     with opened(context) as operations:
-        before = next((one for one in operations.instances.list() if one.name == name), None)
+        before = next((instance for instance in operations.instances.list() if instance.name == name), None)
         if address is not None and before is not None:
             address = _from_here(before.engine, address)
         saved = operations.instances.edit(
@@ -137,7 +107,10 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit(map(json_shapes.instance, instances))
         return
-    rows = ((one.name, one.engine, one.address, one.login or SERVICE_USER, _options(one)) for one in instances)
+    rows = (
+        (instance.name, instance.engine, instance.address, instance.login or SERVICE_USER, _options(instance))
+        for instance in instances
+    )
     table(
         ("Name", "Engine", "Address", "Login", "Options"),
         rows,
@@ -147,8 +120,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _options(instance: Instance) -> str:
-    told = {key: str(value).lower() if isinstance(value, bool) else value for key, value in instance.options.items()}
-    return ", ".join(f"{key}={value}" for key, value in told.items())
+    options = {key: str(value).lower() if isinstance(value, bool) else value for key, value in instance.options.items()}
+    return ", ".join(f"{key}={value}" for key, value in options.items())
 
 
 @app.command()

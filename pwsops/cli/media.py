@@ -45,16 +45,16 @@ def media(
     )
 
 
-def _row(one: BackupSet) -> tuple[str, ...]:
+def _row(backup_set: BackupSet) -> tuple[str, ...]:
     from pwsops.cli import words
 
     return (
-        str(one.position),
-        one.database,
-        words.kind(one.kind),
-        words.moment(one.finished_at),
-        words.size(one.size_bytes),
-        one.set_id,
-        one.base_id or words.NOTHING,
-        str(one.details.get("certificate") or one.thumbprint or words.NOTHING),
+        str(backup_set.position),
+        backup_set.database,
+        words.kind(backup_set.kind),
+        words.moment(backup_set.finished_at),
+        words.size(backup_set.size_bytes),
+        backup_set.set_id,
+        backup_set.base_id or words.NOTHING,
+        str(backup_set.details.get("certificate") or backup_set.thumbprint or words.NOTHING),
     )

@@ -64,8 +64,8 @@ def _shipped() -> Path:
 def _copy(source: Path, directory: Path) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        missing = [one for one in sorted(source.glob("*.ipynb")) if not (directory / one.name).exists()]
-        return [shutil.copyfile(one, directory / one.name) for one in missing]
+        missing = [notebook for notebook in sorted(source.glob("*.ipynb")) if not (directory / notebook.name).exists()]
+        return [shutil.copyfile(notebook, directory / notebook.name) for notebook in missing]
     except OSError as error:
         raise PwsopsError(
             f"The notebooks cannot be put into {directory}: {error.strerror or error}.",

@@ -84,11 +84,11 @@ def note(text: str) -> None:
     console(sys.stderr).print(clean(text), soft_wrap=True)
 
 
-def complain(message: str, hint: str, said: Sequence[Message] = ()) -> None:
+def complain(message: str, hint: str, messages: Sequence[Message] = ()) -> None:
     """Print what went wrong and the next step, and below it all messages word for word, on stderr."""
-    told = console(sys.stderr)
-    told.print(Text(clean(message), "bold"), soft_wrap=True)
+    errors = console(sys.stderr)
+    errors.print(Text(clean(message), "bold"), soft_wrap=True)
     if hint:
-        told.print(clean(f"Next step: {hint}"), soft_wrap=True)
-    for one in said:
-        told.print(clean(f"Message: {words.message(one)}"), soft_wrap=True)
+        errors.print(clean(f"Next step: {hint}"), soft_wrap=True)
+    for each in messages:
+        errors.print(clean(f"Message: {words.message(each)}"), soft_wrap=True)

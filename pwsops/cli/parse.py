@@ -84,9 +84,9 @@ def on(text: str) -> list[int]:
 def moment(text: str) -> datetime:
     """Read a moment such as ``2026-03-01T00:00``; naive unless it carries an offset. A date alone is its midnight."""
     try:
-        told = datetime.fromisoformat(text.strip())
-        if _FIRST_YEAR <= told.year <= _LAST_YEAR:
-            return told
+        moment = datetime.fromisoformat(text.strip())
+        if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            return moment
     except ValueError:
         pass
     raise ParseError(
@@ -153,6 +153,6 @@ def encrypt_with(text: str) -> str:
     return "" if text.strip().lower() == "none" else text.strip()
 
 
-def wall_time(told: datetime, zone: str) -> datetime:
+def wall_time(moment: datetime, zone: str) -> datetime:
     """Return a moment as naive wall time of a zone: a naive one as it is, one with an offset converted."""
-    return told if told.tzinfo is None else told.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)

@@ -21,5 +21,7 @@ def file_password(what: str, *, from_stdin: bool, confirm: bool = False) -> str:
         return read_line()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return ""
-    told = typer.prompt(what, default="", hide_input=True, show_default=False, err=True, confirmation_prompt=confirm)
-    return str(told)
+    password = typer.prompt(
+        what, default="", hide_input=True, show_default=False, err=True, confirmation_prompt=confirm
+    )
+    return str(password)

@@ -32,7 +32,7 @@ def add(context: typer.Context, name: Name, password_stdin: FromStdin = False) -
 
 @users.command()
 def password(context: typer.Context, name: Name, password_stdin: FromStdin = False) -> None:
-    """Give somebody a new password. Their sessions end at once."""
+    """Set somebody's password. Their sessions end at once."""
     with opened(context) as operations:
         operations.people.set_password(name, _new_password(name, from_stdin=password_stdin))
     say(f"{name} has a new password; their sessions have ended.")
@@ -56,7 +56,7 @@ def second_factor(
 ) -> None:
     """Show whether somebody has a second factor, or take it away. Their sessions end at once."""
     with opened(context) as operations:
-        found = next((one for one in operations.people.users() if one.name == name), None)
+        found = next((user for user in operations.people.users() if user.name == name), None)
         if found is None:
             raise NotFound(f"There is no user {name!r}.", hint="`pwsops user list` names those there are.")
         since = found.second_factor_at
@@ -85,8 +85,12 @@ def list_users(context: typer.Context, as_json: AsJson = False) -> None:
         emit(map(json_shapes.user, found))
         return
     rows = (
-        (one.name, words.moment(one.changed_at), words.moment(one.second_factor_at) if one.second_factor_at else "none")
-        for one in found
+        (
+            user.name,
+            words.moment(user.changed_at),
+            words.moment(user.second_factor_at) if user.second_factor_at else "none",
+        )
+        for user in found
     )
     table(
         ("Name", "Password of", "Second factor of"),
@@ -108,10 +112,10 @@ def create(
     """Make a token for a machine, and print it: this once."""
     with opened(context) as operations:
         text = operations.people.create_token(name, role=role, instances=instance, lasts=timedelta(days=days))
-        unknown = sorted({*(instance or ())} - {one.name for one in operations.instances.list()})
+        unknown = sorted({*(instance or ())} - {each.name for each in operations.instances.list()})
     say(text)
-    for one in unknown:
-        note(f"There is no instance {one}: the token shows nothing of it until there is.")
+    for each in unknown:
+        note(f"There is no instance {each}: the token shows nothing of it until there is.")
     note("It is shown this once. Send it as the header `Authorization: Bearer TOKEN`, over TLS only.")
 
 
@@ -136,12 +140,12 @@ def list_tokens(context: typer.Context, as_json: AsJson = False) -> None:
         return
     rows = (
         (
-            one.name,
-            one.role.value,
-            "all" if one.instances is None else ", ".join(one.instances),
-            f"{words.moment(one.ends_at)}{' (ended)' if one.ended else ''}",
+            token.name,
+            token.role.value,
+            "all" if token.instances is None else ", ".join(token.instances),
+            f"{words.moment(token.ends_at)}{' (ended)' if token.ended else ''}",
         )
-        for one in found
+        for token in found
     )
     table(("Name", "Role", "Instances", "Ends"), rows, wraps=("Instances",), empty="There are no tokens.")
 
@@ -164,5 +168,5 @@ def _new_password(name: str, *, from_stdin: bool) -> str:
             "write it to standard input.",
             param_hint="--password-stdin",
         )
-    told = typer.prompt(f"New password of {name}", hide_input=True, err=True, confirmation_prompt=True)
-    return str(told)
+    password = typer.prompt(f"New password of {name}", hide_input=True, err=True, confirmation_prompt=True)
+    return str(password)

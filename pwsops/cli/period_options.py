@@ -82,8 +82,8 @@ def period(
     return Period(since=aware(since, zone), until=aware(until, zone))
 
 
-def aware(told: datetime | None, zone: str | None) -> datetime | None:
+def aware(moment: datetime | None, zone: str | None) -> datetime | None:
     """Return a moment with its zone: its own offset, the zone that was named, or this machine's."""
-    if told is None or told.tzinfo is not None:
-        return told
-    return told.astimezone() if zone is None else told.replace(tzinfo=ZoneInfo(zone))
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.astimezone() if zone is None else moment.replace(tzinfo=ZoneInfo(zone))

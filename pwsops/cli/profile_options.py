@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pwsops.cli import parse
+from pwsops.cli.shared_options import with_options
 from pwsops.rules.model import Unit
 
 if TYPE_CHECKING:
     from pwsops.profile import BackupProfile
 
 
-def _text(flag: str, form: str, told: str) -> tuple[str, Any]:
-    annotation = Annotated[str | None, typer.Option(flag, metavar=form, help=told, show_default=False)]
+def _text(flag: str, form: str, help_text: str) -> tuple[str, Any]:
+    annotation = Annotated[str | None, typer.Option(flag, metavar=form, help=help_text, show_default=False)]
     return flag.removeprefix("--").replace("-", "_"), annotation
 
 
-def _switch(name: str, flags: str, told: str) -> tuple[str, Any]:
-    return name, Annotated[bool | None, typer.Option(flags, help=told, show_default=False)]
+def _switch(name: str, flags: str, help_text: str) -> tuple[str, Any]:
+    return name, Annotated[bool | None, typer.Option(flags, help=help_text, show_default=False)]
 
 
 _DATABASES = Annotated[
@@ -81,22 +80,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 _WITHIN_A_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
 
 
-def with_profile_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above in place of its `**given`, which receives those that were told."""
-    signature = inspect.signature(command, eval_str=True)
-    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in OPTIONS.items()
-    ]
-
-    @functools.wraps(command)
-    def wrapper(**values: Any) -> None:
-        told = {name: values.pop(name) for name in OPTIONS}
-        command(**values, **{name: value for name, value in told.items() if value not in (None, [])})
-
-    vars(wrapper)["__signature__"] = signature.replace(parameters=[*own, *options])
-    return wrapper
+with_profile_options = with_options(OPTIONS)
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,9 +96,9 @@ def read_option(name: str, value: Any) -> Any:
         raise typer.BadParameter(str(error), param_hint=f"--{name.replace('_', '-')}") from None
 
 
-def apply_options(profile: BackupProfile, told: Mapping[str, Any]) -> None:
+def apply_options(profile: BackupProfile, options: Mapping[str, Any]) -> None:
     """Change a profile as the options say, and nothing else; but drop what a new unit leaves without a meaning."""
-    values = dict(told)
+    values = dict(options)
     if "every" in values:
         _drop_what_does_not_fit(profile, values["every"].unit)
         profile.every, unit = values.pop("every")

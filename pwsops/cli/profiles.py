@@ -48,15 +48,15 @@ def create(
     **given: Any,
 ) -> None:
     """Create a profile. What is not told comes from the settings."""
-    told = read_options(given)
-    password = read_password(told.get("login"), from_stdin=password_stdin)
+    options = read_options(given)
+    password = read_password(options.get("login"), from_stdin=password_stdin)
     with opened(context) as operations:
         profile = operations.profiles.new()
         profile.name = name
-        apply_options(profile, told)
+        apply_options(profile, options)
         _check_complete(profile)
         profile.directory = server_path(operations, profile.instance, profile.directory)
-        protection = _certificate_password(told, certificate_password_stdin)
+        protection = _certificate_password(options, certificate_password_stdin)
         view = operations.profiles.create(profile, password=password, certificate_password=protection)
         say(f"Created {view.name}: {view.schedule}.")
         _tell_next(view)
@@ -77,28 +77,28 @@ def edit(
     **given: Any,
 ) -> None:
     """Change a profile; what is not told stays as it is. Saving a profile that was switched off switches it on."""
-    told = read_options(given)
-    password = read_password(told.get("login"), from_stdin=password_stdin)
-    if not (told or rename or amended or certificate_password_stdin):
+    options = read_options(given)
+    password = read_password(options.get("login"), from_stdin=password_stdin)
+    if not (options or rename or amended or certificate_password_stdin):
         raise typer.BadParameter("nothing is to be changed; give an option to change, or --note.", param_hint="NAME")
     with opened(context) as operations:
         profile = operations.profiles.get(name)
         profile.name = rename or name
-        apply_options(profile, told)
-        if "directory" in told:
+        apply_options(profile, options)
+        if "directory" in options:
             profile.directory = server_path(operations, profile.instance, profile.directory)
-        protection = _certificate_password(told, certificate_password_stdin)
+        protection = _certificate_password(options, certificate_password_stdin)
         view = operations.profiles.save(name, profile, note=amended, password=password, certificate_password=protection)
         say(f"Saved {view.name}: {view.schedule}.")
         _tell_next(view)
         _doubt_directory(operations, profile)
 
 
-def _certificate_password(told: Mapping[str, Any], from_stdin: bool) -> str | None:
+def _certificate_password(options: Mapping[str, Any], from_stdin: bool) -> str | None:
     """Return the password for saved certificates: from standard input, or asked for where saving is switched on."""
     if from_stdin:
         return read_line(_FOR_CERTIFICATES)
-    if not told.get("save_certificates"):
+    if not options.get("save_certificates"):
         return None
     return file_password("Password for the saved certificates (empty: the one it has)", from_stdin=False, confirm=True)
 
@@ -121,7 +121,7 @@ def _tell_next(view: ProfileView) -> None:
 
 
 def _doubt_directory(operations: Operations, profile: BackupProfile) -> None:
-    """Say so where backups could not be written; it stands in nobody's way, since only the server can tell."""
+    """Warn where backups could not be written; it stands in nobody's way, since only the server can tell."""
     from pwsops.engines.records import DirectoryStatus
 
     found = operations.databases.check_directory(profile.instance, profile.directory)
@@ -149,15 +149,15 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     now = datetime.now(UTC)
     rows = (
         (
-            one.name,
-            words.profile_state(one.state, one.health, one.broken),
-            one.schedule,
-            ", ".join(one.databases),
-            words.run_status(one.last_run.status) if one.last_run else words.NOTHING,
-            words.moment(one.next_due_at),
-            words.kind(one.next_kind),
+            view.name,
+            words.profile_state(view.state, view.health, view.broken),
+            view.schedule,
+            ", ".join(view.databases),
+            words.run_status(view.last_run.status) if view.last_run else words.NOTHING,
+            words.moment(view.next_due_at),
+            words.kind(view.next_kind),
         )
-        for one in views
+        for view in views
     )
     headings = ("Profile", "State", "Schedule", "Databases", "Last run", "Next run", "Kind")
     table(
@@ -166,11 +166,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         wraps=("Profile", "Schedule", "Databases"),
         empty="There is no profile yet; `pwsops profile create` makes one.",
     )
-    for one in views:
-        if one.broken:
-            note(f"{one.name} cannot run: {one.broken}")
-        elif not running and one.next_due_at is not None and one.next_due_at <= now:
-            note(f"{one.name} is {words.next_run(one.next_due_at, now, running=False)}.")
+    for view in views:
+        if view.broken:
+            note(f"{view.name} cannot run: {view.broken}")
+        elif not running and view.next_due_at is not None and view.next_due_at <= now:
+            note(f"{view.name} is {words.next_run(view.next_due_at, now, running=False)}.")
 
 
 @app.command()
@@ -273,11 +273,11 @@ def preview(
         return
     rows = (
         (
-            f"{one.local:%a %Y-%m-%d %H:%M %z}",
-            words.kind(one.kind),
-            "moved behind the clock change" if one.shifted else "",
+            f"{occurrence.local:%a %Y-%m-%d %H:%M %z}",
+            words.kind(occurrence.kind),
+            "moved behind the clock change" if occurrence.shifted else "",
         )
-        for one in found
+        for occurrence in found
     )
     table(("Run", "Kind", "Note"), rows, empty="There is no run to come.")
 

@@ -52,9 +52,9 @@ def _lines() -> Tell:
 
 
 def of_run(tell: Tell) -> Callable[[RunView], None]:
-    """Tell how far a run is."""
+    """Return what shows how far a run is."""
 
-    def told(view: RunView) -> None:
+    def show(view: RunView) -> None:
         ended = sum(item.status.ended for item in view.items)
         of_items = f", {ended} of {len(view.items)} databases done" if len(view.items) > 1 else ""
         what = f"run {view.id} of {view.profile}: {view.status.value}{of_items}"
@@ -63,9 +63,9 @@ def of_run(tell: Tell) -> Callable[[RunView], None]:
         else:
             tell(f"{what}, {view.progress.phase}", view.progress.done_bytes, view.progress.total_bytes)
 
-    return told
+    return show
 
 
 def of_operation(tell: Tell, what: str) -> requests.ProgressCallback:
-    """Tell how far an engine's operation is."""
+    """Return what shows how far an engine's operation is."""
     return lambda progress: tell(f"{what}: {progress.phase}", progress.done_bytes, progress.total_bytes)

@@ -72,7 +72,7 @@ def _tell_end(ended: RunView) -> None:
             why = f" ({item.reason})" if item.reason else ""
             say(f"{item.database}: {words.kind(item.kind)}{why}, {words.size(item.size_bytes)}, {item.path}")
         elif item.error:
-            complain(f"{item.database}: {item.error}", item.hint, item.said)
+            complain(f"{item.database}: {item.error}", item.hint, item.further_messages)
 
 
 def runs(
@@ -99,17 +99,17 @@ def runs(
         return
     rows = (
         (
-            str(one.id),
-            one.profile,
-            words.moment(one.due_at),
-            words.run_status(one.status),
-            words.kind(one.kind),
-            one.trigger.value.replace("_", " "),
-            words.duration(one.duration_s),
-            words.size(sum(item.size_bytes or 0 for item in one.items)) if one.items else words.NOTHING,
-            one.summary,
+            str(view.id),
+            view.profile,
+            words.moment(view.due_at),
+            words.run_status(view.status),
+            words.kind(view.kind),
+            view.trigger.value.replace("_", " "),
+            words.duration(view.duration_s),
+            words.size(sum(item.size_bytes or 0 for item in view.items)) if view.items else words.NOTHING,
+            view.summary,
         )
-        for one in views
+        for view in views
     )
     headings = ("Run", "Profile", "Due", "Status", "Kind", "Trigger", "Took", "Size", "Summary")
     table(headings, rows, right=("Run", "Took", "Size"), wraps=("Profile", "Summary"), empty="There is no such run.")

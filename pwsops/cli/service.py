@@ -53,14 +53,14 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[threading.Thread]:
     holds the event's lock, which `stop.set` would then wait for forever. So another thread sets it. What tells that
     thread is a `SimpleQueue`, the one thing of Python's that may be put to from a handler.
     """
-    told: SimpleQueue[bool] = SimpleQueue()
+    signals: SimpleQueue[bool] = SimpleQueue()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
-        told.put(True)
+        signals.put(True)
 
     def pass_on() -> None:
-        if told.get():
+        if signals.get():
             stop.set()
 
     passing_on = threading.Thread(target=pass_on, name="pwsops-signals", daemon=True)
@@ -71,18 +71,18 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[threading.Thread]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        told.put(False)
+        signals.put(False)
 
 
 def _report(operations: Operations, stop: threading.Event) -> None:
-    """Tell whether this process schedules or stands by, whenever that changes."""
-    told = ""
+    """Print whether this process schedules or stands by, whenever that changes."""
+    shown = ""
     while not stop.is_set():
         status = operations.service.status()
         standing = _standing(status)
-        if standing and standing != told:
+        if standing and standing != shown:
             note(standing)
-            told = standing
+            shown = standing
         stop.wait(LOOK_EVERY_S)
 
 
@@ -96,7 +96,7 @@ def _standing(status: ServiceView) -> str:
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Tell whether the service runs, and where."""
+    """Show whether the service runs, and where."""
     with opened(context) as operations:
         view = operations.service.status()
     from pwsops.cli import words

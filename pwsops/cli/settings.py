@@ -23,8 +23,8 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit(rows)
     else:
-        told = ((row["key"], _told(row["value"]), row["meaning"]) for row in rows)
-        table(("Key", "Value", "Meaning"), told, wraps=("Value", "Meaning"), empty="There are no settings.")
+        cells = ((row["key"], _value(row["value"]), row["meaning"]) for row in rows)
+        table(("Key", "Value", "Meaning"), cells, wraps=("Value", "Meaning"), empty="There are no settings.")
 
 
 @app.command("set")
@@ -36,8 +36,8 @@ def set_(
     """Change one; existing profiles stay as they are."""
     with opened(context) as operations:
         changed = operations.settings.set(key, value)
-    say(f"{key} is now {_told(changed.as_dict()[key]) or 'empty'}.")
+    say(f"{key} is now {_value(changed.as_dict()[key]) or 'empty'}.")
 
 
-def _told(value: object) -> str:
+def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -78,11 +78,11 @@ def clean(text: object) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
 
 
-def message(one: Message) -> str:
+def message(message: Message) -> str:
     """Return a server's own words, after the numbers that it gave with them."""
-    numbers = {"": one.number, "severity ": one.severity, "state ": one.state}
-    told = ", ".join(f"{name}{number}" for name, number in numbers.items() if number is not None)
-    return f"{told}: {one.text}" if told else one.text
+    numbers = {"": message.number, "severity ": message.severity, "state ": message.state}
+    known = ", ".join(f"{name}{number}" for name, number in numbers.items() if number is not None)
+    return f"{known}: {message.text}" if known else message.text
 
 
 def run_status(status: RunStatus) -> Text:
@@ -103,12 +103,12 @@ def database_state(state: DatabaseState) -> Text:
     return Text(*_DATABASE[state])
 
 
-def verdict(one: Verdict) -> Text:
+def verdict(verdict: Verdict) -> Text:
     """Return a verdict: green for what is protected alone."""
-    if not one.covered:
+    if not verdict.covered:
         return Text("○ in no profile")
-    icon, colour = _PROTECTION[one.protection]
-    return Text(f"{icon} {one.protection.value}", "red" if one.urgent else colour)
+    icon, colour = _PROTECTION[verdict.protection]
+    return Text(f"{icon} {verdict.protection.value}", "red" if verdict.urgent else colour)
 
 
 def check_state(state: CheckState, *, required: bool = True) -> Text:

@@ -61,8 +61,8 @@ class Option:
 
 def warnings(given: Mapping[str, Any], known: Sequence[Option]) -> list[str]:
     """Return what to beware of with these options."""
-    told = [(option, given[option.key]) for option in known if option.key in given]
-    return [option.warnings[value] for option, value in told if value in option.warnings]
+    pairs = [(option, given[option.key]) for option in known if option.key in given]
+    return [option.warnings[value] for option, value in pairs if value in option.warnings]
 
 
 def checked(given: Mapping[str, Any], known: Sequence[Option], *, engine: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ _FITS = {OptionKind.TEXT: _fits_text, OptionKind.TRUTH: _fits_truth, OptionKind.
 
 
 def _form(option: Option) -> str:
-    """Say which values an option can have."""
+    """Return which values an option can have."""
     if option.choices:
         return f"one of {', '.join(option.choices)}"
     if option.kind is OptionKind.TRUTH:

@@ -104,10 +104,10 @@ class Engine(Protocol):
         """Return why a database that the instance does not have need not be gone; empty: it is gone."""
 
     def contents(self, database: str) -> DatabaseContents:
-        """Say what is in a database now. Answers within seconds, with fewer numbers where counting takes longer."""
+        """Return what is in a database now. Answers within seconds, with fewer numbers where counting takes longer."""
 
     def backup_directory(self) -> str:
-        """Say where to begin to look for a directory on the database server: where it puts backups by itself."""
+        """Return where to begin to look for a directory on the database server: where it puts backups by itself."""
 
     def browse(self, path: str) -> list[DirectoryEntry]:
         """List a directory on the database server, directories first."""

@@ -55,7 +55,7 @@ def place(engine: str, address: str) -> str:
 
 def share_files(place: str, other: str, path: str) -> bool:
     """Whether instances at two places mean the same by a path: on one machine, or of a share, which all see as one."""
-    (kind, address), (other_kind, other_address) = (one.partition(" ")[::2] for one in (place, other))
+    (kind, address), (other_kind, other_address) = (text.partition(" ")[::2] for text in (place, other))
     if kind != other_kind:
         return False
     is_share = path.startswith(("\\\\", "//"))
@@ -71,7 +71,7 @@ def protection(engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     if engine not in ENGINES:
         return ()
     known = _offers(engine).options
-    return tuple(f"{one.key}={options.get(one.key, one.default)}" for one in known if one.guards)
+    return tuple(f"{option.key}={options.get(option.key, option.default)}" for option in known if option.guards)
 
 
 def is_embedded(engine: str) -> bool:

@@ -39,41 +39,41 @@ class Heads:
         self._home = home
         self._lock = threading.Lock()
         self._unwritten: int | None = None
-        self._trouble = ""
+        self._problem = ""
         self.default = home / DEFAULT
         self.noted = ""
         """The file that the log is known to say heads go to; empty: that was not looked for yet."""
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why the newest head could not be written by this process; empty: it could, or there was none."""
-        return self._trouble
+        return self._problem
 
     def places(self) -> Places:
         """Return where heads go, as the configuration says now."""
         return read_places(self._home)
 
     def write(self, head: Head) -> None:
-        """Tell a head to every place. Never raises: what it tells of is done. See `trouble`."""
+        """Write a head to every place. Never raises: what it is about is done. See `problem`."""
         with self._lock:
             places = self.places()
             first = min(head.first, self._unwritten or head.first)
             whole = Head(first=first, entry=head.entry, digest=head.digest, at=head.at)
-            size, trouble = 0, ""
+            size, problem = 0, ""
             try:
                 size = HeadFile(places.file).append(self._home, whole)
                 self._unwritten = None
             except OSError as error:
                 self._unwritten = first
-                trouble = f"{places.file} cannot be written: {error.strerror or error}"
+                problem = f"{places.file} cannot be written: {error.strerror or error}"
             if places.journal:
-                trouble = "; ".join(filter(None, [trouble, journal.write(self._home, whole, file_bytes=size)]))
-            if trouble and trouble != self._trouble:
-                _log.error("the head of the audit log could not be told", entry=head.entry, reason=trouble)
-            self._trouble = trouble
+                problem = "; ".join(filter(None, [problem, journal.write(self._home, whole, file_bytes=size)]))
+            if problem and problem != self._problem:
+                _log.error("the head of the audit log could not be told", entry=head.entry, reason=problem)
+            self._problem = problem
 
     def leave(self, file: Path, head: Head) -> None:
-        """Tell a head to a file that none goes to from then on, where it is there: it is of the entry that says so."""
+        """Write a head to a file that none goes to from then on, where it is there: it is of the entry that says so."""
         if HeadFile(file).size():
             with suppress(OSError):
                 HeadFile(file).append(self._home, head)
@@ -95,17 +95,17 @@ class Heads:
             Files that whoever asks knows to have heads of this home.
         """
         place = self.places().file
-        told = journal.read(self._home)
-        sizes: Mapping[str, int] = {} if told is None else told.file_bytes
+        noted_here = journal.read(self._home)
+        sizes: Mapping[str, int] = {} if noted_here is None else noted_here.file_bytes
         found = [HeadFile(place).read(self._home, complete=True, at_least_bytes=sizes.get(str(place), 0))]
         former = dict.fromkeys([*noted, *sizes])
         if HeadFile(self.default).size():
             former[str(self.default)] = None
         asked = dict.fromkeys(map(str, given))
-        for name in [*islice((one for one in former if one not in asked), MOST_FORMER), *asked]:
+        for name in [*islice((path for path in former if path not in asked), MOST_FORMER), *asked]:
             if name != str(place):
                 at_least, chosen = sizes.get(name, 0), name in asked
                 found.append(HeadFile(Path(name)).read(self._home, at_least_bytes=at_least, former=True, chosen=chosen))
-        if told is not None:
-            found.append(told.source)
+        if noted_here is not None:
+            found.append(noted_here.source)
         return found

@@ -133,8 +133,8 @@ class HeadFile:
 
 def line_of(home: Path, head: Head, **more: object) -> str:
     """Return what is written of a head, in one line of JSON."""
-    told = {"at": head.at.isoformat(), "home": name_of(home), "first": head.first, "entry": head.entry}
-    return json.dumps({**told, "digest": head.digest, **more})
+    fields = {"at": head.at.isoformat(), "home": name_of(home), "first": head.first, "entry": head.entry}
+    return json.dumps({**fields, "digest": head.digest, **more})
 
 
 def name_of(home: Path) -> str:
@@ -144,12 +144,12 @@ def name_of(home: Path) -> str:
 
 def parse(line: str | bytes) -> tuple[str, Head, int]:
     """Return whose head a line has, the head, and its `bytes`; raises `ValueError`, `TypeError` or `KeyError`."""
-    told = json.loads(line)
-    at = datetime.fromisoformat(told["at"])
-    head = Head(first=int(told["first"]), entry=int(told["entry"]), digest=str(told["digest"]), at=at)
+    fields = json.loads(line)
+    at = datetime.fromisoformat(fields["at"])
+    head = Head(first=int(fields["first"]), entry=int(fields["entry"]), digest=str(fields["digest"]), at=at)
     if at.tzinfo is None or not 0 < head.first <= head.entry:
         raise ValueError(line)
-    return str(told["home"]), head, int(told["bytes"])
+    return str(fields["home"]), head, int(fields["bytes"])
 
 
 def _plain(descriptor: int, path: Path) -> os.stat_result:

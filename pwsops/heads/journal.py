@@ -31,7 +31,7 @@ _AUTHPRIV = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class JournalHeads:
     """What the journal told: its heads, and how long each file of heads was."""
 
     source: HeadSource
@@ -46,7 +46,7 @@ def where() -> str:
 
 
 def write(home: Path, head: Head, *, file_bytes: int) -> str:
-    """Tell the journal a head, and how long the file of heads is; returns why that was not possible, if so."""
+    """Write a head to the journal, and how long the file of heads is; returns why that was not possible, if so."""
     kind = where()
     line = line_of(home, head, bytes=file_bytes, file=str(read_places(home).file))
     if kind == "journald":
@@ -65,7 +65,7 @@ def _send(path: Path, text: str, kind: str) -> str:
     return ""
 
 
-def read(home: Path) -> Told | None:
+def read(home: Path) -> JournalHeads | None:
     """Return the heads of a home that the journal has; None where there is no journal that can be read back."""
     program = shutil.which(JOURNALCTL) if JOURNALD.exists() else None
     if program is None:
@@ -78,14 +78,14 @@ def read(home: Path) -> Told | None:
             [*command, *writers], capture_output=True, timeout=READ_LIMIT_S, check=False, env=spawning.environment()
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Told(source=HeadSource(name=NAME, not_asked=f"{error}."))
+        return JournalHeads(source=HeadSource(name=NAME, not_asked=f"{error}."))
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[:200] or f"journalctl ended with {done.returncode}"
-        return Told(source=HeadSource(name=NAME, not_asked=f"{said.rstrip('.')}."))
-    return _told(home, done.stdout)
+        reason = done.stderr.decode(errors="replace").strip()[:200] or f"journalctl ended with {done.returncode}"
+        return JournalHeads(source=HeadSource(name=NAME, not_asked=f"{reason.rstrip('.')}."))
+    return _parsed(home, done.stdout)
 
 
-def _told(home: Path, output: bytes) -> Told:
+def _parsed(home: Path, output: bytes) -> JournalHeads:
     heads, sizes = list[Head](), dict[str, int]()
     for line in output.splitlines():
         try:
@@ -97,4 +97,4 @@ def _told(home: Path, output: bytes) -> Told:
         if of == name_of(home):
             heads.append(head)
             sizes[file] = max(size, sizes.get(file, 0))
-    return Told(source=HeadSource(name=NAME, heads=heads), file_bytes=sizes)
+    return JournalHeads(source=HeadSource(name=NAME, heads=heads), file_bytes=sizes)

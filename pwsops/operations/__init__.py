@@ -167,8 +167,8 @@ def examine_home(home: Path) -> list[Check]:
 
 def default_home() -> Path:
     """Return `PWSOPS_HOME`, or the platform's data directory."""
-    told = os.environ.get(HOME_VARIABLE)
-    return Path(told) if told else Path(platformdirs.user_data_dir("pwsops", appauthor=False))
+    chosen = os.environ.get(HOME_VARIABLE)
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("pwsops", appauthor=False))
 
 
 def _refuse_other_s(actor: str) -> None:

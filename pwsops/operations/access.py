@@ -95,16 +95,16 @@ class Context:
                 hint="Sign in once more, and do it again.",
             )
 
-    def told(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         """Return what an error or an instance said, without the paths in it that who asks is not told.
 
         These are the addresses of instances, and the home.
         """
         principal = self.principal
-        if not text or (principal.is_told_addresses and principal.is_told_home):
+        if not text or (principal.sees_addresses and principal.sees_home):
             return text
-        hidden = {} if principal.is_told_home else {str(self.core.home): HIDDEN_HOME}
-        if not principal.is_told_addresses:
+        hidden = {} if principal.sees_home else {str(self.core.home): HIDDEN_HOME}
+        if not principal.sees_addresses:
             with self.core.catalogue.read() as connection:
                 rows = instances.every(connection)
             hidden |= {each: HIDDEN for row in rows for each in (row.address, row.place.partition(" ")[2])}
@@ -119,22 +119,22 @@ class Context:
         try:
             yield
         except PwsopsError as error:
-            if (told := self.told_error(error)) is error:
+            if (redacted := self.redacted_error(error)) is error:
                 raise
-            raise told from None
+            raise redacted from None
 
-    def told_error(self, error: PwsopsError) -> PwsopsError:
+    def redacted_error(self, error: PwsopsError) -> PwsopsError:
         """Return an error as who asks is told it; see `told`."""
         try:
-            message, hint = self.told(error.message), self.told(error.hint)
+            message, hint = self.redacted(error.message), self.redacted(error.hint)
         except PwsopsError:  # the catalogue, or who asks, is what it is about
             return error
         if (message, hint) == (error.message, error.hint):
             return error
         # Others may be told the same one, with all that it says.
-        told = copy(error)
-        told.message, told.hint, told.args = message, hint, (message,)
-        return told
+        redacted = copy(error)
+        redacted.message, redacted.hint, redacted.args = message, hint, (message,)
+        return redacted
 
     def allow_everywhere(self, action: str, subject: str = "") -> None:
         """Raise `Denied` unless all instances are theirs: what is done concerns each of them."""

@@ -41,12 +41,12 @@ class Account:
             second_factor_required=Roles(self._context.core.home).second_factor_required(),
             recovery_codes=0 if factor is None else len(factor.recovery),
             wrong_codes=0 if factor is None else factor.failures,
-            sessions=[_view(one, stay) for one in reversed(every) if _same(one, session)],
+            sessions=[_view(each, stay) for each in reversed(every) if _same(each, session)],
         )
 
     @needs(Right.ACCOUNT, "change their own password")
     def change_password(self, stay: str, *, old: str, new: str, code: str, attempt: Attempt) -> Entry:
-        """Give oneself a new password. All sessions end, and the one that is returned begins.
+        """Change one's own password. All sessions end, and the one that is returned begins.
 
         Parameters
         ----------
@@ -140,14 +140,14 @@ class Account:
         """End all of one's own sessions but the present one."""
         session = self._session(stay)
         every = self._authentication.sessions.every()
-        self._end([one for one in every if _same(one, session) and one is not session], "end other sessions")
+        self._end([each for each in every if _same(each, session) and each is not session], "end other sessions")
 
     @needs(Right.SESSIONS, "see everybody's sessions", on_everything)
     def everybody(self, stay: str) -> Sequence[SessionView]:
         """Return the sessions of all but who asks, by name."""
         session = self._session(stay)
-        others = [one for one in self._authentication.sessions.every() if not _same(one, session)]
-        return [_view(one, stay) for one in sorted(others, key=lambda one: one.person.name)]
+        others = [each for each in self._authentication.sessions.every() if not _same(each, session)]
+        return [_view(each, stay) for each in sorted(others, key=lambda each: each.person.name)]
 
     @needs(Right.SESSIONS, "end somebody's sessions", on_everything)
     def end_sessions_of(self, name: str) -> None:
@@ -156,11 +156,11 @@ class Account:
         A user and the system's user may have one name: each has an entry, and who asks stays in.
         """
         mine, every = self._context.principal.subject, self._authentication.sessions.every()
-        theirs = [one for one in every if one.person.name == name and one.whose != mine]
+        theirs = [each for each in every if each.person.name == name and each.whose != mine]
         if not theirs:
             raise NotFound(f"{name} has no session any more.", hint="Load the page again.")
-        for whose in sorted({one.whose for one in theirs}):
-            self._end([one for one in theirs if one.whose == whose], "end sessions")
+        for whose in sorted({each.whose for each in theirs}):
+            self._end([each for each in theirs if each.whose == whose], "end sessions")
 
     @property
     def _authentication(self) -> Authentication:
@@ -200,11 +200,11 @@ class Account:
         if not sessions:
             return
         name, actor = sessions[0].person.name, self._context.actor
-        where = ", ".join(sorted({one.place.address for one in sessions if one.place.address}))
+        where = ", ".join(sorted({session.place.address for session in sessions if session.place.address}))
         with self._context.core.catalogue.write() as connection:
             self._context.note(connection, action, sessions[0].whose, f"{len(sessions)}, from {where}" if where else "")
-        for one in sessions:
-            self._authentication.sessions.end(one, f"{actor} has ended the session of {name}.")
+        for session in sessions:
+            self._authentication.sessions.end(session, f"{actor} has ended the session of {name}.")
 
 
 def _same(one: Session, other: Session) -> bool:

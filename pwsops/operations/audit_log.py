@@ -10,7 +10,7 @@ from pwsops.catalogue import audit, audit_search
 from pwsops.catalogue.audit_search import AuditFilter as AuditQuery
 from pwsops.errors import InvalidInput, PwsopsError, Refused
 from pwsops.operations.access import Context
-from pwsops.operations.audit_verification import places, trouble, verified, verified_for
+from pwsops.operations.audit_verification import places, problem, verified, verified_for
 from pwsops.operations.periods import check_period
 from pwsops.operations.records import AuditEntry, AuditPage
 from pwsops.operations.rights import needs
@@ -95,12 +95,12 @@ class AuditLog:
         if found.state is AuditState.WHOLE:
             raise Refused("There is nothing to acknowledge: the audit log is whole.", hint="`pwsops audit verify`")
         with core.catalogue.write() as connection:
-            told = f"{reason.strip()} [{found.state.value}: {found.summary}]"
-            audit.acknowledge(connection, now=core.clock.now(), actor=self._context.actor, reason=told)
+            entry = f"{reason.strip()} [{found.state.value}: {found.summary}]"
+            audit.acknowledge(connection, now=core.clock.now(), actor=self._context.actor, reason=entry)
 
     @needs(Right.HOST, "give the audit log a new key")
     def begin_new_key(self) -> int:
-        """Give the log a new key from now on, and return its number: the former one is lost, or known to others.
+        """Use a new key for the log from now on, and return its number: the former one is lost, or known to others.
 
         What the former one covers stays checked by it, where the home's key opens it still. Raises `PwsopsError` where
         the home has no key to seal the new one with.
@@ -115,10 +115,10 @@ class AuditLog:
         return places(self._context.core) if self._context.principal.instances is None else ()
 
     @needs(Right.LOOK, "look whether the audit log leaves the home")
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Return why this process could not tell the newest head, or does not heed the configuration; quick.
 
         Who is not told where the home is, is told no more than that.
         """
-        found = trouble(self._context.core)
-        return found if not found or self._context.principal.is_told_home else _TROUBLE
+        found = problem(self._context.core)
+        return found if not found or self._context.principal.sees_home else _TROUBLE

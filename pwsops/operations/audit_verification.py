@@ -31,7 +31,7 @@ def verified(core: Core, given: Sequence[Path] = ()) -> Verification:
     pause = threading.Event()
     for _ in range(_LOOKS):
         found = _looked(core, given)
-        if not any(one.kind is Kind.NO_HEAD for one in found.findings):
+        if not any(finding.kind is Kind.NO_HEAD for finding in found.findings):
             break
         core.clock.wait(pause, _AGAIN_S)
     return replace(found, caveat=_caveat(core))
@@ -43,15 +43,15 @@ def verified_for(context: Context) -> Verification:
     if context.principal.instances is None:
         return found
     with context.read() as connection:
-        return told_to_some(found, audit_search.total(connection, AuditFilter()))
+        return without_content(found, audit_search.total(connection, AuditFilter()))
 
 
-def told_to_some(found: Verification, entries: int) -> Verification:
+def without_content(found: Verification, entries: int) -> Verification:
     """Return what a verification tells who is given some instances: whether the log is whole, and no number of it.
 
     `entries`: how many they see.
     """
-    kinds = dict.fromkeys(one.kind for one in found.findings)
+    kinds = dict.fromkeys(finding.kind for finding in found.findings)
     findings = [Finding(kind=kind, text=f"The log is {kind.state.value} ({kind.value}). {_ASK}") for kind in kinds]
     return Verification(entries=entries, last=0, head="", keyed_from=None, findings=findings, sources={})
 
@@ -74,10 +74,10 @@ def places(core: Core) -> Sequence[str]:
     return [str(asked.file), *([system] if system else [])]
 
 
-def trouble(core: Core) -> str:
+def problem(core: Core) -> str:
     """Return why this process could not tell the newest head, or does not heed the configuration; empty: neither."""
     heads = _heads(core)
-    return "; ".join(filter(None, [heads.trouble, heads.places().trouble]))
+    return "; ".join(filter(None, [heads.problem, heads.places().problem]))
 
 
 def key_fault(core: Core) -> PwsopsError | None:
@@ -114,7 +114,7 @@ def audit_checks(core: Core) -> Iterator[Check]:
 
 def _heads_check(core: Core) -> Check:
     name = "Heads of the audit log"
-    if wrong := trouble(core):
+    if wrong := problem(core):
         step = "Let this user write there, or name another file in audit.toml."
         return Check(name=name, ok=False, finding=wrong, next_step=step)
     if caveat := _caveat(core):
@@ -153,7 +153,7 @@ def _within_reach(core: Core) -> str:
 
 def next_step(found: Verification) -> str:
     """Return what to do about what was found; empty where nothing is wrong."""
-    kinds = {one.kind for one in found.findings}
+    kinds = {finding.kind for finding in found.findings}
     if found.state is AuditState.CHANGED:
         return (
             "`pwsops audit verify` lists all of it; find out who could write the home, and keep a copy of it. What is "

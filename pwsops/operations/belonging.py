@@ -42,12 +42,12 @@ def theirs(context: Context, engine: Engine, found: Sequence[BackupSet]) -> list
     Where a file lies, or what it is called, proves nothing: whoever may write there can put another's there.
     """
     with context.core.catalogue.read() as connection:
-        owners = sets.owners(connection, [one.set_id for one in found])
+        owners = sets.owners(connection, [backup_set.set_id for backup_set in found])
     sees = context.principal.sees
     return [
-        one
-        for one in found
-        if any(map(sees, owners[one.set_id])) or (not owners[one.set_id] and _is_remembered(engine, one))
+        each
+        for each in found
+        if any(map(sees, owners[each.set_id])) or (not owners[each.set_id] and _is_remembered(engine, each))
     ]
 
 
@@ -55,10 +55,10 @@ def require_theirs(context: Context, engine: Engine, found: Sequence[BackupSet],
     """Raise `Denied` unless each of these sets is theirs; all are of who is given all instances."""
     if context.principal.instances is None:
         return
-    proven = {one.set_id for one in theirs(context, engine, found)}
-    for one in found:
-        if one.set_id not in proven:
-            raise denied(context, one.path, action)
+    proven = {backup_set.set_id for backup_set in theirs(context, engine, found)}
+    for backup_set in found:
+        if backup_set.set_id not in proven:
+            raise denied(context, backup_set.path, action)
 
 
 def set_at(context: Context, engine: Engine, instance: str | None, path: str, position: int, action: str) -> BackupSet:
@@ -70,10 +70,10 @@ def set_at(context: Context, engine: Engine, instance: str | None, path: str, po
     raise InvalidInput(f"{path} has no backup set {position}.", hint=f"It has {len(found)}; `pwsops media` lists them.")
 
 
-def _is_remembered(engine: Engine, one: BackupSet) -> bool:
+def _is_remembered(engine: Engine, backup_set: BackupSet) -> bool:
     if not engine.instance.name or not isinstance(engine, RemembersSets):
         return False
     try:
-        return engine.remembered_set(one.set_id) is not None
+        return engine.remembered_set(backup_set.set_id) is not None
     except PwsopsError:
         return False

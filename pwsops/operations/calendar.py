@@ -48,8 +48,8 @@ class Calendar:
         """
         days: list[Counter[RunStatus]] = [Counter() for _ in edges[1:]]
         with self._context.read() as connection:
-            for one in outcomes_by_day.counts(connection, edges, profile):
-                days[one.day][one.status] += one.number
+            for counts in outcomes_by_day.counts(connection, edges, profile):
+                days[counts.day][counts.status] += counts.number
             gaps = outcomes_by_day.gaps(connection, edges[0], edges[-1], profile)
         for day, count in _laid_out(gaps, edges).items():
             days[day][RunStatus.MISSED] += count
@@ -91,5 +91,5 @@ def _laid_out(gaps: Iterable[Gap], edges: Sequence[datetime]) -> Counter[int]:
 
 def _before(instant: datetime, gap: Gap) -> int:
     """Count the occurrences of a gap before an instant, as reports do."""
-    last, wanted = ((one - gap.first) // _MICROSECOND for one in (gap.last, instant))
-    return missed_before(0, last, gap.number, wanted)
+    last, limit = ((at - gap.first) // _MICROSECOND for at in (gap.last, instant))
+    return missed_before(0, last, gap.number, limit)

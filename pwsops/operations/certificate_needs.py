@@ -36,8 +36,8 @@ class Need:
     databases: list[str] = field(default_factory=list)
     backups: Counter[str] = field(default_factory=Counter)
 
-    def told(self) -> str:
-        """Say it in words: "the profile nightly; the database srv/one; 3 backups of srv/one"."""
+    def text(self) -> str:
+        """Return it in words: "the profile nightly; the database srv/one; 3 backups of srv/one"."""
         parts = [f"the profile {name}" for name in self.profiles]
         parts += [f"the database {name}" for name in self.databases]
         parts += [f"{count} backup{'s' if count > 1 else ''} of {name}" for name, count in self.backups.items()]
@@ -70,7 +70,7 @@ class Needs:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Return the instances and thumbprints for which anything is needed, in order."""
-        return iter(sorted(key for key, need in self._found.items() if need.told()))
+        return iter(sorted(key for key, need in self._found.items() if need.text()))
 
 
 def recorded_needs(connection: Connection) -> Needs:
@@ -84,9 +84,11 @@ def recorded_needs(connection: Connection) -> Needs:
 def actual_needs(connection: Connection, gone: Gone) -> Needs:
     """Return what is needed; a set whose file is gone needs nothing."""
     found = _present_needs(connection)
-    for one in sets.encrypted(connection):
-        if one not in gone:
-            found.of(one.instance, one.thumbprint).backups[f"{one.instance}/{one.database}"] += 1
+    for backup_set in sets.encrypted(connection):
+        if backup_set not in gone:
+            found.of(backup_set.instance, backup_set.thumbprint).backups[
+                f"{backup_set.instance}/{backup_set.database}"
+            ] += 1
     return found
 
 
@@ -121,7 +123,7 @@ def _present_needs(connection: Connection) -> Needs:
 def _on_servers(connection: Connection) -> Mapping[tuple[str, str], str]:
     """Return the thumbprints of the certificates that servers keep, by instance and name."""
     seen = server_certificates.every(connection)
-    return {(one.instance, one.certificate.name): one.certificate.thumbprint for one in seen}
+    return {(each.instance, each.certificate.name): each.certificate.thumbprint for each in seen}
 
 
 def _encrypts_for(row: ProfileRow, on_servers: Mapping[tuple[str, str], str]) -> str:
@@ -142,7 +144,7 @@ def gone_files(context: Context) -> Gone:
     shelves = _Shelves(context.core)
     return frozenset[EncryptedSet | CopyRow](
         [
-            *(one for one in encrypted if not shelves.has(one.instance, one.path)),
+            *(backup_set for backup_set in encrypted if not shelves.has(backup_set.instance, backup_set.path)),
             *(
                 copy
                 for copy in copies

@@ -52,7 +52,7 @@ def _in_store(row: CertificateRow, need: Need, now: datetime, *, opens: bool) ->
         expired=rules.is_expired(facts, now),
         near_expiry=rules.is_near_expiry(facts, now),
         may_encrypt=opens and not rules.why_not_encrypt(facts, now),
-        needed_by=need.told(),
+        needed_by=need.text(),
         added_at=row.added_at,
         saved_at=row.saved_at,
         exported_at=row.exported_at,
@@ -74,22 +74,22 @@ def _on_servers(
 def _on_server(
     seen: Seen, copies: list[CopyRow], needed: Needs, *, now: datetime, in_store: bool
 ) -> ServerCertificateView:
-    one = seen.certificate
-    need = needed.of(seen.instance, one.thumbprint)
+    certificate = seen.certificate
+    need = needed.of(seen.instance, certificate.thumbprint)
     return ServerCertificateView(
-        name=one.name,
-        thumbprint=one.thumbprint,
-        subject=one.subject,
-        needed_by=need.told(),
+        name=certificate.name,
+        thumbprint=certificate.thumbprint,
+        subject=certificate.subject,
+        needed_by=need.text(),
         instance=seen.instance,
         purpose=Purpose.DATABASE,
-        doubts=(f"expired on {one.not_after:%Y-%m-%d}",) if now > one.not_after else (),
-        expired=now > one.not_after,
-        near_expiry=now > one.not_after - rules.NEAR_EXPIRY,
+        doubts=(f"expired on {certificate.not_after:%Y-%m-%d}",) if now > certificate.not_after else (),
+        expired=now > certificate.not_after,
+        near_expiry=now > certificate.not_after - rules.NEAR_EXPIRY,
         saved_at=copies[0].saved_at if copies else None,
-        begins_at=one.not_before,
-        expires_at=one.not_after,
-        has_private_key=one.has_private_key,
+        begins_at=certificate.not_before,
+        expires_at=certificate.not_after,
+        has_private_key=certificate.has_private_key,
         encrypts_backups=bool(need.profiles),
         in_store=in_store,
         files=tuple(path for copy in copies for path in (copy.certificate_file, copy.key_file)),
@@ -100,8 +100,8 @@ def _on_server(
 def _missing(connection: Connection, needed: Needs, held: Collection[str]) -> list[CertificateView]:
     """Return those that are needed and nowhere: on a server that keeps its own, on that server; else in the store."""
     seen = server_certificates.every(connection)
-    there = {(one.instance, one.certificate.thumbprint) for one in seen}
-    keepers = {one.instance for one in seen}
+    there = {(each.instance, each.certificate.thumbprint) for each in seen}
+    keepers = {each.instance for each in seen}
     found: dict[tuple[str, str], Need] = {}
     for instance, thumbprint in needed:
         if thumbprint not in held and (instance, thumbprint) not in there:
@@ -112,7 +112,7 @@ def _missing(connection: Connection, needed: Needs, held: Collection[str]) -> li
             name="",
             thumbprint=thumbprint,
             subject=sets.certificate_subject(connection, thumbprint),
-            needed_by=need.told(),
+            needed_by=need.text(),
             instance=instance,
         )
         for (instance, thumbprint), need in sorted(found.items(), key=lambda item: item[0])

@@ -47,8 +47,8 @@ class Certificates:
             Only those that this one keeps, or should.
         """
         views = self._views(gone_files(self._context))
-        wanted = [view for view in views if view.needed_by or not required]
-        return wanted if instance is None else [view for view in wanted if view.instance == instance]
+        shown = [view for view in views if view.needed_by or not required]
+        return shown if instance is None else [view for view in shown if view.instance == instance]
 
     @needs(Right.CONFIGURE, "list certificates", of_instance())
     def look(
@@ -195,9 +195,9 @@ class Certificates:
         with core.catalogue.write() as connection:
             row = find_certificate(connection, name)
             need = actual_needs(connection, gone).anywhere(row.thumbprint)
-            if need.told():
+            if need.text():
                 raise Refused(
-                    f"The certificate {row.name!r} cannot be removed: it is needed by {need.told()}.",
+                    f"The certificate {row.name!r} cannot be removed: it is needed by {need.text()}.",
                     hint="Without its key those backups could never be read again. Export it if you want it elsewhere "
                     "as well.",
                 )

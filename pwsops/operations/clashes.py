@@ -34,8 +34,8 @@ def look(core: Core, profile: BackupProfile) -> Identities:
         return {}
     with core.catalogue.read() as connection:
         rows = [row.fields for row in profiles.living(connection) if not row.fields["timestamp"]]
-        wanted = [each["directory"] for each in (profile.fields(), *rows) if _engine(connection, each) == EMBEDDED]
-    answers = ask_all({path: partial(_identity, path) for path in wanted}, limit_s=LOOK_LIMIT_S, clock=core.clock)
+        directories = [each["directory"] for each in (profile.fields(), *rows) if _engine(connection, each) == EMBEDDED]
+    answers = ask_all({path: partial(_identity, path) for path in directories}, limit_s=LOOK_LIMIT_S, clock=core.clock)
     return {path: found for path, found in answers.items() if isinstance(found, tuple)}
 
 
@@ -148,7 +148,7 @@ def in_the_way(core: Core, engine: Engine, profile: BackupProfile) -> Iterator[s
 
 def _foreign(engine: Engine, path: str, known: Collection[str]) -> str:
     try:
-        unknown = [one for one in engine.read_media(path) if one.set_id not in known]
+        unknown = [backup_set for backup_set in engine.read_media(path) if backup_set.set_id not in known]
     except PwsopsError:
         return "is there already and is no backup that can be read"
     if not unknown:

@@ -8,10 +8,10 @@ from pwsops.operations.records import Check
 
 def confinement_check() -> Check:
     """Return what processes that read foreign files give up here, and what they keep."""
-    return _told(confinement.abi(), filters=system_calls.known())
+    return _check(confinement.abi(), filters=system_calls.known())
 
 
-def _told(version: int, *, filters: bool) -> Check:
+def _check(version: int, *, filters: bool) -> Check:
     given_up, kept, next_steps = [], [], []
     if version:
         given_up.append(f"all directories but those they need (Landlock {version})")
@@ -28,8 +28,8 @@ def _told(version: int, *, filters: bool) -> Check:
         next_steps.append("A Linux kernel with CONFIG_SECCOMP_FILTER has the filter, on x86_64 and aarch64.")
     if kept:
         next_steps.append("Until then let nobody whom you do not trust write beside databases and backups.")
-    said = [f"processes that read foreign files give up {' and '.join(given_up)}"] if given_up else []
-    return Check(name="Confinement", ok=True, finding="; ".join([*said, *kept]), next_step=" ".join(next_steps))
+    parts = [f"processes that read foreign files give up {' and '.join(given_up)}"] if given_up else []
+    return Check(name="Confinement", ok=True, finding="; ".join([*parts, *kept]), next_step=" ".join(next_steps))
 
 
 def _without_filter(version: int) -> str:

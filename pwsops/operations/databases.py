@@ -54,15 +54,15 @@ class Databases:
     def known(self, instance: str) -> Sequence[DatabaseView]:
         """Return the databases of an instance as they were when it last answered, with the verdicts as of now."""
         now = self._context.core.clock.now()
-        return [self._view(one, now) for one in self._covered(instance)]
+        return [self._view(covered, now) for covered in self._covered(instance)]
 
     @needs(Right.LOOK, "list databases")
     def everything(self) -> Mapping[str, Sequence[DatabaseView]]:
         """Return the databases of all instances, by instance, as `known` does."""
         found: dict[str, deque[DatabaseView]] = {}
         now = self._context.core.clock.now()
-        for one in self._covered(None):
-            found.setdefault(one.facts.instance, deque()).append(self._view(one, now))
+        for each in self._covered(None):
+            found.setdefault(each.facts.instance, deque()).append(self._view(each, now))
         return found
 
     @needs(Right.LOOK, "see whether databases are protected", of_instance())
@@ -72,8 +72,8 @@ class Databases:
         It is worked out from what is known; nobody is asked. What nobody has looked at lately is "not checked".
         """
         now = self._context.core.clock.now()
-        found = [judge(one.facts, now) for one in self._covered(instance)]
-        return sorted(found, key=lambda one: one.protection.rank)
+        found = [judge(covered.facts, now) for covered in self._covered(instance)]
+        return sorted(found, key=lambda verdict: verdict.protection.rank)
 
     @needs(Right.LOOK, "list databases", of_instances)
     def poll(
@@ -121,16 +121,16 @@ class Databases:
         The backup service opens them, and tries until it works; until then nobody, or hardly anybody, is let in.
         """
         with self._context.read() as connection:
-            return [one for one in access.open_changes(connection) if instance in (None, one.instance)]
+            return [change for change in access.open_changes(connection) if instance in (None, change.instance)]
 
     @needs(Right.CONTENTS, "see what is in a database", of_instance())
     def contents(self, instance: str, database: str) -> DatabaseContents:
-        """Say which tables a database has now and how many rows; takes seconds at most."""
+        """Return which tables a database has now and how many rows; takes seconds at most."""
         return self._ask(instance, None, lambda engine: engine.contents(database))
 
     @needs(Right.MEDIA, "browse a server", of_instance(), as_login)
     def backup_directory(self, instance: str, *, credentials: Credentials | None = None) -> str:
-        """Say where on the database server to begin to look for a directory."""
+        """Return where on the database server to begin to look for a directory."""
         if not self._context.principal.has(Right.CONFIGURE) and (root := first_root(self._context, instance)):
             return root
         return self._ask(instance, credentials, lambda engine: engine.backup_directory())
@@ -143,9 +143,9 @@ class Databases:
     @needs(Right.MEDIA, "browse a server", of_instance(), as_login, in_roots)
     def browse(self, instance: str, path: str, *, credentials: Credentials | None = None) -> Sequence[DirectoryEntry]:
         """List a directory on the database server, as the instance's own login unless another is given."""
-        is_told = unless_others(self._context, instance)
+        is_shown = unless_others(self._context, instance)
         found = self._ask(instance, credentials, lambda engine: engine.browse(path))
-        return [entry for entry in found if is_told(entry.path)]
+        return [entry for entry in found if is_shown(entry.path)]
 
     @needs(Right.MEDIA, "browse a server", of_instance(), in_roots)
     def check_directory(self, instance: str, path: str) -> DirectoryCheck:
@@ -155,7 +155,7 @@ class Databases:
     def _covered(self, instance: str | None) -> Sequence[Covered]:
         core = self._context.core
         with self._context.read() as connection:
-            running = is_running(core.home) and service_state.load(connection).wanted
+            running = is_running(core.home) and service_state.load(connection).requested
             found = covered(
                 connection,
                 now=core.clock.now(),
@@ -164,16 +164,18 @@ class Databases:
                 instance=instance,
             )
         principal = self._context.principal
-        told_all = principal.is_told_addresses and principal.is_told_home
-        return found if told_all else [self._without_addresses(one) for one in found]
+        sees_all = principal.sees_addresses and principal.sees_home
+        return found if sees_all else [self._without_addresses(each) for each in found]
 
-    def _without_addresses(self, one: Covered) -> Covered:
+    def _without_addresses(self, covered: Covered) -> Covered:
         """Return the same without what errors told of where its instance is."""
-        told = self._context.told
-        profiles = [replace(each, last_error=told(each.last_error)) for each in one.facts.profiles]
-        facts = replace(one.facts, unreached_why=told(one.facts.unreached_why), profiles=profiles)
-        seen = one.seen and replace(one.seen, reason=told(one.seen.reason), warnings=[*map(told, one.seen.warnings)])
-        return replace(one, facts=facts, seen=seen)
+        redacted = self._context.redacted
+        profiles = [replace(each, last_error=redacted(each.last_error)) for each in covered.facts.profiles]
+        facts = replace(covered.facts, unreached_why=redacted(covered.facts.unreached_why), profiles=profiles)
+        seen = covered.seen and replace(
+            covered.seen, reason=redacted(covered.seen.reason), warnings=[*map(redacted, covered.seen.warnings)]
+        )
+        return replace(covered, facts=facts, seen=seen)
 
     def _ask(self, instance: str, credentials: Credentials | None, question: Callable[[Engine], T]) -> T:
         """Ask an instance something; a login of its own that it refuses is not used again."""
@@ -181,13 +183,13 @@ class Databases:
         with nullcontext() if credentials else self._context.core.asking(instance):
             return question(engine)
 
-    def _view(self, one: Covered, now: datetime) -> DatabaseView:
-        verdict = judge(one.facts, now)
-        restorable = [one.sets[set_id] for set_id in verdict.restorable]
-        seen, logs_until = one.seen, _logs_until(one, verdict)
+    def _view(self, covered: Covered, now: datetime) -> DatabaseView:
+        verdict = judge(covered.facts, now)
+        restorable = [covered.sets[set_id] for set_id in verdict.restorable]
+        seen, logs_until = covered.seen, _logs_until(covered, verdict)
         lost_s = exposure_s(restorable, now, logs_until=logs_until)
         return DatabaseView(
-            name=one.facts.database,
+            name=covered.facts.database,
             size_bytes=seen.size_bytes if seen else 0,
             state=DatabaseState(seen.state) if seen else DatabaseState.UNKNOWN,
             reason=seen.reason if seen else "its instance has not told of it yet",
@@ -195,21 +197,21 @@ class Databases:
             last_incremental_at=_newest(restorable, BackupKind.DIFFERENTIAL),
             exposure_s=lost_s,
             logs_until=None if lost_s == exposure_s(restorable, now) else logs_until,
-            profiles=[profile.name for profile in one.facts.profiles],
+            profiles=[profile.name for profile in covered.facts.profiles],
             warnings=tuple(seen.warnings) if seen else (),
             foreign_base=bool(seen and seen.foreign_base),
             verdict=verdict,
         )
 
 
-def _logs_until(one: Covered, verdict: Verdict) -> datetime | None:
+def _logs_until(covered: Covered, verdict: Verdict) -> datetime | None:
     """Return up to when log backups reach; the full that they follow has to be one that can be restored."""
-    fulls = [each for each in one.facts.sets if each.kind is BackupKind.FULL]
+    fulls = [each for each in covered.facts.sets if each.kind is BackupKind.FULL]
     newest = max(fulls, key=lambda each: each.finished_at, default=None)
-    if one.seen is None or newest is None or newest.set_id not in verdict.restorable:
+    if covered.seen is None or newest is None or newest.set_id not in verdict.restorable:
         return None
-    return one.seen.logs_until
+    return covered.seen.logs_until
 
 
 def _newest(sets: Sequence[BackupSet], kind: BackupKind) -> datetime | None:
-    return max((one.finished_at for one in sets if one.kind is kind), default=None)
+    return max((backup_set.finished_at for backup_set in sets if backup_set.kind is kind), default=None)

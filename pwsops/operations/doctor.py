@@ -43,7 +43,7 @@ from pwsops.runs.scheduler import holders_of, is_running
 
 LOW_DISK_BYTES = 1 << 30
 _log = structlog.get_logger()
-MOST_TOLD = 20
+MOST_LISTED = 20
 """So many databases are told of one by one."""
 
 
@@ -138,10 +138,10 @@ def _home(home: Path, mended: Sequence[str] = ()) -> Iterator[Check]:
     yield Check(
         name="Privacy",
         ok=not open_to_others,
-        finding="; ".join(f"{one.path} {one.why}" for one in open_to_others[:MOST_TOLD])
-        or " ".join(mended[:MOST_TOLD])
+        finding="; ".join(f"{finding.path} {finding.why}" for finding in open_to_others[:MOST_LISTED])
+        or " ".join(mended[:MOST_LISTED])
         or "the home is its owner's",
-        next_step="; ".join(one.next_step for one in open_to_others[:MOST_TOLD]),
+        next_step="; ".join(finding.next_step for finding in open_to_others[:MOST_LISTED]),
     )
 
 
@@ -160,8 +160,8 @@ def _catalogue(core: Core) -> Iterator[Check]:
     )
 
 
-def _row(one: soundness.Amiss) -> str:
-    return f"{one.table} {one.row} ({one.reason})"
+def _row(amiss: soundness.Amiss) -> str:
+    return f"{amiss.table} {amiss.row} ({amiss.reason})"
 
 
 def _sealed(core: Core) -> Iterator[Check]:
@@ -179,10 +179,10 @@ def _sealed(core: Core) -> Iterator[Check]:
         kept += second_factor_keys.every(core.home, core.clock)
     except PwsopsError as error:
         yield Check(name="People", ok=False, finding=error.message, next_step=error.hint)
-    closed = [one for one in kept if not core.vault.opens(one.text, one.bound)]
+    closed = [secret for secret in kept if not core.vault.opens(secret.text, secret.bound)]
     if not closed:
         return
-    names = formatting.listed([one.what for one in closed], 5)
+    names = formatting.listed([secret.what for secret in closed], 5)
     try:
         core.vault.open(closed[0].text, closed[0].bound)
     except PwsopsError as error:
@@ -221,9 +221,9 @@ def _service(core: Core) -> Iterator[Check]:
     running = is_running(core.home)
     with core.catalogue.read() as connection:
         row = service_state.load(connection)
-    strangers = [one for one in holders_of(core.home) if one.pid != row.pid] if running else []
+    strangers = [holder for holder in holders_of(core.home) if holder.pid != row.pid] if running else []
     if strangers:
-        who = ", ".join(f"process {one.pid} of {private.user_name(one.uid)}" for one in strangers)
+        who = ", ".join(f"process {stranger.pid} of {private.user_name(stranger.uid)}" for stranger in strangers)
         yield Check(
             name="Lock of the scheduling",
             ok=False,
@@ -242,27 +242,27 @@ def _service(core: Core) -> Iterator[Check]:
 def _owed_access(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
         owed = access.open_changes(connection)
-    for one in owed:
-        why = f"; the last try said: {one.last_error}" if one.last_error else ""
+    for change in owed:
+        why = f"; the last try said: {change.last_error}" if change.last_error else ""
         yield Check(
-            name=f"Access to {one.instance}/{one.database}",
+            name=f"Access to {change.instance}/{change.database}",
             ok=False,
-            finding=f"{one.changed_to} since restore {one.restore_id} at {one.at:%Y-%m-%d %H:%M} UTC, was "
-            f"{one.former_mode}{why}",
-            next_step=f"The backup service, while it runs, gives it back, next at {one.next_try_at:%H:%M:%S} UTC; or "
-            f"set {one.database} to {one.former_mode} on its server.",
+            finding=f"{change.changed_to} since restore {change.restore_id} at {change.at:%Y-%m-%d %H:%M} UTC, was "
+            f"{change.former_mode}{why}",
+            next_step=f"The backup service, while it runs, gives it back, next at {change.next_try_at:%H:%M:%S} UTC; "
+            f"or set {change.database} to {change.former_mode} on its server.",
         )
 
 
 def _refused_logins(core: Core) -> Iterator[Check]:
     with core.catalogue.read() as connection:
         refused = refused_logins.every(connection)
-    for one in refused:
+    for login in refused:
         yield Check(
-            name=f"Login {one.login or 'of the service user'} on {one.instance}",
+            name=f"Login {login.login or 'of the service user'} on {login.instance}",
             ok=False,
-            finding=f"refused since {one.since:%Y-%m-%d %H:%M} UTC and not tried any more: {one.message}",
-            next_step=f"{one.hint} `pwsops instance try-again {one.instance}` lets it be used again.",
+            finding=f"refused since {login.since:%Y-%m-%d %H:%M} UTC and not tried any more: {login.message}",
+            next_step=f"{login.hint} `pwsops instance try-again {login.instance}` lets it be used again.",
         )
 
 
@@ -271,27 +271,29 @@ def _databases(core: Core) -> Iterator[Check]:
     core.looker.all(threading.Event())
     now = core.clock.now()
     with core.catalogue.read() as connection:
-        running = is_running(core.home) and service_state.load(connection).wanted
+        running = is_running(core.home) and service_state.load(connection).requested
         found = covered(connection, now=now, service_running=running, opens=core.vault.opens)
-        facts = [one.facts for one in found]
-    verdicts = sorted((judge(one, now) for one in facts if one.profiles), key=lambda one: one.protection.rank)
-    new = {(one.instance, one.database) for one in facts if awaits_first(one, now)}
-    unsafe = [one for one in verdicts if one.protection is not Protection.PROTECTED]
-    checks = [_unsafe(one, is_new=(one.instance, one.database) in new) for one in unsafe]
-    yield from checks[:MOST_TOLD]
-    if len(unsafe) > MOST_TOLD:
-        names = formatting.listed([f"{one.instance}/{one.database}" for one in unsafe[MOST_TOLD:]], 5)
+        facts = [each.facts for each in found]
+    verdicts = sorted(
+        (judge(each, now) for each in facts if each.profiles), key=lambda verdict: verdict.protection.rank
+    )
+    new = {(each.instance, each.database) for each in facts if awaits_first(each, now)}
+    unsafe = [verdict for verdict in verdicts if verdict.protection is not Protection.PROTECTED]
+    checks = [_unsafe(verdict, is_new=(verdict.instance, verdict.database) in new) for verdict in unsafe]
+    yield from checks[:MOST_LISTED]
+    if len(unsafe) > MOST_LISTED:
+        names = formatting.listed([f"{verdict.instance}/{verdict.database}" for verdict in unsafe[MOST_LISTED:]], 5)
         yield Check(
             name="Other databases",
             ok=False,
-            finding=f"{len(unsafe) - MOST_TOLD} more are not protected: {names}",
+            finding=f"{len(unsafe) - MOST_LISTED} more are not protected: {names}",
             next_step="`pwsops databases INSTANCE` tells of each.",
-            required=any(one.required for one in checks[MOST_TOLD:]),
-            unknown=all(one.unknown for one in checks[MOST_TOLD:]),
+            required=any(check.required for check in checks[MOST_LISTED:]),
+            unknown=all(check.unknown for check in checks[MOST_LISTED:]),
         )
     if verdicts and not unsafe:
         yield Check(name="Databases", ok=True, finding=f"{len(verdicts)} in profiles, all protected")
-    yield from map(_noted, [one for one in verdicts if one.notes or one.beside][:MOST_TOLD])
+    yield from map(_noted, [verdict for verdict in verdicts if verdict.notes or verdict.beside][:MOST_LISTED])
 
 
 def _noted(verdict: Verdict) -> Check:
@@ -299,7 +301,7 @@ def _noted(verdict: Verdict) -> Check:
     return Check(
         name=f"Database {verdict.database} on {verdict.instance}",
         ok=False,
-        finding=f"protected by {by}. {verdict_words.told(verdict, verdict_words.utc)}",
+        finding=f"protected by {by}. {verdict_words.explanation(verdict, verdict_words.utc)}",
         next_step=verdict_words.step(verdict),
         required=False,
     )

@@ -74,7 +74,7 @@ class History:
         page is found without all the others: its total is then the least that there are.
         """
         check_period("the history", query.since, query.until)
-        wanted = Filter(
+        filter_ = Filter(
             text=query.text.strip(),
             status=query.status,
             profile=query.profile,
@@ -83,7 +83,7 @@ class History:
             until=query.until,
         )
         with self._context.read() as connection:
-            selection = Selection(connection, wanted)
+            selection = Selection(connection, filter_)
             found, before, after = _read(selection, query, _Place.read(query.position, query.sort))
             views = run_views(connection, [row for _, row in found])
             total = max(selection.count(), len(views))
@@ -111,8 +111,8 @@ class _Place:
     backwards: bool = False
 
     def text(self, sort: HistorySort) -> str:
-        said = json.dumps([sort.value, self.backwards, *(self.key or ())], separators=(",", ":"))
-        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+        content = json.dumps([sort.value, self.backwards, *(self.key or ())], separators=(",", ":"))
+        return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
     @staticmethod
     def read(text: str, sort: HistorySort) -> _Place:
@@ -129,10 +129,10 @@ class _Place:
         return _Place(key=tuple(key), backwards=backwards)
 
 
-def _fits(value: object, wanted: type) -> bool:
+def _fits(value: object, kind: type) -> bool:
     if isinstance(value, str):
-        return wanted is str and value.encode("utf-8", "replace").decode() == value
-    return wanted is int and type(value) is int and -_LARGEST <= value < _LARGEST
+        return kind is str and value.encode("utf-8", "replace").decode() == value
+    return kind is int and type(value) is int and -_LARGEST <= value < _LARGEST
 
 
 def _read(selection: Selection, query: HistoryQuery, place: _Place) -> tuple[list[tuple[Key, RunRow]], str, str]:

@@ -38,7 +38,7 @@ class Instances:
         """
         with self._context.read() as connection:
             rows = instances.every(connection)
-        return [self._told(row) for row in rows]
+        return [self._visible(row) for row in rows]
 
     @needs(Right.LOOK, "list the engines")
     def engines(self) -> Sequence[str]:
@@ -47,12 +47,12 @@ class Instances:
 
     @needs(Right.LOOK, "see what an instance can do", of_instance("name"))
     def capabilities(self, name: str) -> Capabilities:
-        """Say what an instance can do, without reaching it; raises `NotFound`."""
+        """Return what an instance can do, without reaching it; raises `NotFound`."""
         return self._context.core.unchecked_engine(name).capabilities
 
     @needs(Right.LOOK, "see what an engine can do")
     def offers(self, engine: str) -> Capabilities:
-        """Say what instances of an engine can do and be told; raises `InvalidInput` for an unknown one."""
+        """Return what instances of an engine can do and be told; raises `InvalidInput` for an unknown one."""
         return open_engine(Instance(name="", engine=engine, address="")).capabilities
 
     @needs(Right.CONNECT, "add an instance", on_everything)
@@ -174,9 +174,9 @@ class Instances:
         with core.catalogue.write() as connection:
             users = [row.name for row in profiles.living(connection) if row.fields["instance"] == name]
             if users:
-                told = "a profile uses it" if len(users) == 1 else f"{len(users)} profiles use it"
+                why = "a profile uses it" if len(users) == 1 else f"{len(users)} profiles use it"
                 raise Refused(
-                    f"The instance {name!r} cannot be removed: {told} ({', '.join(users[:5])}).",
+                    f"The instance {name!r} cannot be removed: {why} ({', '.join(users[:5])}).",
                     hint="Delete those profiles first; their history and backups stay.",
                 )
             owed = _owed(connection, name)
@@ -239,8 +239,8 @@ class Instances:
         sealed = self._context.core.vault.seal(password, row.login_bound(row.login))
         return replace(row, sealed_password=sealed)
 
-    def _told(self, row: InstanceRow) -> Instance:
-        if self._context.principal.is_told_addresses:
+    def _visible(self, row: InstanceRow) -> Instance:
+        if self._context.principal.sees_addresses:
             return _shown(row)
         return Instance(name=row.name, engine=row.engine, address="")
 
@@ -257,8 +257,8 @@ def _reaches_further(before: InstanceRow, asked: Instance) -> bool:
     """Whether an instance would follow links, or the like, as it did not before: they may lead anywhere."""
     known = open_engine(Instance(name="", engine=asked.engine, address="")).capabilities.options
     return any(
-        one.reaches_out and asked.options.get(one.key) and asked.options[one.key] != before.options.get(one.key)
-        for one in known
+        each.reaches_out and asked.options.get(each.key) and asked.options[each.key] != before.options.get(each.key)
+        for each in known
     )
 
 
@@ -303,7 +303,7 @@ def _changed_meanwhile(name: str) -> Conflict:
 
 
 def _changes(before: InstanceRow, after: InstanceRow) -> Sequence[str]:
-    """Say what differs, for the audit log; of a password only that it does."""
+    """Return what differs, for the audit log; of a password only that it does."""
     changes = []
     if after.address != before.address:
         changes.append(f"address from {before.address} to {after.address}")
@@ -314,11 +314,11 @@ def _changes(before: InstanceRow, after: InstanceRow) -> Sequence[str]:
     for key in sorted(before.options.keys() | after.options.keys()):
         old, new = before.options.get(key), after.options.get(key)
         if old != new:
-            changes.append(f"{key} from {_told(old)} to {_told(new)}")
+            changes.append(f"{key} from {_option_text(old)} to {_option_text(new)}")
     return changes
 
 
-def _told(value: object) -> str:
+def _option_text(value: object) -> str:
     return "the default" if value is None else str(value)
 
 
@@ -340,11 +340,11 @@ def _shown(row: InstanceRow) -> Instance:
 
 
 def _owed(connection: Connection, name: str) -> list[ChangedAccess]:
-    return [one for (instance, _), one in access.owed_here(connection).items() if instance == name]
+    return [change for (instance, _), change in access.owed_here(connection).items() if instance == name]
 
 
 def _as_text(owed: Sequence[ChangedAccess]) -> str:
-    return "; ".join(f"{one.database} is {one.changed_to} and was {one.former_mode}" for one in owed)
+    return "; ".join(f"{change.database} is {change.changed_to} and was {change.former_mode}" for change in owed)
 
 
 def _still_owed(what: str, name: str, owed: Sequence[ChangedAccess]) -> Refused:

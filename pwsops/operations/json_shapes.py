@@ -106,28 +106,28 @@ def profile_fields(fields: BackupProfile) -> Record:
     }
 
 
-def occurrence(one: Occurrence) -> Record:
+def occurrence(occurrence: Occurrence) -> Record:
     """One run to come."""
     return {
-        "due_at": iso(one.due_at),
-        "local": one.local.isoformat(),
-        "kind": one.kind.value,
-        "shifted": one.shifted,
+        "due_at": iso(occurrence.due_at),
+        "local": occurrence.local.isoformat(),
+        "kind": occurrence.kind.value,
+        "shifted": occurrence.shifted,
     }
 
 
-def backup_set(one: BackupSet) -> Record:
+def backup_set(backup_set: BackupSet) -> Record:
     """One backup in a media file; `base` is the set an incremental rests on."""
     return {
-        "position": one.position,
-        "database": one.database,
-        "kind": one.kind.value,
-        "finished_at": iso(one.finished_at),
-        "size_bytes": one.size_bytes,
-        "base": one.base_id,
-        "set_id": one.set_id,
-        "thumbprint": one.thumbprint,
-        "path": one.path,
+        "position": backup_set.position,
+        "database": backup_set.database,
+        "kind": backup_set.kind.value,
+        "finished_at": iso(backup_set.finished_at),
+        "size_bytes": backup_set.size_bytes,
+        "base": backup_set.base_id,
+        "set_id": backup_set.set_id,
+        "thumbprint": backup_set.thumbprint,
+        "path": backup_set.path,
     }
 
 
@@ -163,13 +163,13 @@ def certificate(view: CertificateView) -> Record:
 
 def _on_server(view: CertificateView) -> Record:
     """One that a server keeps has these as well; all null for others."""
-    one = view if isinstance(view, ServerCertificateView) else None
+    on_server = view if isinstance(view, ServerCertificateView) else None
     return {
-        "has_private_key": one.has_private_key if one else None,
-        "encrypts_backups": one.encrypts_backups if one else None,
-        "in_store": one.in_store if one else None,
-        "files": list(one.files) if one else None,
-        "seen_at": iso(one.seen_at) if one else None,
+        "has_private_key": on_server.has_private_key if on_server else None,
+        "encrypts_backups": on_server.encrypts_backups if on_server else None,
+        "in_store": on_server.in_store if on_server else None,
+        "files": list(on_server.files) if on_server else None,
+        "seen_at": iso(on_server.seen_at) if on_server else None,
     }
 
 
@@ -204,14 +204,14 @@ def directory_entry(entry: DirectoryEntry) -> Record:
     return asdict(entry) | {"modified_at": iso(entry.modified_at)}
 
 
-def instance(one: Instance) -> Record:
+def instance(instance: Instance) -> Record:
     """One instance. Its password is not known here, and its login is no secret."""
     return {
-        "name": one.name,
-        "engine": one.engine,
-        "address": one.address,
-        "login": one.login,
-        "options": dict(one.options),
+        "name": instance.name,
+        "engine": instance.engine,
+        "address": instance.address,
+        "login": instance.login,
+        "options": dict(instance.options),
     }
 
 
@@ -230,7 +230,7 @@ def probe(name: str, found: Probe) -> Record:
 
 
 def service(view: ServiceView) -> Record:
-    """Tell whether the service runs, and where."""
+    """Return whether the service runs, and where."""
     return {
         "running": view.running,
         "pid": view.pid,
@@ -271,15 +271,15 @@ def verification(found: Verification) -> Record:
         "last": found.last,
         "head": found.head,
         "keyed_from": found.keyed_from,
-        "findings": [asdict(one) | {"kind": one.kind.value} for one in found.findings],
+        "findings": [asdict(finding) | {"kind": finding.kind.value} for finding in found.findings],
         "left_out": found.left_out,
         "sources": dict(found.sources),
         "caveat": found.caveat,
     }
 
 
-def check(one: Check) -> Record:
+def check(check: Check) -> Record:
     """One finding of the doctor."""
-    values = asdict(one)
+    values = asdict(check)
     del values["unknown"]
-    return values | {"state": one.state.value}
+    return values | {"state": check.state.value}

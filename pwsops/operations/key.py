@@ -34,7 +34,7 @@ class HomeKey:
         Where the audit log's own key, which is sealed with it, was taken away, that is what is returned.
         """
         found = key_fault(self._context.core)
-        return found and self._context.told_error(found)
+        return found and self._context.redacted_error(found)
 
     @needs(Right.LOOK, "see whether the key is the right one")
     def require(self) -> None:
@@ -98,7 +98,7 @@ class HomeKey:
         with core.catalogue.write() as connection:
             home_key.put_check(connection, vault.new_check())
             audit.require_key(connection, now=core.clock.now(), actor=self._context.actor)
-            closed = [one.what for one in self._sealed(connection) if not vault.fits(one.text)]
+            closed = [secret.what for secret in self._sealed(connection) if not vault.fits(secret.text)]
             self._context.note(connection, "begin with a new key", "key", f"{fault.message} Lost: {_named(closed)}.")
 
     @needs(Right.HOST, "bind what a version before sealed")
@@ -122,7 +122,7 @@ class HomeKey:
     def _require_all(self, connection: Connection, vault: Vault) -> int:
         record = home_key.read(connection)
         found = self._sealed(connection)
-        closed = [one.what for one in found if not vault.fits(one.text)]
+        closed = [secret.what for secret in found if not vault.fits(secret.text)]
         if record.check is not None and not vault.fits(record.check):
             closed.append("the check value")
         if closed:

@@ -36,9 +36,9 @@ def _bind(connection: Connection, vault: Vault) -> None:
     if home_key.read(connection).check is not None:
         return  # another process has done it
     number = 0
-    for one in sealed.everything(connection):
+    for secret in sealed.everything(connection):
         with suppress(WrongKey):
-            sealed.put(connection, one, vault.bind(one.text, one.bound))
+            sealed.put(connection, secret, vault.bind(secret.text, secret.bound))
             number += 1
     if number:
         home_key.put_check(connection, vault.new_check())
@@ -51,13 +51,13 @@ def reseal_all(connection: Connection, vault: Vault) -> list[str]:
     What belonged to deleted profiles is forgotten where it does not open: nobody may ask for it.
     """
     done = []
-    for one in sealed.everything(connection):
+    for secret in sealed.everything(connection):
         try:
-            sealed.put(connection, one, vault.reseal(one.text))
-            done.append(one.what)
+            sealed.put(connection, secret, vault.reseal(secret.text))
+            done.append(secret.what)
         except WrongKey:
-            if one.wanted:
+            if secret.current:
                 raise
-            sealed.put(connection, one, None)
+            sealed.put(connection, secret, None)
     home_key.put_check(connection, vault.new_check())
     return done

@@ -8,7 +8,7 @@ from pwsops.errors import PwsopsError
 
 
 class ListedFiles:
-    """Tells whether a file still lies where it was written. A directory that cannot be read proves nothing."""
+    """Knows whether a file still lies where it was written. A directory that cannot be read proves nothing."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

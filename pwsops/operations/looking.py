@@ -138,12 +138,12 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
         with core.catalogue.read() as connection:
             known = _candidates(connection, instance, wanting, number)
         asked = {
-            name: [one for one in of_database if one.facts.set_id not in looked]
+            name: [backup for backup in of_database if backup.facts.set_id not in looked]
             for name, of_database in (known if number else _newest_chains(known)).items()
         }
-        sets = _longest_unseen_first(one for of_database in asked.values() for one in of_database)
+        sets = _longest_unseen_first(backup for of_database in asked.values() for backup in of_database)
         seen = look_for(engine, sets)
-        looked.update(one.set_id for one in sets)
+        looked.update(backup_set.set_id for backup_set in sets)
         with core.catalogue.write() as connection:
             sightings.record(connection, instance, seen, now=now)
             known = _candidates(connection, instance, wanting, number)
@@ -158,7 +158,7 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
 def _longest_unseen_first(known: Iterable[Known]) -> list[BackupSet]:
     """Return the sets in the order to look at them: an engine may not have the time for all, and comes to each then."""
     never = datetime.min.replace(tzinfo=UTC)
-    return [one.backup_set for one in sorted(known, key=lambda one: one.facts.seen_at or never)]
+    return [backup.backup_set for backup in sorted(known, key=lambda backup: backup.facts.seen_at or never)]
 
 
 def _candidates(connection: Connection, instance: str, databases: Iterable[str], number: int) -> dict[str, list[Known]]:
@@ -168,13 +168,13 @@ def _candidates(connection: Connection, instance: str, databases: Iterable[str],
 
 def _has_sound(known: Sequence[Known], looked: Set[str], now: datetime) -> bool:
     """Whether one of these backups can be relied on, its age and its key aside; an earlier look proves nothing now."""
-    facts = [one.facts for one in known]
-    return any({one.set_id, one.base_id or one.set_id} <= looked and is_sound(one, facts, now) for one in facts)
+    facts = [backup.facts for backup in known]
+    return any({each.set_id, each.base_id or each.set_id} <= looked and is_sound(each, facts, now) for each in facts)
 
 
 def _goes_on(asked: Sequence[Known], seen: Mapping[str, Sighting]) -> bool:
     """Whether to look further back: something was found lost. Where nobody can look, more of it is no use."""
-    return any(one.facts.set_id in seen and seen[one.facts.set_id].state in LOST for one in asked)
+    return any(backup.facts.set_id in seen and seen[backup.facts.set_id].state in LOST for backup in asked)
 
 
 def _newest_chains(known: Mapping[str, Sequence[Known]]) -> dict[str, list[Known]]:
@@ -182,10 +182,10 @@ def _newest_chains(known: Mapping[str, Sequence[Known]]) -> dict[str, list[Known
 
 
 def _newest_chain(known: Sequence[Known]) -> list[Known]:
-    newest = max(known, key=lambda one: one.facts.order, default=None)
+    newest = max(known, key=lambda backup: backup.facts.order, default=None)
     if newest is None:
         return []
-    return [newest, *(one for one in known if one.facts.set_id == newest.facts.base_id)]
+    return [newest, *(backup for backup in known if backup.facts.set_id == newest.facts.base_id)]
 
 
 def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[Known]], Sequence[str]]:
@@ -197,7 +197,7 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
         return {}, ()
     now = core.clock.now()
     try:
-        told = [one for one in engine.history(now - LOOK_BACK) if not one.details.get("is_snapshot")]
+        sets = [each for each in engine.history(now - LOOK_BACK) if not each.details.get("is_snapshot")]
     except LoginRefused:
         raise
     except PwsopsError as error:
@@ -205,46 +205,50 @@ def _outside(core: Core, engine: Engine, instance: str) -> tuple[dict[str, list[
         beware = f"What other tools backed up could not be looked up. {error.message} {error.hint}"
         return _as_before(core, instance), (beware,)
     with core.catalogue.read() as connection:
-        ours = sightings.known_ids(connection, instance, [one.set_id for one in told])
-        foreign = [one for one in told if one.set_id not in ours]
+        ours = sightings.known_ids(connection, instance, [backup_set.set_id for backup_set in sets])
+        foreign = [backup_set for backup_set in sets if backup_set.set_id not in ours]
         failed = sightings.failed_runs(connection, _run_ids(foreign))
     newest: dict[str, list[BackupSet]] = {}
-    for one in sorted(foreign, key=lambda one: one.finished_at, reverse=True):
-        newest.setdefault(one.database, []).append(one)
+    for backup_set in sorted(foreign, key=lambda backup_set: backup_set.finished_at, reverse=True):
+        newest.setdefault(backup_set.database, []).append(backup_set)
     kept = {name: _worth_keeping(of_database) for name, of_database in newest.items()}
-    before = {one.facts.set_id: one for known in _as_before(core, instance).values() for one in known}
+    before = {backup.facts.set_id: backup for known in _as_before(core, instance).values() for backup in known}
 
-    def known(one: BackupSet, sighting: Sighting | None) -> Known:
-        if sighting is None and one.set_id in before:
-            return before[one.set_id]
+    def known(backup_set: BackupSet, sighting: Sighting | None) -> Known:
+        if sighting is None and backup_set.set_id in before:
+            return before[backup_set.set_id]
         sighting = sighting or Sighting(state=MediaState.UNKNOWN, reason="there was no time yet to open its file")
-        return sightings.of_outside(one, sighting, of_failed_item=not failed.isdisjoint(_run_of(one)), now=now)
+        return sightings.of_outside(
+            backup_set, sighting, of_failed_item=not failed.isdisjoint(_run_of(backup_set)), now=now
+        )
 
-    seen = look_for(engine, _longest_unseen_first(known(one, None) for few in kept.values() for one in few))
-    return {name: [known(one, seen.get(one.set_id)) for one in few] for name, few in kept.items()}, ()
+    seen = look_for(
+        engine, _longest_unseen_first(known(backup_set, None) for few in kept.values() for backup_set in few)
+    )
+    return {name: [known(each, seen.get(each.set_id)) for each in few] for name, few in kept.items()}, ()
 
 
 def _worth_keeping(newest_first: Sequence[BackupSet]) -> list[BackupSet]:
     """Return the newest few, and the fulls behind them that they, or the log backups since, rest on."""
     few, older = newest_first[:OUTSIDE], newest_first[OUTSIDE:]
-    needed = {one.base_id for one in few}
-    full = next((one.set_id for one in newest_first if one.kind is BackupKind.FULL), None)
-    return [*few, *(one for one in older if one.set_id in {full, *needed})]
+    needed = {backup_set.base_id for backup_set in few}
+    full = next((backup_set.set_id for backup_set in newest_first if backup_set.kind is BackupKind.FULL), None)
+    return [*few, *(backup_set for backup_set in older if backup_set.set_id in {full, *needed})]
 
 
 def _as_before(core: Core, instance: str) -> dict[str, list[Known]]:
     with core.catalogue.read() as connection:
-        return {one.database: list(one.outside) for one in looks.databases(connection, instance)}
+        return {database.database: list(database.outside) for database in looks.databases(connection, instance)}
 
 
-def _run_of(one: BackupSet) -> set[tuple[int, str]]:
+def _run_of(backup_set: BackupSet) -> set[tuple[int, str]]:
     """Return the run of ours that a set names, with its database; empty: another tool took it."""
-    run_id = run_of(one.description)
-    return set() if run_id is None else {(run_id, one.database)}
+    run_id = run_of(backup_set.description)
+    return set() if run_id is None else {(run_id, backup_set.database)}
 
 
 def _run_ids(sets: Iterable[BackupSet]) -> list[int]:
-    return [run_id for one in sets for run_id, _ in _run_of(one)]
+    return [run_id for backup_set in sets for run_id, _ in _run_of(backup_set)]
 
 
 def _named(connection: Connection, instance: str) -> set[str]:
@@ -271,7 +275,7 @@ def _seen(
 
 
 def _foreign(seen: Iterable[SeenDatabase]) -> set[str]:
-    return {one.database for one in seen if one.foreign_base}
+    return {database.database for database in seen if database.foreign_base}
 
 
 def _not_listed(engine: Engine, name: str, listed: Mapping[str, DatabaseInfo]) -> DatabaseInfo:

@@ -108,24 +108,24 @@ def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSe
     return found if known is None else replace(known, path=found.path, position=found.position)
 
 
-def why_unrecorded(connection: Connection, wanted: Sequence[BackupSet]) -> str:
+def why_unrecorded(connection: Connection, chosen: Sequence[BackupSet]) -> str:
     """Return a sentence on the first of these sets that nobody recorded; empty: each was.
 
     Nothing tells what such a one should be. Anybody who may write there can make one, an encrypted one, too: whom it
     is encrypted for is no secret.
     """
-    for one in wanted:
-        if sets.ever(connection, one.set_id) is None:
+    for backup_set in chosen:
+        if sets.ever(connection, backup_set.set_id) is None:
             return (
-                f"Nobody recorded the backup in {one.path}, so that nothing tells whether it is what "
+                f"Nobody recorded the backup in {backup_set.path}, so that nothing tells whether it is what "
                 "it says. Whoever may write there could have made it, also where it is encrypted."
             )
     return ""
 
 
-def refuse_unrecorded(connection: Connection, wanted: Sequence[BackupSet]) -> None:
+def refuse_unrecorded(connection: Connection, chosen: Sequence[BackupSet]) -> None:
     """Raise `Refused` where nobody recorded one of these sets."""
-    if why := why_unrecorded(connection, wanted):
+    if why := why_unrecorded(connection, chosen):
         raise Refused(
             why,
             hint="Choose a recorded backup. If you know where this one comes from: `pwsops restore "
@@ -133,5 +133,7 @@ def refuse_unrecorded(connection: Connection, wanted: Sequence[BackupSet]) -> No
         )
 
 
-def _described(one: BackupSet) -> str:
-    return f"a {one.kind.value} of {one.database}, finished {one.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+def _described(backup_set: BackupSet) -> str:
+    return (
+        f"a {backup_set.kind.value} of {backup_set.database}, finished {backup_set.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+    )

@@ -20,10 +20,10 @@ def run_views(
     if not with_items:
         return [_run(row, ()) for row in rows]
     items = runs.items(connection, [row["id"] for row in rows])
-    told: dict[int, list[Message]] = {}
+    messages: dict[int, list[Message]] = {}
     if with_messages:
-        told = runs.messages_of(connection, [item["id"] for of_run in items.values() for item in of_run])
-    return [_run(row, [_item(item, told.get(item["id"], [])) for item in items[row["id"]]]) for row in rows]
+        messages = runs.messages_of(connection, [item["id"] for of_run in items.values() for item in of_run])
+    return [_run(row, [_item(item, messages.get(item["id"], [])) for item in items[row["id"]]]) for row in rows]
 
 
 def run_measure(row: RunRow) -> RunMeasure:
@@ -93,8 +93,8 @@ def _run(row: RunRow, items: Sequence[ItemView]) -> RunView:
     )
 
 
-def _item(row: RunRow, told: Sequence[Message]) -> ItemView:
+def _item(row: RunRow, messages: Sequence[Message]) -> ItemView:
     values = {key: row[key] for key in ItemView.__dataclass_fields__ if key != "messages"}
     values["status"] = RunStatus(values["status"])
     values["kind"] = values["kind"] and BackupKind(values["kind"])
-    return ItemView(**values, messages=tuple(told))
+    return ItemView(**values, messages=tuple(messages))

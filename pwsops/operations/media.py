@@ -72,8 +72,8 @@ class Media:
         core = self._context.core
         engine = self._engine(instance)
         try:
-            wanted = set_at(self._context, engine, instance, path, position, VERIFY)
-            found = engine.verify(wanted, on_progress)
+            backup_set = set_at(self._context, engine, instance, path, position, VERIFY)
+            found = engine.verify(backup_set, on_progress)
         except MediaError as error:
             note_bad(core.catalogue, engine, path, position, error.message, clock=core.clock)
             core.events.record(self._context.actor, "verify backup", path, f"set {position} is bad: {error.message}")
@@ -81,8 +81,8 @@ class Media:
         good = found.backup_set
         known = recorded_in(core.catalogue.read, engine, good.path, good.position, clock=core.clock, set_id=good.set_id)
         with core.catalogue.write() as connection:
-            for where, one in known:
-                sightings.prove(connection, where, [one], now=core.clock.now())
+            for where, known_set in known:
+                sightings.prove(connection, where, [known_set], now=core.clock.now())
             self._context.note(connection, "verify backup", path, f"set {position} is good")
         return found
 

@@ -51,7 +51,7 @@ class People:
 
     @needs(Right.HOST, "set somebody's password")
     def set_password(self, name: str, password: str) -> None:
-        """Give somebody a new password, which ends their sessions at once. Raises `NotFound` and `InvalidInput`."""
+        """Set somebody's password, which ends their sessions at once. Raises `NotFound` and `InvalidInput`."""
         self._noted("set password", with_way(USER, name), partial(self._users.set_password, name, password))
 
     @needs(Right.HOST, "remove a user")
@@ -79,9 +79,9 @@ class People:
         """Make a token for a machine and return it; it is shown this once. Raises `InvalidInput` and `Conflict`."""
         scope = None if instances is None else sorted(set(instances))
         self._refuse_namesake(name, "user", [user.name for user in self._users.list()])
-        told = Grant(role=role, instances=None if scope is None else frozenset(scope)).told
+        grant = Grant(role=role, instances=None if scope is None else frozenset(scope)).description
         create = partial(self._tokens.create, name, role=role, instances=scope, lasts=lasts)
-        return self._noted("create token", _token(name), create, told)
+        return self._noted("create token", _token(name), create, grant)
 
     @needs(Right.HOST, "revoke a token")
     def revoke_token(self, name: str) -> None:
@@ -123,7 +123,7 @@ class People:
     def _refuse_namesake(self, name: str, kind: str, names: Iterable[str]) -> None:
         """Raise `Conflict` for a name of somebody of another kind: a reader would take one for the other."""
         user = self._context.principal.system_user or self._context.actor
-        same = f"a {kind}" if name.casefold() in {one.casefold() for one in names} else ""
+        same = f"a {kind}" if name.casefold() in {used.casefold() for used in names} else ""
         same = same or ("the system's user that pwsops runs as" if name.casefold() == user.casefold() else "")
         if same:
             raise Conflict(

@@ -41,10 +41,10 @@ def login_password(core: Core, profile: BackupProfile, before: ProfileRow | None
     kept = before.sealed_password if before is not None and profile.login and password is None else None
     if before is not None and profile.login != before.fields["login"]:
         kept = None
-    told = password if kept is None else core.vault.open(kept, bound)
+    known = password if kept is None else core.vault.open(kept, bound)
     if profile.login or password is not None:
         able = core.unchecked_engine(profile.instance).capabilities
-        check_login(f"The profile {profile.name!r}", profile.login or None, told, able=able)
+        check_login(f"The profile {profile.name!r}", profile.login or None, known, able=able)
     if password is not None:
         core.vault.prepare()
     return Password(new=password, kept=kept, bound=bound)

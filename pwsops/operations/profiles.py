@@ -257,7 +257,7 @@ class Profiles:
             start=start,
             now=now,
         )
-        bounded = takewhile(lambda one: until is None or one.due_at < until, islice(found, count))
+        bounded = takewhile(lambda occurrence: until is None or occurrence.due_at < until, islice(found, count))
         runs_to_come = list(islice(bounded, PREVIEWED + 1))
         if len(runs_to_come) > PREVIEWED:
             raise InvalidInput(
@@ -342,9 +342,9 @@ class Profiles:
     def _views(self, connection: Connection, rows: Sequence[ProfileRow]) -> Views:
         ended = runs.last_ended(connection)
         going = {run["profile_id"]: run for run in runs.open_runs(connection)}
-        wanted = [ended[row.id] for row in rows if row.id in ended]
-        wanted += [going[row.id] for row in rows if row.id in going]
-        views = {view.id: view for view in run_views(connection, wanted)}
+        shown = [ended[row.id] for row in rows if row.id in ended]
+        shown += [going[row.id] for row in rows if row.id in going]
+        views = {view.id: view for view in run_views(connection, shown)}
         lacking = _lacking(connection)
         return [
             profile_view(
@@ -358,7 +358,7 @@ class Profiles:
 
 
 def _lacking(connection: Connection) -> dict[str, str]:
-    """Say of each instance why nothing can be run on it; empty: something can."""
+    """Return for each instance why nothing can be run on it; empty: something can."""
     return {row.name: row.broken for row in instances.every(connection)}
 
 
@@ -381,12 +381,14 @@ def _begins_anew(row: ProfileRow, profile: BackupProfile) -> bool:
 def _changes(row: ProfileRow, profile: BackupProfile) -> Sequence[str]:
     after = profile.fields()
     changes = [
-        f"{key} from {_told(value)} to {_told(after[key])}" for key, value in row.fields.items() if after[key] != value
+        f"{key} from {_field_text(value)} to {_field_text(after[key])}"
+        for key, value in row.fields.items()
+        if after[key] != value
     ]
     if row.state is not ProfileState.TRIPPED and profile.active != (row.state is ProfileState.ACTIVE):
         changes.append("active" if profile.active else "inactive")
     return changes
 
 
-def _told(value: object) -> str:
+def _field_text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -33,7 +33,7 @@ class ItemView:
     messages: Sequence[Message] = ()
 
     @property
-    def said(self) -> Sequence[Message]:
+    def further_messages(self) -> Sequence[Message]:
         """The messages, unless the only one is what the error says already."""
         return _beyond(self.error, self.messages)
 
@@ -183,7 +183,7 @@ class RestoreView:
     """Only while it goes on."""
 
     @property
-    def said(self) -> Sequence[Message]:
+    def further_messages(self) -> Sequence[Message]:
         """The messages, unless the only one is what the error says already."""
         return _beyond(self.error, self.messages)
 

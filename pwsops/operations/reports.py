@@ -256,7 +256,7 @@ class Reports:
         )
 
     def _home(self) -> Path | None:
-        return self._context.core.home if self._context.principal.is_told_home else None
+        return self._context.core.home if self._context.principal.sees_home else None
 
     def _frame(self, table: Table, query: ReportQuery, read: Callable[[Selection], Iterable[Any]]) -> pd.DataFrame:
         from pwsops.reports.frames import frame
@@ -286,11 +286,11 @@ class Reports:
 
     @contextmanager
     def _selected(self, query: ReportQuery) -> Iterator[Selection]:
-        wanted = _filter(query)
+        filter_ = _filter(query)
         with self._context.read() as connection:
-            selection = Selection(connection, wanted)
-            if wanted.profile is not None and not reporting.has_runs(connection, wanted.profile):
-                find_profile(connection, wanted.profile)
+            selection = Selection(connection, filter_)
+            if filter_.profile is not None and not reporting.has_runs(connection, filter_.profile):
+                find_profile(connection, filter_.profile)
             yield selection
 
 

@@ -67,7 +67,7 @@ def needs(
     What the operation calls on its way goes through no second check where it calls functions; where it calls another
     operation, that is checked for the same person.
     """
-    told = Needs(right=right, action=action, on=on)
+    needs = Needs(right=right, action=action, on=on)
 
     def declare(method: Callable[Concatenate[N, P], R]) -> Callable[Concatenate[N, P], R]:
         signature = inspect.signature(method)
@@ -80,10 +80,10 @@ def needs(
                 return bound.arguments
 
             with self._context.operation(), self._context.telling():
-                told.check(self._context, arguments)
+                needs.check(self._context, arguments)
                 return method(self, *args, **kwargs)
 
-        checked.needs = told  # type: ignore[attr-defined]  # a function takes attributes
+        checked.needs = needs  # type: ignore[attr-defined]  # a function takes attributes
         return checked
 
     return declare
@@ -91,14 +91,14 @@ def needs(
 
 def operations_of(kind: type) -> Iterator[tuple[str, Needs | None]]:
     """Yield the public operations of a class by name, with what each declares; None: nothing."""
-    for name, value in inspect.getmembers(kind, lambda one: callable(one) or isinstance(one, property)):
+    for name, value in inspect.getmembers(kind, lambda member: callable(member) or isinstance(member, property)):
         if not name.startswith("_"):
             yield name, getattr(value, "needs", None)
 
 
 def check_declared(kind: type, *, besides: str = "") -> None:
     """Raise `TypeError` where a class has a public method that declares no right: nobody knows who may call it."""
-    silent = [name for name, told in operations_of(kind) if told is None and name != besides]
+    silent = [name for name, needs in operations_of(kind) if needs is None and name != besides]
     if silent:
         raise TypeError(
             f"{kind.__name__}.{silent[0]} declares no right. Put @needs(Right.…, …) of pwsops.operations.rights over "

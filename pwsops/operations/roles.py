@@ -17,8 +17,8 @@ from pwsops.operations.people_records import RoleView
 from pwsops.operations.records import Check
 from pwsops.operations.rights import needs
 from pwsops.rules.rights import USER, Right, with_way
+from pwsops.signin.roles import AccessFile
 from pwsops.signin.roles import Roles as RolesFile
-from pwsops.signin.roles import Said
 
 NAME = "Roles"
 GIVEN, CHANGED, TAKEN = "role given", "role changed", "role taken"
@@ -53,10 +53,13 @@ def noted(core: Core) -> RolesFile:
     return RolesFile(core.home, before=partial(note, core))
 
 
-def note(core: Core, said: Said) -> None:
+def note(core: Core, file: AccessFile) -> None:
     """Write down how the file differs from what was last noted. Raises `Refused` where that cannot be done."""
-    now = {subject if ":" in subject else with_way(USER, subject): grant.told for subject, grant in said.grants.items()}
-    required = said.second_factor_required
+    now = {
+        subject if ":" in subject else with_way(USER, subject): grant.description
+        for subject, grant in file.grants.items()
+    }
+    required = file.second_factor_required
     try:
         with core.catalogue.read() as connection:
             if _last_noted(connection) == now and _last_required(connection) == required:
@@ -84,8 +87,8 @@ def _note(core: Core, connection: Connection, subject: str, then: str, now: str)
 
 def _append(core: Core, connection: Connection, action: str, subject: str, detail: str) -> None:
     # Who wrote it into the file is not known; the service notices.
-    told = {"actor": audit.SERVICE, "action": action, "subject": subject, "detail": detail}
-    audit.append(connection, at=core.clock.now(), **told)
+    entry = {"actor": audit.SERVICE, "action": action, "subject": subject, "detail": detail}
+    audit.append(connection, at=core.clock.now(), **entry)
 
 
 def _last_noted(connection: Connection) -> dict[str, str]:
@@ -93,7 +96,7 @@ def _last_noted(connection: Connection) -> dict[str, str]:
     found = dict[str, str]()
     for row in audit.of_actions(connection, (GIVEN, CHANGED, TAKEN)):
         found[row["subject"]] = row["detail"].partition(_WAS)[0]
-    return {subject: told for subject, told in found.items() if told != _NONE}
+    return {subject: role for subject, role in found.items() if role != _NONE}
 
 
 def _last_required(connection: Connection) -> bool:

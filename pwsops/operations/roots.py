@@ -182,17 +182,17 @@ def _ground(context: Context, instance: str | None) -> _Ground:
         row = None if instance is None else instances.find(connection, instance)
     local = row is None or registry.is_embedded(row.engine)
     host = "" if row is None else places.host(row.engine, row.address)
-    own = [one.path for one in known if sees(one.instance) and _is_there(one, host)]
+    own = [place.path for place in known if sees(place.instance) and _is_there(place, host)]
     # A server may keep its backups on this machine, under whatever name it is reached.
-    others = [one.path for one in known if not sees(one.instance) and (local or _is_there(one, host))]
+    others = [place.path for place in known if not sees(place.instance) and (local or _is_there(place, host))]
     if local:
         own, others = _all_real(own), _all_real(others)
     return _Ground(local=local, own=own, others=others)
 
 
-def _is_there(one: KnownPlace, host: str) -> bool:
+def _is_there(place: KnownPlace, host: str) -> bool:
     """Whether a directory is one of that machine's, or of a share."""
-    return clashes.place(one.host, one.path).host in ("", clashes.place(host, "/").host) or one.host == host
+    return clashes.place(place.host, place.path).host in ("", clashes.place(host, "/").host) or place.host == host
 
 
 def _all_real(paths: Iterable[str]) -> list[str]:

@@ -171,8 +171,8 @@ class Runs:
         core = self._context.core
         with self._context.read() as connection:
             find_profile(connection, profile)
-            wanted = service_state.load(connection).wanted
-        if not wanted or not is_running(core.home):
+            requested = service_state.load(connection).requested
+        if not requested or not is_running(core.home):
             raise Refused(
                 f"{profile!r} cannot be started: the backup service is stopped.",
                 hint="Start it from the dashboard, with `pwsops serve` or with `pwsops service run`; "

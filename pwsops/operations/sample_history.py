@@ -71,7 +71,7 @@ def invent(
         start=since,
         first_is_full=True,
     )
-    return list(_Past(profile, growth, now, seed).runs(takewhile(lambda one: one.due_at < now, planned)))
+    return list(_Past(profile, growth, now, seed).runs(takewhile(lambda occurrence: occurrence.due_at < now, planned)))
 
 
 class _Past:
@@ -86,23 +86,23 @@ class _Past:
 
     def runs(self, planned: Iterator[Occurrence]) -> Iterator[PastRun]:
         missed: list[Occurrence] = []
-        for one in planned:
-            incident = self._incident(one.due_at)
+        for occurrence in planned:
+            incident = self._incident(occurrence.due_at)
             if incident is not None and incident.status is RunStatus.MISSED:
-                missed.append(one)
+                missed.append(occurrence)
                 continue
             if missed:
                 yield _missed(missed)
-                yield self._caught_up(missed, one.due_at)
+                yield self._caught_up(missed, occurrence.due_at)
                 missed = []
-            yield self._run(one.due_at, one.kind, incident)
+            yield self._run(occurrence.due_at, occurrence.kind, incident)
 
     def _incident(self, at: datetime) -> _Incident | None:
         age_h = (self._now - at) / _HOUR
-        return next((one for one in _INCIDENTS if one.last_h < age_h <= one.first_h), None)
+        return next((incident for incident in _INCIDENTS if incident.last_h < age_h <= incident.first_h), None)
 
     def _caught_up(self, missed: Sequence[Occurrence], before: datetime) -> PastRun:
-        kind = max((one.kind for one in missed), key=lambda one: one is BackupKind.FULL)
+        kind = max((occurrence.kind for occurrence in missed), key=lambda occurrence: occurrence is BackupKind.FULL)
         return self._run(before - timedelta(minutes=20), kind, None, Trigger.CATCH_UP)
 
     def _run(
@@ -163,7 +163,7 @@ def _unlucky(database: str, at: datetime, incident: _Incident) -> PastItem:
         finished_at=ended,
         error=error,
         hint=_HINTS[incident.cause],
-        told=(Message(text=error, at=ended, is_error=True),),
+        messages=(Message(text=error, at=ended, is_error=True),),
     )
 
 

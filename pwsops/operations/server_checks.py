@@ -31,7 +31,7 @@ def instances(core: Core) -> Iterator[Check]:
 
 
 def _reached(name: str, probe: Probe) -> Iterator[Check]:
-    """Say what an instance is and which rights its login has; each that is missing is a finding of its own."""
+    """Yield what an instance is and which rights its login has; each that is missing is a finding of its own."""
     facts = [f"{key.lower()} {value}" for key, value in probe.facts.items() if value not in probe.version]
     held = f"rights held: {', '.join(probe.held_rights)}" if probe.held_rights else ""
     known = filter(None, (probe.version, f"{probe.path_flavour} paths", *facts, held))

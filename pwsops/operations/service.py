@@ -36,11 +36,11 @@ class ServiceControl:
             due = profiles.earliest_due(connection)
         here = core.service is not None and core.service.leads
         return ServiceView(
-            running=running and row.wanted,
+            running=running and row.requested,
             here=here,
             pid=row.pid if running else None,
             since=row.since if running else None,
-            why_not="" if running and row.wanted else _why_not(wanted=row.wanted),
+            why_not="" if running and row.requested else _why_not(requested=row.requested),
             next_due_at=due,
         )
 
@@ -71,8 +71,8 @@ class ServiceControl:
             while not stop.wait(WATCH_EVERY_S):
                 # A catalogue that cannot be read for a while must not end the schedule.
                 with suppress(PwsopsError), self._context.read() as connection:
-                    wanted = service_state.load(connection).wanted
-                    if not wanted and (core.service is None or core.service.at_rest):
+                    requested = service_state.load(connection).requested
+                    if not requested and (core.service is None or core.service.at_rest):
                         return
         finally:
             if core.service is not None:
@@ -105,12 +105,12 @@ class ServiceControl:
             transient=True,
         )
 
-    def _want(self, wanted: bool, *, note: str = "") -> bool:
-        """Say what is wanted; gives whether that is new."""
+    def _want(self, requested: bool, *, note: str = "") -> bool:
+        """Request the service to run or to stop; return whether that is new."""
         with self._context.core.catalogue.write() as connection:
-            if service_state.load(connection).wanted == wanted:
+            if service_state.load(connection).requested == requested:
                 return False
-            service_state.want(connection, wanted)
+            service_state.want(connection, requested)
             if note:
                 self._context.note(connection, note, "service")
             return True
@@ -128,7 +128,7 @@ class ServiceControl:
         return int(BackupSettings.of(settings.load(connection)).parallel_runs)
 
 
-def _why_not(*, wanted: bool) -> str:
-    if wanted:
+def _why_not(*, requested: bool) -> str:
+    if requested:
         return "The backup service is not running: no process is there to run it."
     return "The backup service is stopped."

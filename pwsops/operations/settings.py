@@ -69,7 +69,7 @@ class Settings:
 
     @needs(Right.CONFIGURE, "check settings")
     def problems(self, values: Mapping[str, str]) -> dict[str, PwsopsError]:
-        """Say what is wrong with values, by key; empty where `change` would take them all."""
+        """Return what is wrong with values, by key; empty where `change` would take them all."""
         found: dict[str, PwsopsError] = {}
         for key, value in values.items():
             try:

@@ -51,45 +51,45 @@ def covered(selection: Selection, since: datetime, until: datetime, *, opens: Op
     `opens` tells of the keys in the store. What nobody can read now counts at no time: since when, nobody knows.
     """
     keys = Keys(selection.connection, opens)
-    if selection.wanted.since is None:
+    if selection.filter.since is None:
         # Where no period was asked for, it begins with the first run; nobody could have restored before that ended.
         since = min(max(since, reporting.first_end(selection) or since), until)
-    ended = {(one.instance, one.database): one for one in reporting.outcomes(selection)}
-    users = _users(selection.connection, selection.wanted.profile)
+    ended = {(outcome.instance, outcome.database): outcome for outcome in reporting.outcomes(selection)}
+    users = _users(selection.connection, selection.filter.profile)
     sets = {
         pair: [row for row in rows if _is_readable(row, keys)]
         for pair, rows in groupby(reporting.sets_of(selection), lambda row: (row["instance"], row["database"]))
     }
     # Of one profile: its databases, but whatever any profile took of them can be restored.
-    pairs = sorted({*ended, *users, *(sets if selection.wanted.profile is None else ())})
+    pairs = sorted({*ended, *users, *(sets if selection.filter.profile is None else ())})
     return [_covered(pair, users.get(pair, []), ended.get(pair), sets.get(pair, []), since, until) for pair in pairs]
 
 
 def database_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
     """Return the rows of the table of databases."""
-    for one in found:
+    for outcome in found:
         yield (
-            one.instance,
-            one.database,
-            ", ".join(one.profiles),
-            one.succeeded,
-            one.failed,
-            kept(one.last_full_at),
-            kept(one.last_incremental_at),
-            kept(one.exposure_s),
-            kept(one.worst.exposure_s),
-            kept(one.worst.at),
-            kept(one.worst.unprotected_s),
-            one.size_bytes,
+            outcome.instance,
+            outcome.database,
+            ", ".join(outcome.profiles),
+            outcome.succeeded,
+            outcome.failed,
+            kept(outcome.last_full_at),
+            kept(outcome.last_incremental_at),
+            kept(outcome.exposure_s),
+            kept(outcome.worst.exposure_s),
+            kept(outcome.worst.at),
+            kept(outcome.worst.unprotected_s),
+            outcome.size_bytes,
         )
 
 
 def exposure_rows(found: Iterable[Covered]) -> Iterator[Sequence[Any]]:
     """Return the rows of the table of exposures."""
-    for one in found:
-        for since, until, data_at in one.data_spans:
+    for backup_set in found:
+        for since, until, data_at in backup_set.data_spans:
             least, most = (None if data_at is None else max(timedelta(), at - data_at) for at in (since, until))
-            yield (one.instance, one.database, *map(kept, (since, until, data_at, least, most)))
+            yield (backup_set.instance, backup_set.database, *map(kept, (since, until, data_at, least, most)))
 
 
 def _covered(

@@ -41,7 +41,7 @@ def write(
     verification of the audit log found.
     """
     since, until = period(selection, now)
-    about = [*_asked(selection, since, until), _made(now, actor, home)]
+    about = [*_filter_lines(selection, since, until), _made(now, actor, home)]
     match form:
         case ReportFormat.CSV:
             from pwsops.reports import csv
@@ -74,15 +74,15 @@ def write_restores(
     form: ReportFormat,
     file: BinaryIO,
     connection: Connection,
-    wanted: RestoreFilter,
+    query: RestoreFilter,
     *,
     now: datetime,
     actor: str,
     home: Path | None,
 ) -> None:
     """Write the restores that fit as a report; there is no evidence of them alone."""
-    about = [_asked_of_restores(wanted, now), _made(now, actor, home)]
-    batches = map(RESTORES.batch, reporting.restore_rows(connection, wanted))
+    about = [_restore_filter_text(query, now), _made(now, actor, home)]
+    batches = map(RESTORES.batch, reporting.restore_rows(connection, query))
     match form:
         case ReportFormat.CSV:
             from pwsops.reports import csv
@@ -111,40 +111,39 @@ def run_batches(selection: Selection) -> Iterator[pa.RecordBatch]:
 
 def period(selection: Selection, now: datetime) -> tuple[datetime, datetime]:
     """Return the period that a report covers: what was asked for, or from the first run on, until now at most."""
-    wanted = selection.wanted
-    until = min(wanted.until or now, now)
-    if wanted.since is not None:
-        return wanted.since, until
+    query = selection.filter
+    until = min(query.until or now, now)
+    if query.since is not None:
+        return query.since, until
     first = reporting.first_due(selection)
     return min(first or until, until), until
 
 
-def _asked(selection: Selection, since: datetime, until: datetime) -> Iterator[str]:
-    wanted = selection.wanted
-    yield f"Runs due from {_told(since)} to {_told(until)}, that instant left out."
+def _filter_lines(selection: Selection, since: datetime, until: datetime) -> Iterator[str]:
+    query = selection.filter
+    yield f"Runs due from {_instant_text(since)} to {_instant_text(until)}, that instant left out."
     chosen = {
-        "profile": wanted.profile,
-        "state": wanted.status and wanted.status.value,
-        "started": wanted.trigger and wanted.trigger.value.replace("_", " "),
-        "text": wanted.text or None,
+        "profile": query.profile,
+        "state": query.status and query.status.value,
+        "started": query.trigger and query.trigger.value.replace("_", " "),
+        "text": query.text or None,
     }
-    if said := ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None):
-        yield f"Only: {said}."
+    if only := ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None):
+        yield f"Only: {only}."
 
 
-def _asked_of_restores(wanted: RestoreFilter, now: datetime) -> str:
-    since = f" from {_told(wanted.since)}" if wanted.since is not None else ""
-    chosen = {"state": wanted.status and wanted.status.value, "text": wanted.text or None}
+def _restore_filter_text(query: RestoreFilter, now: datetime) -> str:
+    since = f" from {_instant_text(query.since)}" if query.since is not None else ""
+    chosen = {"state": query.status and query.status.value, "text": query.text or None}
     only = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
-    period = f"Restores started{since} until {_told(min(wanted.until or now, now))}, that instant left out."
+    period = f"Restores started{since} until {_instant_text(min(query.until or now, now))}, that instant left out."
     return f"{period} Only: {only}." if only else period
 
 
 def _made(now: datetime, actor: str, home: Path | None) -> str:
-    return (
-        f"Made on {_told(now)} by {actor} with pwsops {__version__}{f', from the catalogue in {home}' if home else ''}."
-    )
+    where = f", from the catalogue in {home}" if home else ""
+    return f"Made on {_instant_text(now)} by {actor} with pwsops {__version__}{where}."
 
 
-def _told(instant: datetime) -> str:
+def _instant_text(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -58,7 +58,7 @@ class Evidence:
     @property
     def unsafe(self) -> Sequence[Verdict]:
         """The databases that are not protected now."""
-        return [one for one in self.verdicts if one.protection is not Protection.PROTECTED]
+        return [verdict for verdict in self.verdicts if verdict.protection is not Protection.PROTECTED]
 
     @property
     def failures_left_out(self) -> int:
@@ -73,13 +73,13 @@ class Evidence:
     @property
     def worst(self) -> Covered | None:
         """The database of which most would have been lost while there was a backup of it."""
-        known = [one for one in self.databases if one.worst.exposure_s is not None]
-        return max(known, key=lambda one: one.worst.exposure_s or 0.0, default=None)
+        known = [database for database in self.databases if database.worst.exposure_s is not None]
+        return max(known, key=lambda database: database.worst.exposure_s or 0.0, default=None)
 
     @property
     def unprotected(self) -> Sequence[Covered]:
         """The databases of which there was nothing to restore for some of the period."""
-        return [one for one in self.databases if one.worst.unprotected_s > 0]
+        return [database for database in self.databases if database.worst.unprotected_s > 0]
 
 
 def gather(
@@ -97,11 +97,11 @@ def gather(
     change_count, changes = reporting.latest_notes(selection, MOST_CHANGES)
     databases = covered(selection, since, until, opens=opens)
     # Of one profile: only its databases.
-    named = {(one.instance, one.database) for one in databases if one.profiles}
+    named = {(database.instance, database.database) for database in databases if database.profiles}
     return Evidence(
         since=since,
         until=until,
-        profile=selection.wanted.profile,
+        profile=selection.filter.profile,
         figures=figures(selection),
         databases=databases,
         failures=[*_never_begun(selection), *failures],
@@ -109,12 +109,14 @@ def gather(
         changes=changes,
         change_count=change_count,
         verification=verification,
-        verdicts=[one for one in verdicts if one.covered and (one.instance, one.database) in named],
+        verdicts=[verdict for verdict in verdicts if verdict.covered and (verdict.instance, verdict.database) in named],
         now=now,
     )
 
 
 def _never_begun(selection: Selection) -> list[Failure]:
     return [
-        one._replace(hint=cure) for status, cure in _CURES.items() for one in reporting.never_begun(selection, status)
+        failure._replace(hint=cure)
+        for status, cure in _CURES.items()
+        for failure in reporting.never_begun(selection, status)
     ]

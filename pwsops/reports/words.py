@@ -8,7 +8,7 @@ from pwsops.rules import formatting, verdict_words
 from pwsops.rules.formatting import duration, kind, share, size
 from pwsops.rules.protection import Verdict
 
-__all__ = ["day", "duration", "kind", "moment", "share", "size", "step", "told"]
+__all__ = ["day", "duration", "explanation", "kind", "moment", "share", "size", "step"]
 
 
 def day(at: datetime) -> str:
@@ -21,9 +21,9 @@ def moment(at: datetime | None) -> str:
     return formatting.moment(at, UTC)
 
 
-def told(verdict: Verdict) -> str:
+def explanation(verdict: Verdict) -> str:
     """Return why a database is not protected, or what is to be known of it all the same."""
-    return verdict_words.told(verdict, verdict_words.utc)
+    return verdict_words.explanation(verdict, verdict_words.utc)
 
 
 def step(verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 MOST_FINDINGS = 100
 """More are counted, and not told one by one."""
@@ -191,7 +192,7 @@ class Verification:
     @property
     def state(self) -> AuditState:
         """What it comes to."""
-        found = {one.kind.state for one in self.findings}
+        found = {finding.kind.state for finding in self.findings}
         if AuditState.CHANGED in found:
             return AuditState.CHANGED
         return AuditState.UNKNOWN if found else AuditState.WHOLE
@@ -199,8 +200,9 @@ class Verification:
     @property
     def damaged_entries(self) -> frozenset[int]:
         """The numbers of entries that are there and are not what was written."""
-        wrong = [one for one in self.findings if one.kind in (Kind.REWRITTEN, Kind.DAMAGED, Kind.REPLACED)]
-        return frozenset(number for one in wrong if one.first and one.last for number in range(one.first, one.last + 1))
+        kinds = (Kind.REWRITTEN, Kind.DAMAGED, Kind.REPLACED)
+        wrong = [each for each in self.findings if each.kind in kinds]
+        return frozenset(chain(*(range(each.first, each.last + 1) for each in wrong if each.first and each.last)))
 
     @property
     def summary(self) -> str:
@@ -208,4 +210,4 @@ class Verification:
         count = f"{self.entries:,} {'entry' if self.entries == 1 else 'entries'}"
         if self.state is AuditState.WHOLE:
             return f"whole: {count}, each as it was written" if self.entries else "whole: nothing was written yet"
-        return " ".join(one.text for one in self.findings[:3])
+        return " ".join(finding.text for finding in self.findings[:3])

@@ -34,29 +34,29 @@ class Heads:
             for position, head in enumerate(source.heads)
         ]
         self._by_entry: dict[int, list[_Seen]] = {}
-        for one in self._seen:
-            self._by_entry.setdefault(one.head.entry, []).append(one)
+        for seen in self._seen:
+            self._by_entry.setdefault(seen.head.entry, []).append(seen)
 
     def meet(self, link: Link) -> None:
         """Compare an entry with its heads."""
-        for one in self._by_entry.get(link.number, ()):
-            one.fits = one.head.digest == link.digest
+        for seen in self._by_entry.get(link.number, ()):
+            seen.fits = seen.head.digest == link.digest
 
     def is_beyond(self, last: int, acknowledged: Sequence[int]) -> bool:
         """Whether heads of entries after the last one stand unexplained."""
-        return any(one.head.entry > last for one in self._split(acknowledged)[0])
+        return any(seen.head.entry > last for seen in self._split(acknowledged)[0])
 
     def contradictions(self, last: int, acknowledged: Sequence[int]) -> Iterator[Finding]:
         """Yield what heads say that the log does not, the part that is acknowledged last."""
         standing, explained = self._split(acknowledged)
-        met = [one for one in standing if one.fits is not None]
-        unequal = [one for one in met if not one.fits]
+        met = [seen for seen in standing if seen.fits is not None]
+        unequal = [seen for seen in met if not seen.fits]
         if unequal and len(unequal) == len(met):
             yield self._replaced(unequal, last)
         else:
             yield from map(self._rewritten, unequal)
-        yield from self._ends([one for one in standing if one.head.entry > last], last)
-        yield from self._explained([one for one in explained if not one.fits], acknowledged)
+        yield from self._ends([seen for seen in standing if seen.head.entry > last], last)
+        yield from self._explained([seen for seen in explained if not seen.fits], acknowledged)
 
     def failures(self) -> Iterator[Finding]:
         """Yield which places could not be read, and which hold less than they held."""
@@ -75,12 +75,12 @@ class Heads:
     def _split(self, acknowledged: Sequence[int]) -> tuple[list[_Seen], list[_Seen]]:
         """Return the heads that stand, and those from before an entry that acknowledges what they show."""
         until: dict[int, int] = {}
-        for one in self._seen:
-            if one.fits and any(one.head.first <= number <= one.head.entry for number in acknowledged):
-                until[one.source] = max(one.position, until.get(one.source, -1))
+        for seen in self._seen:
+            if seen.fits and any(seen.head.first <= number <= seen.head.entry for number in acknowledged):
+                until[seen.source] = max(seen.position, until.get(seen.source, -1))
         standing, explained = list[_Seen](), list[_Seen]()
-        for one in self._seen:
-            (explained if one.position < until.get(one.source, -1) else standing).append(one)
+        for seen in self._seen:
+            (explained if seen.position < until.get(seen.source, -1) else standing).append(seen)
         return standing, explained
 
     def _replaced(self, unequal: Sequence[_Seen], last: int) -> Finding:
@@ -90,17 +90,17 @@ class Heads:
         )
         return Finding(kind=Kind.REPLACED, text=text, first=1, last=last)
 
-    def _rewritten(self, one: _Seen) -> Finding:
+    def _rewritten(self, seen: _Seen) -> Finding:
         text = (
-            f"Entry {one.head.entry} is not the one that was written: its head in {self._name(one)}, of "
-            f"{_moment(one.head.at)}, is another. It, or one before it, was rewritten."
+            f"Entry {seen.head.entry} is not the one that was written: its head in {self._name(seen)}, of "
+            f"{_moment(seen.head.at)}, is another. It, or one before it, was rewritten."
         )
-        return Finding(kind=Kind.REWRITTEN, text=text, first=one.head.entry, last=one.head.entry)
+        return Finding(kind=Kind.REWRITTEN, text=text, first=seen.head.entry, last=seen.head.entry)
 
     def _ends(self, beyond: Sequence[_Seen], last: int) -> Iterator[Finding]:
         if not beyond:
             return
-        newest = max(beyond, key=lambda one: one.head.entry)
+        newest = max(beyond, key=lambda seen: seen.head.entry)
         has = f"{self._name(newest)} has the head of entry {newest.head.entry}, of {_moment(newest.head.at)}."
         if last:
             text = f"The log was cut at its end: its last entry is {last}, and {has}"
@@ -110,11 +110,11 @@ class Heads:
 
     def _explained(self, contrary: Sequence[_Seen], acknowledged: Sequence[int]) -> Iterator[Finding]:
         for number, source in enumerate(self._sources):
-            theirs = [one.head for one in contrary if one.source == number]
+            theirs = [seen.head for seen in contrary if seen.source == number]
             if not theirs:
                 continue
-            first, last = min(one.first for one in theirs), max(one.entry for one in theirs)
-            until = max(one.at for one in theirs)
+            first, last = min(each.first for each in theirs), max(each.entry for each in theirs)
+            until = max(each.at for each in theirs)
             text = (
                 f"{source.name} has {len(theirs)} heads of entries {first} to {last}, the last of {_moment(until)}, "
                 f"that contradict this log: what was written then is not here. Entry {acknowledged[-1]} acknowledges "
@@ -124,13 +124,13 @@ class Heads:
 
     def _begin(self, source: HeadSource, keyed_from: int) -> int:
         """Return the first entry whose head belongs there: a place that was named later begins where another ends."""
-        first = min((one.first for one in source.heads), default=keyed_from)
+        first = min((each.first for each in source.heads), default=keyed_from)
         others = [head for other in self._sources if other is not source for head in other.heads]
         return max(keyed_from, first) if any(head.entry == first - 1 for head in others) else keyed_from
 
     def _uncovered(self, source: HeadSource, begin: int, last: int) -> Iterator[Finding]:
         covered = begin - 1
-        for head in sorted(source.heads, key=lambda one: (one.first, one.entry)):
+        for head in sorted(source.heads, key=lambda each: (each.first, each.entry)):
             if covered >= last:
                 return
             if head.first > covered + 1:
@@ -139,8 +139,8 @@ class Heads:
         if covered < last:
             yield _no_head(source, covered + 1, last)
 
-    def _name(self, one: _Seen) -> str:
-        return self._sources[one.source].name
+    def _name(self, seen: _Seen) -> str:
+        return self._sources[seen.source].name
 
 
 def _moment(at: datetime) -> str:

@@ -55,7 +55,7 @@ def judge(
     walk = _Walk(Heads(sources), keys, home)
     for link in links:
         walk.step(link)
-    found = sorted(walk.found(heads_until), key=lambda one: one.first or 0)
+    found = sorted(walk.found(heads_until), key=lambda finding: finding.first or 0)
     return Verification(
         entries=walk.count,
         last=walk.last,
@@ -63,7 +63,7 @@ def judge(
         keyed_from=walk.keyed_from,
         findings=found[:MOST_FINDINGS],
         left_out=max(0, len(found) - MOST_FINDINGS),
-        sources={one.name: len(one.heads) for one in sources if not one.not_asked},
+        sources={source.name: len(source.heads) for source in sources if not source.not_asked},
     )
 
 
@@ -78,7 +78,7 @@ class _Walk:
         self._heads = heads
         self._keys = keys
         self._home = home
-        self._opens = {one.number: one.opens for one in keys}
+        self._opens = {key.number: key.opens for key in keys}
         self._wrong: list[tuple[Kind, str, int]] = []
         self._gaps: list[Finding] = []
         self._closed: list[tuple[int, int]] = []
@@ -124,7 +124,7 @@ class _Walk:
             return True
         if not self._keys:
             return link.key is not None or self.keyed_from is None
-        return link.key == max((one.number for one in self._keys if one.first_entry <= link.number), default=None)
+        return link.key == max((key.number for key in self._keys if key.first_entry <= link.number), default=None)
 
     def found(self, heads_until: int | None) -> Iterator[Finding]:
         """Yield all that is wrong, once the last entry was met."""
@@ -142,7 +142,7 @@ class _Walk:
         yield from self._heads.uncovered(self.keyed_from, until)
 
     def _judge_closed(self) -> None:
-        """Tell a key that was lost from one that was taken out of the catalogue, so that entries could be changed."""
+        """Judge whether a key was lost, or taken out of the catalogue so that entries could be changed."""
         for number, key in self._closed:
             taken = self._home.key_is_right and key not in self._given_up
             self._wrong.append((Kind.REWRITTEN, _TAKEN, number) if taken else (Kind.KEY_LOST, _KEY_LOST, number))
@@ -155,8 +155,8 @@ class _Walk:
         what = ", ".join(self._home.unexplained)
         text = f"The log was begun anew: no entry tells where what the home holds came from ({what})."
         if self._acknowledged:
-            said = f"{text} Entry {self._acknowledged[-1]} acknowledges that."
-            yield Finding(kind=Kind.ACKNOWLEDGED, text=said, first=1, last=1)
+            acknowledged = f"{text} Entry {self._acknowledged[-1]} acknowledges that."
+            yield Finding(kind=Kind.ACKNOWLEDGED, text=acknowledged, first=1, last=1)
         else:
             yield Finding(kind=Kind.BEGUN_ANEW, text=text, first=1, last=1)
 
@@ -165,7 +165,7 @@ class _Walk:
         if self._heads.is_beyond(self.last, self._acknowledged):
             return
         # A new home has a key before its first entry.
-        last_key = max((one.first_entry for one in self._keys), default=0)
+        last_key = max((key.first_entry for key in self._keys), default=0)
         if not self.count and (last_key > 1 or self._home.in_use):
             text = "The log was emptied: it has no entry, and what the home holds cannot have come there without one."
             yield Finding(kind=Kind.EMPTIED, text=text)

@@ -67,7 +67,7 @@ def is_near_expiry(certificate: Certificate, now: datetime) -> bool:
 
 
 def weaknesses(certificate: Certificate) -> Sequence[str]:
-    """Say what is too weak about it, each in a few words after "it"."""
+    """Return what is too weak about it, each in a few words after "it"."""
     found = []
     if certificate.key_bits < MIN_BITS.get(certificate.key_type, 0):
         found.append(f"has a weak key ({certificate.key}; at least {MIN_BITS[certificate.key_type]} bits are needed)")
@@ -77,7 +77,7 @@ def weaknesses(certificate: Certificate) -> Sequence[str]:
 
 
 def doubts(certificate: Certificate, now: datetime) -> Sequence[str]:
-    """Say why it should no longer encrypt anything, each in a few words after "it"; empty: it may."""
+    """Return why it should no longer encrypt anything, each in a few words after "it"; empty: it may."""
     found = [*weaknesses(certificate)]
     if is_expired(certificate, now):
         found.insert(0, f"expired on {certificate.not_after:%Y-%m-%d}")
@@ -87,7 +87,7 @@ def doubts(certificate: Certificate, now: datetime) -> Sequence[str]:
 
 
 def why_not_encrypt(certificate: Certificate, now: datetime) -> Sequence[str]:
-    """Say why no new profile may encrypt backups with it; empty: one may."""
+    """Return why no new profile may encrypt backups with it; empty: one may."""
     if certificate.key_type != RSA:
         return [f"has a key of the kind {certificate.key_type}; backups are encrypted with RSA keys"]
     return doubts(certificate, now)

@@ -123,5 +123,5 @@ def _newest(held: Sequence[RestorableSet], edges: Sequence[datetime]) -> Iterato
         yield held[heap[0][1]].data_at if heap else None
 
 
-def _is_gone(one: RestorableSet, at: datetime) -> bool:
-    return one.until is not None and one.until <= at
+def _is_gone(restorable: RestorableSet, at: datetime) -> bool:
+    return restorable.until is not None and restorable.until <= at

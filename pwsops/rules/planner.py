@@ -51,7 +51,7 @@ def upcoming(
         before = occurrences(
             recurrence, incremental=incremental, renewal=renewal, start=start, first_is_full=last_full_due is None
         )
-        yield from takewhile(lambda one: one.due_at < first, before)
+        yield from takewhile(lambda occurrence: occurrence.due_at < first, before)
     coming = occurrences(
         recurrence, incremental=incremental, renewal=renewal, start=first, first_is_full=kind is BackupKind.FULL
     )

@@ -70,20 +70,20 @@ def replaceable(
     """
     breaks = list(restored)
 
-    def continues(one: BackupSet) -> bool:
-        taken = of_database.get(one.set_id)
+    def continues(backup_set: BackupSet) -> bool:
+        taken = of_database.get(backup_set.set_id)
         if not breaks:
             return True
         return (
             taken is not None
-            and one.finished_at <= now + SKEW
-            and all(taken.follows(each.began) or has(each, one, taken) for each in breaks)
+            and backup_set.finished_at <= now + SKEW
+            and all(taken.follows(each.began) or has(each, backup_set, taken) for each in breaks)
         )
 
-    def has(each: Restored, one: BackupSet, taken: Order) -> bool:
+    def has(each: Restored, backup_set: BackupSet, taken: Order) -> bool:
         """Whether what was restored has what the set holds."""
         source = of_database.get(each.set_id)
-        return source is not None and taken.precedes(source) and one.finished_at <= each.data_at
+        return source is not None and taken.precedes(source) and backup_set.finished_at <= each.data_at
 
-    needed = {one.base_id for one in resting if one.base_id is not None and not continues(one)}
-    return [one for one in own if one.set_id not in needed and continues(one)]
+    needed = {each.base_id for each in resting if each.base_id is not None and not continues(each)}
+    return [backup_set for backup_set in own if backup_set.set_id not in needed and continues(backup_set)]

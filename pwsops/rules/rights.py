@@ -149,14 +149,14 @@ class Principal:
         return self.instances is None or instance in self.instances
 
     @property
-    def is_told_addresses(self) -> bool:
+    def sees_addresses(self) -> bool:
         """Whether they are told where instances are: those who restore or configure something are."""
         return self.has(Right.CONFIGURE) or self.has(Right.RESTORE)
 
     @property
-    def is_told_home(self) -> bool:
+    def sees_home(self) -> bool:
         """Whether they are told where the home is: those of all instances who restore, configure or read the log."""
-        return self.instances is None and (self.is_told_addresses or self.has(Right.EVIDENCE))
+        return self.instances is None and (self.sees_addresses or self.has(Right.EVIDENCE))
 
     def must_sign_in_anew(self, right: Right, now: datetime) -> bool:
         """Whether a right that they have needs the password (once more) before it is used."""

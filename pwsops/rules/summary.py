@@ -16,7 +16,7 @@ _IN_EVERY_MONTH = 28
 
 
 def describe(recurrence: Recurrence, *, incremental: bool, renewal: Renewal) -> str:
-    """Say a schedule as "every hour, full on Sundays, until 31 Dec 2026, Europe/Berlin"."""
+    """Return a schedule as "every hour, full on Sundays, until 31 Dec 2026, Europe/Berlin"."""
     parts = [_rhythm(recurrence)]
     if incremental:
         parts.append(_renewal(renewal))

@@ -220,15 +220,15 @@ def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
     return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
 
 
-def _lost_at(one: SetFacts, sets: Sequence[SetFacts]) -> datetime | None:
+def _lost_at(backup: SetFacts, sets: Sequence[SetFacts]) -> datetime | None:
     """Return since when the files of newer backups have not been there, or not to be looked at; None: they are.
 
     Whatever took those may have taken this one as well: that it was seen before says nothing any more.
     """
     there = (None, MediaState.PRESENT)
-    newer = [each for each in sets if each.order > one.order and each.seen_state not in there]
+    newer = [each for each in sets if each.order > backup.order and each.seen_state not in there]
     known = [each.state_since for each in newer if each.state_since is not None]
-    return None if one.foreign else max(known, default=None)
+    return None if backup.foreign else max(known, default=None)
 
 
 def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
@@ -246,48 +246,55 @@ def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: da
             yield each
 
 
-def _of_set(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
+def _of_set(backup: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
     """Yield what stands against restoring one set, its base aside; `lost_at`: when a newer one was found lost."""
-    if one.unreadable:
+    if backup.unreadable:
         yield Finding(
-            cause=Cause.RECORD_UNREADABLE, since=one.finished_at, subject=one.path or one.set_id, detail=one.unreadable
+            cause=Cause.RECORD_UNREADABLE,
+            since=backup.finished_at,
+            subject=backup.path or backup.set_id,
+            detail=backup.unreadable,
         )
-    if one.of_failed_item:
-        yield Finding(cause=Cause.FAILED_ITEM, since=one.finished_at, subject=one.path)
-    if one.is_damaged:
-        yield Finding(cause=Cause.SET_DAMAGED, since=one.finished_at, subject=one.path)
-    if one.disproven_at is not None:
-        yield Finding(cause=Cause.DISPROVEN, since=one.disproven_at, subject=one.path, detail=one.disproven_reason)
-    if one.missing_key:
-        yield Finding(cause=Cause.KEY_MISSING, subject=one.path, detail=one.missing_key)
-    if one.key_seen_at is not None and not -SKEW <= now - one.key_seen_at <= SEEN_LATELY:
-        yield Finding(cause=Cause.KEY_NOT_LOOKED_AT, since=one.key_seen_at, subject=one.path, detail=one.key_on_server)
-    if max(one.data_at, one.finished_at) > now + SKEW:
-        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=one.path, at=max(one.data_at, one.finished_at))
-    if one.proven_at is None and not one.unreadable:
-        yield Finding(cause=Cause.NOT_PROVEN, since=one.finished_at, subject=one.path)
-    yield from _of_look(one, now, lost_at)
+    if backup.of_failed_item:
+        yield Finding(cause=Cause.FAILED_ITEM, since=backup.finished_at, subject=backup.path)
+    if backup.is_damaged:
+        yield Finding(cause=Cause.SET_DAMAGED, since=backup.finished_at, subject=backup.path)
+    if backup.disproven_at is not None:
+        yield Finding(
+            cause=Cause.DISPROVEN, since=backup.disproven_at, subject=backup.path, detail=backup.disproven_reason
+        )
+    if backup.missing_key:
+        yield Finding(cause=Cause.KEY_MISSING, subject=backup.path, detail=backup.missing_key)
+    if backup.key_seen_at is not None and not -SKEW <= now - backup.key_seen_at <= SEEN_LATELY:
+        yield Finding(
+            cause=Cause.KEY_NOT_LOOKED_AT, since=backup.key_seen_at, subject=backup.path, detail=backup.key_on_server
+        )
+    if max(backup.data_at, backup.finished_at) > now + SKEW:
+        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=backup.path, at=max(backup.data_at, backup.finished_at))
+    if backup.proven_at is None and not backup.unreadable:
+        yield Finding(cause=Cause.NOT_PROVEN, since=backup.finished_at, subject=backup.path)
+    yield from _of_look(backup, now, lost_at)
 
 
-def _of_look(one: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
-    if one.seen_state in _SEEN:
-        cause = _SEEN[one.seen_state]
-        if cause is Cause.FILES_GONE and one.stripes > 1:
+def _of_look(backup: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
+    if backup.seen_state in _SEEN:
+        cause = _SEEN[backup.seen_state]
+        if cause is Cause.FILES_GONE and backup.stripes > 1:
             cause = Cause.STRIPE_MISSING
         # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
-        since = one.state_since if cause in LOST else one.seen_at or one.state_since
-        yield Finding(cause=cause, since=since, subject=one.path, detail=one.seen_reason)
-    elif one.unreadable:
+        since = backup.state_since if cause in LOST else backup.seen_at or backup.state_since
+        yield Finding(cause=cause, since=since, subject=backup.path, detail=backup.seen_reason)
+    elif backup.unreadable:
         return  # nobody can look for what is not known
-    elif not _was_seen_lately(one, now, lost_at):
-        yield Finding(cause=Cause.NOT_LOOKED_AT, since=one.seen_at or one.finished_at, subject=one.path)
+    elif not _was_seen_lately(backup, now, lost_at):
+        yield Finding(cause=Cause.NOT_LOOKED_AT, since=backup.seen_at or backup.finished_at, subject=backup.path)
 
 
-def _was_seen_lately(one: SetFacts, now: datetime, lost_at: datetime | None) -> bool:
+def _was_seen_lately(backup: SetFacts, now: datetime, lost_at: datetime | None) -> bool:
     """Whether the last look found it, not long ago, and no newer one was found lost since."""
-    if one.seen_state is None or one.seen_at is None or one.seen_at < (lost_at or one.seen_at):
+    if backup.seen_state is None or backup.seen_at is None or backup.seen_at < (lost_at or backup.seen_at):
         return False
-    return -SKEW <= now - one.seen_at <= SEEN_LATELY
+    return -SKEW <= now - backup.seen_at <= SEEN_LATELY
 
 
 def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:
@@ -299,9 +306,9 @@ def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding
         return []
     newer = [each for each in points if chosen.set.unreadable or each.newness > chosen.newness]
     newer.sort(key=lambda each: each.newness, reverse=True)
-    told = (*LOST, Cause.RECORD_UNREADABLE)
+    causes = (*LOST, Cause.RECORD_UNREADABLE)
     lost = [each for each in newer if each.protection is Protection.UNPROTECTED or each.set.unreadable]
-    return [finding for each in lost for finding in each.findings if finding.cause in told]
+    return [finding for each in lost for finding in each.findings if finding.cause in causes]
 
 
 def _worst(findings: Sequence[Finding]) -> Protection:

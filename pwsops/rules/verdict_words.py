@@ -102,7 +102,7 @@ _NEXT: Mapping[Cause, str] = {
 def why(finding: Finding, when: When) -> str:
     """Return the sentence that says what is wrong."""
     since = "" if finding.since is None else when(finding.since)
-    told = _WHY[finding.cause].format(
+    sentence = _WHY[finding.cause].format(
         subject=finding.subject,
         detail=_sentence(finding.detail),
         what=_about(finding),
@@ -110,7 +110,7 @@ def why(finding: Finding, when: When) -> str:
         at=f" ({since})" if since else "",
         then="" if finding.at is None else when(finding.at),
     )
-    return single_stops(told).rstrip()
+    return single_stops(sentence).rstrip()
 
 
 def next_step(finding: Finding) -> str:
@@ -123,7 +123,7 @@ def reasons(verdict: Verdict, when: When) -> str:
     return " ".join(why(each, when) for each in verdict.findings)
 
 
-def told(verdict: Verdict, when: When) -> str:
+def explanation(verdict: Verdict, when: When) -> str:
     """Return why a database is not protected; where it is, what is to be known all the same; in one paragraph."""
     return reasons(verdict, when) or " ".join(notes(verdict, when))
 
@@ -145,8 +145,8 @@ def _note(found: Sequence[Finding], when: When) -> str:
     how = f"{are} gone" if cause is Cause.FILES_GONE else f"cannot be relied on ({cause.value})"
     since = min((each.since for each in found if each.since is not None), default=None)
     what = "Newer backups" if len(found) > 1 else "A newer backup"
-    said = f"{what} {how}: {formatting.listed([each.subject for each in found])}"
-    return f"{said}, since {when(since)}." if since is not None else f"{said}."
+    text = f"{what} {how}: {formatting.listed([each.subject for each in found])}"
+    return f"{text}, since {when(since)}." if since is not None else f"{text}."
 
 
 def step(verdict: Verdict) -> str:
@@ -164,10 +164,10 @@ def backed_up(verdict: Verdict, now: datetime, when: When) -> str:
         return "has a backup of which the record cannot be read"
     if verdict.point is None:
         return "has no backup" if _never(verdict) else "has no backup that can be restored"
-    said = f"was backed up {ago(now - verdict.point.data_at)}"
+    text = f"was backed up {ago(now - verdict.point.data_at)}"
     if verdict.protection is Protection.NOT_CHECKED and verdict.since is not None:
-        said += f"; not checked since {when(verdict.since)}"
-    return said
+        text += f"; not checked since {when(verdict.since)}"
+    return text
 
 
 def logs(until: datetime | None, when: When) -> str:

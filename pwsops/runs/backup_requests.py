@@ -38,7 +38,7 @@ class BackupRequests:
             own = sets.of_database(connection, instance, database, profile_id=profile.id)
             all_sets = sets.of_database(connection, instance, database)
             lost = sightings.lost(connection, instance, database)
-        known = {one.set_id for one in all_sets}
+        known = {backup_set.set_id for backup_set in all_sets}
         foreign = engine.capabilities.external_history and server_base is not None and server_base not in known
         choice = choose_base(
             own=own,

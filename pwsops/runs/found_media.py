@@ -13,14 +13,14 @@ from pwsops.rules.model import BackupSet, MediaState, Sighting
 from pwsops.runs.same_file import recorded_in
 
 
-def look_for(engine: Engine, wanted: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
     """Return what is found where sets were written; where nobody can be asked, that it is not known."""
-    if not wanted:
+    if not sets:
         return {}
     try:
-        return engine.look_for(wanted)
+        return engine.look_for(sets)
     except PwsopsError as error:
-        return {one.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for one in wanted}
+        return {backup_set.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for backup_set in sets}
 
 
 def note_bad(
@@ -38,11 +38,11 @@ def note_bad(
         Which set was read; empty: whichever was recorded there.
     """
     found = recorded_in(catalogue.read, engine, path, position, clock=clock, set_id=set_id)
-    seen = look_for(engine, [replace(one.backup_set, path=path) for one in found])
+    seen = look_for(engine, [replace(found_set.backup_set, path=path) for found_set in found])
     now = clock.now()
-    for instance, one in found:
+    for instance, found_set in found:
         with catalogue.write() as connection:
-            sightings.record(connection, instance, {one.set_id: seen[one.set_id]}, now=now)
-            if seen[one.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
-                sightings.disprove(connection, instance, one, reason, now=now)
+            sightings.record(connection, instance, {found_set.set_id: seen[found_set.set_id]}, now=now)
+            if seen[found_set.set_id].state in (MediaState.PRESENT, MediaState.DAMAGED):
+                sightings.disprove(connection, instance, found_set, reason, now=now)
             planning.replan_without_base(connection, instance, now=now)

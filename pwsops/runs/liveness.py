@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import uuid
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pwsops.catalogue.store import PROCESSES
+from pwsops.file_locks import is_held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Liveness:
 def holders(path: Path) -> list[Holder]:
     """Return who holds the lock of that file, as far as the system tells."""
     try:
-        wanted = path.stat().st_ino
+        inode = path.stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
         return []
@@ -73,25 +73,7 @@ def holders(path: Path) -> list[Holder]:
     for line in lines:
         # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2261381 0 EOF
         words = line.split()
-        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(wanted):
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
             with suppress(OSError, ValueError):
                 found.append(Holder(pid=int(words[4]), uid=os.stat(f"/proc/{words[4]}").st_uid))
     return found
-
-
-def is_held(path: Path) -> bool:
-    """Whether some process holds the lock of that file.
-
-    Asks with a shared lock of a moment, so that two who ask at once do not take each other for the holder.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

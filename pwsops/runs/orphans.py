@@ -108,7 +108,7 @@ class OrphanedRuns:
             pass  # it is looked again, or it is not whole
         now = self._clock.now()
         with self._catalogue.write() as connection:
-            if item["id"] not in {one["id"] for one in runs.to_look_at_again(connection, now)}:
+            if item["id"] not in {each["id"] for each in runs.to_look_at_again(connection, now)}:
                 return  # another process was quicker
             if damaged is not None:
                 outcomes.item_found_damaged(connection, item["id"], damaged, now=now)
@@ -149,10 +149,10 @@ class OrphanedRuns:
         """Return the profile with the instance and the directory that a run began with: what it took is theirs."""
         if run["instance"] is None or run["directory"] is None:
             return profile
-        told = {"instance": run["instance"], "directory": run["directory"]}
-        if told["instance"] != profile.fields["instance"]:
-            told["login"] = ""  # that of the profile is for another server
-        return replace(profile, fields={**profile.fields, **told})
+        place = {"instance": run["instance"], "directory": run["directory"]}
+        if place["instance"] != profile.fields["instance"]:
+            place["login"] = ""  # that of the profile is for another server
+        return replace(profile, fields={**profile.fields, **place})
 
     def _require_place(self, run: RunRow) -> None:
         """Raise where a run's instance is at another place by now: what lies there is not what it backed up."""
@@ -204,10 +204,12 @@ class OrphanedRuns:
                 return  # another process settled it in the meantime
             if found is None:
                 look = next_look(0, now) if looks_again else None
-                outcomes.item_failed(connection, item["id"], error, told=[], now=now, look_again_at=look)
+                outcomes.item_failed(connection, item["id"], error, messages=[], now=now, look_again_at=look)
                 return
             reason = "pwsops was interrupted; the backup was found finished and whole"
-            outcomes.item_succeeded(connection, profile, run["id"], item["id"], found, reason=reason, told=[], now=now)
+            outcomes.item_succeeded(
+                connection, profile, run["id"], item["id"], found, reason=reason, messages=[], now=now
+            )
 
 
 def _is_set(stop: threading.Event | None) -> bool:

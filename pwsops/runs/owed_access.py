@@ -40,67 +40,67 @@ class OwedAccess:
         """Return those that it is time to see to. Quick."""
         now = self._clock.now()
         with self._catalogue.read() as connection:
-            found = [one for one in access.open_changes(connection) if one.is_due(now)]
+            found = [change for change in access.open_changes(connection) if change.is_due(now)]
             going = restores.every_open(connection) if found else []
         busy = {(row["instance"], row["database"]) for row in going if self._liveness.is_alive(row["owner"])}
-        return [one for one in found if (one.instance, one.database) not in busy]
+        return [change for change in found if (change.instance, change.database) not in busy]
 
     def give_back(self, stop: threading.Event | None = None) -> None:
-        """Give back what is due. A server that does not answer takes its time; `stop` ends it before the next one."""
-        for one in self.due():
+        """Restore the access that is due. A server that does not answer takes its time; `stop` ends it in between."""
+        for change in self.due():
             if stop is not None and stop.is_set():
                 return
             try:
-                self._give_back(one)
+                self._give_back(change)
             except Exception:  # noqa: BLE001 - one that cannot be given back must not keep the others
-                _log.exception("a database's access could not be given back", database=one.database)
+                _log.exception("a database's access could not be given back", database=change.database)
 
-    def _give_back(self, one: ChangedAccess) -> None:
+    def _give_back(self, change: ChangedAccess) -> None:
         try:
-            engine = self._engine(one)
+            engine = self._engine(change)
         except PwsopsError as error:
-            self._failed(one, error)
+            self._failed(change, error)
             return
         try:
             if isinstance(engine, GivesBackAccess):
-                engine.give_back_access(one.database, one.former_mode)
+                engine.give_back_access(change.database, change.former_mode)
         except NotFound as error:
-            self._close(one, f"nothing is owed any more: {error.message}")
+            self._close(change, f"nothing is owed any more: {error.message}")
         except PwsopsError as error:
-            self._failed(one, error)
+            self._failed(change, error)
         else:
-            self._close(one, "")
+            self._close(change, "")
 
-    def _engine(self, one: ChangedAccess) -> Engine:
+    def _engine(self, change: ChangedAccess) -> Engine:
         """Return the engine of the server on which the mode was changed, whatever its instance is called by now."""
-        if one.broken:
+        if change.broken:
             raise PwsopsError(
-                f"Row {one.id} of what restores owe cannot be read: {one.broken}.",
+                f"Row {change.id} of what restores owe cannot be read: {change.broken}.",
                 hint="Look at who may come into the databases that were restored, and mend the catalogue from a copy.",
             )
         with self._catalogue.read() as connection:
-            name = access.at_place(connection, one)
+            name = access.at_place(connection, change)
         if name is None:
             raise NotFound(
-                f"No instance is where {one.instance} was when {one.database} was closed: it was removed, or its "
+                f"No instance is where {change.instance} was when {change.database} was closed: it was removed, or its "
                 "address was changed.",
-                hint=f"Add an instance with that address, or set {one.database} to {one.former_mode} there.",
+                hint=f"Add an instance with that address, or set {change.database} to {change.former_mode} there.",
             )
         return self._open_instance(name)
 
-    def _failed(self, one: ChangedAccess, error: PwsopsError) -> None:
+    def _failed(self, change: ChangedAccess, error: PwsopsError) -> None:
         with self._catalogue.write() as connection:
-            access.failed(connection, one, error.message, now=self._clock.now())
+            access.failed(connection, change, error.message, now=self._clock.now())
 
-    def _close(self, one: ChangedAccess, why: str) -> None:
+    def _close(self, change: ChangedAccess, why: str) -> None:
         now = self._clock.now()
         with self._catalogue.write() as connection:
-            access.close(connection, one, now=now, why=why)
+            access.close(connection, change, now=now, why=why)
             audit.append(
                 connection,
                 at=now,
                 actor=outcomes.SERVICE,
                 action="give back access",
-                subject=f"{one.instance}/{one.database}",
-                detail=why or f"{one.former_mode} again, after restore {one.restore_id}",
+                subject=f"{change.instance}/{change.database}",
+                detail=why or f"{change.former_mode} again, after restore {change.restore_id}",
             )

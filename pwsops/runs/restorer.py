@@ -180,17 +180,17 @@ class Restorer:
 
     def _note_bad(self, job: Job, error: MediaError) -> None:
         """Note which of the sets could not be read: that of the error's file, or the only one."""
-        named = [one for one in job.request.sets if error.path in ("", one.path)]
+        named = [backup_set for backup_set in job.request.sets if error.path in ("", backup_set.path)]
         if len(named) == 1:
-            one = named[0]
+            bad = named[0]
             note_bad(
                 self._catalogue,
                 job.engine,
-                one.path,
-                one.position,
+                bad.path,
+                bad.position,
                 error.message,
                 clock=self._clock,
-                set_id=one.set_id,
+                set_id=bad.set_id,
             )
 
     def _read_elsewhere(self, job: Job) -> Sequence[Message]:
@@ -200,18 +200,23 @@ class Restorer:
         """
         messages = []
         with suppress(PwsopsError):
-            for one in job.request.sets:
+            for backup_set in job.request.sets:
                 with self._catalogue.read() as connection:
-                    known = [row.path for row in sets.by_id(connection, one.set_id)]
-                if known and not self._recorded(job, one):
-                    text = READ_ELSEWHERE.format(database=one.database, path=one.path, known=known[0])
+                    known = [row.path for row in sets.by_id(connection, backup_set.set_id)]
+                if known and not self._recorded(job, backup_set):
+                    text = READ_ELSEWHERE.format(database=backup_set.database, path=backup_set.path, known=known[0])
                     messages.append(Message(text=text, at=self._clock.now()))
         return messages
 
-    def _recorded(self, job: Job, one: BackupSet) -> list[Recorded]:
+    def _recorded(self, job: Job, backup_set: BackupSet) -> list[Recorded]:
         """Return a set as each instance recorded it that wrote the very file that was read."""
         return recorded_in(
-            self._catalogue.read, job.engine, one.path, one.position, clock=self._clock, set_id=one.set_id
+            self._catalogue.read,
+            job.engine,
+            backup_set.path,
+            backup_set.position,
+            clock=self._clock,
+            set_id=backup_set.set_id,
         )
 
     def _request(self, job: Job) -> RestoreRequest:
@@ -240,8 +245,8 @@ class Restorer:
         except Exception as error:  # noqa: BLE001 - the row stays open, and whoever looks next settles it
             _log.exception("the end of a restore could not be written down", restore_id=job.id)
             if job.result is not None:
-                told = Message(text=UNWRITTEN.format(cause=error), at=self._clock.now())
-                job.result = replace(job.result, messages=(*job.result.messages, told))
+                message = Message(text=UNWRITTEN.format(cause=error), at=self._clock.now())
+                job.result = replace(job.result, messages=(*job.result.messages, message))
         finally:
             del self._jobs[job.id]
             job.done.set()
@@ -262,7 +267,7 @@ class Restorer:
 
     def _end(self, job: Job) -> None:
         now, result = self._clock.now(), job.result
-        good = [] if result is None else [known for one in job.request.sets for known in self._recorded(job, one)]
+        good = [] if result is None else [known for each in job.request.sets for known in self._recorded(job, each)]
         with self._catalogue.write() as connection:
             if result is not None:
                 restore_outcomes.succeeded(connection, job.id, job.target, result, good=good, now=now)

@@ -209,7 +209,7 @@ class Runner:
         profile = profiles.get(connection, run["profile_id"])
         if profile.deleted_at is None:
             profile.require_usable()
-        reason = _no_longer_wanted(profile, Trigger(run["trigger"])) or (
+        reason = _why_dropped(profile, Trigger(run["trigger"])) or (
             runs.CANCELLED_EARLY if run["cancel_requested"] or cancel.is_set() else ""
         )
         if reason:
@@ -258,7 +258,7 @@ class Runner:
             _log.exception("backup failed unexpectedly", run_id=job.run_id, database=database)
             self._failed(item_id, unforeseen(f"The backup of {database} failed", error), work.messages)
         else:
-            told = [*work.messages, *result.messages]
+            messages = [*work.messages, *result.messages]
             self._write(
                 lambda connection: outcomes.item_succeeded(
                     connection,
@@ -267,7 +267,7 @@ class Runner:
                     item_id,
                     result.kept,
                     reason=reason,
-                    told=told,
+                    messages=messages,
                     replaced=result.replaced,
                     now=self._clock.now(),
                 )
@@ -285,11 +285,15 @@ class Runner:
                 )
         return engine
 
-    def _failed(self, item_id: int, error: PwsopsError, told: Sequence[Message], *, end_unknown: bool = False) -> None:
+    def _failed(
+        self, item_id: int, error: PwsopsError, messages: Sequence[Message], *, end_unknown: bool = False
+    ) -> None:
         now = self._clock.now()
         look = next_look(0, now) if end_unknown else None
         self._write(
-            lambda connection: outcomes.item_failed(connection, item_id, error, told=told, now=now, look_again_at=look)
+            lambda connection: outcomes.item_failed(
+                connection, item_id, error, messages=messages, now=now, look_again_at=look
+            )
         )
 
     def _backed_up(self, job: _Job, database: str, work: Work) -> tuple[BackupResult, str]:
@@ -378,7 +382,7 @@ class Runner:
             )
 
 
-def _no_longer_wanted(profile: ProfileRow, trigger: Trigger) -> str:
+def _why_dropped(profile: ProfileRow, trigger: Trigger) -> str:
     if profile.deleted_at is not None:
         return "the profile was deleted before the run began"
     if trigger is not Trigger.MANUAL and profile.state is not ProfileState.ACTIVE:

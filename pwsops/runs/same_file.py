@@ -60,5 +60,5 @@ def _spellings(engine: Engine, path: str, known: set[str], clock: Clock) -> set[
     others = sorted(known - {path})
     if not others:
         return known
-    keys = ask_all({one: partial(engine.file_key, one) for one in (path, *others)}, limit_s=LIMIT_S, clock=clock)
-    return {one for one in known if one == path or (isinstance(keys[one], str) and keys[one] == keys[path])}
+    keys = ask_all({name: partial(engine.file_key, name) for name in (path, *others)}, limit_s=LIMIT_S, clock=clock)
+    return {name for name in known if name == path or (isinstance(keys[name], str) and keys[name] == keys[path])}

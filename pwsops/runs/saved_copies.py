@@ -15,10 +15,10 @@ def say_where(catalogue: Catalogue, error: PwsopsError) -> None:
         there = [
             seen for seen in server_certificates.every(connection) if seen.certificate.thumbprint == error.thumbprint
         ]
-    told = [f"{seen.instance} has it as {seen.certificate.name}." for seen in there]
-    told += [
+    known = [f"{seen.instance} has it as {seen.certificate.name}." for seen in there]
+    known += [
         f"A run saved it on {copy.instance} as {copy.certificate_file} and {copy.key_file}, under the password of the "
         "profile."
         for copy in copies[:1]
     ]
-    error.hint = " ".join([error.hint, *told])
+    error.hint = " ".join([error.hint, *known])

@@ -25,8 +25,9 @@ from filelock import FileLock, Timeout
 from pwsops.catalogue import Catalogue, claims, profiles, runs, service_state
 from pwsops.clock import Clock
 from pwsops.errors import PwsopsError
+from pwsops.file_locks import is_held
 from pwsops.rules.model import RunStatus
-from pwsops.runs.liveness import Holder, Liveness, holders, is_held
+from pwsops.runs.liveness import Holder, Liveness, holders
 from pwsops.runs.runner import Runner
 
 LOCK_FILE = "scheduler.lock"
@@ -170,17 +171,17 @@ class Service:
             with self._catalogue.write() as connection:
                 claims.refresh(connection, now=self._clock.now())
         if changed or jumped:
-            if not self._wanted():
+            if not self._is_requested():
                 self._step_down()
                 return
             self._claim()
 
-    def _wanted(self) -> bool:
+    def _is_requested(self) -> bool:
         with self._catalogue.read() as connection:
-            return service_state.load(connection).wanted
+            return service_state.load(connection).requested
 
     def _try_to_lead(self) -> None:
-        if not self._wanted():
+        if not self._is_requested():
             return
         try:
             self._lock.acquire(blocking=False)
@@ -293,7 +294,7 @@ class Service:
             self._set_alarm(scheduler)
 
     def _why_missed(self, now: datetime, moment: float) -> str:
-        """Say what is known of why nobody ran what should have run by now."""
+        """Return what is known of why nobody ran what should have run by now."""
         if self._looked is None:
             return claims.NOT_RUNNING
         wall, steady = self._looked

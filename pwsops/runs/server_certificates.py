@@ -45,7 +45,7 @@ def refresh(
     """Return the certificates of an instance, and remember them, with when they were seen."""
     found = engine.certificates()
     with catalogue.read() as connection:
-        missing = server_certificates.of_instance(connection, instance) - {one.thumbprint for one in found}
+        missing = server_certificates.of_instance(connection, instance) - {each.thumbprint for each in found}
     whole = not missing or engine.sees_every_certificate()
     with catalogue.write() as connection:
         server_certificates.remember(connection, instance, found, whole=whole, now=now)

@@ -16,13 +16,13 @@ from pwsops.rules.rights import USER, Role, Way, with_way
 from pwsops.signin.half import Half, Halves, expired
 from pwsops.signin.machines import Machines, MachineVisit
 from pwsops.signin.oidc import Identity, OpenIdConnect, Provider
+from pwsops.signin.public_errors import NotKnown, PublicError
 from pwsops.signin.second_factor import Outcome, Sealer, SecondFactors
 from pwsops.signin.sessions import NOW, Grant, Person, Session, Sessions, Standing
 from pwsops.signin.start_token import Links
 from pwsops.signin.strangers import Strangers
 from pwsops.signin.throttle import Attempt, Throttle
 from pwsops.signin.tokens import Token, Tokens
-from pwsops.signin.told import NotKnown, Told
 from pwsops.signin.users import User, Users
 
 PASSWORD, LINK = "password", "link"
@@ -62,7 +62,7 @@ class Roles(Protocol):
         """Whether all who come in by a password need a second factor. Raises `Refused` likewise."""
 
 
-class TooManyTries(Told):
+class TooManyTries(PublicError):
     """Somebody tries too often; `wait_s` seconds later they may again."""
 
     def __init__(self, wait_s: float) -> None:
@@ -263,7 +263,7 @@ class Authentication:
         users, providers = {user.name for user in self.users.list()}, self.providers.providers()
         by_provider = tuple(f"{name}:" for name in providers)
         listed = self._roles.everybody()
-        return any(one.removeprefix(f"{USER}:") in users or one.startswith(by_provider) for one in listed)
+        return any(subject.removeprefix(f"{USER}:") in users or subject.startswith(by_provider) for subject in listed)
 
     def _prove(self, password: str, attempt: Attempt, *, wrong: str = WRONG) -> User:
         # What was typed as a name may be a password: only names that exist are recorded.
@@ -379,7 +379,7 @@ class Authentication:
 
     def _standing(self, proof: object, *subjects: str, enrols: bool = False) -> Standing | None:
         grants = (self._roles.of(subject) for subject in subjects)
-        grant = next((one for one in grants if one is not None), None)
+        grant = next((each for each in grants if each is not None), None)
         if proof is None or grant is None:
             return None
         return Standing(proof=str(proof), grant=grant, enrols=enrols)

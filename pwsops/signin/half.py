@@ -36,16 +36,16 @@ class Halves:
 
     def of(self, user: User) -> Half:
         """Return half a sign-in of somebody, as they are now."""
-        told = json.dumps([user.name, user.proof]).encode()
-        return Half(sealed=self._cipher.encrypt_at_time(told, self._now_s()).decode())
+        content = json.dumps([user.name, user.proof]).encode()
+        return Half(sealed=self._cipher.encrypt_at_time(content, self._now_s()).decode())
 
     def opened(self, sealed: str) -> tuple[str, str]:
         """Return whose it is, and their proof then (`User.proof`). Raises `Denied` where it is none, or too old."""
         try:
-            told = self._cipher.decrypt_at_time(sealed, ttl=LASTS_S, current_time=self._now_s())
+            content = self._cipher.decrypt_at_time(sealed, ttl=LASTS_S, current_time=self._now_s())
         except (InvalidToken, ValueError):
             raise expired() from None
-        name, proof = json.loads(told)
+        name, proof = json.loads(content)
         return str(name), str(proof)
 
     def _now_s(self) -> int:

@@ -11,8 +11,8 @@ from pwsops.clock import Clock
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Principal, Way, with_way
 from pwsops.signin.ending import Ending
+from pwsops.signin.public_errors import NotKnown
 from pwsops.signin.tokens import Token, Tokens
-from pwsops.signin.told import NotKnown
 
 _OVER = "The token is not good any more."
 

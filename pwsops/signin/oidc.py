@@ -26,7 +26,7 @@ from pwsops.clock import Clock
 from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import OWN_WAYS
 from pwsops.signin import private_file
-from pwsops.signin.told import Told
+from pwsops.signin.public_errors import PublicError
 
 if TYPE_CHECKING:
     from authlib.integrations.requests_client import OAuth2Session
@@ -176,7 +176,7 @@ class OpenIdConnect:
         provider = self._provider(kept["provider"])
         claims = self._claims(provider, self._token(provider, code, kept["verifier"]), kept["nonce"])
         return Identity(
-            subject=f"{provider.name}:{_told(provider, claims)}",
+            subject=f"{provider.name}:{_subject(provider, claims)}",
             provider=provider,
             proved=self._proved(claims),
             next=kept["next"],
@@ -218,7 +218,7 @@ class OpenIdConnect:
             except (JoseError, ValueError):
                 # It may be signed with a key that is newer than what we know of them.
                 decoded = jwt.decode(token, self._known(provider, anew=True)[1], algorithms=ALGORITHMS)
-            wanted: dict[str, Any] = {
+            required: dict[str, Any] = {
                 "iss": {"essential": True, "value": provider.issuer},
                 "aud": {"essential": True, "value": provider.client_id},
                 "nonce": {"essential": True, "value": nonce},
@@ -226,7 +226,7 @@ class OpenIdConnect:
                 "exp": {"essential": True},
                 "iat": {"essential": True},
             }
-            jwt.JWTClaimsRegistry(now=self._now_s(), leeway=LEEWAY_S, **wanted).validate(decoded.claims)
+            jwt.JWTClaimsRegistry(now=self._now_s(), leeway=LEEWAY_S, **required).validate(decoded.claims)
         except (JoseError, ValueError, TypeError) as error:
             raise _forged(f"what {provider.name} signed is not to be believed ({error})") from None
         claims: dict[str, Any] = decoded.claims
@@ -245,7 +245,7 @@ class OpenIdConnect:
         try:
             return self.providers()[name]
         except KeyError:
-            raise Told("That way to sign in is not set up.", hint="Choose one of those on the page.") from None
+            raise PublicError("That way to sign in is not set up.", hint="Choose one of those on the page.") from None
 
     def _client(self, provider: Provider) -> OAuth2Session:
         from authlib.integrations.requests_client import OAuth2Session
@@ -309,7 +309,7 @@ def _json(url: str) -> dict[str, Any]:
     return found
 
 
-def _told(provider: Provider, claims: Mapping[str, Any]) -> str:
+def _subject(provider: Provider, claims: Mapping[str, Any]) -> str:
     value = claims.get(provider.claim)
     if provider.claim == "email" and claims.get("email_verified") is not True:
         raise Denied(
@@ -327,7 +327,7 @@ def _parse(content: bytes | None) -> dict[str, Provider]:
 
 
 def _parsed(name: str, table: Any) -> Provider:
-    known = {one.name for one in fields(Provider)} - {"name"}
+    known = {field.name for field in fields(Provider)} - {"name"}
     if name in RESERVED:
         raise ValueError(f"[{name}] is a way to sign in of pwsops itself: call the provider otherwise")
     if not _NAME.fullmatch(name) or not isinstance(table, dict) or not table.keys() <= known:
@@ -361,7 +361,7 @@ def _forged(reason: str) -> Denied:
 def _silent(provider: Provider, error: Exception) -> Refused:
     # What it says holds addresses of the inside, and strangers are told of this.
     _log.warning("a provider cannot be asked", provider=provider.name, error=f"{type(error).__name__}: {error}"[:500])
-    return Told(
+    return PublicError(
         f"{provider.name} cannot be asked just now.",
         hint="Try again. An administrator of the machine looks at oidc.toml and the log, and whether the provider "
         "answers.",

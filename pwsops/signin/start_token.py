@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 from pwsops.clock import Clock
 from pwsops.errors import Refused
+from pwsops.file_locks import is_held
 from pwsops.signin import private_file
 
 DIRECTORY = "signin"
@@ -91,7 +92,7 @@ class Links:
     def running(self) -> str:
         """Return the address of a server that runs on this home. Raises `Refused` where there is none."""
         for path in sorted(self._directory.glob(f"*{_SERVER}")):
-            if _is_held(path):
+            if is_held(path):
                 with suppress(ValueError, KeyError):
                     return str(json.loads(private_file.read(path) or b"")["url"])
         raise Refused("No dashboard runs on this home.", hint="Start one: `pwsops serve`.")
@@ -130,7 +131,7 @@ class Links:
                     path.unlink()
         for path in self._directory.glob(f"*{_SERVER}"):
             with suppress(OSError):
-                if not _is_held(path):
+                if not is_held(path):
                     path.unlink()
 
     def _is_fresh(self, path: Path) -> bool:
@@ -139,14 +140,3 @@ class Links:
             return self._clock.now() < ends_at
         except (ValueError, TypeError):
             return False
-
-
-def _is_held(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -115,8 +115,8 @@ class Throttle:
 
     def mark(self, name: str) -> str:
         """Return the mark for a browser that has just signed in under a name."""
-        told = _digest(name)
-        return hmac.new(kept_key(self._key_path), told.encode(), hashlib.sha256).hexdigest()
+        digest = _digest(name)
+        return hmac.new(kept_key(self._key_path), digest.encode(), hashlib.sha256).hexdigest()
 
     def _keys(self, attempt: Attempt) -> list[_Key]:
         # Of a name only a digest is kept: strangers type as much as they like.

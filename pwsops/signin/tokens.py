@@ -103,7 +103,7 @@ class Tokens:
             ends_at=now + lasts,
         )
         with self._lock:
-            tokens = {one.name: one for one in self._file.get().values()}
+            tokens = {token.name: token for token in self._file.get().values()}
             if name in tokens:
                 raise Conflict(f"There is a token {name!r} already.", hint="Revoke it first, or take another name.")
             before()
@@ -113,7 +113,7 @@ class Tokens:
     def revoke(self, name: str, *, before: Before = nothing) -> None:
         """Take a token back, at once. Raises `NotFound`."""
         with self._lock:
-            tokens = {one.name: one for one in self._file.get().values()}
+            tokens = {token.name: token for token in self._file.get().values()}
             if tokens.pop(name, None) is None:
                 raise NotFound(f"There is no token {name!r}.", hint="`pwsops token list` names those there are.")
             before()
@@ -154,7 +154,7 @@ def _parse(content: bytes | None) -> dict[str, Token]:
 
 def _token(entry: Mapping[str, Any]) -> Token:
     instances = entry["instances"]
-    if instances is not None and not (isinstance(instances, list) and all(isinstance(one, str) for one in instances)):
+    if instances is not None and not (isinstance(instances, list) and all(isinstance(each, str) for each in instances)):
         raise ValueError("instances are no list of names")
     ends_at = datetime.fromisoformat(entry["ends_at"])
     if ends_at.tzinfo is None:

@@ -108,7 +108,7 @@ class Users:
             self._store({**users, name: made})
 
     def set_password(self, name: str, password: str, *, before: Before = nothing) -> None:
-        """Give somebody a new password, which ends their sessions. Raises `NotFound` and `InvalidInput`.
+        """Set somebody's password, which ends their sessions. Raises `NotFound` and `InvalidInput`.
 
         A second factor stays: who forgot a password has not lost the other.
         """

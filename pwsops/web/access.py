@@ -22,7 +22,7 @@ UNGUARDED = (
     "pwsops: `panel serve` has no front door of ours. Every user of this machine, and every program of theirs, can "
     "open this dashboard and do all that it can do. Use it to look at your own machine; `pwsops serve` is for the rest."
 )
-_said = False
+_was_logged = False
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:\[([^\]%]+)\]|([^:\[\]%]+))(?::[0-9]*)?")
 
@@ -40,10 +40,10 @@ def is_loopback(address: str) -> bool:
 
 
 def say_unguarded() -> None:
-    """Tell whoever starts `panel serve` what it cannot be protected from, once."""
-    global _said
-    if not _said:
-        _said = True
+    """Warn, once, of what `panel serve` cannot be protected from."""
+    global _was_logged
+    if not _was_logged:
+        _was_logged = True
         sys.stderr.write(f"{UNGUARDED}\n")
         sys.stderr.flush()
 
@@ -101,8 +101,10 @@ def check_peer() -> None:
 
 def _forwarded(headers: Mapping[str, str]) -> list[str]:
     # A proxy on this machine passes others on: what it says of them only ever closes the door, so it may be believed.
-    return [part.strip() for told in _header(headers, "x-forwarded-for") for part in told.split(",") if part.strip()]
+    return [
+        part.strip() for header in _header(headers, "x-forwarded-for") for part in header.split(",") if part.strip()
+    ]
 
 
-def _header(headers: Mapping[str, str], wanted: str) -> list[str]:
-    return [text for name, text in headers.items() if name.lower() == wanted]
+def _header(headers: Mapping[str, str], key: str) -> list[str]:
+    return [text for name, text in headers.items() if name.lower() == key]

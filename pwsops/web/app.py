@@ -17,7 +17,7 @@ from pwsops.web import access, door, titles
 from pwsops.web.door import Visit
 from pwsops.web.live import process
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble, trouble
+from pwsops.web.live.snapshot import Problem, problem_of
 from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, OVERVIEW, RESTORE, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.web.pages.audit.page import Audit
 from pwsops.web.pages.certificates.page import Certificates
@@ -142,14 +142,14 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         try:
             self._show_page()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-            self._show_trouble(trouble(error, "Showing this page"))
+            self._show_problem(problem_of(error, "Showing this page"))
 
     def _attend(self, event: Any) -> None:
         self._shell.param.update(**{event.name: event.new})
 
-    def _show_trouble(self, found: Trouble) -> None:
+    def _show_problem(self, found: Problem) -> None:
         piece = Markup()
-        piece.show("trouble.html", message=found.message, hint=found.hint, command="")
+        piece.show("problem.html", message=found.message, hint=found.hint, command="")
         self._shown, self._body.objects = "", [piece]
 
     def _show_menu(self, here: str) -> None:
@@ -172,7 +172,7 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
         self._show_menu(name)
         why_not = self._session.why_not_open(name)
         if why_not:
-            self._show_trouble(Trouble(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
+            self._show_problem(Problem(message=f"This page is not for you. {why_not}", hint="Ask an administrator."))
         elif name != self._shown:
             came_from = self._shown
             self._page = self.make_page(name)
@@ -224,9 +224,9 @@ def _visit(*, guarded: bool) -> Visit | None:
 
 def refusal(error: Exception) -> Any:
     """Return a page that says why another is not shown."""
-    found = trouble(error, "Opening the dashboard")
+    found = problem_of(error, "Opening the dashboard")
     piece = Markup()
-    piece.show("trouble.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
+    piece.show("problem.html", message=found.message, hint=found.hint, command=getattr(error, "command", ""))
     return toolkit_page(main=[pn.Column(piece, margin=16, sizing_mode="stretch_width")])
 
 

@@ -11,7 +11,7 @@ import panel as pn
 import param
 
 from pwsops.web.cells import Cell
-from pwsops.web.live.snapshot import Trouble, trouble
+from pwsops.web.live.snapshot import Problem, problem_of
 from pwsops.web.panel_compat import CellColumn, served_document
 from pwsops.web.ui.figures import paint
 from pwsops.web.ui.markup import Markup
@@ -47,8 +47,8 @@ def instant(text: str, *, otherwise: datetime | None = None) -> datetime | None:
     """Read a parameter: an ISO date or time, in UTC where it has no offset; empty gives `otherwise`."""
     if not text:
         return otherwise
-    told = datetime.fromisoformat(text)
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ class Choices(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             try:
                 self._values[name] = _read(name, text.strip(), self._values[name])
             except ValueError:
-                problems[name] = _wanted(name, self._values[name])
+                problems[name] = _expected_form(name, self._values[name])
         self.problems = problems
         self.number += 1
         self._show()
@@ -159,11 +159,11 @@ class Choices(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             return []
         profiles = self._ops.profiles.list()
         if name == "instance":
-            known = [one.name for one in self._ops.instances.list()]
+            known = [instance.name for instance in self._ops.instances.list()]
         elif name == "database":
-            known = sorted({database for one in profiles for database in one.databases})
+            known = sorted({database for profile in profiles for database in profile.databases})
         else:
-            known = sorted({*(one.name for one in profiles), *self._ops.history.profiles()})
+            known = sorted({*(profile.name for profile in profiles), *self._ops.history.profiles()})
         names = known if not chosen or chosen in known else [chosen, *known]
         return [("", "all"), *((each, each) for each in names)]
 
@@ -191,7 +191,7 @@ class Section(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         try:
             self._made = self._make()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-            self._made = _said(trouble(error, "Working this out"))
+            self._made = _problem_piece(problem_of(error, "Working this out"))
         parts = [] if self._made is None else [pn.panel(self._made, sizing_mode="stretch_width")]
         for part in parts if not isinstance(self._made, Cell) else ():  # a cell paints its own
             for pane in part.select(pn.pane.Bokeh):
@@ -206,9 +206,9 @@ def _in_colours(part: Any, around: Surroundings) -> Any:
     return CellColumn(around, part, sizing_mode="stretch_width", margin=0, stylesheets=[PALETTES])
 
 
-def _said(found: Trouble) -> Markup:
+def _problem_piece(found: Problem) -> Markup:
     piece = Markup()
-    piece.show("trouble.html", message=found.message, hint=found.hint, command="")
+    piece.show("problem.html", message=found.message, hint=found.hint, command="")
     return piece
 
 
@@ -226,7 +226,7 @@ def _read(name: str, text: str, before: Any) -> Any:
     return type(before)(text)
 
 
-def _wanted(name: str, before: object) -> str:
+def _expected_form(name: str, before: object) -> str:
     if name in _INSTANTS:
         return f"Write a day as {_DAY}, or a time as {_DAY}T08:00."
     if name in _TIMES:

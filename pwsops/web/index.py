@@ -40,7 +40,7 @@ def entries(notebooks: Path) -> Sequence[Entry]:
         The directory.
     """
     found = (_entry(path) for path in sorted(notebooks.glob("*.ipynb")))
-    return [_OPERATIONS, *(one for one in found if one is not None)]
+    return [_OPERATIONS, *(entry for entry in found if entry is not None)]
 
 
 def build(notebooks: Path) -> Any:

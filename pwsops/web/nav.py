@@ -63,8 +63,8 @@ class Nav(param.Parameterized):
 
     def search(self) -> str:
         """Return the query of the address, with its question mark; empty on the start page."""
-        said = {key: getattr(self, key) for key in _FIELDS if getattr(self, key) != self.param[key].default}
-        return f"?{urlencode(said)}" if said else ""
+        query = {key: getattr(self, key) for key in _FIELDS if getattr(self, key) != self.param[key].default}
+        return f"?{urlencode(query)}" if query else ""
 
     by_link = False
     """Whether somebody came here by an address alone, which others may have made up, and not by a click on a page."""
@@ -93,12 +93,12 @@ class Nav(param.Parameterized):
         """Keep equal to the browser's address, both ways."""
         self._go_by(location.search, link=True)
 
-        def told(event: Any) -> None:
+        def follow(event: Any) -> None:
             # What we wrote there ourselves comes back.
             if Nav.canonical(event.new) != self.search():
                 self._go_by(event.new, link=True)
 
-        location.param.watch(told, "search")
+        location.param.watch(follow, "search")
 
         def write(*_: object) -> None:
             # An address that says the same is not written again, or the browser would have to go back twice.

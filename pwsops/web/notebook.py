@@ -191,7 +191,7 @@ def note(text: str) -> Any:
 
 
 def say_sample(operations: Operations) -> Any:
-    """Say that what is shown is invented, where it is."""
+    """Show that the data is invented, where it is."""
     if not is_sample(operations):
         return None
     return note(
@@ -200,11 +200,11 @@ def say_sample(operations: Operations) -> Any:
     )
 
 
-def cards(*told: tuple[str, str] | tuple[str, str, bool]) -> Any:
+def cards(*numbers: tuple[str, str] | tuple[str, str, bool]) -> Any:
     """Return key numbers: each its value, what it is, and whether it is bad."""
     parts = [
         f'<div class="{"bad" if any(rest) else ""}"><strong>{html.escape(value)}</strong>{html.escape(name)}</div>'
-        for value, name, *rest in told
+        for value, name, *rest in numbers
     ]
     return pn.pane.HTML(f'{_STYLE}<div class="pw-cards">{"".join(parts)}</div>', sizing_mode="stretch_width")
 
@@ -234,7 +234,8 @@ def table(
     body = "".join(
         f'<tr class="{"bad" if bad(row) else ""}">'
         + "".join(
-            f"<td{_aligned(name in numbers)}>{html.escape(_said(row[name], says.get(name)))}</td>" for name in columns
+            f"<td{_aligned(name in numbers)}>{html.escape(_cell_text(row[name], says.get(name)))}</td>"
+            for name in columns
         )
         + "</tr>"
         for _, row in frame.iterrows()
@@ -251,28 +252,28 @@ def together(*parts: Any) -> Any:
 
 
 def moment(at: Any) -> str:
-    """Say an instant to the minute, in UTC."""
+    """Return an instant to the minute, in UTC."""
     return f"{at:%Y-%m-%d %H:%M}"
 
 
 def duration(seconds: Any) -> str:
-    """Say a duration."""
+    """Return a duration in words."""
     return formatting.duration(float(seconds))
 
 
 def size(size_bytes: Any) -> str:
-    """Say a size."""
+    """Return a size in words."""
     return formatting.size(int(size_bytes))
 
 
 def share(part: Any) -> str:
-    """Say a share in percent, rounded down: what is not all must not read as 100%."""
+    """Return a share in percent, rounded down: what is not all must not read as 100%."""
     return f"{int(float(part) * 1000) / 10:g}%"
 
 
 def reasons(verdict: Verdict) -> str:
     """Return why a database is not protected, or what is to be known of it all the same, as the overview says it."""
-    return verdict_words.told(verdict, verdict_words.utc)
+    return verdict_words.explanation(verdict, verdict_words.utc)
 
 
 def next_step(verdict: Verdict) -> str:
@@ -298,7 +299,7 @@ def _aligned(number: bool) -> str:
     return ' class="num"' if number else ""
 
 
-def _said(value: Any, say: Callable[[Any], str] | None) -> str:
+def _cell_text(value: Any, say: Callable[[Any], str] | None) -> str:
     if str(value) in _GAPS:
         return _EMPTY
     return say(value) if say is not None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -39,12 +39,12 @@ def begin(arguments: list[str]) -> None:
     options = arguments[2 : arguments.index("--args")] if "--args" in arguments else arguments[2:]
     if not any(map(_is_ours, options)):
         return
-    told, _ = _parser().parse_known_args(options)
-    reachable = [address for address in told.address if not access.is_loopback(address)]
+    given, _ = _parser().parse_known_args(options)
+    reachable = [address for address in given.address if not access.is_loopback(address)]
     if reachable:
         raise SystemExit(f"pwsops: {access.never_listens(reachable[0])}")
     access.say_unguarded()
-    if not told.address and not told.unix_socket:
+    if not given.address and not given.unix_socket:
         arguments[2:2] = ["--address", _LOOPBACK]
 
 

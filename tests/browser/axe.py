@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -31,14 +31,14 @@ def violations(page: Page, tags: Sequence[str] = TAGS) -> list[str]:
     ]
 
 
-def lasting(page: Page) -> list[str]:
+def lasting(page: Page, look: Callable[[Page], list[str]] = violations) -> list[str]:
     """Return what stays wrong: a page that still fades from light to dark, or still fills, is looked at again."""
-    found = violations(page)
+    found = look(page)
     for _ in range(LOOKS):
         if not found:
             return []
         page.wait_for_timeout(250)
-        found = violations(page)
+        found = look(page)
     return found
 
 

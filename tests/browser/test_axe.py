@@ -1,4 +1,7 @@
-"""Every page, light and dark, against all the rules that axe-core has for WCAG 2.1 A and AA and for good practice."""
+"""Every page, light and dark, against all the rules that axe-core has for WCAG 2.1 A and AA and for good practice.
+
+And at every width from that of a small phone to 4K: nothing sticks out at the side, and no control lies over another.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -16,7 +20,7 @@ from pwsops.certificates import archive
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.model import RunStatus
 from tests.browser.axe import lasting, rules, violations
-from tests.browser.looks import shown
+from tests.browser.looks import misplaced, shown
 from tests.browser.serving import PATIENCE_S, Served, make_profile, serving, sign_in
 from tests.pairs import pair
 from tests.standin import demo, drivers
@@ -24,9 +28,14 @@ from tests.standin.wire import StandIn
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
+WIDTHS = (3840, 1440, 768, 390, 320)
+OVER_THE_PAGE = 600
+"""On narrower pages the sidebar opens over what is there."""
+THE_PAGE = "Bokeh.documents[0].roots().find(root => root.class_name === 'Page')"
 VAULT = "family-vault.sqlite3"
 PASSWORD = "a password of the tests"
 RESTORE = "?page=restore&instance=office&database={}"
+VAULTS_RESTORE = f"?page=restore&instance=samples&database={VAULT}"
 FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
 """How often each profile fails that does."""
 
@@ -35,7 +44,7 @@ FAILING = {"Broken": 1, "Tripped": 5, "Orders": 1}
 class Look:
     """A page and what it shows once it is all there.
 
-    `{run}` in its address is the number of a failed run, and `{today}` the day of the test.
+    `{run}` in its address is the number of a failed run, `{file}` a backup, and `{today}` the day of the test.
     """
 
     search: str
@@ -52,7 +61,13 @@ PAGES = {
     "wizard, when": Look(search="?page=wizard&step=2", shows="Time zone"),
     "wizard, how": Look(search="?page=wizard&step=3", shows="Time limit in hours"),
     "wizard, an existing profile": Look(search="?page=wizard&profile=Vaults", shows="Edit Vaults"),
+    "wizard, of a profile that is gone": Look(search="?page=wizard&profile=Nobody", shows="There is no profile"),
+    "overview, sorted": Look(search="?sort=-name", shows="Broken failed"),
+    "overview, searched": Look(search="?q=vault", shows="profiles found"),
     "history": Look(search="?page=runs", shows="Broken"),
+    "history, a run unfolded": Look(search="?page=runs&opened={run}", shows=VAULT),
+    "history, of one state": Look(search="?page=runs&status=failed&sort=-profile", shows="Tripped"),
+    "history, nothing found": Look(search="?page=runs&q=zzz", shows="No run fits"),
     "history, from one day to another": Look(search="?page=runs&since=2026-01-01&until=2999-01-01", shows="Broken"),
     "history, days in the wrong order": Look(search="?page=runs&since=2026-02-02&until=2026-01-01", shows="is after"),
     "restores": Look(search="?page=runs&view=restores", shows="1 restore"),
@@ -60,8 +75,14 @@ PAGES = {
     "a run among others": Look(search="?page=run&run={charted}", shows="Beside the last incremental runs"),
     "databases": Look(search="?page=databases&instance=samples", shows=VAULT),
     "one database": Look(search=f"?page=databases&instance=samples&database={VAULT}", shows=VAULT),
-    "restore": Look(search=f"?page=restore&instance=samples&database={VAULT}", shows=VAULT),
+    "restores, nothing found": Look(search="?page=runs&view=restores&q=zzz", shows="No restore fits"),
+    "restore, of nothing": Look(search="?page=restore", shows="No database was chosen"),
+    "restore, from a file": Look(search=f"{VAULTS_RESTORE}&view=file", shows="File or directory"),
+    "restore, a file of an address": Look(search=f"{VAULTS_RESTORE}&view=file&file={{file}}", shows="Read it"),
+    "restore, how one went": Look(search=f"{VAULTS_RESTORE}&opened={{restored}}", shows="Restored"),
+    "restore": Look(search=VAULTS_RESTORE, shows=VAULT),
     "certificates": Look(search="?page=certificates", shows="expires soon"),
+    "certificates, those that are needed": Look(search="?page=certificates&status=required", shows="Certificates"),
     "certificates of a server": Look(search="?page=certificates", shows="On office"),
     "certificates, bringing one": Look(search="?page=certificates&view=bring&q=office", shows="new master key"),
     "certificates, importing": Look(search="?page=certificates&view=import", shows="Its password"),
@@ -73,7 +94,12 @@ PAGES = {
     "databases of a server": Look(search="?page=databases&instance=office", shows="Nobody has backed up its log"),
     "wizard, a diagnosis": Look(search="?page=wizard&profile=Tripped", shows="Why it was switched off"),
     "a run of a server": Look(search="?page=run&run={of_server}", shows="3201"),
+    "databases of no instance": Look(search="?page=databases&instance=nowhere", shows="nowhere"),
     "audit log": Look(search="?page=audit", shows="is as it was written"),
+    "audit log, nothing found": Look(search="?page=audit&q=zzz", shows="0 entries"),
+    "audit log, days in the wrong order": Look(
+        search="?page=audit&since=2026-02-02&until=2026-01-01", shows="is after"
+    ),
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
 }
 
@@ -82,17 +108,22 @@ WITH_CHARTS = [name for name in PAGES if name.startswith(("overview", "calendar"
 
 @dataclass(frozen=True, kw_only=True)
 class LivedIn:
-    """A real server, and the numbers of runs that failed, of files and of a SQL Server, and of one after others."""
+    """A real server, and what addresses name.
+
+    Runs that failed, of files and of a SQL Server, one after others, a restore, and the file that it was of.
+    """
 
     served: Served
     run: int
     of_server: int
     charted: int
+    restored: int
+    file: str
 
     def url(self, search: str) -> str:
         today = f"{datetime.now(UTC):%Y-%m-%d}"
-        named = {"run": self.run, "of_server": self.of_server, "charted": self.charted, "today": today}
-        return self.served.url + search.format(**named)
+        named = {name: value for name, value in vars(self).items() if name != "served"}
+        return self.served.url + search.format(**named | {"today": today, "file": quote(self.file)})
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +144,19 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
     assert charted.status is RunStatus.SUCCEEDED
     source = next(item for item in charted.items if item.database == VAULT)
     ops.restores.restore("samples", VAULT, source.path or "")
+    restored = ops.restores.list(limit=1)[0]
     with StandIn(demo.build(password=PASSWORD)) as stand_in:
         add_server(ops, stand_in.address)
         failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
         assert {run.status for runs in failed.values() for run in runs} == {RunStatus.FAILED}
         with serving(root / "home") as server:
             yield LivedIn(
-                served=server, run=failed["Broken"][0].id, of_server=failed["Orders"][0].id, charted=charted.id
+                served=server,
+                run=failed["Broken"][0].id,
+                of_server=failed["Orders"][0].id,
+                charted=charted.id,
+                restored=restored.id,
+                file=source.path or "",
             )
         ops.close()
 
@@ -183,18 +220,32 @@ def look(visit: Open, url: str, shows: str, **options: int) -> Page:
 def wrong_in_light_and_dark(page: Page) -> list[str]:
     """Return what is wrong with a page, by day and by night."""
     found = [f"light: {line}" for line in lasting(page)]
-    page.evaluate("Bokeh.documents[0].roots().find(root => root.class_name === 'Page').data.dark_theme = true")
+    page.evaluate(f"{THE_PAGE}.data.dark_theme = true")
     expect(page.locator(".mui-dark").first).to_be_visible()
     return [*found, *(f"dark: {line}" for line in lasting(page))]
 
 
+def wrong_at_a_width(page: Page) -> list[str]:
+    """Return what sticks out at the side or lies over something else, from 4K to a small phone."""
+    found = []
+    for width in WIDTHS:
+        if width < OVER_THE_PAGE:
+            # There it opens over the page, and whoever comes with a phone finds it closed.
+            page.evaluate(f"{THE_PAGE}.data.sidebar_open = false")
+        page.set_viewport_size({"width": width, "height": 1000})
+        found += [f"{width} px: {line}" for line in lasting(page, misplaced)]
+    return found
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_wrong_with_a_page(lived_in: LivedIn, visit: Open, name: str) -> None:
-    wanted = PAGES[name]
-    page = look(visit, lived_in.url(wanted.search), wanted.shows)
+def test_nothing_is_wrong_with_a_page_in_both_schemes_and_at_every_width(
+    lived_in: LivedIn, visit: Open, name: str
+) -> None:
+    page = look(visit, lived_in.url(PAGES[name].search), PAGES[name].shows)
     if name in WITH_CHARTS:
         expect(page.get_by_role("img", name=re.compile("^Runs"))).to_be_visible()
     assert wrong_in_light_and_dark(page) == []
+    assert wrong_at_a_width(page) == []
 
 
 @pytest.mark.parametrize("search", ["", "?page=settings", "?page=databases", "?page=runs", "?page=certificates"])
@@ -292,8 +343,10 @@ STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_nothing_is_wrong_further_on(lived_in: LivedIn, visit: Open, name: str) -> None:
+def test_nothing_is_wrong_further_on(lived_in: LivedIn, visit: Open, context: BrowserContext, name: str) -> None:
     begin, lead_on = STATES[name]
+    # Some of it wants somebody who has just signed in, and on a slow machine the pages above take longer than that.
+    assert context.request.get(lived_in.served.link()).ok
     page = look(visit, lived_in.url(begin.search), begin.shows)
     lead_on(page)
     assert wrong_in_light_and_dark(page) == []
@@ -307,6 +360,20 @@ def test_what_is_wrong_is_found_deep_inside_a_page(empty: Served, visit: Open) -
     )
     found = {line.partition(":")[0] for line in violations(page)}
     assert {"image-alt", "button-name", "color-contrast", "heading-order", "aria-required-attr"} <= found
+
+
+def test_what_lies_over_something_else_or_sticks_out_is_found_deep_inside_a_page(empty: Served, visit: Open) -> None:
+    page = look(visit, empty.url, "Nothing is set up yet")
+    assert misplaced(page) == []
+    page.get_by_role("heading", name="Nothing is set up yet").evaluate(
+        """heading => heading.insertAdjacentHTML("afterend", `<div style="position: relative; height: 40px">
+           <button style="position: absolute; left: 0">first</button>
+           <button style="position: absolute; left: 9px">second</button></div>
+           <div style="min-width: 4000px; height: 1px">wide</div>`)"""
+    )
+    found = misplaced(page)
+    assert any("first" in line and "second" in line for line in found)
+    assert any("wide" in line for line in found)
 
 
 def test_no_rule_is_left_out(lived_in: LivedIn, visit: Open) -> None:

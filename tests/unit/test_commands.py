@@ -42,7 +42,7 @@ def test_nothing_is_lost_but_backticks_and_nothing_else_becomes_markup(pieces: l
 
 
 def test_pages_show_commands_as_code_and_what_a_server_said_word_for_word() -> None:
-    page = render("trouble.html", message="It is `odd`.", hint="See `pwsops <doctor>`.", command="a `b` c")
+    page = render("problem.html", message="It is `odd`.", hint="See `pwsops <doctor>`.", command="a `b` c")
     assert "It is <code>odd</code>." in page
     assert "See <code>pwsops &lt;doctor&gt;</code>." in page
     assert "<code>a `b` c</code>" in page

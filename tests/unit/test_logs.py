@@ -80,7 +80,7 @@ def test_only_so_many_words_are_remembered() -> None:
     seldom = Seldom(lambda: 0.0)
     for number in range(2000):
         seldom(None, "error", {"event": number})
-    assert len(seldom._said) == 256
+    assert len(seldom._last) == 256
 
 
 def test_a_name_that_is_no_text_is_spelled_out(log: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pwsops import foreign
 from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite import listing, names
-from pwsops.engines.sqlite.connect import Error, connect, library, one
+from pwsops.engines.sqlite.connect import Error, connect, library, scalar
 from pwsops.errors import EngineError
 
 SHOWN = 5
@@ -83,7 +83,7 @@ def _may_open(path: str) -> bool:
         return True
     try:
         with closing(connect(real, busy_s=BUSY_S)) as connection:
-            one(connection, "PRAGMA schema_version")
+            scalar(connection, "PRAGMA schema_version")
     except Error:
         return False
     except EngineError:

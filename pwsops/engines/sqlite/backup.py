@@ -30,7 +30,7 @@ from pwsops.engines.sqlite.birth import born_at
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.layout import Base, Envelope, FrameHead, Header
 from pwsops.engines.sqlite.media import Media, read_keys
-from pwsops.engines.sqlite.place import Former, Source, Wanted
+from pwsops.engines.sqlite.place import Former, NameRequest, Source
 from pwsops.engines.sqlite.recipient import Recipient
 from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
@@ -73,9 +73,9 @@ class Order:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def wanted(self) -> Wanted:
+    def requested(self) -> NameRequest:
         """Which name the finished file should get."""
-        return Wanted(
+        return NameRequest(
             directory=self.directory,
             file_name=files.plain_name(self.file_name),
             key=files.key(self.database, self.description),
@@ -84,8 +84,8 @@ class Order:
             replaceable={
                 str(former.recorded.set_id): former
                 for former in (
-                    Former(Recorded(*one), origin(kept), checked, base_id)
-                    for one, kept, checked, base_id in self.replaceable
+                    Former(Recorded(*recorded), origin(kept), checked, base_id)
+                    for recorded, kept, checked, base_id in self.replaceable
                 )
             },
             keys=read_keys(self.keys),
@@ -131,7 +131,7 @@ def take(order: Order, report: Report) -> dict[str, object]:
 
 def _finished_before(order: Order, report: Report) -> dict[str, object] | None:
     """Return the set that an earlier attempt of this run finished; refuse a name that is taken before any work."""
-    for path in order.wanted.paths():
+    for path in order.requested.paths():
         if not os.path.lexists(path):
             continue
         if not order.overwrite and not order.adopt:
@@ -210,7 +210,7 @@ def _attempt(order: Order, base: Media | None, report: Report, began: float) -> 
                 as_noted=lambda: unlike_as_noted(noted, shown),
             ),
         )
-        path = place.publish(temp, order.wanted, source, report.say)
+        path = place.publish(temp, order.requested, source, report.say)
         return describe(finished) | {
             "path": path,
             "checked": is_checked,
@@ -228,7 +228,7 @@ def _origin(order: Order, view: Snapshot) -> tuple[Origin, Mapping[int, str]]:
     shown: Mapping[int, str] = {}
     noted: Sequence[tuple[int, str]] = ()
     if order.recipient is not None:
-        formers = [former.origin.pages for former in order.wanted.replaceable.values() if former.origin is not None]
+        formers = [former.origin.pages for former in order.requested.replaceable.values() if former.origin is not None]
         own = noting.chosen(view.page_count)
         shown = noting.hashes(view, {*own, *(number for kept in formers for number, _ in kept)})
         noted = [(number, shown[number]) for number in own if number in shown]

@@ -100,10 +100,10 @@ def cause(error: OSError, directory: str) -> Cause:
 def translate(error: OSError, operation: str, directory: str, written: int = 0) -> EngineError:
     """Return the error that says why `operation` failed in `directory`, after so many bytes were written."""
     found = cause(error, directory)
-    said = f" ({error.strerror})" if error.strerror else ""
+    system_text = f" ({error.strerror})" if error.strerror else ""
     after = f" after {written} bytes" if written else ""
     return EngineError(
-        f"{operation} failed in {directory}{after}: {found.why}{said}; {REMOVED}.",
+        f"{operation} failed in {directory}{after}: {found.why}{system_text}; {REMOVED}.",
         hint=found.hint,
         transient=found.transient,
     )

@@ -32,10 +32,10 @@ def save(directory: str, copies: Sequence[CertificateCopy], worker: Callable[...
     EngineError
         Where that cannot be done, or takes too long; `Conflict` where all its names are taken.
     """
-    said: list[str] = []
+    messages: list[str] = []
     for copy in copies:
-        said += _save(directory, copy, worker)
-    return said
+        messages += _save(directory, copy, worker)
+    return messages
 
 
 def _save(directory: str, copy: CertificateCopy, worker: Callable[..., Worker]) -> Sequence[str]:
@@ -59,8 +59,10 @@ def _placed(path: str, kept: Sequence[str]) -> Sequence[str]:
 
 
 def _write(directory: str, path: str, content: bytes, worker: Callable[..., Worker]) -> Sequence[str]:
-    said: list[str] = []
+    messages: list[str] = []
     given = {"path": path, "content": b64encode(content).decode(), "token": new_token()}
-    writing = worker("save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=said.append)
+    writing = worker(
+        "save_certificate", given, directories=[directory], limit_s=SAVE_LIMIT_S, on_message=messages.append
+    )
     writing.run()
-    return said
+    return messages

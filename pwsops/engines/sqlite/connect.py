@@ -118,7 +118,7 @@ def _uri(path: str, query: str) -> str:
     return f"file://{quote(os.fsencode(os.path.abspath(path)))}?{query}"
 
 
-def one(connection: Connection, statement: str) -> Any:
+def scalar(connection: Connection, statement: str) -> Any:
     """Return the only value, or the only row as a tuple, that a statement answers with."""
     return connection.execute(statement).get
 
@@ -169,7 +169,7 @@ def code(error: Error) -> int:
 
 
 def gone(path: str) -> NotFound:
-    """Say that a database is not there."""
+    """Return the error of a database that is not there."""
     return NotFound(
         f"The database {path} does not exist.",
         hint="Check the name, and that the disk of the instance's directory is mounted; a restore can create one that "
@@ -178,7 +178,7 @@ def gone(path: str) -> NotFound:
 
 
 def not_a_database(operation: str, path: str) -> EngineError:
-    """Say that a file is no database that we could open."""
+    """Return the error of a file that is no database that we could open."""
     return EngineError(
         f"{operation}: {path} is encrypted or is not a SQLite database.",
         hint="Check the name. An encrypted database must be backed up by the program that holds its key.",
@@ -186,7 +186,7 @@ def not_a_database(operation: str, path: str) -> EngineError:
 
 
 def translate(error: Error, operation: str, path: str) -> PwsopsError:
-    """Say what SQLite's error means for `operation` on the database at `path`."""
+    """Return what SQLite's error means for `operation` on the database at `path`."""
     result = code(error)
     if not os.path.exists(path):
         return gone(path)

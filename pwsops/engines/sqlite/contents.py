@@ -9,7 +9,7 @@ from contextlib import closing
 from apsw import InterruptError, SQLError
 
 from pwsops.engines.sqlite import listing
-from pwsops.engines.sqlite.connect import Connection, Error, connect, gone, not_a_database, one, translate
+from pwsops.engines.sqlite.connect import Connection, Error, connect, gone, not_a_database, scalar, translate
 from pwsops.errors import EngineError
 
 OPERATION = "Looking into the database"
@@ -78,7 +78,7 @@ def _rows(connection: Connection, name: str, end: float, table_s: float) -> int 
     quoted = name.replace('"', '""')
     try:
         # Not count(*): that is one step to SQLite, and cannot be stopped between two.
-        return int(one(connection, f'SELECT coalesce(sum(1), 0) FROM "{quoted}"'))
+        return int(scalar(connection, f'SELECT coalesce(sum(1), 0) FROM "{quoted}"'))
     except (InterruptError, SQLError):
         return None  # out of time, or a virtual table whose module is not here
     finally:

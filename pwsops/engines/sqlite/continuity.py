@@ -72,11 +72,11 @@ def _compare(former: Media, now: Media, base: Media | None) -> tuple[int, int]:
     blank = _blank(former.header.page_size)
     newer = _pages(now, base)
     number, digest = next(newer, (0, b""))
-    for wanted, before in _pages(former, base):
-        while 0 < number < wanted:
+    for page, before in _pages(former, base):
+        while 0 < number < page:
             number, digest = next(newer, (0, b""))
-        is_same = (number, digest) == (wanted, before)
-        if wanted == 1:
+        is_same = (number, digest) == (page, before)
+        if page == 1:
             first = is_same
         elif before not in blank:
             count += 1

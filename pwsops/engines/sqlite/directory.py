@@ -43,7 +43,7 @@ def databases(
     off_limits.refuse_home("The instance's directory", address)
     found = _candidates(address, follow_links, off_limits)
     reasons = _reasons(found, looks)
-    listed = (_info(one, reasons.get(one.path)) for one in found)
+    listed = (_info(entry, reasons.get(entry.path)) for entry in found)
     return sorted((info for info in listed if info is not None), key=lambda info: info.name)
 
 
@@ -65,7 +65,7 @@ def doubts_absence(address: str) -> str:
 
 
 def unreachable(address: str, error: OSError) -> EngineError:
-    """Say that an instance's directory cannot be listed."""
+    """Return the error of an instance's directory that cannot be listed."""
     return EngineError(
         f"The instance's directory {address} cannot be listed: {error.strerror}.",
         hint="Check that it exists, is mounted, and may be read by the user the service runs as.",
@@ -93,7 +93,7 @@ def _candidate(entry: os.DirEntry[str], follow_links: bool, off_limits: OffLimit
 
 
 def _reasons(found: Sequence[_Candidate], looks: Looks) -> Mapping[str, str | None]:
-    signatures = {one.path: _signature(one.path, one.facts) for one in found if one.facts and one.facts.st_size}
+    signatures = {each.path: _signature(each.path, each.facts) for each in found if each.facts and each.facts.st_size}
     with _cache_lock:
         known = {path: _cache[signature] for path, signature in signatures.items() if signature in _cache}
     unknown = [path for path in signatures if path not in known]

@@ -123,7 +123,7 @@ class SqliteEngine:
         return directory.doubts_absence(self._address)
 
     def contents(self, database: str) -> DatabaseContents:
-        """Say which tables a database has and how many rows; see the protocol."""
+        """Return which tables a database has and how many rows; see the protocol."""
         given = {"address": self._address, "database": database, "follow_links": self._follows}
         found = self._worker("contents", given, limit_s=CONTENTS_LIMIT_S).run()
         return DatabaseContents(tables=tuple(TableRows(name, rows) for name, rows in found))
@@ -207,8 +207,8 @@ class SqliteEngine:
         """Return the set of a backup that was broken off in its last moment, where it was finished."""
         found = None
         with suppress(PwsopsError):  # then no more is known than before
-            wanted = {name: str(order[name]) for name in ("database", "directory", "description")}
-            found = self.find_backup(**wanted)
+            key = {name: str(order[name]) for name in ("database", "directory", "description")}
+            found = self.find_backup(**key)
         if found is None or found.set_id != order["set_id"]:
             raise error
         return found
@@ -241,7 +241,7 @@ class SqliteEngine:
 
     def look_for(self, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
         """Return what is found where these sets were written; see the protocol."""
-        given = {"sets": [recorded(one) for one in sets]}
+        given = {"sets": [recorded(backup_set) for backup_set in sets]}
         found = self._worker("look_for", given, limit_s=FIND_LIMIT_S).run()
         return {
             set_id: Sighting(state=MediaState(state), reason=reason, holds=holds)
@@ -281,7 +281,7 @@ class SqliteEngine:
             "follow_links": self._follows,
             "database": request.database,
             "of": request.sets[-1].database if request.sets else None,
-            "sets": [recorded(one) for one in request.sets],
+            "sets": [recorded(backup_set) for backup_set in request.sets],
             "create_if_missing": request.create_if_missing,
             "keys": keys.of_sets(self.instance, request.sets),
             "token": new_token(),
@@ -309,7 +309,7 @@ class SqliteEngine:
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""
-        answer = self._worker("delete", {"sets": [recorded(one) for one in sets]}, limit_s=DELETE_LIMIT_S).run()
+        answer = self._worker("delete", {"sets": [recorded(each) for each in sets]}, limit_s=DELETE_LIMIT_S).run()
         return [Deletion(path=path, deleted=deleted, reason=reason) for path, deleted, reason in answer]
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:

@@ -120,7 +120,7 @@ def is_empty(directory: str) -> bool:
 
 
 def taken(final: str) -> Conflict:
-    """Say that a file is in the way."""
+    """Return the error of a file that is in the way."""
     return Conflict(
         f"The file {final} exists already.", hint="Let the date be added to the file name, or remove that file."
     )

@@ -43,15 +43,15 @@ def recorded(backup_set: BackupSet) -> Recorded:
     )
 
 
-def difference(media: Media, wanted: Recorded) -> str:
+def difference(media: Media, recorded: Recorded) -> str:
     """Return in which way a file is not the set that was recorded; empty text where it is that very set."""
     header = media.header
-    if wanted.set_id not in (None, header.set_id):
+    if recorded.set_id not in (None, header.set_id):
         return f"it holds another backup ({described(media)}) than the one that was recorded under this name"
     thumbprint = None if header.encryption is None else header.encryption.thumbprint
-    if wanted.thumbprint not in (None, thumbprint):
+    if recorded.thumbprint not in (None, thumbprint):
         return "it is not encrypted for the certificate that was recorded"
-    if wanted.digest not in (None, media.digest):
+    if recorded.digest not in (None, media.digest):
         return "its contents are not the ones that were recorded when it was written"
     return ""
 

@@ -16,7 +16,7 @@ Keys = Mapping[str, str]
 
 def of_sets(instance: Instance, sets: Iterable[BackupSet]) -> Keys:
     """Return the keys that open these sets."""
-    return _found(instance, {one.thumbprint for one in sets if one.thumbprint is not None})
+    return _found(instance, {backup_set.thumbprint for backup_set in sets if backup_set.thumbprint is not None})
 
 
 def of_backup(instance: Instance, request: BackupRequest, recipient: str | None) -> Keys:
@@ -39,11 +39,11 @@ def of_backup(instance: Instance, request: BackupRequest, recipient: str | None)
 
 
 def _to_compare(instance: Instance, request: BackupRequest, recipient: str | None) -> Keys:
-    wanted = {one.thumbprint for one in request.replaceable if one.thumbprint is not None}
-    if wanted and recipient is not None:
-        wanted.add(recipient)
+    thumbprints = {backup_set.thumbprint for backup_set in request.replaceable if backup_set.thumbprint is not None}
+    if thumbprints and recipient is not None:
+        thumbprints.add(recipient)
     try:
-        return _found(instance, wanted)
+        return _found(instance, thumbprints)
     except PwsopsError:
         return {}  # then what cannot be compared stays
 

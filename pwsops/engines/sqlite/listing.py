@@ -28,7 +28,7 @@ def looks(paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def look(path: str) -> str | None:
-    """Say why a file cannot be a database: empty text where it can, None where it has not even the magic."""
+    """Return why a file cannot be a database: empty text where it can, None where it has not even the magic."""
     try:
         return doubt(path)
     except OSError as error:
@@ -48,7 +48,7 @@ def doubt(path: str) -> str | None:
 
 
 def _doubt(start: bytes, size: int) -> str:
-    """Say what is wrong with a database's first 100 bytes; empty text: nothing."""
+    """Return what is wrong with a database's first 100 bytes; empty text: nothing."""
     if len(start) < HEADER_BYTES:
         return "it is cut short"
     page_size = int.from_bytes(start[16:18], "big")
@@ -114,13 +114,13 @@ def delete(sets: Iterable[Sequence[Any]]) -> list[tuple[str, bool, str]]:
     return [(each[0], *_delete(Recorded(*each))) for each in sets]
 
 
-def _delete(wanted: Recorded) -> tuple[bool, str]:
-    path = wanted.path
+def _delete(recorded: Recorded) -> tuple[bool, str]:
+    path = recorded.path
     try:
         if not foreign.is_plain(foreign.facts(path).st_mode):
             return False, "it is not a plain file"
         with Media(path) as media:
-            if why := difference(media, wanted):
+            if why := difference(media, recorded):
                 return False, why
             if not media.is_at(path):
                 return False, "it was replaced while it was looked at"

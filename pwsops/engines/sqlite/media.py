@@ -30,7 +30,7 @@ def read_keys(given: Mapping[str, str]) -> Keys:
 
 
 def damaged(path: str, why: object) -> MediaError:
-    """Say that a file of ours cannot be trusted."""
+    """Return the error of a file of ours that cannot be trusted."""
     return MediaError(
         f"The media file {path} is damaged: {why}.",
         hint="Choose another backup, or another copy of this file; nothing was written from it.",
@@ -39,7 +39,7 @@ def damaged(path: str, why: object) -> MediaError:
 
 
 def locked(path: str, envelope: Envelope) -> CertificateNeeded:
-    """Say whose private key a file of ours needs."""
+    """Return the error that names the certificate whose private key a file of ours needs."""
     return CertificateNeeded(
         f"The media file {path} is encrypted for the certificate {envelope.subject} (thumbprint "
         f"{envelope.thumbprint}), whose private key is not in the certificate store.",
@@ -51,7 +51,7 @@ def locked(path: str, envelope: Envelope) -> CertificateNeeded:
 
 
 def foreign(path: str, start: bytes) -> MediaError:
-    """Say what a file is that is not ours."""
+    """Return the error of a file that is not ours."""
     if start.startswith(TAPE_MAGIC):
         what = "is a SQL Server backup (Microsoft tape format), which this instance cannot read"
     elif not start:

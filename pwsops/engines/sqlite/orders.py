@@ -48,7 +48,7 @@ def backup_order(
         "started_at": started_at.astimezone(UTC).isoformat(),
         "token": new_token(),
         "overwrite": request.overwrite,
-        "replaceable": [_former(one) for one in request.replaceable],
+        "replaceable": [_former(backup_set) for backup_set in request.replaceable],
         "adopt": list(adopt),
         "check_structure": request.check_structure,
         "mount": _mount(request),
@@ -62,8 +62,9 @@ def backup_order(
     return order
 
 
-def _former(one: BackupSet) -> tuple[object, ...]:
-    return recorded(one), one.details.get("origin"), one.is_checked is not False, one.base_id
+def _former(backup_set: BackupSet) -> tuple[object, ...]:
+    origin = backup_set.details.get("origin")
+    return recorded(backup_set), origin, backup_set.is_checked is not False, backup_set.base_id
 
 
 def _recipient(request: BackupRequest, encryption: Encryption) -> Recipient:

@@ -57,7 +57,7 @@ class Former(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class NameRequest:
     """Which name a set should get, and what may go for it.
 
     Parameters
@@ -100,8 +100,8 @@ class Occupant:
     why_kept: str = ""
 
 
-def publish(temp: str, wanted: Wanted, source: Source, say: Say) -> str:
-    """Give a finished, synced file the first name that is free or may be taken; return its path.
+def publish(temp: str, request: NameRequest, source: Source, say: Say) -> str:
+    """Publish a finished, synced file under the first name that is free or may be taken; return its path.
 
     Raises
     ------
@@ -111,31 +111,31 @@ def publish(temp: str, wanted: Wanted, source: Source, say: Say) -> str:
         Where it could not be named; `temp` still has it.
     """
     kept: list[str] = []
-    with publishing.locked(wanted.directory) as lock:
-        for path in wanted.paths():
-            why = _take(temp, path, wanted, source, lock, say)
+    with publishing.locked(request.directory) as lock:
+        for path in request.paths():
+            why = _take(temp, path, request, source, lock, say)
             if not why:
                 if kept:
                     say(f"{' '.join(kept)} This backup was written as {path}, and so will the next ones be.")
                 return path
             kept.append(f"{path} stays as it is: {why}.")
-    raise _no_name(wanted, kept)
+    raise _no_name(request, kept)
 
 
-def _no_name(wanted: Wanted, kept: list[str]) -> Conflict:
-    if not wanted.overwrite:
-        return files.taken(os.path.join(wanted.directory, wanted.file_name))
+def _no_name(request: NameRequest, kept: list[str]) -> Conflict:
+    if not request.overwrite:
+        return files.taken(os.path.join(request.directory, request.file_name))
     return Conflict(
-        f"All {ALTERNATIVES} names for this backup are taken in {wanted.directory} by files that may not be replaced. "
+        f"All {ALTERNATIVES} names for this backup are taken in {request.directory} by files that may not be replaced. "
         f"{' '.join(kept)}",
         hint="Delete or move those that are not needed, choose another directory in the profile, or let the date be "
         "added to the file names.",
     )
 
 
-def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say: Say) -> str:
+def _take(temp: str, path: str, request: NameRequest, source: Source, lock: Lock, say: Say) -> str:
     """Take a name; return what is in the way where that is not possible."""
-    there = look(path, wanted, source)
+    there = look(path, request, source)
     if there is None:
         try:
             publishing.new(temp, path, say)
@@ -144,7 +144,7 @@ def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say:
         return ""
     if there.why_kept:
         return there.why_kept
-    aside = os.path.join(wanted.directory, files.former_name(wanted.key, wanted.token, there.set_id))
+    aside = os.path.join(request.directory, files.former_name(request.key, request.token, there.set_id))
     try:
         publishing.replace(temp, path, there.facts, aside, lock, say)
     except (Changed, FileExistsError):
@@ -152,7 +152,7 @@ def _take(temp: str, path: str, wanted: Wanted, source: Source, lock: Lock, say:
     return ""
 
 
-def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
+def look(path: str, request: NameRequest, source: Source) -> Occupant | None:
     """Return what has a name now; None: nothing."""
     try:
         facts = foreign.facts(path)
@@ -161,10 +161,10 @@ def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
     if not foreign.is_plain(facts.st_mode):
         return Occupant(facts=facts, why_kept=f"it is {foreign.kind(facts.st_mode)}")
     try:
-        with Media(path, wanted.keys) as media:
+        with Media(path, request.keys) as media:
             if not media.is_at(path):
                 return Occupant(facts=facts, why_kept="it was replaced while it was looked at")
-            why = _why_kept(media, wanted, source)
+            why = _why_kept(media, request, source)
             return Occupant(facts=facts, set_id=media.header.set_id, why_kept=why)
     except PwsopsError as error:
         return Occupant(facts=facts, why_kept=f"it cannot be told what it is ({error.message.rstrip('.')})")
@@ -172,10 +172,10 @@ def look(path: str, wanted: Wanted, source: Source) -> Occupant | None:
         return Occupant(facts=facts, why_kept=f"it cannot be looked at ({error.strerror})")
 
 
-def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
-    if not wanted.overwrite:
+def _why_kept(media: Media, request: NameRequest, source: Source) -> str:
+    if not request.overwrite:
         return "names with a date are never taken again"
-    former = wanted.replaceable.get(media.header.set_id)
+    former = request.replaceable.get(media.header.set_id)
     if former is None:
         return f"it holds {described(media)}, which this profile did not take of this database"
     if media.header.database != source.database:
@@ -186,15 +186,15 @@ def _why_kept(media: Media, wanted: Wanted, source: Source) -> str:
         return "when it was taken, the structure of the database was checked, and this time it was not"
     if why := _other_incarnation(media, former, source):
         return f"it is {why}"
-    resting = (each for each in wanted.replaceable.values() if each.base_id == media.header.set_id)
-    return next((why for each in resting if (why := _why_needed(media, each, wanted, source))), "")
+    resting = (each for each in request.replaceable.values() if each.base_id == media.header.set_id)
+    return next((why for each in resting if (why := _why_needed(media, each, request, source))), "")
 
 
-def _why_needed(full: Media, former: Former, wanted: Wanted, source: Source) -> str:
+def _why_needed(full: Media, former: Former, request: NameRequest, source: Source) -> str:
     """Return why an incremental needs its full still: it is the last backup of what the database held before."""
     path = former.recorded.path
     try:
-        with Media(path, wanted.keys) as media:
+        with Media(path, request.keys) as media:
             gone = difference(media, former.recorded)
             why = "" if gone else _other_incarnation(media, former, source, base=full)
     except Unreadable as error:

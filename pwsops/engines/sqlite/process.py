@@ -112,15 +112,15 @@ class Worker:
     def _follow(self, process: subprocess.Popen[bytes], deadline: float | None) -> PwsopsError | None:
         """Listen until there is no more to come; give the reason where it was told to stop before."""
         why: PwsopsError | None = None
-        told_at = 0.0
+        stopped_at = 0.0
         for line in _lines(process):
             if line is not None:
                 self._listen(json.loads(line))
             if why is None:
-                why, told_at = self._cancelled() or self._late(deadline), time.monotonic()
+                why, stopped_at = self._cancelled() or self._late(deadline), time.monotonic()
                 if why is not None:
                     _hang_up(process)
-            elif time.monotonic() > told_at + (FINISH_S if self._is_open() else GRACE_S):
+            elif time.monotonic() > stopped_at + (FINISH_S if self._is_open() else GRACE_S):
                 break
         return why
 
@@ -246,6 +246,6 @@ def as_error(values: Mapping[str, Any]) -> PwsopsError:
     kind = getattr(errors, values["type"], EngineError)
     if not (isinstance(kind, type) and issubclass(kind, PwsopsError)):
         kind = EngineError
-    told = {key: values[key] for key in ("hint", "transient", "path", "cause", "thumbprint")}
-    error: PwsopsError = kind(values["message"], **told)
+    attributes = {key: values[key] for key in ("hint", "transient", "path", "cause", "thumbprint")}
+    error: PwsopsError = kind(values["message"], **attributes)
     return error

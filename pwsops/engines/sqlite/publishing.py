@@ -82,7 +82,7 @@ def _lock(path: str) -> tuple[int | None, Lock]:
 
 
 def new(temp: str, final: str, say: Say) -> None:
-    """Give a finished, synced file a name that nobody has.
+    """Publish a finished, synced file under a name that nobody has.
 
     Raises
     ------

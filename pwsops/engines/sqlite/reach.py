@@ -34,8 +34,8 @@ def give_up_the_rest(operation: str, given: Mapping[str, Any]) -> None:
 
     Each directory is opened once, and then judged: its name may lead elsewhere by the time that somebody looks again.
     """
-    wanted, off_limits = of(operation, given), of_values(given.get("off_limits"))
-    read, write = (list(_held(directories, wanted.linked, off_limits)) for directories in (wanted.read, wanted.write))
+    reach, off_limits = of(operation, given), of_values(given.get("off_limits"))
+    read, write = (list(_held(directories, reach.linked, off_limits)) for directories in (reach.read, reach.write))
     confinement.confine(read, write)
     if (most := memory_bytes(operation)) is not None:
         confinement.limit_memory(most)
@@ -57,8 +57,8 @@ def memory_bytes(operation: str) -> int | None:
 def refuse_home(operation: str, given: Mapping[str, Any]) -> None:
     """Raise `Refused` for a request that leads into the home, by whatever name; for those that only look, too."""
     off_limits = of_values(given.get("off_limits"))
-    wanted = of(operation, given)
-    for directory in sorted((wanted.read | wanted.write) - {os.sep}):
+    reach = of(operation, given)
+    for directory in sorted((reach.read | reach.write) - {os.sep}):
         off_limits.refuse_home("The directory", directory)
 
 
@@ -66,7 +66,7 @@ def of(operation: str, given: Mapping[str, Any]) -> Reach:
     """Return what one request needs."""
     if operation in _ANYWHERE:
         return Reach(read={os.sep}, write=set())
-    sets = {os.path.dirname(one[0]) for one in given.get("sets", ()) if one[0]}
+    sets = {os.path.dirname(recorded[0]) for recorded in given.get("sets", ()) if recorded[0]}
     paths = {os.path.dirname(given[key]) for key in ("path", "base_path") if given.get(key)}
     write = {given["directory"]} if "directory" in given else set()
     linked: frozenset[str] = frozenset()

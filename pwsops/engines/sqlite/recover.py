@@ -272,18 +272,18 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
 
 def unwrap(header: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> bytes:
     """Return the key of an encrypted file."""
-    told = header["encryption"]
-    need((told["algorithm"], told["wrapping"]) == ("AES-256-GCM", "RSA-OAEP-SHA256"), path, "unknown encryption")
-    if told["thumbprint"] not in keys:
+    seal = header["encryption"]
+    need((seal["algorithm"], seal["wrapping"]) == ("AES-256-GCM", "RSA-OAEP-SHA256"), path, "unknown encryption")
+    if seal["thumbprint"] not in keys:
         raise Damaged(
-            f"{path}: it is encrypted for the certificate {told['subject']} (thumbprint {told['thumbprint']}); give "
+            f"{path}: it is encrypted for the certificate {seal['subject']} (thumbprint {seal['thumbprint']}); give "
             "its .pfx with --pfx."
         )
     hashes = importlib.import_module("cryptography.hazmat.primitives.hashes")
     padding = importlib.import_module("cryptography.hazmat.primitives.asymmetric.padding")
     oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
     try:
-        return bytes(keys[told["thumbprint"]].decrypt(bytes.fromhex(told["wrapped_key"]), oaep))
+        return bytes(keys[seal["thumbprint"]].decrypt(bytes.fromhex(seal["wrapped_key"]), oaep))
     except ValueError:
         raise Damaged(f"{path}: the key in its header cannot be unwrapped. Choose another copy.") from None
 
@@ -324,7 +324,7 @@ class Media:
         self.cipher.open(2 * rest["frames"], bytes.fromhex(self.trailer["seal"]), text, last=True)
 
     def pages(self) -> Iterator[tuple[Sequence[int], bytes]]:
-        """Give (page numbers, raw pages) of each frame, checked."""
+        """Yield (page numbers, raw pages) of each frame, checked."""
         self.stream.seek(self.frames_at)
         heads, stored, behind, last = hashlib.sha256(), 0, 0, 0
         base_pages = (self.header["base"] or {"page_count": 0})["page_count"]
@@ -396,13 +396,13 @@ def check_chain(chain: Sequence[Media]) -> None:
     need(chain[0].header["kind"] == "full", chain[0].path, "the first file must be a full backup")
     for media in chain[1:]:
         base = media.header["base"] or {}
-        told = chain[0].header["set_id"], chain[0].digest.hex(), chain[0].header["page_count"]
-        same = (base.get("set_id"), base.get("digest"), base.get("page_count")) == told
+        head = chain[0].header["set_id"], chain[0].digest.hex(), chain[0].header["page_count"]
+        same = (base.get("set_id"), base.get("digest"), base.get("page_count")) == head
         need(same, media.path, f"it is not an incremental of {chain[0].path}")
 
 
 def warn_of_damage(chain: Sequence[Media]) -> None:
-    """Say of each file that was read from a damaged database what it is good for."""
+    """Warn of each file that was read from a damaged database what it is good for."""
     for media in chain:
         if media.trailer.get("damaged") is not None:
             print(

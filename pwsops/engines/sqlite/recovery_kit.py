@@ -23,17 +23,17 @@ def place(directory: str, token: str) -> str:
     A file of that name that is not ours stays, and so does a newer version, which another pwsops put there. `token`
     marks the temporary file.
     """
-    wanted, target = SOURCE.read_bytes(), os.path.join(directory, NAME)
+    current, target = SOURCE.read_bytes(), os.path.join(directory, NAME)
     temp = os.path.join(directory, files.temp_name("kit", files.key(NAME, "kit"), token))
     try:
         present = _present(target)
         if present is not None:
-            if present == wanted or (version(present) or 0) > (version(wanted) or 0):
+            if present == current or (version(present) or 0) > (version(current) or 0):
                 return ""
             if version(present) is None:
                 return f"{target} is not our recovery script; it was left as it is."
         with files.temporary(temp) as fd:
-            _write(fd, wanted)
+            _write(fd, current)
             foreign.replace(temp, target)
     except OSError as error:
         return f"The recovery script could not be put into {directory}: {error.strerror}."

@@ -27,7 +27,7 @@ class Report:
         """To be held by whoever ends this process at once. Nobody gets it while the work is being finished."""
 
     def progress(self, phase: str, done_bytes: int, total_bytes: int) -> None:
-        """Say how far `phase` is."""
+        """Report how far `phase` is."""
         now = time.monotonic()
         last_at, last_phase = self._last
         if now - last_at >= EVERY_S or phase != last_phase or done_bytes >= total_bytes:
@@ -35,21 +35,21 @@ class Report:
             self._send({"progress": [phase, done_bytes, total_bytes]})
 
     def say(self, text: str) -> None:
-        """Say something worth keeping in the history."""
+        """Report something worth keeping in the history."""
         self._send({"message": text})
 
     def finishing(self) -> None:
-        """Say that the next step cannot be taken back: from here to the answer, nobody may end this process."""
+        """Report that the next step cannot be taken back: from here to the answer, nobody may end this process."""
         if not self._finishing:
             self._finish()
             self._send({"finishing": True})
 
     def result(self, result: object) -> None:
-        """Say what came of it, as soon as that is certain. What is done afterwards no longer counts."""
+        """Report what came of it, as soon as that is certain. What is done afterwards no longer counts."""
         self._answer({"result": result})
 
     def error(self, error: Mapping[str, object]) -> None:
-        """Say why nothing came of it."""
+        """Report why nothing came of it."""
         self._answer({"error": error})
 
     def _answer(self, answer: Mapping[str, object]) -> None:

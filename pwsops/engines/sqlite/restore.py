@@ -68,9 +68,9 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         raise gone(order.path)
     with ExitStack() as stack:
         keys = read_keys(order.keys)
-        wanted = [Recorded(*each) for each in order.sets]
-        chain = [stack.enter_context(Media(each.path, keys)) for each in wanted]
-        check_chain(chain, wanted)
+        recorded = [Recorded(*each) for each in order.sets]
+        chain = [stack.enter_context(Media(each.path, keys)) for each in recorded]
+        check_chain(chain, recorded)
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
@@ -90,9 +90,9 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
             raise files.translate(error, f"Restore of {order.database}", directory) from error
 
 
-def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
+def check_chain(chain: Sequence[Media], recorded: Sequence[Recorded]) -> None:
     """Refuse sets that are not what was recorded, or not a full with at most one differential that refers to it."""
-    for media, each in zip(chain, wanted, strict=True):
+    for media, each in zip(chain, recorded, strict=True):
         verify.expect(media, each)
         damage.refuse(media)
     if not chain or chain[0].header.base is not None or len(chain) > 2:
@@ -102,8 +102,8 @@ def check_chain(chain: Sequence[Media], wanted: Sequence[Recorded]) -> None:
         )
     for full, differential in pairwise(chain):
         base = differential.header.base
-        told = full.header.set_id, full.digest, full.header.page_count
-        if base is None or (base.set_id, base.digest, base.page_count) != told:
+        identity = full.header.set_id, full.digest, full.header.page_count
+        if base is None or (base.set_id, base.digest, base.page_count) != identity:
             raise MediaError(
                 f"The incremental {differential.path} does not refer to the full backup {full.path}.",
                 hint="Choose the full backup that it was taken against, or the full alone.",

@@ -35,28 +35,28 @@ def share(former: Media, holds: Iterator[bytes]) -> tuple[int, int]:
     holds
         The newer one's pages, many together.
     """
-    wanted = sample(former)
-    left = set(wanted)
+    values = sample(former)
+    left = set(values)
     for data in holds:
         if not left:
             break
         left = {value for value in left if value not in data}
-    return len(wanted) - len(left), len(wanted)
+    return len(values) - len(left), len(values)
 
 
-def data_of(media: Media, is_wanted: Holds | None = None) -> Iterator[bytes]:
-    """Yield the pages that a backup stores, without the first one; of the others those that are wanted."""
+def data_of(media: Media, is_needed: Holds | None = None) -> Iterator[bytes]:
+    """Yield the pages that a backup stores, without the first one; of the others those that are needed."""
     size = media.header.page_size
     for offset, head in media.frames():
         raw = pages.unpack(media, offset, head)
         numbers = head.page_numbers()
-        if is_wanted is None and numbers[0] != 1:
+        if is_needed is None and numbers[0] != 1:
             yield raw
             continue
         yield b"".join(
             raw[at * size : (at + 1) * size]
             for at, number in enumerate(numbers)
-            if number != 1 and (is_wanted is None or is_wanted(number))
+            if number != 1 and (is_needed is None or is_needed(number))
         )
 
 

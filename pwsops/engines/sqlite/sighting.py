@@ -28,10 +28,10 @@ _Found = tuple[str, str, list[str]]
 
 def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tuple[str, str, str, list[str]]]:
     """Return the set id and what was found (`_Found`) for each set (`Recorded`), in order."""
-    wanted = [Recorded(*each) for each in sets]
+    recorded = [Recorded(*each) for each in sets]
     by_directory: dict[str, list[tuple[int, Recorded]]] = {}
-    for index, one in enumerate(wanted):
-        by_directory.setdefault(os.path.dirname(one.path), []).append((index, one))
+    for index, each in enumerate(recorded):
+        by_directory.setdefault(os.path.dirname(each.path), []).append((index, each))
     waiting: queue.SimpleQueue[list[tuple[int, Recorded]]] = queue.SimpleQueue()
     for together in by_directory.values():
         waiting.put(together)
@@ -40,8 +40,8 @@ def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tu
     def work() -> None:
         with suppress(queue.Empty):
             while True:
-                for index, one in waiting.get_nowait():
-                    found[index] = sighting(one)
+                for index, each in waiting.get_nowait():
+                    found[index] = sighting(each)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(by_directory)))]
     for thread in threads:
@@ -50,21 +50,21 @@ def look_for(sets: Iterable[Sequence[Any]], limit_s: float = LIMIT_S) -> list[tu
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     late = _found(MediaState.UNKNOWN, f"its directory did not answer within {limit_s:g} s")
-    return [(str(one.set_id), *found.get(index, late)) for index, one in enumerate(wanted)]
+    return [(str(each.set_id), *found.get(index, late)) for index, each in enumerate(recorded)]
 
 
-def sighting(wanted: Recorded) -> _Found:
+def sighting(recorded: Recorded) -> _Found:
     """Return what is found where one set was written. What is no plain file is not opened."""
-    found = _look(wanted)
+    found = _look(recorded)
     if found[0] in (MediaState.PRESENT.value, MediaState.UNKNOWN.value):
         return found
     # What lies, or is missing, on another file system says nothing of the one that it was written to.
-    why = mounts.moved(os.path.dirname(wanted.path), wanted.mount)
+    why = mounts.moved(os.path.dirname(recorded.path), recorded.mount)
     return _found(MediaState.UNKNOWN, why) if why else found
 
 
-def _look(wanted: Recorded) -> _Found:
-    path = wanted.path
+def _look(recorded: Recorded) -> _Found:
+    path = recorded.path
     try:
         facts = foreign.facts(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -75,14 +75,14 @@ def _look(wanted: Recorded) -> _Found:
         return _found(MediaState.OTHER, f"{path} is {foreign.kind(facts.st_mode)}, not a plain file")
     try:
         with Media(path) as media:
-            why, holds = difference(media, wanted), media.header.set_id
+            why, holds = difference(media, recorded), media.header.set_id
     except Unreadable as error:
         return _found(MediaState.UNKNOWN, error.message)
     except MediaError as error:
         return _found(MediaState.DAMAGED, error.message)
     if not why:
         return _found(MediaState.PRESENT)
-    return _found(MediaState.OTHER, f"{path}: {why}", [] if holds == wanted.set_id else [holds])
+    return _found(MediaState.OTHER, f"{path}: {why}", [] if holds == recorded.set_id else [holds])
 
 
 def _found(state: MediaState, reason: str = "", holds: Sequence[str] = ()) -> _Found:

@@ -35,7 +35,7 @@ from pwsops.engines.sqlite.connect import (
     is_busy,
     is_full,
     is_read_only,
-    one,
+    scalar,
     translate,
 )
 from pwsops.engines.sqlite.nameless import connect_descriptor
@@ -80,7 +80,7 @@ class Snapshot:
         """Let it go and take it again."""
 
     def end(self) -> None:
-        """Say that everything was read."""
+        """Report that everything was read."""
 
     @contextmanager
     def checked(self) -> Iterator[StructureCheck]:
@@ -118,7 +118,7 @@ class Sliced(Snapshot):
         self._reader = reader
         self._say = say
         self._began = time.monotonic()
-        self._version = one(reader, "PRAGMA data_version")
+        self._version = scalar(reader, "PRAGMA data_version")
         self.longest_s = 0.0
         super().__init__(fd, path, *_shape(reader))
 
@@ -133,9 +133,9 @@ class Sliced(Snapshot):
         self._let_go()
         time.sleep(REST_S)
         self._reader.execute("BEGIN")
-        one(self._reader, "PRAGMA schema_version")
+        scalar(self._reader, "PRAGMA schema_version")
         self._began = time.monotonic()
-        if one(self._reader, "PRAGMA data_version") != self._version:
+        if scalar(self._reader, "PRAGMA data_version") != self._version:
             raise SnapshotChanged
 
     def _let_go(self) -> None:
@@ -151,7 +151,7 @@ class Sliced(Snapshot):
 
 
 def _shape(reader: Connection) -> tuple[int, int]:
-    return one(reader, "PRAGMA page_size"), one(reader, "PRAGMA page_count")
+    return scalar(reader, "PRAGMA page_size"), scalar(reader, "PRAGMA page_count")
 
 
 @contextmanager
@@ -211,11 +211,11 @@ def _identity_of(path: str) -> tuple[int, int] | None:
 def _begin(path: str, fd: int, copy_path: str, say: Say, stack: ExitStack) -> Snapshot:
     _refuse_other_than_databases(path, fd)
     reader = stack.enter_context(closing(connect(path)))
-    one(reader, "PRAGMA schema_version")
-    mode = one(reader, "PRAGMA journal_mode")
+    scalar(reader, "PRAGMA schema_version")
+    mode = scalar(reader, "PRAGMA journal_mode")
     if mode != "wal":
         reader.execute("BEGIN")
-        one(reader, "PRAGMA schema_version")
+        scalar(reader, "PRAGMA schema_version")
         return Sliced(fd, path, reader, say)
     why_not = _begin_current(path, reader)
     if not why_not:
@@ -253,7 +253,7 @@ def _is_current(path: str, reader: Connection) -> bool:
     with closing(connect(path, busy_s=wait_s)) as checkpointer, closing(connect(path, busy_s=wait_s)) as writer:
         while True:
             # In bulk first, without keeping anybody waiting.
-            _, log, done = one(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
+            _, log, done = scalar(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
             if log - done < SMALL_LOG and _begin_between_writers(reader, checkpointer, writer):
                 return True
             if time.monotonic() > end:
@@ -269,11 +269,11 @@ def _begin_between_writers(reader: Connection, checkpointer: Connection, writer:
             return False
         raise
     try:
-        _, log, done = one(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
+        _, log, done = scalar(checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
         if log != done:
             return False
         reader.execute("BEGIN")
-        one(reader, "PRAGMA schema_version")
+        scalar(reader, "PRAGMA schema_version")
         return True
     finally:
         writer.execute("ROLLBACK")
@@ -294,11 +294,11 @@ def _copy(path: str, origin: int, copy_path: str, reader: Connection, stack: Exi
     try:
         fd = stack.enter_context(files.temporary(copy_path))
         reader.execute("BEGIN")
-        one(reader, "PRAGMA schema_version")
+        scalar(reader, "PRAGMA schema_version")
         with closing(connect(copy_path)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             copy.execute("PRAGMA journal_mode=OFF")
-            one(copy, "PRAGMA schema_version")
+            scalar(copy, "PRAGMA schema_version")
             if not foreign.is_at(fd, copy_path):
                 raise _exchanged(directory)
             # It is open from now on and needs no name: whatever ends this process, no plain copy is left behind.

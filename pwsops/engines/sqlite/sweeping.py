@@ -22,15 +22,15 @@ QUIET_S = 120.0
 def sweep(directory: str, *, key: str | None = None, token: str | None = None) -> list[str]:
     """Remove leftovers of one backup (by key) or one worker (by token); return those that are still being written."""
 
-    def wanted(match: re.Match[str] | None) -> bool:
+    def is_ours(match: re.Match[str] | None) -> bool:
         return match is not None and key in (None, match["key"]) and token in (None, match["token"])
 
     alive = []
     with suppress(OSError):
         for entry in os.scandir(directory):
-            if wanted(former := files.FORMER.fullmatch(entry.name)):
+            if is_ours(former := files.FORMER.fullmatch(entry.name)):
                 _settle_former(entry.path, former)
-            elif wanted(files.TEMP.fullmatch(entry.name)):
+            elif is_ours(files.TEMP.fullmatch(entry.name)):
                 if token is None and _is_alive(entry.path):
                     alive.append(entry.path)
                 else:

@@ -22,7 +22,7 @@ from pwsops.engines.sqlite.connect import (
     is_not_a_database,
     library,
     not_a_database,
-    one,
+    scalar,
     translate,
 )
 from pwsops.engines.sqlite.media import Media
@@ -145,15 +145,15 @@ def _translate(error: Error, path: str, mode: str) -> EngineError | Exception:
 
 
 def _journal_mode(connection: Connection) -> str:
-    one(connection, "PRAGMA schema_version")
-    one(connection, "SELECT count(*) FROM sqlite_master")
-    return str(one(connection, "PRAGMA journal_mode"))
+    scalar(connection, "PRAGMA schema_version")
+    scalar(connection, "SELECT count(*) FROM sqlite_master")
+    return str(scalar(connection, "PRAGMA journal_mode"))
 
 
 def _write(
     connection: Connection, temp: str, source: Assembly, mode: str, terms: Terms, report: Report
 ) -> dict[str, object]:
-    same_size = source.page_size == one(connection, "PRAGMA page_size")
+    same_size = source.page_size == scalar(connection, "PRAGMA page_size")
     switch = mode == "wal" and not same_size
     if switch:
         # SQLite cannot change the page size of a database in WAL mode.

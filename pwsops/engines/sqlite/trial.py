@@ -35,7 +35,7 @@ def attempt(directory: str, token: str) -> tuple[str, list[str]]:
     except Failed as failed:
         return str(failed), remarks
     except OSError as error:
-        return _said("no file could be created there", error, directory), remarks
+        return _failure("no file could be created there", error, directory), remarks
     return "", remarks
 
 
@@ -70,7 +70,7 @@ def _can(step: Callable[[], object]) -> bool:
     return False
 
 
-def _said(what: str, error: OSError, directory: str) -> str:
+def _failure(what: str, error: OSError, directory: str) -> str:
     return f"{what}: {error.strerror} ({causes.cause(error, directory).why})"
 
 
@@ -79,7 +79,7 @@ def _step(what: str, directory: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(_said(what, error, directory)) from error
+        raise Failed(_failure(what, error, directory)) from error
 
 
 def look(directory: str, token: str) -> tuple[str, str, list[str], int | None]:
@@ -89,7 +89,7 @@ def look(directory: str, token: str) -> tuple[str, str, list[str], int | None]:
     except (FileNotFoundError, NotADirectoryError):
         return "missing", "it does not exist", [], None
     except OSError as error:
-        return "unknown", _said("it cannot be looked at", error, directory), [], None
+        return "unknown", _failure("it cannot be looked at", error, directory), [], None
     if not os.path.isdir(directory):
         return "missing", "it is not a directory", [], None
     failed, remarks = attempt(directory, token)

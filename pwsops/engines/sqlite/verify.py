@@ -12,7 +12,7 @@ from pwsops.engines.sqlite.report import Report
 from pwsops.engines.sqlite.sets import describe
 
 
-def check(path: str, wanted: Recorded | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
+def check(path: str, recorded: Recorded | None, report: Report, keys: Keys = NO_KEYS) -> dict[str, object]:
     """Check every checksum of the file at `path`, the pages' own included.
 
     Raises
@@ -20,11 +20,11 @@ def check(path: str, wanted: Recorded | None, report: Report, keys: Keys = NO_KE
     CertificateNeeded
         Where it is encrypted and `keys` lack what opens it.
     MediaError
-        For any damage, and where the file is not the set that is `wanted`.
+        For any damage, and where the file is not the set that is `recorded`.
     """
     with Media(path, keys) as media:
-        if wanted is not None:
-            expect(media, wanted)
+        if recorded is not None:
+            expect(media, recorded)
         _read_all([media], report, lambda *frame: len(pages.decode(*frame)))
         return {"set": describe(media), "checked_bytes": media.size_bytes}
 
@@ -52,7 +52,7 @@ def _read_all(chain: Sequence[Media], report: Report, read: Callable[[Media, int
                 report.progress("verifying", done, total)
 
 
-def expect(media: Media, wanted: Recorded) -> None:
+def expect(media: Media, recorded: Recorded) -> None:
     """Raise `MediaError` where a file is not the set that was recorded."""
-    if why := difference(media, wanted):
+    if why := difference(media, recorded):
         raise damaged(media.path, why)

@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def send(values: Mapping[str, object]) -> None:
-    """Say something to the parent."""
+    """Send a message to the parent."""
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 

@@ -40,7 +40,7 @@ def look(link: Link, database: str) -> Settings:
 
 
 def changes(database: str, before: Settings, after: Settings) -> Iterator[str]:
-    """Say what is not as it was, each with the statement that makes it so again."""
+    """Return what is not as it was, each with the statement that makes it so again."""
     if isinstance(before, NotAsked) or isinstance(after, NotAsked):
         why = next(each.why for each in (before, after) if isinstance(each, NotAsked))
         yield f"Whether the settings of {database} are as before could not be looked up, because {why}."
@@ -78,7 +78,7 @@ def _switched(name: str, was_on: bool, step: str) -> str:
 
 
 def orphans(link: Link, database: str) -> Iterator[str]:
-    """Say which users of a database belong to no login of this server, with the statement that maps each to one."""
+    """Return which users of a database belong to no login of this server, with the statement that maps each to one."""
     context = link.context(f"Looking for the users of {database}", database=database)
     rights = link.attempt(context, queries.SERVER_RIGHTS)
     whether = f"Whether users of {database} lack their login could not be looked up, because"

@@ -27,7 +27,7 @@ def take(
     if cancel is not None and cancel.is_set():
         raise writing.cancelled(request, "nothing was written")
     link.server()  # refuses what is too old, or takes no backups
-    request = _as_told(request, link.instance.options)
+    request = _with_options(request, link.instance.options)
     rights.require_reading(link)
     info = databases.require(link, request.database, request.kind, copy_only=request.copy_only)
     if request.encryption is not None:
@@ -97,7 +97,7 @@ def _counted(work: Work, taken: BackupSet, *, checked: bool) -> BackupResult:
     return BackupResult(backup_set=taken, messages=tuple(work.messages), replaced=replaced, checked=checked)
 
 
-def _as_told(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:
+def _with_options(request: BackupRequest, options: Mapping[str, Any]) -> BackupRequest:
     """Return the request with what the instance was told of how its backups are written."""
     size, buffers = options.get("max_transfer_size"), options.get("buffer_count")
     return replace(

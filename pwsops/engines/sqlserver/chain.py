@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pwsops.engines.sqlserver import media, queries
+from pwsops.engines.sqlserver.databases import no_such_database
 from pwsops.engines.sqlserver.link import Link, NotAsked
-from pwsops.errors import BaseUnusable, EngineError, InvalidInput, NotFound, PwsopsError
+from pwsops.errors import BaseUnusable, EngineError, InvalidInput, PwsopsError
 from pwsops.rules.model import BackupSet
 from pwsops.rules.run_mark import is_ours
 
@@ -15,10 +16,7 @@ def server_base(link: Link, database: str) -> str | None:
     """Return the identity of the full that a differential would be based on; None where there is none."""
     rows = link.query(link.context(f"Looking for the base of {database}", database=database), queries.BASE, database)
     if not rows:
-        raise NotFound(
-            f"The database {database} does not exist on {link.instance.name}.",
-            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
-        )
+        raise no_such_database(link, database)
     row = rows[0]
     if row.file_id is None:
         raise EngineError(

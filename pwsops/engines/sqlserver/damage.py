@@ -31,18 +31,18 @@ def is_looked_for(request: BackupRequest) -> bool:
 
 def known(link: Link, database: str) -> tuple[list[str], str]:
     """Return what the server knows of damaged pages, and a note where it could not be asked."""
-    rows = _asked(link, database)
+    rows = _suspect_pages(link, database)
     if isinstance(rows, NotAsked):
         return [], f"Whether pages of {database} are known to be damaged could not be asked: {rows.error.message}"
-    return _told(rows), ""
+    return _pages_text(rows), ""
 
 
-def _asked(link: Link, database: str) -> list[Any] | NotAsked:
+def _suspect_pages(link: Link, database: str) -> list[Any] | NotAsked:
     context = link.context(f"Looking for damaged pages of {database}", database=database)
     return link.attempt(context, queries.SUSPECT_PAGES, database)
 
 
-def _told(rows: Sequence[Any]) -> list[str]:
+def _pages_text(rows: Sequence[Any]) -> list[str]:
     found = [f"page {row.page_id} of file {row.file_id}: {EVENTS[row.event_type]}" for row in rows]
     more = len(found) - PAGES_NAMED
     return [*found[:PAGES_NAMED], *([f"{more} more pages"] if more > 0 else [])]
@@ -63,12 +63,12 @@ def require_none(link: Link, backup_set: BackupSet, *, of_database: bool) -> Non
     if backup_set.copy_only:
         found = found or ["it was set aside, because the database was damaged when it was taken"]
     if of_database and backup_set.kind is BackupKind.FULL:
-        rows = _asked(link, backup_set.database)
+        rows = _suspect_pages(link, backup_set.database)
         if isinstance(rows, NotAsked):
             if rows.error.transient and not found:
                 raise rows.error
         else:
-            found = [*found, *_told(rows)]
+            found = [*found, *_pages_text(rows)]
     if found:
         raise error(link, backup_set.database, found, f"What was written is kept in {backup_set.path}.")
 

@@ -204,14 +204,19 @@ def require(link: Link, name: str, kind: BackupKind, *, copy_only: bool = False)
     return info
 
 
+def no_such_database(link: Link, name: str) -> NotFound:
+    """Return the error of a database that is not there."""
+    return NotFound(
+        f"The database {name} does not exist on {link.instance.name}.",
+        hint="Check the name; a restore creates one that is gone: do not create it empty first.",
+    )
+
+
 def find(link: Link, name: str) -> DatabaseInfo:
     """Return one database; raises `NotFound`, and `EngineError` where it may be there and is not shown to the login."""
     row = _row(link, name)
     if row is None:
-        raise NotFound(
-            f"The database {name} does not exist on {link.instance.name}.",
-            hint="Check the name; a restore creates one that is gone: do not create it empty first.",
-        )
+        raise no_such_database(link, name)
     return _info(row, _sizes(link), _roles(link) if row.replica_id else {})
 
 
@@ -246,7 +251,7 @@ def _step(info: DatabaseInfo) -> str:
 
 
 def contents(link: Link, name: str) -> DatabaseContents:
-    """Say which tables a database has and how many rows the server counts in each."""
+    """Return which tables a database has and how many rows the server counts in each."""
     info = find(link, name)
     rows = link.query(link.context(f"Looking into {name}", database=name), queries.contents(info.name))
     tables = ((row.schema_name, row.table_name, row.row_count) for row in rows)

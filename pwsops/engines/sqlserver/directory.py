@@ -139,9 +139,9 @@ def _sorted(entries: Any) -> list[DirectoryEntry]:
     return sorted(entries, key=lambda entry: (not entry.is_directory, entry.name))
 
 
-def delete(link: Link, wanted: Sequence[str]) -> list[Deletion]:
+def delete(link: Link, files: Sequence[str]) -> list[Deletion]:
     """Delete media files, with all their stripes, and say what went, what stayed and why."""
-    return [_delete_media(link, path) for path in wanted]
+    return [_delete_media(link, path) for path in files]
 
 
 def _delete_media(link: Link, path: str) -> Deletion:

@@ -82,9 +82,9 @@ def pyodbc() -> Any:
     return module
 
 
-def find(wanted: str | None = None) -> Driver:
+def find(requested: str | None = None) -> Driver:
     """Return the driver that was asked for, or the best one there is; raises `EngineError` where there is none."""
-    return choose(wanted, registered=pyodbc().drivers(), packaged=packaged(), on_host=named_on_host())
+    return choose(requested, registered=pyodbc().drivers(), packaged=packaged(), on_host=named_on_host())
 
 
 def named_on_host() -> Mapping[str, str]:
@@ -108,13 +108,13 @@ def named_on_host() -> Mapping[str, str]:
 
 
 def choose(
-    wanted: str | None, *, registered: Sequence[str], packaged: str | None, on_host: Mapping[str, str] | None = None
+    requested: str | None, *, registered: Sequence[str], packaged: str | None, on_host: Mapping[str, str] | None = None
 ) -> Driver:
     """Choose among what there is.
 
     Parameters
     ----------
-    wanted
+    requested
         A name that is registered, or named on this machine; None takes the first of Microsoft's 18 and 17, the one
         from the Python package, and FreeTDS. A path is none: it would be loaded.
     registered
@@ -124,8 +124,8 @@ def choose(
     on_host
         Libraries by the names that the configuration of this machine gives them.
     """
-    if wanted:
-        return _wanted(wanted, registered, on_host or {})
+    if requested:
+        return _by_name(requested, registered, on_host or {})
     for name in MICROSOFT:
         if name in registered:
             return Driver(name=name, target=name)
@@ -136,20 +136,20 @@ def choose(
     raise EngineError("There is no ODBC driver for SQL Server on this machine.", hint=HOW_TO_INSTALL)
 
 
-def _wanted(wanted: str, registered: Sequence[str], on_host: Mapping[str, str]) -> Driver:
-    if wanted in on_host:
-        return Driver(name=wanted, target=on_host[wanted])
-    if os.path.isabs(wanted):
+def _by_name(requested: str, registered: Sequence[str], on_host: Mapping[str, str]) -> Driver:
+    if requested in on_host:
+        return Driver(name=requested, target=on_host[requested])
+    if os.path.isabs(requested):
         raise EngineError(
-            f"The ODBC driver {wanted} is not used: a driver is chosen by its name, and not by a file.",
+            f"The ODBC driver {requested} is not used: a driver is chosen by its name, and not by a file.",
             hint=f"Have an administrator of this machine register it (odbcinst), or name it in {VARIABLE} of the "
             "service (NAME=PATH); then choose that name.",
         )
-    if wanted in registered:
-        return Driver(name=wanted, target=wanted)
+    if requested in registered:
+        return Driver(name=requested, target=requested)
     known = ", ".join([*registered, *on_host]) or "none at all"
     raise EngineError(
-        f"The ODBC driver {wanted} is not registered on this machine; there is {known}.",
+        f"The ODBC driver {requested} is not registered on this machine; there is {known}.",
         hint="Choose one of these, or leave the driver out to take the best one there is.",
     )
 

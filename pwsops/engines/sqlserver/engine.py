@@ -91,7 +91,7 @@ class SqlServerEngine:
         return ""
 
     def contents(self, database: str) -> DatabaseContents:
-        """Say which tables a database has and how many rows the server counts in each."""
+        """Return which tables a database has and how many rows the server counts in each."""
         return databases.contents(self._link, database)
 
     def backup_directory(self) -> str:

@@ -167,7 +167,7 @@ def is_stale(message: Message) -> bool:
 
 
 def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -> PwsopsError:
-    """Say that there is no connection (any more); trying again may help, but not against a certificate."""
+    """Return the error that there is no connection (any more); trying again may help, but not against a certificate."""
     for words, step in _NOT_TRUSTED.items():
         if words in message.text:
             return context.failed(f"the connection is not safe: {message.text}", hint=step, messages=messages)
@@ -181,7 +181,7 @@ def lost(messages: Sequence[Message], context: ErrorContext, message: Message) -
 
 
 def unexplained(messages: Sequence[Message], context: ErrorContext) -> PwsopsError:
-    """Say that nothing was said: neither an error nor the proof of success."""
+    """Return the error that the server said nothing: neither an error nor the proof of success."""
     return context.failed(
         "the server neither reported success nor said what was wrong.",
         hint="Look into the server's error log at this time; the messages below are all that it sent.",

@@ -65,7 +65,7 @@ def find_backup(link: Link, *, database: str, where: str, description: str) -> B
 
 
 def _finished(link: Link, context: ErrorContext, where: str, description: str) -> BackupSet | None:
-    known, answered = resolving.remembered(link, context, wanted=(description, None), path=None)
+    known, answered = resolving.remembered(link, context, requested=(description, None), path=None)
     flavour = link.server().flavour
     if known is not None and paths.same(flavour, paths.split(flavour, known.path)[0], where):
         try:

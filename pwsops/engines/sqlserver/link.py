@@ -73,7 +73,7 @@ class Link:
     def context(
         self, operation: str, *, database: str | None = None, path: str | None = None, doing: Doing = Doing.OTHER
     ) -> ErrorContext:
-        """Say what an operation is about, for its errors."""
+        """Return what an operation is about, for its errors."""
         _, known = _SERVERS.get(self._key, (0.0, None))
         return ErrorContext(
             operation=operation,
@@ -177,19 +177,19 @@ class Link:
     def run(
         self, context: ErrorContext, statement: str, *, secrets: Sequence[str] = (), timeout_s: int = QUERY_TIMEOUT_S
     ) -> list[Message]:
-        """Do a short statement and give what was said, without `secrets`; raises the translated error."""
-        said: list[Message] = []
+        """Do a short statement and return its messages, without `secrets`; raises the translated error."""
+        messages: list[Message] = []
 
         def hear(message: Message) -> None:
-            said.append(replace(message, text=scrubbed(message.text, secrets)))
+            messages.append(replace(message, text=scrubbed(message.text, secrets)))
 
         with self.connection(context, timeout_s=timeout_s) as connection:
             cursor = connection.cursor()
             stream.run(cursor, statement, clock=self.clock, hear=hear)
             cursor.close()
-            if any(message.is_error for message in said):
-                raise translate(self.graded(said), context)
-        return said
+            if any(message.is_error for message in messages):
+                raise translate(self.graded(messages), context)
+        return messages
 
     def graded(self, messages: Sequence[Message]) -> list[Message]:
         """Return messages with their severities. The drivers pass on none; the server has a list of them by number."""
@@ -203,7 +203,7 @@ class Link:
         return [replace(message, severity=_SEVERITIES.get(message.number or 0)) for message in messages]
 
     def server(self, *, again: bool = False) -> Server:
-        """Say what the server is; `again` asks anew, also after a refused login."""
+        """Return what the server is; `again` asks anew, also after a refused login."""
         if again:
             self._refused = None
         now = self.clock.monotonic()

@@ -79,7 +79,7 @@ def headers(link: Link, path: str, limits: Limits | None = None, *, timeout_s: i
             limits.require_going(f"Reading {path}")
         # FreeTDS shows the severest error, and a missing right is not that severe.
         if error.number == rights.DENIED or error.number in WRAPPERS:
-            rights.require_reading(link, said=error.messages)
+            rights.require_reading(link, messages=error.messages)
         raise
 
 
@@ -88,8 +88,8 @@ def from_headers(link: Link, path: str, rows: Sequence[Any]) -> list[BackupSet]:
     # A set that was broken off has a row as well, without a beginning or an end.
     found = [row for row in rows if row.BackupType in DISK_KINDS and row.BackupFinishDate is not None]
     devices = _devices(link, path, found)
-    told = zones.of_sets(link, found)
-    return [_from_header(row, devices, link.server(), told) for row in found]
+    zone_of = zones.of_sets(link, found)
+    return [_from_header(row, devices, link.server(), zone_of) for row in found]
 
 
 def _devices(link: Link, path: str, rows: Sequence[Any]) -> list[str]:
@@ -147,9 +147,9 @@ def with_database_certificate(link: Link, backup_set: BackupSet) -> BackupSet:
     return replace(backup_set, database_thumbprint=_hex(found))
 
 
-def _from_header(row: Any, devices: Sequence[str], server: Server, told: Mapping[str, zones.Zone]) -> BackupSet:
+def _from_header(row: Any, devices: Sequence[str], server: Server, zone_of: Mapping[str, zones.Zone]) -> BackupSet:
     set_id = str(row.BackupSetGUID).upper()
-    zone = told[set_id]
+    zone = zone_of[set_id]
     kind = DISK_KINDS[row.BackupType]
     return BackupSet(
         set_id=set_id,

@@ -154,7 +154,7 @@ def _unread(link: Link, path: str, owner: Owner, error: PwsopsError) -> Holding:
 
 
 def _unfinished(link: Link, path: str, owner: Owner, *, why: str = "no backup in it was finished") -> Holding:
-    """Tell an unfinished file of ours by its label."""
+    """Return whose a file is, by its label: an unfinished one of ours, or taken."""
     rows = link.attempt(link.context("Reading the backup file", path=path, doing=Doing.READING), tsql.label(path))
     ours = not isinstance(rows, NotAsked) and any(_is_labelled(row.MediaDescription, owner) for row in rows)
     return Holding(standing=Standing.UNFINISHED) if ours else Holding(standing=Standing.TAKEN, reason=why)

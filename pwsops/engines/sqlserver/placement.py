@@ -26,7 +26,7 @@ class File:
 
 
 def place(
-    wanted: Sequence[File],
+    files: Sequence[File],
     existing: Sequence[File],
     *,
     flavour: str,
@@ -42,7 +42,7 @@ def place(
 
     Parameters
     ----------
-    wanted
+    files
         The files in the backup.
     existing
         Those of the database that is replaced.
@@ -54,7 +54,7 @@ def place(
         By type, where the files of a database go that is not there yet; others go where the rows go.
     """
     known = {(file.type, file.logical): file.path for file in existing}
-    places = {file.logical: known[file.type, file.logical] for file in wanted if (file.type, file.logical) in known}
+    places = {file.logical: known[file.type, file.logical] for file in files if (file.type, file.logical) in known}
     beside: dict[str, str] = dict(folders or {})
     free: dict[str, list[str]] = {}
     for file in existing:
@@ -62,14 +62,14 @@ def place(
         if file.path not in places.values():
             free.setdefault(file.type, []).append(file.path)
     somewhere = next(iter(beside.values()), "")
-    for number, file in enumerate(wanted, start=1):
+    for number, file in enumerate(files, start=1):
         left = free.get(file.type)
         if file.logical in places:
             continue
         if left:
             places[file.logical] = left.pop(0)
         else:
-            first = folders is not None and file.type == "D" and "D" not in {each.type for each in wanted[: number - 1]}
+            first = folders is not None and file.type == "D" and "D" not in {each.type for each in files[: number - 1]}
             extension = PRIMARY if first else EXTENSIONS.get(file.type, "")
             name = f"{_UNSAFE.sub('_', database)[:80]}_{token}_{number}{extension}"
             places[file.logical] = paths.join(flavour, beside.get(file.type, somewhere), name)

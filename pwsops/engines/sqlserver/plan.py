@@ -125,8 +125,8 @@ def make(
     EngineError
         Where the disks have no room for the files, or where they go is not to be seen.
     """
-    wanted = {each.set_id: _wanted(link, each) for each in sets}
-    every = _largest(wanted.values())
+    files = {each.set_id: _files_of(link, each) for each in sets}
+    every = _largest(files.values())
     existing = [] if is_new else _existing(link, database)
     places = placement.place(
         every,
@@ -140,7 +140,7 @@ def make(
     local_stop = None if stop_at is None else link.server().local(stop_at)
     steps = []
     for each in sets:
-        moves = {file.logical: places[file.logical] for file in wanted[each.set_id]}
+        moves = {file.logical: places[file.logical] for file in files[each.set_id]}
         statement = tsql.restore(
             database,
             media.devices_of(each),
@@ -172,7 +172,7 @@ def _folders(link: Link) -> Mapping[str, str]:
     return {"D": master, "L": server.log_path or master}
 
 
-def _wanted(link: Link, backup_set: BackupSet) -> list[File]:
+def _files_of(link: Link, backup_set: BackupSet) -> list[File]:
     rows = media.file_list(link, backup_set)
     return [
         File(logical=row.LogicalName, type=row.Type, path=row.PhysicalName, size_bytes=int(row.Size or 0))

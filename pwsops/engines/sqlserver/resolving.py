@@ -36,7 +36,7 @@ class Seen(Enum):
 
 
 def outcome(
-    link: Link, context: ErrorContext, *, session_id: int, wanted: tuple[str, BackupKind], path: str, limits: Limits
+    link: Link, context: ErrorContext, *, session_id: int, requested: tuple[str, BackupKind], path: str, limits: Limits
 ) -> BackupSet | None:
     """Wait until the server is done with the statement, then return the set that it finished; None: it did not.
 
@@ -44,7 +44,7 @@ def outcome(
     ----------
     session_id
         Whose statement it was.
-    wanted
+    requested
         Description and kind of the set.
     path
         The file that it was written to, which is the proof. The history is asked where the file cannot be.
@@ -58,14 +58,14 @@ def outcome(
     def look() -> Seen | PwsopsError:
         seen = _session(link, context, session_id)
         # While one question is refused, another may be answered.
-        proven = isinstance(seen, PwsopsError) and _in_file(link, path, wanted) is not None
+        proven = isinstance(seen, PwsopsError) and _in_file(link, path, requested) is not None
         return Seen.ENDED if proven else seen
 
     _wait(link, context, look, limits)
     patience_s = 0.0 if _sees_all(link, context) else UNSEEN_LIMIT_S
     began = link.clock.monotonic()
     while True:
-        found = _in_file(link, path, wanted) or remembered(link, context, wanted=wanted, path=path)[0]
+        found = _in_file(link, path, requested) or remembered(link, context, requested=requested, path=path)[0]
         if found is not None or (link.clock.monotonic() - began >= patience_s and not _is_open(link, path)):
             return found
         _require_patience(link, context, began, limits)
@@ -150,9 +150,9 @@ def _refused(error: PwsopsError) -> Seen | PwsopsError:
     return error
 
 
-def _in_file(link: Link, path: str, wanted: tuple[str, BackupKind]) -> BackupSet | None:
+def _in_file(link: Link, path: str, requested: tuple[str, BackupKind]) -> BackupSet | None:
     """Return the set as its file has it; None where that has none, or no file can be read. Raises without a server."""
-    description, kind = wanted
+    description, kind = requested
     try:
         found = media.read(link, path)
     except PwsopsError as error:
@@ -173,10 +173,10 @@ def _is_open(link: Link, path: str) -> bool:
 
 
 def remembered(
-    link: Link, context: ErrorContext, *, wanted: tuple[str, BackupKind | None], path: str | None
+    link: Link, context: ErrorContext, *, requested: tuple[str, BackupKind | None], path: str | None
 ) -> tuple[BackupSet | None, bool]:
     """Return the newest such set of the history (in this file), and whether the history could be read."""
-    description, kind = wanted
+    description, kind = requested
     text, server = tsql.description_of(description), link.server()
     since = server.local(link.clock.now()) - REMEMBERED_FOR
     rows = link.attempt(context, queries.SETS_DESCRIBED, since, context.database, text)

@@ -89,8 +89,8 @@ def restore(
     except PwsopsError as error:
         # What passes by itself was waited out here, without reading the media again; what has begun is not repeated.
         error.transient = False
-        said = {id(message) for message in error.messages}
-        error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
+        known = {id(message) for message in error.messages}
+        error.messages = (*(message for message in work.messages if id(message) not in known), *error.messages)
         raise
     work.limits.done("restoring", sum(each.size_bytes for each in sets))
     return RestoreResult(
@@ -121,7 +121,7 @@ def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequ
 
 
 def _compare(work: _Work, before: aftermath.Settings) -> None:
-    """Say what is not as before. The restore is through: nothing that goes wrong here makes it a failure."""
+    """Report what is not as before. The restore is through: nothing that goes wrong here makes it a failure."""
     try:
         for change in aftermath.changes(work.database, before, aftermath.look(work.link, work.database)):
             work.note(change)

@@ -110,8 +110,8 @@ def _of_databases(rows: Sequence[Any], login: str) -> Iterator[MissingRight]:
             )
 
 
-def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
-    """Refuse what would end at the first look into a backup file, before anything is begun, or after `said`."""
+def require_reading(link: Link, *, messages: Sequence[Message] = ()) -> None:
+    """Refuse what would end at the first look into a backup file, before anything is begun, or after `messages`."""
     context = link.context("Asking for rights")
     if link.query(context, queries.SERVER_RIGHTS)[0].create_any_database:
         return
@@ -119,7 +119,7 @@ def require_reading(link: Link, *, said: Sequence[Message] = ()) -> None:
     raise EngineError(
         f"The login {login} may not read backup files on {link.instance.name}, so no backup could be verified.",
         hint=f"Give it the right: {_server_rights(identifier(login))[CREATE].grant}",
-        messages=said,
+        messages=messages,
     )
 
 

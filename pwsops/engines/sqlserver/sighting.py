@@ -127,7 +127,7 @@ def _missing(path: str) -> Sighting:
 
 
 def _absent(path: str, exists: Existence) -> Sighting:
-    """Tell a file that is gone from a directory that is away, for a moment or for good."""
+    """Return whether a file is gone, or its directory away for a moment or for good."""
     return _missing(path) if exists.has_parent else _unknown(f"the server does not see the directory of {path} now")
 
 

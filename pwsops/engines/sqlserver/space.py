@@ -15,7 +15,7 @@ NO_SPACE = 3257
 
 
 def require(
-    link: Link, database: str, wanted: Sequence[File], places: Mapping[str, str], existing: Sequence[File]
+    link: Link, database: str, files: Sequence[File], places: Mapping[str, str], existing: Sequence[File]
 ) -> str:
     """Refuse a restore whose files are larger than what is free where they go, and what they replace there.
 
@@ -32,7 +32,7 @@ def require(
     flavour = link.server().flavour
     lacking = dict.fromkeys(free, 0)
     for path, size_bytes in (
-        *((places[file.logical], file.size_bytes) for file in wanted),
+        *((places[file.logical], file.size_bytes) for file in files),
         *((file.path, -file.size_bytes) for file in existing),
     ):
         volume = _volume(flavour, path, free)

@@ -53,7 +53,7 @@ def run(cursor: Any, statement: str, *, clock: Clock, hear: Hear, hear_percent: 
                     shown = text
                     hear_percent(_percent(text))
             else:
-                hear(said(head, text, clock))
+                hear(message_of(head, text, clock))
 
     try:
         cursor.execute(statement)
@@ -65,7 +65,7 @@ def run(cursor: Any, statement: str, *, clock: Clock, hear: Hear, hear_percent: 
         hear(raised(error, clock))
 
 
-def said(head: str, text: str, clock: Clock) -> Message:
+def message_of(head: str, text: str, clock: Clock) -> Message:
     """Read what a cursor kept: ``[01000] (3014)`` and the text."""
     number = head[9:-1]
     return _message(head[1:6], text, int(number) if number.lstrip("-").isdigit() else 0, clock)

@@ -138,7 +138,7 @@ def _settled(work: Work, result: StatementResult) -> BackupSet:
         work.link,
         work.context,
         session_id=result.session_id,
-        wanted=(work.request.description, work.request.kind),
+        requested=(work.request.description, work.request.kind),
         path=work.target.path,
         limits=work.limits,
     )
@@ -170,11 +170,11 @@ def cancelled(request: BackupRequest, how: str, messages: Sequence[Message] = ()
     )
 
 
-def prove(work: Work, told: BackupSet | None) -> BackupSet:
+def prove(work: Work, reported: BackupSet | None) -> BackupSet:
     """Find the set in its file, and read it from end to end."""
-    wanted = tsql.description_of(work.request.description)
-    found = [each for each in media.read(work.link, work.target.path) if each.description == wanted]
-    if not found or (told is not None and told.set_id != found[-1].set_id):
+    description = tsql.description_of(work.request.description)
+    found = [each for each in media.read(work.link, work.target.path) if each.description == description]
+    if not found or (reported is not None and reported.set_id != found[-1].set_id):
         raise EngineError(
             f"{work.context.operation} on {work.context.server}: the server says that it is finished, but "
             f"{work.target.path} does not hold it.",
@@ -227,8 +227,8 @@ def with_what_is_left(work: Work, error: PwsopsError) -> PwsopsError:
 
 
 def _with_messages(work: Work, error: PwsopsError) -> PwsopsError:
-    said = {id(message) for message in error.messages}
-    error.messages = (*(message for message in work.messages if id(message) not in said), *error.messages)
+    known = {id(message) for message in error.messages}
+    error.messages = (*(message for message in work.messages if id(message) not in known), *error.messages)
     return error
 
 

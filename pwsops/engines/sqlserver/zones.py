@@ -54,7 +54,7 @@ def _remembered(link: Link, ids: Sequence[str]) -> Mapping[str, Zone]:
 
 def _of_header(row: Any, present: int) -> Zone:
     """Believe the header where it says what the server's clock says now, but for summer time."""
-    told = getattr(row, "TimeZone", None)
-    if told is not None and told not in NEVER_BELIEVED and abs(told - present) <= SUMMER_TIME:
-        return Zone(told, HEADER)
+    quarters = getattr(row, "TimeZone", None)
+    if quarters is not None and quarters not in NEVER_BELIEVED and abs(quarters - present) <= SUMMER_TIME:
+        return Zone(quarters, HEADER)
     return Zone(None, SERVER)

@@ -85,8 +85,8 @@ class Judgement:
         if request.remote_ip not in self.proxies:
             return _PROXY if any(map(_FORWARDED.fullmatch, request.headers)) else None
         # The last of the list is what our proxy itself saw; what stands before it, its client made up or not.
-        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        request.remote_ip = told if is_valid_ip(told) else request.remote_ip
+        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        request.remote_ip = address if is_valid_ip(address) else request.remote_ip
         request.protocol = "https" if request.headers.get("X-Forwarded-Proto", "").strip() == "https" else "http"
         return None
 

@@ -25,15 +25,15 @@ class Refusals:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._due: dict[str, float] = {}
-        self._unsaid: Counter[str] = Counter()
+        self._repeated: Counter[str] = Counter()
 
     def note(self, reason: str, request: HTTPServerRequest) -> None:
         """Count a refusal, and say it where it is time to."""
-        self._unsaid[reason] += 1
+        self._repeated[reason] += 1
         now = self._clock()
         if now < self._due.get(reason, now):
             return
         self._due[reason] = now + PAUSE_S
         path = (request.path or "")[:200]
-        times = self._unsaid.pop(reason)
+        times = self._repeated.pop(reason)
         _log.warning("a request was refused", reason=reason, times=times, peer=request.remote_ip, path=path)

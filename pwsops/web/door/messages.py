@@ -143,12 +143,12 @@ def _check_sent(event: dict[str, Any]) -> None:
 
 def _check_tap(values: dict[str, Any]) -> None:
     """Raise for what is no tap on a figure: places, and which keys were held."""
-    told = dict(values.get("entries", ()))
-    if told.keys() != _TAP or not _is_reference(told["model"]) or not _is_map(told["modifiers"]):
+    tap = dict(values.get("entries", ()))
+    if tap.keys() != _TAP or not _is_reference(tap["model"]) or not _is_map(tap["modifiers"]):
         raise Unexpected("a tap that no figure sends")
-    held = [value for _, value in told["modifiers"].get("entries", ())]
-    places = [told[name] for name in ("sx", "sy", "x", "y")]
-    if not all(isinstance(one, bool) for one in held) or not all(type(one) in (int, float) for one in places):
+    held = [value for _, value in tap["modifiers"].get("entries", ())]
+    places = [tap[name] for name in ("sx", "sy", "x", "y")]
+    if not all(isinstance(key, bool) for key in held) or not all(type(place) in (int, float) for place in places):
         raise Unexpected("a tap that no figure sends")
 
 
@@ -159,7 +159,7 @@ def _is_size(new: Any) -> bool:
 def _is_toolbar_look(new: Any) -> bool:
     if not isinstance(new, list) or len(new) > _SCHEMES:
         return False
-    return all(isinstance(one, str) and _TOOLBAR.fullmatch(one) for one in new)
+    return all(isinstance(name, str) and _TOOLBAR.fullmatch(name) for name in new)
 
 
 def _check_value(value: Any, depth: int) -> None:

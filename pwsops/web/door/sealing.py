@@ -107,9 +107,9 @@ def sealed(request: HTTPServerRequest) -> Sealed:
 def answer(request: HTTPServerRequest, status: HTTPStatus, text: str, **headers: str) -> None:
     """Answer a request in plain words, and close its connection: whatever else it sends is not read."""
     body = b"" if request.method == "HEAD" or not text else f"{text}\n".encode()
-    told = HTTPHeaders({"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body))})
+    given = HTTPHeaders({"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body))})
     for name, value in headers.items():
-        told[name.replace("_", "-")] = value
+        given[name.replace("_", "-")] = value
     connection: Any = request.connection
-    connection.write_headers(ResponseStartLine("HTTP/1.1", status.value, status.phrase), told, body)
+    connection.write_headers(ResponseStartLine("HTTP/1.1", status.value, status.phrase), given, body)
     connection.finish()

@@ -26,4 +26,4 @@ class Attention(param.Parameterized):
 
 def _escaped(text: str) -> str:
     """Return a text for a quoted string of a selector: as CSS escapes each character that could end it."""
-    return "".join(one if one.isalnum() or one in " -_./" else f"\\{ord(one):x} " for one in text)
+    return "".join(char if char.isalnum() or char in " -_./" else f"\\{ord(char):x} " for char in text)

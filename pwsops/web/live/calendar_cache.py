@@ -156,14 +156,16 @@ class CalendarCache:
     def _measured(self, profiles: Sequence[ProfileView]) -> dict[str, Durations]:
         """Return how long the runs of each take, by name."""
         with self._lock:
-            known = {one.name: self._durations[_measure(one)] for one in profiles if _measure(one) in self._durations}
-        wanted = [one for one in profiles if one.name not in known]
-        if wanted:
-            known |= self._ops.calendar.durations([one.name for one in wanted])
+            known = {
+                each.name: self._durations[_measure(each)] for each in profiles if _measure(each) in self._durations
+            }
+        unknown = [profile for profile in profiles if profile.name not in known]
+        if unknown:
+            known |= self._ops.calendar.durations([profile.name for profile in unknown])
             with self._lock:
                 if len(self._durations) >= _KEPT:
                     self._durations.clear()
-                self._durations |= {_measure(one): known[one.name] for one in wanted}
+                self._durations |= {_measure(profile): known[profile.name] for profile in unknown}
         return known
 
     def zone_of(self, profile: ProfileView) -> tzinfo:
@@ -192,7 +194,7 @@ class CalendarCache:
             return content
         if request.view == WEEK:
             return _with_week(content, ops)
-        since, until = (begin_of(request.day + one, zone) for one in (_NONE, _ONE))
+        since, until = (begin_of(request.day + days, zone) for days in (_NONE, _ONE))
         runs = ops.calendar.runs(since, until) if month.behind else ops.calendar.runs(since, until, request.named)
         named = [request.named] if request.named is not None else []
         return replace(content, lines=lines(plans, runs, since, until, zone, named))
@@ -228,9 +230,9 @@ def _keyed(profiles: Sequence[ProfileView], request: Request) -> list[tuple[Prof
     """Return the profiles that have runs to come, with what their plans are known by."""
     shown = (request.month.begin, str(request.zone))
     return [
-        (one, (one.id, one.name, one.schedule, one.next_due_at, one.next_kind, *shown))
-        for one in profiles
-        if one.next_due_at is not None
+        (profile, (profile.id, profile.name, profile.schedule, profile.next_due_at, profile.next_kind, *shown))
+        for profile in profiles
+        if profile.next_due_at is not None
     ]
 
 
@@ -238,5 +240,5 @@ def due_since(profiles: Sequence[ProfileView], snapshot: Snapshot) -> datetime |
     """Return the earliest run that is due and that nobody does, because the service is stopped; None: there is none."""
     if snapshot.service.running:
         return None
-    due = [one.next_due_at for one in profiles if one.next_due_at is not None and one.next_due_at <= snapshot.at]
+    due = [each.next_due_at for each in profiles if each.next_due_at is not None and each.next_due_at <= snapshot.at]
     return min(due, default=None)

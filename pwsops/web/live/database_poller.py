@@ -23,7 +23,7 @@ Answer = Sequence[DatabaseView] | PwsopsError
 class _ProbeState:
     """What is known of one instance: its newest answer, and whether a newer one is on its way or due."""
 
-    wanted: object = None
+    requested: object = None
     under_way: bool = False
     answer: Answer | None = None
 
@@ -60,17 +60,19 @@ class DatabasePoller:
         """
         with self._lock:
             self._states = {name: self._states.get(name) or _ProbeState() for name in instances}
-            due = {name: one for name, one in self._states.items() if one.wanted != state and not one.under_way}
-            for one in self._states.values():
-                one.wanted = state
-            for one in due.values():
-                one.under_way = True
+            due = {
+                name: probe for name, probe in self._states.items() if probe.requested != state and not probe.under_way
+            }
+            for probe in self._states.values():
+                probe.requested = state
+            for probe in due.values():
+                probe.under_way = True
         if due:
             thread = self._ask(due, state)
             if wait and thread is not None:
                 thread.join()
         with self._lock:
-            return {name: one.answer for name, one in self._states.items()}
+            return {name: probe.answer for name, probe in self._states.items()}
 
     def forget(self, instance: str) -> None:
         """Ask an instance anew with the next look, whatever it answered."""
@@ -99,16 +101,16 @@ class DatabasePoller:
         """Have those that could not be asked, asked with the next look."""
         _log.exception("instances could not be asked", names=list(due))
         with self._lock:
-            for one in due.values():
-                one.wanted, one.under_way = None, False
+            for probe in due.values():
+                probe.requested, probe.under_way = None, False
 
-    def _take(self, name: str, one: _ProbeState, answer: Answer, asked_in: object) -> None:
+    def _take(self, name: str, probe: _ProbeState, answer: Answer, asked_in: object) -> None:
         with self._lock:
-            one.answer = answer
+            probe.answer = answer
             self._answers += 1
             if isinstance(answer, Unanswered):
                 return  # a server that hangs would cost one more thread each time it is asked
-            again = one.wanted != asked_in and self._states.get(name) is one
-            one.under_way, state = again, one.wanted
+            again = probe.requested != asked_in and self._states.get(name) is probe
+            probe.under_way, state = again, probe.requested
         if again:
-            self._ask({name: one}, state)
+            self._ask({name: probe}, state)

@@ -43,7 +43,7 @@ def _open() -> Operations:
 
 
 def forget(ops: Operations | None = None) -> None:
-    """Give up the process's store, and close the operations that this module opened."""
+    """Drop the process's store, and close the operations that this module opened."""
     global _store
     with _lock:
         _store = None

@@ -8,10 +8,10 @@ from enum import Enum, auto
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from pwsops.web.live.snapshot import Trouble, trouble
+from pwsops.web.live.snapshot import Problem, problem_of
 
 T = TypeVar("T")
-TOO_MUCH = Trouble(
+TOO_MUCH = Problem(
     message="This page has asked for too much at once, and this was not done.",
     hint="Wait until what was asked for is done, and try again.",
 )
@@ -30,7 +30,7 @@ class Asker(Protocol):
     def later(self, work: Callable[[], None]) -> None:
         """Do something where the page may be changed; nothing where the page is closed."""
 
-    def notify(self, problem: Trouble | None) -> None:
+    def notify(self, problem: Problem | None) -> None:
         """Show a problem above whatever page is open."""
 
     def changed(self) -> None:
@@ -38,7 +38,7 @@ class Asker(Protocol):
 
 
 def in_background(
-    session: Asker, doing: str, work: Callable[[], T], then: Callable[[T | Trouble], None], *, asks: bool = False
+    session: Asker, doing: str, work: Callable[[], T], then: Callable[[T | Problem], None], *, asks: bool = False
 ) -> None:
     """Do `work` in another thread; `then` is given its result, or the problem, where the page may be changed.
 
@@ -55,12 +55,12 @@ def in_background(
     """
 
     def do() -> None:
-        answer: T | Trouble
+        answer: T | Problem
         try:
             answer = work()
         except Exception as error:  # noqa: BLE001 - a page shows a message, never a traceback
-            answer = trouble(error, doing)
-        if isinstance(answer, Trouble) and answer.anew:
+            answer = problem_of(error, doing)
+        if isinstance(answer, Problem) and answer.anew:
             # Whatever the page makes of it, the way to sign in once more stands above it.
             session.later(partial(session.notify, answer))
         session.later(partial(then, answer))
@@ -88,7 +88,7 @@ class _Question(Generic[T]):
     """Whether it is to be asked, for the first time or once more."""
     asking: bool = False
     answered: bool = False
-    answer: T | Trouble | None = None
+    answer: T | Problem | None = None
 
 
 class Query(Generic[T]):
@@ -131,7 +131,7 @@ class Query(Generic[T]):
         """Where something is under way."""
         self._drawing = False
         self.result: T | None = None
-        self.error: Trouble | None = None
+        self.error: Problem | None = None
 
     @property
     def under_way(self) -> bool:
@@ -139,13 +139,13 @@ class Query(Generic[T]):
         return self._question is not None and not self._question.answered
 
     @property
-    def answer(self) -> T | Trouble | None:
+    def answer(self) -> T | Problem | None:
         """The newest answer to the present question; None while the first is under way, and where nothing is asked."""
         return None if self._question is None else self._question.answer
 
     def ask(
         self, key: object, work: Callable[[], T], *, version: object = None, lane: Hashable = None
-    ) -> T | Trouble | None:
+    ) -> T | Problem | None:
         """Ask what is called `key`, unless that is the present question; return `answer`.
 
         Parameters
@@ -192,13 +192,13 @@ class Query(Generic[T]):
         # It may have waited for a thread, and nobody wants the answer any more.
         return work() if question is self._question else None
 
-    def _take(self, question: _Question[T], answer: T | Trouble | None) -> None:
+    def _take(self, question: _Question[T], answer: T | Problem | None) -> None:
         question.asking = False
         self._lanes.discard(question.lane)
         if question is self._question:
             question.answered, question.answer = True, answer
-            self.error = answer if isinstance(answer, Trouble) else None
-            if not isinstance(answer, Trouble):
+            self.error = answer if isinstance(answer, Problem) else None
+            if not isinstance(answer, Problem):
                 self.result = answer
             if self._on_answer is not None:
                 self._on_answer()
@@ -225,7 +225,7 @@ class Task:
         self.doing = ""
         """What is being done; empty: nothing."""
 
-    def start(self, doing: str, work: Callable[[], T], then: Callable[[T | Trouble, bool], None]) -> None:
+    def start(self, doing: str, work: Callable[[], T], then: Callable[[T | Problem, bool], None]) -> None:
         """Do something, unless something is being done already.
 
         Parameters
@@ -241,12 +241,12 @@ class Task:
         present, place = object(), self._place()
         self.doing, self._present = doing, present
 
-        def ended(answer: T | Trouble) -> None:
+        def ended(answer: T | Problem) -> None:
             if self._present is present:
                 self.let_go()
             here = self._place() == place
             then(answer, here)
-            if isinstance(answer, Trouble) and not here:
+            if isinstance(answer, Problem) and not here:
                 self._session.notify(answer)
 
         in_background(self._session, doing, work, ended)

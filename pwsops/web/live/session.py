@@ -18,7 +18,7 @@ from pwsops.web.live import questions
 from pwsops.web.live.attention import Attention
 from pwsops.web.live.query import in_background
 from pwsops.web.live.questions import Question
-from pwsops.web.live.snapshot import Snapshot, Snapshots, Store, Trouble, trouble
+from pwsops.web.live.snapshot import Problem, Snapshot, Snapshots, Store, problem_of
 from pwsops.web.live.turns import Turns
 from pwsops.web.nav import RIGHTS, RUN, RUNS, Nav, count
 from pwsops.web.panel_compat import loop_of
@@ -62,7 +62,7 @@ class Session:
         self.ops: Operations = store.ops if who is None else store.ops.acting_as(who)
         self.nav = Nav()
         self.attention = Attention()
-        self.notice: Trouble | None = None
+        self.notice: Problem | None = None
         self._doings: list[str] = []
         self._questions, self._tasks = Turns(), Turns()
         self.snapshot: Snapshot = store.snapshot(self.ops.principal)
@@ -112,7 +112,7 @@ class Session:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._catch_up)
         self._unsubscribe()
-        self._unsubscribe = self.store.watcher.subscribe(self._told)
+        self._unsubscribe = self.store.watcher.subscribe(self._on_snapshots)
         if self._closed:
             # Some have left before the browser has told that it shows the page.
             self._unsubscribe()
@@ -141,8 +141,8 @@ class Session:
             self.changed()
 
     def able(self, instance: str) -> tuple[Capabilities, str]:
-        """Say what an instance can do, and which login it is asked as: empty for the service user. Reaches nobody."""
-        found = next((one for one in self.ops.instances.list() if one.name == instance), None)
+        """Return what an instance can do, and which login it is asked as; empty: the service user. Reaches nobody."""
+        found = next((each for each in self.ops.instances.list() if each.name == instance), None)
         if found is None:
             return Capabilities(), ""
         return self.ops.instances.offers(found.engine), found.login or ""
@@ -210,9 +210,9 @@ class Session:
             self.download.offer(name, file, whose=self.ops.principal.subject)
         except PwsopsError as error:
             file.close()
-            self.notice = trouble(error, "Handing the file over")
+            self.notice = problem_of(error, "Handing the file over")
 
-    def notify(self, notice: Trouble | None) -> None:
+    def notify(self, notice: Problem | None) -> None:
         """Show a problem above whatever page is open; None: no more."""
         self.notice = notice
         self.changed()
@@ -220,7 +220,7 @@ class Session:
     def _moved(self, *_: object) -> None:
         self.visits += 1
 
-    def _told(self, snapshots: Snapshots) -> None:
+    def _on_snapshots(self, snapshots: Snapshots) -> None:
         with suppress(Denied):  # who may ask nothing any more is told nothing
             self.later(partial(self._take, snapshots.seen_by(self.ops.principal)))
 
@@ -328,20 +328,20 @@ class Session:
         self.changed()
         in_background(self, doing, partial(self._do, doing, work, key), partial(self._done, doing))
 
-    def _do(self, doing: str, work: Action, key: str) -> tuple[Trouble | None, Snapshot | None]:
+    def _do(self, doing: str, work: Action, key: str) -> tuple[Problem | None, Snapshot | None]:
         notice, snapshot = None, None
         try:
             work(key)
         except Exception as error:  # noqa: BLE001 - a click is answered with a message, never a traceback
-            notice = trouble(error, doing)
+            notice = problem_of(error, doing)
         try:
             snapshot = self.store.snapshot(self.ops.principal)
         except Exception as error:  # noqa: BLE001 - likewise
-            notice = notice or trouble(error, "Reading what there is now")
+            notice = notice or problem_of(error, "Reading what there is now")
         return notice, snapshot
 
-    def _done(self, doing: str, answer: tuple[Trouble | None, Snapshot | None] | Trouble) -> None:
-        notice, snapshot = (answer, None) if isinstance(answer, Trouble) else answer
+    def _done(self, doing: str, answer: tuple[Problem | None, Snapshot | None] | Problem) -> None:
+        notice, snapshot = (answer, None) if isinstance(answer, Problem) else answer
         self._doings.remove(doing)
         # Of several that were clicked, one may have been refused: that stays said when another succeeds.
         self.notice = notice or self.notice

@@ -42,7 +42,7 @@ class DatabaseRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class Problem:
     """Something that could not be read: the message and the next step, never a traceback.
 
     `anew`: it helps to sign in once more.
@@ -72,11 +72,11 @@ class Snapshot:
     """The last runs, with their items, of the profiles that are orange or red, by run id."""
     certificates: Sequence[CertificateView] = ()
     """Those needed ones that somebody should see to."""
-    troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    problems: Mapping[str, Problem] = field(default_factory=dict)
     """Why an instance could not be asked, by its name."""
-    audit_trouble: str = ""
+    audit_problem: str = ""
     """Why the newest head of the audit log did not leave the home; empty: it did."""
-    key: Trouble | None = None
+    key: Problem | None = None
     """What is wrong with the home's key."""
 
     def profile(self, name: str) -> ProfileView | None:
@@ -110,30 +110,30 @@ class Snapshots:
 
     def seen_by(self, principal: Principal) -> Snapshot:
         """Return what somebody may see."""
-        return self.of(principal.instances, addresses=principal.is_told_addresses)
+        return self.of(principal.instances, addresses=principal.sees_addresses)
 
 
-def trouble(error: Exception, doing: str) -> Trouble:
-    """Say an error as a page does; one that nobody foresaw is logged, and named without its insides."""
+def problem_of(error: Exception, doing: str) -> Problem:
+    """Return an error as a page shows it; one that nobody foresaw is logged, and named without its insides."""
     if isinstance(error, PwsopsError):
-        return Trouble(message=error.message, hint=error.hint, anew=isinstance(error, SignInAnew))
+        return Problem(message=error.message, hint=error.hint, anew=isinstance(error, SignInAnew))
     _log.error("a page met an error that nobody foresaw", doing=doing, exc_info=error)
-    return Trouble(
+    return Problem(
         message=f"{doing} failed: {type(error).__name__}.",
         hint="The log of the server has the details; `pwsops doctor` checks the installation.",
     )
 
 
-def _away(instance: str) -> Trouble:
-    return Trouble(
+def _away(instance: str) -> Problem:
+    return Problem(
         message=f"{instance} could not be asked for its databases.",
         hint="Ask somebody who restores or configures: they are told why.",
     )
 
 
-def _key(ops: Operations) -> Trouble | None:
+def _key(ops: Operations) -> Problem | None:
     fault = ops.key.fault()
-    return None if fault is None else trouble(fault, "Looking at the key")
+    return None if fault is None else problem_of(fault, "Looking at the key")
 
 
 class Store:
@@ -194,15 +194,15 @@ class Store:
 
         def read(theirs: frozenset[str] | None, addresses: bool) -> Snapshot:
             if theirs is None and addresses:
-                return self._snapshot(self.ops, number, now, [one.name for one in instances], profiles, answers)
+                return self._snapshot(self.ops, number, now, [each.name for each in instances], profiles, answers)
             principal = replace(self.ops.principal, instances=theirs)
             if not addresses:
                 principal = replace(principal, way=Way.SIGNED_IN, role=Role.VIEWER)
             ops = self.ops.acting_as(lambda: principal)
-            names = [one.name for one in ops.instances.list()]
+            names = [instance.name for instance in ops.instances.list()]
             known = {name: answer for name, answer in answers.items() if name in names}
             found = self._snapshot(ops, number, now, names, ops.profiles.list(), known)
-            return found if addresses else replace(found, troubles={name: _away(name) for name in found.troubles})
+            return found if addresses else replace(found, problems={name: _away(name) for name in found.problems})
 
         return Snapshots(read)
 
@@ -215,7 +215,7 @@ class Store:
         profiles: Sequence[ProfileView],
         answers: Mapping[str, Answer | None],
     ) -> Snapshot:
-        """Read what `ops` may see; what cannot be read is a trouble in it."""
+        """Read what `ops` may see; what cannot be read is a problem in it."""
         zone, zone_name = self._zone()
         return Snapshot(
             number=number,
@@ -234,11 +234,11 @@ class Store:
             ],
             awaited=[name for name, answer in answers.items() if answer is None],
             certificates=ops.certificates.attention(),
-            audit_trouble=ops.audit.trouble(),
+            audit_problem=ops.audit.problem(),
             key=_key(ops),
             broken={run.id: run for run in map(self._with_items, profiles) if run is not None},
-            troubles={
-                name: trouble(answer, f"Listing the databases of {name}")
+            problems={
+                name: problem_of(answer, f"Listing the databases of {name}")
                 for name, answer in answers.items()
                 if isinstance(answer, PwsopsError)
             },
@@ -271,4 +271,4 @@ class Store:
             [(restore.id, restore.status) for restore in self.ops.restores.list(limit=1)],
             now.replace(second=0, microsecond=0),
         )
-        return self._poller.about([one.name for one in instances], state, wait=self._waits)
+        return self._poller.about([instance.name for instance in instances], state, wait=self._waits)

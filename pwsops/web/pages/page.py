@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import panel as pn
 
 from pwsops.web.live.query import Task
 from pwsops.web.live.session import Action, Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
+from pwsops.web.ui.markup import Markup
 
 T = TypeVar("T")
 
@@ -27,10 +28,15 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete
         super().__init__()
         self._session = session
         self._task = Task(session, self._about)
-        self._problem: Trouble | None = None
+        self._problem: Problem | None = None
         """Why what was done last could not be done."""
         self._note = ""
         """What came of it otherwise."""
+
+    _piece: Markup
+
+    def __panel__(self) -> Any:
+        return self._piece
 
     def _about(self) -> object:
         """Return what the page is about: its form, or what else it may be turned to while something is done."""
@@ -48,7 +54,7 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete
             own(key)
 
     def _clear(self) -> None:
-        """Say nothing more of what was done last."""
+        """Forget the problem and the note of what was done last."""
         self._problem, self._note = None, ""
 
     def _do(
@@ -70,8 +76,8 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete
         self._clear()
         self._session.notice = None
 
-        def ended(answer: T | Trouble, here: bool) -> None:
-            if not isinstance(answer, Trouble):
+        def ended(answer: T | Problem, here: bool) -> None:
+            if not isinstance(answer, Problem):
                 self._note = done(answer, here)
             elif here and shows_problem:
                 self._problem = answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from pwsops.errors import PwsopsError
-from pwsops.signin.told import told
+from pwsops.signin.public_errors import public
 from pwsops.web.signin import cookies
 from pwsops.web.signin.cookies import Cookie
 from pwsops.web.signin.handlers import Handler, expired_form
@@ -44,7 +44,7 @@ class Code(Handler):
         self.show(
             "signin_code.html",
             status,
-            error=None if error is None else told(error),
+            error=None if error is None else public(error),
             next=self.next,
             csrf=self.form_token(),
         )

@@ -50,9 +50,9 @@ class SignInGate:
 
         Who must set up a second factor first has none yet: there is nothing for them but our own pages.
         """
-        told = request.headers.get("Authorization", "")
-        if told.startswith(BEARER):
-            return self.authentication.machine(told.removeprefix(BEARER), request.remote_ip or "")
+        header = request.headers.get("Authorization", "")
+        if header.startswith(BEARER):
+            return self.authentication.machine(header.removeprefix(BEARER), request.remote_ip or "")
         session = self.authentication.who(cookies.read(request, Cookie.SESSION))
         return None if session is None or session.enrols else session
 

@@ -18,10 +18,10 @@ from tornado.web import RequestHandler
 from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.signin.authentication import LINK, PASSWORD, Entry, TooManyTries
 from pwsops.signin.half import Half
+from pwsops.signin.public_errors import PublicError, public
 from pwsops.signin.sessions import Place, Session
 from pwsops.signin.start_token import PARAMETER
 from pwsops.signin.throttle import Attempt
-from pwsops.signin.told import Told, told
 from pwsops.web.signin import cookies
 from pwsops.web.signin.cookies import Cookie
 from pwsops.web.signin.gate import WAITING, SignInGate
@@ -101,7 +101,7 @@ class Handler(RequestHandler):
     async def soon(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """Do what may take its time elsewhere. Raises `Refused` where too many wait already."""
         if pool._work_queue.qsize() >= WAITING:
-            raise Told("Too many are signing in just now.", hint="Try again in a few seconds.")
+            raise PublicError("Too many are signing in just now.", hint="Try again in a few seconds.")
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     def form_token(self) -> str:
@@ -115,9 +115,9 @@ class Handler(RequestHandler):
     def is_own_form(self, session: Session | None) -> bool:
         """Whether what was posted comes from a form that was made for this browser."""
         kept = cookies.read(self.request, Cookie.FORM)
-        wanted = session.csrf if session is not None else self.gate.form_token(kept) if kept else ""
-        told = self.get_body_argument("csrf", "")
-        return bool(wanted) and hmac.compare_digest(wanted.encode(), told.encode("utf-8", "surrogatepass"))
+        expected = session.csrf if session is not None else self.gate.form_token(kept) if kept else ""
+        posted = self.get_body_argument("csrf", "")
+        return bool(expected) and hmac.compare_digest(expected.encode(), posted.encode("utf-8", "surrogatepass"))
 
     def status_of(self, error: PwsopsError) -> HTTPStatus:
         """Return what an error is in HTTP."""
@@ -200,7 +200,7 @@ class SignIn(Handler):
         self.show(
             "signin.html",
             status,
-            error=None if error is None else told(error),
+            error=None if error is None else public(error),
             signed_out=error is None and "signed-out" in self.request.query_arguments,
             ended=self.session is None and bool(cookies.read(self.request, Cookie.SESSION)),
             others=others,
@@ -279,7 +279,7 @@ class Anew(Handler):
         self.show(
             "signin_anew.html",
             status,
-            error=None if error is None else told(error),
+            error=None if error is None else public(error),
             done=done,
             name=session.person.name,
             next=self.next,
@@ -355,5 +355,5 @@ def _done(there: str) -> str:
 
 
 def _show_failure(handler: Handler, error: PwsopsError) -> None:
-    status, error = handler.status_of(error), told(error)
+    status, error = handler.status_of(error), public(error)
     handler.show("signin_message.html", status, title="Not signed in", message=error.message, hint=error.hint)

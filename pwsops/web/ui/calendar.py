@@ -82,7 +82,7 @@ class Calendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         return self._figures
 
     def wait(self, shown: Month, heading: Heading) -> None:
-        """Say that the runs are being worked out, or why they could not be."""
+        """Show that the runs are being worked out, or why they could not be."""
         nav = self._session.nav
         self._show_head(shown, heading, nav.view, parsed(nav.day))
         self._words.show("calendar_soon.html", heading=heading)
@@ -118,7 +118,7 @@ class Calendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             today = request.month.present
             figure.show(content.week, content.hours, content.changes, words, today=today, dark=dark)
         elif isinstance(figure, DayFigure) and request.day is not None:
-            since, until = (begin_of(one, request.zone) for one in (request.day, request.day + timedelta(days=1)))
+            since, until = (begin_of(day, request.zone) for day in (request.day, request.day + timedelta(days=1)))
             figure.show(content.lines, since, until, request.now, words, dark=dark)
 
     def _figure(self, view: str) -> MonthFigure | WeekFigure | DayFigure:
@@ -130,7 +130,7 @@ class Calendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             }
             self._figures[view] = make[view]()
         pane = self._figures[view].figure
-        shown = [one.object for one in self._drawn]
+        shown = [each.object for each in self._drawn]
         if shown != [pane]:
             self._drawn[:] = [pn.pane.Bokeh(pane, sizing_mode="stretch_width", margin=0)]
         return self._figures[view]

@@ -12,7 +12,7 @@ from pwsops.rules.model import RunStatus
 from pwsops.web.live.calendar_cache import DAY, MONTH, WEEK, Content
 from pwsops.web.ui import formatting
 from pwsops.web.ui.charts.hours import clash_words
-from pwsops.web.ui.charts.month import OPEN, Month, begin_of, day_name, ended, told
+from pwsops.web.ui.charts.month import OPEN, Month, begin_of, coming_text, day_name, ended
 from pwsops.web.ui.charts.plan import Clash
 
 LISTED = 5
@@ -35,7 +35,7 @@ class Heading:
         Since when runs are due that nobody does.
     lead
         A sentence that comes first.
-    trouble
+    problem
         Why nothing could be worked out.
     """
 
@@ -43,7 +43,7 @@ class Heading:
     several: bool = False
     overdue: datetime | None = None
     lead: str = ""
-    trouble: str = ""
+    problem: str = ""
 
 
 def head(month: Month, heading: Heading, view: str, day: date | None) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def body(content: Content, heading: Heading, now: datetime) -> dict[str, Any]:
     begin = begin_of(month.first, zone) if month.named else month.since(zone)
     return common | {
         "view": MONTH,
-        "summary": " ".join([*lead, told(runs, month)]),
+        "summary": " ".join([*lead, coming_text(runs, month)]),
         "past": ended(content.days, month),
         "overlap": overlap(content, month),
         "beside": bool(content.plans.days_beside),
@@ -163,20 +163,20 @@ def _week(content: Content) -> dict[str, Any]:
 def _day(content: Content) -> dict[str, Any]:
     request = content.request
     assert request.day is not None
-    since, until = (begin_of(request.day + timedelta(days=one), request.zone) for one in (0, 1))
-    day = next((one for one in content.days if one.date == request.day), None)
+    since, until = (begin_of(request.day + timedelta(days=days), request.zone) for days in (0, 1))
+    day = next((each for each in content.days if each.date == request.day), None)
     mine = [line for line in content.lines if not line.beside]
     entries = [entry for line in mine for entry in line.entries]
     coming = sum(entry.status is None for entry in entries)
     trouble = sum(line.trouble for line in mine)
-    told_of = (
+    counted = (
         (trouble, "in trouble"),
         (sum(entry.status is RunStatus.SUCCEEDED for entry in entries), "succeeded"),
         (sum(entry.status is RunStatus.CANCELLED for entry in entries), "cancelled"),
         (sum(entry.status in OPEN for entry in entries), "under way"),
         (coming, "to come"),
     )
-    counts = ", ".join(f"{count} {words}" for count, words in told_of if count)
+    counts = ", ".join(f"{count} {words}" for count, words in counted if count)
     return {
         "view": DAY,
         "day": day_name(request.day, year=True),

@@ -46,7 +46,7 @@ class Download(JSComponent):  # type: ignore[misc]  # panel ships no complete ty
         """
         theirs = _sending.setdefault(whose, WeakSet())
         theirs.add(self)
-        if sum(one.on_their_way for one in theirs) >= MOST:
+        if sum(handed.on_their_way for handed in theirs) >= MOST:
             file.close()
             raise Refused(
                 f"The file {name} was not handed to the browser: {MOST} are on their way to you already.",

@@ -8,7 +8,7 @@ from pwsops.web.ui.theme import Palette
 
 
 def paint(drawn: Any, colours: Palette) -> None:
-    """Give a figure the ground, the lines and the type of a palette; what it shows keeps its colours.
+    """Paint a figure's ground, lines and type in a palette; what it shows keeps its colours.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ _TRIGGERS = {Trigger.SCHEDULE: "by schedule", Trigger.CATCH_UP: "caught up", Tri
 
 
 def trigger(value: Trigger) -> str:
-    """Say who wanted a run."""
+    """Return who started a run."""
     return _TRIGGERS[value]
 
 

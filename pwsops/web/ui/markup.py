@@ -132,7 +132,7 @@ def _has_room(order: _Order, size: int) -> bool:
     visit = _visit()
     theirs = _waiting.setdefault(visit.whose if visit is not None else "", WeakSet())
     theirs.add(order)
-    return sum(one.held for one in theirs) + size <= _EARLY_BYTES
+    return sum(pane.held for pane in theirs) + size <= _EARLY_BYTES
 
 
 def _size(message: dict[str, Any]) -> int:
@@ -198,9 +198,9 @@ class Markup(JSPiece):
         if not _are_names(field, action, key):
             return
         if field is not None and self._on_field is not None:
-            told = value if isinstance(value, bool) else str(value)
-            if field == _FILES or isinstance(told, bool) or len(told) <= _TEXT_LENGTH:
-                self._on_field(field, key or "", told)
+            text = value if isinstance(value, bool) else str(value)
+            if field == _FILES or isinstance(text, bool) or len(text) <= _TEXT_LENGTH:
+                self._on_field(field, key or "", text)
         elif action is not None and self._on_action is not None:
             self._on_action(action, key or "")
 

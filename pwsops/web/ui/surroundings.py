@@ -51,7 +51,7 @@ class Surroundings(JSComponent):  # type: ignore[misc]  # panel ships no complet
         seen, place = (data.get("seen"), data.get("place")) if isinstance(data, dict) else (None, None)
         if not isinstance(seen, bool) or not isinstance(place, str) or len(place) > _NAME_LENGTH:
             return
-        before, others = list(self.places), [one for one in self.places if one != place]
+        before, others = list(self.places), [each for each in self.places if each != place]
         # The browser says it again until it reads it here; what it said of its colours may be lost as well.
         if isinstance(data.get("dark"), bool):
             self.dark = data["dark"]

@@ -91,7 +91,7 @@ def answer(snapshot: Snapshot) -> Answer:
         *_other_findings(snapshot),
     )
     findings = tuple(sorted(found, key=lambda finding: list(_ICONS).index(finding.tone)))
-    tones = [mark(one).tone for one in verdicts] or ["plain"]
+    tones = [mark(verdict).tone for verdict in verdicts] or ["plain"]
     tone = min([*tones, *(finding.tone for finding in findings)], key=list(_ICONS).index)
     headline = _headline(snapshot, verdicts)
     return Answer(tone=tone, icon=_ICONS[tone], headline=headline, detail=_coming(snapshot), findings=findings)
@@ -111,14 +111,14 @@ def mark(verdict: Verdict) -> formatting.Mark:
 def _headline(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> str:
     if snapshot.key is not None:
         return "The key of this home is missing or wrong: nothing that needs it can be backed up or restored."
-    if snapshot.awaited and all(one.protection.rank >= Protection.NOT_CHECKED.rank for one in verdicts):
+    if snapshot.awaited and all(verdict.protection.rank >= Protection.NOT_CHECKED.rank for verdict in verdicts):
         return "Looking what is safe …"
     if not verdicts:
-        return "No database is backed up yet." if not snapshot.troubles else "It is not known what is safe."
+        return "No database is backed up yet." if not snapshot.problems else "It is not known what is safe."
     if len(verdicts) == 1:
         return _of_one(verdicts[0], snapshot)
-    if all(one.protection is Protection.PROTECTED for one in verdicts):
-        oldest = min(one.point.data_at for one in verdicts if one.point is not None)
+    if all(verdict.protection is Protection.PROTECTED for verdict in verdicts):
+        oldest = min(verdict.point.data_at for verdict in verdicts if verdict.point is not None)
         age = verdict_words.ago(snapshot.at - oldest).removesuffix(" ago").removeprefix("less than ")
         whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
         within = f"within the last {age.removeprefix('a ').removeprefix('1 ')}"
@@ -127,11 +127,11 @@ def _headline(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> str:
 
 
 def _of_one(verdict: Verdict, snapshot: Snapshot) -> str:
-    said = f"{verdict.database} {verdict_words.backed_up(verdict, snapshot.at, _when(snapshot))}"
+    text = f"{verdict.database} {verdict_words.backed_up(verdict, snapshot.at, _when(snapshot))}"
     if verdict.protection is Protection.PROTECTED:
-        return _protected(f"{verdict.database} is", f"it{said.removeprefix(verdict.database)}", snapshot)
+        return _protected(f"{verdict.database} is", f"it{text.removeprefix(verdict.database)}", snapshot)
     brief = next((_BRIEFLY[each.cause] for each in verdict.findings if each.cause in _BRIEFLY), "")
-    return f"{said}, and {brief}." if brief else f"{said}."
+    return f"{text}, and {brief}." if brief else f"{text}."
 
 
 def _protected(whole: str, backed_up: str, snapshot: Snapshot) -> str:
@@ -147,7 +147,9 @@ def _amiss(snapshot: Snapshot) -> list[str]:
     broken = sum(bool(profile.broken) for profile in snapshot.profiles)
     healths = Counter(profile.health for profile in snapshot.profiles if not profile.broken)
     failing, off = healths[Health.ORANGE], healths[Health.RED]
-    skipping = sum(bool(one.red_databases) and one.health not in _ILL for one in snapshot.profiles if not one.broken)
+    skipping = sum(
+        bool(each.red_databases) and each.health not in _ILL for each in snapshot.profiles if not each.broken
+    )
     ending = len(snapshot.certificates)
     counted = (
         (off, f"{formatting.counted(off, 'profile')} {_are(off)} switched off"),
@@ -160,16 +162,16 @@ def _amiss(snapshot: Snapshot) -> list[str]:
 
 
 def _of_several(verdicts: Sequence[Verdict]) -> str:
-    if len({one.protection for one in verdicts}) == 1:
-        every = formatting.listed([one.database for one in verdicts])
+    if len({verdict.protection for verdict in verdicts}) == 1:
+        every = formatting.listed([verdict.database for verdict in verdicts])
         whole = "Both databases are" if len(verdicts) == 2 else f"All {len(verdicts)} databases are"
         return f"{whole} {verdicts[0].protection.value}: {every}."
-    told = []
+    parts = []
     for protection in list(Protection)[:-1]:
-        names = [one.database for one in verdicts if one.protection is protection]
+        names = [verdict.database for verdict in verdicts if verdict.protection is protection]
         if names:
-            told.append(f"{len(names)} {_are(len(names))} {protection.value} ({formatting.listed(names)})")
-    return f"Of {len(verdicts)} databases, {', '.join(told)}."
+            parts.append(f"{len(names)} {_are(len(names))} {protection.value} ({formatting.listed(names)})")
+    return f"Of {len(verdicts)} databases, {', '.join(parts)}."
 
 
 def _are(number: int) -> str:
@@ -182,11 +184,11 @@ def _when(snapshot: Snapshot) -> verdict_words.When:
 
 def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     """Yield each cause once, with the databases that it concerns."""
-    told = {profile.name for profile in snapshot.profiles if profile.health in _ILL}
+    ill = {profile.name for profile in snapshot.profiles if profile.health in _ILL}
     groups: dict[tuple[Cause, str], list[tuple[Verdict, Reason]]] = {}
     for verdict in verdicts:
         for reason in verdict.findings:
-            if reason.cause in _OF_PROFILE and reason.subject in told:
+            if reason.cause in _OF_PROFILE and reason.subject in ill:
                 continue
             about = reason.subject if reason.cause in _FIXED_IN_PROFILE or len(verdicts) <= MOST_WARNED else ""
             groups.setdefault((reason.cause, about), []).append((verdict, reason))
@@ -209,29 +211,29 @@ def _reasons(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Findin
 
 def _notes(snapshot: Snapshot, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     """Yield what is wrong with newer backups of databases that an older one protects."""
-    noted = [one for one in verdicts if one.notes]
+    noted = [verdict for verdict in verdicts if verdict.notes]
     if len(noted) > MOST_WARNED:
         yield Finding(
             tone="plain",
             what=f"Newer backups of {formatting.counted(len(noted), 'database')} cannot be relied on: "
-            f"{formatting.listed([one.database for one in noted])}.",
+            f"{formatting.listed([verdict.database for verdict in noted])}.",
             next_step="The page Databases says which; older backups protect them.",
         )
         return
-    for one in noted:
+    for verdict in noted:
         yield Finding(
             tone="plain",
-            what=f"{one.database} is protected by an older backup.",
-            why=" ".join(verdict_words.newer(one, _when(snapshot))),
-            next_step=verdict_words.next_step(one.notes[0]),
+            what=f"{verdict.database} is protected by an older backup.",
+            why=" ".join(verdict_words.newer(verdict, _when(snapshot))),
+            next_step=verdict_words.next_step(verdict.notes[0]),
         )
 
 
 def _since(concerned: Sequence[tuple[Verdict, Reason]], why: str, snapshot: Snapshot) -> str:
     """Return since when it is so, of several the longest; empty where that is not known, or said already."""
     known = [reason.since for _, reason in concerned if reason.since is not None]
-    said = f"since {_when(snapshot)(min(known))}" if known else ""
-    return "" if said in why else f" ({said})"
+    since = f"since {_when(snapshot)(min(known))}" if known else ""
+    return "" if since in why else f" ({since})"
 
 
 def _coming(snapshot: Snapshot) -> str:
@@ -342,27 +344,27 @@ def _certificate_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _audit_findings(snapshot: Snapshot) -> Iterator[Finding]:
-    if snapshot.audit_trouble:
+    if snapshot.audit_problem:
         yield Finding(
             tone="orange",
             what="The audit log is written, and its head does not leave the home:",
-            why=f"{snapshot.audit_trouble}.",
+            why=f"{snapshot.audit_problem}.",
             next_step="Let the service's user write there, or name another file in audit.toml.",
             page="audit",
         )
 
 
 def _other_findings(snapshot: Snapshot) -> Iterator[Finding]:
-    told = {row.instance for row in snapshot.databases if row.view.verdict.covered}
-    for instance, trouble in snapshot.troubles.items():
-        if instance not in told:
-            yield Finding(tone="plain", what=trouble.message, next_step=trouble.hint)
+    covered = {row.instance for row in snapshot.databases if row.view.verdict.covered}
+    for instance, problem in snapshot.problems.items():
+        if instance not in covered:
+            yield Finding(tone="plain", what=problem.message, next_step=problem.hint)
     warned = [row.view for row in snapshot.databases if row.view.warnings and row.view.verdict.covered]
     if len(warned) > MOST_WARNED:
         yield Finding(
             tone="plain",
             what=f"{formatting.counted(len(warned), 'database')} want a look: "
-            f"{formatting.listed([one.name for one in warned])}.",
+            f"{formatting.listed([database.name for database in warned])}.",
             next_step="The page Databases says what each wants.",
         )
     else:

@@ -221,10 +221,10 @@ def test_whoever_takes_the_heads_as_well_is_still_found_by_the_journal(monkeypat
 
 
 def journal_told(heads: Any, file: Path) -> Any:
-    from pwsops.heads.journal import NAME, Told
+    from pwsops.heads.journal import NAME, JournalHeads
     from pwsops.rules.audit import HeadSource
 
-    return Told(source=HeadSource(name=NAME, heads=heads), file_bytes={str(file): 10_000})
+    return JournalHeads(source=HeadSource(name=NAME, heads=heads), file_bytes={str(file): 10_000})
 
 
 def test_a_key_that_is_lost_is_not_taken_for_a_whole_log_and_the_heads_are_compared_still() -> None:

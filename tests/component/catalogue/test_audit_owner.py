@@ -17,7 +17,7 @@ from pwsops.catalogue.store import FILE_NAME
 from pwsops.errors import InvalidInput, Refused
 from pwsops.heads import journal
 from pwsops.heads.file import HeadFile
-from pwsops.heads.journal import Told
+from pwsops.heads.journal import JournalHeads
 from pwsops.operations import Operations, open_operations
 from pwsops.rules.audit import AuditState, Head, HeadSource, Kind, Verification
 from tests.homes import Home
@@ -111,7 +111,9 @@ def test_the_journal_is_compared_with_and_names_the_places_whatever_the_home_say
     home: Home, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heads = HeadFile(outside).read(home.path).heads
-    told = Told(source=HeadSource(name=journal.NAME, heads=heads), file_bytes={str(outside): outside.stat().st_size})
+    told = JournalHeads(
+        source=HeadSource(name=journal.NAME, heads=heads), file_bytes={str(outside): outside.stat().st_size}
+    )
     monkeypatch.setattr(journal, "read", lambda _home: told)
     (home.path / "audit.toml").write_text("journal = false")
     tamper(home, "DELETE FROM audit WHERE id > 1")

@@ -119,15 +119,15 @@ def test_an_instance_that_does_not_answer_is_amiss(home: Home) -> None:
 
 
 def test_it_is_said_whether_the_system_can_confine_what_reads_foreign_files() -> None:
-    whole = confinement_check._told(7, filters=True)
+    whole = confinement_check._check(7, filters=True)
     assert "(Landlock 7) and sockets, programs and other processes (seccomp)" in whole.finding
     assert whole.next_step == ""
-    without = confinement_check._told(0, filters=True)
+    without = confinement_check._check(0, filters=True)
     assert "no Landlock: they may read and write" in without.finding
     assert "lsm" in without.next_step
-    assert "UDP and Unix sockets they may use" in confinement_check._told(7, filters=False).finding
-    assert "the network they may use" in confinement_check._told(3, filters=False).finding
-    neither = confinement_check._told(0, filters=False)
+    assert "UDP and Unix sockets they may use" in confinement_check._check(7, filters=False).finding
+    assert "the network they may use" in confinement_check._check(3, filters=False).finding
+    neither = confinement_check._check(0, filters=False)
     assert "use the network and run programs" in neither.finding
     assert "CONFIG_SECCOMP_FILTER" in neither.next_step
 
@@ -173,7 +173,7 @@ def test_the_doctor_tells_heads_that_cannot_be_written(home: Home, monkeypatch: 
     found = audit_findings(home)
     assert "/no/such/directory/heads.log cannot be written" in found["Heads of the audit log"].finding
     assert found["Heads of the audit log"].next_step
-    assert "cannot be written" in home.ops.audit.trouble()
+    assert "cannot be written" in home.ops.audit.problem()
     assert list(home.ops.audit.places()) == ["/no/such/directory/heads.log"]
     log = found["Audit log"]
     assert (log.state, "places of heads can be written" in log.next_step) == (CheckState.UNKNOWN, True)
@@ -198,7 +198,7 @@ def test_the_doctor_tells_a_changed_log_and_one_that_cannot_be_checked(
 
 def test_the_doctor_names_what_could_not_be_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     source = HeadSource(name="the journal", not_asked="no right.")
-    monkeypatch.setattr(journal, "read", lambda _home: journal.Told(source=source))
+    monkeypatch.setattr(journal, "read", lambda _home: journal.JournalHeads(source=source))
     log = audit_findings(home)["Audit log"]
     assert (log.state, "may read the journal" in log.next_step) == (CheckState.UNKNOWN, True)
 

@@ -153,7 +153,7 @@ def test_a_start_that_is_refused_leaves_the_wish_as_it_was(
     with pytest.raises(Refused):
         home.ops.service.start()
     with home.core.catalogue.read() as connection:
-        assert service_state.load(connection).wanted is wanted
+        assert service_state.load(connection).requested is wanted
     assert actions(home) == ([] if wanted else ["start service", "service not started"])
 
 

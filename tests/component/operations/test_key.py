@@ -197,11 +197,11 @@ def test_what_does_not_open_stops_a_rotation_and_is_named(kept: Home) -> None:
 def test_what_belonged_to_a_deleted_profile_stops_nothing_and_is_forgotten(kept: Home) -> None:
     kept.ops.profiles.delete("p")
     with kept.core.catalogue.write() as connection:
-        (one,) = [one for one in sealed.everything(connection) if not one.wanted]
+        (one,) = [one for one in sealed.everything(connection) if not one.current]
         sealed.put(connection, one, "2." + one.text[2:][::-1])
     assert kept.ops.key.rotate() == 3
     with kept.core.catalogue.read() as connection:
-        assert [one for one in sealed.everything(connection) if not one.wanted] == []
+        assert [one for one in sealed.everything(connection) if not one.current] == []
 
 
 def test_a_key_of_the_environment_is_replaced_by_giving_both(kept: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,7 +212,7 @@ def test_a_report_names_the_home_to_those_who_are_told_it(
     ops = acting_as(filled.ops, role, instances=scope)
     with ops.reports.export(ReportFormat.HTML) as file:
         told = str(filled.path) in file.read().decode()
-    assert told == ops.principal.is_told_home
+    assert told == ops.principal.sees_home
 
 
 def test_runs_stay_where_they_worked_when_their_profile_is_given_another_instance(filled: Home, tmp_path: Path) -> None:

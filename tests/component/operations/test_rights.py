@@ -187,7 +187,7 @@ TABLE: dict[str, Entry] = {
     "audit.verify_with": Entry(HOST, ANY, lambda it: ([],)),
     "audit.acknowledge": Entry(HOST, ANY, lambda it: ("a copy was put back",)),
     "audit.places": Entry(EVIDENCE),
-    "audit.trouble": Entry(LOOK),
+    "audit.problem": Entry(LOOK),
     "audit.begin_new_key": Entry(HOST),
     "key.fault": Entry(LOOK),
     "key.require": Entry(LOOK),
@@ -981,17 +981,17 @@ def test_the_home_is_named_to_those_of_all_instances_alone_who_configure_restore
     home.core.vault.seal("x", home.core.instance_row(MINE).login_bound("x"))
     (home.path / "secret.key").unlink()
     path = str(home.path)
-    assert path in f"{home.ops.audit.trouble()} {home.ops.key.fault()}"
+    assert path in f"{home.ops.audit.problem()} {home.ops.key.fault()}"
     for role, told in ((V, False), (O, False), (U, True), (S, True), (A, True)):
         for instances in (None, frozenset({MINE})):
             ops = acting_as(home.ops, role, instances=instances)
-            trouble, fault = ops.audit.trouble(), ops.key.fault()
-            assert trouble
+            problem, fault = ops.audit.problem(), ops.key.fault()
+            assert problem
             assert fault is not None
             with pytest.raises(PwsopsError) as refused:
                 ops.key.require()
             for text in (
-                trouble,
+                problem,
                 f"{fault.message} {fault.hint} {fault}",
                 f"{refused.value.message} {refused.value.hint}",
             ):

@@ -24,7 +24,7 @@ from pwsops.errors import (
 )
 from pwsops.operations import databases as databases_module
 from pwsops.operations import doctor as doctor_module
-from pwsops.operations.doctor import MOST_TOLD
+from pwsops.operations.doctor import MOST_LISTED
 from pwsops.operations.records import Check, CheckState
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, ProfileState, RunStatus, Sighting
@@ -714,7 +714,7 @@ def test_the_doctor_calls_a_first_backup_optional_only_until_it_was_due(home: Ho
 
 
 def test_the_doctor_sums_up_what_is_too_much_to_tell(home: Home) -> None:
-    names = [f"db{number:02}" for number in range(MOST_TOLD + 3)]
+    names = [f"db{number:02}" for number in range(MOST_LISTED + 3)]
     home.server.sizes = dict.fromkeys(names, 1)
     home.add(databases=names)
     found = {check.name: check for check in home.ops.doctor()}

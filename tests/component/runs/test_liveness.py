@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pwsops.runs.liveness import Liveness, is_held
+from pwsops.file_locks import is_held
+from pwsops.runs.liveness import Liveness
 
 HOLD = """
 import sys

@@ -15,8 +15,8 @@ from pwsops.rules.rights import Role
 from pwsops.signin import private_file
 from pwsops.signin.authentication import Authentication
 from pwsops.signin.oidc import FILE, PENDING_S, Identity, OpenIdConnect
+from pwsops.signin.public_errors import PublicError
 from pwsops.signin.sessions import NOW, Grant
-from pwsops.signin.told import Told
 from tests import oidc_provider
 from tests.clocks import ManualClock
 from tests.component.signin.conftest import Listed
@@ -180,7 +180,7 @@ def test_a_silent_provider_is_said_and_not_asked_again_at_once(
 ) -> None:
     provider.silent = True
     for _ in range(3):
-        with capture_logs() as logs, pytest.raises(Told, match="cannot be asked") as told:
+        with capture_logs() as logs, pytest.raises(PublicError, match="cannot be asked") as told:
             connect.begin("corp", next_="/")
     # Strangers are told of it, and not of where it is; the log is, once.
     assert "127.0.0.1" not in told.value.message + told.value.hint

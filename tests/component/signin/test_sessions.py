@@ -10,8 +10,8 @@ from pwsops.errors import Denied, Refused
 from pwsops.rules.rights import Right, Role, Way
 from pwsops.signin import private_file, sessions
 from pwsops.signin.authentication import WRONG, Authentication, Entry, TooManyTries
+from pwsops.signin.public_errors import NotKnown
 from pwsops.signin.sessions import Grant
-from pwsops.signin.told import NotKnown
 from tests.clocks import ManualClock
 from tests.component.signin.conftest import GOOD, OTHER, Listed, attempt
 

@@ -10,8 +10,8 @@ from pwsops.errors import Conflict, Denied, InvalidInput, NotFound, Refused
 from pwsops.rules.rights import ANEW, GRANTS, OWN, Role, Way
 from pwsops.signin import private_file, strangers
 from pwsops.signin.authentication import Authentication
+from pwsops.signin.public_errors import NotKnown
 from pwsops.signin.tokens import FILE, Tokens
-from pwsops.signin.told import NotKnown
 from tests.clocks import ManualClock
 
 DAY = timedelta(days=1)

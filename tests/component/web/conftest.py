@@ -174,7 +174,7 @@ class FakeOperations:
     def __post_init__(self) -> None:
         self.key = SimpleNamespace(fault=lambda: None)
         self.certificates = SimpleNamespace(attention=list, for_encryption=list)
-        self.audit = SimpleNamespace(trouble=lambda: "")
+        self.audit = SimpleNamespace(problem=lambda: "")
         self.profiles = SimpleNamespace(
             list=lambda: list(self.profile_views),
             get=lambda name: SimpleNamespace(timezone="Europe/Berlin"),

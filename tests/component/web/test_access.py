@@ -104,7 +104,7 @@ def test_panel_serve_says_what_it_cannot_be_protected_from(
 ) -> None:
     monkeypatch.setattr("pwsops.operations.open_operations", lambda actor: ops)
     monkeypatch.setattr(process.atexit, "register", lambda *_: None)
-    monkeypatch.setattr(access, "_said", False)
+    monkeypatch.setattr(access, "_was_logged", False)
     for _ in range(2):
         process._open()
     assert capsys.readouterr().err.count("Every user of this machine") == 1

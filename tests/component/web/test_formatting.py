@@ -103,9 +103,9 @@ def test_progress_is_a_percentage_where_the_whole_is_known() -> None:
 def test_a_message_that_the_error_says_already_is_not_said_twice() -> None:
     once = Message(text="The disk is full.", at=NOW, is_error=True)
     numbered = Message(text="The disk is full.", at=NOW, is_error=True, number=112)
-    assert make_item(error="The disk is full.", messages=[once]).said == ()
-    assert make_item(error="The disk is full.", messages=[numbered]).said == [numbered]
-    assert make_item(error="It failed.", messages=[once]).said == [once]
+    assert make_item(error="The disk is full.", messages=[once]).further_messages == ()
+    assert make_item(error="The disk is full.", messages=[numbered]).further_messages == [numbered]
+    assert make_item(error="It failed.", messages=[once]).further_messages == [once]
 
 
 @pytest.mark.parametrize(

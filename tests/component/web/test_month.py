@@ -11,7 +11,7 @@ import pytest
 
 from pwsops.rules.model import BackupKind, Occurrence, RunStatus
 from pwsops.rules.wallclock import clock_changes
-from pwsops.web.ui.charts.month import DAYS, Day, Month, clocks, ended, told
+from pwsops.web.ui.charts.month import DAYS, Day, Month, clocks, coming_text, ended
 from pwsops.web.ui.charts.plan import Focus, Plan, Plans
 from tests.component.web.conftest import NOW
 
@@ -134,12 +134,12 @@ def test_today_and_the_days_before_it_are_known() -> None:
 )
 def test_the_month_in_words(kinds: list[BackupKind], said: str) -> None:
     found = plans([coming(day, kind=kind) for day, kind in enumerate(kinds, 1)])
-    assert told(DECEMBER.inside(found.days), DECEMBER) == said
+    assert coming_text(DECEMBER.inside(found.days), DECEMBER) == said
 
 
 def test_the_weeks_around_today_are_told_as_a_whole() -> None:
     month = Month.read("", NOW)
-    assert told(month.inside(plans([coming(1), coming(27)]).days), month).startswith(
+    assert coming_text(month.inside(plans([coming(1), coming(27)]).days), month).startswith(
         "2 runs to come until 27 December 2026"
     )
 

@@ -537,7 +537,7 @@ def test_a_piece_that_comes_back_is_heard_from_its_first_message_on() -> None:
 
 def test_a_missing_value_in_a_template_is_an_error_not_a_hole() -> None:
     with pytest.raises(Exception, match="undefined"):
-        render("trouble.html", message="only")
+        render("problem.html", message="only")
 
 
 def test_a_closed_session_is_told_no_more(session: Session) -> None:

@@ -17,7 +17,7 @@ OURS = str(ROOT / "dashboards" / "operations.py")
 
 @pytest.fixture(autouse=True)
 def _unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "_said", False)
+    monkeypatch.setattr(access, "_was_logged", False)
 
 
 @pytest.mark.parametrize("command", ["/usr/bin/panel", "panel", "/x/panel/__main__.py", "-m"])

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pwsops.errors import PwsopsError, SignInAnew
 from pwsops.web.live.query import TOO_MUCH, Policy, Query, Task, in_background
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Store, Trouble
+from pwsops.web.live.snapshot import Problem, Store
 from pwsops.web.live.turns import Turns
 from tests.clocks import joined
 
@@ -31,7 +31,7 @@ class Page:
 
     def __init__(self) -> None:
         self.visits = 0
-        self.notices: list[Trouble | None] = []
+        self.notices: list[Problem | None] = []
         self.drawn = 0
         self.closed = self.full = False
         self.begun: deque[Callable[[], None]] = deque()
@@ -48,7 +48,7 @@ class Page:
         if not self.closed:
             self.come.append(work)
 
-    def notify(self, problem: Trouble | None) -> None:
+    def notify(self, problem: Problem | None) -> None:
         self.notices.append(problem)
 
     def changed(self) -> None:
@@ -125,14 +125,14 @@ class Asking(RuleBasedStateMachine):
     @invariant()
     def keys_do_not_mix(self) -> None:
         answer = self.query.answer
-        text = answer.message if isinstance(answer, Trouble) else answer
+        text = answer.message if isinstance(answer, Problem) else answer
         assert text is None or text.startswith(f"{self.present} ")
         assert (answer is None) == (self.present is None or self.query.under_way)
 
     @invariant()
     def what_is_known_belongs_together(self) -> None:
         answer = self.query.answer
-        if isinstance(answer, Trouble):
+        if isinstance(answer, Problem):
             assert self.query.error is answer
         elif answer is not None:
             assert (self.query.error, self.query.result) == (None, answer)
@@ -145,7 +145,7 @@ class Asking(RuleBasedStateMachine):
         if self.present is None:
             return
         answer = self.query.answer
-        text = answer.message if isinstance(answer, Trouble) else answer
+        text = answer.message if isinstance(answer, Problem) else answer
         assert text == f"{self.present} in version {self.version}"
 
 
@@ -220,7 +220,7 @@ def test_an_error_stays_with_its_key_and_is_not_asked_again_by_itself() -> None:
     page.end()
     answer = query.ask(2, lambda: "second")
     assert not page.begun
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, Problem)
     assert (answer, query.result) == (query.error, "first")
     query.forget()
     query.ask(2, lambda: "second")

@@ -265,7 +265,7 @@ def test_each_page_is_told_its_own_part_of_what_changed(home_with_all: Home, vis
     everybody, some = visits(Role.VIEWER), visits(Role.VIEWER, instances=frozenset({"srv"}))
     snapshots = some.store.snapshots()
     for visit in (everybody, some):
-        visit.session._told(snapshots)
+        visit.session._on_snapshots(snapshots)
     assert [view.name for view in everybody.session.snapshot.profiles] == ["canary-profile", "p"]
     assert [view.name for view in some.session.snapshot.profiles] == ["p"]
     assert {row.instance for row in some.session.snapshot.databases} == {"srv"}
@@ -283,7 +283,7 @@ def test_a_page_whose_session_has_ended_is_told_nothing_more(home_with_all: Home
     store = Store(home_with_all.ops, clock=home_with_all.clock)
     session = Session(store, None, who=who)
     before, ended = session.snapshot, True
-    session._told(store.snapshots())
+    session._on_snapshots(store.snapshots())
     assert session.snapshot is before
     session.act("deactivate", "p")
     assert session.notice is not None

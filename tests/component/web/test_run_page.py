@@ -40,7 +40,7 @@ def session(store: Store, ops: FakeOperations) -> Iterator[Session]:
 
 
 def shown(session: Session) -> str:
-    return str(Run(session)._details.html)
+    return str(Run(session)._piece.html)
 
 
 def button(html: str, label: str) -> str:
@@ -113,9 +113,9 @@ def test_what_a_run_took_and_is_still_there_can_be_restored(session: Session, op
 
 def test_the_profile_is_started_again_and_edited_from_here(session: Session, ops: FakeOperations) -> None:
     page = Run(session)
-    page._details.take({"action": "start", "key": "Vaults"})
+    page._piece.take({"action": "start", "key": "Vaults"})
     assert ops.done == [("start", "Vaults")]
-    page._details.take({"action": "edit", "key": "Vaults"})
+    page._piece.take({"action": "edit", "key": "Vaults"})
     assert (session.nav.page, session.nav.profile) == ("wizard", "Vaults")
 
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from pwsops.errors import PwsopsError
 from pwsops.web.live.query import in_background
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Snapshot, Store, Trouble
+from pwsops.web.live.snapshot import Problem, Snapshot, Store
 from pwsops.web.pages.overview.page import Overview
 from pwsops.web.ui.markup import Markup
 from tests.clocks import joined
@@ -265,7 +265,7 @@ def test_deleting_a_profile_leaves_another_selected_that_was_chosen_meanwhile(
 
 def test_an_answer_that_comes_after_the_server_has_ended_is_nobodys(store: Store) -> None:
     go_on, ended = threading.Event(), threading.Event()
-    heard: list[object | Trouble] = []
+    heard: list[object | Problem] = []
     threads: list[threading.Thread] = []
 
     def work() -> None:

@@ -39,7 +39,7 @@ def test_an_instance_that_does_not_answer_is_a_trouble_and_hides_nothing_else(
 ) -> None:
     ops.database_error = EngineError("The server is away.", hint="Look at its cable.")
     snapshot = store.snapshot()
-    assert [(trouble.message, trouble.hint) for trouble in snapshot.troubles.values()] == [
+    assert [(problem.message, problem.hint) for problem in snapshot.problems.values()] == [
         ("The server is away.", "Look at its cable.")
     ]
     assert snapshot.profiles

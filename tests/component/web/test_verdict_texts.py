@@ -9,7 +9,7 @@ import pytest
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Cause
 from pwsops.rules.protection import Finding as Reason
-from pwsops.web.live.snapshot import DatabaseRow, Trouble
+from pwsops.web.live.snapshot import DatabaseRow, Problem
 from pwsops.web.ui.verdict_texts import answer, mark
 from tests.component.web.conftest import (
     NOW,
@@ -116,16 +116,16 @@ def test_what_a_profile_tells_itself_is_not_told_twice() -> None:
 
 
 def test_what_cannot_be_asked_is_not_called_safe() -> None:
-    no_answer = Trouble(message="No answer.", hint="Look.")
-    found = answer(make_snapshot(profiles=[make_profile()], troubles={"vaults": no_answer}))
+    no_answer = Problem(message="No answer.", hint="Look.")
+    found = answer(make_snapshot(profiles=[make_profile()], problems={"vaults": no_answer}))
     assert (found.headline, found.tone) == ("It is not known what is safe.", "plain")
     assert (found.findings[0].what, found.findings[0].next_step) == ("No answer.", "Look.")
 
 
 def test_an_instance_that_is_away_is_told_by_its_databases() -> None:
-    no_answer = Trouble(message="No answer.", hint="Look.")
+    no_answer = Problem(message="No answer.", hint="Look.")
     databases = [make_database("a.db", 60, Cause.INSTANCE_UNREACHED)]
-    found = answer(make_snapshot(profiles=[make_profile()], databases=databases, troubles={"vaults": no_answer}))
+    found = answer(make_snapshot(profiles=[make_profile()], databases=databases, problems={"vaults": no_answer}))
     assert [finding.what for finding in found.findings] == ["a.db: instance not reached."]
 
 
@@ -269,7 +269,7 @@ def test_newer_backups_that_are_lost_are_told_without_a_tick_though_an_older_one
 
 
 def test_a_key_that_is_missing_is_said_before_all_else() -> None:
-    lost = Trouble(message="The key is gone.", hint="Put it back.")
+    lost = Problem(message="The key is gone.", hint="Put it back.")
     found = answer(replace(make_snapshot(profiles=[make_profile()], databases=[make_database("a.db", 20)]), key=lost))
     assert (found.tone, found.headline.startswith("The key of this home")) == ("red", True)
     assert (found.findings[0].what, found.findings[0].next_step) == ("The key is gone.", "Put it back.")

@@ -218,14 +218,14 @@ def test_a_file_that_cannot_be_looked_at_is_listed_and_one_that_vanished_is_not(
 
 def test_a_log_that_may_only_be_read_makes_a_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place.vault()
-    real, result = snapshot.one, [apsw.SQLITE_READONLY]
+    real, result = snapshot.scalar, [apsw.SQLITE_READONLY]
 
     def read_only(connection: Connection, statement: str) -> Any:
         if "wal_checkpoint" in statement:
             raise apsw.exception_for(result[0])
         return real(connection, statement)
 
-    monkeypatch.setattr(snapshot, "one", read_only)
+    monkeypatch.setattr(snapshot, "scalar", read_only)
     said: list[object] = []
     backup.take(order(path, place.media, "one.bak"), Report(said.append))
     assert "may only be read here; a copy was made" in str(said)

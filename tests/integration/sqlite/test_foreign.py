@@ -135,7 +135,7 @@ def test_reading_and_writing_stay_sqlites_own(place: Place) -> None:
     deep.mkdir(parents=True)
     path.rename(deep / "long.db")
     with closing(connect.connect_immutable(str(deep / "long.db"))) as immutable:
-        assert connect.one(immutable, "SELECT count(*) FROM ledger") == 64
+        assert connect.scalar(immutable, "SELECT count(*) FROM ledger") == 64
         assert immutable.open_vfs != "unix"
 
 

@@ -15,7 +15,7 @@ from pwsops.engines.records import CertificateCopy
 from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlite import certificate_files, engine, limits, process, target
 from pwsops.engines.sqlite import restore as restoring
-from pwsops.engines.sqlite.connect import connect, one
+from pwsops.engines.sqlite.connect import connect, scalar
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Cancelled, Conflict, EndUnknown, EngineError, MediaError
 from pwsops.rules.naming import alternatives
@@ -211,7 +211,7 @@ def test_a_target_that_could_not_return_to_wal_mode_does_not_hide_why_the_restor
 
         def fail(*given: object, **more: object) -> None:
             reader.execute("BEGIN")
-            one(reader, "SELECT * FROM t")
+            scalar(reader, "SELECT * FROM t")
             raise MediaError("It is damaged.", hint="Choose another.")
 
         monkeypatch.setattr(target, "_copy", fail)

@@ -16,7 +16,7 @@ from pwsops import foreign
 from pwsops.engines.records import DirectoryStatus, Instance
 from pwsops.engines.registry import open_engine
 from pwsops.engines.sqlite import access, directory, files, limits, names
-from pwsops.engines.sqlite.connect import connect, connect_immutable, one, translate
+from pwsops.engines.sqlite.connect import connect, connect_immutable, scalar, translate
 from pwsops.errors import EngineError, InvalidInput, NotFound
 from pwsops.rules.model import MediaState
 from tests.integration.sqlite.support import Place, query
@@ -77,14 +77,14 @@ def test_only_the_very_set_is_deleted(place: Place) -> None:
     wanted = [str(path), str(place.media), str(link), "/not/there", f"{path}/x", f"{place.media}/pipe.bak", other.path]
     changed = replace(ours, details={**ours.details, "digest": "0" * 64})
     deletions = place.engine.delete_media([*(replace(ours, path=each) for each in wanted), changed, ours, ours])
-    reasons = [one.reason for one in deletions]
+    reasons = [scalar.reason for scalar in deletions]
     assert "is a SQLite database, not a backup" in reasons[0]
     assert reasons[1] == reasons[2] == reasons[5] == "it is not a plain file"
     assert reasons[3] == reasons[9] == "it does not exist any more"
     assert "the system refused" in reasons[4]
     assert "it holds another backup" in reasons[6]
     assert "contents are not the ones that were recorded" in reasons[7]
-    assert [one.deleted for one in deletions] == [False] * 8 + [True, False]
+    assert [scalar.deleted for scalar in deletions] == [False] * 8 + [True, False]
     assert place.engine.look_for([other])[other.set_id].state is MediaState.PRESENT
 
 
@@ -118,7 +118,7 @@ def test_a_path_is_never_read_as_an_address(place: Place, way: Any, name: str, s
     path = place.path(name)
     query(path, "CREATE TABLE t (x)")
     with closing(way(f"{slashes}{path}")) as database:
-        assert one(database, "SELECT name FROM sqlite_master") == "t"
+        assert scalar(database, "SELECT name FROM sqlite_master") == "t"
 
 
 def test_a_new_database_needs_a_name_that_will_be_listed(place: Place) -> None:

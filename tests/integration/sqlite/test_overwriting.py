@@ -166,8 +166,8 @@ def source_now(shown: placing.Traces | None = None) -> placing.Source:
     return placing.Source(database="db.sqlite3", origin=origin, is_checked=True, unlike=lambda *asked: "")
 
 
-def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> placing.Wanted:
-    return placing.Wanted(
+def wanted_name(place: Place, *former: BackupSet, overwrite: bool = True) -> placing.NameRequest:
+    return placing.NameRequest(
         directory=str(place.media),
         file_name="one.bak",
         key="0" * 16,
@@ -231,7 +231,7 @@ def test_a_look_at_a_file_that_changes_or_cannot_be_read_keeps_it(
     former = over(place).backup_set
     source = replace(source_now(), database="another")
 
-    def kept(wanted: placing.Wanted) -> str:
+    def kept(wanted: placing.NameRequest) -> str:
         found = placing.look(former.path, wanted, source)
         assert found is not None
         return found.why_kept

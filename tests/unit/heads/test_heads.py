@@ -48,7 +48,7 @@ def test_what_is_written_is_read_again_and_is_private(tmp_path: Path) -> None:
     (source,) = heads.read()
     assert (source.heads, source.lost, source.complete) == ([head(1), head(2)], [], True)
     assert stat.S_IMODE((tmp_path / "audit-heads.log").stat().st_mode) == 0o600
-    assert heads.trouble == ""
+    assert heads.problem == ""
 
 
 def test_a_file_that_others_may_read_is_made_private(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_a_configuration_that_cannot_be_used_is_told_and_the_default_is_in_force
     set_up(tmp_path, text)
     places = read_places(tmp_path)
     assert (places.file, places.journal) == (tmp_path / "audit-heads.log", True)
-    assert str(tmp_path / "audit.toml") in places.trouble
+    assert str(tmp_path / "audit.toml") in places.problem
 
 
 def test_an_instant_that_leaves_heads_aside_counts_no_more_and_that_is_told(tmp_path: Path) -> None:
     set_up(tmp_path, "heads = 'elsewhere.log'\nsince = 2026-03-02T12:00:00")
     places = read_places(tmp_path)
-    assert (places.file, "`since` in audit.toml counts no more" in places.trouble) == (tmp_path / "elsewhere.log", True)
+    assert (places.file, "`since` in audit.toml counts no more" in places.problem) == (tmp_path / "elsewhere.log", True)
 
 
 def test_a_former_file_that_is_gone_could_not_be_asked(tmp_path: Path) -> None:
@@ -147,11 +147,11 @@ def test_a_head_that_could_not_be_written_is_told_and_the_next_covers_it(tmp_pat
     file.unlink()
     file.mkdir()
     write(heads, 2, 3)
-    assert heads.trouble.startswith(f"{file} cannot be written: ")
+    assert heads.problem.startswith(f"{file} cannot be written: ")
     file.rmdir()
     file.write_bytes(kept)
     write(heads, 4)
-    assert heads.trouble == ""
+    assert heads.problem == ""
     assert [(one.first, one.entry) for one in heads.read()[0].heads] == [(1, 1), (2, 4)]
 
 
@@ -162,7 +162,7 @@ def test_what_is_no_plain_file_is_neither_written_nor_read(tmp_path: Path, kind:
     file.symlink_to(target) if kind == "link" else os.mkfifo(file)
     heads = Heads(tmp_path)
     write(heads, 1)
-    assert "cannot be written" in heads.trouble
+    assert "cannot be written" in heads.problem
     assert target.read_text() == ""
     (source,) = heads.read()
     assert source.not_asked
@@ -172,7 +172,7 @@ def test_a_write_that_ends_halfway_is_a_failure(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("pwsops.heads.file.os.write", lambda _descriptor, _content: 3)
     heads = Heads(tmp_path)
     write(heads, 1)
-    assert "in part only" in heads.trouble
+    assert "in part only" in heads.problem
 
 
 def test_a_mode_that_is_not_ours_to_mend_does_not_keep_a_head_from_being_written(
@@ -279,10 +279,10 @@ def test_a_journal_that_does_not_take_a_head_is_trouble_and_the_file_has_it(
     monkeypatch.setattr(journal, "JOURNALD", tmp_path / "socket")
     heads = Heads(tmp_path)
     write(heads, 1)
-    assert heads.trouble.startswith("journald did not take it: ")
+    assert heads.problem.startswith("journald did not take it: ")
     set_up(tmp_path, "journal = false")
     write(heads, 2)
-    assert heads.trouble == ""
+    assert heads.problem == ""
     assert [one.entry for one in heads.read()[0].heads] == [1, 2]
 
 

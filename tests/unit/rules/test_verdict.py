@@ -461,7 +461,7 @@ def test_what_keeps_another_profile_from_a_protected_database_is_told(worse: dic
     found = judge(replace(facts, profiles=(other, *facts.profiles)), NOW)
     assert (found.protection, found.findings) == (Protection.PROTECTED, ())
     assert [each.cause for each in found.beside] == ([cause] if cause else [])
-    assert ("other" in verdict_words.told(found, verdict_words.utc), bool(verdict_words.step(found))) == (
+    assert ("other" in verdict_words.explanation(found, verdict_words.utc), bool(verdict_words.step(found))) == (
         cause is not None,
         cause is not None,
     )

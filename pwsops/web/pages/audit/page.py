@@ -38,9 +38,6 @@ class Audit(Page):
         self._verifications = 1
         self.refresh()
 
-    def __panel__(self) -> Any:
-        return self._piece
-
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
         session, nav = self._session, self._session.nav
@@ -51,9 +48,9 @@ class Audit(Page):
             "audit/audit.html",
             # What is wrong with the period stands beside its field, once.
             since_error=wrong,
-            trouble=None if wrong else self._entries.error,
+            problem=None if wrong else self._entries.error,
             page=page,
-            said=_said(page),
+            count_text=_count_text(page),
             filters={field: getattr(nav, name) for field, name in _FIELDS.items()},
             actions=[("", "any action"), *((name, name) for name in _known(actions, nav.status))],
             filtered=query_of(nav, session.snapshot.zone) != AuditQuery(),
@@ -123,7 +120,7 @@ def _known(actions: list[str], chosen: str) -> list[str]:
     return actions if not chosen or chosen in actions else [chosen, *actions]
 
 
-def _said(page: AuditPage | None) -> str:
+def _count_text(page: AuditPage | None) -> str:
     if page is None:
         return ""
     return f"{page.total:,} {'entry' if page.total == 1 else 'entries'}"
@@ -134,7 +131,7 @@ def _verification(verified: Query[Verification]) -> dict[str, Any]:
     return {
         "verification": whole,
         "mark": None if whole is None else _MARKS[whole.state],
-        "untold": verified.error,
+        "unverified": verified.error,
         "verifying": verified.under_way,
         "wrong": frozenset() if whole is None else whole.damaged_entries,
     }

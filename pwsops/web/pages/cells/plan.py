@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from panel.viewable import Viewer
+from typing import TYPE_CHECKING
 
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.web.live.query import Query
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.session import Action, Session
+from pwsops.web.live.snapshot import Problem
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.texts import Present
 from pwsops.web.ui.markup import Markup
@@ -27,28 +27,27 @@ class _Found:
     plan: RestorePlan | None
 
 
-class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
+class PlanPage(Page):
     """Shows the plan, and again when a run or a restore has ended."""
 
     def __init__(self, session: Session, instance: str, database: str) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._place = (instance, database)
         self._piece = Markup(self._act)
         self._planned: Query[_Found] = Query(session, "Planning the restore")
         self._round = 0
         self.refresh()
 
-    def __panel__(self) -> Any:
-        return self._piece
-
     def refresh(self) -> None:
         """Show what is known; what takes its time is asked for."""
         session, (instance, database) = self._session, self._place
         snapshot = session.snapshot
-        runs = tuple((one.id, one.last_run and (one.last_run.id, one.last_run.status)) for one in snapshot.profiles)
+        runs = tuple(
+            (profile.id, profile.last_run and (profile.last_run.id, profile.last_run.status))
+            for profile in snapshot.profiles
+        )
         restores = session.ops.restores.list(limit=1, instance=instance, database=database)
-        ended = tuple((one.id, one.status) for one in restores)
+        ended = tuple((restore.id, restore.status) for restore in restores)
         answer = self._planned.ask((runs, ended, self._round), lambda: _look(session.ops, instance, database))
         found = answer if isinstance(answer, _Found) else None
         target = found.plan.sets[-1] if found and found.plan else None
@@ -57,7 +56,7 @@ class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
             instance=instance,
             database=database,
             awaited=answer is None,
-            trouble=answer if isinstance(answer, Trouble) else None,
+            problem=answer if isinstance(answer, Problem) else None,
             story=texts.story(found.plan, database, found.present, snapshot.at, snapshot.zone)
             if found and found.plan
             else None,
@@ -68,12 +67,12 @@ class PlanPage(Viewer):  # type: ignore[misc]  # panel ships no complete types
             zone=snapshot.zone,
         )
 
-    def _act(self, action: str, key: str) -> None:
-        if action == "look-again":
-            self._round += 1
-            self._session.changed()
-        else:
-            self._session.act(action, key)
+    def _actions(self) -> Mapping[str, Action]:
+        return {"look-again": self._look_again}
+
+    def _look_again(self, _key: str) -> None:
+        self._round += 1
+        self._session.changed()
 
 
 def _look(ops: Operations, instance: str, database: str) -> _Found:

@@ -122,9 +122,9 @@ class TablePage(History):
         self._piece.show(
             "cells/table_head.html",
             page=page,
-            said=run_count(page),
+            count_text=run_count(page),
             looking=self._found.under_way,
-            trouble=self._found.error,
+            problem=self._found.error,
             chosen=[text for text in (nav.profile, nav.status, nav.trigger, nav.q) if text],
         )
 

@@ -135,9 +135,9 @@ class CertificateForm:
         return found if self.text["password"] else found | {"password": "Give the password that the key is under."}
 
 
-def _chosen(told: str) -> tuple[Chosen, ...]:
+def _chosen(text: str) -> tuple[Chosen, ...]:
     """Read what the browser tells of chosen files; nothing where it makes no sense."""
     try:
-        return tuple(Chosen(str(one["name"]), b64decode(one["content"], validate=True)) for one in json.loads(told))
+        return tuple(Chosen(str(part["name"]), b64decode(part["content"], validate=True)) for part in json.loads(text))
     except (ValueError, TypeError, KeyError):
         return ()

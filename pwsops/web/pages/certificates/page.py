@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.certificate_records import CertificateView
@@ -49,9 +48,6 @@ class Certificates(Page):
         self._removing = ""
         self.refresh()
 
-    def __panel__(self) -> Any:
-        return self._piece
-
     def refresh(self) -> None:
         """Show the certificates; they are asked for anew when something has changed."""
         if self._session.nav.page != CERTIFICATES:
@@ -77,7 +73,7 @@ class Certificates(Page):
         version = self._session.ops.changes.version()
         self._listing.ask(self._round, lambda: (certificates.list(), certificates.keepers()), version=version)
 
-    def _unheard(self) -> Mapping[str, PwsopsError]:
+    def _unanswered(self) -> Mapping[str, PwsopsError]:
         """Return which servers did not answer; what the others have is remembered, and so listed."""
         looked = self._looking.result or {}
         return {name: error for name, error in looked.items() if error is not None}
@@ -97,7 +93,7 @@ class Certificates(Page):
         self._piece.show(
             "certificates/certificates.html",
             rows=[row(view) for view in shown if not view.instance],
-            parts=parts(shown, self._keepers, self._unheard()),
+            parts=parts(shown, self._keepers, self._unanswered()),
             waiting=self._listing.result is None,
             required=required,
             any_held=any(view.held for view in views),
@@ -108,7 +104,7 @@ class Certificates(Page):
             removing=self._removing,
             busy=self._task.doing,
             note=self._note,
-            trouble=self._problem or self._listing.error or self._looking.error,
+            problem=self._problem or self._listing.error or self._looking.error,
             zone=self._session.snapshot.zone,
             now=self._session.snapshot.at,
         )

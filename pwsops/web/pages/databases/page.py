@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-
-import panel as pn
 
 from pwsops.engines.records import DatabaseState
 from pwsops.operations.records import DatabaseView
 from pwsops.rules import verdict_words
 from pwsops.rules.protection import Cause, Protection
 from pwsops.rules.rights import Right
-from pwsops.web.live.session import Session
+from pwsops.web.live.session import Action, Session
 from pwsops.web.live.snapshot import Snapshot
-from pwsops.web.nav import DATABASES, Nav
+from pwsops.web.nav import DATABASES, RESTORE, Nav
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.starting import refusal
 from pwsops.web.ui import verdict_texts
@@ -37,18 +37,14 @@ NO_PROFILE = Mark(tone="plain", icon="info", word="in no profile")
 _BROKEN = (DatabaseState.GONE, DatabaseState.UNREADABLE, DatabaseState.OFFLINE, DatabaseState.RESTORING)
 
 
-class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Databases(Page):
     """Lists the databases of the instance that the address names; what is broken stands first."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._piece = Markup(self._act, self._typed)
         self._other = ""
         self.refresh()
-
-    def __panel__(self) -> Any:
-        return self._piece
 
     def refresh(self) -> None:
         """Show the databases as the session knows them."""
@@ -64,7 +60,7 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
             known=known,
             instances=[(name, Nav(page=DATABASES, instance=name).search()) for name in snapshot.instances],
             awaited=chosen in snapshot.awaited,
-            trouble=snapshot.troubles.get(chosen),
+            problem=snapshot.problems.get(chosen),
             rows=[self._row(chosen, view) for view in sorted(views, key=_urgency)],
             other=self._other,
             may_read=not self._session.why_not(Right.MEDIA),
@@ -80,11 +76,12 @@ class Databases(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no com
         refused = self._session.why_not(Right.RUN) or refusal(snapshot.profile(starts), snapshot)
         return {**_row(instance, view, snapshot), "starts": starts, "refused": refused}
 
-    def _act(self, action: str, key: str) -> None:
-        if action != "restore-other":
-            self._session.act(action, key)
-        elif self._other.strip():
-            self._session.nav.go(page="restore", instance=key, database=self._other.strip())
+    def _actions(self) -> Mapping[str, Action]:
+        return {"restore-other": self._restore_other}
+
+    def _restore_other(self, instance: str) -> None:
+        if self._other.strip():
+            self._session.nav.go(page=RESTORE, instance=instance, database=self._other.strip())
 
     def _typed(self, _field: str, _key: str, value: str | bool) -> None:
         self._other = str(value)
@@ -104,17 +101,17 @@ def _row(instance: str, view: DatabaseView, snapshot: Snapshot) -> dict[str, Any
         return short_time(instant, snapshot.at, snapshot.zone)
 
     # That the instance is away stands above all of its databases.
-    away = instance in snapshot.troubles
-    told = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
-    told = told if verdict.covered else []
+    away = instance in snapshot.problems
+    findings = [each for each in verdict.findings if not (away and each.cause is Cause.INSTANCE_UNREACHED)]
+    findings = findings if verdict.covered else []
     mark = verdict_texts.mark(verdict) if verdict.covered else NO_PROFILE
     return {
         "view": view,
         "mark": MARKS[view.state],
         "verdict": mark,
         "since": verdict.since if verdict.covered else None,
-        "why": " ".join(verdict_words.why(each, when) for each in told),
-        "next_step": verdict_words.next_step(told[0]) if told else "",
+        "why": " ".join(verdict_words.why(each, when) for each in findings),
+        "next_step": verdict_words.next_step(findings[0]) if findings else "",
         "notes": verdict_words.notes(verdict, when) if verdict.covered else (),
         "stale": any(each.cause is Cause.INSTANCE_UNREACHED for each in verdict.findings),
         "tone": mark.tone if mark.tone in ("red", "orange") else "orange" if view.state in _BROKEN else "",

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
-
-import panel as pn
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.records import HistoryPage, RunView
 from pwsops.operations.reports import ReportFormat
 from pwsops.rules.rights import Right
-from pwsops.web.live.query import Query, Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Snapshot, Trouble
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Action, Session
+from pwsops.web.live.snapshot import Snapshot
 from pwsops.web.nav import RUNS, count
 from pwsops.web.pages.history import filters, restores
 from pwsops.web.pages.history.filters import ORDERS
+from pwsops.web.pages.page import Page
 from pwsops.web.ui import export, formatting
 from pwsops.web.ui.markup import Markup
 
@@ -44,23 +43,18 @@ _TURNS = {"": ("Newer", "Older"), "due": ("Older", "Newer")}
 _Found = tuple[HistoryPage, list[str]]
 
 
-class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class History(Page):
     """Searches, filters, sorts and pages the runs; each unfolds in place. Its second part lists the restores."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._piece = Markup(self._act, self._changed)
-        self._export = Task(session)
         self._typed: Query[str] = Query(session, "Searching", on_answer=self._search)
         self._found: Query[_Found] = Query(session, "Reading the history", on_answer=self._read)
         self._asked: HistoryQuery | None = None
         self._asked_of: Snapshot | None = None
         self._begun_s = self._rest_until_s = 0.0
         self.refresh()
-
-    def __panel__(self) -> Any:
-        return self._piece
 
     def refresh(self) -> None:
         """Show what the address asks for; what was read before stays until the answer comes."""
@@ -105,14 +99,14 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=False,
             tabs=_tabs(""),
-            said=run_count(page),
+            count_text=run_count(page),
             looking=found.under_way and not wrong,
-            exporting=bool(self._export.doing),
+            exporting=bool(self._task.doing),
             exports=export.choices(evidence=not session.why_not(Right.EVIDENCE)),
             page=page,
             rows=rows,
             opened=self._opened(rows),
-            trouble=None if wrong else found.error,
+            problem=None if wrong else found.error,
             now=session.snapshot.at,
             zone=session.snapshot.zone,
             **_table(nav.sort if nav.sort in ORDERS else ""),
@@ -124,52 +118,53 @@ class History(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             "history/history.html",
             restores=True,
             tabs=_tabs(RESTORES),
-            **restores.values(self._session, exporting=bool(self._export.doing)),
+            **restores.values(self._session, exporting=bool(self._task.doing)),
         )
 
     def _opened(self, rows: Sequence[RunView]) -> RunView | None:
-        wanted = self._session.nav.opened
-        if not any(run.id == wanted for run in rows):
+        run_id = self._session.nav.opened
+        if not any(run.id == run_id for run in rows):
             return None
         try:
-            return self._session.ops.runs.get(wanted)
+            return self._session.ops.runs.get(run_id)
         except PwsopsError:
             return None  # it went a moment ago, and so will its row
 
-    def _act(self, action: str, key: str) -> None:
+    def _actions(self) -> Mapping[str, Action]:
         nav = self._session.nav
-        if action == "sort":
-            nav.param.update(sort=key, after="", opened=0)
-        elif action == "turn":
-            nav.param.update(after=key, opened=0)
-        elif action == "unfold":
-            with suppress(ValueError):  # no page of ours has such a key
-                nav.opened = 0 if key == str(nav.opened) else count(key)
-        elif action == "clear":
-            self._typed.forget()
-            nav.go(page=RUNS, view=nav.view, sort=nav.sort)
-        elif action == "export" and key in list(ReportFormat):
-            self._start_export(ReportFormat(key))
-        else:
-            self._session.act(action, key)
+        return {
+            "sort": lambda column: nav.param.update(sort=column, after="", opened=0),
+            "turn": lambda place: nav.param.update(after=place, opened=0),
+            "unfold": self._unfold,
+            "clear": self._clear_filters,
+            "export": self._export,
+        }
 
-    def _start_export(self, form: ReportFormat) -> None:
-        session, snapshot = self._session, self._session.snapshot
+    def _unfold(self, run: str) -> None:
+        nav = self._session.nav
+        with suppress(ValueError):  # no page of ours has such a key
+            nav.opened = 0 if run == str(nav.opened) else count(run)
+
+    def _clear_filters(self, _key: str) -> None:
+        nav = self._session.nav
+        self._typed.forget()
+        nav.go(page=RUNS, view=nav.view, sort=nav.sort)
+
+    def _export(self, key: str) -> None:
+        if key not in list(ReportFormat):
+            return  # no page of ours has such a key
+        session, snapshot, form = self._session, self._session.snapshot, ReportFormat(key)
         if session.nav.view == RESTORES:
             asked = filters.restore_query_of(session.nav, snapshot.at, snapshot.zone)
             what, work = export.RESTORES, partial(export.restores_written, session.ops, form, asked)
         else:
             what, work = export.what(form), partial(export.written, session.ops, form, self._query())
-        self._export.start(f"Exporting the {what}", work, partial(self._exported, what, form))
-        self.refresh()
+        self._do(f"Exporting the {what}", work, partial(self._exported, what, form), shows_problem=False)
 
-    def _exported(self, what: str, form: ReportFormat, answer: BinaryIO | Trouble, _here: bool) -> None:
+    def _exported(self, what: str, form: ReportFormat, file: BinaryIO, _here: bool) -> str:
         snapshot = self._session.snapshot
-        if isinstance(answer, Trouble):
-            self._session.notice = answer
-        else:
-            self._session.hand_over(export.file_name(what, form, snapshot.at, snapshot.zone), answer)
-        self._session.changed()
+        self._session.hand_over(export.file_name(what, form, snapshot.at, snapshot.zone), file)
+        return ""
 
     def _changed(self, field: str, _key: str, value: str | bool) -> None:
         if field == "q":

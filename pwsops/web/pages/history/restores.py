@@ -22,15 +22,15 @@ def values(session: Session, *, exporting: bool = False) -> dict[str, Any]:
     return {
         "rows": [
             {
-                "restore": one,
-                "mark": texts.restore_mark(one),
-                "percent": formatting.percent(one),
-                "query": texts.address(instance=one.instance, database=one.database, opened=one.id),
+                "restore": restore,
+                "mark": texts.restore_mark(restore),
+                "percent": formatting.percent(restore),
+                "query": texts.address(instance=restore.instance, database=restore.database, opened=restore.id),
             }
-            for one in found.restores
+            for restore in found.restores
         ],
         "total": found.total,
-        "said": "" if found is _NONE else formatting.counted(found.total, "restore"),
+        "count_text": "" if found is _NONE else formatting.counted(found.total, "restore"),
         "older": found.older,
         "turned": bool(nav.after),
         "exporting": exporting,

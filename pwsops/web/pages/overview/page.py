@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
@@ -12,11 +12,12 @@ from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
 from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
-from pwsops.web.live.session import Session
+from pwsops.web.live.session import Action, Session
 from pwsops.web.live.snapshot import Snapshot
 from pwsops.web.nav import RIGHTS, WIZARD
 from pwsops.web.pages.overview import rows
 from pwsops.web.pages.overview.runs_calendar import RunsCalendar
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.starting import STOPPED, refusal
 from pwsops.web.ui import formatting, verdict_texts
 from pwsops.web.ui.markup import Markup
@@ -31,14 +32,13 @@ _SEARCHED = 12
 """From so many profiles on, there is a field to search for one."""
 
 
-class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Overview(Page):
     """Answers "am I safe" first. Shows what the session knows, and again whenever that changes."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._limit = rows.SHOWN
-        self._shown_as: tuple[Snapshot, object] | None = None
+        self._shown_as: tuple[Snapshot, object, object] | None = None
         self._verdict = Markup(session.act)
         self._profiles = Markup(self._act, self._search)
         self._messages = Markup(session.act)
@@ -55,8 +55,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         snapshot = self._session.snapshot
         if snapshot.profiles:
             self._calendar.refresh()
-        if self._has_changed(snapshot):
-            self._show_all(snapshot)
+        self._show(snapshot)
         messages = [self._messages] if snapshot.broken else []
         runs = [self._runs] if snapshot.profiles or snapshot.runs else []
         parts = (
@@ -67,40 +66,47 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         if list(self._column.objects) != parts:
             self._column.objects = parts
 
-    def _has_changed(self, snapshot: Snapshot) -> bool:
-        """Whether anything is different but the place in the calendar: filling the rows of many profiles takes time."""
-        session = self._session
-        may = tuple(session.why_not(right) for right in (Right.RUN, Right.STOP, *RIGHTS.values()))
-        state = (session.nav.profile, session.nav.q, session.nav.sort, self._limit, session.deleting, may)
-        before, self._shown_as = self._shown_as, (snapshot, state)
-        return before is None or before[0] is not snapshot or before[1] != state
+    def _show(self, snapshot: Snapshot) -> None:
+        """Fill again only what is different: filling the rows of many profiles takes time."""
+        nav = self._session.nav
+        may = tuple(self._session.why_not(right) for right in (Right.RUN, Right.STOP, *RIGHTS.values()))
+        chosen = (nav.profile, nav.q, nav.sort, self._limit, self._session.deleting)
+        before, self._shown_as = self._shown_as, (snapshot, may, chosen)
+        is_new = before is None or before[0] is not snapshot or before[1] != may
+        if is_new:
+            self._show_around(snapshot)
+        if is_new or (before is not None and before[2] != chosen):
+            self._show_list(snapshot)
 
-    def _show_all(self, snapshot: Snapshot) -> None:
+    def _show_around(self, snapshot: Snapshot) -> None:
         self._verdict.show(
             "overview/verdict.html", verdict=verdict_texts.answer(snapshot), closed=self._session.why_not_open
         )
-        if snapshot.profiles:
-            self._show_profiles(snapshot)
-            if snapshot.broken:
-                broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
-                self._messages.show("overview/messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
-        else:
-            may_configure = not self._session.why_not(Right.CONFIGURE)
-            self._profiles.show("overview/welcome.html", **(welcome(snapshot) if may_configure else NOTHING_YET))
+        if snapshot.broken:
+            broken = sorted(snapshot.broken.values(), key=lambda run: run.profile)
+            self._messages.show("overview/messages.html", runs=broken, now=snapshot.at, zone=snapshot.zone)
         self._runs.show(
             "overview/runs.html", title="Latest runs", runs=snapshot.runs, now=snapshot.at, zone=snapshot.zone
         )
 
-    def _act(self, action: str, key: str) -> None:
-        if action == "edit":
-            self._session.nav.go(page=WIZARD, profile=key)
-        elif action == "sort":
-            self._session.nav.param.update(sort=key)
-        elif action == "more-profiles":
-            self._limit += rows.SHOWN
-            self._session.changed()
+    def _show_list(self, snapshot: Snapshot) -> None:
+        if snapshot.profiles:
+            self._show_profiles(snapshot)
         else:
-            self._session.act(action, key)
+            may_configure = not self._session.why_not(Right.CONFIGURE)
+            self._profiles.show("overview/welcome.html", **(welcome(snapshot) if may_configure else NOTHING_YET))
+
+    def _actions(self) -> Mapping[str, Action]:
+        nav = self._session.nav
+        return {
+            "edit": lambda profile: nav.go(page=WIZARD, profile=profile),
+            "sort": lambda column: nav.param.update(sort=column),
+            "more-profiles": self._show_more,
+        }
+
+    def _show_more(self, _key: str) -> None:
+        self._limit += rows.SHOWN
+        self._session.changed()
 
     def _search(self, _field: str, _key: str, value: str | bool) -> None:
         self._limit = rows.SHOWN
@@ -110,7 +116,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
         chosen = rows.selected(snapshot, self._session.nav)
         nav, may_not_start = self._session.nav, self._session.why_not(Right.RUN)
         found = rows.arranged(snapshot.profiles, nav.sort, nav.q)
-        shown = [one for nth, one in enumerate(found) if nth < self._limit or one is chosen]
+        shown = [profile for nth, profile in enumerate(found) if nth < self._limit or profile is chosen]
         self._profiles.show(
             "overview/profiles.html",
             profiles=shown,
@@ -125,7 +131,7 @@ class Overview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comp
             may_configure=not self._session.why_not(Right.CONFIGURE),
             stopped="" if snapshot.service.running else STOPPED,
             tone=formatting.row_tone,
-            overdue={one.name for one in shown if calendar_cache.due_since([one], snapshot) is not None},
+            overdue={profile.name for profile in shown if calendar_cache.due_since([profile], snapshot) is not None},
             now=snapshot.at,
             zone=snapshot.zone,
             zone_name=snapshot.zone_name,
@@ -155,7 +161,7 @@ def _now_refused(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, s
 
 
 def welcome(snapshot: Snapshot) -> dict[str, Any]:
-    """Say what a newcomer does next: first an instance, then a profile."""
+    """Return what a newcomer does next: first an instance, then a profile."""
     if not snapshot.instances:
         return {
             "title": "Nothing is set up yet",

@@ -67,7 +67,7 @@ def columns(sort: str) -> Sequence[Column]:
 def arranged(profiles: Sequence[ProfileView], sort: str, sought: str) -> Sequence[ProfileView]:
     """Return the profiles that have a text in their name, instance or databases, in an order."""
     sort, sought = _known(sort), sought.strip().lower()
-    found = sorted((one for one in profiles if sought in _searched(one)), key=_name)
+    found = sorted((profile for profile in profiles if sought in _searched(profile)), key=_name)
     if not sort:
         return sorted(found, key=lambda profile: _URGENT.index(formatting.row_tone(profile)))
     return sorted(found, key=_KEYS[sort.removeprefix("-")], reverse=sort.startswith("-"))

@@ -13,7 +13,7 @@ from pwsops.web.live import calendar_cache
 from pwsops.web.live.calendar_cache import Content, Request
 from pwsops.web.live.query import Policy, Query
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Snapshot, Trouble
+from pwsops.web.live.snapshot import Problem, Snapshot
 from pwsops.web.nav import parsed
 from pwsops.web.pages.overview.rows import selected
 from pwsops.web.ui import formatting
@@ -69,7 +69,7 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             several=chosen is not None and len(snapshot.profiles) > 1,
             overdue=calendar_cache.due_since(request.profiles, snapshot),
             lead=" ".join(lead),
-            trouble=f"{content.message} {content.hint}" if isinstance(content, Trouble) else "",
+            problem=f"{content.message} {content.hint}" if isinstance(content, Problem) else "",
         )
         if isinstance(content, Content):
             self.calendar.show(content, heading)
@@ -83,7 +83,7 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
         month, day = Month.read(nav.month, now), parsed(nav.day)
         return Request(
             profiles=[chosen] if chosen else list(snapshot.profiles),
-            beside=[one for one in snapshot.profiles if one is not chosen] if chosen else (),
+            beside=[profile for profile in snapshot.profiles if profile is not chosen] if chosen else (),
             month=month if day is None else Month.around(day, month, now),
             zone=zone,
             view=nav.view,
@@ -91,7 +91,7 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             now=snapshot.at,
         )
 
-    def _content(self, request: Request) -> Content | Trouble | None:
+    def _content(self, request: Request) -> Content | Problem | None:
         """Return what there is to show: of few profiles at once; of many what was worked out last, until more is."""
         calendar, snapshot = self._session.store.calendar, self._session.snapshot
         work = partial(calendar.content, self._session.ops, request)

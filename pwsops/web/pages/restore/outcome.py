@@ -9,7 +9,7 @@ from pwsops.engines.records import DatabaseContents
 from pwsops.operations.records import RestoreView
 from pwsops.rules.rights import Right
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import DATABASES, Nav
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.texts import Present
@@ -57,7 +57,7 @@ class Outcome:
             return None
         return texts.compared(self._before, present.contents)
 
-    def show(self, restore: RestoreView, present: Present | None, *, not_allowed: str, failure: Trouble | None) -> None:
+    def show(self, restore: RestoreView, present: Present | None, *, not_allowed: str, failure: Problem | None) -> None:
         """Show how far it is, or how it ended; what happens while somebody looks on is announced."""
         snapshot = self._session.snapshot
         atomic = texts.is_atomic(self._session.ops, restore.instance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
@@ -12,10 +12,11 @@ from pwsops.operations.records import RestoreView
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
-from pwsops.web.live.query import Query, Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.query import Query
+from pwsops.web.live.session import Action, Session
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import DATABASES, RESTORE, Nav, count
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
 from pwsops.web.pages.restore.outcome import Outcome
@@ -24,12 +25,11 @@ from pwsops.web.pages.restore.texts import Present
 from pwsops.web.ui.markup import Markup
 
 
-class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Restore(Page):
     """Shows what is there now, where to restore from, what would happen, and then how it goes."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._head, self._plan = (Markup(self._act, self._typed) for _ in range(2))
         self._outcome = Outcome(session, self._act, self._cancel)
         self._who = LoginPart(session, self._ask_anew)
@@ -46,7 +46,6 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         )
         self._present: Query[Present] = Query(session, "Looking at the database")
         self._planned: Query[RestorePlan] = Query(session, "Planning the restore")
-        self._task = Task(session, about=lambda: self._stay)
         self._place: tuple[str, str] = ("", "")
         self._chosen: tuple[str, int] | None = None
         self._round = 0
@@ -55,6 +54,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
     def __panel__(self) -> Any:
         return self._column
+
+    def _about(self) -> object:
+        return self._stay
 
     @property
     def _instance(self) -> str:
@@ -83,7 +85,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._show_head(present, restore)
         if restore is not None:
             found = present if isinstance(present, Present) else None
-            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._trouble)
+            self._outcome.show(restore, found, not_allowed=self._not_allowed(), failure=self._problem)
             self._arrange(self._head, self._outcome.piece)
         elif isinstance(present, Present):
             self._show_choice(present)
@@ -116,7 +118,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._found: Present | None = None
         self._outcome.forget()
         self._task.let_go()
-        self._trouble: Trouble | None = None
+        self._clear()
 
     def _arrange(self, *pieces: Markup) -> None:
         for piece in self._column.objects:
@@ -135,23 +137,23 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         if latest and not latest[0].status.ended:
             self._watched = latest[0].id
             return latest[0]
-        wanted = self._session.nav.opened or self._watched
-        if not wanted:
+        restore_id = self._session.nav.opened or self._watched
+        if not restore_id:
             return None
         try:
-            found = restores.get(wanted)
+            found = restores.get(restore_id)
         except NotFound:
             return None
         return found if (found.instance, found.database) == self._place else None
 
-    def _look(self, restore: RestoreView | None) -> Present | Trouble | None:
+    def _look(self, restore: RestoreView | None) -> Present | Problem | None:
         ended = restore.id if restore is not None and restore.status.ended else 0
         ops, (instance, database) = self._session.ops, self._place
         return self._present.ask(
             (instance, database, self._round, ended), lambda: texts.look_at_database(ops, instance, database)
         )
 
-    def _show_head(self, present: Present | Trouble | None, restore: RestoreView | None) -> None:
+    def _show_head(self, present: Present | Problem | None, restore: RestoreView | None) -> None:
         found = present if isinstance(present, Present) else None
         busy_with = [
             profile.name
@@ -165,7 +167,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             back=Nav(page=DATABASES, instance=self._instance).search(),
             view=found and found.view,
             awaited=present is None,
-            trouble=present if isinstance(present, Trouble) else None,
+            problem=present if isinstance(present, Problem) else None,
             contents=texts.contents(found.contents if found else None),
             missing=found is not None and not found.is_there,
             chooses=restore is None,
@@ -177,7 +179,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         who = self._who_restores()
         chosen = self._source.show(self._place)
         if chosen != self._chosen:
-            self._chosen, self._confirmed, self._trouble = chosen, "", None
+            self._chosen, self._confirmed, self._problem = chosen, "", None
             self._accepted = False
         if chosen is None:
             self._confirmable = None
@@ -190,9 +192,9 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         ops, (instance, database), (path, position) = self._session.ops, self._place, chosen
         who, not_allowed = self._who.credentials, self._not_allowed()
         unread = not self._source.is_asked_for(path)
-        plan: RestorePlan | Trouble | None = None
+        plan: RestorePlan | Problem | None = None
         if not_allowed:
-            plan = Trouble(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
+            plan = Problem(message=f"You may not restore here. {not_allowed}", hint="Ask somebody who may.")
         elif not unread:
             plan = self._planned.ask(
                 (instance, database, path, position, self._round),
@@ -212,13 +214,13 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             story=story,
             unread=path if unread else "",
             not_allowed=not_allowed,
-            trouble=plan if isinstance(plan, Trouble) else None,
+            problem=plan if isinstance(plan, Problem) else None,
             atomic=texts.is_atomic(ops, instance),
             unrecorded=self._unrecorded,
             accepted=self._accepted,
             typed=self._confirmed,
             refusal=self._refusal(),
-            failure=self._trouble,
+            failure=self._problem,
             first=texts.savers(snapshot, self._place, self._session.why_not(Right.RUN)) if present.is_there else [],
             now=snapshot.at,
             zone=snapshot.zone,
@@ -228,7 +230,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         return self._session.why_not(Right.RESTORE)
 
     def _refusal(self) -> str:
-        """Say why it cannot be restored now; empty where it can."""
+        """Return why it cannot be restored now; empty where it can."""
         if self._not_allowed() or self._task.doing:
             return self._not_allowed() or f"{self._task.doing} …"
         if self._unrecorded and not self._accepted:
@@ -242,29 +244,25 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
             self._confirmed = str(value)
         self._session.changed()
 
-    def _act(self, action: str, key: str) -> None:
-        own = {
+    def _actions(self) -> Mapping[str, Action]:
+        return {
             "look-again": self._look_again,
             "read-file": self._read_file,
             "restore-now": self._begin,
             "restore-again": self._again,
-        }.get(action)
-        if own is None:
-            self._session.act(action, key)
-        else:
-            own(key)
+        }
 
     def _begin(self, _key: str) -> None:
         instance, database = self._place
         if self._not_allowed():
             # No page of ours offers it to them: whoever sends it all the same is refused, and that is noted.
-            self._do("Starting the restore", lambda: self._session.ops.restores.check(instance))
+            self._ask_for("Starting the restore", lambda: self._session.ops.restores.check(instance))
             return
         # What a browser sends proves nothing: asked here once more.
         if self._refusal() or self._confirmable is None:
             return
         source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
-        self._do(
+        self._ask_for(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
                 instance,
@@ -284,7 +282,7 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         except ValueError:
             return
         if restore_id == self._watched or self._not_allowed():
-            self._do("Cancelling the restore", lambda: self._session.ops.restores.cancel(restore_id))
+            self._ask_for("Cancelling the restore", lambda: self._session.ops.restores.cancel(restore_id))
 
     def _again(self, _key: str) -> None:
         self._start_anew()
@@ -293,16 +291,17 @@ class Restore(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._session.changed()
         self._session.attention.focus_on("#source-title")
 
-    def _do(self, doing: str, work: Callable[[], object]) -> None:
+    def _ask_for(self, doing: str, work: Callable[[], object]) -> None:
+        """Begin or cancel a restore. What was typed is let go of, and all is looked at anew, whatever came of it."""
         if self._task.doing:
             return
-        self._trouble = None
+        self._clear()
 
         def then(answer: Any, here: bool) -> None:
             if here:
                 self._confirmed = ""
                 self._round += 1
-                self._trouble = answer if isinstance(answer, Trouble) else None
+                self._problem = answer if isinstance(answer, Problem) else None
                 if isinstance(answer, RestoreView):
                     self._who.forget()
                     self._watched = answer.id

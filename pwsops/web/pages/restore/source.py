@@ -9,7 +9,7 @@ from typing import Any
 from pwsops.rules.model import BackupSet
 from pwsops.web.live.query import Query
 from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import RESTORE
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.restore.login import LoginPart
@@ -64,10 +64,10 @@ class Source:
 
         An address may be made up by others: a server that opens a path of theirs, on a share, shows them its login.
         """
-        wanted = (self._place[0], path)
+        place = (self._place[0], path)
         if not self._session.nav.by_link:
-            self._chosen.add(wanted)
-        return wanted in self._chosen
+            self._chosen.add(place)
+        return place in self._chosen
 
     def ask_anew(self) -> None:
         """Forget what the server answered: somebody else asks it, or the same path may have another answer by now."""
@@ -83,10 +83,10 @@ class Source:
             lambda: ops.restores.sources(instance, database, credentials=who),
             version=runs,
         )
-        sets = [] if found is None or isinstance(found, Trouble) else found
+        sets = [] if found is None or isinstance(found, Problem) else found
         chosen = (nav.file, nav.position or 1) if nav.file else None
         points = self._number(self._as_points(sets, chosen, ""))
-        unlisted = isinstance(found, Trouble)
+        unlisted = isinstance(found, Problem)
         if chosen is not None and not self._unfolded and not unlisted:
             self._fold(points, chosen)
             return chosen
@@ -96,7 +96,7 @@ class Source:
             tabs=self._tabs(),
             database=database,
             awaited=found is None,
-            trouble=found if isinstance(found, Trouble) else None,
+            problem=found if isinstance(found, Problem) else None,
             rows=points[: self._limit],
             more=max(0, len(sets) - self._limit),
             now=snapshot.at,
@@ -142,7 +142,7 @@ class Source:
         path = found.path if found else path
         sets = list(found.sets or ()) if found else []
         position = sets[0].position if len(sets) == 1 else nav.position
-        chosen = (path, position) if position in [one.position for one in sets] else None
+        chosen = (path, position) if position in [backup_set.position for backup_set in sets] else None
         points = self._number(self._as_points(sets, chosen, FROM_FILE))
         if chosen is not None and not self._unfolded:
             self._fold(points, chosen)
@@ -153,7 +153,7 @@ class Source:
             path=path if self._path is None else self._path,
             unread=unread,
             awaited=looked is None and not unread,
-            trouble=looked if isinstance(looked, Trouble) else found and found.trouble,
+            problem=looked if isinstance(looked, Problem) else found and found.problem,
             listing=texts.listing(found) if found else None,
             address=self._address_of,
             opened=path,
@@ -179,24 +179,24 @@ class Source:
         self, sets: Sequence[BackupSet], chosen: tuple[str, int] | None, view: str
     ) -> Sequence[RestorePoint]:
         snapshot = self._session.snapshot
-        fulls = {one.set_id: formatting.short_time(one.finished_at, snapshot.at, snapshot.zone) for one in sets}
+        fulls = {each.set_id: formatting.short_time(each.finished_at, snapshot.at, snapshot.zone) for each in sets}
         return [
             RestorePoint(
-                set=one,
-                age=formatting.ago((snapshot.at - one.finished_at).total_seconds()),
-                proof=texts.proof(one, fulls.get(one.base_id or "", "")),
-                query=self._address_of(view=view, file=one.path, position=one.position),
-                chosen=(one.path, one.position) == chosen,
+                set=backup_set,
+                age=formatting.ago((snapshot.at - backup_set.finished_at).total_seconds()),
+                proof=texts.proof(backup_set, fulls.get(backup_set.base_id or "", "")),
+                query=self._address_of(view=view, file=backup_set.path, position=backup_set.position),
+                chosen=(backup_set.path, backup_set.position) == chosen,
             )
-            for one in sets
+            for backup_set in sets
         ]
 
     def _directory(self) -> str:
         """Return where to look first: where a profile puts this database's backups; empty: where the server does."""
         instance, database = self._place
-        here = [one for one in self._session.snapshot.profiles if one.instance == instance]
-        own = [one for one in here if database in one.databases]
-        return next((one.directory for one in [*own, *here]), "")
+        here = [profile for profile in self._session.snapshot.profiles if profile.instance == instance]
+        own = [profile for profile in here if database in profile.databases]
+        return next((profile.directory for profile in [*own, *here]), "")
 
     def _typed(self, field: str, _key: str, value: str | bool) -> None:
         if field == "point":

@@ -13,7 +13,7 @@ from pwsops.errors import PwsopsError
 from pwsops.operations.records import DatabaseView, RestoreView
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
-from pwsops.web.live.snapshot import Snapshot, Trouble, trouble
+from pwsops.web.live.snapshot import Problem, Snapshot, problem_of
 from pwsops.web.nav import RESTORE, Nav
 from pwsops.web.pages.starting import refusal
 from pwsops.web.ui import formatting
@@ -35,7 +35,7 @@ class Present:
     """What is there now. `view` is None where the instance has no such database; `contents` where none can be had."""
 
     view: DatabaseView | None
-    contents: DatabaseContents | Trouble | None
+    contents: DatabaseContents | Problem | None
 
     @property
     def is_there(self) -> bool:
@@ -52,7 +52,7 @@ class Looked:
     above: str
     entries: Sequence[DirectoryEntry] = ()
     sets: Sequence[BackupSet] | None = None
-    trouble: Trouble | None = None
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,11 @@ class RestorePoint:
     pointed: bool = False
 
 
-def proof(one: BackupSet, base: str) -> str:
-    """Say what shows that a set can be relied on: its `base` in words, and what was looked at when it was taken."""
-    if one.kind is BackupKind.DIFFERENTIAL:
+def proof(backup_set: BackupSet, base: str) -> str:
+    """Return what shows that a set can be relied on: its `base` in words, and what was looked at when it was taken."""
+    if backup_set.kind is BackupKind.DIFFERENTIAL:
         return f"on the full of {base}" if base else "its full is not in this list"
-    return "structure checked" if one.details.get("checked") else "structure not checked"
+    return "structure checked" if backup_set.details.get("checked") else "structure not checked"
 
 
 def address(**where: Any) -> str:
@@ -91,13 +91,13 @@ def address(**where: Any) -> str:
 
 def look_at_database(ops: Operations, instance: str, database: str) -> Present:
     """Look at a database and into it."""
-    view = next((one for one in ops.databases.list(instance) if one.name == database), None)
+    view = next((each for each in ops.databases.list(instance) if each.name == database), None)
     if view is None or not (view.state.is_in_use or view.state is DatabaseState.EMPTY):
         return Present(view=view, contents=None)
     try:
         return Present(view=view, contents=ops.databases.contents(instance, database))
     except PwsopsError as error:
-        return Present(view=view, contents=trouble(error, "Looking into the database"))
+        return Present(view=view, contents=problem_of(error, "Looking into the database"))
 
 
 def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | None = None) -> Looked:
@@ -118,8 +118,8 @@ def look_at_path(ops: Operations, instance: str, path: str, who: Credentials | N
     try:
         sets = ops.media.read(path, instance, credentials=who)
     except PwsopsError as error:
-        said = trouble(error, "Reading the file")
-        return Looked(path=path, directory=directory, above=above, entries=entries, trouble=said)
+        problem = problem_of(error, "Reading the file")
+        return Looked(path=path, directory=directory, above=above, entries=entries, problem=problem)
     return Looked(path=path, directory=directory, above=above, entries=entries, sets=sets)
 
 
@@ -140,16 +140,16 @@ def listing(looked: Looked) -> dict[str, Any]:
     }
 
 
-def contents(found: DatabaseContents | Trouble | None) -> dict[str, Any]:
+def contents(found: DatabaseContents | Problem | None) -> dict[str, Any]:
     """Return a database's tables as they are shown, the largest first."""
     if not isinstance(found, DatabaseContents):
-        return {"tables": None, "more": "", "trouble": found}
+        return {"tables": None, "more": "", "problem": found}
     tables = sorted(found.tables, key=lambda table: -1 if table.rows is None else table.rows, reverse=True)
     more = len(tables) - TABLES
     return {
         "tables": tables[:TABLES],
         "more": f"and {formatting.counted(more, 'more table')}" if more > 0 else "",
-        "trouble": None,
+        "problem": None,
     }
 
 
@@ -178,7 +178,7 @@ def savers(snapshot: Snapshot, place: tuple[str, str], may_not: str) -> Sequence
     ]
 
 
-def compared(before: DatabaseContents | None, now: DatabaseContents | Trouble | None) -> dict[str, Any] | None:
+def compared(before: DatabaseContents | None, now: DatabaseContents | Problem | None) -> dict[str, Any] | None:
     """Return the rows of each table before a restore and after it, the largest first; None where one is not known."""
     if before is None or not isinstance(now, DatabaseContents):
         return None
@@ -204,7 +204,7 @@ def _rows(count: dict[str, int | None], name: str) -> str:
 
 
 def story(plan: RestorePlan, database: str, present: Present, now: datetime, zone: tzinfo) -> dict[str, Any]:
-    """Say a plan in words: what is read, what the database then holds, and what is lost by it."""
+    """Return a plan in words: what is read, what the database then holds, and what is lost by it."""
     target = plan.sets[-1]
     behind_s = max(0.0, (now - target.finished_at).total_seconds())
     return {

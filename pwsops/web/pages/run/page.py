@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import panel as pn
+from collections.abc import Mapping
 
 from pwsops.errors import PwsopsError
 from pwsops.operations.records import RunView
 from pwsops.rules.rights import Right
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import trouble
+from pwsops.web.live.session import Action, Session
+from pwsops.web.live.snapshot import problem_of
 from pwsops.web.nav import RESTORE, WIZARD
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.restore import texts
 from pwsops.web.pages.run import trend
 from pwsops.web.pages.starting import GONE, refusal
 from pwsops.web.ui.markup import Markup
 
 
-class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Run(Page):
     """One run: its databases, and under each the messages with number, severity, cause and next step."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        self._details = Markup(self._act)
+        super().__init__(session)
+        self._piece = Markup(self._act)
         self.refresh()
-
-    def __panel__(self) -> Any:
-        return self._details
 
     def refresh(self) -> None:
         """Show the run that the address names."""
@@ -38,10 +33,10 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             measures = session.ops.history.up_to(run.id)
             restores = self._restores(run)
         except PwsopsError as error:
-            found = trouble(error, "Showing the run")
-            self._details.show("trouble.html", message=found.message, hint=found.hint, command="")
+            found = problem_of(error, "Showing the run")
+            self._piece.show("problem.html", message=found.message, hint=found.hint, command="")
             return
-        self._details.show(
+        self._piece.show(
             "run/run.html",
             run=run,
             now=snapshot.at,
@@ -54,11 +49,8 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             height=trend.HEIGHT,
         )
 
-    def _act(self, action: str, key: str) -> None:
-        if action == "edit":
-            self._session.nav.go(page=WIZARD, profile=key)
-        else:
-            self._session.act(action, key)
+    def _actions(self) -> Mapping[str, Action]:
+        return {"edit": lambda profile: self._session.nav.go(page=WIZARD, profile=profile)}
 
     def _refusals(self, run: RunView) -> dict[str, str]:
         """Return why the run's profile cannot be started or edited; empty where it can."""
@@ -73,8 +65,11 @@ class Run(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete 
             return {}
         found = self._session.ops.media.of_run(run.id)
         return {
-            one.set_id: texts.address(
-                instance=found.instance, database=one.database, file=one.path, position=one.position
+            backup_set.set_id: texts.address(
+                instance=found.instance,
+                database=backup_set.database,
+                file=backup_set.path,
+                position=backup_set.position,
             )
-            for one in found.sets
+            for backup_set in found.sets
         }

@@ -49,10 +49,10 @@ class Chart:
 def charts(measures: Sequence[RunMeasure], run_id: int) -> list[Chart]:
     """Return a chart of durations and one of sizes; none where there is nothing to compare with."""
     found = (
-        _chart("Duration", "took", measures, run_id, lambda one: one.duration_s, formatting.duration),
-        _chart("Written", "wrote", measures, run_id, lambda one: one.size_bytes, formatting.size),
+        _chart("Duration", "took", measures, run_id, lambda measure: measure.duration_s, formatting.duration),
+        _chart("Written", "wrote", measures, run_id, lambda measure: measure.size_bytes, formatting.size),
     )
-    return [one for one in found if one is not None]
+    return [chart for chart in found if chart is not None]
 
 
 def _chart(
@@ -61,28 +61,28 @@ def _chart(
     measures: Sequence[RunMeasure],
     run_id: int,
     value: Callable[[RunMeasure], float | None],
-    said: Callable[[float | None], str],
+    as_text: Callable[[float | None], str],
 ) -> Chart | None:
     known = [number for number in map(value, measures) if number is not None]
     if len(known) < 2:
         return None
     most = max(known) or 1
-    bars = [_bar(at, one, value(one), most, run_id, said) for at, one in enumerate(measures)]
-    return Chart(name=name, bars=bars, words=_words(verb, measures, run_id, value, said))
+    bars = [_bar(at, measure, value(measure), most, run_id, as_text) for at, measure in enumerate(measures)]
+    return Chart(name=name, bars=bars, words=_words(verb, measures, run_id, value, as_text))
 
 
 def _bar(
-    at: int, one: RunMeasure, number: float | None, most: float, run_id: int, said: Callable[[float | None], str]
+    at: int, measure: RunMeasure, number: float | None, most: float, run_id: int, as_text: Callable[[float | None], str]
 ) -> Bar:
     height = 0.0 if number is None else round(max(_LEAST, HEIGHT * number / most), 2)
-    look = f"tone-{highlight(one)}" if highlight(one) else one.kind.value
+    look = f"tone-{highlight(measure)}" if highlight(measure) else measure.kind.value
     return Bar(
-        run_id=one.run_id,
+        run_id=measure.run_id,
         x=WIDTH * at,
         y=round(HEIGHT - height, 2),
         height=height,
-        look=f"{look} here" if one.run_id == run_id else look,
-        text=f"Run {one.run_id}, {formatting.kind(one.kind)}, {one.status.value}: {said(number)}",
+        look=f"{look} here" if measure.run_id == run_id else look,
+        text=f"Run {measure.run_id}, {formatting.kind(measure.kind)}, {measure.status.value}: {as_text(number)}",
     )
 
 
@@ -91,26 +91,26 @@ def _words(
     measures: Sequence[RunMeasure],
     run_id: int,
     value: Callable[[RunMeasure], float | None],
-    said: Callable[[float | None], str],
+    as_text: Callable[[float | None], str],
 ) -> str:
     """Return how a run compares with those before it that were of its kind and succeeded."""
-    here = next((one for one in measures if one.run_id == run_id), None)
+    here = next((measure for measure in measures if measure.run_id == run_id), None)
     kinds = [here.kind] if here is not None else list(BackupKind)
     numbers = [
         number
-        for one in measures
-        if one.run_id != run_id and one.kind in kinds and one.status is RunStatus.SUCCEEDED
-        for number in [value(one)]
+        for measure in measures
+        if measure.run_id != run_id and measure.kind in kinds and measure.status is RunStatus.SUCCEEDED
+        for number in [value(measure)]
         if number is not None
     ]
     now = None if here is None else value(here)
-    own = f"This run {verb} {said(now)}." if now is not None else ""
+    own = f"This run {verb} {as_text(now)}." if now is not None else ""
     if not numbers:
         return own
     name = f"{formatting.kind(kinds[0])} run" if len(kinds) == 1 else "run"
     counted = name if len(numbers) == 1 else formatting.counted(len(numbers), name)
-    usual = f"{counted} before it {verb} {said(median(numbers))}"
-    least, most = said(min(numbers)), said(max(numbers))
+    usual = f"{counted} before it {verb} {as_text(median(numbers))}"
+    least, most = as_text(min(numbers)), as_text(max(numbers))
     if least != most:
         usual += f" at the median, {least} to {most}"
     elif len(numbers) > 1:

@@ -55,11 +55,11 @@ class InstanceDraft:
         It was given for one server, reached and protected in one way: where that changes it is asked for anew.
         """
         before = self.original
-        if before is None or not before.login or before.login != self._said("login"):
+        if before is None or not before.login or before.login != self._text_of("login"):
             return False
         changed = self._changed_options() if self._has_numbers() else {}
         guarded = any(option.key in changed for option in self.asked if option.guards)
-        return not guarded and self._said("address").casefold() == before.address.strip().casefold()
+        return not guarded and self._text_of("address").casefold() == before.address.strip().casefold()
 
     def set(self, field: str, value: str | bool) -> bool:
         """Take what was typed or ticked, and say whether this form has such a field."""
@@ -78,17 +78,17 @@ class InstanceDraft:
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by field."""
         found = {}
-        if not self._said("name"):
+        if not self._text_of("name"):
             found["name"] = "Give it a name."
-        if not self._said("address"):
+        if not self._text_of("address"):
             found["address"] = "Say where it is."
         if self.able.login:
-            if self._said("login") and not self.text["password"] and not self.keeps_password:
+            if self._text_of("login") and not self.text["password"] and not self.keeps_password:
                 found["password"] = "Give the password of this login."
-            if self.text["password"] and not self._said("login"):
+            if self.text["password"] and not self._text_of("login"):
                 found["login"] = "Say whose password it is, or leave both empty."
         for option in self.asked:
-            if option.kind is OptionKind.NUMBER and _number(option, self._said(OPTION + option.key)) is None:
+            if option.kind is OptionKind.NUMBER and _number(option, self._text_of(OPTION + option.key)) is None:
                 low, high = option.bounds or (float("-inf"), float("inf"))
                 found[OPTION + option.key] = f"Give a number from {low:g} to {high:g}."
         return found
@@ -99,21 +99,21 @@ class InstanceDraft:
 
     def values(self) -> dict[str, Any]:
         """Return what is to be saved, as `Instances.add` and `Instances.edit` take it; problems must be none."""
-        values: dict[str, Any] = {"address": self._said("address"), "options": self._changed_options()}
+        values: dict[str, Any] = {"address": self._text_of("address"), "options": self._changed_options()}
         if self.able.login:
-            values |= {"login": self._said("login"), "password": self.text["password"] or None}
+            values |= {"login": self._text_of("login"), "password": self.text["password"] or None}
         return values
 
     def _has_numbers(self) -> bool:
         """Whether every number that was typed is one; else the form is not saved anyway."""
-        texts = {one.key: self._said(OPTION + one.key) for one in self.asked if one.kind is OptionKind.NUMBER}
-        return all(_number(one, texts[one.key]) is not None for one in self.asked if one.key in texts)
+        texts = {each.key: self._text_of(OPTION + each.key) for each in self.asked if each.kind is OptionKind.NUMBER}
+        return all(_number(option, texts[option.key]) is not None for option in self.asked if option.key in texts)
 
-    def _said(self, field: str) -> str:
+    def _text_of(self, field: str) -> str:
         return str(self.text[field]).strip()
 
     def _fill_options(self) -> None:
-        """Give every option of the chosen engine a field; what was typed for it stays."""
+        """Add a field for every option of the chosen engine; what was typed for it stays."""
         for option in self.asked:
             self.text.setdefault(OPTION + option.key, _as_text(option, self._stored(option)))
 

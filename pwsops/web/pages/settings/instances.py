@@ -10,7 +10,7 @@ from pwsops.engines.options import warnings
 from pwsops.engines.records import Capabilities, Instance, Probe
 from pwsops.web.live.query import Query
 from pwsops.web.live.session import Action, Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.snapshot import Problem
 from pwsops.web.nav import SETTINGS
 from pwsops.web.pages.page import Page
 from pwsops.web.pages.settings.instance_draft import InstanceDraft
@@ -40,9 +40,6 @@ class Instances(Page):
         self._draft: InstanceDraft | None = None
         self.refresh()
 
-    def __panel__(self) -> Any:
-        return self._piece
-
     def refresh(self) -> None:
         """Show the instances that there are now; those that are new here are asked how they are."""
         listed = self._session.ops.instances.list()
@@ -62,7 +59,7 @@ class Instances(Page):
         if nav.view == ADDING:
             here = draft is not None and begun is None
             return draft if here else InstanceDraft(ops.instances.offers, next(iter(ops.instances.engines())))
-        original = next((one for one in listed if nav.view == EDITING and one.name == nav.instance), None)
+        original = next((each for each in listed if nav.view == EDITING and each.name == nav.instance), None)
         if original is None or begun == original.name:
             return draft if original else None
         return InstanceDraft(ops.instances.offers, original.engine, original)
@@ -73,7 +70,7 @@ class Instances(Page):
         _, address, about = _about(str(draft.text["engine"]) if draft else "")
         self._piece.show(
             "settings/instances.html",
-            rows=[self._row(one, sum(profile.instance == one.name for profile in profiles)) for one in listed],
+            rows=[self._row(each, sum(profile.instance == each.name for profile in profiles)) for each in listed],
             no_profile=not profiles,
             draft=draft,
             engines=[(key, _about(key)[0]) for key in self._session.ops.instances.engines()],
@@ -82,23 +79,24 @@ class Instances(Page):
             address_help=about,
             removing=self._removing,
             busy=self._task.doing,
-            trouble=self._problem,
+            problem=self._problem,
             note=self._note,
         )
 
-    def _row(self, one: Instance, used: int) -> dict[str, Any]:
-        answer, able = self._probes[one.name].answer, self._session.ops.instances.offers(one.engine)
-        row = {"one": one, "engine": _about(one.engine)[0], "used": used, "version": "", "missing": (), "facts": {}}
-        row |= {"able": able, "held": (), "told": _told(one, able), "warnings": warnings(one.options, able.options)}
+    def _row(self, instance: Instance, used: int) -> dict[str, Any]:
+        answer, able = self._probes[instance.name].answer, self._session.ops.instances.offers(instance.engine)
+        row = {"instance": instance, "engine": _about(instance.engine)[0], "used": used, "able": able}
+        row |= {"version": "", "missing": (), "held": (), "facts": {}, "details": _details(instance, able)}
+        row |= {"warnings": warnings(instance.options, able.options)}
         if answer is None:
-            return {**row, "mark": _ASKED, "trouble": None}
-        if isinstance(answer, Trouble):
-            return {**row, "mark": _SILENT, "trouble": answer}
-        known = (one.address, one.login, *answer.version.split())
+            return {**row, "mark": _ASKED, "problem": None}
+        if isinstance(answer, Problem):
+            return {**row, "mark": _SILENT, "problem": answer}
+        known = (instance.address, instance.login, *answer.version.split())
         facts = {key: fact for key, fact in answer.facts.items() if fact not in (*known, answer.version)}
         mark = _SILENT if not answer.reachable else _LACKS if answer.missing_rights else _ANSWERS
-        said = {"version": answer.version, "missing": answer.missing_rights, "held": answer.held_rights, "facts": facts}
-        return {**row, **said, "mark": mark, "trouble": None}
+        rights = {"missing": answer.missing_rights, "held": answer.held_rights}
+        return {**row, **rights, "version": answer.version, "facts": facts, "mark": mark, "problem": None}
 
     def _probe(self, listed: Sequence[Instance]) -> None:
         """Ask each instance how it is, unless it was asked since it last changed."""
@@ -107,9 +105,9 @@ class Instances(Page):
         def query(name: str) -> Query[Probe]:
             return Query(self._session, f"Reaching {name}", on_answer=self.refresh)
 
-        self._probes = {one.name: self._probes.get(one.name) or query(one.name) for one in listed}
-        for one in listed:
-            self._probes[one.name].ask(one, partial(probe, one.name))
+        self._probes = {instance.name: self._probes.get(instance.name) or query(instance.name) for instance in listed}
+        for instance in listed:
+            self._probes[instance.name].ask(instance, partial(probe, instance.name))
 
     def _probe_anew(self, name: str) -> None:
         if name in self._probes:
@@ -148,7 +146,7 @@ class Instances(Page):
         else:
             self._session.attention.focus_on('[data-action="add-instance"]')
 
-    def _said(self, note: str, here: bool) -> str:
+    def _done(self, note: str, here: bool) -> str:
         """Go on at the list, where somebody is still there; return what to say."""
         if here:
             self._session.attention.focus_on("#instances-title")
@@ -157,7 +155,7 @@ class Instances(Page):
     def _make_samples(self, _key: str) -> None:
         create = self._session.ops.samples.create
         note = "The sample vaults are there."
-        self._do("Making the sample vaults", create, lambda _, here: self._said(note, here), shows_problem=False)
+        self._do("Making the sample vaults", create, lambda _, here: self._done(note, here), shows_problem=False)
 
     def _ask_to_remove(self, name: str) -> None:
         self._removing, self._note = name, ""
@@ -171,7 +169,7 @@ class Instances(Page):
     def _remove(self, name: str) -> None:
         self._removing, remove = "", partial(self._session.ops.instances.remove, name)
         note = f"{name} is removed. Its history and its backups stay."
-        self._do(f"Removing {name}", remove, lambda _, here: self._said(note, here), shows_problem=False)
+        self._do(f"Removing {name}", remove, lambda _, here: self._done(note, here), shows_problem=False)
 
     def _ask_again(self, name: str) -> None:
         self._probe_anew(name)
@@ -207,15 +205,15 @@ class Instances(Page):
             self._do("Saving the instance", edit, partial(saved, "saved"))
 
 
-def _told(one: Instance, able: Capabilities) -> list[str]:
-    """Say who is asked as, and the options that were given, but for those that a warning speaks of."""
-    told = [f"as {one.login or 'the service user'}"] if able.login else []
+def _details(instance: Instance, able: Capabilities) -> list[str]:
+    """Return who is asked as, and the options that were given, but for those that a warning speaks of."""
+    parts = [f"as {instance.login or 'the service user'}"] if able.login else []
     for option in able.options:
-        value = one.options.get(option.key, option.default)
+        value = instance.options.get(option.key, option.default)
         if value != option.default and value not in option.warnings:
-            said = option.choices.get(value, value) if isinstance(value, str) else f"{value:g}"
-            told.append(f"{option.title}: {said}")
-    return told
+            found = option.choices.get(value, value) if isinstance(value, str) else f"{value:g}"
+            parts.append(f"{option.title}: {found}")
+    return parts
 
 
 def _about(engine: str) -> tuple[str, str, str]:

@@ -72,7 +72,7 @@ class Settings(Page):
             wrong=[_LABELS[key] for key in problems],
             saving=bool(self._task.doing),
             note=self._note,
-            trouble=self._problem,
+            problem=self._problem,
         )
 
     def _changed(self, stored: Mapping[str, str | bool], text: Mapping[str, str | bool]) -> dict[str, str]:
@@ -143,8 +143,8 @@ def as_settings(text: Mapping[str, str | bool]) -> dict[str, str]:
     """Return what the form says, by the keys of the settings."""
     day = {"weekly": f":{text['renew_weekday']}", "monthly": f":{text['renew_day']}"}.get(str(text["renew"]), "")
     plain = {field: value for field, value in text.items() if field not in _RENEWAL}
-    said = {key: str(value).lower() if isinstance(value, bool) else value.strip() for key, value in plain.items()}
-    return {**said, "renew_full": f"{text['renew']}{day}"}
+    values = {key: str(value).lower() if isinstance(value, bool) else value.strip() for key, value in plain.items()}
+    return {**values, "renew_full": f"{text['renew']}{day}"}
 
 
 def _instances(known: Any, chosen: str) -> list[tuple[str, str]]:

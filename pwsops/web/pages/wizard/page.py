@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,10 +14,10 @@ from pwsops.engines.records import DirectoryCheck
 from pwsops.errors import NotFound
 from pwsops.operations.records import ProfileView
 from pwsops.rules.model import ProfileState
-from pwsops.web.live.query import Policy, Query, Task
-from pwsops.web.live.session import Session
-from pwsops.web.live.snapshot import Trouble
+from pwsops.web.live.query import Policy, Query
+from pwsops.web.live.session import Action, Session
 from pwsops.web.nav import OVERVIEW, STEPS, WIZARD, step
+from pwsops.web.pages.page import Page
 from pwsops.web.pages.wizard import texts
 from pwsops.web.pages.wizard.draft import AT_ONCE, STEP_FIELDS, Draft
 from pwsops.web.pages.wizard.preview import Preview
@@ -34,12 +34,11 @@ _BESIDE = """
 """
 
 
-class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complete types
+class Wizard(Page):
     """Edits the profile that the address names, or a new one. What was typed waits in the session until it is saved."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._form = Markup(self._act, self._typed)
         self._preview = Preview(session)
         self._shown: Draft | None = None
@@ -50,8 +49,6 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             session, "Looking for files", policy=Policy.SERIAL, on_answer=self.refresh
         )
         self._listing: Query[Directories] = Query(session, "Listing the directory", on_answer=self._listed)
-        self._trouble: Trouble | None = None
-        self._saving = Task(session, about=lambda: self._shown)
         self._asked_as = ""
         self._view = pn.Column(self._form, self._preview, sizing_mode="stretch_width", margin=0, stylesheets=[_BESIDE])
         self.refresh()
@@ -61,6 +58,9 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
     def __panel__(self) -> Any:
         return self._view
 
+    def _about(self) -> object:
+        return self._shown
+
     def refresh(self) -> None:
         """Show the draft at the address's step."""
         if self._session.nav.page != WIZARD:
@@ -68,7 +68,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         draft = self._draft()
         if draft is not self._shown:
             # What was said of another profile, or of what was typed before, does not stay.
-            self._shown, self._trouble = draft, None
+            self._shown, self._problem = draft, None
             self._listing.forget()
         if draft is None:
             return
@@ -88,7 +88,7 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             try:
                 drafts[name] = self._begin(name)
             except NotFound as error:
-                self._form.show("trouble.html", message=error.message, hint=error.hint, command="")
+                self._form.show("problem.html", message=error.message, hint=error.hint, command="")
                 return None
         return drafts[name]
 
@@ -121,12 +121,12 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong=wrong,
             errors=defaultdict(str, shown),
             blocked=blocked,
-            saving=bool(self._saving.doing),
-            trouble=self._trouble,
+            saving=bool(self._task.doing),
+            problem=self._problem,
             instances=snapshot.instances,
             databases=texts.databases(draft, snapshot),
             awaited=draft.text["instance"] in snapshot.awaited,
-            instance_trouble=texts.instance_trouble(draft, snapshot),
+            instance_problem=texts.instance_problem(draft, snapshot),
             directory=texts.directory(self._checked.answer),
             in_the_way=texts.in_the_way(self._in_the_way.answer),
             entries=self._listing.result,
@@ -154,53 +154,60 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             draft.set(field, key, value)
             if field == "instance":
                 self._listing.forget()
-            self._trouble = None
+            self._problem = None
             self.refresh()
 
-    def _act(self, action: str, key: str) -> None:
-        draft, nav = self._draft(), self._session.nav
+    def _actions(self) -> Mapping[str, Action]:
+        draft = self._draft()
         if draft is None:
-            self._session.act(action, key)
-        elif action == "step":
-            with suppress(ValueError):  # no page of ours has such a key
-                self._go_to(step(key))
-        elif action == "next":
-            # Enter is pressed again before the next step is there: it was meant for this one.
-            if key == str(nav.step):
-                self._next(draft)
-        elif action == "recommend":
-            draft.recommend()
-            self.refresh()
-        elif action == "browse":
-            self._browse(draft, key)
-        elif action == "use-directory":
-            draft.set("directory", "", key)
-            self._listing.forget()
-            self.refresh()
-            self._session.attention.focus_on("#f-directory")
-        elif action == "save":
-            self._save(draft)
-        elif action == "leave":
-            name = nav.profile
-            self._session.drafts.pop(name, None)
-            nav.go(page=OVERVIEW, profile=name)
-            if name:
-                self._session.attention.focus_on_action("select", name)
-        elif action == "again":
-            self._session.drafts.pop(nav.profile, None)
-            self.refresh()
-            self._session.attention.focus_on("#step-title")
-        else:
-            self._session.act(action, key)
+            return {}
+        return {
+            "step": self._step,
+            "next": partial(self._next, draft),
+            "recommend": partial(self._recommend, draft),
+            "browse": partial(self._browse, draft),
+            "use-directory": partial(self._use_directory, draft),
+            "save": partial(self._save, draft),
+            "leave": self._leave,
+            "again": self._begin_again,
+        }
 
-    def _next(self, draft: Draft) -> None:
-        step = self._session.nav.step
-        draft.touched.update(STEP_FIELDS[step])
-        if not self._problems(draft).keys() & set(STEP_FIELDS[step]):
-            self._go_to(step + 1)
+    def _step(self, key: str) -> None:
+        with suppress(ValueError):  # no page of ours has such a key
+            self._go_to(step(key))
+
+    def _next(self, draft: Draft, key: str) -> None:
+        here = self._session.nav.step
+        if key != str(here):
+            return  # Enter was pressed again before the next step was there: it was meant for the one before
+        draft.touched.update(STEP_FIELDS[here])
+        if not self._problems(draft).keys() & set(STEP_FIELDS[here]):
+            self._go_to(here + 1)
         else:
             self.refresh()
             self._session.attention.focus_on(_WRONG)
+
+    def _recommend(self, draft: Draft, _key: str) -> None:
+        draft.recommend()
+        self.refresh()
+
+    def _use_directory(self, draft: Draft, path: str) -> None:
+        draft.set("directory", "", path)
+        self._listing.forget()
+        self.refresh()
+        self._session.attention.focus_on("#f-directory")
+
+    def _leave(self, _key: str) -> None:
+        name = self._session.nav.profile
+        self._session.drafts.pop(name, None)
+        self._session.nav.go(page=OVERVIEW, profile=name)
+        if name:
+            self._session.attention.focus_on_action("select", name)
+
+    def _begin_again(self, _key: str) -> None:
+        self._session.drafts.pop(self._session.nav.profile, None)
+        self.refresh()
+        self._session.attention.focus_on("#step-title")
 
     def _go_to(self, step: int) -> None:
         """Show a step from its heading on: Enter pressed on must not pass what nobody has seen."""
@@ -238,12 +245,12 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
         self._listing.ask(object(), lambda: texts.look(ops, instance, asked))
 
     def _listed(self) -> None:
-        self._trouble = self._listing.error or self._trouble
+        self._problem = self._listing.error or self._problem
         self.refresh()
         if not self._listing.under_way:
-            self._session.attention.focus_on("#trouble" if self._listing.error else "#entries-title")
+            self._session.attention.focus_on("#problem" if self._listing.error else "#entries-title")
 
-    def _save(self, draft: Draft) -> None:
+    def _save(self, draft: Draft, _key: str) -> None:
         # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
         problems = self._problems(draft)
@@ -251,14 +258,13 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
             wrong = [step for step, fields in STEP_FIELDS.items() if problems.keys() & set(fields)]
             if self._session.nav.step not in wrong:
                 self._session.nav.step = wrong[0]
-        if self._saving.doing or problems or self._unamended(draft):
+        if self._task.doing or problems or self._unamended(draft):
             self.refresh()
             self._session.attention.focus_on(_WRONG if problems else "#f-note")
             return
         ops, before, profile, password = self._session.ops, draft.original, draft.profile(), draft.password()
         protection = draft.certificate_password()
         draft.forget_passwords()
-        self._trouble = None
 
         def save() -> ProfileView:
             if before is None:
@@ -268,20 +274,15 @@ class Wizard(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no comple
                 before.name, profile, note=note, seen=before, password=password, certificate_password=protection
             )
 
-        then = partial(self._saved, self._session.nav.profile, draft)
-        self._saving.start("Saving the profile", save, then)
-        self.refresh()
+        self._do("Saving the profile", save, partial(self._saved, self._session.nav.profile, draft))
 
-    def _saved(self, name: str, draft: Draft, answer: ProfileView | Trouble, here: bool) -> None:
+    def _saved(self, name: str, draft: Draft, saved: ProfileView, here: bool) -> str:
         drafts = self._session.drafts
-        if not isinstance(answer, Trouble):
-            if drafts.get(name) is draft:
-                del drafts[name]
-            if here:
-                done = "created" if draft.original is None else "saved"
-                self._session.nav.go(page=OVERVIEW, profile=answer.name)
-                self._session.attention.announce(f"The profile {answer.name} is {done}.")
-                self._session.attention.focus_on_action("select", answer.name)
-        elif here:
-            self._trouble = answer
-        self._session.changed()
+        if drafts.get(name) is draft:
+            del drafts[name]
+        if here:
+            done = "created" if draft.original is None else "saved"
+            self._session.nav.go(page=OVERVIEW, profile=saved.name)
+            self._session.attention.announce(f"The profile {saved.name} is {done}.")
+            self._session.attention.focus_on_action("select", saved.name)
+        return ""

@@ -64,7 +64,7 @@ class Preview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
         self._sentence.show("wizard/sentence.html", sentence=texts.sentence(draft, profile))
         if profile is None:
             unread = "The runs are shown as soon as the fields of the interval can be read."
-            self._calendar.wait(month, Heading(title="Runs to come", trouble=unread))
+            self._calendar.wait(month, Heading(title="Runs to come", problem=unread))
             return
         request = Request(
             beside=self._others(draft),
@@ -84,7 +84,7 @@ class Preview(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no compl
 
     def _others(self, draft: Draft) -> Sequence[ProfileView]:
         edited = "" if draft.original is None else draft.original.name
-        return [one for one in self._session.snapshot.profiles if one.name != edited]
+        return [profile for profile in self._session.snapshot.profiles if profile.name != edited]
 
     def _work_out(self, request: Request) -> None:
         """Work out the other profiles' runs beside the page: whoever types does not wait for them."""

@@ -14,7 +14,7 @@ from pwsops.messages import single_stops
 from pwsops.operations.certificate_records import CertificateView
 from pwsops.operations.records import Diagnosis, RunView
 from pwsops.profile import BackupProfile
-from pwsops.web.live.snapshot import Snapshot, Trouble
+from pwsops.web.live.snapshot import Problem, Snapshot
 from pwsops.web.pages.wizard.draft import Draft
 from pwsops.web.ui import formatting
 
@@ -54,16 +54,16 @@ def databases(draft: Draft, snapshot: Snapshot) -> Sequence[Choice]:
     return [*listed, *(Choice(name=name, ticked=True) for name in draft.databases if name not in names)]
 
 
-def instance_trouble(draft: Draft, snapshot: Snapshot) -> Trouble | None:
+def instance_problem(draft: Draft, snapshot: Snapshot) -> Problem | None:
     """Return why the databases of the draft's instance cannot be listed; None where they are, or none is chosen."""
     name = draft.text["instance"]
     if not name:
         return None
-    if name in snapshot.troubles:
-        return snapshot.troubles[name]  # what is listed beside it is what was last known
+    if name in snapshot.problems:
+        return snapshot.problems[name]  # what is listed beside it is what was last known
     if name in snapshot.awaited or any(row.instance == name for row in snapshot.databases):
         return None
-    return Trouble(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
+    return Problem(message=f"The instance {name} has no databases.", hint="Check its address in the settings.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,23 +90,23 @@ def certificates(usable: Sequence[CertificateView], chosen: str) -> Sequence[tup
     return listed if chosen in known else [*listed, (chosen, f"the one it has ({chosen[:8]}…)")]
 
 
-def directory(found: DirectoryCheck | Trouble | None) -> tuple[str, str]:
-    """Say what was found about the directory, as (help, warning). Never more than a warning: only a run can tell."""
+def directory(found: DirectoryCheck | Problem | None) -> tuple[str, str]:
+    """Return what was found about the directory, as (help, warning). Never more than a warning: only a run can tell."""
     if found is None:
         return ("", "")
-    if isinstance(found, Trouble):
+    if isinstance(found, Problem):
         found = DirectoryCheck(status=DirectoryStatus.UNKNOWN, reason=found.message)
     if found.status is DirectoryStatus.OK:
         free = "" if found.free_bytes is None else f", {formatting.size(found.free_bytes)} free"
         checked = f"{found.reason or 'The server can write there'}{free}."
-        return (" ".join([checked, *(f"But {one}." for one in found.remarks)]), "")
+        return (" ".join([checked, *(f"But {remark}." for remark in found.remarks)]), "")
     if found.status is DirectoryStatus.MISSING:
-        said = f"Backups cannot be written there: {found.reason}. A run does not create the directory."
+        warning = f"Backups cannot be written there: {found.reason}. A run does not create the directory."
     elif found.status is DirectoryStatus.UNUSABLE:
-        said = f"Backups cannot be written there: {found.reason}. It can be saved all the same."
+        warning = f"Backups cannot be written there: {found.reason}. It can be saved all the same."
     else:
-        said = f"Whether the server can write there is not known: {found.reason}. It can be saved all the same."
-    return ("", single_stops(said))
+        warning = f"Whether the server can write there is not known: {found.reason}. It can be saved all the same."
+    return ("", single_stops(warning))
 
 
 def names_media(draft: Draft) -> bool:
@@ -114,9 +114,9 @@ def names_media(draft: Draft) -> bool:
     return bool(draft.text["instance"] and draft.databases and str(draft.text["directory"]).strip())
 
 
-def in_the_way(found: Sequence[str] | Trouble | None) -> str:
+def in_the_way(found: Sequence[str] | Problem | None) -> str:
     """Return what lies under the names of the media already; empty where nothing does, or nobody could look."""
-    return "" if found is None or isinstance(found, Trouble) else " ".join(found)
+    return "" if found is None or isinstance(found, Problem) else " ".join(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +124,16 @@ class Cause:
     """The same failure, once or several times in a row: the runs, newest first, and what was said."""
 
     runs: Sequence[RunView]
-    said: Sequence[tuple[str, str]]
+    errors: Sequence[tuple[str, str]]
 
 
 def causes(found: Diagnosis) -> Sequence[Cause]:
     """Put failures that say the same together."""
-    grouped = groupby(found.failures, key=_said)
-    return [Cause(runs=tuple(runs), said=said) for said, runs in grouped]
+    grouped = groupby(found.failures, key=_errors_of)
+    return [Cause(runs=tuple(runs), errors=errors) for errors, runs in grouped]
 
 
-def _said(run: RunView) -> tuple[tuple[str, str], ...]:
+def _errors_of(run: RunView) -> tuple[tuple[str, str], ...]:
     return tuple((item.error, item.hint) for item in run.items if item.error) or ((run.summary, ""),)
 
 

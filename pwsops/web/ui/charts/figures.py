@@ -70,8 +70,8 @@ class Canvas:
 
     def tell(self, renderer: Any) -> None:
         """Show the column `words` where the pointer is."""
-        told = '<div style="max-width: 300px; font: 12px/1.4 Roboto, sans-serif">@words</div>'
-        self.figure.add_tools(HoverTool(renderers=[renderer], tooltips=told, visible=False))
+        template = '<div style="max-width: 300px; font: 12px/1.4 Roboto, sans-serif">@words</div>'
+        self.figure.add_tools(HoverTool(renderers=[renderer], tooltips=template, visible=False))
 
     def show(self, words: str, columns: Mapping[str, Columns]) -> None:
         """Replace the data of all sources, and what the figure is called."""

@@ -65,9 +65,9 @@ class Week:
             mine, others = counted[: plans.shown], counted[plans.shown :]
             hour = Hour(
                 begin=self.edges[at],
-                full=sum(one[at][0] for one in mine),
-                incremental=sum(one[at][1] for one in mine),
-                others=sum(sum(one[at]) for one in others),
+                full=sum(profile_hours[at][0] for profile_hours in mine),
+                incremental=sum(profile_hours[at][1] for profile_hours in mine),
+                others=sum(sum(profile_hours[at]) for profile_hours in others),
                 outcomes=outcomes[at] if outcomes else {},
                 clashes=at in clashing,
                 past=self.edges[at + 1] <= now,
@@ -235,7 +235,7 @@ def lines(
         Line(profile=name, entries=entries, beside=bool(looked_at) and name not in looked_at)
         for name, entries in found.items()
     ]
-    return sorted(laid_out, key=lambda one: (one.beside, not one.trouble, not one.clashes, one.profile.lower()))
+    return sorted(laid_out, key=lambda line: (line.beside, not line.trouble, not line.clashes, line.profile.lower()))
 
 
 def _past(run: RunView, zone: tzinfo) -> Entry:

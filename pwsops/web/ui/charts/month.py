@@ -95,8 +95,8 @@ class Day:
     @property
     def past_words(self) -> str:
         """How its runs ended: 23 succeeded, 1 failed."""
-        told = [(status, self.outcomes.get(status, 0)) for status in RunStatus]
-        return ", ".join(f"{count} {formatting.run_mark(status).word}" for status, count in told if count)
+        counts = [(status, self.outcomes.get(status, 0)) for status in RunStatus]
+        return ", ".join(f"{count} {formatting.run_mark(status).word}" for status, count in counts if count)
 
     @property
     def coming_words(self) -> str:
@@ -110,8 +110,8 @@ class Day:
         """All that is told of it, in one line."""
         clashes = f"runs overlap {formatting.counted(self.clashes, 'time')}" if self.clashes else ""
         others = f"{formatting.counted(self.others, 'run')} of other profiles" if self.others else ""
-        told = [part for part in (self.past_words, self.coming_words, clashes, others, self.change) if part]
-        return f"{day_name(self.date, year=True)}: {'; '.join(told) or 'no runs'}"
+        parts = [part for part in (self.past_words, self.coming_words, clashes, others, self.change) if part]
+        return f"{day_name(self.date, year=True)}: {'; '.join(parts) or 'no runs'}"
 
 
 def full_of(runs: Tally) -> str:
@@ -269,7 +269,7 @@ def _months_on(day: date, months: int) -> date:
     return date(day.year + years, month + 1, 1)
 
 
-def told(inside: Tally | None, month: Month) -> str:
+def coming_text(inside: Tally | None, month: Month) -> str:
     """Return in words how many runs are to come and of which kind."""
     if inside is None:
         return f"No run to come {month.where}."

@@ -66,11 +66,11 @@ class Plan:
 
     def __init__(self, found: Sequence[Occurrence], zone: tzinfo, profile: str = "") -> None:
         self.profile, self.zone = profile, zone
-        self.begins = array("d", [one.due_at.timestamp() for one in found])
+        self.begins = array("d", [occurrence.due_at.timestamp() for occurrence in found])
         """When they begin, in seconds since 1970."""
-        self._full = bytes([one.kind is BackupKind.FULL for one in found])
-        self._shifted = frozenset(at for at, one in enumerate(found) if one.shifted)
-        local = [one.local if one.local.tzinfo is zone else one.due_at.astimezone(zone) for one in found]
+        self._full = bytes([occurrence.kind is BackupKind.FULL for occurrence in found])
+        self._shifted = frozenset(at for at, occurrence in enumerate(found) if occurrence.shifted)
+        local = [each.local if each.local.tzinfo is zone else each.due_at.astimezone(zone) for each in found]
         self.days = self._counted(local)
 
     def _counted(self, local: Sequence[datetime]) -> dict[date, Tally]:
@@ -172,7 +172,7 @@ class Plans:
     def clashes(self) -> Sequence[Clash]:
         """The runs that overlap, in the order of time."""
         found = collisions(self._begins, list(chain.from_iterable(self.ends)))
-        return [self._clash(one.begin, one.end, one.runs) for one in found]
+        return [self._clash(clash.begin, clash.end, clash.runs) for clash in found]
 
     @property
     def _begins(self) -> Sequence[float]:
@@ -185,7 +185,7 @@ class Plans:
     @cached_property
     def clashes_by_day(self) -> Mapping[date, int]:
         """How often runs overlap on each day on which they do, by when that begins."""
-        return Counter(one.begin.date() for one in self.clashes)
+        return Counter(clash.begin.date() for clash in self.clashes)
 
     @cached_property
     def _firsts(self) -> Sequence[int]:
@@ -279,9 +279,9 @@ def added(several: Sequence[Tally]) -> Tally:
     if len(several) == 1:
         return several[0]
     return Tally(
-        first=min(one.first for one in several),
-        last=max(one.last for one in several),
-        full=sum(one.full for one in several),
-        incremental=sum(one.incremental for one in several),
-        shifted=any(one.shifted for one in several),
+        first=min(tally.first for tally in several),
+        last=max(tally.last for tally in several),
+        full=sum(tally.full for tally in several),
+        incremental=sum(tally.incremental for tally in several),
+        shifted=any(tally.shifted for tally in several),
     )

@@ -62,8 +62,8 @@ class WeekFigure:
             names += _names(number, day, changes.get(day, ("", 0.0))[1], colours, is_today=day == today)
             for clock in range(24):
                 hour = hours.get((number, clock))
-                told = f"{day_name(day)}, {clock:02}:00: {hour_words(hour)}"
-                cells.append({"x": clock + 0.03, "y": number + 0.05, "words": told, **_paint(hour, most, colours)})
+                text = f"{day_name(day)}, {clock:02}:00: {hour_words(hour)}"
+                cells.append({"x": clock + 0.03, "y": number + 0.05, "words": text, **_paint(hour, most, colours)})
                 if hour is not None and (hour.coming or hour.ended or hour.under_way):
                     counts.append(label(clock + 0.5, number + 0.5, *_count(hour, most, colours)))
         heads = [label(clock + 0.5, -_HEAD / 2, f"{clock:02}", colours.muted) for clock in range(24)]
@@ -86,22 +86,22 @@ def hour_words(hour: Hour | None) -> str:
     """Return what an hour holds, in words."""
     if hour is None:
         return "the clocks pass over this hour"
-    told = []
+    words = []
     if hour.ended:
-        told.append(
+        words.append(
             f"{formatting.counted(hour.ended, 'run')} ended" + (f", {hour.trouble} badly" if hour.trouble else "")
         )
     if hour.under_way:
-        told.append(f"{formatting.counted(hour.under_way, 'run')} under way")
+        words.append(f"{formatting.counted(hour.under_way, 'run')} under way")
     if hour.coming:
-        told.append(f"{formatting.counted(hour.coming, 'run')} to come")
+        words.append(f"{formatting.counted(hour.coming, 'run')} to come")
     if hour.others:
-        told.append(f"{formatting.counted(hour.others, 'run')} of other profiles")
+        words.append(f"{formatting.counted(hour.others, 'run')} of other profiles")
     if hour.clashes:
-        told.append("runs overlap")
+        words.append("runs overlap")
     if hour.repeated:
-        told.append("the clocks show this hour twice")
-    return ", ".join(told) or "no runs"
+        words.append("the clocks show this hour twice")
+    return ", ".join(words) or "no runs"
 
 
 def _paint(hour: Hour | None, most: int, colours: Palette) -> dict[str, Any]:

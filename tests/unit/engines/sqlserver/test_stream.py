@@ -101,9 +101,9 @@ def test_an_error_of_an_unknown_form_is_kept_as_it_is(error: pyodbc.Error, text:
 
 
 def test_a_message_of_the_server_may_begin_with_a_bracket() -> None:
-    message = stream.said("[01000] (0)", f"{MICROSOFT}[SQL Server][vault] is odd", CLOCK)
+    message = stream.message_of("[01000] (0)", f"{MICROSOFT}[SQL Server][vault] is odd", CLOCK)
     assert message.text == "[01000] [vault] is odd"
-    assert stream.said("[01000] (5701)", f"{MICROSOFT}[SQL Server][vault] is odd", CLOCK).text == "[vault] is odd"
+    assert stream.message_of("[01000] (5701)", f"{MICROSOFT}[SQL Server][vault] is odd", CLOCK).text == "[vault] is odd"
 
 
 def test_a_percentage_that_cannot_be_read_is_none_at_all() -> None:

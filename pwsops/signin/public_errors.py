@@ -6,11 +6,11 @@ from pwsops.errors import Denied, PwsopsError, Refused
 from pwsops.signin.private_file import Unusable
 
 
-class Told(Refused):
+class PublicError(Refused):
     """A refusal that is worded for anybody."""
 
 
-class NotKnown(Told):
+class NotKnown(PublicError):
     """Whether somebody is signed in cannot be known now. That ends nothing, and lets nothing be done."""
 
     def __init__(self) -> None:
@@ -21,13 +21,15 @@ class NotKnown(Told):
         )
 
 
-def told(error: PwsopsError) -> PwsopsError:
+def public(error: PwsopsError) -> PwsopsError:
     """Return an error as anybody may be told it. Only what is worded for that passes."""
-    if isinstance(error, (Denied, Told)):
+    if isinstance(error, (Denied, PublicError)):
         return error
     if isinstance(error, Unusable):
-        return Told(
+        return PublicError(
             "Nobody can sign in just now but by a link: a file of the home cannot be used.",
             hint="At the machine, `pwsops access check` and `pwsops user list` say which, and why.",
         )
-    return Told("Nobody can sign in just now.", hint="Try again. At the machine, `pwsops doctor` and the log say why.")
+    return PublicError(
+        "Nobody can sign in just now.", hint="Try again. At the machine, `pwsops doctor` and the log say why."
+    )
