@@ -14,6 +14,11 @@ def run_description(run_id: int, owner: str) -> str:
     return f"{OURS}{run_id} ({owner})"
 
 
+def safety_description(restore_id: int, owner: str) -> str:
+    """Return what a copy carries that was taken before a restore; it is of no run."""
+    return f"pwsops safety copy before restore {restore_id} ({owner})"
+
+
 def is_ours(description: str | None) -> bool:
     """Whether a backup with that description was taken by us."""
     return (description or "").startswith(OURS)
