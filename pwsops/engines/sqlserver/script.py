@@ -28,7 +28,8 @@ def write(link: Link, request: RestoreRequest) -> str:
     sets = [media.read_one(link, each) for each in request.sets]
     plan.require_chain(sets)
     plan.require_version(link, sets)
-    planned = plan.make(link, name, sets, is_new=target is None, stop_at=request.stop_at)
+    restricted = target is not None and target.details["user_access"] != "MULTI_USER"
+    planned = plan.make(link, name, sets, is_new=target is None, restricted=restricted, stop_at=request.stop_at)
     remarks = [f"-- {_one_line(each)}" for each in _remarks(link, name, target, sets, planned)]
     statements = [f"{each};" for each in _statements(name, target, planned)]
     script = "\n".join([*remarks, *statements]) + "\n"

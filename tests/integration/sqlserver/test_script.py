@@ -64,7 +64,9 @@ def test_a_new_name_is_made_with_files_of_its_own_and_nothing_is_replaced(bench:
 def test_the_mode_that_a_database_has_is_the_one_that_it_is_given_back(bench: Bench) -> None:
     full = bench.full()
     bench.server.databases["vault"].user_access = "RESTRICTED_USER"
-    assert script(bench, full).rstrip().endswith("SET RESTRICTED_USER WITH ROLLBACK IMMEDIATE;")
+    restore, last = script(bench, full).splitlines()[-2:]
+    assert "RECOVERY, CHECKSUM, RESTRICTED_USER" in restore
+    assert last.endswith("SET RESTRICTED_USER WITH ROLLBACK IMMEDIATE;")
 
 
 def test_one_that_nobody_is_in_is_neither_closed_nor_opened(bench: Bench) -> None:
