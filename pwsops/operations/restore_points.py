@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials
@@ -18,6 +18,8 @@ from pwsops.rules.moments import as_zone, read_moment
 from pwsops.rules.rights import Right
 
 LIST = "list restore points"
+ROUNDED_UP = timedelta(seconds=1)
+"""Moments are shown rounded up to the second: one that was just taken may be named by a second that is not over."""
 
 
 class RestorePoints:
@@ -64,7 +66,7 @@ class RestorePoints:
         now = self._context.core.clock.now()
         name = zone or points.zone_of(self._context, instance, found.database)
         moment = read_moment(when, now=now, zone=as_zone(name)) if isinstance(when, str) else when
-        if moment > now:
+        if moment > now + ROUNDED_UP:
             raise InvalidInput(
                 f"{moment.astimezone(as_zone(name)):%Y-%m-%d %H:%M:%S} in {name} is still to come.",
                 hint="Give a moment that has passed; `pwsops points` lists those that can be had.",

@@ -107,7 +107,17 @@ def test_an_active_profiles_clock_goes_before_that_of_one_that_is_switched_off(h
 def test_a_moment_that_is_still_to_come_is_refused(home: Home) -> None:
     taken(home, FULL)
     with pytest.raises(InvalidInput, match="still to come"):
-        home.ops.points.at("srv", "one", home.clock.now() + timedelta(seconds=1))
+        home.ops.points.at("srv", "one", home.clock.now() + timedelta(seconds=2))
+
+
+def test_a_point_that_was_just_taken_is_found_by_the_second_that_it_is_shown_with(home: Home) -> None:
+    home.clock.advance(milliseconds=200)
+    home.add()
+    home.run()
+    (point,) = home.ops.points.list("srv", "one")
+    shown = point.at.replace(microsecond=0) + timedelta(seconds=1)
+    assert shown > home.clock.now()
+    assert home.ops.points.at("srv", "one", shown).point.set_id == point.set_id
 
 
 def test_a_moment_before_every_backup_says_which_is_the_oldest(home: Home) -> None:
