@@ -6,6 +6,8 @@ import re
 
 OURS = "pwsops run "
 """How the description of each of our backups begins."""
+SAFETY = "pwsops safety copy before restore "
+"""How the description begins of what was saved before a restore replaced it."""
 _RUN = re.compile(rf"{re.escape(OURS)}(\d+) ")
 
 
@@ -16,7 +18,7 @@ def run_description(run_id: int, owner: str) -> str:
 
 def safety_description(restore_id: int, owner: str) -> str:
     """Return what a copy carries that was taken before a restore; it is of no run."""
-    return f"pwsops safety copy before restore {restore_id} ({owner})"
+    return f"{SAFETY}{restore_id} ({owner})"
 
 
 def is_ours(description: str | None) -> bool:

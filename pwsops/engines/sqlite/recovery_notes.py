@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pwsops.engines.sqlite import damage, recovery_kit
 from pwsops.engines.sqlite.media import Media
 from pwsops.errors import MediaError
+from pwsops.rules.run_mark import SAFETY
 
 NAME = "RECOVER.md"
 VERSION = 1
@@ -149,7 +150,9 @@ def _read(directory: str, names: Iterable[str], wanted: str = "") -> Iterator[_F
         try:
             with Media(os.path.join(directory, name)) as media:
                 damage.refuse(media)
-                yield _found(name, media)
+                # What somebody replaced by a restore is not the state that they want back.
+                if not media.header.description.startswith(SAFETY):
+                    yield _found(name, media)
         except (MediaError, ValueError):
             continue
 

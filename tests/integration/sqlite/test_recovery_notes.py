@@ -12,6 +12,7 @@ import pytest
 
 from pwsops.engines.requests import Encryption
 from pwsops.engines.sqlite import recovery_kit, recovery_notes
+from pwsops.rules.run_mark import safety_description
 from tests.integration.sqlite.support import Place, is_whole, query
 from tests.integration.sqlite.test_recover import CRYPTOGRAPHY, ZSTANDARD, modules
 from tests.pairs import pair
@@ -147,6 +148,13 @@ def test_an_incremental_whose_full_is_gone_is_passed_over_for_what_is_whole(plac
     (place.media / "db_FULL_2.bak").unlink()
     recovery_notes.place(str(place.media), "0" * 32)
     assert "./db_FULL_1.bak ./restored-db.sqlite3" in notes(place)
+
+
+def test_what_a_restore_has_replaced_is_not_the_newest_state(place: Place) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    place.take("db_SAFETY_2.bak", description=safety_description(7, "home"))
+    assert COMMANDS.findall(notes(place)) == ["python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"]
 
 
 def test_a_full_behind_many_incrementals_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
