@@ -39,7 +39,7 @@ from pwsops.engines.requests import (
     RestoreResult,
     Verification,
 )
-from pwsops.errors import Cancelled, EngineError, MediaError, NotFound
+from pwsops.errors import Cancelled, Conflict, EngineError, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 HELD_AT_MOST_S = 240
@@ -175,6 +175,8 @@ class FakeEngine:
             atomic_restore=server.atomic_restore,
             name_endings=() if server.shared_base else (".db", ".sqlite3"),
             options=server.options,
+            restores_to_files=not server.shared_base,
+            keeps_unreadable=not server.shared_base,
             encryption=server.encryption or server.certificates,
             certificates=server.certificates,
         )
@@ -331,6 +333,8 @@ class FakeEngine:
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
         missing = request.database not in self._server.sizes
+        if request.must_be_new and not missing:
+            raise Conflict(f"There is a database {request.database}.", hint="Give another name.")
         if missing and not request.create_if_missing:
             raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
         with self._alone(request):
@@ -352,6 +356,9 @@ class FakeEngine:
             created=missing,
             messages=self._server.told,
         )
+
+    def restore_script(self, request: RestoreRequest) -> str:
+        return f"restore {request.to_file or request.database} from {', '.join(one.path for one in request.sets)}\n"
 
     @contextmanager
     def _alone(self, request: RestoreRequest) -> Iterator[None]:

@@ -22,7 +22,7 @@ OF_PROFILES = frozenset(
 """Actions on a profile; exports may be of everything instead."""
 OF_DATABASES = frozenset(
     {"cancel restore", "create database", "accept unrecorded backup", "backup found", "give back access"}
-    | {"import certificate to server"}
+    | {"import certificate to server", "safety copy"}
 )
 """Actions on a database of an instance, or something else of it, which is named after it: ``instance/name``."""
 _RESTORE, _DENIED = "restore", "denied"

@@ -102,7 +102,7 @@ class _Shared:
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
         instance, database = place
         known, unreadable = sightings.with_unreadable(self._connection, instance, database)
-        known = [self._with_key(instance, backup) for backup in [*known, *(seen.outside if seen else ())]]
+        known = [with_key(self._keys, instance, backup) for backup in [*known, *(seen.outside if seen else ())]]
         facts = Facts(
             instance=instance,
             database=database,
@@ -131,16 +131,6 @@ class _Shared:
         owed = self._owed.get((facts.instance, facts.database))
         return facts if owed is None else replace(facts, access_owed_since=owed.at, access_owed_why=_owed(owed))
 
-    def _with_key(self, instance: str, known: Known) -> Known:
-        needed = known.backup_set.thumbprints
-        if missing := self._keys.missing(instance, needed):
-            return known._replace(facts=replace(known.facts, missing_key=missing))
-        there = self._keys.on_server(instance, needed)
-        if there is None:
-            return known
-        facts = replace(known.facts, key_on_server=there.thumbprint, key_seen_at=there.seen_at)
-        return known._replace(facts=facts)
-
     def _profile(self, row: ProfileRow, database: str) -> ProfileFacts:
         recurrence, broken = self._recurrences[row.id]
         facts = ProfileFacts(
@@ -165,6 +155,18 @@ class _Shared:
             return {"last_status": RunStatus(run["status"]), "last_at": run["due_at"], "last_error": run["summary"]}
         status = RunStatus(item["status"])
         return {"last_status": status, "last_at": item["finished_at"] or run["due_at"], "last_error": item["error"]}
+
+
+def with_key(keys: Keys, instance: str, known: Known) -> Known:
+    """Return a backup with what is known of the private keys that a restore of it needs."""
+    needed = known.backup_set.thumbprints
+    if missing := keys.missing(instance, needed):
+        return known._replace(facts=replace(known.facts, missing_key=missing))
+    there = keys.on_server(instance, needed)
+    if there is None:
+        return known
+    facts = replace(known.facts, key_on_server=there.thumbprint, key_seen_at=there.seen_at)
+    return known._replace(facts=facts)
 
 
 def _owed(change: ChangedAccess) -> str:

@@ -27,6 +27,7 @@ from pwsops.catalogue.schema import BEGINNING, backup_sets, restores, runs
 from pwsops.catalogue.search import LONGEST_TEXT, matcher
 from pwsops.rules.model import BackupKind, BackupSet, Message, RunStatus
 from pwsops.rules.replacing import Order, Restored
+from pwsops.rules.restore_outlook import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,18 @@ def into(connection: Connection, instance: str, database: str) -> list[Restored]
     columns = restores.c.set_id, restores.c.data_at, restores.c.runs_until, restores.c.sets_until
     found = connection.execute(select(*columns).where(there))
     return [Restored(set_id, data_at, Order(*until)) for set_id, data_at, *until in found]
+
+
+def measured(connection: Connection, instance: str, *, limit: int = 50) -> list[Measured]:
+    """Return how long the last restores on an instance took that succeeded, the newest first."""
+    done = (restores.c.instance == instance) & (restores.c.status == RunStatus.SUCCEEDED.value)
+    columns = restores.c.database, restores.c.restored_bytes, restores.c.started_at, restores.c.finished_at
+    found = rows.read(
+        connection, restores, select(*columns, restores.c.id).where(done).order_by(restores.c.id.desc()).limit(limit)
+    )
+    known = [row for row in map(rows.values_of, found) if None not in row.values()]
+    took = [(row, (row["finished_at"] - row["started_at"]).total_seconds()) for row in known]
+    return [Measured(row["database"], row["restored_bytes"], seconds) for row, seconds in took if seconds > 0]
 
 
 def messages_of(row: RestoreRow) -> list[Message]:

@@ -48,6 +48,14 @@ def with_unreadable(connection: Connection, instance: str, database: str) -> tup
     return known, [_unreadable(row) for row in found if isinstance(row, Unreadable)]
 
 
+def every(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
+    """Return all backups of a database that were not replaced, and the facts of those whose row cannot be read."""
+    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
+    found = sets.read(connection, select(backup_sets).where(*here))
+    known = [_known(row) for row in found if not isinstance(row, Unreadable)]
+    return known, [_unreadable(row) for row in found if isinstance(row, Unreadable)]
+
+
 def _found(connection: Connection, instance: str, database: str, older: int) -> list[RowMapping | Unreadable]:
     here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     newest = _rows(connection, select(backup_sets).where(*here), NEWEST)
@@ -228,6 +236,7 @@ def _known(row: RowMapping) -> Known:
     facts = SetFacts(
         **_shared(row),
         order=row["id"],
+        run_id=row["run_id"],
         proven_at=row["proven_at"],
         disproven_at=row["disproven_at"],
         disproven_reason=row["disproven_reason"],
@@ -255,6 +264,7 @@ def _unreadable(row: Unreadable) -> SetFacts:
         data_at=min(times, default=UNREADABLE_SINCE),
         finished_at=values["finished_at"] or max(times, default=UNREADABLE_SINCE),
         order=row.id,
+        run_id=values["run_id"],
         base_id=values["base_id"],
         proven_at=values["proven_at"],
         disproven_at=values["disproven_at"],

@@ -19,6 +19,7 @@ from pwsops.cli import (
     media,
     notebook,
     people,
+    points,
     profiles,
     report,
     restores,
@@ -76,6 +77,7 @@ app.command("runs")(runs.runs)
 app.command("notebook")(notebook.notebook)
 app.command("report")(report.report)
 app.command("media")(media.media)
+app.command("points")(points.points)
 app.command("restore")(restores.restore)
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(access.app, name="access")

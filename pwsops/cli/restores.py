@@ -2,73 +2,233 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
+from pwsops.cli import restore_options as options
 from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import note, say
+from pwsops.cli.points import Zone
 from pwsops.cli.session import confirmed, opened, server_path
 
 if TYPE_CHECKING:
+    from pwsops.engines.records import Credentials
     from pwsops.engines.requests import RestoreResult
+    from pwsops.operations import Operations
+    from pwsops.operations.points import PointChoice
     from pwsops.rules.restore_plan import RestorePlan
 
 
 def restore(
     context: typer.Context,
-    instance: Annotated[str, typer.Option(metavar="NAME", help="Instance to restore on.", show_default=False)],
-    database: Annotated[str, typer.Option(metavar="NAME", help="Database to restore into.", show_default=False)],
-    file: Annotated[
-        str, typer.Option(metavar="FILE", help="Media file; an incremental's full is found.", show_default=False)
-    ],
-    position: Annotated[int, typer.Option("--set", min=1, metavar="N", help="Which backup in the file.")] = 1,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: what the database holds now is replaced.")] = False,
-    create_empty: Annotated[
-        bool, typer.Option("--create-empty", help="Create the database if it is gone, once the backup is proven.")
-    ] = False,
-    accept_unrecorded: Annotated[
-        bool,
-        typer.Option("--accept-unrecorded", help="Restore a backup that nobody recorded, too; noted in the audit log."),
-    ] = False,
+    instance: options.Instance,
+    database: options.Database,
+    file: options.File = None,
+    position: options.Position = None,
+    run: options.Run = None,
+    at: options.At = None,
+    zone: Zone = None,
+    into: options.Into = None,
+    to_instance: options.ToInstance = None,
+    to_file: options.ToFile = None,
+    plan: options.Plan = False,
+    script: options.Script = False,
+    as_json: options.AsJson = False,
+    safety_copy: options.SafetyCopy = True,
+    yes: options.Yes = False,
+    create_empty: options.CreateEmpty = False,
+    accept_unrecorded: options.AcceptUnrecorded = False,
     login: Login = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
+    source = Source(instance=instance, database=database, file=file, position=position, run=run, at=at, zone=zone)
+    goal = Goal.of(instance, database, into=into, to_instance=to_instance, to_file=to_file, create=create_empty)
+    source.check()
+    _check_doing_nothing(plan=plan, script=script, as_json=as_json)
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
-        from pwsops.cli import progress
-
-        path = server_path(operations, instance, file)
-        plan = operations.restores.plan(instance, database, path, position, credentials=credentials)
-        _confirm(plan, instance, database, yes=yes)
-        with progress.shown() as tell:
-            result = operations.restores.restore(
-                instance,
-                database,
-                path,
-                position,
-                create=create_empty,
-                accept_unrecorded=accept_unrecorded,
-                plan=plan,
-                credentials=credentials,
-                on_progress=progress.of_operation(tell, f"restore of {database}"),
-            )
-    _tell(result)
+        _refuse_other_engine(operations, instance, goal.instance)
+        place = source.find(operations, None if to_instance else credentials)
+        what: dict[str, Any] = {**goal.options, "credentials": credentials}
+        if script:
+            sys.stdout.write(operations.restores.script(goal.instance, goal.database, *place, **what))
+        elif plan:
+            _preview(operations, goal, place, what | {"safety_copy": safety_copy}, as_json=as_json, zone=zone)
+        else:
+            what |= {"accept_unrecorded": accept_unrecorded, "safety_copy": safety_copy}
+            _tell(_restored(operations, goal, place, what, yes=yes))
 
 
-def _confirm(plan: RestorePlan, instance: str, database: str, *, yes: bool) -> None:
-    """Say what is restored, and ask whether it is to be done."""
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Which backup the options name."""
+
+    instance: str
+    database: str
+    file: str | None
+    position: int | None
+    run: int | None
+    at: str | None
+    zone: str | None
+
+    def check(self) -> None:
+        """Raise `BadParameter` unless exactly one of the three ways is used."""
+        ways = {"--file": self.file, "--run": self.run, "--at": self.at}
+        if sum(value is not None for value in ways.values()) != 1:
+            raise typer.BadParameter(f"give one of {', '.join(ways)}.", param_hint="--file")
+        if self.position is not None and self.file is None:
+            raise typer.BadParameter("it is a place in a file: give --file as well.", param_hint="--set")
+        if self.zone and self.at is None:
+            raise typer.BadParameter("it is the zone of a moment: give --at as well.", param_hint="--zone")
+
+    def find(self, operations: Operations, credentials: Credentials | None) -> tuple[str, int]:
+        """Return the file and the position of the backup, and tell which one it is."""
+        if self.file is not None:
+            return server_path(operations, self.instance, self.file), self.position or 1
+        where = (self.instance, self.database)
+        if self.run is not None:
+            point = operations.points.of_run(*where, self.run, credentials=credentials)
+        else:
+            assert self.at is not None
+            choice = operations.points.at(*where, self.at, zone=self.zone or "", credentials=credentials)
+            _tell_choice(choice)
+            point = choice.point
+        return point.path, point.position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """Where the backup goes."""
+
+    instance: str
+    database: str
+    new: bool
+    create: bool
+    to_file: str | None
+
+    @classmethod
+    def of(
+        cls,
+        instance: str,
+        database: str,
+        *,
+        into: str | None,
+        to_instance: str | None,
+        to_file: str | None,
+        create: bool,
+    ) -> Goal:
+        """Return what the options name; raises `BadParameter` where these are two goals."""
+        if to_file is not None and (into is not None or to_instance is not None):
+            raise typer.BadParameter("a file belongs to no instance, and has a name already.", param_hint="--to-file")
+        return cls(
+            instance=to_instance or instance,
+            database=into or database,
+            new=into is not None,
+            create=create or to_instance is not None,
+            to_file=None if to_file is None else os.path.abspath(os.path.expanduser(to_file)),
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the operations are given of it beside its names."""
+        return {"new": self.new, "create": self.create, "to_file": self.to_file}
+
+    @property
+    def replaces(self) -> bool:
+        """Whether something that is there may be replaced."""
+        return not self.new and self.to_file is None
+
+
+def _check_doing_nothing(*, plan: bool, script: bool, as_json: bool) -> None:
+    if plan and script:
+        raise typer.BadParameter("give --plan or --script, not both.", param_hint="--plan")
+    if as_json and not plan:
+        raise typer.BadParameter("it is the form of a plan: give --plan as well.", param_hint="--json")
+
+
+def _refuse_other_engine(operations: Operations, instance: str, other: str) -> None:
+    from pwsops.errors import InvalidInput
+
+    engines = {known.name: known.engine for known in operations.instances.list()}
+    if instance in engines and other in engines and engines[instance] != engines[other]:
+        raise InvalidInput(
+            f"A backup of {instance} cannot be restored on {other}: they are of two engines ({engines[instance]}, "
+            f"{engines[other]}).",
+            hint=f"Choose an instance of the engine {engines[instance]}.",
+        )
+
+
+def _tell_choice(choice: PointChoice) -> None:
+    """Say which point a moment means, how much before it that lies, and which newer ones are passed over."""
+    from pwsops.cli import words
+
+    zone, point = ZoneInfo(choice.zone), choice.point
+    moment = choice.moment.astimezone(zone)
+    for one in choice.passed:
+        note(f"Passed over, because it cannot be restored: {words.second(one.at, zone)}, {one.path}: {one.why}.")
+    note(
+        f"For {moment:%Y-%m-%d %H:%M:%S} in {choice.zone}: the {words.kind(point.kind)} of "
+        f"{words.second(point.at, zone)}, {words.duration(choice.before_s)} before it."
+    )
+
+
+def _preview(
+    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, as_json: bool, zone: str | None
+) -> None:
+    from pwsops.errors import Refused
+
+    found = operations.restores.preview(goal.instance, goal.database, *place, **what)
+    if as_json:
+        from pwsops.operations import json_shapes
+
+        sys.stdout.write(json.dumps(json_shapes.restore_preview(found), indent=2) + "\n")
+    else:
+        from pwsops.cli import preview
+
+        preview.show(found, ZoneInfo(zone or operations.points.zone(goal.instance, goal.database)))
+    if found.obstacle:
+        raise Refused("The restore cannot be done as things are.", hint=found.obstacle)
+
+
+def _restored(
+    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, yes: bool
+) -> RestoreResult:
+    from pwsops.cli import progress
+
+    credentials = what["credentials"]
+    planned = operations.restores.plan(goal.instance, goal.database, *place, credentials=credentials)
+    _confirm(planned, goal, yes=yes)
+    with progress.shown() as tell:
+        return operations.restores.restore(
+            goal.instance,
+            goal.database,
+            *place,
+            plan=planned,
+            on_progress=progress.of_operation(tell, f"restore of {goal.database}"),
+            **what,
+        )
+
+
+def _confirm(plan: RestorePlan, goal: Goal, *, yes: bool) -> None:
+    """Say what is restored, and ask whether it is to be done where something may be replaced."""
     from pwsops.cli import words
 
     for step in plan.sets:
         note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
-    confirmed(
-        f"This replaces all that {database} on {instance} holds now.",
-        database,
-        yes=yes,
-        refusal=f"{database} was not restored: replacing what it holds was not confirmed.",
-    )
+    if goal.replaces:
+        confirmed(
+            f"This replaces all that {goal.database} on {goal.instance} holds now.",
+            goal.database,
+            yes=yes,
+            refusal=f"{goal.database} was not restored: replacing what it holds was not confirmed.",
+        )
 
 
 def _tell(result: RestoreResult) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -32,8 +32,10 @@ __all__ = [
     "next_run",
     "profile_state",
     "run_status",
+    "second",
     "size",
     "verdict",
+    "yes_or_no",
 ]
 
 _TONES = {Tone.ERROR: "red", Tone.WARNING: "dark_orange"}
@@ -135,6 +137,16 @@ def certificate(view: CertificateView) -> Text:
 def moment(instant: datetime | None) -> str:
     """Return an instant short, in this machine's zone."""
     return formatting.moment(instant, None)
+
+
+def second(instant: datetime, zone: tzinfo) -> str:
+    """Return an instant to the second in a zone, rounded up: what is named by it is not after it."""
+    return f"{(instant + timedelta(seconds=1, microseconds=-1)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def yes_or_no(known: bool | None) -> str:
+    """Return an answer; `None` is that nobody knows."""
+    return "not known" if known is None else "yes" if known else "no"
 
 
 def next_run(due_at: datetime | None, now: datetime, *, running: bool) -> str:

@@ -172,6 +172,14 @@ class Engine(Protocol):
         Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
         """
 
+    def restore_script(self, request: RestoreRequest) -> str:
+        """Return what does a restore without pwsops, as text with its remarks; touches nothing.
+
+        What an administrator runs as it is: T-SQL for a server, a shell script for files. Names and paths are quoted.
+        What the media hold is not read as a whole. Raises as `restore` does where it would refuse for what can be
+        seen before, and `InvalidInput` for a name that no script can hold.
+        """
+
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the media files of these sets; return one answer for each, in order.
 

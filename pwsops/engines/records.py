@@ -73,6 +73,10 @@ class Capabilities:
     many_sets_per_file: bool = False
     atomic_restore: bool = False
     """A restore that is broken off leaves the database as it was, and nobody who uses it is disconnected."""
+    restores_to_files: bool = False
+    """A backup can be restored into a plain file outside of the instance."""
+    keeps_unreadable: bool = False
+    """What cannot be opened as a database is kept under another name by the restore that takes its place."""
     name_endings: Sequence[str] = ()
     """What a person may leave out at the end of a database's name: these are names of files."""
     options: Sequence[Option] = ()

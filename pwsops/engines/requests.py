@@ -166,6 +166,11 @@ class RestoreRequest:
         A target that the instance does not have is created by the restore, once the media are proven. Where the
         restore then fails or is cancelled, it is removed again, unless somebody else has put something into it.
         Without it, a target that is missing is `NotFound`.
+    must_be_new
+        With `create_if_missing`: a target that the instance has by now is a `Conflict`, and stays as it is.
+    to_file
+        A plain file that is made in the place of a database of the instance, where the engine has
+        `restores_to_files`: an absolute path that nothing has yet. `database` is then what messages call it.
     may_replace_damaged
         A target that cannot be opened as a database is kept beside under another name and replaced; without it that
         is an error.
@@ -182,6 +187,8 @@ class RestoreRequest:
     database: str
     sets: Sequence[BackupSet]
     create_if_missing: bool = False
+    must_be_new: bool = False
+    to_file: str | None = None
     may_replace_damaged: bool = True
     stop_at: datetime | None = None
     time_limit_s: float | None = None

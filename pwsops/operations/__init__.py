@@ -32,6 +32,7 @@ from pwsops.operations.people import People
 from pwsops.operations.profiles import Profiles
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
+from pwsops.operations.restore_points import RestorePoints
 from pwsops.operations.restores import Restores
 from pwsops.operations.rights import check_declared, needs
 from pwsops.operations.roles import Roles
@@ -75,6 +76,7 @@ class Operations:
         self.media = Media(context)
         self.certificates = Certificates(context)
         self.restores = Restores(context)
+        self.points = RestorePoints(context)
         self.service = ServiceControl(context)
         self.samples = Samples(context)
         self.audit = AuditLog(context)

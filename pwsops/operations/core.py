@@ -29,6 +29,7 @@ from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
+from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.scheduler import Service
 from pwsops.secrets import Vault
 from pwsops.signin.authentication import Authentication
@@ -69,6 +70,9 @@ class Core:
             owed_access=owed,
         )
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
+        self.safety_copies = SafetyCopies(
+            self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness
+        )
         self.restorer.reconcile()
         self.looker = Looker(self)
         self.service: Service | None = None

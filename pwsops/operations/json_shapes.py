@@ -14,9 +14,12 @@ from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView,
 from pwsops.profile import WEEKDAYS, BackupProfile
 from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
+from pwsops.rules.restore_outlook import lost
 
 if TYPE_CHECKING:
     from pwsops.operations.audit_log import Verification
+    from pwsops.operations.points import PointView
+    from pwsops.operations.previews import RestorePreview
 
 Record = Mapping[str, Any]
 
@@ -128,6 +131,44 @@ def backup_set(backup_set: BackupSet) -> Record:
         "set_id": backup_set.set_id,
         "thumbprint": backup_set.thumbprint,
         "path": backup_set.path,
+    }
+
+
+def restore_point(view: PointView) -> Record:
+    """One moment that can be brought back; `present` and `restorable` are null where nobody could look."""
+    return {
+        "at": iso(view.at),
+        "data_at": iso(view.data_at),
+        "kind": view.kind.value,
+        "run": view.run,
+        "set_id": view.set_id,
+        "path": view.path,
+        "position": view.position,
+        "chain": [one.path for one in view.chain],
+        "proven_at": iso(view.proven_at),
+        "present": view.present,
+        "restorable": view.restorable,
+        "why": view.why,
+    }
+
+
+def restore_preview(found: RestorePreview) -> Record:
+    """Return what a restore would do; `expected_s` is null where nothing like it was measured."""
+    return {
+        "instance": found.instance,
+        "database": found.database,
+        "source": found.source,
+        "at": iso(found.at),
+        "creates": found.creates,
+        "steps": [asdict(step) | {"kind": step.kind.value if step.kind else None} for step in found.steps],
+        "obstacle": found.obstacle,
+        "unrecorded": found.unrecorded,
+        "expected_s": found.expected.seconds,
+        "expected_because": found.expected.because,
+        "lost_s": found.loss.seconds,
+        "lost": lost(found.loss, verdict_words.utc),
+        "newest_backup_at": iso(found.loss.newest_backup_at),
+        "safety_copy": found.loss.copy_to or None,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from pwsops.catalogue import (
+    Catalogue,
     Connection,
     RestoreRow,
     RunRow,
@@ -88,6 +89,13 @@ def as_typed(connection: Connection, engine: Engine, database: str, names: Seque
         return name
     fitting = [other for end in engine.capabilities.name_endings if (other := name + end) in names]
     return fitting[0] if len(fitting) == 1 else name
+
+
+def typed(catalogue: Catalogue, engine: Engine, database: str) -> str:
+    """Return the name of the database that a person means; its instance is asked. See `as_typed`."""
+    names = [info.name for info in engine.databases()]
+    with catalogue.read() as connection:
+        return as_typed(connection, engine, database, names)
 
 
 def as_recorded(connection: Connection, there: BackupSet | None, found: BackupSet) -> BackupSet:

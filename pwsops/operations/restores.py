@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 
-from pwsops.catalogue import RestoreRow, restores, sets, sightings
+from pwsops.catalogue import RestoreRow, restores
 from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
-from pwsops.engines.protocol import Engine, RemembersSets
 from pwsops.engines.records import Credentials
-from pwsops.engines.requests import Progress, ProgressCallback, RestoreRequest, RestoreResult
-from pwsops.errors import Conflict, MediaError, PwsopsError, Refused
+from pwsops.engines.requests import Progress, ProgressCallback, RestoreResult
+from pwsops.errors import Refused
+from pwsops.operations import points, previews, restoring
 from pwsops.operations.access import Context
-from pwsops.operations.belonging import require_theirs, set_at
-from pwsops.operations.lookup import as_recorded, as_typed, find_restore, refuse_unrecorded, spelled, why_unrecorded
+from pwsops.operations.lookup import find_restore, why_unrecorded
 from pwsops.operations.periods import check_period
+from pwsops.operations.previews import RestorePreview
 from pwsops.operations.records import RestorePage, RestoreView
-from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore
-from pwsops.operations.roots import refuse_home
-from pwsops.rules.model import LOST, BackupKind, BackupSet, RunStatus
-from pwsops.rules.restore_plan import RestorePlan, plan_restore
+from pwsops.operations.restoring import PLAN, Wish
+from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore, to_kept
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
-from pwsops.runs.found_media import look_for
-from pwsops.runs.restorer import Job, Tell
-from pwsops.runs.same_file import recorded_in
+from pwsops.runs.restorer import Job
 
-PLAN = "plan a restore"
 EVERY_RESTORE = RestoreQuery()
 PAGE_SIZE = 50
-FILES_LOOKED_INTO = 40
-"""Beside an incremental, for its full: each takes the server some time to open."""
 
 
 class Restores:
@@ -57,14 +50,72 @@ class Restores:
         that. `credentials` say who to be on the server; None is the instance's own login. Raises `MediaError` when the
         full is in none of these places, when a file cannot be read, or where another set was recorded there.
         """
-        engine = self._context.engine(instance, credentials)
-        target = set_at(self._context, engine, instance, path, position, PLAN)
-        plan = plan_restore(target, list(self._candidates(engine, target)))
-        require_theirs(self._context, engine, plan.sets, PLAN)
-        there = [self._recorded(engine, one) for one in plan.sets]
-        with self._context.read() as connection:
-            recorded = tuple(as_recorded(connection, *each) for each in zip(there, plan.sets, strict=True))
-        return replace(plan, sets=recorded)
+        wish = Wish(instance=instance, database=database, path=path, position=position, credentials=credentials)
+        return restoring.plan(self._context, wish)
+
+    @needs(Right.RESTORE, PLAN, of_instance(), in_roots, to_kept)
+    def preview(
+        self,
+        instance: str,
+        database: str,
+        path: str,
+        position: int = 1,
+        *,
+        create: bool = False,
+        new: bool = False,
+        to_file: str | None = None,
+        safety_copy: bool = False,
+        credentials: Credentials | None = None,
+    ) -> RestorePreview:
+        """Return what `restore` would do when it is given the same: its steps, what is missing, what is lost.
+
+        Nothing is done. Raises what `plan` raises, where nobody knows which sets it would need.
+        """
+        wish = Wish(
+            instance=instance,
+            database=database,
+            path=path,
+            position=position,
+            create=create,
+            new=new,
+            to_file=to_file,
+            safety_copy=safety_copy,
+            credentials=credentials,
+        )
+        return previews.preview(self._context, wish)
+
+    @needs(Right.RESTORE, PLAN, of_instance(), in_roots, to_kept)
+    def script(
+        self,
+        instance: str,
+        database: str,
+        path: str,
+        position: int = 1,
+        *,
+        create: bool = False,
+        new: bool = False,
+        to_file: str | None = None,
+        credentials: Credentials | None = None,
+    ) -> str:
+        """Return what does a restore without pwsops, as an administrator runs it; nothing is done.
+
+        T-SQL for a server, a shell script that calls `recover.py` for files. No copy of what is there is taken by it.
+        Raises what `plan` and the engine's `restore_script` raise.
+        """
+        wish = Wish(
+            instance=instance,
+            database=database,
+            path=path,
+            position=position,
+            create=create,
+            new=new,
+            to_file=to_file,
+            credentials=credentials,
+        )
+        engine = restoring.open_engine(self._context, wish)
+        with nullcontext() if credentials else self._context.core.asking(instance):
+            found = restoring.plan(self._context, wish)
+            return engine.restore_script(restoring.request(self._context, engine, wish, found))
 
     @needs(Right.RESTORE, PLAN, of_instance())
     def unrecorded(self, instance: str, plan: RestorePlan) -> str:
@@ -78,21 +129,14 @@ class Restores:
 
         Each is looked for. One that could not be looked at is offered: it may be there.
         """
-        core = self._context.core
-        engine = self._context.engine(instance, credentials)
-        with self._context.read() as connection:
-            known = sets.of_database(connection, instance, database)
-        seen = look_for(engine, known)
-        with core.catalogue.write() as connection:
-            sightings.record(connection, instance, seen, now=core.clock.now())
-        lost = {set_id for set_id, sighting in seen.items() if sighting.state in LOST}
-        return [one for one in known if one.set_id not in lost]
+        found = points.look(self._context, self._context.engine(instance, credentials), instance, database)
+        return [one.set for one in found.views() if one.set is not None and not one.lost_itself]
 
     @needs(Right.RESTORE, "restore a database", of_instance())
     def check(self, instance: str) -> None:
         """Raise `Denied` or `SignInAnew` where somebody may not restore there, as `begin` does; nothing is done."""
 
-    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
+    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots, to_kept)
     def begin(
         self,
         instance: str,
@@ -101,7 +145,10 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        new: bool = False,
+        to_file: str | None = None,
         accept_unrecorded: bool = False,
+        safety_copy: bool = False,
         set_id: str | None = None,
         credentials: Credentials | None = None,
     ) -> RestoreView:
@@ -112,8 +159,15 @@ class Restores:
         create
             Create the database when the instance does not have it, once the backups are proven; without it the restore
             fails.
+        new
+            Create the database, which must not be there yet; one that is stays as it is, and `Conflict` is raised.
+        to_file
+            Restore into this plain file instead, which must not be there yet; where the engine can
+            (`restores_to_files`). `database` is not looked at then.
         accept_unrecorded
             Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
+        safety_copy
+            Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
         credentials
@@ -123,19 +177,22 @@ class Restores:
         goes on or another set is in the file: then nothing was touched.
         """
         chosen = () if set_id is None else (set_id,)
-        job = self._begin(
-            instance,
-            database,
-            path,
-            position,
+        wish = Wish(
+            instance=instance,
+            database=database,
+            path=path,
+            position=position,
             create=create,
+            new=new,
+            to_file=to_file,
             accept_unrecorded=accept_unrecorded,
-            chosen=chosen,
+            safety_copy=safety_copy,
             credentials=credentials,
         )
+        job = restoring.begin(self._context, wish, chosen=chosen)
         return self.get(job.id)
 
-    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots)
+    @needs(Right.RESTORE, "restore a database", of_instance(), in_roots, to_kept)
     def restore(
         self,
         instance: str,
@@ -144,7 +201,10 @@ class Restores:
         position: int = 1,
         *,
         create: bool = False,
+        new: bool = False,
+        to_file: str | None = None,
         accept_unrecorded: bool = False,
+        safety_copy: bool = False,
         plan: RestorePlan | None = None,
         credentials: Credentials | None = None,
         on_progress: ProgressCallback | None = None,
@@ -156,29 +216,20 @@ class Restores:
         """
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         chosen = () if plan is None else [one.set_id for one in plan.sets]
-        job = self._begin(
-            instance,
-            database,
-            path,
-            position,
+        wish = Wish(
+            instance=instance,
+            database=database,
+            path=path,
+            position=position,
             create=create,
+            new=new,
+            to_file=to_file,
             accept_unrecorded=accept_unrecorded,
-            chosen=chosen,
+            safety_copy=safety_copy,
             credentials=credentials,
-            tell=told.put,
         )
-        try:
-            while (progress := told.get()) is not None:
-                if on_progress is not None:
-                    on_progress(progress)
-        except BaseException:
-            job.cancel.set()
-            job.done.wait()
-            raise
-        if job.error is not None:
-            raise job.error
-        assert job.result is not None
-        return job.result
+        job = restoring.begin(self._context, wish, chosen=chosen, tell=told.put)
+        return _awaited(job, told, on_progress)
 
     @needs(Right.LOOK, "see a restore", of_restore)
     def get(self, restore_id: int) -> RestoreView:
@@ -230,83 +281,21 @@ class Restores:
             self._context.note(connection, "cancel restore", subject, f"restore {restore_id}")
         core.restorer.cancel(restore_id)
 
-    def _begin(
-        self,
-        instance: str,
-        database: str,
-        path: str,
-        position: int,
-        *,
-        create: bool,
-        accept_unrecorded: bool,
-        chosen: Sequence[str] = (),
-        credentials: Credentials | None = None,
-        tell: Tell = lambda progress: None,
-    ) -> Job:
-        core = self._context.core
-        core.restorer.reconcile()
-        engine = self._context.engine(instance, credentials)
-        refuse_home(core, engine.instance)
-        with nullcontext() if credentials else core.asking(instance):
-            plan = self.plan(instance, database, path, position, credentials=credentials)
-        if chosen and [one.set_id for one in plan.sets][-len(chosen) :] != list(chosen):
-            raise Conflict(
-                f"{path} was overwritten since it was chosen: it holds another backup of {plan.sets[-1].database} now, "
-                "or rests on another full.",
-                hint="Look at the backups again, and choose the one you want.",
-            )
-        # Under one name only: the second restore of a database has to be told from the first.
-        database = spelled(engine, database) if create else self._typed(engine, database)
-        self._require_recorded(instance, database, plan, accepted=accept_unrecorded)
-        job = Job(
-            engine=engine,
-            request=RestoreRequest(database=database, sets=plan.sets, create_if_missing=create),
-            instance=instance,
-            actor=self._context.actor,
-            tell=tell,
-        )
-        core.restorer.begin(job)
-        return job
 
-    def _recorded(self, engine: Engine, one: BackupSet) -> BackupSet | None:
-        clock = self._context.core.clock
-        found = recorded_in(self._context.read, engine, one.path, one.position, clock=clock)
-        return found[0].backup_set if found else None
-
-    def _typed(self, engine: Engine, database: str) -> str:
-        names = [info.name for info in engine.databases()]
-        with self._context.core.catalogue.read() as connection:
-            return as_typed(connection, engine, database, names)
-
-    def _require_recorded(self, instance: str, database: str, plan: RestorePlan, *, accepted: bool) -> None:
-        """Refuse what may be forged, or note who takes it all the same."""
-        with self._context.core.catalogue.write() as connection:
-            try:
-                refuse_unrecorded(connection, plan.sets)
-            except Refused:
-                if not accepted:
-                    raise
-                told = ", ".join(one.path for one in plan.sets)
-                self._context.note(connection, "accept unrecorded backup", f"{instance}/{database}", told)
-
-    def _candidates(self, engine: Engine, target: BackupSet) -> Iterator[BackupSet]:
-        """Return the fulls that an incremental may rest on, each as its file says it is."""
-        if target.kind is not BackupKind.DIFFERENTIAL or target.base_id is None:
-            return
-        with self._context.read() as connection:
-            known = sets.by_id(connection, target.base_id)
-        # Several sets may share a file, the full among them.
-        refused: list[PwsopsError] = []
-        told = _remembered(engine, target.base_id, refused)
-        for path in dict.fromkeys([*(one.path for one in known), target.path, *told]):
-            found = [one for one in _readable(engine, path, refused) if one.set_id == target.base_id]
-            yield from found
-            if found:
-                return
-        found = list(_beside(engine, target, refused))
-        yield from found
-        if not found and refused:
-            raise refused[0]
+def _awaited(job: Job, told: queue.SimpleQueue[Progress | None], on_progress: ProgressCallback | None) -> RestoreResult:
+    """Return what came of a restore, once it has ended; raise what it failed for."""
+    try:
+        while (progress := told.get()) is not None:
+            if on_progress is not None:
+                on_progress(progress)
+    except BaseException:
+        job.cancel.set()
+        job.done.wait()
+        raise
+    if job.error is not None:
+        raise job.error
+    assert job.result is not None
+    return job.result
 
 
 def _view(row: RestoreRow) -> RestoreView:
@@ -319,58 +308,3 @@ def _view(row: RestoreRow) -> RestoreView:
     values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
     values |= {"status": status, "kind": BackupKind(row["kind"])}
     return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))
-
-
-def _remembered(engine: Engine, set_id: str, refused: list[PwsopsError]) -> list[str]:
-    """Return where the instance itself remembers a set, if anywhere; why it could not be asked goes to `refused`."""
-    if not isinstance(engine, RemembersSets):
-        return []
-    try:
-        found = engine.remembered_set(set_id)
-    except PwsopsError as error:
-        refused.append(error)
-        return []
-    return [found.path] if found is not None and found.path else []
-
-
-def _beside(engine: Engine, target: BackupSet, refused: list[PwsopsError]) -> Iterator[BackupSet]:
-    """Look for an incremental's full in the files beside it, the likeliest first.
-
-    Raises `MediaError` where there are more of them than are looked into: then nobody knows that it is not there.
-    """
-    directory, own_name = engine.split(target.path)
-    stem = own_name.upper().partition("_DIFF")[0]
-    files = [
-        entry
-        for entry in engine.browse(directory)
-        if not entry.is_directory and entry.name != own_name and entry.name.lower().endswith(".bak")
-    ]
-    files.sort(key=lambda entry: entry.name, reverse=True)
-    # A full is older than what was built on it: of its own database's fulls, the newest before.
-    files.sort(key=lambda entry: entry.modified_at is not None and entry.modified_at > target.finished_at)
-    files.sort(key=lambda entry: (not entry.name.upper().startswith(stem), "_DIFF" in entry.name.upper()))
-    for entry in files[:FILES_LOOKED_INTO]:
-        found = [one for one in _readable(engine, entry.path, refused) if one.set_id == target.base_id]
-        yield from found
-        if found:
-            return
-    if len(files) > FILES_LOOKED_INTO:
-        raise MediaError(
-            f"The full that {target.path} needs is not known, and was not found in the {FILES_LOOKED_INTO} likeliest "
-            f"of the {len(files)} files beside it.",
-            hint="Move the full and the incremental into a directory of their own, and restore from there.",
-        )
-
-
-def _readable(engine: Engine, path: str, refused: list[PwsopsError]) -> list[BackupSet]:
-    """Return the sets of a file, or none where it is gone or damaged: another copy may still serve.
-
-    Why it could not be asked for, which says nothing of what it holds, goes to `refused`.
-    """
-    try:
-        return engine.read_media(path)
-    except MediaError:
-        return []
-    except PwsopsError as error:
-        refused.append(error)
-        return []

@@ -182,6 +182,12 @@ def in_kept(*parameters: str) -> Check:
     return check
 
 
+def to_kept(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that the file which a restore is to make, where it makes one, goes where theirs are kept."""
+    if given["to_file"] is not None:
+        check_kept(context, given["instance"], given["to_file"], needed.action)
+
+
 def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that the directory of a profile that is being edited is none of another's; see `check_own`."""
     profile = given["profile"]

@@ -70,6 +70,20 @@ def damaged_file_name(database: str, *, at: datetime, suffix: str) -> str:
     return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
 
 
+def safety_file_name(database: str, *, at: datetime, suffix: str) -> str:
+    """Name the file that keeps what a database held before a restore; never the name of a run's backup.
+
+    Parameters
+    ----------
+    database, suffix
+        As for `media_file_name`.
+    at
+        When it is taken, aware.
+    """
+    tail = f"_SAFETY_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
+    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+
+
 def _safe(database: str, limit_bytes: int) -> str:
     safe = _FORBIDDEN.sub("_", database).rstrip(". ")
     # A name that already ends like a digest gets one of its own, so that it cannot pose as another's replacement.

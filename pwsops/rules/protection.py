@@ -125,6 +125,8 @@ class SetFacts:
         When its data was read, at the earliest; when it was finished.
     order
         Grows with each set that is recorded, whatever the clock said.
+    run_id
+        The run of ours that took it; None: none did, or nobody knows.
     stripes
         So many files it consists of.
     proven_at
@@ -153,6 +155,7 @@ class SetFacts:
     data_at: datetime
     finished_at: datetime
     order: int
+    run_id: int | None = None
     base_id: str | None = None
     stripes: int = 1
     proven_at: datetime | None = None

@@ -6,12 +6,19 @@ import re
 
 OURS = "pwsops run "
 """How the description of each of our backups begins."""
+SAFETY = "pwsops safety copy before restore "
+"""How the description begins of what was saved before a restore replaced it."""
 _RUN = re.compile(rf"{re.escape(OURS)}(\d+) ")
 
 
 def run_description(run_id: int, owner: str) -> str:
     """Return what a set of this run carries as its description; the owner keeps two homes' runs apart."""
     return f"{OURS}{run_id} ({owner})"
+
+
+def safety_description(restore_id: int, owner: str) -> str:
+    """Return what a copy carries that was taken before a restore; it is of no run."""
+    return f"{SAFETY}{restore_id} ({owner})"
 
 
 def is_ours(description: str | None) -> bool:

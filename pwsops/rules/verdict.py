@@ -9,27 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 
 from pwsops.rules.expected import Expected, expected
-from pwsops.rules.model import SKEW, BackupKind, MediaState, ProfileState, RunStatus
+from pwsops.rules.model import SKEW, ProfileState, RunStatus
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
+from pwsops.rules.restore_points import SEEN_LATELY as SEEN_LATELY
+from pwsops.rules.restore_points import RestorePoint, point_of, restore_points, worst
 
-SEEN_LATELY = timedelta(minutes=30)
-"""A file, or a certificate of a server, counts as there for so long after it was seen. The service looks every five
-minutes, an open page every minute: several looks have to fail before this is over, and nobody is told for longer than
-this what is no more."""
-
-
-_SEEN = {
-    MediaState.MISSING: Cause.FILES_GONE,
-    MediaState.OTHER: Cause.OTHER_SET,
-    MediaState.DAMAGED: Cause.FILE_DAMAGED,
-    MediaState.ELSEWHERE: Cause.ELSEWHERE,
-    MediaState.UNKNOWN: Cause.PLACE_UNKNOWN,
-}
-_NOT_TO_RELY_ON = (Cause.CLOCK_IN_DOUBT, Cause.RECORD_UNREADABLE)
 _TROUBLES = (Cause.PROFILE_BROKEN, Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
 """What nobody chose for a profile: a further one that is inactive, or past its last day, is as somebody wanted it."""
 _CONDITIONS = {
@@ -41,37 +29,16 @@ _CONDITIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Point:
-    """A backup that might be restored, and what stands against that."""
-
-    set: SetFacts
-    findings: Sequence[Finding]
-    seen_at: datetime | None
-
-    @property
-    def protection(self) -> Protection:
-        return _worst(self.findings)
-
-    @property
-    def restorable(self) -> bool:
-        return not any(each.cause in LOST or each.cause in _NOT_TO_RELY_ON for each in self.findings)
-
-    @property
-    def newness(self) -> tuple[datetime, int]:
-        return self.set.data_at, self.set.order
-
-
 def judge(facts: Facts, now: datetime) -> Verdict:
     """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
-    points = [_point(each, facts.sets, now) for each in facts.sets]
+    points = restore_points(facts.sets, now)
     profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
     plans = [_Plan(profile=each, expected=_expected(each, now)) for each in profiles]
-    chains: Sequence[_Point | None] = points or [None]
+    chains: Sequence[RestorePoint | None] = points or [None]
     ways = [_way(plan, point, now) for plan, point in product(plans, chains)]
     way = min(ways, key=lambda each: each.rank)
     against = [*_shared(facts), *way.findings]
-    protection = _worst(against)
+    protection = worst(against)
     newer = _newer_lost(points, way.point)
     if protection is not Protection.PROTECTED:
         against += {each.cause: each for each in reversed(newer)}.values()
@@ -111,7 +78,7 @@ class _Way:
     """One profile with one backup, and what stands against their protecting the database."""
 
     profile: ProfileFacts | None
-    point: _Point | None
+    point: RestorePoint | None
     findings: Sequence[Finding]
 
     @property
@@ -119,12 +86,12 @@ class _Way:
         """The best way is the least; of equal ones, that of an active profile has more to tell."""
         idle = self.profile is None or self.profile.state is not ProfileState.ACTIVE
         if self.point is None:
-            return -_worst(self.findings).rank, 0, 0.0, 0, idle
+            return -worst(self.findings).rank, 0, 0.0, 0, idle
         newness = (-self.point.set.data_at.timestamp(), -self.point.set.order)
-        return -_worst(self.findings).rank, -self.point.protection.rank, *newness, idle
+        return -worst(self.findings).rank, -self.point.protection.rank, *newness, idle
 
 
-def _way(plan: _Plan, point: _Point | None, now: datetime) -> _Way:
+def _way(plan: _Plan, point: RestorePoint | None, now: datetime) -> _Way:
     profile = plan.profile
     of_profile = [Finding(cause=Cause.NO_PROFILE)] if profile is None else list(_of_profile(profile))
     if point is None:
@@ -205,99 +172,10 @@ def _is_new(profile: ProfileFacts, now: datetime) -> bool:
 
 def is_sound(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> bool:
     """Whether nothing stands against a backup itself, with the full that it needs of `sets`."""
-    return _point(newest, sets, now).protection is Protection.PROTECTED
+    return point_of(newest, sets, now).protection is Protection.PROTECTED
 
 
-def _point(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> _Point:
-    since = _lost_at(newest, sets)
-    if newest.kind is BackupKind.FULL:
-        return _Point(set=newest, findings=tuple(_of_set(newest, now, since)), seen_at=newest.seen_at)
-    base = next((each for each in sets if each.kind is BackupKind.FULL and each.set_id == newest.base_id), None)
-    findings = list(_of_set(newest, now, since))
-    if not any(each.cause in LOST for each in findings):
-        findings += _of_base(newest, base, now, since)  # what is lost itself needs no base any more
-    seen = [each.seen_at if each else None for each in (newest, base)]
-    return _Point(set=newest, findings=tuple(findings), seen_at=None if None in seen else min(filter(None, seen)))
-
-
-def _lost_at(backup: SetFacts, sets: Sequence[SetFacts]) -> datetime | None:
-    """Return since when the files of newer backups have not been there, or not to be looked at; None: they are.
-
-    Whatever took those may have taken this one as well: that it was seen before says nothing any more.
-    """
-    there = (None, MediaState.PRESENT)
-    newer = [each for each in sets if each.order > backup.order and each.seen_state not in there]
-    known = [each.state_since for each in newer if each.state_since is not None]
-    return None if backup.foreign else max(known, default=None)
-
-
-def _of_base(newest: SetFacts, base: SetFacts | None, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
-    if base is None:
-        yield Finding(cause=Cause.BASE_MISSING, subject=newest.path)
-        return
-    if base.foreign:
-        yield Finding(cause=Cause.FOREIGN_BASE, since=base.finished_at, subject=base.path)
-    for each in _of_set(base, now, lost_at):
-        if each.cause in LOST:
-            yield Finding(
-                cause=Cause.BASE_MISSING, since=each.since, subject=newest.path, detail=each.detail or base.path
-            )
-        else:
-            yield each
-
-
-def _of_set(backup: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
-    """Yield what stands against restoring one set, its base aside; `lost_at`: when a newer one was found lost."""
-    if backup.unreadable:
-        yield Finding(
-            cause=Cause.RECORD_UNREADABLE,
-            since=backup.finished_at,
-            subject=backup.path or backup.set_id,
-            detail=backup.unreadable,
-        )
-    if backup.of_failed_item:
-        yield Finding(cause=Cause.FAILED_ITEM, since=backup.finished_at, subject=backup.path)
-    if backup.is_damaged:
-        yield Finding(cause=Cause.SET_DAMAGED, since=backup.finished_at, subject=backup.path)
-    if backup.disproven_at is not None:
-        yield Finding(
-            cause=Cause.DISPROVEN, since=backup.disproven_at, subject=backup.path, detail=backup.disproven_reason
-        )
-    if backup.missing_key:
-        yield Finding(cause=Cause.KEY_MISSING, subject=backup.path, detail=backup.missing_key)
-    if backup.key_seen_at is not None and not -SKEW <= now - backup.key_seen_at <= SEEN_LATELY:
-        yield Finding(
-            cause=Cause.KEY_NOT_LOOKED_AT, since=backup.key_seen_at, subject=backup.path, detail=backup.key_on_server
-        )
-    if max(backup.data_at, backup.finished_at) > now + SKEW:
-        yield Finding(cause=Cause.CLOCK_IN_DOUBT, subject=backup.path, at=max(backup.data_at, backup.finished_at))
-    if backup.proven_at is None and not backup.unreadable:
-        yield Finding(cause=Cause.NOT_PROVEN, since=backup.finished_at, subject=backup.path)
-    yield from _of_look(backup, now, lost_at)
-
-
-def _of_look(backup: SetFacts, now: datetime, lost_at: datetime | None) -> Iterator[Finding]:
-    if backup.seen_state in _SEEN:
-        cause = _SEEN[backup.seen_state]
-        if cause is Cause.FILES_GONE and backup.stripes > 1:
-            cause = Cause.STRIPE_MISSING
-        # What could not be looked at is known as of when it was seen last, not as of when nobody could look.
-        since = backup.state_since if cause in LOST else backup.seen_at or backup.state_since
-        yield Finding(cause=cause, since=since, subject=backup.path, detail=backup.seen_reason)
-    elif backup.unreadable:
-        return  # nobody can look for what is not known
-    elif not _was_seen_lately(backup, now, lost_at):
-        yield Finding(cause=Cause.NOT_LOOKED_AT, since=backup.seen_at or backup.finished_at, subject=backup.path)
-
-
-def _was_seen_lately(backup: SetFacts, now: datetime, lost_at: datetime | None) -> bool:
-    """Whether the last look found it, not long ago, and no newer one was found lost since."""
-    if backup.seen_state is None or backup.seen_at is None or backup.seen_at < (lost_at or backup.seen_at):
-        return False
-    return -SKEW <= now - backup.seen_at <= SEEN_LATELY
-
-
-def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding]:
+def _newer_lost(points: Sequence[RestorePoint], chosen: RestorePoint | None) -> list[Finding]:
     """Return why newer backups than the chosen one do not count, the newest first.
 
     Where the chosen one is a record that cannot be read, nothing known can be restored: all that is lost is told.
@@ -309,10 +187,6 @@ def _newer_lost(points: Sequence[_Point], chosen: _Point | None) -> list[Finding
     causes = (*LOST, Cause.RECORD_UNREADABLE)
     lost = [each for each in newer if each.protection is Protection.UNPROTECTED or each.set.unreadable]
     return [finding for each in lost for finding in each.findings if finding.cause in causes]
-
-
-def _worst(findings: Sequence[Finding]) -> Protection:
-    return min((each.cause.protection for each in findings), key=lambda each: each.rank, default=Protection.PROTECTED)
 
 
 def _in_order(findings: Sequence[Finding]) -> list[Finding]:

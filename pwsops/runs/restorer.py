@@ -54,6 +54,8 @@ class Job:
     instance: str
     actor: str
     tell: Tell = lambda progress: None
+    before: Callable[[Work], None] = lambda work: None
+    """What is done first, such as saving what the database holds; where it raises, nothing is restored."""
     id: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
@@ -161,6 +163,7 @@ class Restorer:
 
     def _restored(self, job: Job, work: Work) -> RestoreResult:
         """Restore, again where something stands in the way that may pass by itself and nothing was taken away yet."""
+        job.before(work)
         result = work.do(lambda: job.engine.restore(self._request(job), work.report(), job.cancel))
         return replace(result, messages=(*work.messages, *result.messages, *self._read_elsewhere(job)))
 

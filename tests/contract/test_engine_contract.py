@@ -10,7 +10,7 @@ import pytest
 
 from pwsops.engines.records import DatabaseState, DirectoryStatus
 from pwsops.engines.requests import BackupRequest, BackupResult, Progress, RestoreRequest
-from pwsops.errors import Cancelled, Conflict, EngineError, MediaError, NotFound
+from pwsops.errors import Cancelled, Conflict, EngineError, InvalidInput, MediaError, NotFound
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from tests.contract.harness import Harness
 
@@ -200,6 +200,42 @@ def test_a_database_that_is_gone_is_made_by_its_restore(harness: Harness, databa
     assert harness.engine.restore(request).created
     assert database in [info.name for info in harness.engine.databases()]
     assert harness.read_rows(database) == ROWS
+
+
+def test_what_must_be_new_and_is_there_stays_as_it_is(harness: Harness, database: str) -> None:
+    taken = take(harness, database, harness.new_directory()).backup_set
+    harness.write_rows(database, [(1, "changed")])
+    now = harness.read_rows(database)
+    request = RestoreRequest(database=database, sets=[taken], create_if_missing=True, must_be_new=True)
+    with pytest.raises(Conflict, match="exists"):
+        harness.engine.restore(request)
+    assert harness.read_rows(database) == now
+    harness.drop(database)
+    assert harness.engine.restore(request).created
+
+
+def test_a_restore_as_a_script_names_its_files_and_does_nothing(harness: Harness, database: str) -> None:
+    directory = harness.new_directory()
+    full = take(harness, database, directory).backup_set
+    harness.write_rows(database, [(7, "later")])
+    differential = take(harness, database, directory, name="two.bak", base=full).backup_set
+    harness.write_rows(database, [(7, "too late")])
+    now = harness.read_rows(database)
+    script = harness.engine.restore_script(RestoreRequest(database=database, sets=[full, differential]))
+    assert script.index(full.path) < script.rindex(differential.path)
+    assert harness.read_rows(database) == now
+
+
+def test_only_an_engine_that_says_so_restores_into_a_plain_file(harness: Harness, database: str) -> None:
+    directory = harness.new_directory()
+    taken = take(harness, database, directory).backup_set
+    path = harness.engine.join(directory, "plain.db")
+    request = RestoreRequest(database=path, sets=[taken], create_if_missing=True, must_be_new=True, to_file=path)
+    if harness.engine.capabilities.restores_to_files:
+        assert harness.engine.restore(request).created
+    else:
+        with pytest.raises(InvalidInput):
+            harness.engine.restore(request)
 
 
 def test_an_interrupted_backup_is_settled_by_its_description(harness: Harness, database: str) -> None:

@@ -70,7 +70,11 @@ class ServiceHome:
 
     def media(self):
         """Return what anybody could take for a backup."""
-        return sorted(path for path in self.backups.iterdir() if not path.name.startswith(".") and path.suffix != ".py")
+        return sorted(
+            path
+            for path in self.backups.iterdir()
+            if not path.name.startswith(".") and path.suffix not in (".py", ".md")
+        )
 
     def hidden(self):
         """Return the temporary files of unfinished backups."""

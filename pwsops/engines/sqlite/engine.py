@@ -33,10 +33,10 @@ from pwsops.engines.requests import (
     RestoreResult,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, keys, names
+from pwsops.engines.sqlite import certificate_saving, directory, keys, names, script
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
-from pwsops.engines.sqlite.orders import backup_order
+from pwsops.engines.sqlite.orders import backup_order, restore_order
 from pwsops.engines.sqlite.process import Worker, new_token
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
@@ -72,7 +72,14 @@ class SqliteEngine:
         What the time is.
     """
 
-    capabilities = Capabilities(encryption=True, atomic_restore=True, name_endings=names.EXTENSIONS, options=OPTIONS)
+    capabilities = Capabilities(
+        encryption=True,
+        atomic_restore=True,
+        restores_to_files=True,
+        keeps_unreadable=True,
+        name_endings=names.EXTENSIONS,
+        options=OPTIONS,
+    )
 
     def __init__(self, instance: Instance, clock: Clock | None = None) -> None:
         self.instance = instance
@@ -276,23 +283,13 @@ class SqliteEngine:
         """Write sets into a database; see the protocol."""
         began = self._clock.monotonic()
         messages: list[Message] = []
-        given = {
-            "address": self._address,
-            "follow_links": self._follows,
-            "database": request.database,
-            "of": request.sets[-1].database if request.sets else None,
-            "sets": [recorded(backup_set) for backup_set in request.sets],
-            "create_if_missing": request.create_if_missing,
-            "keys": keys.of_sets(self.instance, request.sets),
-            "token": new_token(),
-            "may_replace_damaged": request.may_replace_damaged,
-            "stamp": self._clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
-        }
+        operation, given = restore_order(self.instance, request, address=self._address, now=self._clock.now())
         answer = self._worker(
-            "restore",
+            operation,
             given,
             limits=self.instance.options,
-            beside_database=True,
+            directories=[given["directory"]] if "directory" in given else [],
+            beside_database="directory" not in given,
             limit_s=request.time_limit_s,
             on_progress=on_progress,
             on_message=self._into(messages),
@@ -306,6 +303,10 @@ class SqliteEngine:
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
+
+    def restore_script(self, request: RestoreRequest) -> str:
+        """Return the shell script that does a restore by `recover.py`; see the protocol."""
+        return script.write(request, address=self._address, follow_links=self._follows)
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""

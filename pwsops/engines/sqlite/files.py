@@ -126,6 +126,14 @@ def taken(final: str) -> Conflict:
     )
 
 
+def is_there(path: str) -> Conflict:
+    """Return the refusal to write into what is there and was not to be."""
+    return Conflict(
+        f"Restore: {path} exists already; it was left as it is.",
+        hint="Look at what it holds. Restore into it to replace it, or give another name.",
+    )
+
+
 def database_path(address: str, name: str) -> str:
     """Return the path of a database by its file name in the instance's directory."""
     return str(Path(address) / plain_name(name))

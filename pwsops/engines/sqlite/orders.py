@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from pwsops.engines.records import Instance
-from pwsops.engines.requests import BackupRequest, Encryption
-from pwsops.engines.sqlite import keys
+from pwsops.engines.requests import BackupRequest, Encryption, RestoreRequest
+from pwsops.engines.sqlite import keys, names
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.process import new_token
 from pwsops.engines.sqlite.recipient import Recipient, recipient_of
@@ -60,6 +61,56 @@ def backup_order(
         order["recipient"] = asdict(recipient)
     order["keys"] = keys.of_backup(instance, request, None if recipient is None else recipient.thumbprint)
     return order
+
+
+def restore_order(
+    instance: Instance, request: RestoreRequest, *, address: str, now: datetime
+) -> tuple[str, dict[str, Any]]:
+    """Return which operation of the worker does a restore, and its order.
+
+    Parameters
+    ----------
+    address
+        The directory of the databases, as an absolute path.
+    now
+        The time; aware.
+
+    Raises
+    ------
+    InvalidInput
+        The file that it is to go to has no absolute path, or a name that SQLite or we use for something else.
+    """
+    order: dict[str, Any] = {
+        "database": request.database,
+        "sets": [recorded(backup_set) for backup_set in request.sets],
+        "keys": keys.of_sets(instance, request.sets),
+        "token": new_token(),
+    }
+    if request.to_file is not None:
+        path = new_file(request.to_file)
+        return "restore_file", {**order, "path": path, "directory": os.path.dirname(path)}
+    return "restore", {
+        **order,
+        "address": address,
+        "follow_links": bool(instance.options.get("follow_links")),
+        "of": request.sets[-1].database if request.sets else None,
+        "create_if_missing": request.create_if_missing,
+        "must_be_new": request.must_be_new,
+        "may_replace_damaged": request.may_replace_damaged,
+        "stamp": now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
+    }
+
+
+def new_file(path: str) -> str:
+    """Return the path of a plain file that a restore is to make; raises `InvalidInput` where it can be none."""
+    name = os.path.basename(path)
+    if not os.path.isabs(path) or not name or not names.may_be(name):
+        raise InvalidInput(
+            f"Nothing can be restored into the file {path}: it is no absolute path of a file, or ends as those of "
+            "backups and of SQLite's own files do.",
+            hint=f"Give a file that does not exist yet, whose name ends in one of {', '.join(names.EXTENSIONS)}.",
+        )
+    return os.path.normpath(path)
 
 
 def _former(backup_set: BackupSet) -> tuple[object, ...]:

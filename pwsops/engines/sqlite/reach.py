@@ -15,7 +15,7 @@ from pwsops.errors import PwsopsError
 READING_BYTES = 256 << 20
 """How much memory of its own a process may have that only reads what may be anybody's: frames hold 2 MiB each."""
 RESTORING_BYTES = 512 << 20
-_MEMORY: Mapping[str, int | None] = {"backup": None, "restore": RESTORING_BYTES}
+_MEMORY: Mapping[str, int | None] = {"backup": None, "restore": RESTORING_BYTES, "restore_file": RESTORING_BYTES}
 """Where it is another number. Backups have no limit: SQLite's check of the structure reads rows that may be large."""
 _ANYWHERE = {"look_for", "looks"}
 """These only read, many directories side by side, and one of those may hang: they give up writing alone."""

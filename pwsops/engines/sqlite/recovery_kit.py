@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,20 +24,30 @@ def place(directory: str, token: str) -> str:
     A file of that name that is not ours stays, and so does a newer version, which another pwsops put there. `token`
     marks the temporary file.
     """
-    current, target = SOURCE.read_bytes(), os.path.join(directory, NAME)
-    temp = os.path.join(directory, files.temp_name("kit", files.key(NAME, "kit"), token))
+    return put(directory, NAME, SOURCE.read_bytes(), version, "our recovery script", token)
+
+
+def put(
+    directory: str, name: str, current: bytes, version: Callable[[bytes], int | None], what: str, token: str
+) -> str:
+    """Put a file of the kit there, as `place` does; return why not, where that was not possible.
+
+    `version` tells which version of ours some content is, None: it is not ours; `what` calls it in a sentence.
+    """
+    target = os.path.join(directory, name)
+    temp = os.path.join(directory, files.temp_name("kit", files.key(name, "kit"), token))
     try:
         present = _present(target)
         if present is not None:
             if present == current or (version(present) or 0) > (version(current) or 0):
                 return ""
             if version(present) is None:
-                return f"{target} is not our recovery script; it was left as it is."
+                return f"{target} is not {what}; it was left as it is."
         with files.temporary(temp) as fd:
             _write(fd, current)
             foreign.replace(temp, target)
     except OSError as error:
-        return f"The recovery script could not be put into {directory}: {error.strerror}."
+        return f"{name} could not be put into {directory}: {error.strerror}."
     return ""
 
 

@@ -33,6 +33,8 @@ class RestoreOrder:
     sets: Sequence[Recorded]
     token: str
     create_if_missing: bool = False
+    must_be_new: bool = False
+    """What has its name by now stays, and is a `Conflict`."""
     may_replace_damaged: bool = True
     stamp: str = ""
     """UTC time for the name of a damaged predecessor."""
@@ -59,11 +61,16 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         For any damage, and for sets that do not belong together.
     NotFound
         Where the target is gone.
+    Conflict
+        Where the target must be new and is there.
     EngineError
         Where there is no space, or the target stays locked.
     """
     directory = os.path.dirname(order.path)
-    missing = order.create_if_missing and not os.path.lexists(order.path)
+    there = os.path.lexists(order.path)
+    if there and order.must_be_new:
+        raise files.is_there(order.path)
+    missing = order.create_if_missing and not there
     if not missing and not os.path.isfile(order.path):
         raise gone(order.path)
     with ExitStack() as stack:

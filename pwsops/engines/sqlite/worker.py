@@ -28,6 +28,7 @@ from pwsops.engines.sqlite import (
     names,
     reach,
     recovery_kit,
+    recovery_notes,
     restore,
     sighting,
     trial,
@@ -46,12 +47,13 @@ Operation = Callable[[Mapping[str, Any], Report], object]
 
 
 def take_backup(given: Mapping[str, Any], report: Report) -> object:
-    """Take a backup, and then see that the recovery script lies beside it."""
+    """Take a backup, and then see that the recovery script and notes on what it brings back lie beside it."""
     order = backup.Order(**located(given))
     taken = backup.take(order, report)
     report.result(taken)
-    if why := recovery_kit.place(order.directory, order.token):
-        report.say(why)
+    for place in (recovery_kit.place, recovery_notes.place):
+        if why := place(order.directory, order.token):
+            report.say(why)
     return taken
 
 
@@ -70,18 +72,34 @@ def located(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same for a restore, which may create the database."""
     try:
-        return located(given)
+        found = located(given)
     except NotFound:
         if not given["create_if_missing"]:
             raise
+    else:
+        if given.get("must_be_new"):
+            raise files.is_there(str(found["path"]))
+        return found
     rest = {key: value for key, value in given.items() if key not in ("follow_links", "off_limits", "of")}
     as_recorded = given["database"] == given["of"]
     return {"path": names.new_database(rest.pop("address"), rest["database"], as_recorded=as_recorded), **rest}
 
 
+def restore_file(given: Mapping[str, Any], report: Report) -> object:
+    """Restore into a plain file, which is made in a directory that is there."""
+    order = {key: value for key, value in given.items() if key not in ("directory", "off_limits")}
+    if not os.path.isdir(given["directory"]):
+        raise NotFound(
+            f"Nothing can be restored into {given['path']}: its directory does not exist.",
+            hint="Create the directory, or mount what should be there, or name another one.",
+        )
+    return restore.restore(restore.RestoreOrder(**order, create_if_missing=True, must_be_new=True), report)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "backup": take_backup,
     "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located_target(given)), report),
+    "restore_file": restore_file,
     "verify": lambda given, report: verify.check(
         given["path"], Recorded(*given["set"]), report, read_keys(given["keys"])
     ),

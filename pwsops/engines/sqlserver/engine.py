@@ -41,6 +41,7 @@ from pwsops.engines.sqlserver import (
     paths,
     probe,
     restore,
+    script,
     sighting,
     verify,
 )
@@ -155,6 +156,13 @@ class SqlServerEngine:
         finally:
             # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
             self._link.forget()
+
+    def restore_script(self, request: RestoreRequest) -> str:
+        """Return the T-SQL that does a restore; see the protocol."""
+        try:
+            return script.write(self._link, request)
+        finally:
+            self._link.forget()  # as after a restore: the login may have been given for this once
 
     def give_back_access(self, database: str, former_mode: str) -> None:
         """Set a database's mode to what it was before a restore; see the protocol `GivesBackAccess`."""

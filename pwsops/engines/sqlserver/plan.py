@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pwsops.engines.records import DatabaseInfo, DatabaseState
+from pwsops.engines.requests import RestoreRequest
 from pwsops.engines.sqlserver import databases, media, paths, placement, queries, rights, space, tsql
 from pwsops.engines.sqlserver.causes import CAUSES
 from pwsops.engines.sqlserver.errors import Doing
@@ -36,6 +37,15 @@ class Plan:
 
     steps: Sequence[Step]
     unknown: Sequence[str] = ()
+
+
+def refuse_file(request: RestoreRequest) -> None:
+    """Refuse to restore into a plain file: what a server restores is a database of its own."""
+    if request.to_file is not None:
+        raise InvalidInput(
+            f"A backup of a server cannot be restored into the plain file {request.to_file}.",
+            hint="Restore it into a database of a new name.",
+        )
 
 
 def require_restorable(name: str) -> None:

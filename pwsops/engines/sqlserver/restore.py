@@ -23,6 +23,7 @@ from pwsops.engines.sqlserver import (
     resolving,
     rights,
     running,
+    script,
     tsql,
     verify,
 )
@@ -75,6 +76,7 @@ def restore(
 ) -> RestoreResult:
     """Restore as ordered; until every checksum held, the database is not touched. See the protocol."""
     began = link.clock.monotonic()
+    plan.refuse_file(request)
     plan.require_restorable(request.database)
     link.server()  # who cannot be reached at all is told at once
     deadline = None if request.time_limit_s is None else began + request.time_limit_s
@@ -106,6 +108,8 @@ def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequ
     before: aftermath.Settings = {}
     find = partial(plan.find_target, work.link, request.database, may_be_missing=request.create_if_missing)
     target = work.insist(find)
+    if target is not None and request.must_be_new:
+        raise script.is_there(work.link, target.name)
     if target is None:
         sets, planned = _prove(work, request, restricted=False, is_new=True)
         work.insist(partial(_make, work, planned))

@@ -160,7 +160,13 @@ TABLE: dict[str, Entry] = {
     "certificates.create": Entry(CONFIGURE, EVERYTHING, lambda it: ("one",)),
     "certificates.export": Entry(EXPORT_KEY, EVERYTHING, lambda it: (["one"], "x")),
     "certificates.remove": Entry(CONFIGURE, EVERYTHING, lambda it: ("one",)),
+    "points.list": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
+    "points.at": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database, "1 s ago")),
+    "points.zone": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
+    "points.of_run": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database, it.run)),
     "restores.plan": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
+    "restores.preview": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
+    "restores.script": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.unrecorded": Entry(RESTORE, OBJECT, lambda it: (it.instance, plan_restore(it.laid, []))),
     "restores.sources": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
     "restores.check": Entry(RESTORE, OBJECT, lambda it: (it.instance,)),
@@ -438,7 +444,8 @@ def _without_waiting(places: Places) -> Iterator[str]:
         reads = entry.row in (LOOK, CONTENTS, EVIDENCE, VERIFY) or name in (
             "settings.get", "instances.refused_logins", "profiles.get", "profiles.new", "certificates.list",
             "certificates.look", "certificates.keepers", "certificates.for_encryption", "restores.sources",
-            "restores.plan", "databases.browse", "media.read",
+            "restores.plan", "databases.browse", "media.read", "points.list", "points.at", "points.of_run",
+            "points.zone",
         )  # fmt: skip
         if reads and name not in ("runs.start", "runs.run_here", "runs.cancel", "changes.version"):
             yield name
@@ -629,7 +636,7 @@ def test_an_export_that_finds_no_room_says_so(home: Home, monkeypatch: pytest.Mo
         home.ops.reports.export(ReportFormat.CSV)
 
 
-@pytest.mark.parametrize("name", ["databases.browse", "media.read", "restores.sources"])
+@pytest.mark.parametrize("name", ["databases.browse", "media.read", "restores.sources", "points.list"])
 def test_another_login_is_for_those_who_may_restore(places: Places, name: str) -> None:
     places.home.server.login = True
 

@@ -68,8 +68,8 @@ class Place:
         return self.engine.backup(self.request(name, base=base, **more))
 
     def left_in_media(self) -> list[str]:
-        """Everything in the media directory, hidden files too, without the recovery script."""
-        return sorted(entry.name for entry in self.media.iterdir() if entry.name != "recover.py")
+        """Everything in the media directory, hidden files too, without the recovery kit."""
+        return sorted(entry.name for entry in self.media.iterdir() if entry.name not in ("recover.py", "RECOVER.md"))
 
     def left_in_vaults(self) -> list[str]:
         return sorted(entry.name for entry in self.vaults.iterdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pwsops.errors import MediaError, PwsopsError
-from pwsops.operations import restores
+from pwsops.operations import fulls
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlserver.bench import Bench
 from tests.standin.server.messages import said
@@ -25,9 +25,9 @@ def crowd(bench: Bench, count: int = 300) -> None:
 def looked_for(bench: Bench, taken: BackupSet) -> tuple[list[str], int]:
     """Return the paths that were found, and how many files were opened for that."""
     before = len(bench.sent("RESTORE HEADERONLY"))
-    told = restores._remembered(bench.engine, taken.base_id or "", [])
+    told = fulls.remembered(bench.engine, taken.base_id or "", [])
     found = [each for path in told for each in bench.engine.read_media(path) if each.set_id == taken.base_id]
-    found = found or list(restores._beside(bench.engine, taken, []))
+    found = found or list(fulls.beside(bench.engine, taken, []))
     return [each.path for each in found], len(bench.sent("RESTORE HEADERONLY")) - before
 
 
@@ -59,6 +59,6 @@ def test_that_the_history_could_not_be_asked_is_not_told_as_none(bench: Bench) -
     _, taken = incremental(bench, "vault_FULL.bak")
     bench.server.faults.on("SELECT", containing="b.backup_set_uuid = CAST", raise_=[said(1205, 51, "lock")], times=None)
     refused: list[PwsopsError] = []
-    told = restores._remembered(bench.engine, taken.base_id or "", refused)
+    told = fulls.remembered(bench.engine, taken.base_id or "", refused)
     assert told == []
     assert len(refused) == 1

@@ -1,0 +1,69 @@
+"""`pwsops points`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
+from pwsops.cli.output import AsJson, emit, table
+from pwsops.cli.period_options import read_zone
+from pwsops.cli.session import opened
+
+if TYPE_CHECKING:
+    from pwsops.operations.points import PointView
+
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        parser=read_zone,
+        metavar="ZONE",
+        help="Zone of the moments; default: that of the database's profile, else this machine's.",
+        show_default=False,
+    ),
+]
+
+
+def points(
+    context: typer.Context,
+    instance: Annotated[str, typer.Option(metavar="NAME", help="The instance.", show_default=False)],
+    database: Annotated[str, typer.Option(metavar="NAME", help="Its database.", show_default=False)],
+    zone: Zone = None,
+    login: Login = None,
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the moments that a database can be brought back to, newest first, and what keeps others from it."""
+    credentials = read_credentials(login, from_stdin=password_stdin)
+    with opened(context) as operations:
+        found = operations.points.list(instance, database, credentials=credentials)
+        shown_in = ZoneInfo(zone or operations.points.zone(instance, database))
+    from pwsops.operations import json_shapes
+
+    if as_json:
+        emit(map(json_shapes.restore_point, found))
+        return
+    table(
+        (f"Moment ({shown_in.key})", "Kind", "Run", "Restorable", "Proven", "Why", "Files"),
+        map(partial(_row, shown_in), found),
+        right=("Run",),
+        wraps=("Why", "Files"),
+        empty=f"No backup of {database} on {instance} is recorded.",
+    )
+
+
+def _row(zone: ZoneInfo, one: PointView) -> tuple[str, ...]:
+    from pwsops.cli import words
+
+    return (
+        words.second(one.at, zone),
+        words.kind(one.kind),
+        words.NOTHING if one.run is None else str(one.run),
+        words.yes_or_no(one.restorable),
+        words.moment(one.proven_at),
+        one.why,
+        ", ".join(each.path for each in one.chain) or one.path,
+    )

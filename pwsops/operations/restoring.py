@@ -1,0 +1,152 @@
+"""What a restore is to do, found out before it begins: the sets, the target, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pwsops.engines.protocol import Engine
+from pwsops.engines.records import Credentials
+from pwsops.engines.requests import RestoreRequest
+from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.operations import fulls
+from pwsops.operations.access import Context
+from pwsops.operations.belonging import require_theirs, set_at
+from pwsops.operations.lookup import as_recorded, refuse_unrecorded, spelled, typed
+from pwsops.operations.roots import refuse_home
+from pwsops.rules.model import BackupSet
+from pwsops.rules.restore_plan import RestorePlan, plan_restore
+from pwsops.runs.restorer import Job, Tell
+from pwsops.runs.same_file import recorded_in
+
+PLAN = "plan a restore"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A restore as it was asked for.
+
+    Parameters
+    ----------
+    instance, database
+        Where it goes.
+    path, position
+        Which set.
+    create
+        Make the database where the instance does not have it.
+    new
+        It must not be there yet.
+    to_file
+        A plain file instead, which must not be there yet.
+    accept_unrecorded
+        Also what nobody recorded.
+    safety_copy
+        Save first what is there.
+    """
+
+    instance: str
+    database: str
+    path: str
+    position: int = 1
+    create: bool = False
+    new: bool = False
+    to_file: str | None = None
+    accept_unrecorded: bool = False
+    safety_copy: bool = False
+    credentials: Credentials | None = None
+
+    @property
+    def may_be_made(self) -> bool:
+        """Whether the restore may make what it goes into."""
+        return self.create or self.new or self.to_file is not None
+
+
+def plan(context: Context, wish: Wish) -> RestorePlan:
+    """Return the sets that a restore needs, in order; see `Restores.plan`."""
+    engine = context.engine(wish.instance, wish.credentials)
+    target = set_at(context, engine, wish.instance, wish.path, wish.position, PLAN)
+    found = plan_restore(target, list(fulls.candidates(context, engine, target)))
+    require_theirs(context, engine, found.sets, PLAN)
+    there = [_recorded(context, engine, one) for one in found.sets]
+    with context.read() as connection:
+        recorded = tuple(as_recorded(connection, *each) for each in zip(there, found.sets, strict=True))
+    return replace(found, sets=recorded)
+
+
+def open_engine(context: Context, wish: Wish) -> Engine:
+    """Return the engine of a restore; raises `Refused` where it would go into the home, or cannot go into a file."""
+    engine = context.engine(wish.instance, wish.credentials)
+    refuse_home(context.core, engine.instance)
+    if wish.to_file is not None and not engine.capabilities.restores_to_files:
+        raise InvalidInput(
+            f"A backup of {wish.instance} cannot be restored into a plain file.",
+            hint="Restore it into a database of a new name.",
+        )
+    return engine
+
+
+def request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) -> RestoreRequest:
+    """Return what is asked of the engine, under the target's one name.
+
+    Raises
+    ------
+    Conflict
+        The database must be new, and the instance has it.
+    """
+    if wish.to_file is not None:
+        return RestoreRequest(
+            database=wish.to_file, sets=found.sets, create_if_missing=True, must_be_new=True, to_file=wish.to_file
+        )
+    # Under one name only: the second restore of a database has to be told from the first.
+    if wish.new and (there := engine.spelled(wish.database)) is not None:
+        raise Conflict(
+            f"{wish.instance} has the database {there} already; it was left as it is.",
+            hint="Give another name, or restore into it to replace what it holds.",
+        )
+    catalogue = context.core.catalogue
+    name = spelled(engine, wish.database) if wish.may_be_made else typed(catalogue, engine, wish.database)
+    return RestoreRequest(database=name, sets=found.sets, create_if_missing=wish.may_be_made, must_be_new=wish.new)
+
+
+def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tell = lambda progress: None) -> Job:
+    """Let a restore begin; see `Restores.begin`.
+
+    `chosen`: the `set_id` of the sets that it must be, the last ones of its chain. `tell` is given how far it is.
+    """
+    core = context.core
+    core.restorer.reconcile()
+    engine = open_engine(context, wish)
+    with nullcontext() if wish.credentials else core.asking(wish.instance):
+        found = plan(context, wish)
+    if chosen and [one.set_id for one in found.sets][-len(chosen) :] != list(chosen):
+        raise Conflict(
+            f"{wish.path} was overwritten since it was chosen: it holds another backup of {found.sets[-1].database} "
+            "now, or rests on another full.",
+            hint="Look at the backups again, and choose the one you want.",
+        )
+    asked = request(context, engine, wish, found)
+    _require_recorded(context, wish, asked.database, found)
+    job = Job(engine=engine, request=asked, instance=wish.instance, actor=context.actor, tell=tell)
+    if wish.safety_copy and wish.to_file is None:
+        job.before = partial(core.safety_copies.take, job)
+    core.restorer.begin(job)
+    return job
+
+
+def _recorded(context: Context, engine: Engine, one: BackupSet) -> BackupSet | None:
+    found = recorded_in(context.read, engine, one.path, one.position, clock=context.core.clock)
+    return found[0].backup_set if found else None
+
+
+def _require_recorded(context: Context, wish: Wish, database: str, found: RestorePlan) -> None:
+    """Refuse what may be forged, or note who takes it all the same."""
+    with context.core.catalogue.write() as connection:
+        try:
+            refuse_unrecorded(connection, found.sets)
+        except Refused:
+            if not wish.accept_unrecorded:
+                raise
+            told = ", ".join(one.path for one in found.sets)
+            context.note(connection, "accept unrecorded backup", f"{wish.instance}/{database}", told)

@@ -1,0 +1,264 @@
+"""Restores into new names and files, told before they are done, and with what is there saved first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from pwsops.catalogue import sets
+from pwsops.catalogue.schema import restores
+from pwsops.engines.records import DatabaseState
+from pwsops.errors import Cancelled, Conflict, Denied, EngineError, InvalidInput, LoginRefused, MediaError, Refused
+from pwsops.operations import Role, json_shapes
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus
+from tests.clocks import NOON
+from tests.homes import Home
+from tests.people import acting_as
+from tests.restores import FILE, actions, lay
+
+
+def ran(home: Home, **profile: object) -> BackupSet:
+    """Let a profile back the database up; return the set."""
+    home.add(**profile)
+    home.run()
+    return home.ops.restores.sources("srv", "one")[0]
+
+
+# A new name, a plain file
+
+
+def test_a_new_name_is_made_and_an_old_one_stays(home: Home) -> None:
+    lay(home)
+    result = home.ops.restores.restore("srv", "fresh", FILE, new=True)
+    assert (result.created, home.server.created) == (True, ["fresh"])
+    assert home.server.restored[-1].must_be_new
+    with pytest.raises(Conflict, match="has the database one already"):
+        home.ops.restores.restore("srv", "ONE", FILE, new=True)
+    assert len(home.server.restored) == 1
+
+
+def test_a_plain_file_is_made_in_no_database_of_the_instance(home: Home) -> None:
+    lay(home)
+    home.ops.restores.restore("srv", "one", FILE, to_file="/out/x.db", safety_copy=True)
+    (asked,) = home.server.restored
+    assert (asked.to_file, asked.database, asked.must_be_new) == ("/out/x.db", "/out/x.db", True)
+    assert home.server.requests == [], "nothing is there that is to be saved"
+    assert home.ops.restores.list()[0].database == "/out/x.db"
+
+
+def test_an_engine_that_restores_into_no_files_says_so(home: Home) -> None:
+    lay(home)
+    home.server.shared_base = True
+    for ask in (home.ops.restores.restore, home.ops.restores.preview, home.ops.restores.script):
+        with pytest.raises(InvalidInput, match="plain file"):
+            ask("srv", "one", FILE, to_file="/out/x.db")
+
+
+@pytest.mark.parametrize("instances", [None, frozenset({"srv"})])
+def test_a_file_is_made_only_where_theirs_are_kept(home: Home, instances: frozenset[str] | None) -> None:
+    taken = ran(home)
+    bob = acting_as(home.ops, Role.RESTORER, "bob", instances=instances)
+    with pytest.raises(Denied):
+        bob.restores.restore("srv", "one", taken.path, to_file="/etc/cron.d/x.db")
+    assert home.server.restored == []
+    bob.restores.restore("srv", "one", taken.path, to_file="/media/x.db")
+    assert len(home.server.restored) == 1
+
+
+# What is there is saved first
+
+
+def test_what_is_there_is_saved_first_as_its_profile_saves_and_is_nobodys_base(home: Home) -> None:
+    taken = ran(home, directory="/media/profile")
+    result = home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    asked = home.server.requests[-1]
+    assert (asked.copy_only, asked.overwrite, asked.kind) == (True, False, BackupKind.FULL)
+    assert asked.directory == "/media/profile"
+    assert "one_SAFETY_" in asked.file_name
+    copy = home.ops.restores.sources("srv", "one")[0]
+    assert copy.path == f"/media/profile/{asked.file_name}"
+    assert copy.copy_only
+    assert f"What one held before is kept as {copy.path}." in [one.text for one in result.messages]
+    assert ("ann", "safety copy") in actions(home)
+    with home.core.catalogue.read() as connection:
+        known = sets.of_database(connection, "srv", "one", profile_id=1)
+    assert [one.set_id for one in known] == [taken.set_id], "it is of no profile"
+
+
+def test_without_a_profile_it_goes_beside_the_backup_that_is_restored(home: Home) -> None:
+    lay(home, "/elsewhere/a.bak")
+    home.ops.restores.restore("srv", "one", "/elsewhere/a.bak", safety_copy=True)
+    assert home.server.requests[-1].directory == "/elsewhere"
+
+
+def test_an_active_profile_keeps_the_copy_before_one_that_is_switched_off(home: Home) -> None:
+    home.add(name="a", directory="/media/a")
+    home.ops.profiles.deactivate("a")
+    home.add(name="b", directory="/media/b")
+    lay(home)
+    home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert home.server.requests[-1].directory == "/media/b"
+
+
+def test_where_saving_fails_nothing_is_restored_and_the_way_on_is_named(home: Home) -> None:
+    taken = ran(home)
+    home.server.fail("one", EngineError("The disk is full.", hint="Free space."))
+    with pytest.raises(Refused, match=r"one was not restored.*The disk is full") as refused:
+        home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    assert "--no-safety-copy" in refused.value.hint
+    assert home.server.restored == []
+    assert home.ops.restores.list()[0].status is RunStatus.FAILED
+    home.ops.restores.restore("srv", "one", taken.path)
+    assert len(home.server.restored) == 1
+
+
+def test_who_cancels_while_it_is_saved_has_nothing_restored(home: Home) -> None:
+    taken = ran(home)
+    home.server.fail("one", Cancelled("The backup was cancelled.", hint="Start it again."))
+    with pytest.raises(Cancelled):
+        home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    assert home.server.restored == []
+
+
+def test_an_encrypted_database_is_not_saved_in_the_clear(home: Home) -> None:
+    home.record(home.server.put(sealed(FILE)))
+    with pytest.raises(Refused, match="no profile says for whom"):
+        home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert (home.server.requests, home.server.restored) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [(DatabaseState.EMPTY, "is empty"), (DatabaseState.UNREADABLE, "kept beside under another name")],
+)
+def test_what_holds_nothing_or_is_kept_anyway_is_not_saved(home: Home, state: DatabaseState, reason: str) -> None:
+    lay(home)
+    home.server.states["one"] = state
+    result = home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert home.server.requests == []
+    assert any(reason in one.text for one in result.messages)
+
+
+def test_on_a_server_what_cannot_be_read_is_not_taken_for_saved(home: Home) -> None:
+    lay(home)
+    home.server.shared_base = True
+    home.server.states["one"] = DatabaseState.UNREADABLE
+    home.server.fail("one", EngineError("It cannot be backed up.", hint="Repair it."))
+    with pytest.raises(Refused, match="could not be saved first"):
+        home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+
+
+def test_a_database_that_is_created_has_nothing_to_be_saved(home: Home) -> None:
+    lay(home)
+    result = home.ops.restores.restore("srv", "fresh", FILE, create=True, safety_copy=True)
+    assert home.server.requests == []
+    assert any("does not exist yet" in one.text for one in result.messages)
+
+
+# What it would do
+
+
+def test_a_preview_names_each_step_what_it_takes_and_what_is_lost_and_does_nothing(home: Home) -> None:
+    taken = ran(home)
+    home.run(kind=BackupKind.DIFFERENTIAL)
+    home.clock.advance(hours=2)
+    newest = home.ops.restores.sources("srv", "one")[0]
+    before = (len(home.server.requests), actions(home))
+    found = home.ops.restores.preview("srv", "one", newest.path, safety_copy=True)
+    assert [(step.action, step.path) for step in found.steps] == [
+        ("save", "/media"),
+        ("check", taken.path),
+        ("check", newest.path),
+        ("restore", taken.path),
+        ("restore", newest.path),
+    ]
+    assert (found.obstacle, found.unrecorded, found.creates, found.source) == ("", "", False, "one")
+    assert found.loss.seconds == 2 * 3600
+    assert found.loss.copy_to == "/media"
+    assert (len(home.server.requests), actions(home)) == before
+    assert home.server.restored == []
+
+
+def test_a_preview_of_what_is_gone_tells_which_file_and_how_it_would_go(home: Home) -> None:
+    taken = ran(home)
+    home.run(kind=BackupKind.DIFFERENTIAL)
+    newest = home.ops.restores.sources("srv", "one")[0]
+    del home.server.media[taken.path]
+    found = home.ops.restores.preview("srv", "one", newest.path)
+    assert "was not found" in found.obstacle
+    assert [step.missing for step in found.steps if step.action == "check"] == [f"{taken.path} does not exist", ""]
+    del home.server.media[newest.path]
+    assert "cannot be read" in home.ops.restores.preview("srv", "one", newest.path).obstacle
+    home.server.put(newest)
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql(f"DELETE FROM backup_sets WHERE set_id = '{taken.set_id}'")
+    assert len(home.ops.restores.preview("srv", "one", newest.path).steps) == 2
+
+
+def test_what_nobody_ever_recorded_and_is_not_there_has_no_preview(home: Home) -> None:
+    with pytest.raises(MediaError):
+        home.ops.restores.preview("srv", "one", "/media/never.bak")
+    home.server.databases_error = LoginRefused("The login is refused.", hint="Give another.")
+    lay(home)
+    with pytest.raises(LoginRefused):
+        home.ops.restores.preview("srv", "one", FILE)
+
+
+def test_a_preview_tells_of_a_name_that_is_taken_and_of_a_copy_that_cannot_be(home: Home) -> None:
+    lay(home)
+    assert "has the database one already" in home.ops.restores.preview("srv", "one", FILE, new=True).obstacle
+    fresh = home.ops.restores.preview("srv", "fresh", FILE, new=True, safety_copy=True)
+    assert (fresh.obstacle, fresh.creates, fresh.loss.exists) == ("", True, False)
+    assert home.ops.restores.preview("srv", "one", FILE, to_file="/out/x.db").database == "/out/x.db"
+    home.record(home.server.put(sealed("/media/sealed.bak")))
+    assert "no profile says" in home.ops.restores.preview("srv", "one", "/media/sealed.bak", safety_copy=True).obstacle
+
+
+def sealed(path: str) -> BackupSet:
+    return BackupSet(
+        set_id=path, database="one", kind=BackupKind.FULL, path=path, finished_at=NOON, thumbprint="AB" * 20
+    )
+
+
+def test_a_preview_tells_what_nobody_recorded(home: Home) -> None:
+    home.server.put(sealed("/media/strange.bak"))
+    assert "Nobody recorded" in home.ops.restores.preview("srv", "one", "/media/strange.bak").unrecorded
+
+
+def test_the_time_expected_is_that_of_restores_before(home: Home) -> None:
+    taken = ran(home)
+    assert home.ops.restores.preview("srv", "one", taken.path).expected.seconds == 0.0
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET details = '{}'")
+    assert home.ops.restores.preview("srv", "one", taken.path).expected.seconds is None
+    home.ops.restores.restore("srv", "one", taken.path)
+    with home.core.catalogue.write() as connection:
+        connection.execute(update(restores).values(started_at=home.clock.now() - timedelta(seconds=7)))
+    assert home.ops.restores.preview("srv", "one", taken.path).expected.seconds == pytest.approx(70.0)
+
+
+def test_a_preview_as_json_has_plain_values(home: Home) -> None:
+    taken = ran(home)
+    record = json_shapes.restore_preview(home.ops.restores.preview("srv", "one", taken.path, safety_copy=True))
+    assert [step["action"] for step in record["steps"]] == ["save", "check", "restore"]
+    assert [step["kind"] for step in record["steps"]] == [None, "full", "full"]
+    assert record["safety_copy"] == "/media"
+    assert record["at"] == json_shapes.iso(taken.finished_at)
+
+
+def test_a_script_is_what_the_engine_writes_for_the_same_target(home: Home) -> None:
+    taken = ran(home)
+    assert home.ops.restores.script("srv", "one", taken.path) == f"restore one from {taken.path}\n"
+    assert home.ops.restores.script("srv", "n", taken.path, new=True) == f"restore n from {taken.path}\n"
+    assert home.ops.restores.script("srv", "one", taken.path, to_file="/o.db").startswith("restore /o.db")
+    assert home.server.restored == []
+
+
+def test_a_copy_is_recorded_once_and_restored_like_any_other(home: Home) -> None:
+    taken = ran(home)
+    home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    copy = home.ops.points.list("srv", "one")[0]
+    assert (copy.run, copy.restorable) == (None, True)
+    assert home.ops.restores.restore("srv", "one", copy.path).database == "one"

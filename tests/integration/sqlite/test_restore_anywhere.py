@@ -1,0 +1,209 @@
+"""A restore into a new name, into a plain file, and as a script that is run without this product."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pwsops.engines.off_limits import OffLimits
+from pwsops.engines.records import Instance
+from pwsops.engines.requests import RestoreRequest, RestoreResult
+from pwsops.engines.sqlite.engine import SqliteEngine
+from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError, Refused
+from pwsops.rules.model import BackupSet
+from tests.integration.sqlite.support import Place, is_whole, query
+from tests.pairs import pair
+
+COUNT = "SELECT count(*) FROM ciphers"
+
+
+def into(place: Place, taken: BackupSet, **values: object) -> RestoreResult:
+    given: dict[str, object] = {"database": "db.sqlite3", "sets": [taken], "create_if_missing": True}
+    return place.engine.restore(RestoreRequest(**given | values))  # type: ignore[arg-type]
+
+
+def to_file(place: Place, taken: BackupSet, path: Path | str) -> RestoreResult:
+    return into(place, taken, database=str(path), to_file=str(path), must_be_new=True)
+
+
+def test_a_new_database_is_made_under_its_name_and_one_that_is_there_stays(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    assert into(place, taken, database="new.db", must_be_new=True).created
+    is_whole(place.path("new.db"))
+    query(path, "DELETE FROM ciphers")
+    for name in ("db.sqlite3", "new.db"):
+        with pytest.raises(Conflict, match="exists already; it was left as it is"):
+            into(place, taken, database=name, must_be_new=True)
+    assert query(path, COUNT) == [(0,)]
+
+
+def test_a_plain_file_is_made_anywhere_and_holds_the_data(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    count = query(path, COUNT)
+    taken = place.take().backup_set
+    out = tmp_path / "out"
+    out.mkdir()
+    result = to_file(place, taken, out / "plain.db")
+    assert (result.created, result.database) == (True, str(out / "plain.db"))
+    assert query(out / "plain.db", COUNT) == count
+    is_whole(out / "plain.db")
+    assert sorted(os.listdir(out)) == ["plain.db"]
+
+
+def test_a_file_that_is_there_is_never_written_over(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    (tmp_path / "mine.db").write_text("mine")
+    (tmp_path / "link.db").symlink_to(tmp_path / "elsewhere")
+    for name in ("mine.db", "link.db"):
+        with pytest.raises(Conflict, match="exists already"):
+            to_file(place, taken, tmp_path / name)
+    assert (tmp_path / "mine.db").read_text() == "mine"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_log_of_another_database_beside_the_file_is_refused(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    (tmp_path / "new.db-wal").write_text("of another")
+    with pytest.raises(Conflict, match="left of another database"):
+        to_file(place, taken, tmp_path / "new.db")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_file_of_damaged_media_is_never_made(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    data = bytearray(Path(taken.path).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(taken.path).write_bytes(data)
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(MediaError):
+        to_file(place, taken, out / "new.db")
+    assert os.listdir(out) == []
+
+
+@pytest.mark.parametrize("name", ["relative.db", "/", "/tmp/x.db-wal", "/tmp/x.bak", "/tmp/x.db-journal"])
+def test_what_can_be_no_file_of_a_database_is_refused(place: Place, name: str) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    with pytest.raises(InvalidInput, match="Nothing can be restored into the file"):
+        to_file(place, taken, name)
+
+
+def test_a_directory_that_is_missing_is_said(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    with pytest.raises(NotFound, match="its directory does not exist"):
+        to_file(place, place.take().backup_set, tmp_path / "none" / "x.db")
+
+
+def test_no_file_is_made_in_the_home(place: Place, tmp_path: Path) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "way").symlink_to(home)
+    instance = Instance(
+        name="test", engine="sqlite", address=str(place.vaults), off_limits=OffLimits(home=os.path.realpath(home))
+    )
+    engine = SqliteEngine(instance)
+    for path in (home / "x.db", home / "logs" / "x.db", tmp_path / "way" / "x.db"):
+        path.parent.mkdir(exist_ok=True)
+        request = RestoreRequest(
+            database=str(path), sets=[taken], create_if_missing=True, must_be_new=True, to_file=str(path)
+        )
+        with pytest.raises((Refused, EngineError)):
+            engine.restore(request)
+        assert not path.exists()
+
+
+# As a script
+
+
+def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run it as it is, with this interpreter for python3: nothing of this product is on its path."""
+    directory = Path(os.path.dirname(sys.executable))
+    environment = {"PATH": f"{directory}:{os.environ['PATH']}", **variables}
+    return subprocess.run(
+        ["sh", "-c", script], env=environment, cwd="/", check=False, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_the_script_brings_the_data_back_and_keeps_what_was_there(place: Place) -> None:
+    path = place.vault("it's a $vault.db")
+    count = query(path, COUNT)
+    full = place.take(database=path.name).backup_set
+    query(path, "DELETE FROM ciphers WHERE id > 3")
+    incremental = place.take("two.bak", base=full, database=path.name).backup_set
+    query(path, "DELETE FROM ciphers")
+    request = RestoreRequest(database=path.name, sets=[full, incremental])
+    script = place.engine.restore_script(request)
+    assert query(path, COUNT) == [(0,)], "writing a script does nothing"
+    assert script.startswith("#!/bin/sh\n# Brings back it's a $vault.db as of ")
+    assert count != [(3,)]
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    assert query(path, COUNT) == [(3,)]
+    assert query(Path(f"{path}.before-restore"), COUNT) == [(0,)]
+
+
+def test_the_script_for_a_new_name_or_a_file_writes_that_file_alone(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    new = RestoreRequest(database="new.db", sets=[taken], create_if_missing=True, must_be_new=True)
+    out = str(tmp_path / "o u t.db")
+    plain = RestoreRequest(database=out, sets=[taken], create_if_missing=True, must_be_new=True, to_file=out)
+    for request, made in ((new, place.path("new.db")), (plain, Path(out))):
+        done = run(place.engine.restore_script(request))
+        assert done.returncode == 0, done.stderr
+        assert query(made, COUNT) == query(path, COUNT)
+        with pytest.raises(Conflict):
+            place.engine.restore_script(request)
+
+
+def test_the_script_of_a_database_that_is_gone_makes_it_where_that_is_allowed(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.unlink()
+    with pytest.raises(NotFound):
+        place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
+    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken], create_if_missing=True))
+    assert run(script).returncode == 0
+    is_whole(path)
+
+
+def test_a_script_that_fails_leaves_the_database_in_its_place(place: Place) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
+    Path(taken.path).write_bytes(b"damaged")
+    before = place.left_in_vaults()
+    assert run(script).returncode != 0
+    assert place.left_in_vaults() == before
+
+
+def test_the_script_of_an_encrypted_backup_names_the_certificate_and_asks_for_its_file(place: Place) -> None:
+    from pwsops.engines.requests import Encryption
+
+    path = place.vault()
+    certificate = pair("vault").certificate_der()
+    taken = place.take(encryption=Encryption(name="vault", certificate=certificate)).backup_set
+    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
+    assert f"certificate {taken.thumbprint}: run this as PFX=FILE.pfx sh SCRIPT." in script
+    done = run(script)
+    assert done.returncode != 0
+    assert "PFX" in done.stderr
+    is_whole(path)
+
+
+def test_a_name_that_steers_a_terminal_is_written_into_no_script(place: Place) -> None:
+    path = place.vault("\x1b[2Jx.db")
+    taken = place.take(database=path.name).backup_set
+    with pytest.raises(PwsopsError, match="cannot be written as a script"):
+        place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))

@@ -1,0 +1,122 @@
+"""A restore as T-SQL: run as it is by a real driver, it does what the engine's restore does."""
+
+from __future__ import annotations
+
+import pytest
+
+from pwsops.engines.requests import Encryption, RestoreRequest
+from pwsops.errors import Conflict, InvalidInput, MediaError, NotFound
+from pwsops.rules.model import BackupSet
+from tests.integration.sqlserver.bench import PASSWORD, ROWS, Bench
+
+
+def script(bench: Bench, *sets: BackupSet, database: str = "vault", **options: object) -> str:
+    return bench.engine.restore_script(RestoreRequest(database=database, sets=sets, **options))  # type: ignore[arg-type]
+
+
+def run(bench: Bench, text: str) -> None:
+    """Send it as one batch, over the wire, by the driver at hand."""
+    link = bench.engine._link
+    link.run(link.context("Running the script"), text, timeout_s=60)
+
+
+def test_the_script_replaces_what_is_there_and_lets_everybody_in_again(bench: Bench) -> None:
+    vault = bench.server.databases["vault"]
+    full = bench.full()
+    vault.write_rows([(100, "after the full")])
+    differential = bench.take(file_name="diff.bak", base=full).backup_set
+    vault.write_rows([(101, "to be lost")])
+    text = script(bench, full, differential)
+    assert not bench.sent("RESTORE DATABASE")
+    assert not bench.sent("ALTER DATABASE")
+    run(bench, text)
+    assert vault.state == "ONLINE"
+    assert vault.user_access == "MULTI_USER"
+    assert vault.read_rows() == [*ROWS, (100, "after the full")]
+
+
+def test_its_statements_stand_in_the_order_in_which_they_are_needed(bench: Bench) -> None:
+    full = bench.full()
+    differential = bench.take(file_name="diff.bak", base=full).backup_set
+    lines = [line for line in script(bench, full, differential).splitlines() if not line.startswith("--")]
+    assert lines[0] == "USE [master];"
+    assert lines[1] == "ALTER DATABASE [vault] SET OFFLINE WITH ROLLBACK IMMEDIATE;"
+    first, last = lines[2:4]
+    assert "FILE = 1" in first
+    assert "REPLACE, NORECOVERY" in first
+    assert "REPLACE" not in last
+    assert " RECOVERY" in last
+    assert lines[4] == "ALTER DATABASE [vault] SET MULTI_USER WITH ROLLBACK IMMEDIATE;"
+    assert len(lines) == 5
+
+
+def test_a_new_name_is_made_with_files_of_its_own_and_nothing_is_replaced(bench: Bench) -> None:
+    full = bench.full()
+    text = script(bench, full, database="vault copy]", create_if_missing=True, must_be_new=True)
+    assert "[vault copy]]]" in text
+    assert "REPLACE" not in text
+    assert "MOVE" in text
+    run(bench, text)
+    assert bench.server.databases["vault copy]"].read_rows() == ROWS
+    assert bench.server.databases["vault"].read_rows() == ROWS
+
+
+def test_the_mode_that_a_database_has_is_the_one_that_it_is_given_back(bench: Bench) -> None:
+    full = bench.full()
+    bench.server.databases["vault"].user_access = "RESTRICTED_USER"
+    restore, last = script(bench, full).splitlines()[-2:]
+    assert "RECOVERY, CHECKSUM, RESTRICTED_USER" in restore
+    assert last.endswith("SET RESTRICTED_USER WITH ROLLBACK IMMEDIATE;")
+
+
+def test_one_that_nobody_is_in_is_neither_closed_nor_opened(bench: Bench) -> None:
+    full = bench.full()
+    bench.server.databases["vault"].state = "OFFLINE"
+    assert "ALTER DATABASE" not in "".join(
+        line for line in script(bench, full).splitlines() if not line.startswith("--")
+    )
+
+
+def test_the_remarks_say_what_is_needed_and_how_to_prove_it_first(bench: Bench) -> None:
+    bench.server.make_certificate("keeper")
+    full = bench.full(encryption=Encryption(name="keeper"))
+    remarks = [line for line in script(bench, full).splitlines() if line.startswith("--")]
+    assert any("Everything that vault holds now is replaced." in line for line in remarks)
+    assert any("RESTORE VERIFYONLY FROM DISK" in line for line in remarks)
+    assert any(f"the certificate {full.thumbprint} with its private key" in line for line in remarks)
+
+
+def test_what_a_restore_refuses_is_refused_as_a_script_as_well(bench: Bench) -> None:
+    full = bench.full()
+    with pytest.raises(Conflict, match="exists on prod already"):
+        script(bench, full, create_if_missing=True, must_be_new=True)
+    with pytest.raises(NotFound):
+        script(bench, full, database="gone")
+    with pytest.raises(InvalidInput, match="master"):
+        script(bench, full, database="master")
+    with pytest.raises(InvalidInput, match="plain file"):
+        script(bench, full, to_file="/x.db")
+    bench.server.files.remove(full.path)
+    with pytest.raises(MediaError):
+        script(bench, full)
+
+
+def test_a_name_that_ends_a_remark_or_steers_a_terminal_is_in_no_script(bench: Bench) -> None:
+    full = bench.full()
+    text = script(bench, full, database="a\n; DROP DATABASE vault --", create_if_missing=True)
+    assert all(
+        "DROP DATABASE" not in line or line.startswith("--") for line in text.split("RESTORE DATABASE")[0].splitlines()
+    )
+    with pytest.raises(InvalidInput, match="cannot be printed"):
+        script(bench, full, database="a\x1b[2J", create_if_missing=True)
+
+
+def test_a_restore_that_must_make_its_database_leaves_one_that_is_there(bench: Bench) -> None:
+    full = bench.full()
+    request = RestoreRequest(database="vault", sets=[full], create_if_missing=True, must_be_new=True)
+    with pytest.raises(Conflict, match="exists on prod already"):
+        bench.engine.restore(request)
+    with pytest.raises(InvalidInput, match="plain file"):
+        bench.engine.restore(RestoreRequest(database="vault", sets=[full], to_file="/x.db"))
+    assert not bench.sent("ALTER DATABASE")
+    assert PASSWORD not in script(bench, full)
