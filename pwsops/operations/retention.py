@@ -1,0 +1,46 @@
+"""What is kept of a profile's backups, what goes, and doing it."""
+
+from __future__ import annotations
+
+from pwsops.catalogue import retention
+from pwsops.operations.access import Context
+from pwsops.operations.lookup import find_profile
+from pwsops.operations.rights import needs, of_profile
+from pwsops.rules.retention import Action
+from pwsops.rules.rights import Right
+from pwsops.runs.pruning import Retention, SetDecision, retention_of
+
+__all__ = ["Action", "Retention", "Retentions", "SetDecision"]
+
+
+class Retentions:
+    """See what the policy of a profile keeps, and remove the rest."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @needs(Right.LOOK, "see what is kept", of_profile())
+    def preview(self, profile: str) -> Retention:
+        """Return what `prune` would do as far as is known here; asks no server, and changes nothing.
+
+        Raises `NotFound`, and `InvalidInput` for a profile that cannot be used.
+        """
+        with self._context.read() as connection:
+            row = find_profile(connection, profile)
+            found = retention_of(retention.plans(connection, row, now=self._context.core.clock.now()))
+        # What a server said may have addresses in it.
+        told = {reason: self._context.told(reason) for reason in {one.reason for one in found.having(Action.RETAINED)}}
+        if all(reason == shown for reason, shown in told.items()):
+            return found
+        return found._replace(sets=[one._replace(reason=told.get(one.reason, one.reason)) for one in found.sets])
+
+    @needs(Right.CONFIGURE, "remove backups", of_profile())
+    def prune(self, profile: str) -> Retention:
+        """Remove what the policy keeps no longer; what could not be removed is `RETAINED`, with the cause.
+
+        Nothing goes before the newest backup that is kept was seen and is proven, or while a restore or a run of the
+        database reads it. Returns no decisions where the profile has no policy. Raises as `preview` does.
+        """
+        with self._context.read() as connection:
+            row = find_profile(connection, profile)
+        return self._context.core.pruner.prune(row, actor=self._context.actor)
