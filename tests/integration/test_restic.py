@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pwsops.rules.replacing import Order
 from pwsops.rules.retention import Action, Policy, StoredSet, plan_retention
 from pwsops.rules.span import parse_span
 from tests.needs import require
@@ -71,7 +70,7 @@ def keeps_the_oldest(program: str) -> bool:
 
 def ours(instants: Sequence[datetime], policy: Policy, *, oldest: bool) -> set[datetime]:
     """Return what we keep; without `oldest` not what is kept for that alone."""
-    sets = [StoredSet(str(n), str(n), at, Order(n, n)) for n, at in enumerate(sorted(instants))]
+    sets = [StoredSet(str(n), str(n), at, n) for n, at in enumerate(sorted(instants))]
     found = plan_retention(sets, policy, now=NOW)
     return {
         one.backup.finished_at
