@@ -19,9 +19,14 @@ from pwsops.errors import InvalidInput
 from pwsops.messages import is_text, readable
 from pwsops.rules import recurrence as rules
 from pwsops.rules.model import Recurrence, Renewal, RenewalPeriod, Unit, WeekdayOfMonth
+from pwsops.rules.retention import COUNTS, MOST_KEPT, Policy
+from pwsops.rules.span import parse_span
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 UNITS = [unit.value for unit in Unit]
+KEPT = (0, MOST_KEPT)
+KEEP_COUNTS = tuple(f"keep_{name}" for name in COUNTS)
+"""The fields that keep a number of backups."""
 
 
 class BackupSettings(param.Parameterized):
@@ -86,6 +91,14 @@ class BackupProfile(param.Parameterized):
     encrypt_with = param.String(default="", doc="Certificate to encrypt for, by name or thumbprint; empty: none.")
     save_certificates = param.Boolean(default=False, doc="Save the certificates that a restore needs with each run.")
     check_structure = param.Boolean(default=True, doc="Check the structure of the very data that each full saves.")
+    keep_within = param.String(
+        default="", doc="Keep what is not older than that: 30d, 6m (months), 1y; empty: no rule."
+    )
+    keep_last = param.Integer(default=0, bounds=KEPT, doc="Keep so many of the last backups; 0: no rule.")
+    keep_daily = param.Integer(default=0, bounds=KEPT, doc="Keep the newest of so many days; 0: no rule.")
+    keep_weekly = param.Integer(default=0, bounds=KEPT, doc="Keep the newest of so many weeks; 0: no rule.")
+    keep_monthly = param.Integer(default=0, bounds=KEPT, doc="Keep the newest of so many months; 0: no rule.")
+    keep_yearly = param.Integer(default=0, bounds=KEPT, doc="Keep the newest of so many years; 0: no rule.")
     active = param.Boolean(default=True, doc="Run by schedule.")
     time_limit_h = param.Number(default=24.0, bounds=(0.01, 24 * 30), doc="Longer runs are stopped.")
 
@@ -104,6 +117,10 @@ class BackupProfile(param.Parameterized):
     def renewal(self) -> Renewal:
         """Return when the full is renewed; raises `InvalidInput` where it cannot be read."""
         return parse_renewal(self.renew_full)
+
+    def policy(self) -> Policy:
+        """Return which of its backups are kept; raises `InvalidInput` where that cannot be read."""
+        return policy_of(self.fields())
 
     def check(self) -> None:
         """Raise `InvalidInput` for the first thing that cannot be right, without asking any server."""
@@ -127,6 +144,7 @@ class BackupProfile(param.Parameterized):
         require(len(self.login) <= 128, "has a login of more than 128 characters", "Check the login.")
         require(self.login.isprintable(), "has a login with control characters", "Use printable characters only.")
         rules.validate(self.recurrence(), self.renewal())
+        self.policy()
 
     def _names(self) -> Iterator[tuple[str, str]]:
         yield from (("name", self.name), ("directory", self.directory), ("login", self.login))
@@ -180,6 +198,12 @@ def recurrence_of(fields: Mapping[str, Any]) -> Recurrence:
         on_day=parse_on_day(fields["on_day"]),
         until=fields["until"],
     )
+
+
+def policy_of(fields: Mapping[str, Any]) -> Policy:
+    """Build the record of which backups are kept from a profile's plain fields."""
+    counts = {name: fields[f"keep_{name}"] for name in COUNTS}
+    return Policy(within=parse_span(fields["keep_within"]), timezone=fields["timezone"], **counts)
 
 
 def parse_on_day(text: str) -> int | WeekdayOfMonth | None:

@@ -93,6 +93,12 @@ class FakeServer:
     restore_error: Exception | None = None
     find_error: Exception | None = None
     verify_error: Exception | None = None
+    undeletable: dict[str, str] = field(default_factory=dict)
+    """By path: why a file is not deleted."""
+    before_deleting: Callable[[Sequence[BackupSet]], object] = lambda sets: None
+    delete_error: Exception | None = None
+    """What is raised once the files are gone: nobody heard that they are."""
+    verified: list[str] = field(default_factory=list)
     unsound: dict[str, Exception] = field(default_factory=dict)
     """By database: what is raised of a finished set of it."""
     before_finding: Callable[[], object] = lambda: None
@@ -387,7 +393,21 @@ class FakeEngine:
         self._server.modes[database] = former_mode
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
-        return [Deletion(path=each.path, deleted=self._server.media.pop(each.path, None) is not None) for each in sets]
+        server = self._server
+        server.before_deleting(sets)
+        answers = [self._deletion(each) for each in sets]
+        if server.delete_error is not None:
+            raise server.delete_error
+        return answers
+
+    def _deletion(self, wanted: BackupSet) -> Deletion:
+        if reason := self._server.undeletable.get(wanted.path, ""):
+            return Deletion(path=wanted.path, deleted=False, reason=reason)
+        there = [each.set_id for each in self._server.media.get(wanted.path, ())]
+        if wanted.set_id not in there:
+            return Deletion(path=wanted.path, deleted=False, reason="it is not there")
+        del self._server.media[wanted.path]
+        return Deletion(path=wanted.path, deleted=True)
 
     def history(self, since: datetime | None = None, *, database: str | None = None) -> Iterator[BackupSet]:
         return iter(one for one in self._server.outside if database in (None, one.database))

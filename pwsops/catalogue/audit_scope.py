@@ -17,12 +17,12 @@ OF_INSTANCES = frozenset(
 """Actions on an instance."""
 OF_PROFILES = frozenset(
     {"create profile", "edit profile", "delete profile", "activate profile", "deactivate profile", "trip profile"}
-    | {"start run", "cancel run", "export history", "export evidence"}
+    | {"start run", "cancel run", "export history", "export evidence", "prune profile"}
 )
 """Actions on a profile; exports may be of everything instead."""
 OF_DATABASES = frozenset(
     {"cancel restore", "create database", "accept unrecorded backup", "backup found", "give back access"}
-    | {"import certificate to server", "safety copy"}
+    | {"import certificate to server", "safety copy", "hold backup", "release backup"}
 )
 """Actions on a database of an instance, or something else of it, which is named after it: ``instance/name``."""
 _RESTORE, _DENIED = "restore", "denied"

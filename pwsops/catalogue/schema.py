@@ -1,4 +1,4 @@
-"""All tables, also of `instance_tables` and `audit_tables`. A change needs a migration; a test compares the two."""
+"""All tables, with those of the modules `…_tables`. A change needs a migration; a test compares the two."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ from pwsops.catalogue.instance_tables import instance_looks as instance_looks
 from pwsops.catalogue.instance_tables import refused_logins as refused_logins
 from pwsops.catalogue.instance_tables import seen_databases as seen_databases
 from pwsops.catalogue.instance_tables import server_certificates as server_certificates
+from pwsops.catalogue.retention_tables import holds as holds
+from pwsops.profile import KEEP_COUNTS
 
 # One row: which home this is, and what proves that the key at hand is its own.
 home = Table(
@@ -105,6 +107,8 @@ profiles = Table(
     Column("save_certificates", Boolean, nullable=False, server_default=text("0")),
     Column("sealed_certificate_password", Text),
     Column("check_structure", Boolean, nullable=False, server_default=text("1")),
+    Column("keep_within", Text, nullable=False, server_default=text("''")),
+    *(Column(key, Integer, nullable=False, server_default=text("0")) for key in KEEP_COUNTS),
     Column("state", Text, nullable=False),
     Column("failures_in_a_row", Integer, nullable=False),
     Column("database_failures", JSON, nullable=False),
@@ -255,8 +259,15 @@ backup_sets = Table(
     Column("run_id", ForeignKey("runs.id")),
     # Where the instance was when the set was taken: an instance of that name at another place is another one.
     Column("place", Text, nullable=False, server_default=text("''")),
-    # Set when a later backup took the file's place; the row stays, as history.
+    # Set when a later backup took the file's place, or its deletion began: it counts no more, and stays as history.
     Column("replaced_at", Instant),
+    # When the policy let it go: before its file is deleted, and when that is gone. In between a process may have died.
+    Column("prune_began_at", Instant),
+    Column("pruned_at", Instant),
+    Column("pruned_why", Text, nullable=False, server_default=text("''")),
+    # Why its file could not be deleted when that was last tried, and when that was.
+    Column("retained_at", Instant),
+    Column("retained_why", Text, nullable=False, server_default=text("''")),
     # When it was last read as a whole and found good, or found bad: a finding stays until it is proven again.
     Column("proven_at", Instant),
     Column("disproven_at", Instant),
@@ -269,6 +280,12 @@ backup_sets = Table(
     UniqueConstraint("instance", "set_id"),
     # The newest of a database are found in the order in which they were recorded, whatever the clock said then.
     Index("ix_backup_sets_there", "instance", "database", sqlite_where=text("replaced_at IS NULL")),
+    Index("ix_backup_sets_profile_id", "profile_id"),
+    Index(
+        "ix_backup_sets_prune_began",
+        "profile_id",
+        sqlite_where=text("prune_began_at IS NOT NULL AND pruned_at IS NULL"),
+    ),
     Index("ix_backup_sets_instance_database_finished_at", "instance", "database", "finished_at"),
     # Holds all that is needed to count, since every page asks which certificates are needed.
     Index(

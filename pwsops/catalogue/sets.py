@@ -189,6 +189,12 @@ def ever(connection: Connection, set_id: str) -> BackupSet | None:
     return found[0] if found else None
 
 
+def of_instance(connection: Connection, instance: str, set_id: str) -> BackupSet | None:
+    """Return a set of an instance, where it is now, that was not replaced."""
+    where = (taken_of(instance), backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None))
+    return next(iter(_sets(connection, where)), None)
+
+
 def by_id(connection: Connection, set_id: str) -> list[BackupSet]:
     """Return every set of that identity that was not replaced."""
     return _sets(connection, [backup_sets.c.set_id == set_id, backup_sets.c.replaced_at.is_(None)])

@@ -110,7 +110,8 @@ def _bring_back(
 ) -> None:
     if holds:
         there = here & (backup_sets.c.path == path) & backup_sets.c.set_id.in_(holds)
-        values: dict[str, Any] = {"replaced_at": None, "seen_state": MediaState.PRESENT.value, "seen_reason": ""}
+        values: dict[str, Any] = {"replaced_at": None, "prune_began_at": None, "pruned_at": None, "pruned_why": ""}
+        values |= {"seen_state": MediaState.PRESENT.value, "seen_reason": ""}
         values |= {"state_since": now, "seen_at": now}
         connection.execute(update(backup_sets).where(there, backup_sets.c.replaced_at.is_not(None)).values(values))
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any, cast
 
 from pwsops.errors import PwsopsError
-from pwsops.profile import BackupProfile, parse_renewal, recurrence_of
+from pwsops.profile import KEEP_COUNTS, BackupProfile, parse_renewal, policy_of, recurrence_of
+from pwsops.rules.retention import MOST_KEPT
 from pwsops.rules.validity import validate_stored
 
 _Types = tuple[type, ...]
@@ -38,6 +39,8 @@ _TYPES: Mapping[str, _Types] = {
     "encrypt_with": (str,),
     "save_certificates": (bool,),
     "check_structure": (bool,),
+    "keep_within": (str,),
+    **dict.fromkeys(KEEP_COUNTS, (int,)),
 }
 _ITEMS: Mapping[str, type] = {"databases": str, "weekdays": int}
 
@@ -69,6 +72,8 @@ def sound_fields(stored: Mapping[str, Any], profile_id: int) -> StoredFields:
 def _fits(key: str, value: Any) -> bool:
     if not isinstance(value, _TYPES[key]):
         return False
+    if key in KEEP_COUNTS:
+        return 0 <= cast("int", value) <= MOST_KEPT
     return key not in _ITEMS or all(isinstance(item, _ITEMS[key]) for item in cast("list[object]", value))
 
 
@@ -90,6 +95,10 @@ def _fault(values: Mapping[str, Any]) -> str:
         return "It names no database."
     if not values["time_limit_h"] > 0:
         return f"Its time limit is {values['time_limit_h']} hours."
+    try:
+        policy_of(values)
+    except PwsopsError as error:
+        return error.message
     keys = ("every", "unit", "at", "between_from", "between_to", "on_day", "start", "until", "timezone", "renew_full")
     return _schedule_fault(tuple(values["weekdays"]), tuple((key, values[key]) for key in keys))
 

@@ -23,6 +23,7 @@ from pwsops.cli import (
     profiles,
     report,
     restores,
+    retention,
     runs,
     samples,
     service,
@@ -79,6 +80,8 @@ app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("points")(points.points)
 app.command("restore")(restores.restore)
+app.command("prune")(retention.prune)
+app.add_typer(retention.holds, name="hold")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(access.app, name="access")
 app.add_typer(service.app, name="service")

@@ -7,7 +7,9 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from pwsops.errors import InvalidInput
 from pwsops.rules.model import Unit
+from pwsops.rules.span import parse_span
 from pwsops.rules.validity import is_zone
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -151,6 +153,15 @@ def time_limit(text: str) -> float:
 def encrypt_with(text: str) -> str:
     """Read a certificate's name; ``none`` is no encryption."""
     return "" if text.strip().lower() == "none" else text.strip()
+
+
+def keep_within(text: str) -> str:
+    """Read for how long backups are kept; ``none`` is no such rule."""
+    written = text.strip().lower()
+    try:
+        return "" if written == "none" or parse_span(written) is None else written
+    except InvalidInput as error:
+        raise ParseError(f"{error.message} {error.hint} Or none.") from None
 
 
 def wall_time(moment: datetime, zone: str) -> datetime:

@@ -10,6 +10,7 @@ import typer
 from pwsops.cli import parse
 from pwsops.cli.shared_options import with_options
 from pwsops.rules.model import Unit
+from pwsops.rules.retention import MOST_KEPT
 
 if TYPE_CHECKING:
     from pwsops.profile import BackupProfile
@@ -24,6 +25,18 @@ def _switch(name: str, flags: str, help_text: str) -> tuple[str, Any]:
     return name, Annotated[bool | None, typer.Option(flags, help=help_text, show_default=False)]
 
 
+def _count(flag: str, told: str) -> tuple[str, Any]:
+    option = typer.Option(flag, metavar="N", min=0, max=MOST_KEPT, help=told, show_default=False)
+    return flag.removeprefix("--").replace("-", "_"), Annotated[int | None, option]
+
+
+_KEPT = {
+    "last": "Keep so many of the last backups of each database; 0: no rule.",
+    "daily": "Keep the newest backup of so many days; 0: no rule.",
+    "weekly": "Keep the newest backup of so many weeks; 0: no rule.",
+    "monthly": "Keep the newest backup of so many months; 0: no rule.",
+    "yearly": "Keep the newest backup of so many years; 0: no rule.",
+}
 _DATABASES = Annotated[
     list[str] | None,
     typer.Option("--database", metavar="NAME", help="A database to back up; may be repeated.", show_default=False),
@@ -50,6 +63,10 @@ OPTIONS: Mapping[str, Any] = dict(
             "--check-structure/--no-check-structure",
             "Check the structure of what each full saves; a damaged database fails its backup.",
         ),
+        _text(
+            "--keep-within", "30d|6m|1y6m", "Keep what is not older than the newest by that; m: months; none: no rule."
+        ),
+        *(_count(f"--keep-{name}", told) for name, told in _KEPT.items()),
         _text("--login", "NAME", "Login on the database server; empty: the instance's own, or the service user."),
         _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
         _text("--time-limit", "HOURS", "Longer runs are stopped."),
@@ -74,6 +91,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "renew_full": parse.renew_full,
     "time_limit": parse.time_limit,
     "encrypt_with": parse.encrypt_with,
+    "keep_within": parse.keep_within,
 }
 
 # What each of these options means in a day of slots or in days is lost when the unit changes from one to the other.

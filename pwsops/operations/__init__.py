@@ -25,6 +25,7 @@ from pwsops.operations.core import Core
 from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine, examine_closed
 from pwsops.operations.history import History
+from pwsops.operations.holds import Holds
 from pwsops.operations.instances import Instances
 from pwsops.operations.key import HomeKey
 from pwsops.operations.media import Media
@@ -34,6 +35,7 @@ from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restore_points import RestorePoints
 from pwsops.operations.restores import Restores
+from pwsops.operations.retention import Retentions
 from pwsops.operations.rights import check_declared, needs
 from pwsops.operations.roles import Roles
 from pwsops.operations.runs import Runs
@@ -74,6 +76,8 @@ class Operations:
         self.reports = Reports(context)
         self.profiles = Profiles(context)
         self.media = Media(context)
+        self.retention = Retentions(context)
+        self.holds = Holds(context)
         self.certificates = Certificates(context)
         self.restores = Restores(context)
         self.points = RestorePoints(context)

@@ -27,6 +27,7 @@ from pwsops.operations.lookup import find_instance
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.pruning import Pruner
 from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
 from pwsops.runs.safety_copies import SafetyCopies
@@ -69,6 +70,7 @@ class Core:
             certificates=self.certificates,
             owed_access=owed,
         )
+        self.pruner = Pruner(self.catalogue, clock, self.engine_of)
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.safety_copies = SafetyCopies(
             self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness

@@ -11,15 +11,17 @@ from pwsops.engines.records import DirectoryEntry, Instance, Probe
 from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
 from pwsops.operations.people_records import RoleView, TokenView, UserView
 from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
-from pwsops.profile import WEEKDAYS, BackupProfile
+from pwsops.profile import KEEP_COUNTS, WEEKDAYS, BackupProfile
 from pwsops.rules import verdict_words
 from pwsops.rules.model import BackupSet, Occurrence
 from pwsops.rules.restore_outlook import lost
 
 if TYPE_CHECKING:
+    from pwsops.catalogue.holds import HoldRow
     from pwsops.operations.audit_log import Verification
     from pwsops.operations.points import PointView
     from pwsops.operations.previews import RestorePreview
+    from pwsops.operations.retention import SetDecision
 
 Record = Mapping[str, Any]
 
@@ -106,6 +108,8 @@ def profile_fields(fields: BackupProfile) -> Record:
         "encrypt_with": fields.encrypt_with or None,
         "save_certificates": fields.save_certificates,
         "check_structure": fields.check_structure,
+        "keep_within": fields.keep_within or None,
+        **{key: getattr(fields, key) for key in KEEP_COUNTS},
     }
 
 
@@ -170,6 +174,25 @@ def restore_preview(found: RestorePreview) -> Record:
         "newest_backup_at": iso(found.loss.newest_backup_at),
         "safety_copy": found.loss.copy_to or None,
     }
+
+
+def set_decision(one: SetDecision) -> Record:
+    """Return what becomes of a backup, and why."""
+    return {
+        "path": one.path,
+        "size_bytes": one.size_bytes,
+        "action": one.action.value,
+        "reason": one.reason,
+        "database": one.database,
+        "kind": one.kind.value,
+        "finished_at": iso(one.finished_at),
+        "set_id": one.set_id,
+    }
+
+
+def hold(one: HoldRow) -> Record:
+    """One hold."""
+    return asdict(one) | {"until": iso(one.until), "added_at": iso(one.added_at)}
 
 
 def certificate(view: CertificateView) -> Record:

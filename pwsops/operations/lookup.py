@@ -12,6 +12,7 @@ from pwsops.catalogue import (
     RestoreRow,
     RunRow,
     certificates,
+    holds,
     instances,
     profiles,
     restores,
@@ -20,6 +21,7 @@ from pwsops.catalogue import (
     sightings,
 )
 from pwsops.catalogue.certificates import CertificateRow
+from pwsops.catalogue.holds import HoldRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.engines.protocol import Engine
@@ -60,6 +62,14 @@ def find_restore(connection: Connection, restore_id: int) -> RestoreRow:
     row = restores.get(connection, restore_id)
     if row is None:
         raise NotFound(f"There is no restore {restore_id}.", hint="The history lists those there are.")
+    return row
+
+
+def find_hold(connection: Connection, hold_id: int) -> HoldRow:
+    """Return the hold of that number; raises `NotFound`."""
+    row = holds.get(connection, hold_id)
+    if row is None:
+        raise NotFound(f"There is no hold {hold_id}.", hint="`pwsops hold list` lists those there are.")
     return row
 
 

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from pwsops.catalogue import Connection, profiles
 from pwsops.errors import NotFound
 from pwsops.operations.access import Context
-from pwsops.operations.lookup import find_instance, find_profile, find_restore, find_run
+from pwsops.operations.lookup import find_hold, find_instance, find_profile, find_restore, find_run
 from pwsops.operations.roots import check_address, check_kept, check_own, check_root
 from pwsops.rules.rights import Right, Way
 
@@ -145,6 +145,11 @@ def of_restore(context: Context, needed: Needs, given: Mapping[str, Any]) -> Non
     _check_theirs(context, needed, given, partial(find_restore, restore_id=given["restore_id"]))
 
 
+def of_hold(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that a hold is on a backup of one of their instances."""
+    _check_theirs(context, needed, given, partial(find_hold, hold_id=given["hold_id"]))
+
+
 def _check_theirs(
     context: Context, needed: Needs, given: Mapping[str, Any], find: Callable[[Connection], object]
 ) -> None:
@@ -228,7 +233,7 @@ def with_keys_saved(context: Context, needed: Needs, given: Mapping[str, Any]) -
 
 def _subject(given: Mapping[str, Any]) -> str:
     """Return what an operation is about, for the audit log: the first thing that it names, and no more."""
-    for name in ("instance", "profile", "name", "run_id", "restore_id", "key"):
+    for name in ("instance", "profile", "name", "run_id", "restore_id", "hold_id", "key"):
         if isinstance(given.get(name), str | int):
             return str(given[name])
     return ""

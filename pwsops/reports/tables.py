@@ -188,7 +188,7 @@ SETS = Table(
         _integer("position", "Its place in the file, from 1."),
         _text("set_id", "Its identity."),
         _text("base_id", "Of an incremental: the identity of the full that it needs."),
-        _instant("replaced_at", "When a later backup took its place in the file."),
+        _instant("replaced_at", "When a later backup took its place in the file, or the policy let it go."),
     ),
 )
 RESTORES = Table(

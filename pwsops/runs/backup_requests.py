@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pwsops.catalogue import Catalogue, restores, sets, sightings
+from pwsops.catalogue import Catalogue, holds, restores, sets, sightings
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine
@@ -95,10 +95,15 @@ class BackupRequests:
     def _replaceable(self, profile: ProfileRow, database: str) -> Sequence[BackupSet]:
         instance = profile.fields["instance"]
         with self._catalogue.read() as connection:
-            return replaceable(
+            held = holds.held_ids(connection, instance, database, self._clock.now())
+            every = sets.of_database(connection, instance, database)
+            # What is held holds what it stands on.
+            held |= {one.base_id for one in every if one.set_id in held and one.base_id is not None}
+            found = replaceable(
                 sets.of_database(connection, instance, database, profile_id=profile.id),
-                resting=sets.of_database(connection, instance, database),
+                resting=every,
                 of_database=sets.orders_of_database(connection, instance, database),
                 restored=restores.into(connection, instance, database),
                 now=self._clock.now(),
             )
+        return [one for one in found if one.set_id not in held]

@@ -31,12 +31,14 @@ from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, P
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.run_mark import run_description
 from pwsops.runs import adopting
+from pwsops.runs.after_run import prune_after
 from pwsops.runs.attempts import may_have_finished, next_look
 from pwsops.runs.backup_requests import BackupRequests
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.orphans import OpenEngine, OrphanedRuns
 from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.pruning import Pruner
 from pwsops.runs.work import Work
 
 ATTEMPTS = 3
@@ -95,6 +97,7 @@ class Runner:
         self._liveness = liveness
         self._open_engine = open_engine
         self._requests = BackupRequests(catalogue, clock)
+        self._pruner = Pruner(catalogue, clock, open_engine)
         self._cancels: dict[int, threading.Event] = {}
         self._orphans = OrphanedRuns(
             catalogue,
@@ -128,7 +131,10 @@ class Runner:
             written = [self._is_done_and_written(job, item_id, database) for item_id, database in items]
             if not all(written):
                 return RunStatus.RUNNING
-            return self._write(lambda connection: outcomes.run_finished(connection, run_id, now=self._clock.now()))
+            status = self._write(lambda connection: outcomes.run_finished(connection, run_id, now=self._clock.now()))
+            if status is RunStatus.SUCCEEDED:
+                prune_after(self._catalogue, self._pruner, self._clock, job.profile.id, items)
+            return status
         finally:
             self._cancels.pop(run_id, None)
 

@@ -144,6 +144,12 @@ TABLE: dict[str, Entry] = {
     "media.find": Entry(MEDIA, OBJECT, lambda it: (it.path, 1, it.instance)),
     "media.of_run": Entry(MEDIA, OBJECT, lambda it: (it.run,)),
     "media.verify": Entry(VERIFY, OBJECT, lambda it: (it.path, 1, it.instance)),
+    "retention.preview": Entry(LOOK, OBJECT, lambda it: (it.profile,)),
+    "retention.prune": Entry(CONFIGURE, OBJECT, lambda it: (it.profile,)),
+    "holds.list": Entry(LOOK, OBJECT, lambda it: (it.instance,)),
+    "holds.add_run": Entry(RUN, OBJECT, lambda it: (it.run,), {"reason": "an audit"}),
+    "holds.add_set": Entry(RUN, OBJECT, lambda it: (it.instance, "none"), {"reason": "an audit"}),
+    "holds.remove": Entry(CONFIGURE, OBJECT, lambda it: (it.hold,)),
     "certificates.list": Entry(CONFIGURE),
     "certificates.look": Entry(CONFIGURE, OBJECT, lambda it: (it.instance,)),
     "certificates.keepers": Entry(CONFIGURE),
@@ -287,6 +293,7 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
             connection, laid, instance=instance, database=database, actor="ann", owner="nobody", now=NOON
         )
         audit.append(connection, at=NOON, actor="ann", action="restore", subject=f"{instance}/{database}", detail="")
+    run = home.ops.runs.list(profile=profile)[0].id
     return SimpleNamespace(
         profile=profile,
         instance=instance,
@@ -295,8 +302,9 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
         directory=path.rpartition("/")[0],
         laid=laid,
         draft=draft,
-        run=home.ops.runs.list(profile=profile)[0].id,
+        run=run,
         restore=restore,
+        hold=home.ops.holds.add_run(run, reason=f"an audit of {database}")[0].id,
     )
 
 
@@ -420,6 +428,7 @@ def test_what_is_elsewhere_is_answered_as_what_is_not_there(places: Places) -> N
             "profile": "nope-profile",
             "run": 98,
             "restore": 99,
+            "hold": 97,
             "draft": places.home.profile(name="canary-draft", instance="nope-instance", databases=["canary-database"]),
         }
     )
@@ -432,7 +441,9 @@ def test_what_is_elsewhere_is_answered_as_what_is_not_there(places: Places) -> N
             with pytest.raises(NotFound) as refused:
                 call(ops, name, it)
             words = f"{refused.value.message} {refused.value.hint}"
-            told.append(re.sub(rf"'(nope|canary)-\w+'|(run|restore) ({it.run}|{it.restore})\b", "X", words))
+            told.append(
+                re.sub(rf"'(nope|canary)-\w+'|(run|restore|hold) ({it.run}|{it.restore}|{it.hold})\b", "X", words)
+            )
         assert told[0] == told[1], name
         compared += 1
     assert compared > 30
@@ -447,7 +458,8 @@ def _without_waiting(places: Places) -> Iterator[str]:
             "restores.plan", "databases.browse", "media.read", "points.list", "points.at", "points.of_run",
             "points.zone",
         )  # fmt: skip
-        if reads and name not in ("runs.start", "runs.run_here", "runs.cancel", "changes.version"):
+        changes = ("runs.start", "runs.run_here", "runs.cancel", "holds.add_run", "holds.add_set")
+        if reads and name not in (*changes, "changes.version"):
             yield name
 
 

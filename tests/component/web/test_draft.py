@@ -38,6 +38,7 @@ PROFILES = [
     make(unit="mo", on_day="15", renew_full="never"),
     make(unit="mo", on_day="last:fri", incremental=False, renew_full="weekly:wed"),
     make(active=False, timestamp=False, time_limit_h=0.5, check_structure=False),
+    make(keep_within="30d", keep_last=7, keep_daily=14, keep_weekly=8, keep_monthly=12, keep_yearly=3),
 ]
 
 

@@ -52,6 +52,9 @@ def test_every_option_reaches_its_field(hourly):
         renew_full="monthly",
         timestamp=False,
         check_structure=False,
+        keep_within="1Y6M",
+        keep_last=3,
+        keep_daily=0,
         active=False,
         time_limit="3",
     )
@@ -66,6 +69,8 @@ def test_every_option_reaches_its_field(hourly):
         "renew_full": "monthly:1",
         "timestamp": False,
         "check_structure": False,
+        "keep_within": "1y6m",
+        "keep_last": 3,
         "active": False,
         "time_limit_h": 3.0,
     }

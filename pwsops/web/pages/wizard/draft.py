@@ -9,7 +9,7 @@ from typing import Any
 from pwsops.engines.records import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
-from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute
+from pwsops.profile import ABSOLUTE_HINT, KEEP_COUNTS, WEEKDAYS, BackupProfile, is_absolute
 from pwsops.rules.model import Unit
 from pwsops.rules.validity import validate
 
@@ -56,6 +56,7 @@ class Draft:
         self.databases = list(profile.databases)
         self.weekdays = set(profile.weekdays)
         self.text: dict[str, Any] = _as_text(profile)
+        self.kept = {key: getattr(profile, key) for key in ("keep_within", *KEEP_COUNTS)}
         self.touched: set[str] = set()
         self.pressed = False
         self.diagnosis: Diagnosis | None = None
@@ -253,6 +254,7 @@ class Draft:
             "encrypt_with": self.encrypt_with,
             "save_certificates": self.saves_certificates,
             "check_structure": text["check_structure"],
+            **self.kept,
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
         if within and (values["between_from"] is None) != (values["between_to"] is None):

@@ -1,0 +1,254 @@
+"""What a policy decides about, and what became of the backups that it let go.
+
+A backup whose deletion begins is given up first, in the transaction that judges it once more: from then on nothing is
+built on it, and its absence is no loss. A process that dies in between leaves such rows; they are settled by looking.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select, update
+
+from pwsops.catalogue import holds, looks, rows, sets
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.restores import OPEN
+from pwsops.catalogue.rows import Unreadable
+from pwsops.catalogue.schema import backup_sets, restores, run_items, runs
+from pwsops.catalogue.sightings import Known
+from pwsops.profile import policy_of
+from pwsops.rules.model import BackupKind, BackupSet, MediaState, RunStatus
+from pwsops.rules.retention import Hold, RetentionPlan, StoredSet, plan_retention
+
+_KINDS = {kind.value: kind for kind in BackupKind}
+_LOST = {
+    MediaState.MISSING.value: "is gone",
+    MediaState.OTHER.value: "was replaced by another backup",
+    MediaState.DAMAGED.value: "is damaged",
+}
+_DETAIL = func.json_extract(backup_sets.c.details, "$.is_damaged")
+# Few details say so, and reading all of them would take most of the time.
+_MAY_SAY = (func.instr(backup_sets.c.details, "is_damaged") > 0) & (func.json_valid(backup_sets.c.details) == 1)
+_IS_DAMAGED = case((_MAY_SAY, _DETAIL), else_=0)
+_WHY_LOST = case(
+    (backup_sets.c.disproven_at.is_not(None), "was read and found bad"),
+    (_IS_DAMAGED == 1, "is of a damaged database"),
+    ((backup_sets.c.kind != BackupKind.FULL.value) & backup_sets.c.base_id.is_(None), "needs a full that is not known"),
+    *((backup_sets.c.seen_state == state, why) for state, why in _LOST.items()),
+    else_="",
+).label("why_lost")
+_IS_PROVEN = (backup_sets.c.proven_at.is_not(None) & backup_sets.c.disproven_at.is_(None)).label("is_proven")
+_TEXTS = [backup_sets.c[name] for name in ("set_id", "path", "kind", "database")]
+_NUMBERS = [backup_sets.c[name] for name in ("finished_at", "size_bytes")]
+_OPTIONAL = {"run_id": "integer", "base_id": "text", "profile_id": "integer", "proven_at": "integer"}
+_OPTIONAL |= {"disproven_at": "integer", "seen_state": "text"}
+_IS_ODD = or_(
+    *(func.typeof(column) != "text" for column in _TEXTS),
+    *(func.typeof(column) != "integer" for column in _NUMBERS),
+    *(func.typeof(backup_sets.c[name]).not_in((kind, "null")) for name, kind in _OPTIONAL.items()),
+    backup_sets.c.kind.not_in([kind.value for kind in BackupKind]),
+)
+_ORDER = func.coalesce(backup_sets.c.run_id, 0) * 2**32 + backup_sets.c.id
+"""The order of the claims, as one number: a clock may have been wrong when a backup was dated."""
+_COLUMNS = [
+    *(backup_sets.c[name] for name in ("set_id", "path", "finished_at")),
+    _ORDER.label("order"),
+    *(backup_sets.c[name] for name in ("base_id", "size_bytes")),
+    _IS_PROVEN,
+    _WHY_LOST,
+    *(backup_sets.c[name] for name in ("kind", "database", "profile_id")),
+    _IS_ODD.label("is_odd"),
+]
+_PORTION = 5_000
+UNREADABLE = (
+    "nothing of {database} is removed: what the catalogue has of one of its backups cannot be read (backup_sets {id}, "
+    "{reason}), so that nobody knows what it needs. Correct or remove that row, and prune again"
+)
+UNREADABLE_HOLD = "nothing is removed: what a hold is on cannot be read ({reason}). Take it back, and prune again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """That a file could not be deleted: when, and why."""
+
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabasePlan:
+    """What becomes of a profile's backups of one database.
+
+    Parameters
+    ----------
+    refused
+        What could not be deleted when that was tried, by `set_id`.
+    """
+
+    database: str
+    plan: RetentionPlan
+    refused: Mapping[str, Refusal]
+
+
+class _Found:
+    """The backups of one database: the profile's own and all others."""
+
+    def __init__(self) -> None:
+        self.own: list[StoredSet] = []
+        self.others: list[StoredSet] = []
+
+
+def plans(
+    connection: Connection, profile: ProfileRow, *, now: datetime, database: str | None = None
+) -> list[DatabasePlan]:
+    """Return what the policy of a profile decides, by database; asks no server, and the catalogue once for all."""
+    profile.require_usable()
+    instance = profile.fields["instance"]
+    here = sets.taken_of(instance, database) & backup_sets.c.replaced_at.is_(None)
+    found: dict[str, _Found] = defaultdict(_Found)
+    readable, unreadable = _read(connection, here)
+    for one, name, profile_id in readable:
+        (found[name].own if profile_id == profile.id else found[name].others).append(one)
+    held = holds.of_instance(connection, instance)
+    refused = _refused(connection, here)
+    for seen in looks.databases(connection, instance):
+        if seen.database in found:
+            found[seen.database].others += map(_of_outside, seen.outside)
+    policy, made = policy_of(profile.fields), []
+    for name, of in sorted(found.items()):
+        if of.own:
+            plan = plan_retention(of.own, policy, now=now, others=of.others, holds=held.get(name, ()))
+            doubt = _doubt(name, [*unreadable.get(name, ()), *unreadable.get("", ())], held.get("", ()))
+            plan = plan.hindered(doubt) if doubt and plan.removals else plan
+            made.append(DatabasePlan(database=name, plan=plan, refused=refused))
+    return made
+
+
+_Read = tuple[StoredSet, str, int | None]
+"""A backup, the database it is of, and the profile that took it."""
+
+
+def _read(
+    connection: Connection, here: ColumnElement[bool]
+) -> tuple[Sequence[_Read], Mapping[str, Sequence[Unreadable]]]:
+    """Return the backups, and the rows that hold what cannot be by database; under no name, where that is unknown."""
+    statement = select(*_COLUMNS).where(here)
+    unreadable: dict[str, list[Unreadable]] = defaultdict(list)
+    try:
+        portions = connection.execute(statement).partitions(_PORTION)
+        return [_stored(row) for row in chain.from_iterable(portions)], unreadable
+    except Exception as error:
+        if not rows.is_about_a_value(error):
+            raise
+    good = []  # this takes its time, and tells which cannot be read
+    for row in rows.read(connection, backup_sets, statement.add_columns(backup_sets.c.id)):
+        values = rows.values_of(row)
+        if isinstance(row, Unreadable):
+            unreadable[values["database"] or ""].append(row)
+        elif values["is_odd"]:
+            odd = Unreadable(id=values["id"], values=values, reason="what it holds is of no known kind")
+            unreadable[values["database"]].append(odd)
+        else:
+            good.append(_stored(tuple(row.values())[:-1]))
+    return good, unreadable
+
+
+def _stored(row: Sequence[Any]) -> _Read:
+    """Return a row by the order of its columns: by their names this takes twice as long."""
+    set_id, path, finished_at, order, base_id, size_bytes, is_proven, why_lost, kind, database, profile_id, is_odd = row
+    if is_odd:
+        raise ValueError(set_id)
+    one = StoredSet(set_id, path, finished_at, order, base_id, size_bytes, is_proven, why_lost, _KINDS[kind])
+    return one, database, profile_id
+
+
+def _refused(connection: Connection, here: ColumnElement[bool]) -> dict[str, Refusal]:
+    columns = (backup_sets.c.id, backup_sets.c.set_id, backup_sets.c.retained_at, backup_sets.c.retained_why)
+    where = (here, backup_sets.c.retained_at.is_not(None))
+    found = rows.read(connection, backup_sets, select(*columns).where(*where))
+    return {
+        row["set_id"]: Refusal(at=row["retained_at"], why=row["retained_why"])
+        for row in found
+        if not isinstance(row, Unreadable)
+    }
+
+
+def _doubt(database: str, unreadable: Sequence[Unreadable], held: Sequence[Hold]) -> str:
+    """Return why nobody can tell what has to stay; empty: all that matters can be read."""
+    if unreadable:
+        bad = unreadable[0]
+        return UNREADABLE.format(database=database, id=bad.id, reason=bad.reason)
+    return UNREADABLE_HOLD.format(reason=held[0].reason) if held else ""
+
+
+def _of_outside(known: Known) -> StoredSet:
+    one = known.backup_set
+    return StoredSet(one.set_id, one.path, one.finished_at, -1, one.base_id, one.size_bytes, False)
+
+
+def in_use(connection: Connection, instance: str, database: str) -> str:
+    """Return what reads backups of a database now, or may, in words; empty: nothing does."""
+    its = select(backup_sets.c.set_id).where(backup_sets.c.instance == instance, backup_sets.c.database == database)
+    into = (restores.c.instance == instance) & (restores.c.database == database)
+    reads = restores.c.status.in_(OPEN) & (into | restores.c.set_id.in_(its))
+    restore = connection.execute(select(restores.c.id).where(reads).limit(1)).scalar()
+    if restore is not None:
+        return f"restore {restore} reads its backups, or writes into it"
+    items = run_items.join(runs, runs.c.id == run_items.c.run_id)
+    goes_on = (runs.c.status == RunStatus.RUNNING.value) & run_items.c.status.in_(OPEN)
+    where = (goes_on, runs.c.instance == instance, run_items.c.database == database)
+    run = connection.execute(select(runs.c.id).select_from(items).where(*where).limit(1)).scalar()
+    return "" if run is None else f"run {run} is backing it up"
+
+
+def give_up(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
+    """Note that backups are about to be deleted: from now on nobody counts on them."""
+    values = {"prune_began_at": now, "replaced_at": now, "pruned_why": why, "retained_at": None, "retained_why": ""}
+    _change(connection, instance, set_ids, values)
+
+
+def gone(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
+    """Note that the files of backups that were given up are gone, whatever another process noted meanwhile."""
+    _change(
+        connection, instance, set_ids, {"prune_began_at": now, "replaced_at": now, "pruned_at": now, "pruned_why": why}
+    )
+
+
+def retained(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
+    """Note that backups could not be deleted: they are there, and may be restored."""
+    values = {"prune_began_at": None, "replaced_at": None, "pruned_why": "", "retained_at": now, "retained_why": why}
+    _change(connection, instance, set_ids, values)
+
+
+def _change(connection: Connection, instance: str, set_ids: Iterable[str], values: Mapping[str, object]) -> None:
+    which = (backup_sets.c.instance == instance) & (backup_sets.c.set_id == bindparam("which"))
+    if found := [{"which": set_id} for set_id in set_ids]:
+        connection.execute(update(backup_sets).where(which).values(values), found)
+
+
+def begun(connection: Connection, profile: ProfileRow) -> list[BackupSet]:
+    """Return the backups of a profile whose deletion began, and of which nobody wrote down that they are gone."""
+    open_ = backup_sets.c.prune_began_at.is_not(None) & backup_sets.c.pruned_at.is_(None)
+    where = (open_, backup_sets.c.profile_id == profile.id, sets.taken_of(profile.fields["instance"]))
+    return [sets.from_row(row) for row in sets.sound(connection, select(backup_sets).where(*where))]
+
+
+def proven_since(connection: Connection, instance: str, set_ids: Sequence[str], since: datetime) -> frozenset[str]:
+    """Return which of these backups were read as a whole and found good from an instant on."""
+    where = (backup_sets.c.instance == instance, backup_sets.c.set_id.in_(set_ids), backup_sets.c.proven_at >= since)
+    return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
+
+
+def recorded(connection: Connection, instance: str, set_ids: Sequence[str]) -> list[BackupSet]:
+    """Return these backups as they were recorded, in that order; those that cannot be read are left out."""
+    found: dict[str, BackupSet] = {}
+    for at in range(0, len(set_ids), rows.AT_ONCE):
+        ids = backup_sets.c.set_id.in_(set_ids[at : at + rows.AT_ONCE])
+        statement = select(backup_sets).where(backup_sets.c.instance == instance, ids)
+        found |= {row["set_id"]: sets.from_row(row) for row in sets.sound(connection, statement)}
+    return [found[set_id] for set_id in set_ids if set_id in found]

@@ -1,0 +1,55 @@
+"""Deleting files of backups, and finding out what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pwsops.engines.protocol import Engine
+from pwsops.engines.requests import Deletion
+from pwsops.errors import PwsopsError
+from pwsops.rules.model import BackupSet, MediaState
+
+NOT_THERE = (MediaState.MISSING, MediaState.OTHER)
+"""A set that is looked for and found so lies there no more."""
+
+
+class End(NamedTuple):
+    """What became of a file that was to be deleted: whether it is there still (None: nobody knows), and why."""
+
+    is_there: bool | None
+    why: str = ""
+
+
+def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
+    """Delete the files of backups; return what became of each, by `set_id`.
+
+    What the engine did not delete is looked for: somebody may have been quicker. Where it broke off, only a look tells.
+    """
+    if not wanted:
+        return {}
+    try:
+        answers, broken_off = engine.delete_media(wanted), False
+    except PwsopsError as error:
+        answers = [Deletion(path=one.path, deleted=False, reason=str(error)) for one in wanted]
+        broken_off = True
+    asked = list(zip(wanted, answers, strict=True))
+    seen = _states(engine, [one for one, answer in asked if not answer.deleted])
+    return {one.set_id: _end(answer, seen.get(one.set_id), broken_off) for one, answer in asked}
+
+
+def _end(answer: Deletion, seen: MediaState | None, broken_off: bool) -> End:
+    if answer.deleted or seen in NOT_THERE:
+        return End(False)
+    if broken_off and seen in (None, MediaState.UNKNOWN, MediaState.ELSEWHERE):
+        return End(None, answer.reason)
+    return End(True, answer.reason or "the engine does not say why")
+
+
+def _states(engine: Engine, sets: Sequence[BackupSet]) -> dict[str, MediaState]:
+    if not sets:
+        return {}
+    try:
+        return {set_id: found.state for set_id, found in engine.look_for(sets).items()}
+    except PwsopsError:
+        return {}
