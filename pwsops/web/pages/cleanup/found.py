@@ -1,0 +1,151 @@
+"""What is known of a profile's backups, arranged as the page shows it. Knows no page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pwsops.operations.holds import HoldRow
+from pwsops.operations.retention import Action, Retention, SetDecision
+from pwsops.rules import retention_words
+from pwsops.rules.retention import NO_POLICY
+from pwsops.web.ui.formatting import Mark, counted, size
+
+if TYPE_CHECKING:
+    from pwsops.operations import Operations
+
+SHOWN = 60
+"""So many backups of a database are listed at first, and more each time somebody asks."""
+MARKS = {
+    Action.REMOVE: Mark(tone="orange", icon="cross", word="would go"),
+    Action.RETAINED: Mark(tone="plain", icon="pause", word="retained"),
+    Action.KEEP: Mark(tone="ok", icon="check", word="stays"),
+}
+_ORDER = (Action.REMOVE, Action.RETAINED, Action.KEEP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the catalogue knows of a profile's backups.
+
+    Parameters
+    ----------
+    policy
+        What it keeps, in words; empty for somebody who may not open the profile.
+    has_policy
+        Whether anything is ever removed.
+    holds
+        Those on backups of its databases.
+    """
+
+    instance: str
+    directory: str
+    policy: str
+    has_policy: bool
+    retention: Retention
+    holds: Sequence[HoldRow]
+
+
+def look(ops: Operations, name: str, *, configures: bool) -> Found:
+    """Read what is known; asks no server. Raises `NotFound`, and `InvalidInput` for a profile that cannot be used."""
+    view, retention = ops.profiles.view(name), ops.retention.preview(name)
+    profile = ops.profiles.get(name) if configures else None
+    known = {one.set_id for one in retention.sets}
+    return Found(
+        instance=view.instance,
+        directory=view.directory,
+        policy="" if profile is None else retention_words.describe(profile.policy(), incremental=profile.incremental),
+        has_policy=all(NO_POLICY not in one.reason for one in retention.sets)
+        if profile is None
+        else not profile.policy().is_empty,
+        retention=retention,
+        holds=[one for one in ops.holds.list(view.instance) if one.database in view.databases or one.set_id in known],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """Some backups: in how many files they lie, how many bytes they have, and when they were taken."""
+
+    files: int
+    size_bytes: int
+    first: datetime | None
+    last: datetime | None
+
+    def __str__(self) -> str:
+        return f"{counted(self.files, 'file')}, {size(self.size_bytes)}" if self.files else "none"
+
+
+def amount(sets: Sequence[SetDecision]) -> Amount:
+    """Sum backups up."""
+    taken = [one.finished_at for one in sets]
+    return Amount(
+        files=len({one.path for one in sets}),
+        size_bytes=sum(one.size_bytes for one in sets),
+        first=min(taken, default=None),
+        last=max(taken, default=None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One backup: what becomes of it, whether it can be restored afterwards, and its holds."""
+
+    one: SetDecision
+    mark: Mark
+    lost: bool
+    holds: Sequence[HoldRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseCard:
+    """One database: what would go first, and what stays, as far as it is listed; `left` more are not."""
+
+    name: str
+    rows: Sequence[Row]
+    left: int
+    going: Amount
+    staying: Amount
+    points: int
+    first_point: datetime | None
+    last_point: datetime | None
+    hindrance: str
+
+
+def cards(found: Found, limits: Mapping[str, int]) -> Sequence[DatabaseCard]:
+    """Return one for each database that has backups. `limits`: how many are listed of those that were asked for."""
+    held: dict[str, list[HoldRow]] = {}
+    for hold in found.holds:
+        held.setdefault(hold.set_id, []).append(hold)
+    by_database = groupby(found.retention.sets, key=lambda one: one.database)
+    return [_card(found.retention, name, list(sets), held, limits.get(name, SHOWN)) for name, sets in by_database]
+
+
+def _card(
+    retention: Retention, name: str, sets: Sequence[SetDecision], held: Mapping[str, Sequence[HoldRow]], limit: int
+) -> DatabaseCard:
+    points = retention.points.get(name, ())
+    can = {point.set_id for point in points}
+    shown = sorted(sets, key=lambda one: _ORDER.index(one.action))[:limit]
+    return DatabaseCard(
+        name=name,
+        rows=[
+            Row(
+                one=one,
+                mark=MARKS[one.action],
+                lost=one.action is not Action.REMOVE and one.set_id not in can,
+                holds=held.get(one.set_id, ()),
+            )
+            for one in shown
+        ],
+        left=len(sets) - len(shown),
+        going=amount([one for one in sets if one.action is Action.REMOVE]),
+        staying=amount([one for one in sets if one.action is not Action.REMOVE]),
+        points=len(points),
+        first_point=points[-1].finished_at if points else None,
+        last_point=points[0].finished_at if points else None,
+        hindrance=retention.hindrances.get(name, ""),
+    )
