@@ -70,7 +70,7 @@ def _whole(connection: Connection, table: Table, statement: Select[Any]) -> Sequ
     try:
         found = connection.execute(statement).mappings().all()
     except Exception as error:
-        if not _is_about_a_value(error):
+        if not is_about_a_value(error):
             raise
         return None
     kinds = _kinds(table, statement)
@@ -123,7 +123,7 @@ def _piecewise(connection: Connection, table: Table, statement: Select[Any], row
             value = connection.execute(select(column).where(_rowid(table) == row_id)).scalar()
             odd = _is_odd(value, kinds.get(key, object))
         except Exception as error:
-            if not _is_about_a_value(error):
+            if not is_about_a_value(error):
                 raise
             value, odd = None, True
         values[key] = None if odd else value
@@ -131,7 +131,7 @@ def _piecewise(connection: Connection, table: Table, statement: Select[Any], row
     return Unreadable(id=row_id, values=values, reason=", ".join(reasons))
 
 
-def _is_about_a_value(error: Exception) -> bool:
+def is_about_a_value(error: Exception) -> bool:
     """Whether a column's content is at fault, and not the file or the statement."""
     if isinstance(error, OperationalError):
         return "Could not decode" in str(error.orig)

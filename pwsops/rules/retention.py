@@ -7,19 +7,20 @@ no restore point that is kept needs it. Pure; what is done about it, and in whic
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pwsops.rules.chain import is_ahead
-from pwsops.rules.replacing import Order
+from pwsops.rules.model import SKEW, BackupKind
 from pwsops.rules.span import Span
 
 NO_POLICY = "there is no policy: everything is kept"
 OBSOLETE = "no rule keeps it, and nothing that is kept needs it"
+_OBSOLETE = (OBSOLETE,)
 IN_DOUBT = "it is dated in the future, so that a clock was wrong"
 NEWEST_PROVEN = "it is the newest backup that is proven"
 UNPROVEN = (
@@ -85,7 +86,7 @@ class StoredSet(NamedTuple):
     Parameters
     ----------
     order
-        When it was taken, as the catalogue counts.
+        Its place in the order in which they were taken, which no clock has a part in.
     is_proven
         Whether it was read as a whole and found good, and nothing was found against it since.
     why_lost
@@ -95,11 +96,12 @@ class StoredSet(NamedTuple):
     set_id: str
     path: str
     finished_at: datetime
-    order: Order
+    order: int
     base_id: str | None = None
     size_bytes: int = 0
     is_proven: bool = True
     why_lost: str = ""
+    kind: BackupKind = BackupKind.FULL
 
 
 class Hold(NamedTuple):
@@ -129,20 +131,37 @@ class RetentionPlan:
 
     Parameters
     ----------
-    decisions
-        One for each backup, the newest first.
+    newest_first
+        All of them, the one taken last first.
+    reasons
+        What keeps those that are kept, by `set_id`.
     restorable
         The `set_id` of those that can be restored as far as anybody knows.
     successor
         The newest backup that is kept and what it stands on: it must be seen before anything goes.
     hindrance
         Why nothing may go although something is obsolete; empty: it may.
+    stayed
+        Why some that were to go stayed, by `set_id`.
     """
 
-    decisions: Sequence[Decision]
+    newest_first: Sequence[StoredSet]
+    reasons: Mapping[str, Sequence[str]]
     restorable: frozenset[str] = frozenset()
     successor: Sequence[StoredSet] = ()
     hindrance: str = ""
+    stayed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def decisions(self) -> Iterator[Decision]:
+        """Yield what becomes of each, the newest first: a hundred thousand are not kept twice."""
+        for one in self.newest_first:
+            if one.set_id in self.reasons:
+                yield Decision(one, Action.KEEP, self.reasons[one.set_id])
+            elif why := self.stayed.get(one.set_id, self.hindrance):
+                yield Decision(one, Action.RETAINED, [why])
+            else:
+                yield Decision(one, Action.REMOVE, _OBSOLETE)
 
     @property
     def points(self) -> Sequence[StoredSet]:
@@ -158,15 +177,11 @@ class RetentionPlan:
 
     def hindered(self, why: str) -> RetentionPlan:
         """Return the plan with all that was to go retained, for this reason."""
-        return replace(self.retaining({one.set_id: why for one in self.removals}), hindrance=why)
+        return replace(self, hindrance=why)
 
     def retaining(self, stayed: Mapping[str, str]) -> RetentionPlan:
         """Return the plan with these backups (`set_id` and why) retained."""
-        decisions = [
-            Decision(one.backup, Action.RETAINED, [stayed[one.backup.set_id]]) if one.backup.set_id in stayed else one
-            for one in self.decisions
-        ]
-        return replace(self, decisions=decisions)
+        return replace(self, stayed=stayed)
 
 
 def plan_retention(
@@ -191,11 +206,12 @@ def plan_retention(
         What somebody wants to keep; those that are over count for nothing.
     """
     database = _Database(own, others)
-    dated = [one for one in own if not is_ahead(one.finished_at, now)]
+    latest = now + SKEW
+    dated = [one for one in database.newest_first if one.finished_at <= latest]
     reasons: dict[str, list[str]] = {}
     for set_id, reason in chain(
         _by_policy(database, dated, policy),
-        ((one.set_id, IN_DOUBT) for one in own if is_ahead(one.finished_at, now)),
+        ((one.set_id, IN_DOUBT) for one in own if one.finished_at > latest),
         ((one.set_id, _held(one)) for one in holds if one.until is None or one.until > now),
         ((one.base_id, f"{one.path} of another profile needs it") for one in others if one.base_id is not None),
     ):
@@ -211,6 +227,9 @@ class _Database:
     def __init__(self, own: Sequence[StoredSet], others: Sequence[StoredSet]) -> None:
         self.own = {one.set_id: one for one in own}
         self._known = {one.set_id: one for one in others} | self.own
+        self.newest_first = sorted(own, key=attrgetter("order"), reverse=True)
+        """As they were taken, which no clock can spoil."""
+        self.restorable = frozenset(one.set_id for one in own if self._is_restorable(one))
         self._paths_of_others = {one.path for one in others}
 
     def chain(self, one: StoredSet) -> list[StoredSet] | None:
@@ -223,19 +242,19 @@ class _Database:
             found.append(base)
         return found
 
-    def is_restorable(self, one: StoredSet) -> bool:
+    def _is_restorable(self, one: StoredSet) -> bool:
         if one.base_id is None:
             return not one.why_lost
         found = self.chain(one)
         return found is not None and not any(each.why_lost for each in found)
 
     def is_proven(self, one: StoredSet) -> bool:
-        return self.is_restorable(one) and all(each.is_proven for each in self.chain(one) or ())
+        return one.set_id in self.restorable and all(each.is_proven for each in self.chain(one) or ())
 
-    def newest_proven(self, dated: Sequence[StoredSet], count: int) -> Iterator[StoredSet]:
+    def newest_proven(self, newest_first: Sequence[StoredSet], count: int) -> Iterator[StoredSet]:
         """Yield the newest proven backup of each of so many chains, the chain used last first."""
         roots: set[str] = set()
-        for one in sorted(dated, key=lambda one: one.order, reverse=True):
+        for one in newest_first:
             if len(roots) >= count:
                 return
             found = self.chain(one)
@@ -245,21 +264,20 @@ class _Database:
 
     def add_what_is_needed(self, reasons: dict[str, list[str]]) -> None:
         """Add what the kept backups stand on, and what lies in one file with them."""
-        kept = sorted((self.own[set_id] for set_id in reasons), key=lambda one: one.order, reverse=True)
         told: set[str] = set()
-        for one in kept:
+        for one in [one for one in self.newest_first if one.set_id in reasons]:
             for base in (self.chain(one) or [one])[1:]:
                 if base.set_id in self.own and base.set_id not in told:
                     told.add(base.set_id)
                     reasons.setdefault(base.set_id, []).append(f"{one.path}, which is kept, needs it")
         paths = {self.own[set_id].path for set_id in reasons} | self._paths_of_others
-        for one in self.own.values():
+        for one in self.newest_first:
             if one.set_id not in reasons and one.path in paths:
                 reasons[one.set_id] = ["its file holds another backup that is kept"]
 
 
 def _by_policy(database: _Database, dated: Sequence[StoredSet], policy: Policy) -> Iterator[tuple[str, str]]:
-    """Yield what the rules keep, with the reason; some several times.
+    """Yield what the rules keep of these (the one taken last first), with the reason; some several times.
 
     What cannot be restored takes no other's place. It is kept as long as it would be if it could: a disk that is away
     may come back.
@@ -267,7 +285,7 @@ def _by_policy(database: _Database, dated: Sequence[StoredSet], policy: Policy) 
     if policy.is_empty:
         yield from ((one.set_id, NO_POLICY) for one in dated)
         return
-    sound = [one for one in dated if database.is_restorable(one)]
+    sound = [one for one in dated if one.set_id in database.restorable]
     yield from _by_rules(sound, policy)
     if len(sound) < len(dated):
         good = {one.set_id for one in sound}
@@ -279,14 +297,12 @@ def _by_rules(sets: Sequence[StoredSet], policy: Policy) -> Iterator[tuple[str, 
     """Yield what each rule keeps, in the way of restic's `forget`."""
     if not sets:
         return
-    newest_first = sorted(sets, key=lambda one: (one.finished_at, one.order), reverse=True)
+    newest_first = sorted(sets, key=attrgetter("finished_at"), reverse=True)
     zone = ZoneInfo(policy.timezone)
     if policy.within is not None:
         end = policy.within.before(newest_first[0].finished_at, zone)
         yield from ((one.set_id, f"keep-within {policy.within}") for one in newest_first if one.finished_at > end)
-    # The last are told by the order in which they were taken, which no clock can spoil.
-    last = sorted(sets, key=lambda one: one.order, reverse=True)[: policy.last]
-    yield from ((one.set_id, f"keep-last {policy.last}") for one in last)
+    yield from ((one.set_id, f"keep-last {policy.last}") for one in sets[: policy.last])
     counts = (policy.daily, policy.weekly, policy.monthly, policy.yearly)
     if any(counts):
         local = [one.finished_at.astimezone(zone) for one in newest_first]
@@ -332,20 +348,13 @@ def _held(hold: Hold) -> str:
 
 
 def _plan(database: _Database, reasons: Mapping[str, Sequence[str]], kept: Sequence[StoredSet]) -> RetentionPlan:
-    newest_first = sorted(database.own.values(), key=lambda one: one.order, reverse=True)
-    obsolete = len(reasons) < len(newest_first)
-    newest = max(kept, key=lambda one: one.order, default=None)
-    hindrance = _hindrance(database, newest) if obsolete else ""
-    gone, why = (Action.RETAINED, [hindrance]) if hindrance else (Action.REMOVE, [OBSOLETE])
-    decisions = [
-        Decision(one, Action.KEEP, reasons[one.set_id]) if one.set_id in reasons else Decision(one, gone, why)
-        for one in newest_first
-    ]
+    newest = next(iter(kept), None)
     return RetentionPlan(
-        decisions=decisions,
-        restorable=frozenset(one.set_id for one in newest_first if database.is_restorable(one)),
+        newest_first=database.newest_first,
+        reasons=reasons,
+        restorable=database.restorable,
         successor=(database.chain(newest) or ()) if newest is not None else (),
-        hindrance=hindrance,
+        hindrance=_hindrance(database, newest) if len(reasons) < len(database.newest_first) else "",
     )
 
 

@@ -277,7 +277,7 @@ def _decisions(found: DatabasePlan) -> Iterator[SetDecision]:
         yield SetDecision(
             found.database,
             backup.set_id,
-            found.kinds[backup.set_id],
+            backup.kind,
             backup.finished_at,
             backup.path,
             backup.size_bytes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -17,6 +17,7 @@ from pwsops.engines.records import Capabilities, DatabaseInfo, DatabaseState, In
 from pwsops.engines.requests import (
     BackupRequest,
     BackupResult,
+    Deletion,
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
@@ -79,9 +80,10 @@ class Disk:
             raise MediaError(f"{path} is gone or damaged.", hint="Choose another.", path=path)
         return media
 
-    def restorable(self, of: tuple[str, str]) -> int:
-        """Count what could be restored of a database by somebody who has the disk alone."""
-        good = [one for one in self.files.values() if one.of == of and not one.damaged and not one.rotten]
+    def restorable(self, of: tuple[str, str], unseen: Collection[str | None] = ()) -> int:
+        """Count what could be restored of a database by somebody who has the disk alone; `unseen` rot is none."""
+        ours = [one for one in self.files.values() if one.of == of and not one.damaged]
+        good = [one for one in ours if not one.rotten or one.backup_set.set_id in unseen]
         fulls = {one.backup_set.set_id for one in good if one.backup_set.kind is BackupKind.FULL}
         return sum(one.backup_set.kind is BackupKind.FULL or one.backup_set.base_id in fulls for one in good)
 
@@ -171,6 +173,17 @@ class ModelEngine(FakeEngine):
     ) -> Verification:
         self._disk.read(backup_set)
         return Verification(backup_set=backup_set, checked_bytes=1, duration_s=0.0)
+
+    def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
+        self._databases()
+        return [self._delete(one) for one in sets]
+
+    def _delete(self, one: BackupSet) -> Deletion:
+        sighting = self._look(one)
+        if sighting.state is not MediaState.PRESENT:
+            return Deletion(path=one.path, deleted=False, reason=sighting.reason or "it holds another")
+        del self._disk.files[one.path]
+        return Deletion(path=one.path, deleted=True)
 
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None

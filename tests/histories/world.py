@@ -15,6 +15,7 @@ from pwsops.catalogue import claims, service_state
 from pwsops.engines import registry
 from pwsops.errors import PwsopsError
 from pwsops.operations import databases as operations_databases
+from pwsops.operations.retention import Action
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Protection, Verdict
 from tests.clocks import ManualClock
@@ -36,6 +37,8 @@ class World:
         self.proven = 0
         """So often something was called protected, and was."""
         self._content = 0
+        self._prunes = False
+        """Whether a profile has a policy: what rotted since it was proven is then trusted for a while."""
         self._read: set[str | None] = set()
         for home in homes:
             with home.core.catalogue.write() as connection:
@@ -52,13 +55,16 @@ class World:
         name, first, second = happening
         self.told.append(happening)
         by_product = name in PRODUCT
-        before = {of: self.disk.restorable(of) for of in self._databases()} if by_product else {}
+        before = {of: self._restorable(of) for of in self._databases()} if by_product else {}
         with suppress(PwsopsError):
             HAPPENINGS[name](self, first, second)
         for of, count in before.items():
-            assert not count or self.disk.restorable(of), f"the last backup of {of} is gone: {self.told}"
+            assert not count or self._restorable(of), f"the last backup of {of} is gone: {self.told}"
         for home, instance in self.places:
             self.check(home, instance)
+
+    def _restorable(self, of: tuple[str, str]) -> int:
+        return self.disk.restorable(of, self._rotten_unseen() if self._prunes else ())
 
     def check(self, home: Home, instance: str) -> None:
         """Carry out the plan for now of whatever is called protected, and compare."""
@@ -213,6 +219,28 @@ class World:
         profile.timestamp = not profile.timestamp
         home.ops.profiles.save(name, profile, note="tried again")
 
+    def prune(self, first: int, second: int) -> None:
+        """Give a profile a policy, and remove what it keeps no longer; or hold what a run took."""
+        home, name = self._profile(first, second)
+        profile = home.ops.profiles.get(name)
+        profile.keep_last, profile.keep_daily = 1 + first % 3, second % 3
+        profile.keep_within = ("", "", "1h", "1d")[first % 4]
+        self._prunes = True
+        home.ops.profiles.save(name, profile, note="to have room")
+        for run in home.ops.runs.list(limit=1) if second % 4 == 0 else ():
+            with suppress(PwsopsError):  # it took nothing
+                home.ops.holds.add_run(run.id, reason="an audit")
+        found = home.ops.retention.prune(name)
+        for points in found.points.values():
+            there = {one.backup_set.set_id for one in self.disk.files.values()}
+            kept = {one.set_id for one in found.sets if one.action is not Action.REMOVE}
+            assert {one.set_id for one in points} <= kept, self.told
+            assert not {one.set_id for one in found.having(Action.REMOVE)} & there - self._copied(), self.told
+
+    def _copied(self) -> set[str]:
+        """Return what lies under another name than it was written under."""
+        return {one.backup_set.set_id for path, one in self.disk.files.items() if one.backup_set.path != path}
+
     def forget(self, first: int, second: int) -> None:
         home, name = self._profile(first, second)
         home.ops.profiles.delete(name)
@@ -237,9 +265,10 @@ HAPPENINGS: dict[str, Callable[[World, int, int], None]] = {
     "drop": World.drop,
     "switch": World.switch,
     "edit": World.edit,
+    "prune": World.prune,
     "forget": World.forget,
 }
-PRODUCT = ("run", "profile", "serve", "verify", "restore", "switch", "edit", "forget")
+PRODUCT = ("run", "profile", "serve", "verify", "restore", "switch", "edit", "prune", "forget")
 """What the product itself does: it must not destroy anybody's last backup."""
 
 

@@ -50,11 +50,12 @@ def filled(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(databases_module, "is_running", lambda home: True)
     home.server.told = [Message(text="writers waited 3 ms", at=home.clock.now())]
     home.ops.settings.change({"every": "3"})
-    home.add(databases=["one", "two"], incremental=False)
+    home.add(databases=["one", "two"], incremental=False, keep_last=1)
     home.run()
     home.ops.databases.list("srv")
     home.ops.restores.restore("srv", "one", min(home.server.media))
     home.ops.certificates.create("c")
+    home.ops.holds.add_run(1, reason="an audit")
     restores = [one.id for one in home.ops.restores.list()]
     with home.core.catalogue.write() as connection:
         service_state.want(connection, True)
@@ -87,6 +88,8 @@ def asks(home: Home, reports: Path) -> dict[str, Callable[[], object]]:
         "evidence": lambda: ops.reports.write(ReportFormat.EVIDENCE, reports),
         "doctor": examine,
         "service": serve,
+        "holds": ops.holds.list,
+        "what is kept": lambda: ops.retention.preview("p"),
         "databases": lambda: ops.databases.list("srv"),
     }
 
