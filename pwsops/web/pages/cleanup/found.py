@@ -21,7 +21,7 @@ SHOWN = 60
 """So many backups of a database are listed at first, and more each time somebody asks."""
 MARKS = {
     Action.REMOVE: Mark(tone="orange", icon="cross", word="would go"),
-    Action.RETAINED: Mark(tone="plain", icon="pause", word="retained"),
+    Action.RETAINED: Mark(tone="orange", icon="warning", word="retained"),
     Action.KEEP: Mark(tone="ok", icon="check", word="stays"),
 }
 _ORDER = (Action.REMOVE, Action.RETAINED, Action.KEEP)
