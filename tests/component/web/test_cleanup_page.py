@@ -19,6 +19,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Store
 from pwsops.web.nav import CLEANUP, OVERVIEW, WIZARD
 from pwsops.web.pages.cleanup import found
+from pwsops.web.pages.cleanup.timeline import ticks
 from pwsops.web.ui.markup import Markup
 from tests.homes import HOUR, Home
 from tests.people import person
@@ -105,7 +106,7 @@ def test_it_names_what_would_go_and_why_the_rest_stays(laden: Home, open_page: O
     assert "Keeps the last 2 backups." in text
     assert f"{newest.path} Keep-last 2; it is the newest backup that is proven." in text
     assert f"{second.path} Keep-last 2." in text
-    assert text.count(" would go ") == 2
+    assert len(re.findall(r" would go \d", text)) == 2
     assert "2 restore points remain" in text
     assert all(one.path in text for one in going)
     assert text.index(going[0].path) < text.index(newest.path)
@@ -283,3 +284,16 @@ def test_the_first_page_leads_to_the_selected_profile(laden: Home, open_page: Op
     shown.session.nav.go(page=OVERVIEW, profile="p")
     shown.frame._page._profiles.take({"action": "clean-up", "key": "p"})
     assert (shown.session.nav.page, shown.session.nav.profile) == (CLEANUP, "p")
+
+
+def test_a_line_of_time_shows_what_remains_and_what_would_go(laden: Home, open_page: Open) -> None:
+    assert re.findall(r'<span class="(\w+)" style="left:([\d.]+)%">', open_page().html) == [
+        ("going", "0.0"),
+        ("going", "33.25"),
+        ("full", "66.75"),
+        ("full", "100.0"),
+    ]
+    sets = backups(laden)
+    assert ticks(sets[:2], [one.set_id for one in sets]) == ()
+    assert [tick.look for tick in ticks(sets, [sets[1].set_id])] == ["going", "going", "full"]
+    assert ticks([one._replace(finished_at=sets[0].finished_at) for one in sets], ()) == ()

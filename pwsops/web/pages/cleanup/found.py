@@ -12,6 +12,7 @@ from pwsops.operations.holds import HoldRow
 from pwsops.operations.retention import Action, Retention, SetDecision
 from pwsops.rules import retention_words
 from pwsops.rules.retention import NO_POLICY
+from pwsops.web.pages.cleanup.timeline import Tick, ticks
 from pwsops.web.ui.formatting import Mark, counted, size
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class DatabaseCard:
     first_point: datetime | None
     last_point: datetime | None
     hindrance: str
+    ticks: Sequence[Tick]
+    oldest: datetime
+    newest: datetime
 
 
 def cards(found: Found, limits: Mapping[str, int]) -> Sequence[DatabaseCard]:
@@ -148,4 +152,7 @@ def _card(
         first_point=points[-1].finished_at if points else None,
         last_point=points[0].finished_at if points else None,
         hindrance=retention.hindrances.get(name, ""),
+        ticks=ticks(sets, can),
+        oldest=min(one.finished_at for one in sets),
+        newest=max(one.finished_at for one in sets),
     )
