@@ -29,45 +29,6 @@ _ORDER = (Action.REMOVE, Action.RETAINED, Action.KEEP)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What the catalogue knows of a profile's backups.
-
-    Parameters
-    ----------
-    policy
-        What it keeps, in words; empty for somebody who may not open the profile.
-    has_policy
-        Whether anything is ever removed.
-    holds
-        Those on backups of its databases.
-    """
-
-    instance: str
-    directory: str
-    policy: str
-    has_policy: bool
-    retention: Retention
-    holds: Sequence[HoldRow]
-
-
-def look(ops: Operations, name: str, *, configures: bool) -> Found:
-    """Read what is known; asks no server. Raises `NotFound`, and `InvalidInput` for a profile that cannot be used."""
-    view, retention = ops.profiles.view(name), ops.retention.preview(name)
-    profile = ops.profiles.get(name) if configures else None
-    known = {one.set_id for one in retention.sets}
-    return Found(
-        instance=view.instance,
-        directory=view.directory,
-        policy="" if profile is None else retention_words.describe(profile.policy(), incremental=profile.incremental),
-        has_policy=all(NO_POLICY not in one.reason for one in retention.sets)
-        if profile is None
-        else not profile.policy().is_empty,
-        retention=retention,
-        holds=[one for one in ops.holds.list(view.instance) if one.database in view.databases or one.set_id in known],
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Amount:
     """Some backups: in how many files they lie, how many bytes they have, and when they were taken."""
 
@@ -92,8 +53,92 @@ def amount(sets: Sequence[SetDecision]) -> Amount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseFound:
+    """One database: its backups, what goes first, and the `set_id` of those that can be restored afterwards."""
+
+    name: str
+    sets: Sequence[SetDecision]
+    restorable: frozenset[str]
+    all: Amount
+    going: Amount
+    staying: Amount
+    first_point: datetime | None
+    last_point: datetime | None
+    hindrance: str
+    ticks: Sequence[Tick]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the catalogue knows of a profile's backups. Summed up once, not with each drawing: they may be many.
+
+    Parameters
+    ----------
+    policy
+        What it keeps, in words; empty for somebody who may not open the profile.
+    has_policy
+        Whether anything is ever removed.
+    going, going_ids
+        What would go.
+    holds
+        Those on backups of its databases.
+    """
+
+    instance: str
+    directory: str
+    policy: str
+    has_policy: bool
+    databases: Sequence[DatabaseFound]
+    sums: Mapping[Action, Amount]
+    going: Sequence[SetDecision]
+    going_ids: frozenset[str]
+    holds: Sequence[HoldRow]
+
+
+def look(ops: Operations, name: str, *, configures: bool) -> Found:
+    """Read what is known; asks no server. Raises `NotFound`, and `InvalidInput` for a profile that cannot be used."""
+    view, retention = ops.profiles.view(name), ops.retention.preview(name)
+    profile = ops.profiles.get(name) if configures else None
+    known = {one.set_id for one in retention.sets}
+    going = retention.having(Action.REMOVE)
+    return Found(
+        instance=view.instance,
+        directory=view.directory,
+        policy="" if profile is None else retention_words.describe(profile.policy(), incremental=profile.incremental),
+        has_policy=all(NO_POLICY not in one.reason for one in retention.sets)
+        if profile is None
+        else not profile.policy().is_empty,
+        databases=[
+            _database(retention, name, list(sets))
+            for name, sets in groupby(retention.sets, key=lambda one: one.database)
+        ],
+        sums={action: amount(retention.having(action)) for action in Action},
+        going=going,
+        going_ids=frozenset(one.set_id for one in going),
+        holds=[one for one in ops.holds.list(view.instance) if one.database in view.databases or one.set_id in known],
+    )
+
+
+def _database(retention: Retention, name: str, sets: Sequence[SetDecision]) -> DatabaseFound:
+    points = retention.points.get(name, ())
+    restorable = frozenset(point.set_id for point in points)
+    return DatabaseFound(
+        name=name,
+        sets=sorted(sets, key=lambda one: _ORDER.index(one.action)),
+        restorable=restorable,
+        all=amount(sets),
+        going=amount([one for one in sets if one.action is Action.REMOVE]),
+        staying=amount([one for one in sets if one.action is not Action.REMOVE]),
+        first_point=points[-1].finished_at if points else None,
+        last_point=points[0].finished_at if points else None,
+        hindrance=retention.hindrances.get(name, ""),
+        ticks=ticks(sets, restorable),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
-    """One backup: what becomes of it, whether it can be restored afterwards, and its holds."""
+    """One backup: what becomes of it, whether it can no longer be restored although it stays, and its holds."""
 
     one: SetDecision
     mark: Mark
@@ -102,57 +147,30 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseCard:
-    """One database: what would go first, and what stays, as far as it is listed; `left` more are not."""
+class Listed:
+    """A database with as many of its backups as are listed; `left` more are not."""
 
-    name: str
+    database: DatabaseFound
     rows: Sequence[Row]
     left: int
-    going: Amount
-    staying: Amount
-    points: int
-    first_point: datetime | None
-    last_point: datetime | None
-    hindrance: str
-    ticks: Sequence[Tick]
-    oldest: datetime
-    newest: datetime
 
 
-def cards(found: Found, limits: Mapping[str, int]) -> Sequence[DatabaseCard]:
-    """Return one for each database that has backups. `limits`: how many are listed of those that were asked for."""
+def listed(found: Found, limits: Mapping[str, int]) -> Sequence[Listed]:
+    """Return the databases that have backups. `limits`: how many are listed of those that were asked for."""
     held: dict[str, list[HoldRow]] = {}
     for hold in found.holds:
         held.setdefault(hold.set_id, []).append(hold)
-    by_database = groupby(found.retention.sets, key=lambda one: one.database)
-    return [_card(found.retention, name, list(sets), held, limits.get(name, SHOWN)) for name, sets in by_database]
+    return [_listed(one, held, limits.get(one.name, SHOWN)) for one in found.databases]
 
 
-def _card(
-    retention: Retention, name: str, sets: Sequence[SetDecision], held: Mapping[str, Sequence[HoldRow]], limit: int
-) -> DatabaseCard:
-    points = retention.points.get(name, ())
-    can = {point.set_id for point in points}
-    shown = sorted(sets, key=lambda one: _ORDER.index(one.action))[:limit]
-    return DatabaseCard(
-        name=name,
-        rows=[
-            Row(
-                one=one,
-                mark=MARKS[one.action],
-                lost=one.action is not Action.REMOVE and one.set_id not in can,
-                holds=held.get(one.set_id, ()),
-            )
-            for one in shown
-        ],
-        left=len(sets) - len(shown),
-        going=amount([one for one in sets if one.action is Action.REMOVE]),
-        staying=amount([one for one in sets if one.action is not Action.REMOVE]),
-        points=len(points),
-        first_point=points[-1].finished_at if points else None,
-        last_point=points[0].finished_at if points else None,
-        hindrance=retention.hindrances.get(name, ""),
-        ticks=ticks(sets, can),
-        oldest=min(one.finished_at for one in sets),
-        newest=max(one.finished_at for one in sets),
-    )
+def _listed(database: DatabaseFound, held: Mapping[str, Sequence[HoldRow]], limit: int) -> Listed:
+    rows = [
+        Row(
+            one=one,
+            mark=MARKS[one.action],
+            lost=one.action is not Action.REMOVE and one.set_id not in database.restorable,
+            holds=held.get(one.set_id, ()),
+        )
+        for one in database.sets[:limit]
+    ]
+    return Listed(database=database, rows=rows, left=len(database.sets) - len(rows))

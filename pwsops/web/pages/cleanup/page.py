@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pwsops.operations.retention import Action as Fate
 from pwsops.operations.retention import Retention
 from pwsops.rules.rights import Right
 from pwsops.web.live.query import Query
@@ -71,24 +70,19 @@ class Cleanup(Page):
 
     def _going(self) -> frozenset[str]:
         """Return which backups would go."""
-        found = self._found
-        return frozenset() if found is None else frozenset(one.set_id for one in found.retention.having(Fate.REMOVE))
+        return frozenset() if self._found is None else self._found.going_ids
 
     def _show(self) -> None:
         session, found, form = self._session, self._found, self._form
         snapshot = session.snapshot
-        sets = [] if found is None else found.retention.sets
         self._piece.show(
             "cleanup/cleanup.html",
             profile=self._profile,
             found=found,
             trouble=self._problem or self._looking.error,
-            cards=[] if found is None else arranged.cards(found, self._limits),
-            going=arranged.amount([one for one in sets if one.action is Fate.REMOVE]),
-            retained=arranged.amount([one for one in sets if one.action is Fate.RETAINED]),
-            staying=arranged.amount([one for one in sets if one.action is Fate.KEEP]),
+            listed=[] if found is None else arranged.listed(found, self._limits),
             asking=self._asked is not None and bool(self._going()),
-            named=texts.named(found.retention) if found is not None and self._asked is not None else (),
+            named=texts.named(found.going) if found is not None and self._asked is not None else (),
             outcome=None if self._outcome is None else texts.outcome(self._outcome),
             doing=self._task.doing,
             note=self._note,

@@ -35,12 +35,12 @@ class Named:
     left: int
 
 
-def named(retention: Retention) -> Sequence[Named]:
-    """Return what would go, or went, by database."""
+def named(sets: Sequence[SetDecision]) -> Sequence[Named]:
+    """Return what would go, or what went, by database."""
     by_database: dict[str, list[SetDecision]] = {}
-    for one in retention.having(Action.REMOVE):
+    for one in sets:
         by_database.setdefault(one.database, []).append(one)
-    return [_named(database, sets) for database, sets in by_database.items()]
+    return [_named(database, each) for database, each in by_database.items()]
 
 
 def _named(database: str, sets: Sequence[SetDecision]) -> Named:
@@ -73,10 +73,10 @@ class Outcome:
 
 def outcome(done: Retention) -> Outcome:
     """Return what there is to say of what was done."""
-    retained = done.having(Action.RETAINED)
+    removed, retained = done.having(Action.REMOVE), done.having(Action.RETAINED)
     return Outcome(
-        removed=amount(done.having(Action.REMOVE)),
-        named=named(done),
+        removed=amount(removed),
+        named=named(removed),
         retained=retained[:_NAMED],
         retained_left=max(0, len(retained) - _NAMED),
     )
