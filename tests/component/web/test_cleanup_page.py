@@ -236,6 +236,16 @@ def test_a_backup_is_held_and_released(laden: Home, open_page: Open) -> None:
     assert "Would go 2 files" in shown.text
 
 
+def test_holds_on_backups_of_another_profile_are_not_this_one_s(laden: Home, open_page: Open) -> None:
+    laden.add(name="q", incremental=False, directory="/elsewhere")
+    laden.run("q")
+    laden.ops.holds.add_set("srv", backups(laden)[0].set_id, reason="audit")
+    assert "Held 1 hold" in open_page().text
+    other = open_page(profile="q")
+    assert "Held none" in other.text
+    assert "Held backups" not in other.text
+
+
 def test_a_form_is_left_without_holding(laden: Home, open_page: Open) -> None:
     shown = open_page()
     shown.press("hold", backups(laden)[0].set_id)

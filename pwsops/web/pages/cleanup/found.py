@@ -81,7 +81,7 @@ class Found:
     going, going_ids
         What would go.
     holds
-        Those on backups of its databases.
+        Those on its backups, and on backups of its databases of which nothing else is known any more.
     """
 
     instance: str
@@ -115,7 +115,11 @@ def look(ops: Operations, name: str, *, configures: bool) -> Found:
         sums={action: amount(retention.having(action)) for action in Action},
         going=going,
         going_ids=frozenset(one.set_id for one in going),
-        holds=[one for one in ops.holds.list(view.instance) if one.database in view.databases or one.set_id in known],
+        holds=[
+            one
+            for one in ops.holds.list(view.instance)
+            if one.set_id in known or (not one.path and one.database in view.databases)
+        ],
     )
 
 
