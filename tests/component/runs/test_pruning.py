@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +13,14 @@ from pwsops.catalogue import restores
 from pwsops.catalogue.schema import backup_sets, runs
 from pwsops.engines.requests import BackupRequest
 from pwsops.errors import EngineError, LoginRefused, MediaError, PwsopsError
+from pwsops.operations import Role
 from pwsops.operations.retention import Action, Retention
-from pwsops.rules.model import BackupKind, RunStatus
+from pwsops.rules.model import BackupKind, BackupSet, RunStatus, Sighting
 from pwsops.rules.protection import Cause
 from pwsops.runs.pruning import PROOF_HOLDS
+from tests.fake_engine import FakeEngine
 from tests.homes import HOUR, Home
+from tests.people import acting_as
 
 FULL, DIFFERENTIAL = BackupKind.FULL, BackupKind.DIFFERENTIAL
 
@@ -395,7 +398,60 @@ def test_an_orphaned_run_that_is_settled_removes_nothing(laden: Home) -> None:
     assert len(laden.server.media) == 4
 
 
+@pytest.mark.parametrize("column", ["path", "database", "set_id"])
+def test_where_a_row_is_no_text_nothing_goes(laden: Home, column: str) -> None:
+    with laden.core.catalogue.write() as connection:
+        connection.exec_driver_sql(f"UPDATE backup_sets SET {column} = CAST(X'E9' AS TEXT) WHERE id = 1")
+    assert f"`{column}` cannot be read" in laden.ops.retention.prune("p").hindrances["one"]
+    assert len(laden.server.media) == 4
+
+
+def test_what_a_server_said_is_told_without_addresses_to_who_is_not_told_them(laden: Home) -> None:
+    laden.server.undeletable |= dict.fromkeys(taken(laden), "nowhere does not let it")
+    laden.ops.retention.prune("p")
+    told = {
+        role: [one.reason for one in acting_as(laden.ops, role).retention.preview("p").having(Action.RETAINED)]
+        for role in (Role.VIEWER, Role.ADMINISTRATOR)
+    }
+    assert all("nowhere does not let it" in reason for reason in told[Role.ADMINISTRATOR])
+    assert all("(its address) does not let it" in reason for reason in told[Role.VIEWER])
+    assert len(told[Role.VIEWER]) == 2
+
+
+def test_where_deleting_broke_off_and_nobody_answers_it_stays_open(
+    laden: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = EngineError("the connection was lost", hint="Try again.")
+    laden.server.delete_error = lost
+    looks = FakeEngine.look_for
+
+    def look_for(engine: FakeEngine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+        if len(laden.server.media) < 4:
+            raise lost
+        return looks(engine, sets)
+
+    monkeypatch.setattr(FakeEngine, "look_for", look_for)
+    assert len(laden.ops.retention.prune("p").having(Action.RETAINED)) == 2
+    laden.ops.retention.prune("p")  # nor now
+    assert [row["pruned_at"] for row in rows(laden)] == [None] * 4
+    monkeypatch.setattr(FakeEngine, "look_for", looks)
+    laden.ops.retention.prune("p")
+    assert all(row["pruned_at"] for row in rows(laden)[:2])
+
+
 # Holds
+
+
+def test_where_nobody_knows_what_is_held_nothing_goes(laden: Home) -> None:
+    (made,) = laden.ops.holds.add_run(1, reason="an audit")
+    with laden.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE holds SET set_id = CAST(X'E9' AS TEXT)")
+    found = laden.ops.retention.prune("p")
+    assert "what a hold is on cannot be read" in found.hindrances["one"]
+    (shown,) = laden.ops.holds.list()
+    assert "`set_id` cannot be read" in shown.reason
+    laden.ops.holds.remove(made.id)
+    assert len(paths(laden.ops.retention.prune("p"), Action.REMOVE)) == 2
 
 
 def test_a_hold_keeps_a_backup_and_its_full_until_it_is_taken_back(home: Home) -> None:
