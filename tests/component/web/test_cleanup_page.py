@@ -246,6 +246,25 @@ def test_holds_on_backups_of_another_profile_are_not_this_one_s(laden: Home, ope
     assert "Held backups" not in other.text
 
 
+def test_what_ends_when_somebody_looks_at_another_profile_is_not_said_there(
+    laden: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laden.add(name="q", incremental=False, directory="/elsewhere")
+    shown = open_page()
+    prune = shown.session.ops.retention.prune
+
+    def leave(profile: str) -> Any:
+        shown.session.nav.go(page=CLEANUP, profile="q")
+        return prune(profile)
+
+    monkeypatch.setattr(shown.session.ops.retention, "prune", leave)
+    shown.press("prune-ask")
+    shown.press("prune-now")
+    assert len(backups(laden)) == 2
+    assert "Clean up q" in shown.text
+    assert "Removed" not in shown.text
+
+
 def test_a_form_is_left_without_holding(laden: Home, open_page: Open) -> None:
     shown = open_page()
     shown.press("hold", backups(laden)[0].set_id)

@@ -201,7 +201,7 @@ class Cleanup(Page):
     def _held(self, form: HoldForm, path: str, here: bool) -> str:
         if here and self._form is form:
             self._leave_form("")
-        return texts.HELD.format(path=path)
+        return texts.HELD.format(path=path) if here else ""
 
     def _ask_to_release(self, hold: str) -> None:
         self._clear()
@@ -226,4 +226,4 @@ class Cleanup(Page):
     def _released(self, path: str, here: bool) -> str:
         if here:
             self._session.attention.focus_on("#holds-title", "h1")
-        return texts.RELEASED.format(path=path)
+        return texts.RELEASED.format(path=path) if here else ""
