@@ -11,6 +11,7 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import BackupRequest, Encryption
+from pwsops.errors import InvalidInput, PwsopsError
 from pwsops.rules.chain import choose_base
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import media_file_name
@@ -107,3 +108,11 @@ class BackupRequests:
                 now=self._clock.now(),
             )
         return [one for one in found if one.set_id not in held]
+
+
+def no_text(database: str) -> PwsopsError:
+    """Return why a database is not backed up whose name cannot be written down."""
+    return InvalidInput(
+        f"{database} was not backed up: its name is no text (UTF-8), so it can be neither written down nor asked for.",
+        hint="Rename its file, and choose it in the profile under the new name.",
+    )

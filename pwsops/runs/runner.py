@@ -33,7 +33,7 @@ from pwsops.rules.run_mark import run_description
 from pwsops.runs import adopting
 from pwsops.runs.after_run import prune_after
 from pwsops.runs.attempts import may_have_finished, next_look
-from pwsops.runs.backup_requests import BackupRequests
+from pwsops.runs.backup_requests import BackupRequests, no_text
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.orphans import OpenEngine, OrphanedRuns
@@ -306,7 +306,7 @@ class Runner:
         if job.cancel.is_set():
             raise Cancelled("The run was cancelled before this database's turn.", hint="Start it again any time.")
         if database in job.profile.unwritable:
-            raise _no_text(database)
+            raise no_text(database)
         if job.engine is None:
             job.engine = self._engine(job)
             self._certificates.save(job.profile, job.engine, now=self._clock.now(), tell=work.say)
@@ -394,10 +394,3 @@ def _why_dropped(profile: ProfileRow, trigger: Trigger) -> str:
     if trigger is not Trigger.MANUAL and profile.state is not ProfileState.ACTIVE:
         return "the profile was switched off before the run began"
     return ""
-
-
-def _no_text(database: str) -> PwsopsError:
-    return InvalidInput(
-        f"{database} was not backed up: its name is no text (UTF-8), so it can be neither written down nor asked for.",
-        hint="Rename its file, and choose it in the profile under the new name.",
-    )

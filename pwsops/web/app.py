@@ -18,9 +18,10 @@ from pwsops.web.door import Visit
 from pwsops.web.live import process
 from pwsops.web.live.session import Session
 from pwsops.web.live.snapshot import Problem, problem_of
-from pwsops.web.nav import AUDIT, CERTIFICATES, DATABASES, OVERVIEW, RESTORE, RUN, RUNS, SETTINGS, WIZARD
+from pwsops.web.nav import AUDIT, CERTIFICATES, CLEANUP, DATABASES, OVERVIEW, RESTORE, RUN, RUNS, SETTINGS, WIZARD
 from pwsops.web.pages.audit.page import Audit
 from pwsops.web.pages.certificates.page import Certificates
+from pwsops.web.pages.cleanup.page import Cleanup
 from pwsops.web.pages.databases.page import Databases
 from pwsops.web.pages.history.page import History
 from pwsops.web.pages.overview.page import Overview
@@ -46,6 +47,7 @@ _PAGES: dict[str, Callable[[Session], Any]] = {
     CERTIFICATES: Certificates,
     SETTINGS: Settings,
     AUDIT: Audit,
+    CLEANUP: Cleanup,
 }
 _MENU = (
     (OVERVIEW, "Profiles", "profiles"),
@@ -55,7 +57,7 @@ _MENU = (
     (AUDIT, "Audit log", "audit"),
     (SETTINGS, "Settings", "settings"),
 )
-_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, RESTORE: DATABASES}
+_BELONGS_TO = {RUN: RUNS, WIZARD: OVERVIEW, CLEANUP: OVERVIEW, RESTORE: DATABASES}
 
 
 class Shell(JSComponent):  # type: ignore[misc]  # panel ships no complete types

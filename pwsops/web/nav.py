@@ -19,8 +19,8 @@ from pwsops.web.panel_compat import Location
 
 OVERVIEW, WIZARD, RUNS, RUN = "overview", "wizard", "runs", "run"
 DATABASES, RESTORE, SETTINGS, CERTIFICATES = "databases", "restore", "settings", "certificates"
-AUDIT = "audit"
-PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, RESTORE, SETTINGS, CERTIFICATES, AUDIT)
+AUDIT, CLEANUP = "audit", "cleanup"
+PAGES = (OVERVIEW, WIZARD, RUNS, RUN, DATABASES, RESTORE, SETTINGS, CERTIFICATES, AUDIT, CLEANUP)
 RIGHTS = {
     WIZARD: Right.CONFIGURE,
     RESTORE: Right.MEDIA,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pwsops.web.nav import (
     AUDIT,
     CERTIFICATES,
+    CLEANUP,
     DATABASES,
     OVERVIEW,
     RESTORE,
@@ -25,6 +26,7 @@ _PLAIN = {
     CERTIFICATES: "Certificates",
     SETTINGS: "Settings",
     AUDIT: "Audit log",
+    CLEANUP: "Clean up",
 }
 
 
@@ -39,6 +41,8 @@ def _of_page(nav: Nav) -> str:
     if nav.page == RUN:
         return f"Run {nav.run}"
     name = _PLAIN[nav.page]
+    if nav.page == CLEANUP and nav.profile:
+        return f"{name} {nav.profile}"
     if nav.page == RESTORE and nav.database:
         return f"{name} {nav.database}"
     if nav.page == DATABASES and nav.instance:

@@ -100,6 +100,8 @@ PAGES = {
     "audit log, days in the wrong order": Look(
         search="?page=audit&since=2026-02-02&until=2026-01-01", shows="is after"
     ),
+    "clean-up": Look(search="?page=cleanup&profile=Vaults", shows="would go"),
+    "clean-up without a policy": Look(search="?page=cleanup&profile=Broken", shows="There is no policy"),
     "a message": Look(search="?page=run&run=999999", shows="There is no run"),
 }
 
@@ -145,6 +147,9 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
     source = next(item for item in charted.items if item.database == VAULT)
     ops.restores.restore("samples", VAULT, source.path or "")
     restored = ops.restores.list(limit=1)[0]
+    vaults = ops.profiles.get("Vaults")
+    vaults.param.update(keep_last=1)
+    ops.profiles.save("Vaults", vaults)
     with StandIn(demo.build(password=PASSWORD)) as stand_in:
         add_server(ops, stand_in.address)
         failed = {name: [ops.runs.run_here(name) for _ in range(times)] for name, times in FAILING.items()}
@@ -330,6 +335,17 @@ def restore_it(page: Page) -> None:
     expect(page.get_by_role("heading", name="Restored", exact=True)).to_be_visible()
 
 
+def ask_to_remove(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Remove .* file")).click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+
+
+def hold_a_backup(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Hold …")).first.click()
+    page.get_by_role("button", name="Hold it").click()
+    expect(shown(page, "Say what it is kept for, and who asked for it.")).to_be_visible()
+
+
 STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "the question before deleting": (PAGES["overview, one selected"], ask_to_delete),
     "a server that is added": (PAGES["settings, adding an instance"], add_a_server),
@@ -338,6 +354,8 @@ STATES: dict[str, tuple[Look, Callable[[Page], None]]] = {
     "restore, login data missing": (Look(search=RESTORE.format("orders"), shows="Give another login"), give_login_data),
     "restore as another": (Look(search=RESTORE.format("orders"), shows="Give another login"), restore_as_another),
     "restore, what will happen": (PAGES["restore"], choose_a_backup),
+    "clean-up, the question": (PAGES["clean-up"], ask_to_remove),
+    "clean-up, holding": (PAGES["clean-up"], hold_a_backup),
     "restore, restored": (PAGES["restore"], restore_it),
 }
 

@@ -67,6 +67,13 @@ def test_what_is_opened_and_not_changed_is_saved_as_it_was(profile: BackupProfil
         ("timezone", "Berlin", "Europe/Berlin"),
         ("time_limit_h", "-1", "0.01 to 720"),
         ("time_limit_h", "nan", "0.01 to 720"),
+        ("keep_within", "30", "30d"),
+        ("keep_within", "a while", "m is months"),
+        ("keep_last", "-1", "whole number up to 100,000"),
+        ("keep_daily", "1.5", "whole number"),
+        ("keep_weekly", "100001", "whole number"),
+        ("keep_monthly", "\N{SUPERSCRIPT TWO}", "whole number"),
+        ("keep_yearly", "9" * 20, "whole number"),
         ("instance", "", "where the databases live"),
     ],
 )
@@ -76,6 +83,22 @@ def test_what_cannot_be_is_said_at_its_field(field: str, value: str, said: str) 
     assert said in draft.problems()[where]
     with pytest.raises(InvalidInput):
         draft.profile().check()
+
+
+def test_a_policy_is_typed_and_said_in_words() -> None:
+    draft = Draft(make())
+    assert draft.kept.startswith("Keeps every backup: no rule is set")
+    profile = typed(draft, keep_within=" 30D ", keep_monthly="12", keep_daily="0", timezone="Ber").profile()
+    assert (profile.keep_within, profile.keep_monthly, profile.keep_daily) == ("30d", 12, 0)
+    assert draft.kept.startswith("Keeps every backup of the last 30 days and one of each of the last 12 months. Fulls")
+    assert "Fulls" not in typed(draft, incremental=False).kept
+    assert typed(draft, keep_within="", keep_monthly="").profile().policy().is_empty
+
+
+def test_a_policy_that_cannot_be_read_says_so_and_hides_no_calendar() -> None:
+    draft = typed(Draft(make()), keep_last="many")
+    assert draft.kept == "What is kept cannot be read yet."
+    assert draft.schedule() is not None
 
 
 def test_a_taken_name_is_refused_but_not_one_s_own() -> None:

@@ -96,6 +96,21 @@ def test_three_steps_make_a_profile_and_lead_back_to_it(home: Home, wizard: Open
     assert shown.session.drafts == {}
 
 
+def test_the_last_step_takes_which_backups_are_kept(home: Home, wizard: Open) -> None:
+    shown = wizard(step=3)
+    shown.fill()
+    assert "Keeps every backup: no rule is set" in shown.form
+    shown.type(keep_last="x", keep_monthly="12")
+    assert 'id="f-keep_last" data-field="keep_last" aria-invalid="true" aria-describedby="h-keep_last"' in shown.form
+    shown.press("save")
+    assert names(home) == []
+    shown.type(keep_last="7", keep_within="30d")
+    assert "every backup of the last 30 days, the last 7 backups and one of each of the last 12 months" in shown.form
+    shown.press("save")
+    made = home.ops.profiles.get("New one")
+    assert (made.keep_within, made.keep_last, made.keep_monthly) == ("30d", 7, 12)
+
+
 def test_a_step_with_gaps_is_not_left_and_says_what_is_missing(wizard: Open) -> None:
     shown = wizard()
     assert "Give it a name" not in shown.form

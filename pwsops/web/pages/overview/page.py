@@ -14,7 +14,7 @@ from pwsops.rules.rights import Right
 from pwsops.web.live import calendar_cache
 from pwsops.web.live.session import Action, Session
 from pwsops.web.live.snapshot import Snapshot
-from pwsops.web.nav import RIGHTS, WIZARD
+from pwsops.web.nav import CLEANUP, RIGHTS, WIZARD
 from pwsops.web.pages.overview import rows
 from pwsops.web.pages.overview.runs_calendar import RunsCalendar
 from pwsops.web.pages.page import Page
@@ -100,6 +100,7 @@ class Overview(Page):
         nav = self._session.nav
         return {
             "edit": lambda profile: nav.go(page=WIZARD, profile=profile),
+            "clean-up": lambda profile: nav.go(page=CLEANUP, profile=profile),
             "sort": lambda column: nav.param.update(sort=column),
             "more-profiles": self._show_more,
         }
@@ -146,18 +147,24 @@ def refusals(
     `why_not` says why somebody may not do at all what needs a right.
     """
     switch = Right.STOP if profile is not None and profile.state is ProfileState.ACTIVE else Right.CONFIGURE
-    needed = {"start": Right.RUN, "edit": Right.CONFIGURE, "delete": Right.CONFIGURE, "switch": switch}
+    needed = {
+        "clean_up": Right.LOOK,
+        "start": Right.RUN,
+        "edit": Right.CONFIGURE,
+        "delete": Right.CONFIGURE,
+        "switch": switch,
+    }
     return {name: why_not(needed[name]) or why for name, why in _now_refused(profile, snapshot).items()}
 
 
 def _now_refused(profile: ProfileView | None, snapshot: Snapshot) -> dict[str, str]:
     if profile is None:
-        return dict.fromkeys(("start", "edit", "delete", "switch"), NONE_SELECTED)
+        return dict.fromkeys(("clean_up", "start", "edit", "delete", "switch"), NONE_SELECTED)
     start = refusal(profile, snapshot)
     switch = ""
     if profile.state is ProfileState.TRIPPED:
         switch = "Five failed runs in a row switched it off. Edit it, amend what made it fail, and save."
-    return {"start": start, "edit": "", "delete": "", "switch": switch}
+    return {"clean_up": "", "start": start, "edit": "", "delete": "", "switch": switch}
 
 
 def welcome(snapshot: Snapshot) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 from pwsops.engines.records import Capabilities
 from pwsops.errors import InvalidInput
 from pwsops.operations.records import Diagnosis
-from pwsops.profile import ABSOLUTE_HINT, KEEP_COUNTS, WEEKDAYS, BackupProfile, is_absolute
+from pwsops.profile import ABSOLUTE_HINT, WEEKDAYS, BackupProfile, is_absolute
 from pwsops.rules.model import Unit
 from pwsops.rules.validity import validate
+from pwsops.web.pages.wizard import keeping
 
 NAMED = "named"
 """Who takes the backup: a login of the profile's own. Otherwise it is whoever the instance is asked as."""
@@ -19,7 +20,7 @@ WITHIN_DAY = (Unit.MINUTE.value, Unit.HOUR.value)
 STEP_FIELDS: Mapping[int, tuple[str, ...]] = {
     1: ("name", "instance", "databases", "directory"),
     2: ("every", "at", "between_from", "between_to", "month_day", "start", "until", "timezone", "schedule"),
-    3: ("renew_day", "time_limit_h", "login", "password", "certificate_password", "note"),
+    3: ("renew_day", *keeping.FIELDS, "time_limit_h", "login", "password", "certificate_password", "note"),
 }
 """Which fields a step holds; `schedule` stands for what is wrong with several of them together."""
 _OF_FIELD = {"between": "between_from", "on_day": "month_day", "renew_full": "renew_day"}
@@ -56,7 +57,6 @@ class Draft:
         self.databases = list(profile.databases)
         self.weekdays = set(profile.weekdays)
         self.text: dict[str, Any] = _as_text(profile)
-        self.kept = {key: getattr(profile, key) for key in ("keep_within", *KEEP_COUNTS)}
         self.touched: set[str] = set()
         self.pressed = False
         self.diagnosis: Diagnosis | None = None
@@ -191,7 +191,7 @@ class Draft:
     def schedule(self) -> BackupProfile | None:
         """Return a profile with the schedule as it stands, for a preview; None while it cannot be read."""
         values, problems = self._read_all()
-        if problems.keys() - {"time_limit_h"}:
+        if problems.keys() - {"time_limit_h", *keeping.FIELDS}:
             return None
         profile = BackupProfile(**{**values, "time_limit_h": 24.0, "name": "preview"})
         try:
@@ -202,6 +202,11 @@ class Draft:
         except InvalidInput:
             return None
         return profile
+
+    @property
+    def kept(self) -> str:
+        """Which backups stay, in sentences."""
+        return keeping.words(*self._read_all())
 
     @property
     def changed(self) -> bool:
@@ -254,7 +259,7 @@ class Draft:
             "encrypt_with": self.encrypt_with,
             "save_certificates": self.saves_certificates,
             "check_structure": text["check_structure"],
-            **self.kept,
+            **keeping.values(read),
             "time_limit_h": read("time_limit_h", _hours, "Give hours, from 0.01 to 720.", needed=True) or 24.0,
         }
         if within and (values["between_from"] is None) != (values["between_to"] is None):
@@ -311,6 +316,7 @@ def _as_text(profile: BackupProfile) -> dict[str, Any]:
         "save_certificates": profile.save_certificates,
         "check_structure": profile.check_structure,
         "certificate_password": "",
+        **keeping.as_text(profile),
         "time_limit_h": f"{limit:g}",
         "note": "",
     }
