@@ -6,19 +6,21 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.catalogue import Catalogue, Connection, profiles, sets
+from pwsops.catalogue import Catalogue, Connection, certificates, profiles, server_certificates, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
+from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import BackupRequest
-from pwsops.errors import Cancelled, PwsopsError, Refused
+from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
 from pwsops.rules.model import BackupKind, BackupSet, ProfileState
 from pwsops.rules.naming import safety_file_name
 from pwsops.rules.run_mark import safety_description
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.restorer import Job
+from pwsops.runs.saved_copies import say_where
 from pwsops.runs.work import Work
 
 WITHOUT = "To restore without saving it first: `pwsops restore --no-safety-copy`."
@@ -79,9 +81,29 @@ class SafetyCopies:
             raise Refused(
                 f"What {database} holds cannot be saved first: its backups are encrypted, and no profile says for whom "
                 "a copy is to be.",
-                hint=f"Add {database} to a profile that encrypts. {WITHOUT}",
+                hint=self._with_needs(f"Add {database} to a profile that encrypts. {WITHOUT}", engine, source),
             )
         return CopyPlan(directory=engine.split(source.path)[0])
+
+    def _with_needs(self, hint: str, engine: Engine, source: BackupSet) -> str:
+        """Return a next step with what the restore itself will need: without it nobody gets any further."""
+        instance = engine.instance.name
+        with self._catalogue.read() as connection:
+            if isinstance(engine, KeepsCertificates):
+                seen = server_certificates.every(connection)
+                there = {one.certificate.thumbprint for one in seen if one.instance == instance}
+                command = f"`pwsops certificate import-server {instance}`"
+            else:
+                there = {row.thumbprint for row in certificates.every(connection)}
+                command = "`pwsops certificate import FILE.pfx`"
+        hints = [hint]
+        for thumbprint in source.thumbprints:
+            if thumbprint not in there:
+                words = f"The restore also needs the private key of the certificate {thumbprint}, not known here:"
+                needed = CertificateNeeded("", hint=f"{words} {command}.", thumbprint=thumbprint)
+                say_where(self._catalogue, needed)
+                hints.append(needed.hint)
+        return " ".join(hints)
 
     def take(self, job: Job, work: Work) -> None:
         """Save what the database of a restore holds now, and say where; raises `Refused` where that fails.
@@ -100,7 +122,7 @@ class SafetyCopies:
         except PwsopsError as error:
             raise Refused(
                 f"{database} was not restored, because what it holds could not be saved first. {error.message}",
-                hint=f"{error.hint} {WITHOUT}",
+                hint=self._with_needs(f"{error.hint} {WITHOUT}", job.engine, job.request.sets[-1]),
                 messages=error.messages,
             ) from error
         work.say(f"What {database} held before is kept as {taken.path}.")

@@ -114,6 +114,9 @@ def test_an_encrypted_backup_is_refused_without_its_certificate_and_restored_wit
         catalogue.execute("DELETE FROM certificates")
     restore = ("restore", "--instance", "samples", "--database", "family-vault.sqlite3", "--file", incremental, "--yes")
     told = line.run(*restore).stderr
+    assert "what it holds could not be saved first" in told
+    assert f"The restore also needs the private key of the certificate {made['thumbprint']}" in told
+    told = line.run(*restore, "--no-safety-copy").stderr
     assert f"encrypted for the certificate CN=Vaults (thumbprint {made['thumbprint']})" in told
     assert "pwsops certificate import" in told
     [missing] = line.rows("certificate", "list", "--required")
@@ -121,11 +124,11 @@ def test_an_encrypted_backup_is_refused_without_its_certificate_and_restored_wit
     line.done("certificate", "import", "vaults.pfx", "--password-stdin", given=f"{PASSWORD}\n")
     assert "Restored family-vault.sqlite3" in line.done(*restore)
 
-    assert "needed by the profile p; 2 backups" in line.refused("certificate", "remove", "Vaults", "--yes")
+    assert "needed by the profile p; 3 backups" in line.refused("certificate", "remove", "Vaults", "--yes")
     line.done("profile", "edit", "p", "--encrypt-with", "none")
     assert line.rows("profile", "show", "p")[0]["encrypt_with"] is None
-    for path in (full, incremental):
-        path.unlink()
+    for path in (tmp_path / "backups").glob("*.bak"):
+        path.unlink()  # the safety copy, too, which was encrypted for it
     assert "was not removed" in line.refused("certificate", "remove", "Vaults")
     line.done("certificate", "remove", "Vaults", "--yes")
     log = json.dumps(line.rows("audit", "list"))

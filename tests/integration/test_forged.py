@@ -101,6 +101,10 @@ def _restore(it: Any) -> str:
     return on("restore", instance=it.instance, database=it.database, file=it.path)
 
 
+def _cleanup(it: Any) -> str:
+    return on("cleanup", profile=it.profile)
+
+
 PASSWORDS = [type_in("password", "x"), type_in("again", "x"), type_in("name", "forged")]
 
 
@@ -133,6 +137,12 @@ CASES = [
          lambda it: [type_in("address", _ADDRESSES[it.instance]), act("save-instance")],
          _settings("edit", instance="instance"), frozenset({INSTANCES}), asks=(True, False)),
     Case("make-samples", "samples.create", lambda it: [act("make-samples")], _settings("")),
+    Case("prune-now", "retention.prune", lambda it: [act("prune-ask"), act("prune-now")], _cleanup,
+         asks=(False, False)),
+    Case("hold-now", "holds.add_set", lambda it: [act("hold", "none"), type_in("reason", "forged"), act("hold-now")],
+         _cleanup, asks=(False, False)),
+    Case("release-now", "holds.remove", lambda it: [act("release-ask", it.hold), act("release-now", it.hold)],
+         _cleanup, asks=(False, False)),
     Case("probe", "instances.probe", lambda it: [act("probe", it.instance)], _settings(""), asks=(True, False)),
     Case("remove-now", "instances.remove", lambda it: [act("remove-now", it.instance)], _settings("")),
     Case("do-form", "certificates.create", lambda it: [*PASSWORDS, act("do-form")], _certificates("create")),
@@ -161,13 +171,14 @@ GOING = {
     "select", "select-all", "month", "open-run", "open-runs", "go", "edit", "restore-other", "step", "next", "leave",
     "import", "create", "bring", "leave-form", "add-instance", "edit-instance", "leave-instance", "sort", "turn",
     "unfold", "clear", "older", "newest", "restore-again", "choose", "continue", "change-point",
-    "more-profiles", "day", "week", "today", "back",
+    "more-profiles", "day", "week", "today", "back", "clean-up", "edit-policy",
 }  # fmt: skip
 """These lead from one page, or part of one, to another."""
 SHOWING = {
     "dismiss", "delete", "keep", "remove", "look", "recommend", "use-directory", "again", "discard-settings",
     "remove-instance", "keep-instance", "look-again", "read-file", "more-sources", "give-login", "use-login",
     "drop-login", "unask", "confirm", "keep-restoring", "cancel-restore", "apply",
+    "more-sets", "prune-ask", "prune-not", "hold", "hold-not", "release-ask", "release-not",
 }  # fmt: skip
 """These change what a page shows, or ask a server anew."""
 OF_TABLES = {"self._actions[…]", "self._actions()[…]"}

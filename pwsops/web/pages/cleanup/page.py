@@ -51,8 +51,11 @@ class Cleanup(Page):
             return
         if nav.profile != self._profile:
             self._begin(nav.profile)
-        if not nav.profile:
-            self._piece.show("problem.html", message=texts.NONE_CHOSEN.message, hint=texts.NONE_CHOSEN.hint, command="")
+        if self._session.snapshot.profile(nav.profile) is None:
+            # Asking would only be refused, and noted; and each note would be a reason to look anew.
+            self._looking.forget()
+            message = texts.UNKNOWN.format(nav.profile) if nav.profile else texts.NONE_CHOSEN.message
+            self._piece.show("problem.html", message=message, hint=texts.NONE_CHOSEN.hint, command="")
             return
         self._ask()
         self._show()

@@ -13,6 +13,7 @@ from pwsops.web.ui.formatting import counted
 NONE_CHOSEN = Problem(
     message="No profile is chosen.", hint="Select one on the Profiles page, and press Clean up … there."
 )
+UNKNOWN = "There is no profile {!r}."
 CHANGED = Problem(
     message="Nothing was removed: what would go has changed meanwhile.", hint="Look at the list, and answer once more."
 )
