@@ -309,16 +309,18 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
 
 
 @pytest.fixture
-def hollow(places: Places, monkeypatch: pytest.MonkeyPatch) -> Places:
+def hollow(places: Places) -> Iterator[Places]:
     """The same, where no operation does anything: what is checked before it begins stays what it is."""
-    for name, operation in everything(places.home.ops).items():
-        if name == "acting_as":
-            continue
-        names = operation.__code__.co_freevars
-        cell = operation.__closure__[names.index("method")]
-        monkeypatch.setattr(cell, "cell_contents", lambda *given, **options: "done")
-    monkeypatch.setattr(Context, "note_denied", lambda *given: None)
-    return places
+    # They are whole again before the home is closed, which is one of them.
+    with pytest.MonkeyPatch.context() as patched:
+        for name, operation in everything(places.home.ops).items():
+            if name == "acting_as":
+                continue
+            names = operation.__code__.co_freevars
+            cell = operation.__closure__[names.index("method")]
+            patched.setattr(cell, "cell_contents", lambda *given, **options: "done")
+        patched.setattr(Context, "note_denied", lambda *given: None)
+        yield places
 
 
 def outcome(ops: Operations, name: str, it: Any) -> str:
