@@ -10,6 +10,7 @@ from pwsops.catalogue import retention
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile
 from pwsops.operations.rights import needs, of_profile
+from pwsops.profile import policy_of
 from pwsops.rules.retention import Action
 from pwsops.rules.rights import Right
 from pwsops.runs.pruning import Retention, SetDecision, retention_of
@@ -46,7 +47,8 @@ class Retentions:
         """
         with self._context.read() as connection, _uncollected():
             row = find_profile(connection, profile)
-            found = retention_of(retention.plans(connection, row, now=self._context.core.clock.now()))
+            plans = retention.plans(connection, row, now=self._context.core.clock.now())
+            found = retention_of(policy_of(row.fields), plans)
         # What a server said may have addresses in it.
         reasons = {decision.reason for decision in found.having(Action.RETAINED)}
         shown = {reason: self._context.redacted(reason) for reason in reasons}

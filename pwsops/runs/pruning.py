@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import NamedTuple
 
 from pwsops.catalogue import Catalogue, Connection, audit, profiles, refused_logins, retention, sightings
@@ -20,7 +21,7 @@ from pwsops.errors import LoginRefused, MediaError, PwsopsError
 from pwsops.profile import policy_of
 from pwsops.rules.formatting import counted, size
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
-from pwsops.rules.retention import Action, RetentionPlan, StoredSet
+from pwsops.rules.retention import Action, Policy, RetentionPlan, StoredSet
 from pwsops.runs.deleting import NOT_THERE, delete_files
 
 AT_ONCE = 100
@@ -53,6 +54,8 @@ class Retention(NamedTuple):
 
     Parameters
     ----------
+    policy
+        What the profile keeps.
     sets
         One decision for each, by database, the newest first.
     points
@@ -61,6 +64,7 @@ class Retention(NamedTuple):
         By database, why nothing of it goes although something is obsolete.
     """
 
+    policy: Policy
     sets: Sequence[SetDecision]
     points: Mapping[str, Sequence[StoredSet]]
     hindrances: Mapping[str, str]
@@ -68,9 +72,6 @@ class Retention(NamedTuple):
     def having(self, action: Action) -> Sequence[SetDecision]:
         """Return the backups of which that becomes."""
         return [one for one in self.sets if one.action is action]
-
-
-EVERYTHING_STAYS = Retention([], {}, {})
 
 
 class Pruner:
@@ -97,13 +98,13 @@ class Pruner:
         Raises `InvalidInput` for a profile that cannot be used, and `PwsopsError` where the catalogue cannot be.
         """
         profile.require_usable()
-        engine = _Lazy(lambda: self._opened(profile))
+        engine, policy = cache(partial(self._opened, profile)), policy_of(profile.fields)
         self._settle(profile, engine)
-        if policy_of(profile.fields).is_empty:
-            return EVERYTHING_STAYS
+        if policy.is_empty:
+            return retention_of(policy, [])
         with self._catalogue.read() as connection:
             found = retention.plans(connection, profile, now=self._clock.now())
-        return retention_of([self._prune(profile, each, engine, actor) for each in found])
+        return retention_of(policy, [self._prune(profile, each, engine, actor) for each in found])
 
     def _opened(self, profile: ProfileRow) -> Engine:
         try:
@@ -113,7 +114,7 @@ class Pruner:
                 refused_logins.note(connection, profile, error, now=self._clock.now())
             raise
 
-    def _settle(self, profile: ProfileRow, engine: _Lazy) -> None:
+    def _settle(self, profile: ProfileRow, engine: Callable[[], Engine]) -> None:
         """Find out what became of deletions that nobody wrote the end of; what is there still is judged anew."""
         with self._catalogue.read() as connection:
             left = retention.begun(connection, profile)
@@ -131,7 +132,9 @@ class Pruner:
             there = [set_id for set_id, state in states.items() if state in (MediaState.PRESENT, MediaState.DAMAGED)]
             retention.retained(connection, instance, there, INTERRUPTED, now=now)
 
-    def _prune(self, profile: ProfileRow, found: DatabasePlan, engine: _Lazy, actor: str) -> DatabasePlan:
+    def _prune(
+        self, profile: ProfileRow, found: DatabasePlan, engine: Callable[[], Engine], actor: str
+    ) -> DatabasePlan:
         if not found.plan.removals:
             return found
         try:
@@ -226,19 +229,6 @@ class Pruner:
         return plan.retaining(stayed)
 
 
-class _Lazy:
-    """The engine, opened when it is first needed."""
-
-    def __init__(self, opening: Callable[[], Engine]) -> None:
-        self._opening = opening
-        self._engine: Engine | None = None
-
-    def __call__(self) -> Engine:
-        if self._engine is None:
-            self._engine = self._opening()
-        return self._engine
-
-
 def _ids(sets: Sequence[StoredSet]) -> list[str]:
     return [one.set_id for one in sets]
 
@@ -260,9 +250,10 @@ def _parts(removals: Sequence[StoredSet]) -> Iterator[Sequence[StoredSet]]:
             yield [one for path in paths[at : at + AT_ONCE] for one in files[path]]
 
 
-def retention_of(found: Sequence[DatabasePlan]) -> Retention:
+def retention_of(policy: Policy, found: Sequence[DatabasePlan]) -> Retention:
     """Return plans as they are told: what could not be deleted before is retained until that is tried again."""
     return Retention(
+        policy=policy,
         sets=[decision for each in found for decision in _decisions(each)],
         points={each.database: each.plan.points for each in found},
         hindrances={each.database: each.plan.hindrance for each in found if each.plan.hindrance},

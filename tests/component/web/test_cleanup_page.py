@@ -291,7 +291,7 @@ def test_what_somebody_may_not_do_says_why(laden: Home, open_page: Open) -> None
     assert operator.why_not("hold") == ""
     for action in ("edit-policy", "prune-ask", "release-ask"):
         assert operator.why_not(action).startswith("Your role is operator")
-    assert "Keeps the last 2" not in operator.text
+    assert "Keeps the last 2" in operator.text, "it is in the reasons of each backup as well"
     assert "Keep-last 2" in operator.text
     viewer = open_page(person(Role.VIEWER))
     assert viewer.why_not("hold").startswith("Your role is viewer")

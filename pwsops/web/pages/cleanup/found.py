@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from pwsops.operations.holds import HoldRow
 from pwsops.operations.retention import Action, Retention, SetDecision
 from pwsops.rules import retention_words
-from pwsops.rules.retention import NO_POLICY
 from pwsops.web.pages.cleanup.timeline import Tick, ticks
 from pwsops.web.ui.formatting import Mark, counted, size
 
@@ -75,7 +74,7 @@ class Found:
     Parameters
     ----------
     policy
-        What it keeps, in words; empty for somebody who may not open the profile.
+        What it keeps, in words.
     has_policy
         Whether anything is ever removed.
     going, going_ids
@@ -95,19 +94,16 @@ class Found:
     holds: Sequence[HoldRow]
 
 
-def look(ops: Operations, name: str, *, configures: bool) -> Found:
+def look(ops: Operations, name: str) -> Found:
     """Read what is known; asks no server. Raises `NotFound`, and `InvalidInput` for a profile that cannot be used."""
     view, retention = ops.profiles.view(name), ops.retention.preview(name)
-    profile = ops.profiles.get(name) if configures else None
     known = {one.set_id for one in retention.sets}
     going = retention.having(Action.REMOVE)
     return Found(
         instance=view.instance,
         directory=view.directory,
-        policy="" if profile is None else retention_words.describe(profile.policy(), incremental=profile.incremental),
-        has_policy=all(NO_POLICY not in one.reason for one in retention.sets)
-        if profile is None
-        else not profile.policy().is_empty,
+        policy=retention_words.describe(retention.policy, incremental=view.incremental),
+        has_policy=not retention.policy.is_empty,
         databases=[
             _database(retention, name, list(sets))
             for name, sets in groupby(retention.sets, key=lambda one: one.database)

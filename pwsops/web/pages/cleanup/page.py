@@ -61,10 +61,8 @@ class Cleanup(Page):
         self._show()
 
     def _ask(self) -> None:
-        session, name = self._session, self._profile
-        configures = not session.why_not(Right.CONFIGURE)
-        work = partial(arranged.look, session.ops, name, configures=configures)
-        self._looking.ask((name, configures), work, version=session.ops.changes.version())
+        ops, name = self._session.ops, self._profile
+        self._looking.ask(name, partial(arranged.look, ops, name), version=ops.changes.version())
 
     @property
     def _found(self) -> Found | None:
