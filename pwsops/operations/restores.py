@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from contextlib import nullcontext
+from typing import Unpack
 
 from pwsops.catalogue import RestoreRow, restores
 from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
@@ -16,7 +17,7 @@ from pwsops.operations.lookup import find_restore, why_unrecorded
 from pwsops.operations.periods import check_period
 from pwsops.operations.previews import RestorePreview
 from pwsops.operations.records import RestorePage, RestoreView
-from pwsops.operations.restoring import PLAN, Wish
+from pwsops.operations.restoring import PLAN, Options, Target, Wish
 from pwsops.operations.rights import as_login, in_roots, needs, of_instance, of_restore, to_kept
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
@@ -60,28 +61,13 @@ class Restores:
         database: str,
         path: str,
         position: int = 1,
-        *,
-        create: bool = False,
-        new: bool = False,
-        to_file: str | None = None,
-        safety_copy: bool = False,
-        credentials: Credentials | None = None,
+        **options: Unpack[Options],
     ) -> RestorePreview:
         """Return what `restore` would do when it is given the same: its steps, what is missing, what is lost.
 
         Nothing is done. Raises what `plan` raises, where nobody knows which sets it would need.
         """
-        wish = Wish(
-            instance=instance,
-            database=database,
-            path=path,
-            position=position,
-            create=create,
-            new=new,
-            to_file=to_file,
-            safety_copy=safety_copy,
-            credentials=credentials,
-        )
+        wish = Wish(instance=instance, database=database, path=path, position=position, **options)
         return previews.preview(self._context, wish)
 
     @needs(Right.RESTORE, PLAN, of_instance(), in_roots, to_kept)
@@ -91,29 +77,16 @@ class Restores:
         database: str,
         path: str,
         position: int = 1,
-        *,
-        create: bool = False,
-        new: bool = False,
-        to_file: str | None = None,
-        credentials: Credentials | None = None,
+        **options: Unpack[Target],
     ) -> str:
         """Return what does a restore without pwsops, as an administrator runs it; nothing is done.
 
         T-SQL for a server, a shell script that calls `recover.py` for files. No copy of what is there is taken by it.
         Raises what `plan` and the engine's `restore_script` raise.
         """
-        wish = Wish(
-            instance=instance,
-            database=database,
-            path=path,
-            position=position,
-            create=create,
-            new=new,
-            to_file=to_file,
-            credentials=credentials,
-        )
+        wish = Wish(instance=instance, database=database, path=path, position=position, **options)
         engine = restoring.open_engine(self._context, wish)
-        with nullcontext() if credentials else self._context.core.asking(instance):
+        with nullcontext() if wish.credentials else self._context.core.asking(instance):
             found = restoring.plan(self._context, wish)
             return engine.restore_script(restoring.request(self._context, engine, wish, found))
 
@@ -144,51 +117,23 @@ class Restores:
         path: str,
         position: int = 1,
         *,
-        create: bool = False,
-        new: bool = False,
-        to_file: str | None = None,
-        accept_unrecorded: bool = False,
-        safety_copy: bool = False,
         set_id: str | None = None,
-        credentials: Credentials | None = None,
+        **options: Unpack[Options],
     ) -> RestoreView:
         """Let a restore begin that goes on by itself, replacing what is in the database; `get` tells how far it is.
 
         Parameters
         ----------
-        create
-            Create the database when the instance does not have it, once the backups are proven; without it the restore
-            fails.
-        new
-            Create the database, which must not be there yet; one that is stays as it is, and `Conflict` is raised.
-        to_file
-            Restore into this plain file instead, which must not be there yet; where the engine can
-            (`restores_to_files`). `database` is not looked at then.
-        accept_unrecorded
-            Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
-        safety_copy
-            Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
+        options
+            Where it goes, and how; see `restoring.Options`.
         set_id
             Which set it must be: files may be overwritten between the choice and the start.
-        credentials
-            Who to be on the server; None is the instance's own login. They are kept for this restore only.
 
         Raises `MediaError` where a file that it needs cannot be read, and `Conflict` where a restore of that database
         goes on or another set is in the file: then nothing was touched.
         """
         chosen = () if set_id is None else (set_id,)
-        wish = Wish(
-            instance=instance,
-            database=database,
-            path=path,
-            position=position,
-            create=create,
-            new=new,
-            to_file=to_file,
-            accept_unrecorded=accept_unrecorded,
-            safety_copy=safety_copy,
-            credentials=credentials,
-        )
+        wish = Wish(instance=instance, database=database, path=path, position=position, **options)
         job = restoring.begin(self._context, wish, chosen=chosen)
         return self.get(job.id)
 
@@ -200,36 +145,20 @@ class Restores:
         path: str,
         position: int = 1,
         *,
-        create: bool = False,
-        new: bool = False,
-        to_file: str | None = None,
-        accept_unrecorded: bool = False,
-        safety_copy: bool = False,
         plan: RestorePlan | None = None,
-        credentials: Credentials | None = None,
         on_progress: ProgressCallback | None = None,
+        **options: Unpack[Options],
     ) -> RestoreResult:
         """Do a restore and wait for its end; whoever interrupts the waiting cancels it. See `begin`.
 
         `plan`: the one that was agreed to; where the files hold other sets by now, `Conflict` is raised.
         Raises `MediaError` for the first damaged file, with the database untouched, and whatever else it failed for.
         """
-        told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
+        reports: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         chosen = () if plan is None else [one.set_id for one in plan.sets]
-        wish = Wish(
-            instance=instance,
-            database=database,
-            path=path,
-            position=position,
-            create=create,
-            new=new,
-            to_file=to_file,
-            accept_unrecorded=accept_unrecorded,
-            safety_copy=safety_copy,
-            credentials=credentials,
-        )
-        job = restoring.begin(self._context, wish, chosen=chosen, tell=told.put)
-        return _awaited(job, told, on_progress)
+        wish = Wish(instance=instance, database=database, path=path, position=position, **options)
+        job = restoring.begin(self._context, wish, chosen=chosen, tell=reports.put)
+        return _awaited(job, reports, on_progress)
 
     @needs(Right.LOOK, "see a restore", of_restore)
     def get(self, restore_id: int) -> RestoreView:
@@ -282,10 +211,12 @@ class Restores:
         core.restorer.cancel(restore_id)
 
 
-def _awaited(job: Job, told: queue.SimpleQueue[Progress | None], on_progress: ProgressCallback | None) -> RestoreResult:
+def _awaited(
+    job: Job, reports: queue.SimpleQueue[Progress | None], on_progress: ProgressCallback | None
+) -> RestoreResult:
     """Return what came of a restore, once it has ended; raise what it failed for."""
     try:
-        while (progress := told.get()) is not None:
+        while (progress := reports.get()) is not None:
             if on_progress is not None:
                 on_progress(progress)
     except BaseException:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypedDict
 
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials
@@ -24,27 +25,47 @@ from pwsops.runs.same_file import recorded_in
 PLAN = "plan a restore"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """A restore as it was asked for.
+class Target(TypedDict, total=False):
+    """Where a restore goes, beside the names; each may be left out.
 
     Parameters
     ----------
-    instance, database
-        Where it goes.
-    path, position
-        Which set.
     create
-        Make the database where the instance does not have it.
+        Create the database when the instance does not have it, once the backups are proven; without it the restore
+        fails.
     new
-        It must not be there yet.
+        Create the database, which must not be there yet; one that is stays as it is, and `Conflict` is raised.
     to_file
-        A plain file instead, which must not be there yet.
-    accept_unrecorded
-        Also what nobody recorded.
-    safety_copy
-        Save first what is there.
+        Restore into this plain file instead, which must not be there yet; where the engine can
+        (`restores_to_files`). `database` is not looked at then.
+    credentials
+        Who to be on the server; None is the instance's own login. They are kept for this restore only.
     """
+
+    create: bool
+    new: bool
+    to_file: str | None
+    credentials: Credentials | None
+
+
+class Options(Target, total=False):
+    """The same, and how it is done.
+
+    Parameters
+    ----------
+    accept_unrecorded
+        Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
+    safety_copy
+        Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
+    """
+
+    accept_unrecorded: bool
+    safety_copy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A restore as it was asked for: which set, and where it goes; see `Options`."""
 
     instance: str
     database: str
@@ -148,5 +169,5 @@ def _require_recorded(context: Context, wish: Wish, database: str, found: Restor
         except Refused:
             if not wish.accept_unrecorded:
                 raise
-            told = ", ".join(one.path for one in found.sets)
-            context.note(connection, "accept unrecorded backup", f"{wish.instance}/{database}", told)
+            paths = ", ".join(one.path for one in found.sets)
+            context.note(connection, "accept unrecorded backup", f"{wish.instance}/{database}", paths)

@@ -71,13 +71,17 @@ def needs(
 
     def declare(method: Callable[Concatenate[N, P], R]) -> Callable[Concatenate[N, P], R]:
         signature = inspect.signature(method)
+        keywords = {one.name for one in signature.parameters.values() if one.kind is inspect.Parameter.VAR_KEYWORD}
 
         @functools.wraps(method)
         def checked(self: N, /, *args: P.args, **kwargs: P.kwargs) -> R:
             def arguments() -> Mapping[str, Any]:
                 bound = signature.bind(self, *args, **kwargs)
                 bound.apply_defaults()
-                return bound.arguments
+                given: dict[str, Any] = {}
+                for name, value in bound.arguments.items():
+                    given |= value if name in keywords else {name: value}
+                return given
 
             with self._context.operation(), self._context.telling():
                 needs.check(self._context, arguments)
@@ -189,8 +193,8 @@ def in_kept(*parameters: str) -> Check:
 
 def to_kept(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that the file which a restore is to make, where it makes one, goes where theirs are kept."""
-    if given["to_file"] is not None:
-        check_kept(context, given["instance"], given["to_file"], needed.action)
+    if (path := given.get("to_file")) is not None:
+        check_kept(context, given["instance"], path, needed.action)
 
 
 def in_own_directory(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
