@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Sequence
 
 from pwsops.engines.requests import RestoreRequest
+from pwsops.engines.script_text import one_line, require_printable
 from pwsops.engines.sqlite import files, names, recovery_kit
 from pwsops.engines.sqlite.orders import new_file
-from pwsops.errors import InvalidInput, NotFound
+from pwsops.errors import NotFound
 from pwsops.rules.model import BackupSet
 
 BEFORE = ".before-restore"
@@ -36,7 +37,7 @@ def write(request: RestoreRequest, *, address: str, follow_links: bool) -> str:
         *(_exchange(path, target) if replaces else ()),
     ]
     script = "\n".join(lines) + "\n"
-    require_writable(script)
+    require_printable(script, request.database)
     return script
 
 
@@ -57,15 +58,6 @@ def _certificates(sets: Sequence[BackupSet]) -> dict[str, str]:
     return {f"PFX{number}" if number > 1 else "PFX": one for number, one in enumerate(needed, start=1)}
 
 
-def require_writable(script: str) -> None:
-    """Raise `InvalidInput` for a script with a character that steers a terminal, where a name has one."""
-    if not all(char.isprintable() or char == "\n" for char in script):
-        raise InvalidInput(
-            "The restore cannot be written as a script: a name in it has a character that cannot be printed.",
-            hint="Restore it with `pwsops restore`, or rename the file first.",
-        )
-
-
 def _target(request: RestoreRequest, address: str, *, follow_links: bool) -> tuple[str, bool]:
     try:
         return names.locate(address, request.database, follow_links=follow_links)[1], True
@@ -78,21 +70,17 @@ def _target(request: RestoreRequest, address: str, *, follow_links: bool) -> tup
 
 def _remarks(request: RestoreRequest, path: str) -> list[str]:
     last = request.sets[-1]
-    told = [
-        f"Brings back {_one_line(last.database)} as of {last.finished_at:%Y-%m-%d %H:%M:%S} UTC, without pwsops.",
-        f"It goes into {_one_line(path)}. Stop every program that uses that database first.",
+    remarks = [
+        f"Brings back {one_line(last.database)} as of {last.finished_at:%Y-%m-%d %H:%M:%S} UTC, without pwsops.",
+        f"It goes into {one_line(path)}. Stop every program that uses that database first.",
         "It needs Python 3.9 or newer with the zstandard module (or Python 3.14).",
     ]
     for variable, thumbprint in _certificates(request.sets).items():
-        told.append(
+        remarks.append(
             "It is encrypted, which needs the module cryptography as well, and the .pfx file of the certificate "
-            f"{_one_line(thumbprint)}: run this as {variable}=FILE.pfx sh SCRIPT."
+            f"{one_line(thumbprint)}: run this as {variable}=FILE.pfx sh SCRIPT."
         )
-    return [f"# {each}" for each in told]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return [f"# {each}" for each in remarks]
 
 
 def _exchange(path: str, target: str) -> list[str]:

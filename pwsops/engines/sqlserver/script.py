@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from pwsops.engines.records import DatabaseInfo
 from pwsops.engines.requests import RestoreRequest
+from pwsops.engines.script_text import one_line, require_printable
 from pwsops.engines.sqlserver import media, plan, tsql
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.plan import Plan
-from pwsops.errors import Conflict, InvalidInput
+from pwsops.errors import Conflict
 from pwsops.rules.model import BackupSet
 
 
@@ -30,15 +31,10 @@ def write(link: Link, request: RestoreRequest) -> str:
     plan.require_version(link, sets)
     restricted = target is not None and target.details["user_access"] != "MULTI_USER"
     planned = plan.make(link, name, sets, is_new=target is None, restricted=restricted, stop_at=request.stop_at)
-    remarks = [f"-- {_one_line(each)}" for each in _remarks(link, name, target, sets, planned)]
+    remarks = [f"-- {one_line(each)}" for each in _remarks(link, name, target, sets, planned)]
     statements = [f"{each};" for each in _statements(name, target, planned)]
     script = "\n".join([*remarks, *statements]) + "\n"
-    if not all(char.isprintable() or char == "\n" for char in script):
-        raise InvalidInput(
-            f"The restore of {name} cannot be written as a script: a name in it has a character that cannot be "
-            "printed.",
-            hint="Restore it with `pwsops restore`.",
-        )
+    require_printable(script, name)
     return script
 
 
@@ -83,7 +79,3 @@ def _remarks(
 
 def _has_checksums(one: BackupSet) -> bool:
     return bool(one.details["has_checksums"])
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
