@@ -166,7 +166,7 @@ def _refuse_other_engine(operations: Operations, instance: str, other: str) -> N
 
 
 def _tell_choice(choice: PointChoice) -> None:
-    """Say which point a moment means, how much before it that lies, and which newer ones are passed over."""
+    """Print which point a moment means, by how much it lies before it, and which newer ones are passed over."""
     from pwsops.cli import words
 
     zone, point = ZoneInfo(choice.zone), choice.point
@@ -217,7 +217,7 @@ def _restored(
 
 
 def _confirm(plan: RestorePlan, goal: Goal, *, yes: bool) -> None:
-    """Say what is restored, and ask whether it is to be done where something may be replaced."""
+    """Print what is restored, and ask for a confirmation where something may be replaced."""
     from pwsops.cli import words
 
     for step in plan.sets:

@@ -22,8 +22,8 @@ def candidates(context: Context, engine: Engine, target: BackupSet) -> Iterator[
         known = sets.by_id(connection, target.base_id)
     # Several sets may share a file, the full among them.
     refused: list[PwsopsError] = []
-    told = remembered(engine, target.base_id, refused)
-    for path in dict.fromkeys([*(one.path for one in known), target.path, *told]):
+    remembered_paths = remembered(engine, target.base_id, refused)
+    for path in dict.fromkeys([*(one.path for one in known), target.path, *remembered_paths]):
         found = [one for one in readable(engine, path, refused) if one.set_id == target.base_id]
         yield from found
         if found:

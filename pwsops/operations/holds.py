@@ -40,7 +40,7 @@ class Holds:
         Parameters
         ----------
         reason
-            Why, for whoever reads it later.
+            Why it is kept, as the list of holds shows it.
         until
             When that ends by itself; aware. None: when it is taken back.
 

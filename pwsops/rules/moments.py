@@ -48,14 +48,14 @@ def read_moment(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
         The text is no moment, or its time came twice or never in that zone: then both readings are named, each as it
         is to be written.
     """
-    told = text.strip()
-    if (ago := _AGO.fullmatch(told)) is not None:
+    written = text.strip()
+    if (ago := _AGO.fullmatch(written)) is not None:
         return _before(now, int(ago["count"]) * _UNITS[ago["unit"][0].lower()], text)
-    if (named := _ZONE.fullmatch(told)) is not None:
+    if (named := _ZONE.fullmatch(written)) is not None:
         if not is_zone(named["zone"]):
             raise InvalidInput(f"{named['zone']!r} in {text!r} is no time zone that is known.", hint=FORMS, field="at")
-        told, zone = named["rest"], ZoneInfo(named["zone"])
-    found = next((match for form in _WRITTEN if (match := form.fullmatch(told)) is not None), None)
+        written, zone = named["rest"], ZoneInfo(named["zone"])
+    found = next((match for form in _WRITTEN if (match := form.fullmatch(written)) is not None), None)
     if found is None:
         raise _unread(text)
     if found["offset"] and named is not None:

@@ -86,18 +86,18 @@ def expected(
 
 
 def lost(loss: Loss, when: Callable[[datetime], str]) -> list[str]:
-    """Return what is lost, in sentences."""
+    """Return what is lost, in lines."""
     if not loss.exists:
         return [f"Nothing is lost: {loss.why_no_copy or f'{loss.database} does not exist yet'}."]
-    told = [
+    lines = [
         f"What was written to {loss.database} after {when(loss.at)} is replaced: up to {age(loss.seconds)} of work."
     ]
     if loss.copy_to:
-        told.append(f"A copy of what it holds now is taken first, into {loss.copy_to}.")
+        lines.append(f"A copy of what it holds now is taken first, into {loss.copy_to}.")
     elif loss.why_no_copy:
-        told.append(f"No copy is taken first: {loss.why_no_copy}.")
+        lines.append(f"No copy is taken first: {loss.why_no_copy}.")
     elif loss.newest_backup_at is None:
-        told.append("No copy is taken first, and what it holds now is in no backup that pwsops knows.")
+        lines.append("No copy is taken first, and what it holds now is in no backup that pwsops knows.")
     else:
-        told.append(f"No copy is taken first: what was written after {when(loss.newest_backup_at)} is in no backup.")
-    return told
+        lines.append(f"No copy is taken first: what was written after {when(loss.newest_backup_at)} is in no backup.")
+    return lines

@@ -150,8 +150,8 @@ def at_moment(points: Sequence[RestorePoint], moment: datetime) -> Choice:
 
 def why_not(point: RestorePoint) -> str:
     """Return what keeps a point from being restored, or from being known to be there; empty: nothing does."""
-    told = [_words(each) for each in point.findings if each.cause in LOST or each.cause not in _HARMLESS]
-    return "; ".join(dict.fromkeys(told))
+    reasons = [_words(each) for each in point.findings if each.cause in LOST or each.cause not in _HARMLESS]
+    return "; ".join(dict.fromkeys(reasons))
 
 
 _HARMLESS = (Cause.NOT_PROVEN, Cause.FOREIGN_BASE)

@@ -264,11 +264,11 @@ class _Database:
 
     def add_what_is_needed(self, reasons: dict[str, list[str]]) -> None:
         """Add what the kept backups stand on, and what lies in one file with them."""
-        told: set[str] = set()
+        noted: set[str] = set()
         for one in [one for one in self.newest_first if one.set_id in reasons]:
             for base in (self.chain(one) or [one])[1:]:
-                if base.set_id in self.own and base.set_id not in told:
-                    told.add(base.set_id)
+                if base.set_id in self.own and base.set_id not in noted:
+                    noted.add(base.set_id)
                     reasons.setdefault(base.set_id, []).append(f"{one.path}, which is kept, needs it")
         paths = {self.own[set_id].path for set_id in reasons} | self._paths_of_others
         for one in self.newest_first:

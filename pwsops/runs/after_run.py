@@ -32,32 +32,32 @@ def prune_after(
             profile = profiles.get(connection, profile_id)
         if profile.deleted_at is not None or profile.broken:
             return
-        said = list(_said(pruner.prune(profile, actor=audit.SERVICE)))
+        texts = list(_texts(pruner.prune(profile, actor=audit.SERVICE)))
     except PwsopsError as error:
-        said = [("", f"Older backups were not removed: {error}")]
+        texts = [("", f"Older backups were not removed: {error}")]
     except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
         _log.exception("pruning failed unexpectedly", profile_id=profile_id)
-        said = [("", "Older backups were not removed: an unforeseen error, which is in the log of the service.")]
+        texts = [("", "Older backups were not removed: an unforeseen error, which is in the log of the service.")]
     try:
-        _write(catalogue, clock, items, said)
+        _write(catalogue, clock, items, texts)
     except Exception:  # noqa: BLE001 - what went is in the catalogue all the same
         _log.exception("what was pruned could not be written into the run", profile_id=profile_id)
 
 
 def _write(
-    catalogue: Catalogue, clock: Clock, items: Sequence[tuple[int, str]], said: Sequence[tuple[str, str]]
+    catalogue: Catalogue, clock: Clock, items: Sequence[tuple[int, str]], texts: Sequence[tuple[str, str]]
 ) -> None:
-    if not said:
+    if not texts:
         return
     of_database = {database: item_id for item_id, database in items}
     with catalogue.write() as connection:
-        for database, text in said:
+        for database, text in texts:
             item_id = of_database.get(database, items[0][0])
             runs.add_messages(connection, item_id, [Message(text=text, at=clock.now())])
 
 
-def _said(done: Retention) -> Iterator[tuple[str, str]]:
-    """Yield what is to be told of each database."""
+def _texts(done: Retention) -> Iterator[tuple[str, str]]:
+    """Yield the messages of a prune, each with its database."""
     for action, words in ((Action.REMOVE, "Removed"), (Action.RETAINED, "Retained, though obsolete,")):
         found: dict[str, list[SetDecision]] = {}
         for one in done.having(action):

@@ -114,7 +114,7 @@ class Snapshots:
 
 
 def problem_of(error: Exception, doing: str) -> Problem:
-    """Return an error as a page shows it; one that nobody foresaw is logged, and named without its insides."""
+    """Return an error as a page shows it; an unforeseen one is logged, and only its kind is named."""
     if isinstance(error, PwsopsError):
         return Problem(message=error.message, hint=error.hint, anew=isinstance(error, SignInAnew))
     _log.error("a page met an error that nobody foresaw", doing=doing, exc_info=error)

@@ -32,7 +32,7 @@ class HoldForm:
         self.pressed = False
 
     def set(self, field: str, value: str | bool) -> bool:
-        """Take what was typed, and say whether this form has such a field."""
+        """Take what was typed; return whether this form has such a field."""
         if field not in self.text or not isinstance(value, str):
             return False
         self.text[field] = value

@@ -65,15 +65,15 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """Say it in one line."""
+        """What came of it, in one line."""
         stayed = len(self.retained) + self.retained_left
-        said = [f"Removed {self.removed}"] if self.removed.files else []
-        said += [f"{counted(stayed, 'backup')} retained"] if stayed else []
-        return "; ".join(said) or "Nothing was removed: all that there is stays"
+        parts = [f"Removed {self.removed}"] if self.removed.files else []
+        parts += [f"{counted(stayed, 'backup')} retained"] if stayed else []
+        return "; ".join(parts) or "Nothing was removed: all that there is stays"
 
 
 def outcome(done: Retention) -> Outcome:
-    """Return what there is to say of what was done."""
+    """Return what is shown of a prune."""
     removed, retained = done.having(Action.REMOVE), done.having(Action.RETAINED)
     return Outcome(
         removed=amount(removed),
