@@ -329,6 +329,7 @@ class FakeEngine:
     ) -> Verification:
         if self._server.verify_error is not None:
             raise self._server.verify_error
+        self._server.verified.append(backup_set.path)
         return Verification(backup_set=backup_set, checked_bytes=backup_set.size_bytes, duration_s=0.0)
 
     def require_sound(self, backup_set: BackupSet, *, of_database: bool) -> None:

@@ -84,9 +84,12 @@ def of_instance(connection: Connection, instance: str) -> dict[str, list[Hold]]:
     return found
 
 
-def held_ids(connection: Connection, instance: str, database: str, now: datetime) -> frozenset[str]:
-    """Return the `set_id` of each backup of a database that is held."""
-    found = of_instance(connection, instance).get(database, ())
+def held_ids(connection: Connection, instance: str, database: str, now: datetime) -> frozenset[str] | None:
+    """Return the `set_id` of each backup of a database that is held; None: what a hold is on cannot be read."""
+    every = of_instance(connection, instance)
+    if every.get(""):
+        return None
+    found = every.get(database, ())
     return frozenset(one.set_id for one in found if one.until is None or one.until > now)
 
 

@@ -15,14 +15,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select, update
 
-from pwsops.catalogue import holds, looks, rows, sets
+from pwsops.catalogue import holds, looks, restores, rows, schema, sets
+from pwsops.catalogue.keys import Keys
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.restores import OPEN
 from pwsops.catalogue.rows import Unreadable
-from pwsops.catalogue.schema import backup_sets, restores, run_items, runs
+from pwsops.catalogue.schema import backup_sets, run_items, runs
 from pwsops.catalogue.sightings import Known
 from pwsops.profile import policy_of
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, RunStatus
+from pwsops.rules.model import SKEW, BackupKind, BackupSet, MediaState, RunStatus
+from pwsops.rules.replacing import written_over
 from pwsops.rules.retention import Hold, RetentionPlan, StoredSet, plan_retention
 
 _KINDS = {kind.value: kind for kind in BackupKind}
@@ -46,7 +48,7 @@ _IS_PROVEN = (backup_sets.c.proven_at.is_not(None) & backup_sets.c.disproven_at.
 _TEXTS = [backup_sets.c[name] for name in ("set_id", "path", "kind", "database")]
 _NUMBERS = [backup_sets.c[name] for name in ("finished_at", "size_bytes")]
 _OPTIONAL = {"run_id": "integer", "base_id": "text", "profile_id": "integer", "proven_at": "integer"}
-_OPTIONAL |= {"disproven_at": "integer", "seen_state": "text"}
+_OPTIONAL |= {"disproven_at": "integer", "seen_state": "text", "thumbprint": "text", "database_thumbprint": "text"}
 _IS_ODD = or_(
     *(func.typeof(column) != "text" for column in _TEXTS),
     *(func.typeof(column) != "integer" for column in _NUMBERS),
@@ -61,23 +63,19 @@ _COLUMNS = [
     *(backup_sets.c[name] for name in ("base_id", "size_bytes")),
     _IS_PROVEN,
     _WHY_LOST,
-    *(backup_sets.c[name] for name in ("kind", "database", "profile_id")),
+    *(backup_sets.c[name] for name in ("kind", "database", "profile_id", "thumbprint", "database_thumbprint")),
     _IS_ODD.label("is_odd"),
 ]
 _PORTION = 5_000
+_IS_BEGUN = backup_sets.c.prune_began_at.is_not(None) & backup_sets.c.pruned_at.is_(None)
+"""Whether its deletion began, and nobody wrote its end."""
+NEEDS_KEY = "needs a private key that is nowhere: that of the certificate {missing}"
 UNREADABLE = (
     "nothing of {database} is removed: what the catalogue has of one of its backups cannot be read (backup_sets {id}, "
     "{reason}), so that nobody knows what it needs. Correct or remove that row, and prune again"
 )
+REFUSED = "it could not be deleted on {at:%Y-%m-%d %H:%M} UTC: {why}; that is tried again with the next prune"
 UNREADABLE_HOLD = "nothing is removed: what a hold is on cannot be read ({reason}). Take it back, and prune again"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """That a file could not be deleted: when, and why."""
-
-    at: datetime
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +85,17 @@ class DatabasePlan:
     Parameters
     ----------
     refused
-        What could not be deleted when that was tried, by `set_id`.
+        Why some could not be deleted when that was tried, by `set_id`: that is tried again.
     """
 
     database: str
     plan: RetentionPlan
-    refused: Mapping[str, Refusal]
+    refused: Mapping[str, str]
+
+    @property
+    def known(self) -> RetentionPlan:
+        """The plan as it is told: what could not be deleted before is retained until that is tried again."""
+        return self.plan.ended(stayed={**self.refused, **self.plan.stayed}) if self.refused else self.plan
 
 
 class _Found:
@@ -104,14 +107,17 @@ class _Found:
 
 
 def plans(
-    connection: Connection, profile: ProfileRow, *, now: datetime, database: str | None = None
+    connection: Connection, profile: ProfileRow, *, keys: Keys, now: datetime, database: str | None = None
 ) -> list[DatabasePlan]:
-    """Return what the policy of a profile decides, by database; asks no server, and the catalogue once for all."""
+    """Return what the policy of a profile decides, by database; asks no server.
+
+    What was given up, and is not known to be gone, is judged again. `keys`: the private keys that there are.
+    """
     profile.require_usable()
     instance = profile.fields["instance"]
-    here = sets.taken_of(instance, database) & backup_sets.c.replaced_at.is_(None)
+    here = sets.taken_of(instance, database) & (backup_sets.c.replaced_at.is_(None) | _IS_BEGUN)
     found: dict[str, _Found] = defaultdict(_Found)
-    readable, unreadable = _read(connection, here)
+    readable, unreadable = _read(connection, here, _Needs(keys, instance))
     for one, name, profile_id in readable:
         (found[name].own if profile_id == profile.id else found[name].others).append(one)
     held = holds.of_instance(connection, instance)
@@ -122,11 +128,42 @@ def plans(
     policy, made = policy_of(profile.fields), []
     for name, of in sorted(found.items()):
         if of.own:
-            plan = plan_retention(of.own, policy, now=now, others=of.others, holds=held.get(name, ()))
+            plan = plan_retention(
+                of.own,
+                policy,
+                now=now,
+                others=of.others,
+                holds=held.get(name, ()),
+                written_over=_written_over(connection, instance, name, profile.id),
+            )
             doubt = _doubt(name, [*unreadable.get(name, ()), *unreadable.get("", ())], held.get("", ()))
             plan = plan.hindered(doubt) if doubt and plan.removals else plan
             made.append(DatabasePlan(database=name, plan=plan, refused=refused))
     return made
+
+
+def _written_over(connection: Connection, instance: str, database: str, profile_id: int) -> list[frozenset[str]]:
+    restored = restores.into(connection, instance, database)
+    if not restored:
+        return []
+    own = sets.of_database(connection, instance, database, profile_id=profile_id)
+    return written_over(own, of_database=sets.orders_of_database(connection, instance, database), restored=restored)
+
+
+class _Needs:
+    """What keeps backups from being restored for want of a private key; each certificate is asked for once."""
+
+    def __init__(self, keys: Keys, instance: str) -> None:
+        self._keys, self._instance = keys, instance
+        self._known: dict[tuple[str | None, str | None], str] = {(None, None): ""}
+
+    def why_lost(self, thumbprint: str | None, of_database: str | None) -> str:
+        """Return why nothing can be restored that needs these; empty: their keys are there."""
+        pair = (thumbprint, of_database)
+        if pair not in self._known:
+            missing = self._keys.missing(self._instance, [each for each in pair if each is not None])
+            self._known[pair] = NEEDS_KEY.format(missing=missing) if missing else ""
+        return self._known[pair]
 
 
 _Read = tuple[StoredSet, str, int | None]
@@ -134,14 +171,14 @@ _Read = tuple[StoredSet, str, int | None]
 
 
 def _read(
-    connection: Connection, here: ColumnElement[bool]
+    connection: Connection, here: ColumnElement[bool], needs: _Needs
 ) -> tuple[Sequence[_Read], Mapping[str, Sequence[Unreadable]]]:
     """Return the backups, and the rows that hold what cannot be by database; under no name, where that is unknown."""
     statement = select(*_COLUMNS).where(here)
     unreadable: dict[str, list[Unreadable]] = defaultdict(list)
     try:
         portions = connection.execute(statement).partitions(_PORTION)
-        return [_stored(row) for row in chain.from_iterable(portions)], unreadable
+        return [_stored(row, needs) for row in chain.from_iterable(portions)], unreadable
     except Exception as error:
         if not rows.is_about_a_value(error):
             raise
@@ -154,25 +191,27 @@ def _read(
             odd = Unreadable(id=values["id"], values=values, reason="what it holds is of no known kind")
             unreadable[values["database"]].append(odd)
         else:
-            good.append(_stored(tuple(row.values())[:-1]))
+            good.append(_stored(tuple(row.values())[:-1], needs))
     return good, unreadable
 
 
-def _stored(row: Sequence[Any]) -> _Read:
+def _stored(row: Sequence[Any], needs: _Needs) -> _Read:
     """Return a row by the order of its columns: by their names this takes twice as long."""
-    set_id, path, finished_at, order, base_id, size_bytes, is_proven, why_lost, kind, database, profile_id, is_odd = row
+    set_id, path, finished_at, order, base_id, size_bytes, is_proven, why_lost, kind, database, profile_id, *rest = row
+    *certificates, is_odd = rest
     if is_odd:
         raise ValueError(set_id)
+    why_lost = why_lost or needs.why_lost(*certificates)
     one = StoredSet(set_id, path, finished_at, order, base_id, size_bytes, is_proven, why_lost, _KINDS[kind])
     return one, database, profile_id
 
 
-def _refused(connection: Connection, here: ColumnElement[bool]) -> dict[str, Refusal]:
+def _refused(connection: Connection, here: ColumnElement[bool]) -> dict[str, str]:
     columns = (backup_sets.c.id, backup_sets.c.set_id, backup_sets.c.retained_at, backup_sets.c.retained_why)
     where = (here, backup_sets.c.retained_at.is_not(None))
     found = rows.read(connection, backup_sets, select(*columns).where(*where))
     return {
-        row["set_id"]: Refusal(at=row["retained_at"], why=row["retained_why"])
+        row["set_id"]: REFUSED.format(at=row["retained_at"], why=row["retained_why"])
         for row in found
         if not isinstance(row, Unreadable)
     }
@@ -194,35 +233,41 @@ def _of_outside(known: Known) -> StoredSet:
 def in_use(connection: Connection, instance: str, database: str) -> str:
     """Return what reads backups of a database now, or may, in words; empty: nothing does."""
     its = select(backup_sets.c.set_id).where(backup_sets.c.instance == instance, backup_sets.c.database == database)
-    into = (restores.c.instance == instance) & (restores.c.database == database)
-    reads = restores.c.status.in_(OPEN) & (into | restores.c.set_id.in_(its))
-    restore = connection.execute(select(restores.c.id).where(reads).limit(1)).scalar()
+    table = schema.restores
+    into = (table.c.instance == instance) & (table.c.database == database)
+    # Of a set that nobody recorded it is not known which full it needs.
+    foreign = table.c.set_id.not_in(select(backup_sets.c.set_id))
+    reads = table.c.status.in_(OPEN) & (into | table.c.set_id.in_(its) | foreign)
+    restore = connection.execute(select(table.c.id).where(reads).limit(1)).scalar()
     if restore is not None:
         return f"restore {restore} reads its backups, or writes into it"
     items = run_items.join(runs, runs.c.id == run_items.c.run_id)
+    # One whose end is not known yet may still be written, or be found finished.
     goes_on = (runs.c.status == RunStatus.RUNNING.value) & run_items.c.status.in_(OPEN)
-    where = (goes_on, runs.c.instance == instance, run_items.c.database == database)
+    under_way = goes_on | run_items.c.look_again_at.is_not(None)
+    where = (under_way, runs.c.instance == instance, run_items.c.database == database)
     run = connection.execute(select(runs.c.id).select_from(items).where(*where).limit(1)).scalar()
-    return "" if run is None else f"run {run} is backing it up"
+    return "" if run is None else f"run {run} is backing it up, or its end is not known"
 
 
-def give_up(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
-    """Note that backups are about to be deleted: from now on nobody counts on them."""
-    values = {"prune_began_at": now, "replaced_at": now, "pruned_why": why, "retained_at": None, "retained_why": ""}
-    _change(connection, instance, set_ids, values)
+def give_up(
+    connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, owner: str, now: datetime
+) -> None:
+    """Note that backups are about to be deleted by a process: from now on nobody counts on them."""
+    values = {"prune_began_at": now, "prune_owner": owner, "replaced_at": now, "pruned_why": why}
+    _change(connection, instance, set_ids, values | {"retained_at": None, "retained_why": ""})
 
 
-def gone(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
-    """Note that the files of backups that were given up are gone, whatever another process noted meanwhile."""
-    _change(
-        connection, instance, set_ids, {"prune_began_at": now, "replaced_at": now, "pruned_at": now, "pruned_why": why}
-    )
+def gone(connection: Connection, instance: str, set_ids: Iterable[str], *, now: datetime) -> None:
+    """Note that the files of backups that were given up are gone."""
+    _change(connection, instance, set_ids, {"replaced_at": now, "pruned_at": now, "prune_owner": None})
 
 
-def retained(connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, now: datetime) -> None:
-    """Note that backups could not be deleted: they are there, and may be restored."""
-    values = {"prune_began_at": None, "replaced_at": None, "pruned_why": "", "retained_at": now, "retained_why": why}
-    _change(connection, instance, set_ids, values)
+def retained(connection: Connection, instance: str, why: Mapping[str, str], *, now: datetime) -> None:
+    """Note of some backups that they could not be deleted, by `set_id` and why: they are there, and may be restored."""
+    values = {"prune_began_at": None, "prune_owner": None, "replaced_at": None, "pruned_why": "", "retained_at": now}
+    for set_id, words in why.items():
+        _change(connection, instance, [set_id], values | {"retained_why": words})
 
 
 def _change(connection: Connection, instance: str, set_ids: Iterable[str], values: Mapping[str, object]) -> None:
@@ -231,16 +276,32 @@ def _change(connection: Connection, instance: str, set_ids: Iterable[str], value
         connection.execute(update(backup_sets).where(which).values(values), found)
 
 
-def begun(connection: Connection, profile: ProfileRow) -> list[BackupSet]:
-    """Return the backups of a profile whose deletion began, and of which nobody wrote down that they are gone."""
-    open_ = backup_sets.c.prune_began_at.is_not(None) & backup_sets.c.pruned_at.is_(None)
-    where = (open_, backup_sets.c.profile_id == profile.id, sets.taken_of(profile.fields["instance"]))
-    return [sets.from_row(row) for row in sets.sound(connection, select(backup_sets).where(*where))]
+def begun(connection: Connection, profile: ProfileRow) -> list[tuple[BackupSet, str | None]]:
+    """Return the backups of a profile whose deletion began, and has no end yet, each with the process that began it."""
+    where = (_IS_BEGUN, backup_sets.c.profile_id == profile.id, sets.taken_of(profile.fields["instance"]))
+    found = sets.sound(connection, select(backup_sets).where(*where))
+    return [(sets.from_row(row), row["prune_owner"]) for row in found]
 
 
-def proven_since(connection: Connection, instance: str, set_ids: Sequence[str], since: datetime) -> frozenset[str]:
-    """Return which of these backups were read as a whole and found good from an instant on."""
-    where = (backup_sets.c.instance == instance, backup_sets.c.set_id.in_(set_ids), backup_sets.c.proven_at >= since)
+def owners(connection: Connection, instance: str, database: str) -> frozenset[str]:
+    """Return the processes that began to delete backups of a database, and wrote no end of it."""
+    where = (_IS_BEGUN, backup_sets.c.instance == instance, backup_sets.c.database == database)
+    found = connection.execute(select(backup_sets.c.prune_owner).where(*where)).scalars()
+    return frozenset(filter(None, found))
+
+
+def being_removed(connection: Connection, set_ids: Iterable[str]) -> str:
+    """Return the path of one of these backups whose deletion began and has no end yet; empty: there is none."""
+    where = (_IS_BEGUN, backup_sets.c.set_id.in_(set_ids))
+    return connection.execute(select(backup_sets.c.path).where(*where).limit(1)).scalar() or ""
+
+
+def proven_since(
+    connection: Connection, instance: str, set_ids: Sequence[str], since: datetime, *, now: datetime
+) -> frozenset[str]:
+    """Return which of these backups were read as a whole and found good from an instant on, and not in the future."""
+    proven = (backup_sets.c.proven_at >= since) & (backup_sets.c.proven_at <= now + SKEW)
+    where = (backup_sets.c.instance == instance, backup_sets.c.set_id.in_(set_ids), proven)
     return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
 
 

@@ -258,6 +258,14 @@ def open_of(connection: Connection, profile_id: int) -> RunRow | None:
     return next(iter(read(connection, statement.limit(1))), None)
 
 
+def overwriting(connection: Connection, instance: str, database: str) -> int | None:
+    """Return a run that goes on and may write over an older backup of a database; None: there is none."""
+    items = run_items.join(runs, runs.c.id == run_items.c.run_id).join(profiles, profiles.c.id == runs.c.profile_id)
+    going_on = (runs.c.status == RunStatus.RUNNING.value) & run_items.c.finished_at.is_(None)
+    where = (going_on, runs.c.instance == instance, run_items.c.database == database, profiles.c.timestamp.is_(False))
+    return connection.execute(select(runs.c.id).select_from(items).where(*where).limit(1)).scalar()
+
+
 def last_ended(connection: Connection) -> dict[int, RunRow]:
     """Return, for each living profile, the run that was claimed last of those that ended and were not cancelled.
 

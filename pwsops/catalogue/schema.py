@@ -261,12 +261,12 @@ backup_sets = Table(
     Column("place", Text, nullable=False, server_default=text("''")),
     # Set when a later backup took the file's place, or its deletion began: it counts no more, and stays as history.
     Column("replaced_at", Instant),
-    # When the policy let it go: before its file is deleted, and when that is gone. In between a process may have died.
+    # When the policy let it go: before its file is deleted, by which process, and when it is gone.
     Column("prune_began_at", Instant),
+    Column("prune_owner", Text),
     Column("pruned_at", Instant),
     Column("pruned_why", Text, nullable=False, server_default=text("''")),
-    # Why its file could not be deleted when that was last tried, and when that was.
-    Column("retained_at", Instant),
+    Column("retained_at", Instant),  # when its file could not be deleted, and why
     Column("retained_why", Text, nullable=False, server_default=text("''")),
     # When it was last read as a whole and found good, or found bad: a finding stays until it is proven again.
     Column("proven_at", Instant),

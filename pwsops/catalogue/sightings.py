@@ -110,10 +110,13 @@ def _bring_back(
 ) -> None:
     if holds:
         there = here & (backup_sets.c.path == path) & backup_sets.c.set_id.in_(holds)
+        # What is being deleted just now is there only for as long as that takes.
+        over = backup_sets.c.prune_began_at.is_(None) | backup_sets.c.pruned_at.is_not(None)
         values: dict[str, Any] = {"replaced_at": None, "prune_began_at": None, "pruned_at": None, "pruned_why": ""}
         values |= {"seen_state": MediaState.PRESENT.value, "seen_reason": ""}
         values |= {"state_since": now, "seen_at": now}
-        connection.execute(update(backup_sets).where(there, backup_sets.c.replaced_at.is_not(None)).values(values))
+        gone = backup_sets.c.replaced_at.is_not(None) & over
+        connection.execute(update(backup_sets).where(there, gone).values(values))
 
 
 def prove(connection: Connection, instance: str, found: Iterable[BackupSet], *, now: datetime) -> None:

@@ -32,12 +32,13 @@ def prune(
 
     with opened(context) as operations:
         found = operations.retention.preview(name)
-        going = found.having(Action.REMOVE)
+        # What could not be deleted before is asked for again, and agreed to as well.
+        going = [*found.having(Action.REMOVE), *found.having(Action.RETAINED)]
         if not dry_run:
             if going:
                 _confirm(name, going, yes=yes)
             # Also where nothing is to go: what an interrupted prune left is settled.
-            found = operations.retention.prune(name)
+            found = operations.retention.prune(name, agreed=[one.set_id for one in going])
     from pwsops.operations import json_shapes
 
     if as_json:
@@ -51,9 +52,9 @@ def prune(
 def _confirm(name: str, going: Sequence[SetDecision], *, yes: bool) -> None:
     from pwsops.cli import words
 
-    amount = words.size(sum(one.size_bytes for one in going))
+    amount = f"{words.counted(len(going), 'backup')} of {name} ({words.size(sum(one.size_bytes for one in going))})"
     confirmed(
-        f"This deletes {len(going)} backups of {name} ({amount}); `pwsops prune --dry-run` names them.",
+        f"This deletes {amount}; `pwsops prune --dry-run` names them.",
         name,
         yes=yes,
         refusal=f"Nothing of {name} was removed: it was not confirmed.",
@@ -83,17 +84,28 @@ def _sum_up(found: Retention, *, dry_run: bool) -> None:
     from pwsops.cli import words
     from pwsops.operations.retention import Action
 
-    gone = found.having(Action.REMOVE)
-    amount = words.size(sum(one.size_bytes for one in gone))
+    removed, retained, gone = (found.having(each) for each in (Action.REMOVE, Action.RETAINED, Action.GONE))
+    amount = words.size(sum(one.size_bytes for one in removed))
     verb = "Would remove" if dry_run else "Removed"
-    say(f"{verb} {len(gone)} backups ({amount})." if gone else "There is nothing to remove.")
+    if removed:
+        say(f"{verb} {words.counted(len(removed), 'backup')} ({amount}).")
+    elif not retained and not gone:
+        say("There is nothing to remove.")
+    if gone:
+        say(f"Not there any more: {words.counted(len(gone), 'backup')}.")
+    if retained:
+        note(f"Retained, though no rule keeps them: {words.counted(len(retained), 'backup')}.")
+    for database, why in found.hindrances.items():
+        note(f"{database}: {why}.")
     if not dry_run:
-        for one in found.having(Action.RETAINED):
-            note(f"Retained {one.path}: {one.reason}.")
+        for one in retained:
+            if one.database not in found.hindrances:
+                note(f"Retained {one.path}: {one.reason}.")
     for database, points in found.points.items():
         if points:
-            span = f"from {words.moment(points[-1].finished_at)} to {words.moment(points[0].finished_at)}"
-            say(f"{database} can be restored from {len(points)} backups, {span}.")
+            oldest, newest = (words.moment(points[at].finished_at) for at in (-1, 0))
+            span = f"from {oldest} to {newest}" if len(points) > 1 else f"of {newest}"
+            say(f"{database} can be restored from {words.counted(len(points), 'backup')}, {span}.")
         else:
             note(f"{database} can be restored from none of these backups.")
 

@@ -62,6 +62,9 @@ class Core:
         self.liveness = Liveness(home)
         self.certificates = RunCertificates(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, liveness=self.liveness, open_instance=self.engine)
+        self.pruner = Pruner(
+            self.catalogue, clock=clock, opens=self.vault.opens, open_engine=self.engine_of, liveness=self.liveness
+        )
         self.runner = Runner(
             self.catalogue,
             clock=clock,
@@ -69,8 +72,8 @@ class Core:
             open_engine=self.engine_of,
             certificates=self.certificates,
             owed_access=owed,
+            pruner=self.pruner,
         )
-        self.pruner = Pruner(self.catalogue, clock, self.engine_of)
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.safety_copies = SafetyCopies(
             self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness

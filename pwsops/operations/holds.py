@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pwsops.catalogue import Connection, holds, sets
+from pwsops.catalogue import Connection, holds, runs, sets
 from pwsops.catalogue.holds import HoldRow
-from pwsops.errors import InvalidInput, NotFound
+from pwsops.errors import Conflict, InvalidInput, NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_hold, find_instance, find_run
 from pwsops.operations.rights import needs, of_hold, of_instance, of_run
@@ -50,6 +50,8 @@ class Holds:
             There is no such run, or none of its backups is there any more.
         InvalidInput
             There is no reason, or the end has passed.
+        Conflict
+            A run goes on that may overwrite it.
         """
         with self._context.core.catalogue.write() as connection:
             find_run(connection, run_id)
@@ -91,6 +93,7 @@ class Holds:
         _check(reason, until, now)
         made = []
         for one in found:
+            _refuse_overwritten(runs.overwriting(connection, instance, one.database), one.database)
             hold_id = holds.add(
                 connection, one, instance=instance, reason=reason, until=until, actor=self._context.actor, now=now
             )
@@ -99,6 +102,15 @@ class Holds:
             self._context.note(connection, "hold backup", subject, f"hold {hold_id} on {one.path}{end}: {reason}")
             made.append(find_hold(connection, hold_id))
         return made
+
+
+def _refuse_overwritten(run_id: int | None, database: str) -> None:
+    if run_id is not None:
+        raise Conflict(
+            f"The backup of {database} was not held: run {run_id} is taking a new one, which may take its place.",
+            hint="Wait for the end of that run; then hold what there is.",
+            transient=True,
+        )
 
 
 def _check(reason: str, until: datetime | None, now: datetime) -> None:

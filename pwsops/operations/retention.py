@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from pwsops.catalogue import retention
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_profile
 from pwsops.operations.rights import needs, of_profile
-from pwsops.profile import policy_of
 from pwsops.rules.retention import Action
 from pwsops.rules.rights import Right
-from pwsops.runs.pruning import Retention, SetDecision, retention_of
+from pwsops.runs.pruning import Retention, SetDecision
 
 __all__ = ["Action", "Retention", "Retentions", "SetDecision"]
 
@@ -47,8 +45,7 @@ class Retentions:
         """
         with self._context.read() as connection, _uncollected():
             row = find_profile(connection, profile)
-            plans = retention.plans(connection, row, now=self._context.core.clock.now())
-            found = retention_of(policy_of(row.fields), plans)
+            found = self._context.core.pruner.preview(connection, row)
         # What a server said may have addresses in it.
         reasons = {decision.reason for decision in found.having(Action.RETAINED)}
         shown = {reason: self._context.redacted(reason) for reason in reasons}
@@ -57,12 +54,14 @@ class Retentions:
         return found._replace(sets=[each._replace(reason=shown.get(each.reason, each.reason)) for each in found.sets])
 
     @needs(Right.CONFIGURE, "remove backups", of_profile())
-    def prune(self, profile: str) -> Retention:
+    def prune(self, profile: str, *, agreed: Collection[str] | None = None) -> Retention:
         """Remove what the policy keeps no longer; what could not be removed is `RETAINED`, with the cause.
+
+        `agreed`: the `set_id` of those that somebody agreed to; what is obsolete besides stays. None: all of it goes.
 
         Nothing goes before the newest backup that is kept was seen and is proven, or while a restore or a run of the
         database reads it. Returns no decisions where the profile has no policy. Raises as `preview` does.
         """
         with self._context.read() as connection:
             row = find_profile(connection, profile)
-        return self._context.core.pruner.prune(row, actor=self._context.actor)
+        return self._context.core.pruner.prune(row, actor=self._context.actor, agreed=agreed)

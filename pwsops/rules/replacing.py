@@ -77,13 +77,34 @@ def replaceable(
         return (
             taken is not None
             and backup_set.finished_at <= now + SKEW
-            and all(taken.follows(each.began) or has(each, backup_set, taken) for each in breaks)
+            and all(_goes_on(each, backup_set, taken, of_database.get(each.set_id)) for each in breaks)
         )
-
-    def has(each: Restored, backup_set: BackupSet, taken: Order) -> bool:
-        """Whether what was restored has what the set holds."""
-        source = of_database.get(each.set_id)
-        return source is not None and taken.precedes(source) and backup_set.finished_at <= each.data_at
 
     needed = {each.base_id for each in resting if each.base_id is not None and not continues(each)}
     return [backup_set for backup_set in own if backup_set.set_id not in needed and continues(backup_set)]
+
+
+def written_over(
+    own: Iterable[BackupSet], *, of_database: Mapping[str, Order], restored: Iterable[Restored]
+) -> list[frozenset[str]]:
+    """Return for each restore into a database the `set_id` of the sets that hold what it wrote over.
+
+    See `replaceable` for the parameters.
+    """
+    known = list(own)
+    return [
+        frozenset(
+            one.set_id
+            for one in known
+            if (taken := of_database.get(one.set_id)) is None
+            or not _goes_on(each, one, taken, of_database.get(each.set_id))
+        )
+        for each in restored
+    ]
+
+
+def _goes_on(each: Restored, backup_set: BackupSet, taken: Order, source: Order | None) -> bool:
+    """Whether a restore left what a set holds: the set was taken after it, or is part of what was restored."""
+    if taken.follows(each.began):
+        return True
+    return source is not None and taken.precedes(source) and backup_set.finished_at <= each.data_at

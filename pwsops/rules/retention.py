@@ -6,15 +6,15 @@ no restore point that is kept needs it. Pure; what is done about it, and in whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
+from pwsops.rules.keep_rules import by_rules
 from pwsops.rules.model import SKEW, BackupKind
 from pwsops.rules.span import Span
 
@@ -27,7 +27,13 @@ UNPROVEN = (
     "nothing is removed: the newest backup that is kept, {path}, {why}. Take a new backup, or verify that one, and "
     "prune again"
 )
-NOTHING_KEPT = "nothing is removed: no backup would remain. Take a new backup, and prune again"
+WRITTEN_OVER = "it is the newest proven backup of what a restore has written over"
+_JUMP = timedelta(days=30)
+_OFTEN = 3
+JUMPED = (
+    "nothing is removed: the newest backup, {path}, is dated {days} days after the one before it, far more than others "
+    "lie apart, so that a clock may be wrong. Take another backup, and prune again"
+)
 
 COUNTS = ("last", "daily", "weekly", "monthly", "yearly")
 """The rules that keep a number of backups."""
@@ -36,11 +42,12 @@ MOST_KEPT = 100_000
 
 
 class Action(StrEnum):
-    """What becomes of a backup. `RETAINED`: it is to go, and stays for now."""
+    """What becomes of a backup. `RETAINED`: it is to go, and stays for now. `GONE`: it was not there any more."""
 
     KEEP = "keep"
     REMOVE = "remove"
     RETAINED = "retained"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +148,10 @@ class RetentionPlan:
         The newest backup that is kept and what it stands on: it must be seen before anything goes.
     hindrance
         Why nothing may go although something is obsolete; empty: it may.
-    stayed
-        Why some that were to go stayed, by `set_id`.
+    stayed, gone
+        Why some that were to go stayed, or were not there any more, by `set_id`.
+    lost
+        The `set_id` of those that stayed and are bad, or of which nobody knows whether they are there.
     """
 
     newest_first: Sequence[StoredSet]
@@ -151,6 +160,8 @@ class RetentionPlan:
     successor: Sequence[StoredSet] = ()
     hindrance: str = ""
     stayed: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
 
     @property
     def decisions(self) -> Iterator[Decision]:
@@ -158,6 +169,8 @@ class RetentionPlan:
         for one in self.newest_first:
             if one.set_id in self.reasons:
                 yield Decision(one, Action.KEEP, self.reasons[one.set_id])
+            elif one.set_id in self.gone:
+                yield Decision(one, Action.GONE, [self.gone[one.set_id]])
             elif why := self.stayed.get(one.set_id, self.hindrance):
                 yield Decision(one, Action.RETAINED, [why])
             else:
@@ -166,8 +179,9 @@ class RetentionPlan:
     @property
     def points(self) -> Sequence[StoredSet]:
         """Return what can be restored once all of that is done, the newest first."""
-        remaining = (one.backup for one in self.decisions if one.action is not Action.REMOVE)
-        return [one for one in remaining if one.set_id in self.restorable]
+        remaining = (one.backup for one in self.decisions if one.action in (Action.KEEP, Action.RETAINED))
+        there = self.restorable - self.lost
+        return [one for one in remaining if one.set_id in there]
 
     @property
     def removals(self) -> Sequence[StoredSet]:
@@ -179,9 +193,11 @@ class RetentionPlan:
         """Return the plan with all that was to go retained, for this reason."""
         return replace(self, hindrance=why)
 
-    def retaining(self, stayed: Mapping[str, str]) -> RetentionPlan:
-        """Return the plan with these backups (`set_id` and why) retained."""
-        return replace(self, stayed=stayed)
+    def ended(
+        self, *, stayed: Mapping[str, str], gone: Mapping[str, str] | None = None, lost: Collection[str] = ()
+    ) -> RetentionPlan:
+        """Return the plan with what became of some that were to go; see the parameters of those names."""
+        return replace(self, stayed=stayed, gone=gone or {}, lost=frozenset(lost))
 
 
 def plan_retention(
@@ -191,6 +207,7 @@ def plan_retention(
     now: datetime,
     others: Sequence[StoredSet] = (),
     holds: Collection[Hold] = (),
+    written_over: Sequence[Collection[str]] = (),
 ) -> RetentionPlan:
     """Decide what becomes of a profile's backups of one database.
 
@@ -204,6 +221,9 @@ def plan_retention(
         All other backups of the database that are known. They may need one of `own`, or be what one stands on.
     holds
         What somebody wants to keep; those that are over count for nothing.
+    written_over
+        For each restore into the database the `set_id` of those that hold what it wrote over. The newest proven one of
+        each is the last of what was there before.
     """
     database = _Database(own, others)
     latest = now + SKEW
@@ -213,6 +233,10 @@ def plan_retention(
         _by_policy(database, dated, policy),
         ((one.set_id, IN_DOUBT) for one in own if one.finished_at > latest),
         ((one.set_id, _held(one)) for one in holds if one.until is None or one.until > now),
+        *(
+            ((one.set_id, WRITTEN_OVER) for one in database.newest_proven(_among(dated, line), 1))
+            for line in written_over
+        ),
         ((one.base_id, f"{one.path} of another profile needs it") for one in others if one.base_id is not None),
     ):
         if set_id in database.own:
@@ -286,60 +310,11 @@ def _by_policy(database: _Database, dated: Sequence[StoredSet], policy: Policy) 
         yield from ((one.set_id, NO_POLICY) for one in dated)
         return
     sound = [one for one in dated if one.set_id in database.restorable]
-    yield from _by_rules(sound, policy)
+    yield from by_rules(sound, policy)
     if len(sound) < len(dated):
         good = {one.set_id for one in sound}
-        yield from (each for each in _by_rules(dated, policy) if each[0] not in good)
+        yield from (each for each in by_rules(dated, policy) if each[0] not in good)
     yield from ((one.set_id, NEWEST_PROVEN) for one in database.newest_proven(dated, policy.proven))
-
-
-def _by_rules(sets: Sequence[StoredSet], policy: Policy) -> Iterator[tuple[str, str]]:
-    """Yield what each rule keeps, in the way of restic's `forget`."""
-    if not sets:
-        return
-    newest_first = sorted(sets, key=attrgetter("finished_at"), reverse=True)
-    zone = ZoneInfo(policy.timezone)
-    if policy.within is not None:
-        end = policy.within.before(newest_first[0].finished_at, zone)
-        yield from ((one.set_id, f"keep-within {policy.within}") for one in newest_first if one.finished_at > end)
-    yield from ((one.set_id, f"keep-last {policy.last}") for one in sets[: policy.last])
-    counts = (policy.daily, policy.weekly, policy.monthly, policy.yearly)
-    if any(counts):
-        local = [one.finished_at.astimezone(zone) for one in newest_first]
-        for rule, count in zip(_PERIODS, counts, strict=True):
-            yield from _by_period(newest_first, local, rule, count)
-
-
-class _Period(NamedTuple):
-    """A rule that keeps the newest of each of so many periods: its name, how one is told from others, and written."""
-
-    name: str
-    number: Callable[[datetime], int]
-    form: str
-
-
-_PERIODS = (
-    _Period("keep-daily", lambda local: local.toordinal(), "%Y-%m-%d"),
-    _Period("keep-weekly", lambda local: (local.toordinal() - 1) // 7, "%G-W%V"),
-    _Period("keep-monthly", lambda local: local.year * 12 + local.month, "%Y-%m"),
-    _Period("keep-yearly", lambda local: local.year, "%Y"),
-)
-
-
-def _by_period(
-    newest_first: Sequence[StoredSet], local: Sequence[datetime], rule: _Period, count: int
-) -> Iterator[tuple[str, str]]:
-    """Yield the newest of so many periods; where there are fewer, the oldest of all as well."""
-    left, period, is_kept = count, -1, False
-    for one, at in zip(newest_first, local, strict=True):
-        if not left:
-            return
-        is_kept = (number := rule.number(at)) != period
-        if is_kept:
-            yield one.set_id, f"{rule.name} {count} ({at.strftime(rule.form)})"
-            left, period = left - 1, number
-    if left and not is_kept:
-        yield newest_first[-1].set_id, f"{rule.name} {count} (the oldest)"
 
 
 def _held(hold: Hold) -> str:
@@ -349,18 +324,32 @@ def _held(hold: Hold) -> str:
 
 def _plan(database: _Database, reasons: Mapping[str, Sequence[str]], kept: Sequence[StoredSet]) -> RetentionPlan:
     newest = next(iter(kept), None)
+    obsolete = len(reasons) < len(database.newest_first)
     return RetentionPlan(
         newest_first=database.newest_first,
         reasons=reasons,
         restorable=database.restorable,
         successor=(database.chain(newest) or ()) if newest is not None else (),
-        hindrance=_hindrance(database, newest) if len(reasons) < len(database.newest_first) else "",
+        hindrance=_hindrance(database, newest) if obsolete and newest is not None else "",
     )
 
 
-def _hindrance(database: _Database, newest: StoredSet | None) -> str:
-    if newest is None:
-        return NOTHING_KEPT
+def _among(sets: Sequence[StoredSet], set_ids: Collection[str]) -> list[StoredSet]:
+    return [one for one in sets if one.set_id in set_ids]
+
+
+def _jump(database: _Database) -> str:
+    """Return why the newest date is doubtful: what lies by age would all be over at once."""
+    dates = sorted(((one.finished_at, one.path) for one in database.own.values()), reverse=True)
+    gaps = [later[0] - earlier[0] for later, earlier in pairwise(dates[: _OFTEN + 2])]
+    if len(gaps) < 2 or gaps[0] < max(_JUMP, _OFTEN * max(gaps[1:])):
+        return ""
+    return JUMPED.format(path=dates[0][1], days=gaps[0].days)
+
+
+def _hindrance(database: _Database, newest: StoredSet) -> str:
+    if why := _jump(database):
+        return why
     found = database.chain(newest)
     if found is None:
         return UNPROVEN.format(path=newest.path, why="needs a full that is not known here")

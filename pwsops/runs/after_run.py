@@ -17,6 +17,11 @@ from pwsops.runs.pruning import Pruner, Retention, SetDecision
 MOST_NAMED = 20
 """So many files are named in the messages of a run; the audit log and the catalogue know all."""
 
+_ENDS = (
+    (Action.REMOVE, "Removed"),
+    (Action.RETAINED, "Retained, though obsolete,"),
+    (Action.GONE, "Found to be gone already:"),
+)
 _log = structlog.get_logger()
 
 
@@ -34,7 +39,7 @@ def prune_after(
             return
         texts = list(_texts(pruner.prune(profile, actor=audit.SERVICE)))
     except PwsopsError as error:
-        texts = [("", f"Older backups were not removed: {error}")]
+        texts = [("", f"Older backups were not removed: {error.message} {error.hint}")]
     except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
         _log.exception("pruning failed unexpectedly", profile_id=profile_id)
         texts = [("", "Older backups were not removed: an unforeseen error, which is in the log of the service.")]
@@ -58,7 +63,7 @@ def _write(
 
 def _texts(done: Retention) -> Iterator[tuple[str, str]]:
     """Yield the messages of a prune, each with its database."""
-    for action, words in ((Action.REMOVE, "Removed"), (Action.RETAINED, "Retained, though obsolete,")):
+    for action, words in _ENDS:
         found: dict[str, list[SetDecision]] = {}
         for one in done.having(action):
             found.setdefault(one.database, []).append(one)

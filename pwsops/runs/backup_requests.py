@@ -97,6 +97,8 @@ class BackupRequests:
         instance = profile.fields["instance"]
         with self._catalogue.read() as connection:
             held = holds.held_ids(connection, instance, database, self._clock.now())
+            if held is None:
+                return []
             every = sets.of_database(connection, instance, database)
             # What is held holds what it stands on.
             held |= {one.base_id for one in every if one.set_id in held and one.base_id is not None}

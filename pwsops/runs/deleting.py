@@ -15,10 +15,24 @@ NOT_THERE = (MediaState.MISSING, MediaState.OTHER)
 
 
 class End(NamedTuple):
-    """What became of a file that was to be deleted: whether it is there still (None: nobody knows), and why."""
+    """What became of a file that was to be deleted.
+
+    Parameters
+    ----------
+    is_there
+        Whether it is there still; None: nobody knows.
+    why
+        Why it is, or is not, where it was not deleted.
+    was_deleted
+        Whether it was deleted now; where the engine's answer was not heard: whether it is missing since it was asked.
+    is_damaged
+        Whether what is there is not, or no longer, that backup as a whole.
+    """
 
     is_there: bool | None
     why: str = ""
+    was_deleted: bool = False
+    is_damaged: bool = False
 
 
 def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
@@ -39,11 +53,15 @@ def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
 
 
 def _end(answer: Deletion, seen: MediaState | None, broken_off: bool) -> End:
-    if answer.deleted or seen in NOT_THERE:
-        return End(False)
+    if answer.deleted:
+        return End(False, was_deleted=True)
+    if broken_off and seen is MediaState.MISSING:
+        return End(False, was_deleted=True)  # that was asked for, and it is done
+    if seen in NOT_THERE:
+        return End(False, f"it was not there any more: {answer.reason or seen.value}")
     if broken_off and seen in (None, MediaState.UNKNOWN, MediaState.ELSEWHERE):
         return End(None, answer.reason)
-    return End(True, answer.reason or "the engine does not say why")
+    return End(True, answer.reason or "the engine does not say why", is_damaged=seen is MediaState.DAMAGED)
 
 
 def _states(engine: Engine, sets: Sequence[BackupSet]) -> dict[str, MediaState]:

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RestoreRow, access, restore_outcomes, restores, sets
+from pwsops.catalogue import Catalogue, RestoreRow, access, restore_outcomes, restores, retention, sets
 from pwsops.catalogue.restore_outcomes import Target
 from pwsops.clock import Clock
 from pwsops.engines import registry
@@ -135,6 +135,7 @@ class Restorer:
         try:
             with self._catalogue.write() as connection:
                 _refuse_second(restores.open_of(connection, job.instance, job.request.database))
+                _refuse_removed(retention.being_removed(connection, [one.set_id for one in job.request.sets]))
                 job.id = restore_outcomes.begun(
                     connection, job.target, owner=self._liveness.token, now=self._clock.now()
                 )
@@ -299,6 +300,14 @@ class Restorer:
                     if row is not None and row["cancel_requested"]:
                         job.cancel.set()
                     seen = version
+
+
+def _refuse_removed(path: str) -> None:
+    if path:
+        raise Conflict(
+            f"{path} is not restored: it is being removed just now, as its profile's policy keeps it no longer.",
+            hint="Choose another backup; `pwsops points` lists those that there are.",
+        )
 
 
 def _refuse_second(going: RestoreRow | None) -> None:

@@ -78,6 +78,8 @@ class Runner:
         The certificates that backups are encrypted for.
     owed_access
         What restores still owe; settled with all else that nobody carries on.
+    pruner
+        Applies a profile's policy after a run that succeeded.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Runner:
         open_engine: OpenEngine,
         certificates: RunCertificates,
         owed_access: OwedAccess,
+        pruner: Pruner,
     ) -> None:
         self._owed_access = owed_access
         self._catalogue = catalogue
@@ -97,7 +100,7 @@ class Runner:
         self._liveness = liveness
         self._open_engine = open_engine
         self._requests = BackupRequests(catalogue, clock)
-        self._pruner = Pruner(catalogue, clock, open_engine)
+        self._pruner = pruner
         self._cancels: dict[int, threading.Event] = {}
         self._orphans = OrphanedRuns(
             catalogue,

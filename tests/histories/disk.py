@@ -53,6 +53,9 @@ class Disk:
     saved: dict[str, int] = field(default_factory=dict)
     """What each set that was ever taken holds, by its id."""
 
+    pruned: set[tuple[str, str]] = field(default_factory=set)
+    """Of which databases a policy removed files in this step."""
+
     def open(self, instance: Instance) -> ModelEngine:
         return ModelEngine(self, instance)
 
@@ -80,12 +83,13 @@ class Disk:
             raise MediaError(f"{path} is gone or damaged.", hint="Choose another.", path=path)
         return media
 
-    def restorable(self, of: tuple[str, str], unseen: Collection[str | None] = ()) -> int:
-        """Count what could be restored of a database by somebody who has the disk alone; `unseen` rot is none."""
+    def restorable(self, of: tuple[str, str], unseen: Collection[str | None] = ()) -> set[str]:
+        """Return the `set_id` of what could be restored of a database with the disk alone; `unseen` rot is none."""
         ours = [one for one in self.files.values() if one.of == of and not one.damaged]
         good = [one for one in ours if not one.rotten or one.backup_set.set_id in unseen]
         fulls = {one.backup_set.set_id for one in good if one.backup_set.kind is BackupKind.FULL}
-        return sum(one.backup_set.kind is BackupKind.FULL or one.backup_set.base_id in fulls for one in good)
+        sets = [one.backup_set for one in good]
+        return {one.set_id for one in sets if one.kind is BackupKind.FULL or one.base_id in fulls}
 
 
 class ModelEngine(FakeEngine):
@@ -182,7 +186,7 @@ class ModelEngine(FakeEngine):
         sighting = self._look(one)
         if sighting.state is not MediaState.PRESENT:
             return Deletion(path=one.path, deleted=False, reason=sighting.reason or "it holds another")
-        del self._disk.files[one.path]
+        self._disk.pruned.add(self._disk.files.pop(one.path).of)
         return Deletion(path=one.path, deleted=True)
 
     def restore(

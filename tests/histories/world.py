@@ -37,8 +37,6 @@ class World:
         self.proven = 0
         """So often something was called protected, and was."""
         self._content = 0
-        self._prunes = False
-        """Whether a profile has a policy: what rotted since it was proven is then trusted for a while."""
         self._read: set[str | None] = set()
         for home in homes:
             with home.core.catalogue.write() as connection:
@@ -56,15 +54,17 @@ class World:
         self.told.append(happening)
         by_product = name in PRODUCT
         before = {of: self._restorable(of) for of in self._databases()} if by_product else {}
+        self.disk.pruned.clear()
         with suppress(PwsopsError):
             HAPPENINGS[name](self, first, second)
-        for of, count in before.items():
-            assert not count or self._restorable(of), f"the last backup of {of} is gone: {self.told}"
+        for of, could in before.items():
+            assert not could or self._restorable(of), f"the last backup of {of} is gone: {self.told}"
         for home, instance in self.places:
             self.check(home, instance)
 
-    def _restorable(self, of: tuple[str, str]) -> int:
-        return self.disk.restorable(of, self._rotten_unseen() if self._prunes else ())
+    def _restorable(self, of: tuple[str, str]) -> set[str]:
+        """Return what can be restored of a database. A policy trusts for a while what rotted since it was proven."""
+        return self.disk.restorable(of, self._rotten_unseen() if of in self.disk.pruned else ())
 
     def check(self, home: Home, instance: str) -> None:
         """Carry out the plan for now of whatever is called protected, and compare."""
@@ -225,17 +225,19 @@ class World:
         profile = home.ops.profiles.get(name)
         profile.keep_last, profile.keep_daily = 1 + first % 3, second % 3
         profile.keep_within = ("", "", "1h", "1d")[first % 4]
-        self._prunes = True
         home.ops.profiles.save(name, profile, note="to have room")
         for run in home.ops.runs.list(limit=1) if second % 4 == 0 else ():
             with suppress(PwsopsError):  # it took nothing
                 home.ops.holds.add_run(run.id, reason="an audit")
+        could = {set_id for of in self._databases() for set_id in self.disk.restorable(of)}
         found = home.ops.retention.prune(name)
-        for points in found.points.values():
-            there = {one.backup_set.set_id for one in self.disk.files.values()}
-            kept = {one.set_id for one in found.sets if one.action is not Action.REMOVE}
-            assert {one.set_id for one in points} <= kept, self.told
-            assert not {one.set_id for one in found.having(Action.REMOVE)} & there - self._copied(), self.told
+        can = {set_id for of in self._databases() for set_id in self.disk.restorable(of)}
+        there = {one.backup_set.set_id for one in self.disk.files.values()} - self._copied()
+        promised = {one.set_id for points in found.points.values() for one in points}
+        assert promised & could <= can, f"what was to stay restorable is not: {self.told}"
+        removed = {one.set_id for one in found.having(Action.REMOVE)}
+        assert not removed & there, f"what was called removed is there: {self.told}"
+        assert could - can <= removed, f"something else went than was told: {self.told}"
 
     def _copied(self) -> set[str]:
         """Return what lies under another name than it was written under."""

@@ -51,7 +51,7 @@ def test_what_goes_is_shown_and_asked_and_then_it_goes(line):
     assert all(row["size_bytes"] > 0 for row in rows)
     told = line.done("prune", "Vault", "--dry-run")
     assert "Would remove 2 backups" in told
-    assert f"{DATABASE} can be restored from 1 backups" in told
+    assert f"{DATABASE} can be restored from 1 backup, of " in told
     assert "it was not confirmed" in line.refused("prune", "Vault")
     assert len(files(line)) == 3
     assert "Removed 2 backups" in line.done("prune", "Vault", "--yes")
@@ -82,7 +82,7 @@ def test_what_cannot_be_meant_is_refused(line):
     assert "no profile 'Nobody'" in line.refused("prune", "Nobody", "--dry-run")
 
 
-def test_what_cannot_be_deleted_is_retained_and_named(line):
+def test_what_another_file_took_the_place_of_stays_and_is_told(line):
     line.done("profile", "edit", "Vault", "--keep-last", "1")
     rows = line.rows("prune", "Vault", "--dry-run")
     going = [row["path"] for row in rows if row["action"] == "remove"]
@@ -90,7 +90,13 @@ def test_what_cannot_be_deleted_is_retained_and_named(line):
     (line.cwd / "backups" / "mine.txt").write_text("mine")
     (line.cwd / "backups" / "mine.txt").replace(going[-1])
     told = line.run("prune", "Vault", "--yes")
-    assert told.returncode == 0
+    assert "Removed 1 backup (" in told.stdout
+    assert f"{DATABASE} can be restored from 1 backup, of " in told.stdout
+    assert f"Retained {going[-1]}: " in told.stderr
+    assert (line.cwd / "backups" / going[-1]).read_text() == "mine"
+    again = line.run("prune", "Vault", "--yes")
+    assert again.returncode == 0
+    assert "Removed" not in again.stdout
     assert (line.cwd / "backups" / going[-1]).read_text() == "mine"
 
 

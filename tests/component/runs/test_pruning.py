@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from pwsops.catalogue import restores
-from pwsops.catalogue.schema import backup_sets, runs
-from pwsops.engines.requests import BackupRequest
-from pwsops.errors import EngineError, LoginRefused, MediaError, PwsopsError
-from pwsops.operations import Role
+from pwsops.catalogue import restores, retention
+from pwsops.catalogue.schema import backup_sets, run_items, runs
+from pwsops.engines.requests import BackupRequest, RestoreRequest
+from pwsops.errors import Conflict, EngineError, LoginRefused, MediaError, PwsopsError
+from pwsops.operations import Role, open_operations
 from pwsops.operations.retention import Action, Retention
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus, Sighting
 from pwsops.rules.protection import Cause
 from pwsops.runs.pruning import PROOF_HOLDS
+from pwsops.runs.restorer import Job
 from tests.fake_engine import FakeEngine
 from tests.homes import HOUR, Home
 from tests.people import acting_as
@@ -84,8 +87,9 @@ def test_what_is_obsolete_goes_and_stays_in_the_history(laden: Home) -> None:
     assert [row["path"] for row in gone] == [first, second]
     assert {row["pruned_why"] for row in gone} == {"the policy of p: keep-last 2"}
     entries = [one for one in laden.ops.audit.list() if one.action == "prune profile"]
-    assert [(one.actor, one.subject) for one in entries] == [("ann", "p")]
-    assert "removes 2 backups of srv/one (20 bytes)" in entries[0].detail
+    assert [(one.actor, one.subject) for one in entries] == [("ann", "p")] * 2
+    assert entries[0].detail == f"srv/one: 2 backups removed: {second}, {first}"
+    assert "removes 2 backups of srv/one (20 bytes)" in entries[1].detail
     assert paths(laden.ops.retention.prune("p"), Action.REMOVE) == []
 
 
@@ -105,7 +109,7 @@ def test_a_run_that_succeeded_applies_the_policy_and_says_so(laden: Home) -> Non
     assert text.startswith("Removed 3 backups of one (30 bytes): ")
     assert all(path in text for path in taken(laden)[:3])
     entries = [one for one in laden.ops.audit.list() if one.action == "prune profile"]
-    assert [one.actor for one in entries] == ["backup service"]
+    assert [one.actor for one in entries] == ["backup service"] * 2
 
 
 def test_a_run_that_failed_removes_nothing(home: Home) -> None:
@@ -317,8 +321,16 @@ def test_where_not_even_a_look_tells_it_stays_open(laden: Home) -> None:
 
 
 def test_what_somebody_else_deleted_is_noted_as_gone(laden: Home) -> None:
-    laden.server.media.pop(taken(laden)[0])
-    assert len(paths(laden.ops.retention.prune("p"), Action.REMOVE)) == 2
+    first, second = taken(laden)[:2]
+    laden.server.media.pop(first)
+    found = laden.ops.retention.prune("p")
+    assert paths(found, Action.REMOVE) == [second]
+    (gone,) = found.having(Action.GONE)
+    assert gone.path == first
+    assert gone.reason.startswith("it was not there any more: ")
+    assert all(row["pruned_at"] for row in rows(laden)[:2])
+    assert f"1 backup not there: {first}" in laden.ops.audit.list()[0].detail
+    assert first not in [one.path for one in found.points["one"]]
 
 
 def test_without_a_policy_nothing_is_judged_or_said(home: Home) -> None:
@@ -439,6 +451,190 @@ def test_where_deleting_broke_off_and_nobody_answers_it_stays_open(
     assert all(row["pruned_at"] for row in rows(laden)[:2])
 
 
+def change(home: Home, which: int, **values: Any) -> None:
+    """Write something else into a backup's row; `which` counts from 0, the oldest."""
+    with home.core.catalogue.write() as connection:
+        connection.execute(update(backup_sets).where(backup_sets.c.path == taken(home)[which]).values(values))
+
+
+# What may be restored still, and what no longer
+
+
+@pytest.mark.parametrize("column", ["thumbprint", "database_thumbprint"])
+def test_a_backup_whose_key_is_nowhere_takes_nobody_s_place(laden: Home, column: str) -> None:
+    change(laden, -1, **{column: "AB" * 20})
+    found = laden.ops.retention.preview("p")
+    assert "needs a private key that is nowhere: that of the certificate ABAB" in found.hindrances["one"]
+    assert paths(laden.ops.retention.prune("p"), Action.REMOVE) == []
+    assert len(laden.server.media) == 4
+    first, second, third, fourth = taken(laden)
+    assert [one.path for one in found.points["one"]] == [third, second, first]
+    laden.ops.holds.add_run(3, reason="an audit")
+    assert fourth in paths(laden.ops.retention.preview("p"), Action.KEEP)
+
+
+def test_the_newest_proven_one_of_what_a_restore_wrote_over_stays(laden: Home) -> None:
+    first, second, third, fourth = taken(laden)
+    laden.ops.restores.restore("srv", "one", first)
+    for _ in range(2):
+        laden.clock.advance(HOUR)
+        laden.run()
+    assert set(taken(laden)[4:]) | {fourth} == set(laden.server.media)
+    (kept,) = [one for one in laden.ops.retention.preview("p").sets if one.path == fourth]
+    assert kept.reason == "it is the newest proven backup of what a restore has written over"
+    assert {second, third} <= {row["path"] for row in rows(laden) if row["pruned_at"] is not None}
+
+
+def test_a_policy_that_was_loosened_brings_back_what_was_given_up_but_is_there(laden: Home) -> None:
+    give_up_and_die(laden)
+    assert len(laden.ops.retention.preview("p").having(Action.REMOVE)) == 2
+    amend(laden, keep_last=4)
+    assert len(laden.ops.retention.preview("p").having(Action.KEEP)) == 4
+    laden.ops.retention.prune("p")
+    assert [one.path for one in laden.ops.restores.sources("srv", "one")] == taken(laden)[::-1]
+
+
+def test_what_was_given_up_before_a_crash_is_asked_about_again(laden: Home) -> None:
+    first, second, *_ = taken(laden)
+    give_up_and_die(laden)
+    going = paths(laden.ops.retention.preview("p"), Action.REMOVE)
+    assert going == [second, first]
+    assert paths(laden.ops.retention.prune("p", agreed=[]), Action.REMOVE) == []
+    assert len(laden.server.media) == 4
+    ids = [one.set_id for one in laden.ops.retention.preview("p").having(Action.RETAINED)]
+    assert paths(laden.ops.retention.prune("p", agreed=ids), Action.REMOVE) == [second, first]
+
+
+def give_up_and_die(home: Home) -> None:
+    def die(_sets: object) -> None:
+        raise Killed
+
+    home.server.before_deleting = die
+    with pytest.raises(Killed):
+        home.ops.retention.prune("p")
+    home.server.before_deleting = lambda sets: None
+
+
+def test_only_what_was_agreed_to_goes(laden: Home) -> None:
+    first, second, *_ = taken(laden)
+    agreed = rows(laden)[0]["set_id"]
+    found = laden.ops.retention.prune("p", agreed=[agreed])
+    assert paths(found, Action.REMOVE) == [first]
+    ((path, reason),) = [(one.path, one.reason) for one in found.having(Action.RETAINED)]
+    assert path == second
+    assert reason.startswith("it was not among those that were to be removed when that was agreed to")
+
+
+# While files are being deleted
+
+
+def while_it_deletes(home: Home, act: Callable[[], object]) -> list[Any]:
+    """Prune, and do something once backups were given up; return what came of both."""
+    came: list[Any] = []
+
+    def meanwhile(_sets: object) -> None:
+        home.server.before_deleting = lambda sets: None
+        try:
+            came.append(act())
+        except PwsopsError as error:
+            came.append(error)
+
+    home.server.before_deleting = meanwhile
+    return [home.ops.retention.prune("p"), *came]
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        ("restore", "is not restored: it is being removed just now"),
+        ("hold", "has no backup to hold"),
+        ("prune", "The backups of profile p are being pruned just now"),
+    ],
+)
+def test_what_is_being_deleted_is_not_restored_held_or_pruned_a_second_time(laden: Home, act: str, words: str) -> None:
+    sets = laden.ops.restores.plan("srv", "one", taken(laden)[0]).sets
+    engine = laden.core.pruner._open_engine(profile_row(laden))
+    job = Job(engine=engine, request=RestoreRequest(database="one", sets=sets), instance="srv", actor="ann")
+    acts: dict[str, Callable[[], object]] = {
+        "restore": lambda: laden.core.restorer.begin(job),
+        "hold": lambda: laden.ops.holds.add_run(1, reason="an audit"),
+        "prune": lambda: laden.ops.retention.prune("p"),
+    }
+    found, came = while_it_deletes(laden, acts[act])
+    assert words in str(came)
+    assert len(paths(found, Action.REMOVE)) == 2
+    assert len(laden.server.media) == 2
+
+
+def test_another_process_removes_nothing_meanwhile(laden: Home) -> None:
+    with closing(open_operations(laden.path, actor="bob", clock=laden.clock)) as other:
+        found, theirs = while_it_deletes(laden, lambda: other.retention.prune("p"))
+        assert "another process of this home removes backups of it" in theirs.hindrances["one"]
+        assert len(paths(found, Action.REMOVE)) == 2
+        entries = [one.actor for one in other.audit.list() if one.action == "prune profile"]
+        assert entries == ["ann", "ann"]
+        assert paths(other.retention.prune("p"), Action.REMOVE) == []
+
+
+@pytest.mark.parametrize("call", ["gone", "retained", "recorded"])
+def test_where_the_catalogue_fails_meanwhile_nothing_is_told_that_is_not_known(
+    laden: Home, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    works, calls = getattr(retention, call), []
+
+    def fail(*given: Any, **options: Any) -> Any:
+        calls.append(given)
+        if len(calls) > (2 if call == "recorded" else 0):
+            raise EngineError("the catalogue is locked", hint="Wait.")
+        return works(*given, **options)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(retention, call, fail)
+        found = laden.ops.retention.prune("p")
+    assert paths(found, Action.REMOVE) == []
+    assert all("whether it was deleted is not known" in one.reason for one in found.having(Action.RETAINED))
+    assert not {one.path for one in found.points["one"]} & set(taken(laden)[:2])
+    laden.ops.retention.prune("p")
+    assert set(laden.server.media) == set(taken(laden)[2:])
+    assert all(row["pruned_at"] for row in rows(laden)[:2])
+
+
+def test_a_row_that_only_its_reader_refuses_is_not_given_up(laden: Home) -> None:
+    with laden.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET database_size_bytes = 'much' WHERE id = 1")
+    found = laden.ops.retention.prune("p")
+    (stays,) = found.having(Action.RETAINED)
+    assert "what the catalogue has of it cannot be read" in stays.reason
+    assert rows(laden)[0]["prune_began_at"] is None
+    assert taken(laden)[0] in laden.server.media
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_restore_from_a_file_that_nobody_recorded_keeps_all(laden: Home, recorded: bool) -> None:
+    source = laden.ops.restores.sources("srv", "one")[-1]
+    foreign = replace(source, set_id=source.set_id if recorded else "foreign")
+    with laden.core.catalogue.write() as connection:
+        restores.add(
+            connection, foreign, instance="srv", database="two", actor="ann", owner="me", now=laden.clock.now()
+        )
+    assert "reads its backups" in laden.ops.retention.prune("p").hindrances["one"]
+    assert len(laden.server.media) == 4
+
+
+def test_a_run_whose_end_is_not_known_keeps_all(laden: Home) -> None:
+    with laden.core.catalogue.write() as connection:
+        connection.execute(update(run_items).where(run_items.c.run_id == 4).values(look_again_at=laden.clock.now()))
+    assert "or its end is not known" in laden.ops.retention.prune("p").hindrances["one"]
+    assert len(laden.server.media) == 4
+
+
+def test_a_proof_of_the_future_is_none(laden: Home) -> None:
+    change(laden, -1, proven_at=laden.clock.now() + timedelta(days=400))
+    laden.ops.retention.prune("p")
+    assert laden.server.verified == [taken(laden)[-1]]
+    assert rows(laden)[-1]["proven_at"] == laden.clock.now()
+
+
 # Holds
 
 
@@ -501,6 +697,33 @@ def test_what_cannot_be_held_is_told(laden: Home) -> None:
     with pytest.raises(PwsopsError, match="Run 1 has no backup to hold"):
         laden.ops.holds.add_run(1, reason="x")
     assert laden.ops.holds.list() == []
+
+
+def test_nothing_is_held_that_a_run_may_be_writing_over(home: Home) -> None:
+    home.add(timestamp=False, incremental=False)
+    home.run()
+    came: list[str] = []
+
+    def hold(_request: BackupRequest) -> None:
+        with pytest.raises(Conflict) as caught:
+            home.ops.holds.add_run(1, reason="an audit")
+        came.append(caught.value.message)
+
+    home.server.before_backup = hold
+    home.run()
+    assert came == ["The backup of one was not held: run 2 is taking a new one, which may take its place."]
+    home.server.before_backup = None
+    home.ops.holds.add_run(2, reason="an audit")
+
+
+def test_where_a_hold_cannot_be_read_nothing_is_written_over(home: Home) -> None:
+    home.add(timestamp=False)
+    home.run(kind=FULL)
+    assert len(offered(home)) == 1
+    home.ops.holds.add_run(1, reason="an audit")
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE holds SET database = CAST(X'E9' AS TEXT)")
+    assert offered(home) == []
 
 
 def test_a_held_backup_is_not_overwritten_by_the_next_run(home: Home) -> None:

@@ -253,9 +253,9 @@ def test_what_ends_when_somebody_looks_at_another_profile_is_not_said_there(
     shown = open_page()
     prune = shown.session.ops.retention.prune
 
-    def leave(profile: str) -> Any:
+    def leave(profile: str, **agreed: Any) -> Any:
         shown.session.nav.go(page=CLEANUP, profile="q")
-        return prune(profile)
+        return prune(profile, **agreed)
 
     monkeypatch.setattr(shown.session.ops.retention, "prune", leave)
     shown.press("prune-ask")

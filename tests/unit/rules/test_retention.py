@@ -14,6 +14,7 @@ from pwsops.rules.retention import (
     NEWEST_PROVEN,
     NO_POLICY,
     OBSOLETE,
+    WRITTEN_OVER,
     Action,
     Hold,
     Policy,
@@ -173,11 +174,58 @@ def test_nothing_goes_where_the_newest_that_stays_is_lost() -> None:
     assert "needs /b/full.bak, which is gone" in plan([*own, taken("f0", 9 * DAY, 0)], Policy(last=1)).hindrance
 
 
-def test_nothing_goes_where_nothing_that_counts_would_remain() -> None:
-    own = [taken("ahead", -DAY, 1), *fulls(1)]
-    assert plan(own, Policy(last=1, proven=0)).removals == []
-    found = plan([taken("a", DAY, 1, "b"), taken("b", DAY, 2, "a")], Policy(daily=1))
+def test_nothing_goes_where_backups_need_each_other() -> None:
+    found = plan([taken("a", DAY, 1, "b"), taken("b", DAY, 2, "a")], Policy(last=1))
+    assert kept(found) == ["b"]
     assert found.removals == []
+    assert "needs a full that is not known here" in found.hindrance
+
+
+def test_a_rule_keeps_the_newest_of_those_whose_clock_was_right() -> None:
+    found = plan([*fulls(2), taken("ahead", -DAY, 3)], Policy(last=1))
+    assert kept(found) == ["ahead", "f2"]
+    assert [one.set_id for one in found.removals] == ["f1"]
+
+
+@pytest.mark.parametrize(("days", "stops"), [(29, False), (30, True), (400, True)])
+def test_nothing_goes_where_the_newest_is_dated_far_after_all_others(days: int, stops: bool) -> None:
+    own = [one._replace(finished_at=one.finished_at - days * DAY) for one in fulls(4)]
+    found = plan([*own, taken("new", timedelta(), 9)], Policy(within=parse_span("7d"), last=1))
+    assert bool(found.hindrance) is stops
+    if stops:
+        assert f"/b/new.bak, is dated {days} days after the one before it" in found.hindrance
+        # Once another one is there, it is what time it is.
+        own.append(taken("new", timedelta(hours=2), 9))
+        found = plan([*own, taken("newer", timedelta(), 10)], Policy(last=1))
+        assert (found.hindrance, len(found.removals)) == ("", 5)
+
+
+def test_months_between_backups_are_no_jump_where_that_is_usual() -> None:
+    assert plan(fulls(6, 60 * DAY), Policy(last=1)).hindrance == ""
+    assert plan([*fulls(1, 400 * DAY), taken("new", timedelta(), 9)], Policy(last=1)).hindrance == ""
+
+
+def test_of_what_each_restore_wrote_over_the_newest_proven_backup_stays() -> None:
+    own = [*fulls(5)[:3], taken("f4", DAY, 4, is_proven=False), fulls(5)[4]]
+    found = plan(own, Policy(last=1), written_over=[{"f1", "f2"}, {"f3", "f4"}, {"elsewhere"}])
+    assert kept(found) == ["f5", "f3", "f2"]
+    assert reasons(found)["f2"] == WRITTEN_OVER
+
+
+def test_what_became_of_it_is_told_and_what_is_lost_is_no_restore_point() -> None:
+    found = plan(fulls(5), Policy(last=1)).ended(
+        stayed={"f1": "it is in use", "f3": "?"}, gone={"f2": "it was gone"}, lost=["f3"]
+    )
+    actions = {one.backup.set_id: one.action for one in found.decisions}
+    assert actions == {
+        "f5": Action.KEEP,
+        "f4": Action.REMOVE,
+        "f3": Action.RETAINED,
+        "f2": Action.GONE,
+        "f1": Action.RETAINED,
+    }
+    assert reasons(found)["f2"] == "it was gone"
+    assert [one.set_id for one in found.points] == ["f5", "f1"]
 
 
 # In random histories

@@ -17,6 +17,7 @@ def upgrade() -> None:
         op.add_column("profiles", sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False))
     for name in ("prune_began_at", "pruned_at", "retained_at"):
         op.add_column("backup_sets", sa.Column(name, sa.BigInteger(), nullable=True))
+    op.add_column("backup_sets", sa.Column("prune_owner", sa.Text(), nullable=True))
     for name in ("pruned_why", "retained_why"):
         op.add_column("backup_sets", sa.Column(name, sa.Text(), server_default=sa.text("''"), nullable=False))
     op.create_index("ix_backup_sets_profile_id", "backup_sets", ["profile_id"])

@@ -23,8 +23,9 @@ MARKS = {
     Action.REMOVE: Mark(tone="orange", icon="cross", word="would go"),
     Action.RETAINED: Mark(tone="orange", icon="warning", word="retained"),
     Action.KEEP: Mark(tone="ok", icon="check", word="stays"),
+    Action.GONE: Mark(tone="orange", icon="warning", word="gone already"),
 }
-_ORDER = (Action.REMOVE, Action.RETAINED, Action.KEEP)
+_ORDER = (Action.REMOVE, Action.GONE, Action.RETAINED, Action.KEEP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,8 @@ class Found:
         Whether anything is ever removed.
     going, going_ids
         What would go.
+    obsolete_ids
+        The same, and what could not be removed before.
     holds
         Those on its backups, and on backups of its databases of which nothing else is known any more.
     """
@@ -91,6 +94,7 @@ class Found:
     sums: Mapping[Action, Amount]
     going: Sequence[SetDecision]
     going_ids: frozenset[str]
+    obsolete_ids: frozenset[str]
     holds: Sequence[HoldRow]
 
 
@@ -111,6 +115,7 @@ def look(ops: Operations, name: str) -> Found:
         sums={action: amount(retention.having(action)) for action in Action},
         going=going,
         going_ids=frozenset(one.set_id for one in going),
+        obsolete_ids=frozenset(one.set_id for one in retention.sets if one.action is not Action.KEEP),
         holds=[
             one
             for one in ops.holds.list(view.instance)

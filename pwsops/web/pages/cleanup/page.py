@@ -149,15 +149,16 @@ class Cleanup(Page):
 
     def _prune(self, _key: str) -> None:
         # What a browser sends proves nothing: the question has to have been asked, and about these.
-        asked, going = self._asked, self._going()
-        if asked is None or self._task.doing:
+        asked, going, found = self._asked, self._going(), self._found
+        if asked is None or found is None or self._task.doing:
             return
         if asked != going:
             self._asked, self._problem = going, texts.CHANGED
             self._show()
             return
         self._asked = None
-        self._do(texts.REMOVING, partial(self._session.ops.retention.prune, self._profile), self._pruned)
+        prune = partial(self._session.ops.retention.prune, self._profile, agreed=found.obsolete_ids)
+        self._do(texts.REMOVING, prune, self._pruned)
         self._session.attention.focus_on("h1")
 
     def _pruned(self, outcome: Retention, here: bool) -> str:

@@ -57,6 +57,7 @@ class Outcome:
     named: Sequence[Named]
     retained: Sequence[SetDecision]
     retained_left: int
+    gone: int
 
     @property
     def tone(self) -> str:
@@ -69,6 +70,7 @@ class Outcome:
         stayed = len(self.retained) + self.retained_left
         parts = [f"Removed {self.removed}"] if self.removed.files else []
         parts += [f"{counted(stayed, 'backup')} retained"] if stayed else []
+        parts += [f"{counted(self.gone, 'backup')} gone already"] if self.gone else []
         return "; ".join(parts) or "Nothing was removed: all that there is stays"
 
 
@@ -80,4 +82,5 @@ def outcome(done: Retention) -> Outcome:
         named=named(removed),
         retained=retained[:_NAMED],
         retained_left=max(0, len(retained) - _NAMED),
+        gone=len(done.having(Action.GONE)),
     )
