@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import Deletion
 from pwsops.errors import PwsopsError
-from pwsops.rules.model import BackupSet, MediaState
+from pwsops.rules.model import BackupSet, MediaState, Sighting
 
 NOT_THERE = (MediaState.MISSING, MediaState.OTHER)
 """A set that is looked for and found so lies there no more."""
@@ -25,14 +25,19 @@ class End(NamedTuple):
         Why it is, or is not, where it was not deleted.
     was_deleted
         Whether it was deleted now; where the engine's answer was not heard: whether it is missing since it was asked.
-    is_damaged
-        Whether what is there is not, or no longer, that backup as a whole.
+    seen
+        What a look at it found, where there was one.
     """
 
     is_there: bool | None
     why: str = ""
     was_deleted: bool = False
-    is_damaged: bool = False
+    seen: Sighting | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be restored from it any more, or nobody knows."""
+        return self.is_there is None or (self.seen is not None and self.seen.state is MediaState.DAMAGED)
 
 
 def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
@@ -48,26 +53,27 @@ def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
         answers = [Deletion(path=one.path, deleted=False, reason=str(error)) for one in wanted]
         broken_off = True
     asked = list(zip(wanted, answers, strict=True))
-    seen = _states(engine, [one for one, answer in asked if not answer.deleted])
+    seen = _looked_for(engine, [one for one, answer in asked if not answer.deleted])
     return {one.set_id: _end(answer, seen.get(one.set_id), broken_off) for one, answer in asked}
 
 
-def _end(answer: Deletion, seen: MediaState | None, broken_off: bool) -> End:
+def _end(answer: Deletion, seen: Sighting | None, broken_off: bool) -> End:
+    state, why = seen.state if seen else None, answer.reason.removesuffix(".")
     if answer.deleted:
         return End(False, was_deleted=True)
-    if broken_off and seen is MediaState.MISSING:
+    if broken_off and state is MediaState.MISSING:
         return End(False, was_deleted=True)  # that was asked for, and it is done
-    if seen in NOT_THERE:
-        return End(False, f"it was not there any more: {answer.reason or seen.value}")
-    if broken_off and seen in (None, MediaState.UNKNOWN, MediaState.ELSEWHERE):
-        return End(None, answer.reason)
-    return End(True, answer.reason or "the engine does not say why", is_damaged=seen is MediaState.DAMAGED)
+    if state in NOT_THERE:
+        return End(False, f"it was not there any more: {why or state.value}")
+    if broken_off and state in (None, MediaState.UNKNOWN, MediaState.ELSEWHERE):
+        return End(None, why)
+    return End(True, why or "the engine does not say why", seen=seen)
 
 
-def _states(engine: Engine, sets: Sequence[BackupSet]) -> dict[str, MediaState]:
+def _looked_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
     if not sets:
         return {}
     try:
-        return {set_id: found.state for set_id, found in engine.look_for(sets).items()}
+        return engine.look_for(sets)
     except PwsopsError:
         return {}

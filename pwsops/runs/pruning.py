@@ -315,7 +315,7 @@ class Pruner:
                 **{one: UNKNOWN_END.format(why=end.why) for one, end in ends.items() if end.is_there is None},
             },
             gone={one: end.why for one, end in ends.items() if end.is_there is False and not end.was_deleted},
-            lost=[one for one, end in ends.items() if end.is_there is None or end.is_damaged],
+            lost=[one for one, end in ends.items() if end.is_lost],
         )
 
     def _part_deleted(
@@ -335,6 +335,8 @@ class Pruner:
             retention.gone(connection, instance, [one for one, end in ends.items() if end.is_there is False], now=now)
             stayed = {one: end.why for one, end in ends.items() if end.is_there}
             retention.retained(connection, instance, stayed, now=now)
+            seen = {one: end.seen for one, end in ends.items() if end.seen is not None}
+            sightings.record(connection, instance, seen, now=now)
         return ends
 
 

@@ -94,6 +94,7 @@ def test_what_another_file_took_the_place_of_stays_and_is_told(line):
     assert f"{DATABASE} can be restored from 1 backup, of " in told.stdout
     assert f"Retained {going[-1]}: " in told.stderr
     assert (line.cwd / "backups" / going[-1]).read_text() == "mine"
+    assert f"{DATABASE} can be restored from 1 backup, of " in line.done("prune", "Vault", "--dry-run")
     again = line.run("prune", "Vault", "--yes")
     assert again.returncode == 0
     assert "Removed" not in again.stdout
