@@ -31,6 +31,17 @@ FROM n
 """
 
 
+_RESTORED = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+INSERT INTO restores (instance, "database", path, position, set_id, kind, data_at, actor, status, started_at, owner,
+                      cancel_requested, error, hint, interrupted, messages, runs_until, sets_until)
+SELECT 'samples', :database, '/media/' || i || '.bak', 1, 'set-1', 'full', :begin, '', 'succeeded', :begin, '', 0, '',
+       '', 0, '[]', 0, :sets - i * 100
+FROM n
+"""
+"""A hundred restores of the first backup: what they wrote over is looked for among all."""
+
+
 def run() -> list[dict[str, Any]]:
     """Fill a home and ask."""
     with tempfile.TemporaryDirectory() as directory:
@@ -55,6 +66,7 @@ def _fill(ops: Operations, directory: Path) -> None:
     values = {"sets": SETS, "database": names[0], "begin": begin, "profile": view.id}
     with ops._core.catalogue.write() as connection:
         connection.exec_driver_sql(_FILL, values)
+        connection.exec_driver_sql(_RESTORED, values)
 
 
 def _measure(ops: Operations) -> dict[str, Any]:

@@ -193,12 +193,15 @@ def open_of(connection: Connection, instance: str, database: str) -> RestoreRow 
     return next(iter(_read(connection, select(restores).where(there))), None)
 
 
-def into(connection: Connection, instance: str, database: str) -> list[Restored]:
-    """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted."""
+def into(connection: Connection, instance: str, database: str, *, limit: int | None = None) -> list[Restored]:
+    """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted.
+
+    The newest first; `limit`: so many of them.
+    """
     may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
     there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
     columns = restores.c.set_id, restores.c.data_at, restores.c.runs_until, restores.c.sets_until
-    found = connection.execute(select(*columns).where(there))
+    found = connection.execute(select(*columns).where(there).order_by(restores.c.id.desc()).limit(limit))
     return [Restored(set_id, data_at, Order(*until)) for set_id, data_at, *until in found]
 
 

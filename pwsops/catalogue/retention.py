@@ -7,13 +7,13 @@ built on it, and its absence is no loss. A process that dies in between leaves s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
 from pwsops.catalogue import holds, looks, restores, rows, schema, sets
 from pwsops.catalogue.keys import Keys
@@ -24,7 +24,6 @@ from pwsops.catalogue.schema import backup_sets, run_items, runs
 from pwsops.catalogue.sightings import Known
 from pwsops.profile import policy_of
 from pwsops.rules.model import SKEW, BackupKind, BackupSet, MediaState, RunStatus
-from pwsops.rules.replacing import written_over
 from pwsops.rules.retention import Hold, RetentionPlan, StoredSet, plan_retention
 
 _KINDS = {kind.value: kind for kind in BackupKind}
@@ -67,6 +66,8 @@ _COLUMNS = [
     _IS_ODD.label("is_odd"),
 ]
 _PORTION = 5_000
+RESTORES = 5
+"""Of what so many restores into a database wrote over, the last ones, the newest backup stays."""
 _IS_BEGUN = backup_sets.c.prune_began_at.is_not(None) & backup_sets.c.pruned_at.is_(None)
 """Whether its deletion began, and nobody wrote its end."""
 NEEDS_KEY = "needs a private key that is nowhere: that of the certificate {missing}"
@@ -75,6 +76,7 @@ UNREADABLE = (
     "{reason}), so that nobody knows what it needs. Correct or remove that row, and prune again"
 )
 REFUSED = "it could not be deleted on {at:%Y-%m-%d %H:%M} UTC: {why}; that is tried again with the next prune"
+INTERRUPTED = "its deletion was interrupted"
 UNREADABLE_HOLD = "nothing is removed: what a hold is on cannot be read ({reason}). Take it back, and prune again"
 
 
@@ -128,26 +130,20 @@ def plans(
     policy, made = policy_of(profile.fields), []
     for name, of in sorted(found.items()):
         if of.own:
+            restored = restores.into(connection, instance, name, limit=RESTORES)
             plan = plan_retention(
                 of.own,
                 policy,
                 now=now,
                 others=of.others,
                 holds=held.get(name, ()),
-                written_over=_written_over(connection, instance, name, profile.id),
+                restored=restored,
+                sources=sets.orders_of_database(connection, instance, name, among={each.set_id for each in restored}),
             )
             doubt = _doubt(name, [*unreadable.get(name, ()), *unreadable.get("", ())], held.get("", ()))
             plan = plan.hindered(doubt) if doubt and plan.removals else plan
             made.append(DatabasePlan(database=name, plan=plan, refused=refused))
     return made
-
-
-def _written_over(connection: Connection, instance: str, database: str, profile_id: int) -> list[frozenset[str]]:
-    restored = restores.into(connection, instance, database)
-    if not restored:
-        return []
-    own = sets.of_database(connection, instance, database, profile_id=profile_id)
-    return written_over(own, of_database=sets.orders_of_database(connection, instance, database), restored=restored)
 
 
 class _Needs:
@@ -251,49 +247,97 @@ def in_use(connection: Connection, instance: str, database: str) -> str:
 
 
 def give_up(
-    connection: Connection, instance: str, set_ids: Iterable[str], why: str, *, owner: str, now: datetime
+    connection: Connection, instance: str, set_ids: Sequence[str], why: str, *, owner: str, now: datetime
 ) -> None:
-    """Note that backups are about to be deleted by a process: from now on nobody counts on them."""
+    """Note that backups are about to be deleted by a prune: from now on nobody counts on them."""
     values = {"prune_began_at": now, "prune_owner": owner, "replaced_at": now, "pruned_why": why}
     _change(connection, instance, set_ids, values | {"retained_at": None, "retained_why": ""})
 
 
-def gone(connection: Connection, instance: str, set_ids: Iterable[str], *, now: datetime) -> None:
-    """Note that the files of backups that were given up are gone."""
-    _change(connection, instance, set_ids, {"replaced_at": now, "pruned_at": now, "prune_owner": None})
+def gone(connection: Connection, instance: str, set_ids: Sequence[str], *, owner: str, now: datetime) -> None:
+    """Note that the files of backups that a prune gave up are gone."""
+    values = {"replaced_at": now, "pruned_at": now, "prune_owner": None}
+    _change(connection, instance, set_ids, values, owner=owner)
 
 
-def retained(connection: Connection, instance: str, why: Mapping[str, str], *, now: datetime) -> None:
-    """Note of some backups that they could not be deleted, by `set_id` and why: they are there, and may be restored."""
-    values = {"prune_began_at": None, "prune_owner": None, "replaced_at": None, "pruned_why": "", "retained_at": now}
+def retained(connection: Connection, instance: str, why: Mapping[str, str], *, owner: str, now: datetime) -> None:
+    """Note of some that a prune gave up that they were not deleted, by `set_id` and why: they may be restored."""
+    of_words: dict[str, list[str]] = defaultdict(list)
     for set_id, words in why.items():
-        _change(connection, instance, [set_id], values | {"retained_why": words})
+        of_words[words].append(set_id)
+    for words, set_ids in of_words.items():
+        _change(connection, instance, set_ids, _given_back(words, now), owner=owner)
 
 
-def _change(connection: Connection, instance: str, set_ids: Iterable[str], values: Mapping[str, object]) -> None:
-    which = (backup_sets.c.instance == instance) & (backup_sets.c.set_id == bindparam("which"))
-    if found := [{"which": set_id} for set_id in set_ids]:
-        connection.execute(update(backup_sets).where(which).values(values), found)
+def release(connection: Connection, instance: str, set_ids: Sequence[str], *, owner: str) -> None:
+    """Note that a prune does no more about some that it gave up: the next one finds out what became of them."""
+    _change(connection, instance, set_ids, {"prune_owner": None}, owner=owner)
 
 
-def begun(connection: Connection, profile: ProfileRow) -> list[tuple[BackupSet, str | None]]:
-    """Return the backups of a profile whose deletion began, and has no end yet, each with the process that began it."""
-    where = (_IS_BEGUN, backup_sets.c.profile_id == profile.id, sets.taken_of(profile.fields["instance"]))
+def _given_back(why: str, now: datetime) -> dict[str, object]:
+    values: dict[str, object] = {
+        "prune_began_at": None,
+        "prune_owner": None,
+        "replaced_at": None,
+        "pruned_why": "",
+        "retained_at": now,
+    }
+    return values | {"retained_why": why}
+
+
+def _change(
+    connection: Connection,
+    instance: str,
+    set_ids: Sequence[str],
+    values: Mapping[str, object],
+    *,
+    owner: str | None = None,
+) -> None:
+    """Change backups; with `owner`, those alone that this prune gave up, and of which nobody wrote the end since."""
+    where = backup_sets.c.instance == instance
+    if owner is not None:
+        where &= _IS_BEGUN & (backup_sets.c.prune_owner == owner)
+    for at in range(0, len(set_ids), rows.AT_ONCE):
+        which = backup_sets.c.set_id.in_(set_ids[at : at + rows.AT_ONCE])
+        connection.execute(update(backup_sets).where(where, which).values(values))
+
+
+def claim_left(
+    connection: Connection, instance: str, goes_on: Callable[[str | None], bool], *, owner: str
+) -> list[BackupSet]:
+    """Let a prune find out what became of the backups that others gave up and left; returns them.
+
+    `goes_on`: whether the prune of that owner does.
+    """
+    where = (_IS_BEGUN, sets.taken_of(instance))
     found = sets.sound(connection, select(backup_sets).where(*where))
-    return [(sets.from_row(row), row["prune_owner"]) for row in found]
+    left = [sets.from_row(row) for row in found if not goes_on(row["prune_owner"])]
+    _change(connection, instance, [one.set_id for one in left], {"prune_owner": owner})
+    return left
 
 
 def owners(connection: Connection, instance: str, database: str) -> frozenset[str]:
-    """Return the processes that began to delete backups of a database, and wrote no end of it."""
+    """Return the prunes that began to delete backups of a database, and wrote no end of it."""
     where = (_IS_BEGUN, backup_sets.c.instance == instance, backup_sets.c.database == database)
     found = connection.execute(select(backup_sets.c.prune_owner).where(*where)).scalars()
     return frozenset(filter(None, found))
 
 
-def being_removed(connection: Connection, set_ids: Iterable[str]) -> str:
-    """Return the path of one of these backups whose deletion began and has no end yet; empty: there is none."""
-    where = (_IS_BEGUN, backup_sets.c.set_id.in_(set_ids))
-    return connection.execute(select(backup_sets.c.path).where(*where).limit(1)).scalar() or ""
+def take_back(
+    connection: Connection, set_ids: Collection[str], goes_on: Callable[[str | None], bool], *, now: datetime
+) -> str:
+    """Give back what a prune that died gave up of some backups, since somebody needs them.
+
+    Returns the path of one that a prune removes just now; then none is given back. Empty: there is none.
+    """
+    columns = backup_sets.c.id, backup_sets.c.path, backup_sets.c.prune_owner
+    found = connection.execute(select(*columns).where(_IS_BEGUN, backup_sets.c.set_id.in_(set_ids))).all()
+    for _, path, owner in found:
+        if goes_on(owner):
+            return str(path)
+    which = backup_sets.c.id.in_([row_id for row_id, *_ in found])
+    connection.execute(update(backup_sets).where(which).values(_given_back(INTERRUPTED, now)))
+    return ""
 
 
 def proven_since(

@@ -130,10 +130,18 @@ def newest(connection: Connection, instance: str, database: str, *, profile_id: 
     return from_row(found[0]) if found else None
 
 
-def orders_of_database(connection: Connection, instance: str, database: str) -> dict[str, Order]:
-    """Return when each set of a database was taken, by its id; those that were replaced as well."""
+def orders_of_database(
+    connection: Connection, instance: str, database: str, *, among: Collection[str] | None = None
+) -> dict[str, Order]:
+    """Return when each set of a database was taken, by its id; those that were replaced as well.
+
+    `among`: the ids of a few that are asked for.
+    """
     columns = backup_sets.c.set_id, backup_sets.c.run_id, backup_sets.c.id
-    found = connection.execute(select(*columns).where(taken_of(instance, database)))
+    which = taken_of(instance, database)
+    if among is not None:
+        which &= backup_sets.c.set_id.in_(among)
+    found = connection.execute(select(*columns).where(which))
     return {set_id: Order(run_id or 0, row_id) for set_id, run_id, row_id in found}
 
 

@@ -28,14 +28,13 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove the backups that a profile's policy (--keep-…) keeps no longer; what it cannot remove it names."""
-    from pwsops.operations.retention import Action
-
     with opened(context) as operations:
         found = operations.retention.preview(name)
-        # What could not be deleted before is asked for again, and agreed to as well.
-        going = [*found.having(Action.REMOVE), *found.having(Action.RETAINED)]
+        going = found.tried
         if not dry_run:
             if going:
+                for database, why in [*found.hindrances.items(), *found.doubts.items()]:
+                    note(f"{database}: {why}.")
                 _confirm(name, going, yes=yes)
             # Also where nothing is to go: what an interrupted prune left is settled.
             found = operations.retention.prune(name, agreed=[one.set_id for one in going])
@@ -97,7 +96,10 @@ def _sum_up(found: Retention, *, dry_run: bool) -> None:
         note(f"Retained, though no rule keeps them: {words.counted(len(retained), 'backup')}.")
     for database, why in found.hindrances.items():
         note(f"{database}: {why}.")
-    if not dry_run:
+    if dry_run:
+        for database, why in found.doubts.items():
+            note(f"{database}: {why}.")
+    else:
         for one in retained:
             if one.database not in found.hindrances:
                 note(f"Retained {one.path}: {one.reason}.")

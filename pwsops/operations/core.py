@@ -25,6 +25,7 @@ from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.runs.certificates import RunCertificates
+from pwsops.runs.going_prunes import GoingPrunes
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
 from pwsops.runs.pruning import Pruner
@@ -62,8 +63,15 @@ class Core:
         self.liveness = Liveness(home)
         self.certificates = RunCertificates(self.catalogue, self.vault)
         owed = OwedAccess(self.catalogue, clock=clock, liveness=self.liveness, open_instance=self.engine)
+        self.prunes = GoingPrunes(self.liveness)
+        self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness, is_pruning=self.prunes.goes_on)
         self.pruner = Pruner(
-            self.catalogue, clock=clock, opens=self.vault.opens, open_engine=self.engine_of, liveness=self.liveness
+            self.catalogue,
+            clock=clock,
+            opens=self.vault.opens,
+            open_engine=self.engine_of,
+            going=self.prunes,
+            reconcile_restores=self.restorer.reconcile,
         )
         self.runner = Runner(
             self.catalogue,
@@ -74,7 +82,6 @@ class Core:
             owed_access=owed,
             pruner=self.pruner,
         )
-        self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.safety_copies = SafetyCopies(
             self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness
         )
@@ -109,6 +116,7 @@ class Core:
 
     def close(self) -> None:
         """Stop this process's part in the scheduling and its restores, and let go of every file."""
+        self.prunes.stop()
         if self.service is not None:
             self.service.detach()
         self.restorer.close()

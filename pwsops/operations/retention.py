@@ -11,7 +11,7 @@ from pwsops.operations.lookup import find_profile
 from pwsops.operations.rights import needs, of_profile
 from pwsops.rules.retention import Action
 from pwsops.rules.rights import Right
-from pwsops.runs.pruning import Retention, SetDecision
+from pwsops.runs.retention_outcome import Retention, SetDecision
 
 __all__ = ["Action", "Retention", "Retentions", "SetDecision"]
 

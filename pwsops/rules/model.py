@@ -191,12 +191,14 @@ LOST = frozenset({MediaState.MISSING, MediaState.OTHER, MediaState.DAMAGED})
 class Sighting:
     """What was found of one set, with the reason where that is not `PRESENT`.
 
-    `holds`: the `set_id` of each set that the file holds instead, where that is known (`OTHER`).
+    `holds`: the `set_id` of each set that the file holds instead, where that is known (`OTHER`). `is_partly_there`: a
+    file of it is gone, and another one is there (`MISSING`).
     """
 
     state: MediaState
     reason: str = ""
     holds: Sequence[str] = ()
+    is_partly_there: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

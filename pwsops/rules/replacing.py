@@ -77,34 +77,30 @@ def replaceable(
         return (
             taken is not None
             and backup_set.finished_at <= now + SKEW
-            and all(_goes_on(each, backup_set, taken, of_database.get(each.set_id)) for each in breaks)
+            and all(_goes_on(each, taken, backup_set.finished_at, of_database.get(each.set_id)) for each in breaks)
         )
 
     needed = {each.base_id for each in resting if each.base_id is not None and not continues(each)}
     return [backup_set for backup_set in own if backup_set.set_id not in needed and continues(backup_set)]
 
 
-def written_over(
-    own: Iterable[BackupSet], *, of_database: Mapping[str, Order], restored: Iterable[Restored]
-) -> list[frozenset[str]]:
-    """Return for each restore into a database the `set_id` of the sets that hold what it wrote over.
+def is_written_over(each: Restored, taken: Order, finished_at: datetime, source: Order | None) -> bool | None:
+    """Whether a restore wrote over what a set holds; None: whether the set was taken before or after it is not clear.
 
-    See `replaceable` for the parameters.
+    Parameters
+    ----------
+    taken, finished_at
+        When the set was taken, as the catalogue counts, and by the clock.
+    source
+        When the restored set was taken; None: it is another database's, or nobody knows.
     """
-    known = list(own)
-    return [
-        frozenset(
-            one.set_id
-            for one in known
-            if (taken := of_database.get(one.set_id)) is None
-            or not _goes_on(each, one, taken, of_database.get(each.set_id))
-        )
-        for each in restored
-    ]
+    if _goes_on(each, taken, finished_at, source):
+        return False
+    return True if taken.precedes(each.began) else None
 
 
-def _goes_on(each: Restored, backup_set: BackupSet, taken: Order, source: Order | None) -> bool:
+def _goes_on(each: Restored, taken: Order, finished_at: datetime, source: Order | None) -> bool:
     """Whether a restore left what a set holds: the set was taken after it, or is part of what was restored."""
     if taken.follows(each.began):
         return True
-    return source is not None and taken.precedes(source) and backup_set.finished_at <= each.data_at
+    return source is not None and taken.precedes(source) and finished_at <= each.data_at

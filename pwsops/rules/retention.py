@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from pwsops.rules.keep_rules import by_rules
 from pwsops.rules.model import SKEW, BackupKind
+from pwsops.rules.replacing import Order, Restored, is_written_over
 from pwsops.rules.span import Span
 
 NO_POLICY = "there is no policy: everything is kept"
@@ -30,9 +31,11 @@ UNPROVEN = (
 WRITTEN_OVER = "it is the newest proven backup of what a restore has written over"
 _JUMP = timedelta(days=30)
 _OFTEN = 3
+_FEW = 10
+_SHORT = timedelta(days=7)
 JUMPED = (
-    "nothing is removed: the newest backup, {path}, is dated {days} days after the one before it, far more than others "
-    "lie apart, so that a clock may be wrong. Take another backup, and prune again"
+    "after a run nothing is removed for now: {path} is dated {days} days after the one before it, far more than others "
+    "lie apart, so that a clock may be wrong. If it is right, remove by hand what is to go"
 )
 
 COUNTS = ("last", "daily", "weekly", "monthly", "yearly")
@@ -87,13 +90,17 @@ class Policy:
         return ", ".join([*([f"keep-within {self.within}"] if self.within else []), *counts]) or "no rule"
 
 
+_RUN_AT, _ROWS = 32, 2**32 - 1
+
+
 class StoredSet(NamedTuple):
     """A backup, as far as it matters here. A tuple, since a hundred thousand of them are judged at once.
 
     Parameters
     ----------
     order
-        Its place in the order in which they were taken, which no clock has a part in.
+        Its place in the order in which they were taken, which no clock has a part in: the number of its run, times
+        2**32, and that of its row; see `Order`.
     is_proven
         Whether it was read as a whole and found good, and nothing was found against it since.
     why_lost
@@ -148,6 +155,8 @@ class RetentionPlan:
         The newest backup that is kept and what it stands on: it must be seen before anything goes.
     hindrance
         Why nothing may go although something is obsolete; empty: it may.
+    doubt
+        Why nothing goes unless somebody has looked at what goes; empty: it may.
     stayed, gone
         Why some that were to go stayed, or were not there any more, by `set_id`.
     lost
@@ -159,6 +168,7 @@ class RetentionPlan:
     restorable: frozenset[str] = frozenset()
     successor: Sequence[StoredSet] = ()
     hindrance: str = ""
+    doubt: str = ""
     stayed: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
@@ -207,7 +217,8 @@ def plan_retention(
     now: datetime,
     others: Sequence[StoredSet] = (),
     holds: Collection[Hold] = (),
-    written_over: Sequence[Collection[str]] = (),
+    restored: Sequence[Restored] = (),
+    sources: Mapping[str, Order] | None = None,
 ) -> RetentionPlan:
     """Decide what becomes of a profile's backups of one database.
 
@@ -221,9 +232,10 @@ def plan_retention(
         All other backups of the database that are known. They may need one of `own`, or be what one stands on.
     holds
         What somebody wants to keep; those that are over count for nothing.
-    written_over
-        For each restore into the database the `set_id` of those that hold what it wrote over. The newest proven one of
-        each is the last of what was there before.
+    restored
+        Restores into the database. The newest proven one of what each wrote over is the last that holds that.
+    sources
+        When the sets that were restored were taken, by `set_id`.
     """
     database = _Database(own, others)
     latest = now + SKEW
@@ -234,15 +246,15 @@ def plan_retention(
         ((one.set_id, IN_DOUBT) for one in own if one.finished_at > latest),
         ((one.set_id, _held(one)) for one in holds if one.until is None or one.until > now),
         *(
-            ((one.set_id, WRITTEN_OVER) for one in database.newest_proven(_among(dated, line), 1))
-            for line in written_over
+            ((one.set_id, WRITTEN_OVER) for one in database.last_before(dated, each, (sources or {}).get(each.set_id)))
+            for each in restored
         ),
         ((one.base_id, f"{one.path} of another profile needs it") for one in others if one.base_id is not None),
     ):
         if set_id in database.own:
             reasons.setdefault(set_id, []).append(reason)
     database.add_what_is_needed(reasons)
-    return _plan(database, reasons, [one for one in dated if one.set_id in reasons])
+    return _plan(database, reasons, dated)
 
 
 class _Database:
@@ -286,6 +298,24 @@ class _Database:
                 roots.add(found[-1].set_id)
                 yield one
 
+    def last_before(
+        self, newest_first: Sequence[StoredSet], restore: Restored, source: Order | None
+    ) -> Iterator[StoredSet]:
+        """Yield the newest proven backup of what a restore wrote over.
+
+        Of those of which it is not clear whether they were taken before it, the newest proven one as well.
+        """
+        run, row = restore.began
+        # They may be a hundred thousand: what the order alone tells is asked first.
+        before = (one for one in newest_first if one.order >> _RUN_AT <= run and one.order & _ROWS <= row)
+        unclear = (one for one in newest_first if (one.order >> _RUN_AT <= run) != (one.order & _ROWS <= row))
+        for line in (before, unclear):
+            for one in line:
+                taken = Order(one.order >> _RUN_AT, one.order & _ROWS)
+                if is_written_over(restore, taken, one.finished_at, source) is not False and self.is_proven(one):
+                    yield one
+                    break
+
     def add_what_is_needed(self, reasons: dict[str, list[str]]) -> None:
         """Add what the kept backups stand on, and what lies in one file with them."""
         noted: set[str] = set()
@@ -322,8 +352,8 @@ def _held(hold: Hold) -> str:
     return f"it is held{end}: {hold.reason}"
 
 
-def _plan(database: _Database, reasons: Mapping[str, Sequence[str]], kept: Sequence[StoredSet]) -> RetentionPlan:
-    newest = next(iter(kept), None)
+def _plan(database: _Database, reasons: Mapping[str, Sequence[str]], dated: Sequence[StoredSet]) -> RetentionPlan:
+    newest = next((one for one in dated if one.set_id in reasons), None)
     obsolete = len(reasons) < len(database.newest_first)
     return RetentionPlan(
         newest_first=database.newest_first,
@@ -331,25 +361,34 @@ def _plan(database: _Database, reasons: Mapping[str, Sequence[str]], kept: Seque
         restorable=database.restorable,
         successor=(database.chain(newest) or ()) if newest is not None else (),
         hindrance=_hindrance(database, newest) if obsolete and newest is not None else "",
+        doubt=_jump(dated) if obsolete else "",
     )
 
 
-def _among(sets: Sequence[StoredSet], set_ids: Collection[str]) -> list[StoredSet]:
-    return [one for one in sets if one.set_id in set_ids]
+def _jump(dated: Sequence[StoredSet]) -> str:
+    """Return why the newest dates are doubtful; empty: they are not.
+
+    A clock that jumped makes all that lies before it old at once. That is doubted until some backups and some days have
+    followed: by then somebody has seen it, or it was a pause.
+    """
+    newest_first = sorted(dated, key=attrgetter("finished_at"), reverse=True)
+    for number, (later, earlier) in enumerate(pairwise(newest_first)):
+        if number >= _FEW and newest_first[0].finished_at - later.finished_at >= _SHORT:
+            return ""
+        gap = later.finished_at - earlier.finished_at
+        if gap >= _JUMP and gap >= _OFTEN * _usual(newest_first[number + 1 :][: _OFTEN + 1], gap):
+            return JUMPED.format(path=later.path, days=gap.days)
+    return ""
 
 
-def _jump(database: _Database) -> str:
-    """Return why the newest date is doubtful: what lies by age would all be over at once."""
-    dates = sorted(((one.finished_at, one.path) for one in database.own.values()), reverse=True)
-    gaps = [later[0] - earlier[0] for later, earlier in pairwise(dates[: _OFTEN + 2])]
-    if len(gaps) < 2 or gaps[0] < max(_JUMP, _OFTEN * max(gaps[1:])):
-        return ""
-    return JUMPED.format(path=dates[0][1], days=gaps[0].days)
+def _usual(newest_first: Sequence[StoredSet], otherwise: timedelta) -> timedelta:
+    """Return the longest time between some backups."""
+    return max(
+        (later.finished_at - earlier.finished_at for later, earlier in pairwise(newest_first)), default=otherwise
+    )
 
 
 def _hindrance(database: _Database, newest: StoredSet) -> str:
-    if why := _jump(database):
-        return why
     found = database.chain(newest)
     if found is None:
         return UNPROVEN.format(path=newest.path, why="needs a full that is not known here")

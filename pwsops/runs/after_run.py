@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -12,7 +13,8 @@ from pwsops.errors import PwsopsError
 from pwsops.rules.formatting import counted, size
 from pwsops.rules.model import Message
 from pwsops.rules.retention import Action
-from pwsops.runs.pruning import Pruner, Retention, SetDecision
+from pwsops.runs.pruning import Pruner
+from pwsops.runs.retention_outcome import Retention, SetDecision
 
 MOST_NAMED = 20
 """So many files are named in the messages of a run; the audit log and the catalogue know all."""
@@ -26,18 +28,24 @@ _log = structlog.get_logger()
 
 
 def prune_after(
-    catalogue: Catalogue, pruner: Pruner, clock: Clock, profile_id: int, items: Sequence[tuple[int, str]]
+    catalogue: Catalogue,
+    pruner: Pruner,
+    clock: Clock,
+    profile_id: int,
+    items: Sequence[tuple[int, str]],
+    cancel: threading.Event,
 ) -> None:
     """Remove what the policy keeps no longer, and write into the run what went and what stayed.
 
-    Never raises: the backups are taken, whatever comes of this. `items` are the run's, each with its database.
+    Never raises: the backups are taken, whatever comes of this. `items` are the run's, each with its database;
+    `cancel` stops it.
     """
     try:
         with catalogue.read() as connection:
             profile = profiles.get(connection, profile_id)
         if profile.deleted_at is not None or profile.broken:
             return
-        texts = list(_texts(pruner.prune(profile, actor=audit.SERVICE)))
+        texts = list(_texts(pruner.prune(profile, actor=audit.SERVICE, cancel=cancel)))
     except PwsopsError as error:
         texts = [("", f"Older backups were not removed: {error.message} {error.hint}")]
     except Exception:  # noqa: BLE001 - whatever it was, the run succeeded

@@ -7,11 +7,20 @@ from typing import NamedTuple
 
 from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import Deletion
-from pwsops.errors import PwsopsError
-from pwsops.rules.model import BackupSet, MediaState, Sighting
+from pwsops.errors import LoginRefused, PwsopsError
+from pwsops.rules.model import LOST, BackupSet, MediaState, Sighting
 
-NOT_THERE = (MediaState.MISSING, MediaState.OTHER)
-"""A set that is looked for and found so lies there no more."""
+_NOT_THERE = (MediaState.MISSING, MediaState.OTHER)
+
+
+def is_gone(seen: Sighting | None) -> bool:
+    """Whether nothing is left of a set that was looked for."""
+    return seen is not None and seen.state in _NOT_THERE and not seen.is_partly_there
+
+
+def is_there(seen: Sighting | None) -> bool:
+    """Whether something of a set that was looked for is left; of one that nobody saw it is not known."""
+    return seen is not None and (seen.is_partly_there or seen.state in (MediaState.PRESENT, MediaState.DAMAGED))
 
 
 class End(NamedTuple):
@@ -37,18 +46,21 @@ class End(NamedTuple):
     @property
     def is_lost(self) -> bool:
         """Whether nothing can be restored from it any more, or nobody knows."""
-        return self.is_there is None or (self.seen is not None and self.seen.state is MediaState.DAMAGED)
+        return self.is_there is None or (self.seen is not None and self.seen.state in LOST)
 
 
 def delete_files(engine: Engine, wanted: Sequence[BackupSet]) -> dict[str, End]:
     """Delete the files of backups; return what became of each, by `set_id`.
 
     What the engine did not delete is looked for: somebody may have been quicker. Where it broke off, only a look tells.
+    Raises `LoginRefused`, before anything is asked again.
     """
     if not wanted:
         return {}
     try:
         answers, broken_off = engine.delete_media(wanted), False
+    except LoginRefused:
+        raise
     except PwsopsError as error:
         answers = [Deletion(path=one.path, deleted=False, reason=str(error)) for one in wanted]
         broken_off = True
@@ -61,10 +73,10 @@ def _end(answer: Deletion, seen: Sighting | None, broken_off: bool) -> End:
     state, why = seen.state if seen else None, answer.reason.removesuffix(".")
     if answer.deleted:
         return End(False, was_deleted=True)
-    if broken_off and state is MediaState.MISSING:
-        return End(False, was_deleted=True)  # that was asked for, and it is done
-    if state in NOT_THERE:
-        return End(False, f"it was not there any more: {why or state.value}")
+    if seen is not None and is_gone(seen):
+        if broken_off and state is MediaState.MISSING:
+            return End(False, was_deleted=True)  # that was asked for, and it is done
+        return End(False, f"it was not there any more: {why or seen.state.value}")
     if broken_off and state in (None, MediaState.UNKNOWN, MediaState.ELSEWHERE):
         return End(None, why)
     return End(True, why or "the engine does not say why", seen=seen)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -20,13 +20,14 @@ from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.retention import DatabasePlan
 from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine
-from pwsops.errors import Conflict, LoginRefused, MediaError, PwsopsError
+from pwsops.errors import LoginRefused, MediaError, PwsopsError
 from pwsops.profile import policy_of
 from pwsops.rules.formatting import counted, size
-from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
-from pwsops.rules.retention import Action, Decision, Policy, RetentionPlan, StoredSet
-from pwsops.runs.deleting import NOT_THERE, End, delete_files
-from pwsops.runs.liveness import Liveness
+from pwsops.rules.model import BackupSet, MediaState, Sighting
+from pwsops.rules.retention import Action, Decision, RetentionPlan, StoredSet
+from pwsops.runs.deleting import End, delete_files, is_gone, is_there
+from pwsops.runs.going_prunes import GoingPrunes
+from pwsops.runs.retention_outcome import Retention, retention_of
 
 AT_ONCE = 100
 """So many files are deleted by one question to the engine."""
@@ -36,51 +37,28 @@ PROOF_HOLDS = timedelta(days=7)
 """What was read as a whole within so long is not read again before something is removed for it."""
 UNSEEN = "nothing is removed: the newest backup that is kept, {path}, {why}. Mount or mend that, and prune again"
 CHANGED = "nothing is removed: its backups changed meanwhile. Prune again"
-INTERRUPTED = "its deletion was interrupted"
+STOPPED = "nothing is removed: it was stopped"
+NOT_COME_TO = "the prune was stopped before it came to that"
 UNKNOWN_END = "whether it was deleted is not known: {why}; that is looked at with the next prune"
 UNRECORDED = "it was not removed: what the catalogue has of it cannot be read. Correct or remove its entry"
-NOT_AGREED = "it was not among those that were to be removed when that was agreed to; prune again"
-ELSEWHERE = (
-    "nothing of {database} is removed now: another process of this home removes backups of it. Prune again after that"
-)
+NOT_AGREED = "it was not among those that were to be removed when that was decided; prune again"
+ELSEWHERE = "nothing of {database} is removed now: another prune removes backups of it. Prune again after that"
 
 
-class SetDecision(NamedTuple):
-    """What becomes of one backup, or became of it, and why."""
+class _Work(NamedTuple):
+    """One prune: of what, through which engine, for whom, of what alone, and in whose name."""
 
-    database: str
-    set_id: str
-    kind: BackupKind
-    finished_at: datetime
-    path: str
-    size_bytes: int
-    action: Action
-    reason: str
+    profile: ProfileRow
+    engine: Callable[[], Engine]
+    actor: str
+    agreed: Collection[str] | None
+    owner: str
+    cancel: threading.Event
 
-
-class Retention(NamedTuple):
-    """What becomes of a profile's backups, or became of them.
-
-    Parameters
-    ----------
-    policy
-        What the profile keeps.
-    sets
-        One decision for each, by database, the newest first.
-    points
-        By database, what can be restored after it, the newest first.
-    hindrances
-        By database, why nothing of it goes although something is obsolete.
-    """
-
-    policy: Policy
-    sets: Sequence[SetDecision]
-    points: Mapping[str, Sequence[StoredSet]]
-    hindrances: Mapping[str, str]
-
-    def having(self, action: Action) -> Sequence[SetDecision]:
-        """Return the backups of which that becomes."""
-        return [one for one in self.sets if one.action is action]
+    @property
+    def instance(self) -> str:
+        """The name of the profile's instance."""
+        return str(self.profile.fields["instance"])
 
 
 class Pruner:
@@ -94,8 +72,10 @@ class Pruner:
         Whether the home's key opens a sealed private key; see `Keys`.
     open_engine
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
-    liveness
-        In whose name backups are given up.
+    going
+        The prunes that go on.
+    reconcile_restores
+        Ends the restores that nobody carries on: they read nothing any more.
     """
 
     def __init__(
@@ -105,22 +85,29 @@ class Pruner:
         clock: Clock,
         opens: Opens,
         open_engine: Callable[[ProfileRow], Engine],
-        liveness: Liveness,
+        going: GoingPrunes,
+        reconcile_restores: Callable[[], None],
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._opens = opens
         self._open_engine = open_engine
-        self._liveness = liveness
-        self._lock = threading.Lock()
-        self._pruned: set[int] = set()
+        self._going = going
+        self._reconcile_restores = reconcile_restores
 
     def preview(self, connection: Connection, profile: ProfileRow) -> Retention:
         """Return what `prune` would do as far as is known here; asks no server, and changes nothing."""
         plans = self._plans(connection, profile)
         return retention_of(policy_of(profile.fields), plans)
 
-    def prune(self, profile: ProfileRow, *, actor: str, agreed: Collection[str] | None = None) -> Retention:
+    def prune(
+        self,
+        profile: ProfileRow,
+        *,
+        actor: str,
+        agreed: Collection[str] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Retention:
         """Remove what is obsolete of a profile's backups; what could not be removed is `RETAINED`, with the cause.
 
         Without a policy nothing is judged, and nothing is told.
@@ -128,94 +115,91 @@ class Pruner:
         Parameters
         ----------
         agreed
-            The `set_id` of those that may go; None: whatever is obsolete.
+            The `set_id` of those that may go; None: whatever is obsolete, unless the plan is in doubt.
+        cancel
+            Stops it before the next backup is read, or the next files are deleted.
 
         Raises `InvalidInput` for a profile that cannot be used, `Conflict` while a prune of it goes on, and
         `PwsopsError` where the catalogue cannot be used.
         """
         profile.require_usable()
-        engine, policy = cache(partial(self._opened, profile)), policy_of(profile.fields)
-        with self._alone(profile):
-            self._settle(profile, engine)
+        policy = policy_of(profile.fields)
+        self._reconcile_restores()
+        with self._going.begin(profile, cancel) as prune:
+            work = _Work(profile, cache(partial(self._open_engine, profile)), actor, agreed, prune.owner, prune.cancel)
+            refused = self._settle(work)
             if policy.is_empty:
                 return retention_of(policy, [])
             with self._catalogue.read() as connection:
                 found = self._plans(connection, profile)
-            return retention_of(policy, [self._prune(profile, each, engine, actor, agreed) for each in found])
-
-    @contextmanager
-    def _alone(self, profile: ProfileRow) -> Iterator[None]:
-        """Let one prune of a profile go on at a time; a second is refused, as the first may hang with its server."""
-        with self._lock:
-            if profile.id in self._pruned:
-                raise Conflict(
-                    f"The backups of profile {profile.name} are being pruned just now.", hint="Prune again after that."
-                )
-            self._pruned.add(profile.id)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._pruned.discard(profile.id)
+            done = []
+            for each in found:
+                one, refused = self._prune(work, each, refused)
+                done.append(one)
+            return retention_of(policy, done)
 
     def _plans(self, connection: Connection, profile: ProfileRow, database: str | None = None) -> list[DatabasePlan]:
         keys = Keys(connection, self._opens)
         return retention.plans(connection, profile, keys=keys, now=self._clock.now(), database=database)
 
-    def _opened(self, profile: ProfileRow) -> Engine:
-        try:
-            return self._open_engine(profile)
-        except LoginRefused as error:
-            with self._catalogue.write() as connection:
-                refused_logins.note(connection, profile, error, now=self._clock.now())
-            raise
+    def _refused(self, work: _Work, error: LoginRefused) -> str:
+        """Note that the server does not let the login in: whoever asks again locks it. Returns why nothing goes."""
+        with suppress(PwsopsError), self._catalogue.write() as connection:
+            refused_logins.note(connection, work.profile, error, now=self._clock.now())
+        return f"nothing is removed: {error}"
 
-    def _settle(self, profile: ProfileRow, engine: Callable[[], Engine]) -> None:
-        """Find out what became of deletions that nobody wrote the end of; what is there still is judged anew."""
-        with self._catalogue.read() as connection:
-            begun = retention.begun(connection, profile)
-        # What a process that lives has begun is that one's to end; of this one no prune goes on.
-        left = [one for one, owner in begun if owner == self._liveness.token or not self._liveness.is_alive(owner)]
-        if not left:
-            return
-        try:
-            seen = engine().look_for(left)
-        except PwsopsError:
-            return  # the next prune asks again
-        instance, now = profile.fields["instance"], self._clock.now()
-        states = {one.set_id: seen[one.set_id].state for one in left if one.set_id in seen}
+    def _settle(self, work: _Work) -> str:
+        """Find out what became of deletions that nobody wrote the end of; what is there still is judged anew.
+
+        Also those of other profiles of the instance, which may be gone. Returns why the login was refused, if it was.
+        """
+        instance, now = work.instance, self._clock.now()
         with self._catalogue.write() as connection:
-            missing = [set_id for set_id, state in states.items() if state in NOT_THERE]
-            retention.gone(connection, instance, missing, now=now)
-            there = [set_id for set_id, state in states.items() if state in (MediaState.PRESENT, MediaState.DAMAGED)]
-            retention.retained(connection, instance, dict.fromkeys(there, INTERRUPTED), now=now)
-
-    def _prune(
-        self,
-        profile: ProfileRow,
-        found: DatabasePlan,
-        engine: Callable[[], Engine],
-        actor: str,
-        agreed: Collection[str] | None,
-    ) -> DatabasePlan:
-        if not found.plan.removals:
-            return found
+            left = retention.claim_left(connection, instance, self._going.goes_on, owner=work.owner)
+        if not left:
+            return ""
+        refused = ""
         try:
-            why = self._unseen(profile, found.plan.successor, engine())
+            seen = work.engine().look_for(left)
+        except PwsopsError as error:
+            seen = dict[str, Sighting]()  # the next prune asks again
+            refused = self._refused(work, error) if isinstance(error, LoginRefused) else ""
+        with self._catalogue.write() as connection:
+            missing = [one.set_id for one in left if is_gone(seen.get(one.set_id))]
+            retention.gone(connection, instance, missing, owner=work.owner, now=now)
+            there = [one.set_id for one in left if is_there(seen.get(one.set_id))]
+            words = dict.fromkeys(there, retention.INTERRUPTED)
+            retention.retained(connection, instance, words, owner=work.owner, now=now)
+            retention.release(connection, instance, [one.set_id for one in left], owner=work.owner)
+        return refused
+
+    def _prune(self, work: _Work, found: DatabasePlan, refused: str) -> tuple[DatabasePlan, str]:
+        """Remove what is obsolete of a database; `refused`: why the login was. Returns what came of both."""
+        if not found.plan.removals:
+            return found, refused
+        why = refused or (found.plan.doubt if work.agreed is None else "")
+        try:
+            why = why or self._unseen(work, found.plan.successor)
+        except LoginRefused as error:
+            why = refused = self._refused(work, error)
         except PwsopsError as error:
             why = f"nothing is removed: {error}"
         if not why:
+            stay = self._unrecorded(work, found)
             with self._catalogue.write() as connection:
-                fresh, why = self._given_up(connection, profile, found, actor, agreed)
+                fresh, why = self._given_up(connection, work, found, stay)
             found = fresh or found
         if why:
-            return replace(found, plan=found.plan.hindered(why))
+            return replace(found, plan=found.plan.hindered(why)), refused
+        if not found.plan.removals:
+            return found, refused
         # What could not be deleted before was asked for again: what is told is what came of that.
-        done = replace(found, plan=self._deleted(profile, found.plan, engine()), refused={})
-        self._note_end(profile, done, actor)
-        return done
+        plan, refused = self._deleted(work, found.plan)
+        done = replace(found, plan=plan, refused={})
+        self._note_end(work, done)
+        return done, refused
 
-    def _note_end(self, profile: ProfileRow, done: DatabasePlan, actor: str) -> None:
+    def _note_end(self, work: _Work, done: DatabasePlan) -> None:
         """Write into the audit log what became of what was given up."""
         ends = list(done.plan.decisions)
         parts = [
@@ -223,29 +207,28 @@ class Pruner:
             for action, words in ((Action.REMOVE, "removed"), (Action.RETAINED, "retained"), (Action.GONE, "not there"))
             if (some := [one for one in ends if one.action is action])
         ]
-        detail = f"{profile.fields['instance']}/{done.database}: {'; '.join(parts)}"
+        detail = f"{work.instance}/{done.database}: {'; '.join(parts)}"
         with suppress(PwsopsError), self._catalogue.write() as connection:  # it is in the catalogue all the same
-            now = self._clock.now()
-            audit.append(connection, at=now, actor=actor, action="prune profile", subject=profile.name, detail=detail)
+            now, name = self._clock.now(), work.profile.name
+            audit.append(connection, at=now, actor=work.actor, action="prune profile", subject=name, detail=detail)
 
-    def _unseen(self, profile: ProfileRow, successor: Sequence[StoredSet], engine: Engine) -> str:
+    def _unseen(self, work: _Work, successor: Sequence[StoredSet]) -> str:
         """Return why what is kept in their place cannot be seen now; empty: all of it is there."""
-        instance = profile.fields["instance"]
         with self._catalogue.read() as connection:
-            recorded = retention.recorded(connection, instance, _ids(successor))
-        seen = engine.look_for(recorded)
+            recorded = retention.recorded(connection, work.instance, _ids(successor))
+        seen = work.engine().look_for(recorded)
         with self._catalogue.write() as connection:
-            sightings.record(connection, instance, seen, now=self._clock.now())
+            sightings.record(connection, work.instance, seen, now=self._clock.now())
         for one in successor:
             found = seen.get(one.set_id, Sighting(state=MediaState.UNKNOWN))
             if found.state is not MediaState.PRESENT:
                 why = found.reason or "there was no time to look for it"
                 return UNSEEN.format(path=successor[0].path, why=f"was not seen: {one.path}: {why}")
-        return self._disproven(profile, successor[0].path, recorded, engine)
+        return self._disproven(work, successor[0].path, recorded)
 
-    def _disproven(self, profile: ProfileRow, newest: str, recorded: Sequence[BackupSet], engine: Engine) -> str:
+    def _disproven(self, work: _Work, newest: str, recorded: Sequence[BackupSet]) -> str:
         """Read again what was proven long ago; return why it does not hold, empty: all of it does."""
-        instance, now = profile.fields["instance"], self._clock.now()
+        instance, now = work.instance, self._clock.now()
         with self._catalogue.read() as connection:
             ids = [one.set_id for one in recorded]
             fresh = retention.proven_since(connection, instance, ids, now - PROOF_HOLDS, now=now)
@@ -253,26 +236,28 @@ class Pruner:
             if one.set_id in fresh:
                 continue
             try:
-                engine.verify(one)
+                work.engine().verify(one, cancel=work.cancel)
             except MediaError as error:
                 with self._catalogue.write() as connection:
                     sightings.disprove(connection, instance, one, error.message, now=now)
                 return UNSEEN.format(path=newest, why=f"is bad: {error.message}")
             with self._catalogue.write() as connection:
                 sightings.prove(connection, instance, [one], now=self._clock.now())
-        return ""
+        return STOPPED if work.cancel.is_set() else ""
+
+    def _unrecorded(self, work: _Work, found: DatabasePlan) -> dict[str, str]:
+        """Return which backups cannot be deleted since nobody can read what is to be deleted, by `set_id`, and why."""
+        ids = _ids(found.plan.removals)
+        with self._catalogue.read() as connection:
+            readable = {one.set_id for one in retention.recorded(connection, work.instance, ids)}
+        return {set_id: UNRECORDED for set_id in ids if set_id not in readable}
 
     def _given_up(
-        self,
-        connection: Connection,
-        profile: ProfileRow,
-        seen: DatabasePlan,
-        actor: str,
-        agreed: Collection[str] | None,
+        self, connection: Connection, work: _Work, seen: DatabasePlan, stay: Mapping[str, str]
     ) -> tuple[DatabasePlan | None, str]:
         """Judge once more, in the transaction that gives up what is to go; returns the plan, and why not."""
-        now, instance, database = self._clock.now(), profile.fields["instance"], seen.database
-        profile = profiles.get(connection, profile.id)
+        now, instance, database = self._clock.now(), work.instance, seen.database
+        profile = profiles.get(connection, work.profile.id)
         if profile.deleted_at is not None or profile.broken or profile.fields["instance"] != instance:
             return None, CHANGED
         fresh = next(iter(self._plans(connection, profile, database)), None)
@@ -282,33 +267,34 @@ class Pruner:
             return fresh, fresh.plan.hindrance
         if reads := retention.in_use(connection, instance, database):
             return fresh, f"nothing of {database} is removed now: {reads}. Prune again after that"
-        others = retention.owners(connection, instance, database) - {self._liveness.token}
-        if any(map(self._liveness.is_alive, others)):
+        if any(map(self._going.goes_on, retention.owners(connection, instance, database))):
             return fresh, ELSEWHERE.format(database=database)
-        readable = {one.set_id for one in retention.recorded(connection, instance, _ids(fresh.plan.removals))}
-        stay = {one.set_id: UNRECORDED for one in fresh.plan.removals if one.set_id not in readable}
-        if agreed is not None:
-            stay |= {one.set_id: NOT_AGREED for one in fresh.plan.removals if one.set_id not in agreed}
+        agreed = set(_ids(seen.plan.removals)).intersection(*([work.agreed] if work.agreed is not None else []))
+        not_agreed = {one.set_id: NOT_AGREED for one in fresh.plan.removals if one.set_id not in agreed}
+        stay = {**not_agreed, **stay}
         fresh = replace(fresh, plan=fresh.plan.ended(stayed=stay))
         if going := fresh.plan.removals:
-            owner = self._liveness.token
-            retention.give_up(connection, instance, _ids(going), _why(profile), owner=owner, now=now)
-            taken = size(sum(one.size_bytes for one in going))
+            retention.give_up(connection, instance, _ids(going), _why(profile), owner=work.owner, now=now)
+            taken, name = size(sum(one.size_bytes for one in going)), profile.name
             detail = f"removes {counted(len(going), 'backup')} of {instance}/{database} ({taken}): {_why(profile)}"
-            audit.append(connection, at=now, actor=actor, action="prune profile", subject=profile.name, detail=detail)
+            audit.append(connection, at=now, actor=work.actor, action="prune profile", subject=name, detail=detail)
         return fresh, ""
 
-    def _deleted(self, profile: ProfileRow, plan: RetentionPlan, engine: Engine) -> RetentionPlan:
-        """Delete what was given up, incrementals first; returns the plan as it came to be."""
-        ends = dict.fromkeys(_ids(plan.removals), End(None, "it was not come to"))
+    def _deleted(self, work: _Work, plan: RetentionPlan) -> tuple[RetentionPlan, str]:
+        """Delete what was given up, incrementals first; returns the plan as it came to be, and the login's refusal."""
+        parts, ends, refused = list(_parts(plan.removals)), dict[str, End](), ""
         try:
-            for part in _parts(plan.removals):
-                needed = {one.base_id: one.path for one in plan.removals if ends[one.set_id].is_there}
-                ends |= self._part_deleted(profile.fields["instance"], part, needed, engine)
+            while parts and not work.cancel.is_set():
+                stays = {one: end for one, end in ends.items() if end.is_there is not False}
+                needed = {one.base_id: one.path for one in plan.removals if one.set_id in stays}
+                ends |= self._part_deleted(work, parts[0], needed)
+                del parts[0]
         except PwsopsError as error:
             # The files may be gone; what is not written down is looked at with the next prune.
-            ends = {one: End(None, str(error)) if end.is_there is None else end for one, end in ends.items()}
-        return plan.ended(
+            ends |= {one.set_id: End(None, str(error)) for one in parts.pop(0)}
+            refused = self._refused(work, error) if isinstance(error, LoginRefused) else ""
+        ends |= self._left(work, plan, [one.set_id for part in parts for one in part])
+        ended = plan.ended(
             stayed={
                 **plan.stayed,
                 **{one: end.why for one, end in ends.items() if end.is_there},
@@ -317,10 +303,9 @@ class Pruner:
             gone={one: end.why for one, end in ends.items() if end.is_there is False and not end.was_deleted},
             lost=[one for one, end in ends.items() if end.is_lost],
         )
+        return ended, refused
 
-    def _part_deleted(
-        self, instance: str, part: Sequence[StoredSet], needed: Mapping[str | None, str], engine: Engine
-    ) -> dict[str, End]:
+    def _part_deleted(self, work: _Work, part: Sequence[StoredSet], needed: Mapping[str | None, str]) -> dict[str, End]:
         """Delete some, but those that one needs which stayed, and write down what became of each."""
         ends = {
             one.set_id: End(True, f"{needed[one.set_id]}, which needs it, is retained")
@@ -328,16 +313,28 @@ class Pruner:
             if one.set_id in needed
         }
         with self._catalogue.read() as connection:
-            going = retention.recorded(connection, instance, [one.set_id for one in part if one.set_id not in ends])
-        ends |= delete_files(engine, going)
-        now = self._clock.now()
+            asked = [one.set_id for one in part if one.set_id not in ends]
+            going = retention.recorded(connection, work.instance, asked)
+        ends |= delete_files(work.engine(), going)
+        now, gone = self._clock.now(), [one for one, end in ends.items() if end.is_there is False]
         with self._catalogue.write() as connection:
-            retention.gone(connection, instance, [one for one, end in ends.items() if end.is_there is False], now=now)
+            retention.gone(connection, work.instance, gone, owner=work.owner, now=now)
             stayed = {one: end.why for one, end in ends.items() if end.is_there}
-            retention.retained(connection, instance, stayed, now=now)
+            retention.retained(connection, work.instance, stayed, owner=work.owner, now=now)
             seen = {one: end.seen for one, end in ends.items() if end.seen is not None}
-            sightings.record(connection, instance, seen, now=now)
+            sightings.record(connection, work.instance, seen, now=now)
         return ends
+
+    def _left(self, work: _Work, plan: RetentionPlan, set_ids: Sequence[str]) -> dict[str, End]:
+        """Give back what was not come to, and leave to the next prune of what nobody knows the end."""
+        try:
+            with self._catalogue.write() as connection:
+                words = dict.fromkeys(set_ids, NOT_COME_TO)
+                retention.retained(connection, work.instance, words, owner=work.owner, now=self._clock.now())
+                retention.release(connection, work.instance, _ids(plan.removals), owner=work.owner)
+        except PwsopsError as error:
+            return dict.fromkeys(set_ids, End(None, str(error)))
+        return dict.fromkeys(set_ids, End(True, NOT_COME_TO))
 
 
 def _listed(decisions: Sequence[Decision]) -> str:
@@ -365,28 +362,3 @@ def _parts(removals: Sequence[StoredSet]) -> Iterator[Sequence[StoredSet]]:
         paths = list(files)
         for at in range(0, len(paths), AT_ONCE):
             yield [one for path in paths[at : at + AT_ONCE] for one in files[path]]
-
-
-def retention_of(policy: Policy, found: Sequence[DatabasePlan]) -> Retention:
-    """Return plans as they are told."""
-    known = {each.database: each.known for each in found}
-    return Retention(
-        policy=policy,
-        sets=[decision for database, plan in known.items() for decision in _decisions(database, plan)],
-        points={database: plan.points for database, plan in known.items()},
-        hindrances={database: plan.hindrance for database, plan in known.items() if plan.hindrance},
-    )
-
-
-def _decisions(database: str, plan: RetentionPlan) -> Iterator[SetDecision]:
-    for backup, action, reasons in plan.decisions:
-        yield SetDecision(
-            database,
-            backup.set_id,
-            backup.kind,
-            backup.finished_at,
-            backup.path,
-            backup.size_bytes,
-            action,
-            "; ".join(reasons),
-        )

@@ -83,12 +83,17 @@ class Restorer:
         Where restores are remembered, and the time.
     liveness
         This process's sign of life; its restores are owned in its name.
+    is_pruning
+        Whether the prune of that owner goes on.
     """
 
-    def __init__(self, catalogue: Catalogue, *, clock: Clock, liveness: Liveness) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, clock: Clock, liveness: Liveness, is_pruning: Callable[[str | None], bool]
+    ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._liveness = liveness
+        self._is_pruning = is_pruning
         self._jobs: dict[int, Job] = {}
         self._closing = threading.Event()
 
@@ -135,7 +140,8 @@ class Restorer:
         try:
             with self._catalogue.write() as connection:
                 _refuse_second(restores.open_of(connection, job.instance, job.request.database))
-                _refuse_removed(retention.being_removed(connection, [one.set_id for one in job.request.sets]))
+                its = [one.set_id for one in job.request.sets]
+                _refuse_removed(retention.take_back(connection, its, self._is_pruning, now=self._clock.now()))
                 job.id = restore_outcomes.begun(
                     connection, job.target, owner=self._liveness.token, now=self._clock.now()
                 )

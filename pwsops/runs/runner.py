@@ -136,7 +136,7 @@ class Runner:
                 return RunStatus.RUNNING
             status = self._write(lambda connection: outcomes.run_finished(connection, run_id, now=self._clock.now()))
             if status is RunStatus.SUCCEEDED:
-                prune_after(self._catalogue, self._pruner, self._clock, job.profile.id, items)
+                prune_after(self._catalogue, self._pruner, self._clock, job.profile.id, items, cancel)
             return status
         finally:
             self._cancels.pop(run_id, None)

@@ -24,7 +24,12 @@ def delete(link: Link, sets: Sequence[BackupSet]) -> list[Deletion]:
 
 def _delete(link: Link, path: str, sets: Sequence[BackupSet]) -> Deletion:
     devices = dict.fromkeys(device for backup_set in sets for device in media.devices_of(backup_set))
-    for device in dict.fromkeys([*devices, *paths.siblings(path)]):
+    every = dict.fromkeys([*devices, *paths.siblings(path)])
+    there = [device for device in every if directory.exists(link, device) is not False]
+    if not there:
+        return Deletion(path=path, deleted=False, reason=directory.UNSEEN)
+    # Of a set whose deletion was broken off some stripes are gone; the others go now.
+    for device in there:
         if reason := _why_kept(link, device, sets):
             return Deletion(path=path, deleted=False, reason=reason)
     return directory.delete(link, [path])[0]
@@ -34,8 +39,6 @@ def _why_kept(link: Link, device: str, sets: Sequence[BackupSet]) -> str:
     """Return why a file is not, or cannot be seen to be, one that holds those sets alone; empty: it is."""
     if not paths.is_media(device):
         return ""  # the answer to that comes with the deletion
-    if directory.exists(link, device) is False:
-        return "the server does not see it"
     try:
         rows = media.headers(link, device)
     except PwsopsError as error:

@@ -15,6 +15,7 @@ from pwsops.errors import EngineError, PwsopsError
 MODERN_FUNCTIONS = 14
 """SQL Server 2017 has functions where there were only undocumented procedures."""
 MODERN_DELETE = 15
+UNSEEN = "the server does not see it"
 MIB = 1024 * 1024
 
 
@@ -147,14 +148,16 @@ def delete(link: Link, files: Sequence[str]) -> list[Deletion]:
 def _delete_media(link: Link, path: str) -> Deletion:
     if not paths.is_media(path):
         return Deletion(path=path, deleted=False, reason=f"its name does not end in {paths.MEDIA}")
-    reasons = [reason for device in paths.siblings(path) if (reason := delete_file(link, device))]
+    devices = paths.siblings(path)
+    there = [device for device in devices if exists(link, device) is not False]
+    reasons = [reason for device in there or devices if (reason := delete_file(link, device))]
     return Deletion(path=path, deleted=not reasons, reason="; ".join(reasons))
 
 
 def delete_file(link: Link, path: str) -> str:
     """Delete one file; give why it stayed, or nothing. That it is gone is seen by looking, not believed."""
     if exists(link, path) is False:
-        return "the server does not see it"
+        return UNSEEN
     try:
         statement = tsql.delete_file(path, modern=link.server().major >= MODERN_DELETE)
         link.run(link.context("Deleting the file", path=path), statement)

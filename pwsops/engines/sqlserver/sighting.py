@@ -9,6 +9,7 @@ directory is seen. Nor does a "yes" prove anything: what is inside is known of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pwsops.engines.sqlserver import directory, media
 from pwsops.engines.sqlserver.answers import is_answer
@@ -73,7 +74,12 @@ class _Look:
             return Sighting(state=MediaState.DAMAGED, reason="the database in it was damaged when it was taken")
         files = [self._file(each, backup_set) for each in media.devices_of(backup_set)]
         worst = min((each for each in files if each is not None), key=_badness, default=None)
-        return None if None in files and (worst is None or worst.state is MediaState.PRESENT) else worst
+        if None in files and (worst is None or worst.state is MediaState.PRESENT):
+            return None
+        if worst is not None and worst.state is MediaState.MISSING:
+            some = any(each is None or each.state is not MediaState.MISSING for each in files)
+            return replace(worst, is_partly_there=some)
+        return worst
 
     def _file(self, path: str, backup_set: BackupSet) -> Sighting | None:
         content = self._content(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -200,15 +202,27 @@ def test_a_server_that_cannot_be_asked_keeps_everything(
     assert len(found.having(Action.RETAINED)) == 2
 
 
-def test_nothing_goes_while_a_restore_reads_it(laden: Home) -> None:
+@contextmanager
+def restoring(home: Home, source: BackupSet) -> Iterator[int]:
+    """Let another process restore a backup into another database."""
+    with closing(open_operations(home.path, actor="bob", clock=home.clock)) as other:
+        owner = other._core.liveness.token
+        with home.core.catalogue.write() as connection:
+            number = restores.add(
+                connection, source, instance="srv", database="two", actor="bob", owner=owner, now=home.clock.now()
+            )
+        yield number
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_nothing_goes_while_a_restore_reads_it_and_it_goes_when_that_process_died(laden: Home, recorded: bool) -> None:
     source = laden.ops.restores.sources("srv", "one")[-1]
-    with laden.core.catalogue.write() as connection:
-        number = restores.add(
-            connection, source, instance="srv", database="two", actor="ann", owner="me", now=laden.clock.now()
-        )
-    found = laden.ops.retention.prune("p")
-    assert f"restore {number} reads its backups" in found.hindrances["one"]
-    assert len(laden.server.media) == 4
+    # Of a set that nobody recorded it is not known which full it needs.
+    with restoring(laden, source if recorded else replace(source, set_id="foreign")) as number:
+        found = laden.ops.retention.prune("p")
+        assert f"restore {number} reads its backups" in found.hindrances["one"]
+        assert len(laden.server.media) == 4
+    assert len(paths(laden.ops.retention.prune("p"), Action.REMOVE)) == 2
 
 
 def test_nothing_goes_while_another_run_of_the_database_goes_on(laden: Home) -> None:
@@ -522,7 +536,7 @@ def test_only_what_was_agreed_to_goes(laden: Home) -> None:
     assert paths(found, Action.REMOVE) == [first]
     ((path, reason),) = [(one.path, one.reason) for one in found.having(Action.RETAINED)]
     assert path == second
-    assert reason.startswith("it was not among those that were to be removed when that was agreed to")
+    assert reason.startswith("it was not among those that were to be removed when that was decided")
 
 
 # While files are being deleted
@@ -569,7 +583,7 @@ def test_what_is_being_deleted_is_not_restored_held_or_pruned_a_second_time(lade
 def test_another_process_removes_nothing_meanwhile(laden: Home) -> None:
     with closing(open_operations(laden.path, actor="bob", clock=laden.clock)) as other:
         found, theirs = while_it_deletes(laden, lambda: other.retention.prune("p"))
-        assert "another process of this home removes backups of it" in theirs.hindrances["one"]
+        assert "another prune removes backups of it" in theirs.hindrances["one"]
         assert len(paths(found, Action.REMOVE)) == 2
         entries = [one.actor for one in other.audit.list() if one.action == "prune profile"]
         assert entries == ["ann", "ann"]
@@ -609,18 +623,6 @@ def test_a_row_that_only_its_reader_refuses_is_not_given_up(laden: Home) -> None
     assert taken(laden)[0] in laden.server.media
 
 
-@pytest.mark.parametrize("recorded", [True, False])
-def test_a_restore_from_a_file_that_nobody_recorded_keeps_all(laden: Home, recorded: bool) -> None:
-    source = laden.ops.restores.sources("srv", "one")[-1]
-    foreign = replace(source, set_id=source.set_id if recorded else "foreign")
-    with laden.core.catalogue.write() as connection:
-        restores.add(
-            connection, foreign, instance="srv", database="two", actor="ann", owner="me", now=laden.clock.now()
-        )
-    assert "reads its backups" in laden.ops.retention.prune("p").hindrances["one"]
-    assert len(laden.server.media) == 4
-
-
 def test_a_run_whose_end_is_not_known_keeps_all(laden: Home) -> None:
     with laden.core.catalogue.write() as connection:
         connection.execute(update(run_items).where(run_items.c.run_id == 4).values(look_again_at=laden.clock.now()))
@@ -633,6 +635,223 @@ def test_a_proof_of_the_future_is_none(laden: Home) -> None:
     laden.ops.retention.prune("p")
     assert laden.server.verified == [taken(laden)[-1]]
     assert rows(laden)[-1]["proven_at"] == laden.clock.now()
+
+
+# What somebody else left
+
+
+def died(home: Home) -> None:
+    """Let the process that gave backups up be one that died."""
+    with home.core.catalogue.write() as connection:
+        begun = backup_sets.c.prune_began_at.is_not(None) & backup_sets.c.pruned_at.is_(None)
+        connection.execute(update(backup_sets).where(begun).values(prune_owner=f"{'0' * 32}:1"))
+
+
+def test_what_a_prune_that_died_gave_up_can_be_restored_though_its_profile_is_gone(laden: Home) -> None:
+    first, second, *_ = taken(laden)
+    give_up_and_die(laden)
+    died(laden)
+    laden.ops.profiles.delete("p")
+    assert laden.ops.restores.restore("srv", "one", first).database == "one"
+    assert rows(laden)[0]["retained_why"] == "its deletion was interrupted"
+    # Any prune on its instance looks for the others.
+    laden.add(name="q", incremental=False, directory="/elsewhere")
+    laden.ops.retention.prune("q")
+    assert second in [one.path for one in laden.ops.restores.sources("srv", "one")]
+
+
+def test_what_another_prune_settles_just_now_is_left_to_it(laden: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up_and_die(laden)
+    died(laden)
+    looks, came = FakeEngine.look_for, []
+    with closing(open_operations(laden.path, actor="bob", clock=laden.clock)) as other:
+
+        def look_for(engine: FakeEngine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting]:
+            monkeypatch.setattr(FakeEngine, "look_for", looks)
+            came.append(other.retention.prune("p"))
+            return looks(engine, sets)
+
+        monkeypatch.setattr(FakeEngine, "look_for", look_for)
+        found = laden.ops.retention.prune("p")
+    assert "another prune removes backups of it" in came[0].hindrances["one"]
+    assert len(paths(found, Action.REMOVE)) == 2
+
+
+def test_what_was_given_up_by_another_since_is_not_written_about(laden: Home) -> None:
+    owner = "a prune that is slow"
+    give_up_and_die(laden)
+    set_id = rows(laden)[0]["set_id"]
+    with laden.core.catalogue.write() as connection:
+        for write in (retention.gone, partial(retention.retained, why={set_id: "x"})):
+            ids = {} if write is not retention.gone else {"set_ids": [set_id]}
+            write(connection, "srv", **ids, owner=owner, now=laden.clock.now())
+        retention.release(connection, "srv", [set_id], owner=owner)
+    row = rows(laden)[0]
+    assert (row["pruned_at"], row["retained_at"]) == (None, None)
+    assert row["prune_owner"] not in (None, owner)
+
+
+def test_what_nobody_knows_the_end_of_hinders_no_other_process(laden: Home) -> None:
+    laden.server.delete_error = EngineError("the connection was lost", hint="Try again.")
+    laden.server.before_deleting = lambda sets: laden.server.unlistable.add("/media")
+    laden.ops.retention.prune("p")
+    assert [row["prune_owner"] for row in rows(laden)] == [None] * 4
+    laden.server.before_deleting, laden.server.delete_error = lambda sets: None, None
+    laden.server.unlistable.clear()
+    with closing(open_operations(laden.path, actor="bob", clock=laden.clock)) as other:
+        assert other.retention.prune("p").hindrances == {}
+    assert all(row["pruned_at"] for row in rows(laden)[:2])
+
+
+def test_a_full_stays_of_whose_incremental_nobody_knows_whether_it_went(home: Home) -> None:
+    home.add()
+    home.run()
+    home.run()
+    home.run(kind=FULL)
+    amend(home, keep_last=1)
+    full, change, _ = taken(home)
+
+    def break_off(sets: Sequence[BackupSet]) -> None:
+        if sets[0].path == change:
+            home.server.unlistable.add("/media")
+            raise EngineError("the connection was lost", hint="Try again.")
+        home.server.unlistable.clear()
+
+    home.server.before_deleting = break_off
+    found = home.ops.retention.prune("p")
+    assert {one.path: one.reason for one in found.having(Action.RETAINED)}[full] == (
+        f"{change}, which needs it, is retained"
+    )
+    assert full in home.server.media
+
+
+@pytest.mark.parametrize("call", ["look_for", "delete_media"])
+def test_a_login_that_is_refused_is_tried_once(home: Home, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    home.add(databases=["one", "two", "three"], incremental=False)
+    for _ in range(3):
+        home.run()
+    amend(home, keep_last=1)
+    tried: list[object] = []
+
+    def refuse(*given: object) -> None:
+        tried.append(given)
+        raise LoginRefused("no", hint="Ask.")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(FakeEngine, call, refuse)
+        found = home.ops.retention.prune("p")
+    assert len(tried) == 1
+    assert len(found.hindrances) == (3 if call == "look_for" else 2)
+    assert all("nothing is removed: no" in why for why in found.hindrances.values())
+    assert len(home.server.media) == 9
+
+
+def test_a_login_that_is_refused_while_it_settles_is_tried_once(laden: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up_and_die(laden)
+    tried: list[object] = []
+
+    def refuse(*given: object) -> None:
+        tried.append(given)
+        raise LoginRefused("no", hint="Ask.")
+
+    monkeypatch.setattr(FakeEngine, "look_for", refuse)
+    assert "nothing is removed: no" in laden.ops.retention.prune("p").hindrances["one"]
+    assert len(tried) == 1
+
+
+def test_a_prune_that_is_stopped_gives_back_what_it_did_not_come_to(
+    laden: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pwsops.runs.pruning.AT_ONCE", 1)
+    first, second, *_ = taken(laden)
+    cancel = threading.Event()
+    laden.server.before_deleting = lambda sets: cancel.set()
+    found = laden.core.pruner.prune(profile_row(laden), actor="ann", cancel=cancel)
+    assert paths(found, Action.REMOVE) == [second]
+    assert [(one.path, one.reason) for one in found.having(Action.RETAINED)] == [
+        (first, "the prune was stopped before it came to that")
+    ]
+    assert first in laden.server.media
+    assert first in [one.path for one in laden.ops.restores.sources("srv", "one")]
+
+
+def test_a_prune_that_reads_a_backup_again_is_stopped(laden: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    laden.clock.advance(PROOF_HOLDS + HOUR)
+    verify = FakeEngine.verify
+
+    def stop(engine: FakeEngine, one: BackupSet, *, cancel: threading.Event) -> Any:
+        laden.core.prunes.stop()
+        assert cancel.is_set()
+        return verify(engine, one)
+
+    monkeypatch.setattr(FakeEngine, "verify", stop)
+    assert laden.ops.retention.prune("p").hindrances["one"] == "nothing is removed: it was stopped"
+    monkeypatch.setattr(FakeEngine, "verify", verify)
+    assert laden.ops.retention.prune("p").hindrances["one"] == "nothing is removed: it was stopped"
+    assert len(laden.server.media) == 4
+
+
+def test_nothing_goes_by_itself_where_a_clock_may_have_jumped(home: Home) -> None:
+    home.add(incremental=False)
+    for _ in range(20):
+        home.clock.advance(timedelta(days=1))
+        home.run()
+    amend(home, keep_within="30d", keep_last=1)
+    home.clock.advance(timedelta(days=365))
+    for hours in range(1, 12):
+        home.clock.advance(HOUR)
+        home.run()
+        assert len(home.server.media) == 20 + hours
+        assert "that a clock may be wrong" in said(home)[0]
+    found = home.ops.retention.preview("p")
+    assert "that a clock may be wrong" in found.doubts["one"]
+    # Who has looked at it may remove it.
+    assert len(found.tried) == 20
+    home.ops.retention.prune("p", agreed=[one.set_id for one in found.tried])
+    assert len(home.server.media) == 11
+
+
+def test_the_last_backup_before_a_restore_stays_though_a_run_was_asked_for_before_it(home: Home) -> None:
+    home.add(databases=["two", "one"], incremental=False)
+    for _ in range(3):
+        home.clock.advance(HOUR)
+        home.run()
+    ones = [row["path"] for row in rows(home) if row["database"] == "one"]
+
+    def restore(request: BackupRequest) -> None:
+        if request.database == "two":
+            home.server.before_backup = None
+            home.ops.restores.restore("srv", "one", ones[0])
+
+    home.server.before_backup = restore
+    home.clock.advance(HOUR)
+    home.run()
+    amend(home, keep_last=1)
+    for _ in range(2):
+        home.clock.advance(HOUR)
+        home.run()
+    assert ones[2] in home.server.media
+    assert ones[1] not in home.server.media
+
+
+def test_of_a_database_that_is_refreshed_each_night_a_few_backups_stay(home: Home) -> None:
+    home.add(incremental=False, keep_last=1)
+    home.add(name="prod", databases=["two"], incremental=False, directory="/prod")
+    home.run("prod")
+    source = taken(home)[0]
+    for _ in range(9):
+        home.clock.advance(HOUR)
+        home.run()
+        home.ops.restores.restore("srv", "one", source)
+    home.run()
+    assert len([path for path in home.server.media if path.startswith("/media")]) == retention.RESTORES + 1
+
+
+def test_the_audit_log_is_told_of_no_prune_that_gave_nothing_up(laden: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    laden.ops.retention.prune("p", agreed=[])
+    while_it_looks(laden, monkeypatch, lambda: [laden.ops.holds.add_run(run, reason="an audit") for run in (1, 2)])
+    laden.ops.retention.prune("p")
+    assert [one for one in laden.ops.audit.list() if one.action == "prune profile"] == []
 
 
 # Holds

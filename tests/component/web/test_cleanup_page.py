@@ -236,6 +236,31 @@ def test_a_backup_is_held_and_released(laden: Home, open_page: Open) -> None:
     assert "Would go 2 files" in shown.text
 
 
+def test_what_could_not_be_deleted_before_is_asked_about_as_well(laden: Home, open_page: Open) -> None:
+    first, second = backups(laden)[:1:-1]
+    laden.server.undeletable |= dict.fromkeys((first.path, second.path), "it is in use")
+    laden.ops.retention.prune("p")
+    del laden.server.undeletable[first.path]
+    shown = open_page()
+    assert "Would go none" in shown.text
+    assert shown.why_not("prune-ask") == ""
+    shown.press("prune-ask")
+    assert "Remove 2 files of p (20 bytes)?" in shown.text
+    shown.press("prune-now")
+    assert "Removed 1 file, 10 bytes; 1 backup retained" in shown.text
+    assert f"{second.path} is retained: it is in use." in shown.text
+
+
+def test_a_doubt_is_told_and_somebody_may_remove_all_the_same(laden: Home, open_page: Open) -> None:
+    laden.clock.advance(90 * 24 * HOUR)
+    laden.run()
+    shown = open_page()
+    assert "is dated 90 days after the one before it" in shown.text
+    shown.press("prune-ask")
+    shown.press("prune-now")
+    assert "Removed 3 files" in shown.text
+
+
 def test_holds_on_backups_of_another_profile_are_not_this_one_s(laden: Home, open_page: Open) -> None:
     laden.add(name="q", incremental=False, directory="/elsewhere")
     laden.run("q")

@@ -13,6 +13,7 @@ from pwsops.engines.sqlserver.engine import SqlServerEngine
 from pwsops.engines.sqlserver.link import Link
 from pwsops.errors import BaseUnusable, Cancelled, Conflict, EngineError, InvalidInput, MediaError
 from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.runs.deleting import delete_files
 from tests.clocks import joined
 from tests.integration.sqlserver.bench import Bench, open_bench
 from tests.standin import drivers
@@ -320,6 +321,27 @@ def test_stripes_are_one_backup_that_is_read_verified_and_deleted_together(bench
     assert next(iter(bench.engine.history())).details["stripes"] == stripes
     assert bench.engine.delete_media([taken])[0].deleted
     assert names(bench) == []
+
+
+def test_what_is_left_of_stripes_goes_with_the_next_try(bench: Bench) -> None:
+    taken = bench.full("s.bak", stripes=3)
+    bench.server.files.remove(bench.path("s~1of3.bak"))
+    other = bench.full("t.bak")
+    content = bench.server.files.get(other.path)
+    whole = bench.server.files.get(bench.path("s~2of3.bak"))
+    assert content is not None
+    assert whole is not None
+    bench.server.files.put(bench.path("s~2of3.bak"), content.size_bytes, content.content)
+    (end,) = delete_files(bench.engine, [taken]).values()
+    assert end.is_there
+    assert "holds another backup" in end.why
+    assert end.is_lost
+    bench.server.files.put(bench.path("s~2of3.bak"), whole.size_bytes, whole.content)
+    (end,) = delete_files(bench.engine, [taken]).values()
+    assert end.was_deleted
+    assert names(bench) == ["t.bak"]
+    (end,) = delete_files(bench.engine, [taken]).values()
+    assert (end.is_there, end.was_deleted) == (False, False)
 
 
 def test_overwriting_alternates_and_drops_the_older_when_the_newer_is_proven(bench: Bench) -> None:

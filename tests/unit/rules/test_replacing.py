@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pwsops.rules.model import BackupKind, BackupSet
-from pwsops.rules.replacing import Order, Restored, replaceable, written_over
+from pwsops.rules.replacing import Order, Restored, is_written_over, replaceable
 from tests.clocks import NOON
 
 
@@ -74,11 +74,11 @@ def test_what_was_taken_after_a_restore_may_go_whatever_the_clock_said() -> None
 
 
 def test_what_a_restore_wrote_over_is_what_was_taken_between_its_backup_and_itself() -> None:
-    restored = [Restored("set 1", at(1), Order(2, 2)), Restored("elsewhere", at(1), Order(3, 3))]
-    found = written_over(OWN, of_database=ORDERS, restored=restored)
-    assert found == [{"set 2"}, {"set 1", "set 2", "set 3"}]
-    assert written_over(OWN, of_database={}, restored=restored[:1]) == [{"set 1", "set 2", "set 3"}]
-    assert written_over(OWN, of_database=ORDERS, restored=[]) == []
+    restored, source = Restored("set 1", at(1), Order(2, 2)), ORDERS["set 1"]
+    told = [is_written_over(restored, ORDERS[one.set_id], one.finished_at, source) for one in OWN]
+    assert told == [False, True, False]
+    assert [is_written_over(restored, ORDERS[one.set_id], one.finished_at, None) for one in OWN] == [True, True, False]
+    assert is_written_over(restored, Order(2, 3), at(3), source) is None
 
 
 def test_of_runs_that_went_on_side_by_side_nothing_is_concluded() -> None:

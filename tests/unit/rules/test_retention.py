@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pwsops.errors import InvalidInput
+from pwsops.rules.replacing import Order, Restored
 from pwsops.rules.retention import (
     NEWEST_PROVEN,
     NO_POLICY,
@@ -187,29 +188,52 @@ def test_a_rule_keeps_the_newest_of_those_whose_clock_was_right() -> None:
     assert [one.set_id for one in found.removals] == ["f1"]
 
 
-@pytest.mark.parametrize(("days", "stops"), [(29, False), (30, True), (400, True)])
-def test_nothing_goes_where_the_newest_is_dated_far_after_all_others(days: int, stops: bool) -> None:
+@pytest.mark.parametrize(("days", "doubted"), [(29, False), (30, True), (400, True)])
+def test_that_the_newest_are_dated_far_after_all_others_is_doubted(days: int, doubted: bool) -> None:
     own = [one._replace(finished_at=one.finished_at - days * DAY) for one in fulls(4)]
     found = plan([*own, taken("new", timedelta(), 9)], Policy(within=parse_span("7d"), last=1))
-    assert bool(found.hindrance) is stops
-    if stops:
-        assert f"/b/new.bak, is dated {days} days after the one before it" in found.hindrance
-        # Once another one is there, it is what time it is.
-        own.append(taken("new", timedelta(hours=2), 9))
-        found = plan([*own, taken("newer", timedelta(), 10)], Policy(last=1))
-        assert (found.hindrance, len(found.removals)) == ("", 5)
+    assert (bool(found.doubt), len(found.removals), found.hindrance) == (doubted, 4, "")
+    if doubted:
+        assert f"/b/new.bak is dated {days} days after the one before it" in found.doubt
+
+
+@pytest.mark.parametrize(("count", "every", "doubted"), [(9, DAY, True), (11, HOUR, True), (11, DAY, False)])
+def test_a_jump_is_doubted_until_some_backups_and_days_have_followed(
+    count: int, every: timedelta, doubted: bool
+) -> None:
+    since = [one._replace(order=one.order + 9) for one in fulls(count, every)]
+    before = [taken(f"b{n}", (400 - n) * DAY, n) for n in range(5)]
+    assert bool(plan([*before, *since], Policy(last=1)).doubt) is doubted
+
+
+def test_what_is_dated_in_the_future_doubts_nothing() -> None:
+    assert plan([*fulls(5), taken("ahead", -365 * DAY, 9)], Policy(last=1)).doubt == ""
 
 
 def test_months_between_backups_are_no_jump_where_that_is_usual() -> None:
-    assert plan(fulls(6, 60 * DAY), Policy(last=1)).hindrance == ""
-    assert plan([*fulls(1, 400 * DAY), taken("new", timedelta(), 9)], Policy(last=1)).hindrance == ""
+    assert plan(fulls(6, 60 * DAY), Policy(last=1)).doubt == ""
+    assert plan([taken("old", 400 * DAY, 1), taken("new", timedelta(), 9)], Policy(last=1)).doubt == ""
+
+
+def in_run(one: StoredSet) -> StoredSet:
+    """Give a backup the order of a run of its own."""
+    return one._replace(order=(one.order << 32) + one.order)
 
 
 def test_of_what_each_restore_wrote_over_the_newest_proven_backup_stays() -> None:
-    own = [*fulls(5)[:3], taken("f4", DAY, 4, is_proven=False), fulls(5)[4]]
-    found = plan(own, Policy(last=1), written_over=[{"f1", "f2"}, {"f3", "f4"}, {"elsewhere"}])
+    own = [in_run(one) for one in fulls(6)]
+    own[3] = own[3]._replace(is_proven=False)
+    restored = [Restored("f1", own[0].finished_at, Order(2, 2)), Restored("elsewhere", NOW, Order(4, 4))]
+    found = plan(own, Policy(last=1), restored=restored, sources={"f1": Order(1, 1)})
+    assert kept(found) == ["f6", "f3", "f2"]
+    assert {reasons(found)[one] for one in ("f2", "f3")} == {WRITTEN_OVER}
+
+
+def test_a_backup_of_which_it_is_not_clear_whether_a_restore_came_first_takes_no_other_s_place() -> None:
+    own = [in_run(one) for one in fulls(5)]
+    own[2] = own[2]._replace(order=(2 << 32) + 3)  # asked for before the restore, and written down after it
+    found = plan(own, Policy(last=1), restored=[Restored("elsewhere", NOW, Order(2, 2))])
     assert kept(found) == ["f5", "f3", "f2"]
-    assert reasons(found)["f2"] == WRITTEN_OVER
 
 
 def test_what_became_of_it_is_told_and_what_is_lost_is_no_restore_point() -> None:

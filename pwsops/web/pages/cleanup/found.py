@@ -79,9 +79,9 @@ class Found:
     has_policy
         Whether anything is ever removed.
     going, going_ids
-        What would go.
-    obsolete_ids
-        The same, and what could not be removed before.
+        What would be tried to be removed: what would go, and what could not be removed before.
+    tried
+        What that amounts to.
     holds
         Those on its backups, and on backups of its databases of which nothing else is known any more.
     """
@@ -94,7 +94,7 @@ class Found:
     sums: Mapping[Action, Amount]
     going: Sequence[SetDecision]
     going_ids: frozenset[str]
-    obsolete_ids: frozenset[str]
+    tried: Amount
     holds: Sequence[HoldRow]
 
 
@@ -102,7 +102,7 @@ def look(ops: Operations, name: str) -> Found:
     """Read what is known; asks no server. Raises `NotFound`, and `InvalidInput` for a profile that cannot be used."""
     view, retention = ops.profiles.view(name), ops.retention.preview(name)
     known = {one.set_id for one in retention.sets}
-    going = retention.having(Action.REMOVE)
+    going = retention.tried
     return Found(
         instance=view.instance,
         directory=view.directory,
@@ -115,7 +115,7 @@ def look(ops: Operations, name: str) -> Found:
         sums={action: amount(retention.having(action)) for action in Action},
         going=going,
         going_ids=frozenset(one.set_id for one in going),
-        obsolete_ids=frozenset(one.set_id for one in retention.sets if one.action is not Action.KEEP),
+        tried=amount(going),
         holds=[
             one
             for one in ops.holds.list(view.instance)
@@ -136,7 +136,7 @@ def _database(retention: Retention, name: str, sets: Sequence[SetDecision]) -> D
         staying=amount([one for one in sets if one.action is not Action.REMOVE]),
         first_point=points[-1].finished_at if points else None,
         last_point=points[0].finished_at if points else None,
-        hindrance=retention.hindrances.get(name, ""),
+        hindrance=retention.hindrances.get(name, "") or retention.doubts.get(name, ""),
         ticks=ticks(sets, restorable),
     )
 

@@ -157,7 +157,7 @@ class Cleanup(Page):
             self._show()
             return
         self._asked = None
-        prune = partial(self._session.ops.retention.prune, self._profile, agreed=found.obsolete_ids)
+        prune = partial(self._session.ops.retention.prune, self._profile, agreed=going)
         self._do(texts.REMOVING, prune, self._pruned)
         self._session.attention.focus_on("h1")
 
