@@ -70,7 +70,7 @@ class Canvas:
 
     def tell(self, renderer: Any) -> None:
         """Show the column `words` where the pointer is."""
-        template = '<div style="max-width: 300px; font: 12px/1.4 Roboto, sans-serif">@words</div>'
+        template = f"<div style='max-width: 300px; font: 12px/1.4 {_FONT}'>@words</div>"
         self.figure.add_tools(HoverTool(renderers=[renderer], tooltips=template, visible=False))
 
     def show(self, words: str, columns: Mapping[str, Columns]) -> None:
