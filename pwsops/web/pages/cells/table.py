@@ -34,7 +34,7 @@ _WIDTHS = {
 _GROUNDS = {Tone.WARNING: "var(--pw-orange-soft)", Tone.ERROR: "var(--pw-red-soft)"}
 _LOOK = (
     f".tabulator {{ font: 13px/1.45 {FONT}, sans-serif !important; }}"
-    + """
+    """
 .tabulator { background: var(--pw-surface); border: 1px solid var(--pw-line); border-radius: 8px;
   font-variant-numeric: tabular-nums; }
 .tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col,
