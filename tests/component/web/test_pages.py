@@ -417,6 +417,31 @@ def test_what_fails_when_the_calendar_has_its_answer_is_a_message(
     session.close()
 
 
+def test_a_calendar_whose_page_a_message_has_replaced_asks_and_draws_nothing_more(
+    ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch, unforeseen: Exception
+) -> None:
+    _many(ops)
+    session = Session(store, None)
+    waiting = hold(session, monkeypatch)
+    frame = Frame(session)
+    left = frame._page._calendar
+
+    def fail(*_: object) -> None:
+        raise unforeseen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frame._page, "refresh", fail)
+        session.changed()
+    assert "Showing this page failed" in html(frame)
+    session.changed()
+    assert frame._page._calendar is not left
+    asked = list(waiting)
+    asked[0]()
+    assert left._planned.answer is None
+    assert len(waiting) == len(asked)
+    session.close()
+
+
 def test_a_calendar_that_was_left_asks_and_draws_nothing_more(
     ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
