@@ -24,20 +24,23 @@ RESULTS = Path(__file__).with_name("results.md")
 
 
 def main(wanted: list[str]) -> int:
-    """Run the parts, print what each measured, and return 1 where a limit was not kept or a part broke."""
+    """Run the parts, print what each measured, and return 1 where a limit was not kept or a part broke.
+
+    The results are written all the same: what broke stands among them as not measured.
+    """
     rows, broken = [], []
     for part in wanted or PARTS:
         try:
             measured = _run(part)
         except subprocess.CalledProcessError:  # it has said why; what else there is to measure is measured
             broken.append(part)
-            continue
+            measured = [{"name": f"the part `{part}`", "note": "not measured: it broke"}]
         _settle_alternatives(measured)
         print(_table(measured), flush=True)
         rows += measured
     if broken:
         print(f"Not measured, as they broke: {', '.join(broken)}.")
-    elif not wanted:
+    if not wanted:
         RESULTS.write_text(f"# Benchmark results\n\n{_machine()}\n\n{_table(rows)}\n")
     return 0 if not broken and all(_kept(row) for row in rows) else 1
 
@@ -66,7 +69,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     unit = row.get("unit", "s")
-    ours = _figure(row["ours"], unit)
+    ours = _figure(row["ours"], unit) if "ours" in row else "not measured"
     other = _figure(row["other"], unit) if row.get("other") is not None else ""
     ratio = f"{row['ratio']:.3g}" if row.get("ratio") is not None else ""
     limit = "" if row.get("limit") is None else f"{row['limit']:g}{'' if ratio else f' {unit}'}"
@@ -80,7 +83,7 @@ def _figure(value: float, unit: str) -> str:
 
 def _kept(row: dict[str, Any]) -> bool:
     if row.get("limit") is None:
-        return True
+        return True  # what was not measured has none
     measured = row["ratio"] if row.get("ratio") is not None else row["ours"]
     return bool(measured <= row["limit"])
 

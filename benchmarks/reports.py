@@ -24,7 +24,7 @@ _ENDED = "1700000000000000 + i * 60000000 + 5000000"
 _DUE = "1700000000000000 + i * 60000000"
 # A run a minute, of the profile made before; one in fifty failed.
 _FILL = f"""
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {RUNS})
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :runs)
 INSERT INTO runs (id, profile_id, profile, due_at, status, kind, trigger, claimed_at, started_at, finished_at, summary,
                   missed_count, cancel_requested, size_bytes)
 SELECT i, 1, 'Vaults', {_DUE}, iif(i % 50 = 0, 'failed', 'succeeded'), iif(i % 24 = 0, 'full', 'differential'),
@@ -32,7 +32,7 @@ SELECT i, 1, 'Vaults', {_DUE}, iif(i % 50 = 0, 'failed', 'succeeded'), iif(i % 2
 FROM n
 """
 _FILL_ITEMS = f"""
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {RUNS})
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :runs)
 INSERT INTO run_items (id, run_id, "database", status, kind, reason, started_at, finished_at, path, set_id, size_bytes,
                        error, hint)
 SELECT i, i, 'company-vault.sqlite3', iif(i % 50 = 0, 'failed', 'succeeded'), 'differential', '', {_DUE} + 1000,
@@ -76,8 +76,8 @@ def _fill(home: Path) -> None:
     profile.start = datetime(2026, 1, 1)  # noqa: DTZ001 - wall time of a profile
     ops.profiles.create(profile)
     with ops._core.catalogue.write() as connection:
-        connection.exec_driver_sql(_FILL)
-        connection.exec_driver_sql(_FILL_ITEMS)
+        connection.exec_driver_sql(_FILL, {"runs": RUNS})
+        connection.exec_driver_sql(_FILL_ITEMS, {"runs": RUNS})
     ops.close()
 
 

@@ -138,8 +138,8 @@ def _hushed(value: object) -> object:
 class BoundedFile:
     """A file that is written to its end, by several processes, and set aside when it has grown large.
 
-    Whoever finds it too large renames it and begins another; the others notice by its identity that theirs is not the
-    one of that name any more. A log that cannot be written must not end what it tells of: then it is silent.
+    The process that finds it too large renames it and begins another; the others notice by its identity that theirs
+    is not the one of that name any more. A log that cannot be written must not end what it tells of: then it is silent.
 
     Parameters
     ----------

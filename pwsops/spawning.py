@@ -9,7 +9,7 @@ PASSED_ON = (
     "PATH", "HOME", "LANG", "LANGUAGE", "LC_*", "TZ", "TZDIR", "TMPDIR", "TMP", "TEMP",
     # What the interpreter needs to be found and to load what it loads here.
     "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT",
-    # Whoever measures tests measures the processes that they start, too.
+    # What measures tests measures the processes that they start, too.
     "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG",
 )  # fmt: skip
 """The variables that every process gets; a star stands for any end. All others stay here: `PWSOPS_KEY`, what is known

@@ -49,11 +49,16 @@ PARTS = ("browser", "integration", "histories", "component", "contract", "faults
 
 def longest_first(items: list[pytest.Item]) -> None:
     """Put tests in that order; within a file it stays."""
-    items.sort(key=lambda item: _rank(item.path.relative_to(_HERE).as_posix()))
+    items.sort(key=lambda item: _rank(_name(item.path)))
+
+
+def _name(path: Path) -> str:
+    """Return a file's path among the tests; one that lies elsewhere keeps its own, and comes last."""
+    return path.relative_to(_HERE).as_posix() if path.is_relative_to(_HERE) else path.as_posix()
 
 
 def _rank(name: str) -> int:
     if name in LONGEST:
         return LONGEST.index(name)
     part = name.partition("/")[0]
-    return len(LONGEST) + (PARTS.index(part) if part in PARTS else 0)
+    return len(LONGEST) + (PARTS.index(part) if part in PARTS else len(PARTS))

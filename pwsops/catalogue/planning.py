@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from pwsops.catalogue import claims, profiles, sets, sightings
+from pwsops.catalogue import candidates, claims, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets
@@ -56,7 +56,7 @@ def base_is_lost(connection: Connection, row: ProfileRow, database: str) -> bool
             backup_sets.c.replaced_at.is_(None),
         )
         .order_by(backup_sets.c.finished_at.desc())
-        .limit(sightings.NEWEST)
+        .limit(candidates.NEWEST)
     )
     found = sets.read(connection, statement)
     newest = next((row for row in found if not isinstance(row, Unreadable)), None)

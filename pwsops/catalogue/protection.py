@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from pwsops.catalogue import access, damage, looks, profiles, runs, sets, sightings
+from pwsops.catalogue import access, damage, looks, profiles, runs, sets
 from pwsops.catalogue.access import ChangedAccess
+from pwsops.catalogue.candidates import with_unreadable
 from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.looks import SeenDatabase
 from pwsops.catalogue.profiles import ProfileRow
@@ -70,8 +73,8 @@ def covered(
     for row in rows:
         for database in row.fields["databases"]:
             users.setdefault((row.fields["instance"], database), []).append(row)
-    shared = _Shared(connection, rows, now=now, service_running=service_running, opens=opens)
     places = sorted({*known, *users}, key=lambda place: (place[0], place[1].lower(), place[1]))
+    shared = _Shared(connection, places, rows, now=now, service_running=service_running, opens=opens)
     return [shared.covered(place, users.get(place, []), known.get(place)) for place in places]
 
 
@@ -81,14 +84,13 @@ class _Shared:
     def __init__(
         self,
         connection: Connection,
+        places: Iterable[Place],
         rows: Iterable[ProfileRow],
         *,
         now: datetime,
         service_running: bool,
         opens: Opens,
     ) -> None:
-        self._connection = connection
-        self._now = now
         self._service_running = service_running
         self._owed = access.owed_here(connection)
         self._damaged = damage.known(connection)
@@ -98,10 +100,14 @@ class _Shared:
         self._usual_s = _usual_s(connection)
         self._recurrences = {row.id: _recurrence(row, now) for row in rows}
         self._keys = Keys(connection, opens)
+        self._sets = {
+            instance: with_unreadable(connection, instance, [database for _, database in some])
+            for instance, some in groupby(places, key=itemgetter(0))
+        }
 
     def covered(self, place: Place, users: Iterable[ProfileRow], seen: SeenDatabase | None) -> Covered:
         instance, database = place
-        known, unreadable = sightings.with_unreadable(self._connection, instance, database)
+        known, unreadable = self._sets[instance].get(database, ((), ()))
         known = [with_key(self._keys, instance, backup) for backup in [*known, *(seen.outside if seen else ())]]
         facts = Facts(
             instance=instance,

@@ -8,7 +8,18 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    Select,
+    exists,
+    func,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows
@@ -36,14 +47,16 @@ def place_of_run(run_id: int | None, instance: str) -> ColumnElement[str]:
     return func.coalesce(noted, place_of(instance))
 
 
-def taken_of(instance: str, database: str | None = None) -> ColumnElement[bool]:
-    """Return the condition for sets of an instance (and one database) where it is now.
+def taken_of(
+    instance: str, database: str | ColumnElement[str] | None = None, *, among: FromClause = backup_sets
+) -> ColumnElement[bool]:
+    """Return the condition for sets (of a table or its alias) of an instance, and one database, where it is now.
 
     An instance whose address was changed, or that was removed and added again, is another one: its databases are not
     those that the former sets hold.
     """
-    there = (backup_sets.c.instance == instance) & (backup_sets.c.place == place_of(instance))
-    return there if database is None else there & (backup_sets.c.database == database)
+    there = (among.c.instance == instance) & (among.c.place == place_of(instance))
+    return there if database is None else there & (among.c.database == database)
 
 
 def add(

@@ -6,18 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, union_all, update
 
 from pwsops.catalogue import profiles, sets
 from pwsops.catalogue.rows import Unreadable, read, values_of
 from pwsops.catalogue.schema import backup_sets, restores, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
-
-NEWEST = 6
-"""So many of a database's newest backups are known to a verdict, whatever is known of them."""
-OLDER = 4
-"""Where none of those is there, so many more that may be."""
 
 AT_ONCE = 10_000
 """So many ids fit into one statement."""
@@ -33,44 +28,17 @@ class Known(NamedTuple):
     facts: SetFacts
 
 
-def candidates(connection: Connection, instance: str, database: str, *, older: int = OLDER) -> list[Known]:
-    """Return the backups of a database that may protect it, with the fulls they need, newest first. Quick.
-
-    `older`: how many more there are of those that may be there, where none of the newest is.
-    """
-    return [_known(row) for row in _found(connection, instance, database, older) if not isinstance(row, Unreadable)]
-
-
-def with_unreadable(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
-    """Return the same backups, and beside them the facts, as far as known, of those whose row cannot be read."""
-    found = _found(connection, instance, database, OLDER)
-    known = [_known(row) for row in found if not isinstance(row, Unreadable)]
-    return known, [_unreadable(row) for row in found if isinstance(row, Unreadable)]
-
-
 def every(connection: Connection, instance: str, database: str) -> tuple[list[Known], list[SetFacts]]:
     """Return all backups of a database that were not replaced, and the facts of those whose row cannot be read."""
     here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
     found = sets.read(connection, select(backup_sets).where(*here))
-    known = [_known(row) for row in found if not isinstance(row, Unreadable)]
-    return known, [_unreadable(row) for row in found if isinstance(row, Unreadable)]
-
-
-def _found(connection: Connection, instance: str, database: str, older: int) -> list[RowMapping | Unreadable]:
-    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
-    newest = _rows(connection, select(backup_sets).where(*here), NEWEST)
-    found = _with_bases(connection, here, newest)
-    if len(newest) == NEWEST and not _any_chain_is_there(found):
-        may_be = [_may_be_there(), _base_may_be_there(here), backup_sets.c.id < _id(newest[-1])]
-        more = _rows(connection, select(backup_sets).where(*here, *may_be), older)
-        known = {_id(row) for row in found}
-        found = _with_bases(connection, here, [*found, *(row for row in more if _id(row) not in known)])
-    return found
+    known = [of_row(row) for row in found if not isinstance(row, Unreadable)]
+    return known, [of_unreadable(row) for row in found if isinstance(row, Unreadable)]
 
 
 def lost(connection: Connection, instance: str, database: str) -> frozenset[str]:
     """Return the `set_id` of each set of a database that was looked for and is gone, or was found bad."""
-    where = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), ~_may_be_there()]
+    where = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), ~may_be_there()]
     return frozenset(connection.execute(select(backup_sets.c.set_id).where(*where)).scalars())
 
 
@@ -191,51 +159,15 @@ def _this(instance: str, backup_set: BackupSet) -> list[ColumnElement[bool]]:
     ]
 
 
-def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[RowMapping | Unreadable]:
-    return sets.read(connection, statement.order_by(backup_sets.c.id.desc()).limit(limit))
-
-
-def _id(row: RowMapping | Unreadable) -> int:
-    return row.id if isinstance(row, Unreadable) else int(row["id"])
-
-
-def _values(row: RowMapping | Unreadable) -> Mapping[Any, Any]:
-    return row.values if isinstance(row, Unreadable) else row
-
-
-def _with_bases(
-    connection: Connection, here: Sequence[ColumnElement[bool]], found: list[RowMapping | Unreadable]
-) -> list[RowMapping | Unreadable]:
-    """Return rows with those of the fulls that they need behind them."""
-    needed = {_values(row)["base_id"] for row in found} - {None} - {_values(row)["set_id"] for row in found}
-    if not needed:
-        return found
-    return found + _rows(connection, select(backup_sets).where(*here, backup_sets.c.set_id.in_(needed)), len(needed))
-
-
-def _any_chain_is_there(found: Sequence[RowMapping | Unreadable]) -> bool:
-    there = {row["set_id"]: row["base_id"] for row in found if not isinstance(row, Unreadable) and _is_there(row)}
-    return any(base_id is None or base_id in there for base_id in there.values())
-
-
-def _is_there(row: RowMapping) -> bool:
-    present = row["seen_state"] == MediaState.PRESENT.value
-    return present and row["disproven_at"] is None and not row["details"].get("is_damaged")
-
-
-def _may_be_there() -> ColumnElement[bool]:
+def may_be_there() -> ColumnElement[bool]:
+    """Return the condition for sets that nobody found gone or bad."""
     lost = [state.value for state in LOST]
     unknown = backup_sets.c.seen_state.is_(None) | backup_sets.c.seen_state.not_in(lost)
     return unknown & backup_sets.c.disproven_at.is_(None)
 
 
-def _base_may_be_there(here: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Whether an incremental's full may be there still; a full needs none."""
-    bases = select(backup_sets.c.set_id).where(*here, _may_be_there()).scalar_subquery()
-    return backup_sets.c.base_id.is_(None) | backup_sets.c.base_id.in_(bases)
-
-
-def _known(row: RowMapping) -> Known:
+def of_row(row: RowMapping) -> Known:
+    """Return what is known of a set that the catalogue has a row of."""
     state = row["seen_state"]
     facts = SetFacts(
         **_shared(row),
@@ -256,7 +188,7 @@ UNREADABLE_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for when a backup was taken of which that cannot be read: too old for any schedule."""
 
 
-def _unreadable(row: Unreadable) -> SetFacts:
+def of_unreadable(row: Unreadable) -> SetFacts:
     """Return what is known of a set of which some cannot be read. One of no known kind is taken for a full."""
     values = row.values
     kind, state = values["kind"], values["seen_state"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Table,
     Text,
     func,
@@ -67,6 +69,18 @@ def bad_rows(connection: Connection) -> Iterator[Amiss]:
 
 
 def _wrong_types(connection: Connection, table: Table) -> Iterator[Amiss]:
+    for name, statement in _questions(table):
+        for (row,) in connection.execute(statement):
+            yield Amiss(table.name, str(row), f"`{name}` cannot be read")
+
+
+@cache
+def _questions(table: Table) -> Sequence[tuple[str, Select[Any]]]:
+    """Return by column what selects the rows in which it holds what cannot be. Made once: there are hundreds."""
+    return list(_made(table))
+
+
+def _made(table: Table) -> Iterator[tuple[str, Select[Any]]]:
     key = next(iter(table.primary_key.columns))
     for column in table.columns:
         if column.computed is not None:
@@ -80,8 +94,7 @@ def _wrong_types(connection: Connection, table: Table) -> Iterator[Amiss]:
             fits = fits & (stored.in_(list(map(str, kind))) | column.is_(None))
         if table.primary_key.contains_column(column) and not isinstance(column.type, Text):
             continue
-        for (row,) in connection.execute(select(key).where(~fits).limit(LISTED)):
-            yield Amiss(table.name, str(row), f"`{column.name}` cannot be read")
+        yield column.name, select(key).where(~fits).limit(LISTED)
 
 
 def _stored_as(column: Column[object]) -> list[str]:

@@ -82,6 +82,7 @@ class Catalogue:
         self._closed = False
         self._checkpoints = Checkpoints(self.path, wait_s=BUSY_TIMEOUT_S)
         self.notary = Notary()
+        self._writers = threading.RLock()
         self._watch_lock = threading.Lock()
         self._watch: sqlite3.Connection | None = None
         try:
@@ -112,6 +113,7 @@ class Catalogue:
         """Return a connection that holds the write lock from the start; committed at the end, or nothing is kept."""
         entries = Transaction(self.notary)
         with (
+            self._turn(),
             self._translated(),
             self._engine.connect().execution_options(pwsops_write=True, pwsops_audit=entries) as connection,
             connection.begin(),
@@ -119,6 +121,19 @@ class Catalogue:
             yield connection
         entries.committed()
         self._checkpoints.after_commit()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one of this process write after the other: SQLite has them wait in sleeps that grow, most for nothing.
+
+        Whom another keeps waiting too long asks SQLite, which tells of the lock.
+        """
+        taken = self._writers.acquire(timeout=BUSY_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            if taken:
+                self._writers.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

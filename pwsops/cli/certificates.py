@@ -40,11 +40,11 @@ def list_(
 ) -> None:
     """List the certificates of the store and of servers, and those that are needed and nowhere."""
     with opened(context) as operations:
-        unheard = [error for error in operations.certificates.look(instance).values() if error is not None]
+        errors = [error for error in operations.certificates.look(instance).values() if error is not None]
         views = operations.certificates.list(required=required, instance=instance)
     from pwsops.operations import json_shapes
 
-    for error in unheard:
+    for error in errors:
         note(f"{error.message} What follows is how it was when it last answered. {error.hint}")
 
     if as_json:

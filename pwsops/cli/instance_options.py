@@ -28,7 +28,7 @@ _TRUST_SERVER_CERTIFICATE = Annotated[
     bool | None,
     typer.Option(
         "--trust-server-certificate/--no-trust-server-certificate",
-        help="sqlserver: take any certificate unchecked. Whoever is between here and the server can then read all.",
+        help="sqlserver: take any certificate unchecked. Anybody between here and the server can then read all.",
         show_default=False,
     ),
 ]

@@ -25,8 +25,8 @@ def _switch(name: str, flags: str, help_text: str) -> tuple[str, Any]:
     return name, Annotated[bool | None, typer.Option(flags, help=help_text, show_default=False)]
 
 
-def _count(flag: str, told: str) -> tuple[str, Any]:
-    option = typer.Option(flag, metavar="N", min=0, max=MOST_KEPT, help=told, show_default=False)
+def _count(flag: str, help_text: str) -> tuple[str, Any]:
+    option = typer.Option(flag, metavar="N", min=0, max=MOST_KEPT, help=help_text, show_default=False)
     return flag.removeprefix("--").replace("-", "_"), Annotated[int | None, option]
 
 
@@ -66,7 +66,7 @@ OPTIONS: Mapping[str, Any] = dict(
         _text(
             "--keep-within", "30d|6m|1y6m", "Keep what is not older than the newest by that; m: months; none: no rule."
         ),
-        *(_count(f"--keep-{name}", told) for name, told in _KEPT.items()),
+        *(_count(f"--keep-{name}", help_text) for name, help_text in _KEPT.items()),
         _text("--login", "NAME", "Login on the database server; empty: the instance's own, or the service user."),
         _switch("active", "--active/--inactive", "Run by schedule, or not yet."),
         _text("--time-limit", "HOURS", "Longer runs are stopped."),
@@ -102,7 +102,7 @@ with_profile_options = with_options(OPTIONS)
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the told options mean; raises a usage error that names the option and the valid form."""
+    """Return what the given options mean; raises a usage error that names the option and the valid form."""
     return {name: read_option(name, value) for name, value in given.items()}
 
 

@@ -81,11 +81,11 @@ def clean(text: object) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
 
 
-def message(message: Message) -> str:
+def message(given: Message) -> str:
     """Return a server's own words, after the numbers that it gave with them."""
-    numbers = {"": message.number, "severity ": message.severity, "state ": message.state}
+    numbers = {"": given.number, "severity ": given.severity, "state ": given.state}
     known = ", ".join(f"{name}{number}" for name, number in numbers.items() if number is not None)
-    return f"{known}: {message.text}" if known else message.text
+    return f"{known}: {given.text}" if known else given.text
 
 
 def run_status(status: RunStatus) -> Text:
@@ -106,12 +106,12 @@ def database_state(state: DatabaseState) -> Text:
     return Text(*_DATABASE[state])
 
 
-def verdict(verdict: Verdict) -> Text:
+def verdict(found: Verdict) -> Text:
     """Return a verdict: green for what is protected alone."""
-    if not verdict.covered:
+    if not found.covered:
         return Text("○ in no profile")
-    icon, colour = _PROTECTION[verdict.protection]
-    return Text(f"{icon} {verdict.protection.value}", "red" if verdict.urgent else colour)
+    icon, colour = _PROTECTION[found.protection]
+    return Text(f"{icon} {found.protection.value}", "red" if found.urgent else colour)
 
 
 def check_state(state: CheckState, *, required: bool = True) -> Text:

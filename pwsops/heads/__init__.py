@@ -1,7 +1,7 @@
 """The heads of the audit log outside of the catalogue: in a file that only grows, and in the system's journal.
 
-A head is the number and the digest of the newest entry. Whoever can write the catalogue can cut, rewrite or replace the
-log in it; the heads that left the home before still tell what it was.
+A head is the number and the digest of the newest entry. A person who can write the catalogue can cut,
+rewrite or replace the log in it; the heads that left the home before still tell what it was.
 """
 
 from __future__ import annotations

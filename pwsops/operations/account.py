@@ -185,7 +185,7 @@ class Account:
         if session.person.way != PASSWORD:
             raise Refused(
                 f"{session.person.name} did not come in by a password of pwsops, so none of it can be changed here.",
-                hint="Whoever comes by a provider changes it there.",
+                hint="People who come by a provider change it there.",
             )
         return session, session.person.name
 

@@ -13,10 +13,10 @@ from pwsops.catalogue.home_key import StoredKeyRecords
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
-from pwsops.engines.off_limits import OffLimits, of_home
+from pwsops.engines.off_limits import NOTHING, OffLimits, of_home
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials, Instance
-from pwsops.engines.registry import open_engine
+from pwsops.engines.registry import is_embedded, open_engine
 from pwsops.errors import InvalidInput, LoginRefused, PwsopsError
 from pwsops.heads import Heads
 from pwsops.operations.events import Events
@@ -145,7 +145,8 @@ class Core:
             address=row.address,
             options=row.options,
             private_keys=partial(self.private_key, actor),
-            off_limits=self.off_limits(name),
+            # A server on its own reaches no file of this machine as us; looking costs some for each of many servers.
+            off_limits=self.off_limits(name) if is_embedded(row.engine) else NOTHING,
             **vars(credentials or self._credentials(row, row.login, row.sealed_password)),
         )
 

@@ -60,8 +60,8 @@ class _Window:
 class Repeats:
     """Lets each act through once a minute, few different ones of a kind, and counts the rest.
 
-    Each actor and subject has a window of its own: nobody's flood makes what another did part of a count. Whoever makes
-    up subjects or actors is counted apart from those who do not.
+    Each actor and subject has a window of its own: nobody's flood makes what another did part of a count. Those who
+    make up subjects or actors are counted apart from those who do not.
     """
 
     def __init__(self) -> None:

@@ -113,28 +113,28 @@ def profile_fields(fields: BackupProfile) -> Record:
     }
 
 
-def occurrence(occurrence: Occurrence) -> Record:
+def occurrence(planned: Occurrence) -> Record:
     """One run to come."""
     return {
-        "due_at": iso(occurrence.due_at),
-        "local": occurrence.local.isoformat(),
-        "kind": occurrence.kind.value,
-        "shifted": occurrence.shifted,
+        "due_at": iso(planned.due_at),
+        "local": planned.local.isoformat(),
+        "kind": planned.kind.value,
+        "shifted": planned.shifted,
     }
 
 
-def backup_set(backup_set: BackupSet) -> Record:
+def backup_set(found: BackupSet) -> Record:
     """One backup in a media file; `base` is the set an incremental rests on."""
     return {
-        "position": backup_set.position,
-        "database": backup_set.database,
-        "kind": backup_set.kind.value,
-        "finished_at": iso(backup_set.finished_at),
-        "size_bytes": backup_set.size_bytes,
-        "base": backup_set.base_id,
-        "set_id": backup_set.set_id,
-        "thumbprint": backup_set.thumbprint,
-        "path": backup_set.path,
+        "position": found.position,
+        "database": found.database,
+        "kind": found.kind.value,
+        "finished_at": iso(found.finished_at),
+        "size_bytes": found.size_bytes,
+        "base": found.base_id,
+        "set_id": found.set_id,
+        "thumbprint": found.thumbprint,
+        "path": found.path,
     }
 
 
@@ -268,14 +268,14 @@ def directory_entry(entry: DirectoryEntry) -> Record:
     return asdict(entry) | {"modified_at": iso(entry.modified_at)}
 
 
-def instance(instance: Instance) -> Record:
+def instance(view: Instance) -> Record:
     """One instance. Its password is not known here, and its login is no secret."""
     return {
-        "name": instance.name,
-        "engine": instance.engine,
-        "address": instance.address,
-        "login": instance.login,
-        "options": dict(instance.options),
+        "name": view.name,
+        "engine": view.engine,
+        "address": view.address,
+        "login": view.login,
+        "options": dict(view.options),
     }
 
 
@@ -342,8 +342,8 @@ def verification(found: Verification) -> Record:
     }
 
 
-def check(check: Check) -> Record:
+def check(found: Check) -> Record:
     """One finding of the doctor."""
-    values = asdict(check)
+    values = asdict(found)
     del values["unknown"]
-    return values | {"state": check.state.value}
+    return values | {"state": found.state.value}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pwsops.catalogue import Connection, instances, looks, planning, profiles, sets, sightings
+from pwsops.catalogue.candidates import OLDER, candidates
 from pwsops.catalogue.looks import SeenDatabase
 from pwsops.catalogue.sightings import Known
 from pwsops.engines.certificates import KeepsCertificates
@@ -136,7 +137,9 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
     number = 0
     while wanting:
         with core.catalogue.read() as connection:
-            known = _candidates(connection, instance, wanting, number)
+            known = candidates(connection, instance, wanting, older=OLDER * 4**number)
+        if not known:
+            return
         asked = {
             name: [backup for backup in of_database if backup.facts.set_id not in looked]
             for name, of_database in (known if number else _newest_chains(known)).items()
@@ -146,7 +149,7 @@ def _look_for_files(core: Core, engine: Engine, instance: str, databases: Iterab
         looked.update(backup_set.set_id for backup_set in sets)
         with core.catalogue.write() as connection:
             sightings.record(connection, instance, seen, now=now)
-            known = _candidates(connection, instance, wanting, number)
+            known = candidates(connection, instance, list(known), older=OLDER * 4**number)
         wanting = [
             name
             for name, of_database in known.items()
@@ -159,11 +162,6 @@ def _longest_unseen_first(known: Iterable[Known]) -> list[BackupSet]:
     """Return the sets in the order to look at them: an engine may not have the time for all, and comes to each then."""
     never = datetime.min.replace(tzinfo=UTC)
     return [backup.backup_set for backup in sorted(known, key=lambda backup: backup.facts.seen_at or never)]
-
-
-def _candidates(connection: Connection, instance: str, databases: Iterable[str], number: int) -> dict[str, list[Known]]:
-    older = sightings.OLDER * 4**number
-    return {name: sightings.candidates(connection, instance, name, older=older) for name in databases}
 
 
 def _has_sound(known: Sequence[Known], looked: Set[str], now: datetime) -> bool:

@@ -136,7 +136,7 @@ def why_unrecorded(connection: Connection, chosen: Sequence[BackupSet]) -> str:
         if sets.ever(connection, backup_set.set_id) is None:
             return (
                 f"Nobody recorded the backup in {backup_set.path}, so that nothing tells whether it is what "
-                "it says. Whoever may write there could have made it, also where it is encrypted."
+                "it says. Anybody who may write there could have made it, also where it is encrypted."
             )
     return ""
 

@@ -72,7 +72,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 class Reports:
-    """Frames of the history, and files of it. Whoever may look at the history may have them."""
+    """Frames of the history, and files of it. A person who may look at the history may have them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

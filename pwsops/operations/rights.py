@@ -227,7 +227,8 @@ def with_own_login(context: Context, needed: Needs, given: Mapping[str, Any]) ->
 def with_keys_saved(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that they may take private keys away, where they give the password that a profile saves them under.
 
-    Whoever knows it opens the files that each run leaves: that is an export, and concerns all instances as one does.
+    A person who knows it opens the files that each run leaves: that is an export, and concerns all instances as one
+    does.
     """
     if given["profile"].save_certificates and given["certificate_password"] is not None:
         action = f"{needed.action} that saves private keys under a password of theirs"

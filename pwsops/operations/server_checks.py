@@ -55,7 +55,7 @@ def directories(core: Core) -> Iterator[Check]:
     """Ask whether backups can be written where profiles write them."""
     with core.catalogue.read() as connection:
         rows = profiles.living(connection)
-    # Whoever writes there is asked: a profile's own login may see what the instance's does not.
+    # The login that writes there is asked: a profile's own login may see what the instance's does not.
     askers = {(row.fields["instance"], row.fields["directory"], row.fields["login"]): row for row in rows}
     asks = {_asked(*place): partial(_look, core, askers[place]) for place in sorted(askers)}
     answers = ask_all(asks, limit_s=PROBE_LIMIT_S, clock=core.clock)

@@ -67,10 +67,10 @@ class Way(StrEnum):
 
 
 USER = "user"
-"""What precedes the name of whoever signed in by a password, where it is written down.
+"""What precedes the name of a person who signed in by a password, where it is written down.
 
-Whoever came by a one-time link has `link` there, a provider's people its name, a machine `token`, and a user of the
-system nothing."""
+A person who came by a one-time link has `link` there, a provider's people its name, a machine `token`, and a user of
+the system nothing."""
 OWN_WAYS = frozenset({USER, Way.TOKEN.value, "link", "password", "host", "system"})
 """What no provider may be called: its people would look like somebody else."""
 

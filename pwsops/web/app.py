@@ -152,6 +152,8 @@ class Frame(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no complet
     def _show_problem(self, found: Problem) -> None:
         piece = Markup()
         piece.show("problem.html", message=found.message, hint=found.hint, command="")
+        if self._shown:
+            self._session.leave()
         self._shown, self._body.objects = "", [piece]
 
     def _show_menu(self, here: str) -> None:

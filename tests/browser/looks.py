@@ -19,10 +19,12 @@ def shown(at: Page | Locator, text: str | Pattern[str], *, exact: bool = False) 
 
 def place(of: Locator) -> FloatRect:
     """Return where something lies, also when it is drawn anew while its place is asked for."""
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         expect(of).to_be_visible()
         if (box := of.bounding_box()) is not None:
             return box
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain for a place of {of}"
 
 
 def until(page: Page, holds: Callable[[], object], what: str) -> None:
@@ -82,6 +84,7 @@ _MISPLACED = """() => {
     }
     const box = seen(node)
     if (box.right - box.left < 2 || box.bottom - box.top < 1) { continue }
+    if (box.left < -1) { found.push(`${named(node)} sticks out at the left by ${-box.left} px`) }
     if (box.right > innerWidth + 1) { found.push(`${named(node)} sticks out by ${box.right - innerWidth} px`) }
     if (node.matches(CONTROLS)) { controls.push([node, box]) }
   }
@@ -99,5 +102,5 @@ _MISPLACED = """() => {
 
 
 def misplaced(page: Page) -> list[str]:
-    """Return what sticks out at the side of the window, and which controls lie over each other."""
+    """Return what sticks out at a side of the window, and which controls lie over each other."""
     return list(page.evaluate(_MISPLACED))

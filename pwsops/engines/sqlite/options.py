@@ -40,7 +40,7 @@ OPTIONS: Sequence[Option] = (
         meaning="Back up and restore through databases that are symbolic links.",
         kind=OptionKind.TRUTH,
         default=False,
-        warnings={True: "Whoever may write in its directory can lead backups and restores to files elsewhere."},
+        warnings={True: "People who may write in its directory can lead backups and restores to files elsewhere."},
         asked=False,
         reaches_out=True,
     ),

@@ -44,13 +44,13 @@ class Report:
             self._finish()
             self._send({"finishing": True})
 
-    def result(self, result: object) -> None:
+    def result(self, value: object) -> None:
         """Report what came of it, as soon as that is certain. What is done afterwards no longer counts."""
-        self._answer({"result": result})
+        self._answer({"result": value})
 
-    def error(self, error: Mapping[str, object]) -> None:
+    def error(self, fields: Mapping[str, object]) -> None:
         """Report why nothing came of it."""
-        self._answer({"error": error})
+        self._answer({"error": fields})
 
     def _answer(self, answer: Mapping[str, object]) -> None:
         if self._answered:

@@ -36,7 +36,7 @@ class Driver:
         For people.
     target
         What stands behind ``DRIVER=``: a registered name, or the path of a library that this machine's configuration
-        names. Whoever could choose a path could have any library loaded.
+        names. A person who could choose a path could have any library loaded.
     """
 
     name: str

@@ -156,7 +156,7 @@ class Link:
         Raises
         ------
         LoginRefused
-            Whoever asks the next question would be refused as well, and count towards locking the account.
+            The next question would be refused as well, and count towards locking the account.
         """
         try:
             return self._insist(context, text, parameters)

@@ -14,7 +14,7 @@ OPTIONS: Sequence[Option] = (
         meaning="Of the connection between here and the server.",
         default="yes",
         choices={"yes": "yes", "strict": "strict: SQL Server 2022 and newer", "no": "no"},
-        warnings={"no": "Whoever is between here and the server can read what is said."},
+        warnings={"no": "Anybody between here and the server can read what is said."},
         guards=True,
     ),
     Option(
@@ -24,7 +24,7 @@ OPTIONS: Sequence[Option] = (
         kind=OptionKind.TRUTH,
         default=False,
         warnings={
-            True: "Whoever is between here and the server can pretend to be it, and read and change all that is said, "
+            True: "Anybody between here and the server can pretend to be it, and read and change all that is said, "
             "the password too."
         },
         guards=True,

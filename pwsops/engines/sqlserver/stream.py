@@ -2,7 +2,7 @@
 
 How the drivers tell, as seen on the wire with both shapes of a message stream (docs/sql-server.md has the table):
 messages without a DONE between them all come after `execute`; with one between them, each comes after one `nextset`.
-Whoever stops early cancels the backup. Of several errors the exception has one: Microsoft's driver the first,
+Stopping early cancels the backup. Of several errors the exception has one: Microsoft's driver the first,
 FreeTDS the first of the highest severity; what came before it in the same answer is lost. A connection that breaks in
 mid-stream may raise nothing at all and only leave a message. So nothing here is taken for success: that needs proof.
 """

@@ -195,16 +195,21 @@ class Query(Generic[T]):
     def _take(self, question: _Question[T], answer: T | Problem | None) -> None:
         question.asking = False
         self._lanes.discard(question.lane)
-        if question is self._question:
-            question.answered, question.answer = True, answer
-            self.error = answer if isinstance(answer, Problem) else None
-            if not isinstance(answer, Problem):
-                self.result = answer
-            if self._on_answer is not None:
-                self._on_answer()
-            elif not self._drawing:
-                self._session.changed()
-        self._begin()
+        try:
+            if question is self._question:
+                self._keep(question, answer)
+        finally:
+            self._begin()  # what waits is asked, whatever becomes of this one
+
+    def _keep(self, question: _Question[T], answer: T | Problem | None) -> None:
+        question.answered, question.answer = True, answer
+        self.error = answer if isinstance(answer, Problem) else None
+        if not isinstance(answer, Problem):
+            self.result = answer
+        if self._on_answer is not None:
+            self._on_answer()
+        elif not self._drawing:
+            self._session.changed()
 
 
 class Task:

@@ -84,9 +84,9 @@ class Session:
         """What came before the browser was there; None from then on."""
         self._closed = False
         self.visits = 0
-        """Grows whenever another page is opened."""
+        """Grows whenever a page is left, for another or for a message in its place."""
         self._unsubscribe: Callable[[], None] = lambda: None
-        self.nav.param.watch(self._moved, "page")
+        self.nav.param.watch(lambda *_: self.leave(), "page")
         self.nav.param.watch(lambda *_: self.changed(), list(self.nav.param))
         self._actions = self._navigation() | self._operations()
 
@@ -212,13 +212,14 @@ class Session:
             file.close()
             self.notice = problem_of(error, "Handing the file over")
 
+    def leave(self) -> None:
+        """Let nothing that the page has asked for change it any more: another takes its place."""
+        self.visits += 1
+
     def notify(self, notice: Problem | None) -> None:
         """Show a problem above whatever page is open; None: no more."""
         self.notice = notice
         self.changed()
-
-    def _moved(self, *_: object) -> None:
-        self.visits += 1
 
     def _on_snapshots(self, snapshots: Snapshots) -> None:
         with suppress(Denied):  # who may ask nothing any more is told nothing

@@ -195,7 +195,7 @@ class SignIn(Handler):
             providers = list(self.gate.authentication.providers.providers().values())
             users = bool(self.gate.authentication.users.list())
         except Refused as broken:
-            # Whoever is at the machine comes in by a link all the same.
+            # A person at the machine comes in by a link all the same.
             others, providers, users, error, status = False, [], False, error or broken, self.status_of(broken)
         self.show(
             "signin.html",

@@ -115,9 +115,9 @@ function notice_cut_off(shell, since) {
     cause, refused)
   const host = over(shell, element("div", {class: "veil"}), element("div", {class: "bar red"}, picture(CUT), words))
   return {
-    because(told) {
-      const said = CAUSES[told] ?? ""
-      if (cause.textContent !== said) { cause.textContent = said }
+    because(name) {
+      const text = CAUSES[name] ?? ""
+      if (cause.textContent !== text) { cause.textContent = text }
     },
     refuse() {
       refused.textContent = ""
@@ -127,14 +127,14 @@ function notice_cut_off(shell, since) {
   }
 }
 
-function notice_back(shell, {from, to, typed, unheard}) {
+function notice_back(shell, {from, to, typed, unanswered}) {
   const close = element("button", {type: "button"}, "Close")
-  const said = element("div", {class: "words", role: "status"})
-  const host = over(shell, element("div", {class: "bar ok"}, picture(WHOLE), said, close))
+  const region = element("div", {class: "words", role: "status"})
+  const host = over(shell, element("div", {class: "bar ok"}, picture(WHOLE), region, close))
   close.addEventListener("click", () => host.remove())
-  const doubtful = unheard.length === 0 ? "" : ` Whether “${unheard.join("”, “")}” was done is not known: look before you repeat it.`
+  const doubtful = unanswered.length === 0 ? "" : ` Whether “${unanswered.join("”, “")}” was done is not known: look before you repeat it.`
   // What is put into a live region that is there already is read out.
-  window.setTimeout(() => said.append(
+  window.setTimeout(() => region.append(
     element("p", {class: "title"}, "Connected again."),
     element("p", {}, `The page was cut off from ${from} to ${to}.${typed ? " What you had typed is there again, except for passwords." : ""}${doubtful}`)), 50)
   if (doubtful === "") { window.setTimeout(() => host.remove(), 10_000) }
@@ -172,12 +172,12 @@ function kept() {
 }
 
 function watch_connection(model, view, shell) {
-  let heard = Date.now()
+  let answered_at = Date.now()
   let number = 0
   let cut = null
   let beating, silence, reaching
   const at = (instant) => clock(instant, model.zone)
-  const unheard = () => [...(window.pwsops?.unheard.values() ?? [])].map(({label}) => label)
+  const unanswered = () => [...(window.pwsops?.unanswered.values() ?? [])].map(({label}) => label)
 
   function keep() {
     const {typed, focus} = kept()
@@ -196,7 +196,7 @@ function watch_connection(model, view, shell) {
   }
 
   function answered() {
-    heard = Date.now()
+    answered_at = Date.now()
     window.clearTimeout(silence)
     window.clearTimeout(beating)
     if (cut !== null && !cut.lost) { mend() }
@@ -210,10 +210,10 @@ function watch_connection(model, view, shell) {
     }
     // The toolkit still waits for a page that was cut off while it was being drawn, and would say so across all of it.
     document.getElementById("loader")?.style.setProperty("visibility", "hidden")
-    const notice = notice_cut_off(shell, at(heard))
+    const notice = notice_cut_off(shell, at(answered_at))
     const loads = recent_loads().length
     const pause = loads < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** loads)
-    cut = {lost, since: heard, not_before: Date.now() + pause, notice, reached: 0, open: keep_clicks_off(notice.refuse), title: document.title}
+    cut = {lost, since: answered_at, not_before: Date.now() + pause, notice, reached: 0, open: keep_clicks_off(notice.refuse), title: document.title}
     document.title = `Cut off · ${cut.title}`
     keep()
     reach()
@@ -227,16 +227,16 @@ function watch_connection(model, view, shell) {
     notice.remove()
     document.title = title
     window.sessionStorage.removeItem("pwsops-typed")
-    notice_back(shell, {from: at(since), to: at(heard), typed: false, unheard: []})
+    notice_back(shell, {from: at(since), to: at(answered_at), typed: false, unanswered: []})
   }
 
   async function reach() {
     beat()
     const asked = {method: "HEAD", cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(REACH_MS)}
-    const {status, told} = await fetch(window.location.href, asked).then(({status, headers}) => ({status, told: headers.get("Pwsops-Cause")}), () => ({status: 500}))
+    const {status, cause} = await fetch(window.location.href, asked).then(({status, headers}) => ({status, cause: headers.get("Pwsops-Cause")}), () => ({status: 500}))
     const reached = status < 500
     if (cut === null) { return }
-    cut.notice.because(told)
+    cut.notice.because(cause)
     cut.reached = reached ? cut.reached + 1 : 0
     if (reached && (cut.lost || cut.reached >= DEAD_AFTER) && Date.now() >= cut.not_before) {
       again()
@@ -247,7 +247,7 @@ function watch_connection(model, view, shell) {
 
   function again() {
     store(LOADS, [...recent_loads(), Date.now()])
-    store(BACK, {from: at(cut.since), to: at(Date.now()), typed: keep(), unheard: unheard()})
+    store(BACK, {from: at(cut.since), to: at(Date.now()), typed: keep(), unanswered: unanswered()})
     window.location.reload()
   }
 

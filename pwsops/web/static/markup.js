@@ -118,11 +118,11 @@ function instead(root, node) {
 }
 
 // What a piece has to say goes to the page's one live region; not what it says when it is drawn for the first time.
-function announce(root, said) {
+function announce(root, announced) {
   const now = new Map([...root.querySelectorAll("[data-announce]")].map((node) => [node.dataset.announce, node.textContent.trim().replace(/\s+/g, " ")]))
-  if (said.size > 0 || root.dataset.drawn !== undefined) {
+  if (announced.size > 0 || root.dataset.drawn !== undefined) {
     for (const [name, text] of now) {
-      if (text !== "" && text !== said.get(name)) { attention.say(text) }
+      if (text !== "" && text !== announced.get(name)) { attention.say(text) }
     }
   }
   root.dataset.drawn = ""
@@ -145,11 +145,11 @@ export function render({model, view}) {
   const root = document.createElement("div")
   root.className = "pw"
   attention.roots.add(root)
-  let said = new Map()
-  const told = new Map()
-  // Passwords that were typed and not told: they leave the browser when their form is submitted, and stay until then.
-  const untold = new Set()
-  const held = (node) => untold.has(node) || node.dataset.field !== undefined && (told.get(name_of(node)) ?? 0) > model.seen
+  let announced = new Map()
+  const sent = new Map()
+  // Passwords that were typed and not sent: they leave the browser when their form is submitted, and stay until then.
+  const unsent = new Set()
+  const held = (node) => unsent.has(node) || node.dataset.field !== undefined && (sent.get(name_of(node)) ?? 0) > model.seen
   const draw = () => {
     const fresh = document.createElement("template")
     fresh.innerHTML = model.html
@@ -157,7 +157,7 @@ export function render({model, view}) {
     const place = root.contains(active) ? instead(root, active) : null
     morph(root, fresh.content, held)
     form.drawn(held)
-    said = announce(root, said)
+    announced = announce(root, announced)
     if (place !== null && !active.isConnected) { attention.lost(place) }
     attention.look()
   }
@@ -167,18 +167,18 @@ export function render({model, view}) {
   const post = (message, number = next()) => model.send_msg({...message, number})
   const form = keep_typed(model, view, root, (message, field) => {
     const number = next()
-    told.set(field, number)
+    sent.set(field, number)
     post(message, number)
   })
   const submit = (target) => {
     const within = target.closest("[data-form]")
-    for (const node of untold) {
+    for (const node of unsent) {
       if (!root.contains(node)) {
-        untold.delete(node)
+        unsent.delete(node)
       } else if (within?.contains(node) && !target.hasAttribute("data-cancel")) {
-        untold.delete(node)
+        unsent.delete(node)
         const number = next()
-        told.set(name_of(node), number)
+        sent.set(name_of(node), number)
         post({field: node.dataset.field, key: node.dataset.key ?? "", value: node.value}, number)
       }
     }
@@ -189,7 +189,7 @@ export function render({model, view}) {
     const number = next()
     form.acted()
     if (target.tagName === "BUTTON") {
-      page.unheard.set(root, {number, label: target.getAttribute("aria-label") ?? target.textContent.trim()})
+      page.unanswered.set(root, {number, label: target.getAttribute("aria-label") ?? target.textContent.trim()})
     }
     post({action, key: target.dataset.key ?? ""}, number)
   }
@@ -226,17 +226,17 @@ export function render({model, view}) {
     const {field, key} = target.dataset
     if (field === undefined) { return }
     if (target.type === "password") {
-      untold.add(target)
+      unsent.add(target)
       return
     }
     form.typed(target)
     // A file takes a while to read: what is done meanwhile comes after it, as it was done.
     const number = next()
-    told.set(name_of(target), number)
+    sent.set(name_of(target), number)
     const value = target.type === "file" ? await chosen(target) : target.type === "checkbox" ? target.checked : target.value
     post({field, key: key ?? "", value}, number)
   }
-  // Lists and boxes say that they changed; what is typed is told while it is typed.
+  // Lists and boxes say that they changed; what is typed is sent while it is typed.
   root.addEventListener("input", tell)
   root.addEventListener("keydown", (event) => {
     const picked = event.key === "Enter" ? event.target.closest("[data-pick]") : null
@@ -254,11 +254,11 @@ export function render({model, view}) {
   // Where the server took something otherwise than it was typed, and so drew nothing anew.
   model.on("seen", () => {
     root.querySelectorAll("[data-field]").forEach((node) => values(node, held))
-    if (model.seen >= page.unheard.get(root)?.number) { page.unheard.delete(root) }
+    if (model.seen >= page.unanswered.get(root)?.number) { page.unanswered.delete(root) }
   })
   model.on("remove", () => {
     form.leave()
-    page.unheard.delete(root)
+    page.unanswered.delete(root)
     attention.roots.delete(root)
     window.setTimeout(attention.look)
   })

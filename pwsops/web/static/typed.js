@@ -5,7 +5,7 @@
 
 const TYPED = "pwsops-typed"
 const NO_FORM = ["step", "month", "day", "sort", "after", "opened", "status", "trigger", "q"]
-const page = (window.pwsops ??= {forms: new Map(), unheard: new Map(), places: new WeakMap(), kept: recovered(), drawn: false})
+const page = (window.pwsops ??= {forms: new Map(), unanswered: new Map(), places: new WeakMap(), kept: recovered(), drawn: false})
 
 function recovered() {
   try {
@@ -125,7 +125,7 @@ function keep_typed(model, view, root, tell) {
       return
     }
     delete page.kept.focus
-    // Whoever has begun to do something else meanwhile is left at it.
+    // A person who has begun to do something else meanwhile is left at it.
     if (document.activeElement === document.body) { node.focus() }
   }
 

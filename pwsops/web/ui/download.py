@@ -1,8 +1,8 @@
 """A file for the browser, over the page's own connection.
 
-Whoever has the page has signed in already, and may have its files: an address of its own for each file would have to
-ask again, and would need to be served by whatever serves the pages. The browser asks for piece after piece, so that
-the server holds one at a time of each file, however large it is.
+A person who has the page has signed in already, and may have its files: an address of its own for each file
+would have to ask again, and would need to be served by whatever serves the pages. The browser asks for piece after
+piece, so that the server holds one at a time of each file, however large it is.
 """
 
 from __future__ import annotations

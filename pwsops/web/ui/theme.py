@@ -13,8 +13,11 @@ from typing import Any
 from pwsops.rules.highlight import INKS, Tone
 from pwsops.web.panel_compat import latin_faces
 
-FONT = '"Roboto Latin", Roboto, sans-serif'
-"""Latin letters first: a browser that knows the toolkit's Roboto alone fetches its other alphabets to look for them."""
+FONT = '"Roboto Latin", Roboto'
+"""Latin letters first: a browser that knows the toolkit's Roboto alone fetches its other alphabets to look for them.
+
+Where it is used, what a browser takes without it follows: a generic family, which ends such a list.
+"""
 LATIN = "U+0000-00FF, U+0131, U+0152-0153, U+02C6, U+02DA, U+02DC, U+2000-206F, U+20AC, U+2122, U+2191, U+2193, U+2212"
 FONT_PX = 13
 RADIUS_PX = 8
@@ -140,7 +143,7 @@ def _scheme(colours: Palette) -> dict[str, Any]:
             "divider": colours.line,
         },
         "typography": {
-            "fontFamily": FONT,
+            "fontFamily": f"{FONT}, sans-serif",
             "fontSize": FONT_PX,
             "h5": {"fontSize": "1.05rem", "fontWeight": 700},
         },

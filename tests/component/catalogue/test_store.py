@@ -201,6 +201,54 @@ def test_a_catalogue_locked_for_long_is_a_transient_error(tmp_path: Path, monkey
     assert caught.value.transient
 
 
+def test_those_of_one_process_who_write_wait_for_each_other_and_not_in_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "BUSY_TIMEOUT_S", 0.0)
+        catalogue = Catalogue(tmp_path)  # SQLite refuses at once here
+    written: list[int] = []
+    ready = threading.Barrier(8)
+
+    def write() -> None:
+        ready.wait(60)
+        for number in range(10):
+            with catalogue.write():
+                written.append(number)
+
+    writers = [threading.Thread(target=write, daemon=True) for _ in range(ready.parties)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        joined(writer)
+    catalogue.close()
+    assert len(written) == 80
+
+
+def test_who_waits_too_long_for_another_of_the_same_process_is_told_of_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    catalogue = Catalogue(tmp_path)
+    told: list[PwsopsError] = []
+
+    def write() -> None:
+        try:
+            with catalogue.write():
+                pass
+        except PwsopsError as error:
+            told.append(error)
+
+    second = threading.Thread(target=write, daemon=True)
+    with catalogue.write():
+        second.start()
+        joined(second)
+    catalogue.close()
+    (error,) = told
+    assert error.transient
+    assert "locked" in error.message
+
+
 def test_a_process_whose_connections_are_all_busy_is_a_transient_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

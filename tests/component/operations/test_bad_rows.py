@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pwsops.catalogue import claims, profiles, sightings, soundness, store
+from pwsops.catalogue import candidates, claims, profiles, soundness, store
 from pwsops.errors import InvalidInput
 from pwsops.operations.history import HistoryQuery
 from pwsops.operations.reports import ReportFormat
@@ -331,7 +331,7 @@ def test_instants_that_cannot_be_read_count_as_too_old(home: Home) -> None:
 
 def test_older_backups_are_looked_for_beside_rows_that_cannot_be_read(home: Home) -> None:
     home.add(timestamp=True, incremental=False, every=12)
-    for _ in range(sightings.NEWEST + 2):
+    for _ in range(candidates.NEWEST + 2):
         home.run()
     damage(home, "UPDATE backup_sets SET details = '{' WHERE id > 2")
     (verdict,) = [one for one in home.ops.databases.verdicts() if one.database == "one"]

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
-from pwsops.catalogue import looks, profiles, service_state, sightings
+from pwsops.catalogue import candidates, looks, profiles, service_state, sightings
 from pwsops.engines import registry
 from pwsops.engines.records import DatabaseState
 from pwsops.engines.requests import Verification
@@ -246,7 +247,7 @@ def test_a_place_that_nobody_can_look_at_is_not_asked_for_all_that_was_ever_ther
 
     monkeypatch.setattr(FakeEngine, "look_for", unknown)
     home.ops.databases.list("srv")
-    assert 0 < len(asked) <= sightings.NEWEST + sightings.OLDER * 4
+    assert 0 < len(asked) <= candidates.NEWEST + candidates.OLDER * 4
     assert verdict(home).protection is Protection.NOT_CHECKED
 
 
@@ -256,7 +257,7 @@ def test_where_the_newest_was_found_bad_the_older_one_is_looked_at_each_time(hom
     home.clock.advance(minutes=1)
     home.run()
     with home.core.catalogue.write() as connection:
-        newest, older = sightings.candidates(connection, "srv", "one")
+        newest, older = candidates.candidates(connection, "srv", ["one"])["one"]
         sightings.disprove(connection, "srv", newest.backup_set, "It is damaged.", now=home.clock.now())
     home.clock.advance(hours=2)
     home.ops.databases.list("srv")
@@ -809,3 +810,27 @@ def test_an_older_backup_is_looked_for_at_each_look_that_finds_the_newest_gone(h
     home.ops.databases.list("srv")
     assert verdict(home).protection is Protection.UNPROTECTED
     assert causes(home)[0] is Cause.FILES_GONE
+
+
+def _statements_of_a_look(home: Home) -> int:
+    asked: list[str] = []
+
+    def note(*given: object) -> None:
+        asked.append(str(given[2]))
+
+    engine = home.core.catalogue._engine
+    event.listen(engine, "before_cursor_execute", note)
+    home.ops.databases.list("srv")
+    event.remove(engine, "before_cursor_execute", note)
+    return len(asked)
+
+
+def test_a_look_at_many_databases_asks_the_catalogue_no_more_than_one_at_few(home: Home) -> None:
+    home.add(timestamp=True)
+    home.run()
+    home.ops.databases.list("srv")
+    few = _statements_of_a_look(home)
+    home.server.sizes |= {f"more {number}": 1 for number in range(50)}
+    home.ops.databases.list("srv")
+    assert _statements_of_a_look(home) == few
+    assert verdict(home).protection is Protection.PROTECTED

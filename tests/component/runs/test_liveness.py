@@ -6,6 +6,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+from filelock import FileLock
+
 from pwsops.file_locks import is_held
 from pwsops.runs.liveness import Liveness
 
@@ -63,6 +66,19 @@ def test_those_who_ask_at_once_do_not_take_each_other_for_the_holder(tmp_path: P
 
     with ThreadPoolExecutor(4) as pool:
         assert not any(pool.map(ask, range(4)))
+
+
+def test_a_link_in_the_place_of_a_lock_file_is_held_by_nobody(tmp_path: Path) -> None:
+    with FileLock(tmp_path / "elsewhere.lock"):
+        (tmp_path / "scheduler.lock").symlink_to(tmp_path / "elsewhere.lock")
+        assert is_held(tmp_path / "elsewhere.lock")
+        assert not is_held(tmp_path / "scheduler.lock")
+
+
+def test_what_cannot_be_asked_whether_it_is_held_is_not_taken_for_free(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        is_held(tmp_path / "file" / "scheduler.lock")
 
 
 def test_asking_makes_no_file(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pwsops.web.live.snapshot import Store
 from pwsops.web.ui import markup
 from pwsops.web.ui.markup import Markup, render
 from pwsops.web.ui.theme import DARK, LIGHT
-from tests.component.web.conftest import NOW, FakeOperations, make_item, make_profile, make_run
+from tests.component.web.conftest import NOW, FakeOperations, hold, make_item, make_profile, make_run
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -392,6 +392,73 @@ def test_an_address_with_a_day_that_is_none_shows_the_month(frame: Frame) -> Non
         for action in ("day", "week", "month"):
             turn(frame, action, key)
     assert frame._session.nav.day == ""
+
+
+def _many(ops: FakeOperations) -> None:
+    """Have so many profiles that the calendar is worked out beside the page."""
+    ops.profile_views = [make_profile(f"p{number:02}", id=number) for number in range(30)]
+
+
+def test_what_fails_when_the_calendar_has_its_answer_is_a_message(
+    ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch, unforeseen: Exception
+) -> None:
+    _many(ops)
+    session = Session(store, None)
+    waiting = hold(session, monkeypatch)
+    frame = Frame(session)
+
+    def fail(*_: object) -> None:
+        raise unforeseen
+
+    monkeypatch.setattr(frame._page._calendar.calendar, "show", fail)
+    waiting.pop()()
+    assert "Showing this page failed" in html(frame)
+    assert "secret insides" not in html(frame)
+    session.close()
+
+
+def test_a_calendar_whose_page_a_message_has_replaced_asks_and_draws_nothing_more(
+    ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch, unforeseen: Exception
+) -> None:
+    _many(ops)
+    session = Session(store, None)
+    waiting = hold(session, monkeypatch)
+    frame = Frame(session)
+    left = frame._page._calendar
+
+    def fail(*_: object) -> None:
+        raise unforeseen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frame._page, "refresh", fail)
+        session.changed()
+    assert "Showing this page failed" in html(frame)
+    session.changed()
+    assert frame._page._calendar is not left
+    asked = list(waiting)
+    asked[0]()
+    assert left._planned.answer is None
+    assert len(waiting) == len(asked)
+    session.close()
+
+
+def test_a_calendar_that_was_left_asks_and_draws_nothing_more(
+    ops: FakeOperations, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _many(ops)
+    session = Session(store, None)
+    waiting = hold(session, monkeypatch)
+    frame = Frame(session)
+    left = frame._page._calendar
+    shown = left.calendar._head.html
+    session.nav.go(page="runs")
+    asked = list(waiting)
+    session.nav.view = "restores"
+    for answer in asked:
+        answer()
+    assert len(waiting) == len(asked)
+    assert (left.calendar._head.html, left._planned.answer) == (shown, None)
+    session.close()
 
 
 def test_the_calendar_of_one_profile_shows_the_others_faintly_and_where_they_overlap(

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -28,6 +28,7 @@ from panel.custom import JSComponent
 from panel.io.resources import Resources
 from panel.io.server import DocHandler, WSHandler
 from panel.models.esm import DataEvent
+from panel.reactive import ReactiveHTML
 from tornado.httpserver import HTTPServer
 from tornado.platform.asyncio import AsyncIOLoop
 from tornado.web import Application as Tornado
@@ -151,6 +152,29 @@ def test_a_cells_messages_are_handled_where_the_kernel_runs_its_cells(monkeypatc
     asyncio.run(notebook())
     assert [given for given, _ in handled] == [("ref", None, "first"), ("ref", None, "second")]
     assert {thread for _, thread in handled} == {threading.main_thread()}
+
+
+def test_what_components_load_is_what_panel_finds_and_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = "https://example.org/component.js"
+    kinds: list[str] = []
+    find = Resources.extra_resources
+
+    def counted(resources: Resources, found: list[str], kind: str) -> None:
+        kinds.append(kind)
+        find(resources, found, kind)
+
+    class Component(ReactiveHTML):  # type: ignore[misc]  # panel ships no complete types
+        _template = "<div id='place'></div>"
+        __javascript__: ClassVar[list[str]] = [where]
+
+    expected = list(Resources(mode="server").js_files)
+    monkeypatch.setattr(panel_compat._Resources, "_known", {})
+    monkeypatch.setattr(Resources, "extra_resources", counted)
+    first, second = (list(panel_compat._Resources(mode="server").js_files) for _ in range(2))
+    assert first == second == expected
+    assert expected.count(where) == 1
+    assert kinds == ["__javascript__"]
+    del Component
 
 
 def test_a_page_no_longer_follows_whether_the_process_is_busy() -> None:

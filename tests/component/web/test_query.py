@@ -243,6 +243,24 @@ def test_the_page_is_drawn_with_each_answer_unless_that_comes_while_it_is_drawn(
     assert page.drawn == 1
 
 
+def test_what_fails_with_one_answer_does_not_keep_the_next_from_being_asked() -> None:
+    page = Page()
+
+    def fail() -> None:
+        raise RuntimeError("drawing failed")
+
+    query: Query[int] = Query(page, "Reading", policy=Policy.SERIAL, on_answer=fail)
+    query.ask("key", lambda: 1)
+    query.ask("key", lambda: 2, version=2)
+    page.work()
+    with pytest.raises(RuntimeError, match="drawing failed"):
+        page.tell()
+    page.work()
+    with pytest.raises(RuntimeError, match="drawing failed"):
+        page.tell()
+    assert query.answer == 2
+
+
 def test_too_much_at_once_is_said_and_can_be_asked_again() -> None:
     page = Page()
     page.full = True

@@ -77,14 +77,14 @@ def test_only_the_very_set_is_deleted(place: Place) -> None:
     wanted = [str(path), str(place.media), str(link), "/not/there", f"{path}/x", f"{place.media}/pipe.bak", other.path]
     changed = replace(ours, details={**ours.details, "digest": "0" * 64})
     deletions = place.engine.delete_media([*(replace(ours, path=each) for each in wanted), changed, ours, ours])
-    reasons = [scalar.reason for scalar in deletions]
+    reasons = [deletion.reason for deletion in deletions]
     assert "is a SQLite database, not a backup" in reasons[0]
     assert reasons[1] == reasons[2] == reasons[5] == "it is not a plain file"
     assert reasons[3] == reasons[9] == "it does not exist any more"
     assert "the system refused" in reasons[4]
     assert "it holds another backup" in reasons[6]
     assert "contents are not the ones that were recorded" in reasons[7]
-    assert [scalar.deleted for scalar in deletions] == [False] * 8 + [True, False]
+    assert [deletion.deleted for deletion in deletions] == [False] * 8 + [True, False]
     assert place.engine.look_for([other])[other.set_id].state is MediaState.PRESENT
 
 

@@ -51,7 +51,7 @@ def test_an_instance_is_added_with_its_login_and_options(home: Home) -> None:
         home, *ADD, "--login", "ops", "--password-stdin", "--driver", "ODBC Driver 18 for SQL Server", "--encrypt",
         "strict", "--trust-server-certificate", "--login-timeout", "5", stdin=SECRET + "\n",
     )  # fmt: skip
-    assert "Beware: Whoever is between here and the server can pretend to be it" in told
+    assert "Beware: Anybody between here and the server can pretend to be it" in told
     assert home.core.instance("sql").password == SECRET, "nothing but the line's end is taken away"
     (added, _) = rows(home, "instance", "list")
     assert (added["login"], added["address"]) == ("ops", "db1")
@@ -87,7 +87,7 @@ def test_an_option_that_the_engine_cannot_take_is_refused(home: Home, told: str)
 
 def test_a_file_is_kept_by_its_whole_path_and_no_encryption_is_warned_of(home: Home, tmp_path: Any) -> None:
     told = done(home, *ADD, "--driver", "./libodbc.so", "--server-certificate", "cert.pem", "--encrypt", "no")
-    assert "Beware: Whoever is between here and the server can read what is said." in told
+    assert "Beware: Anybody between here and the server can read what is said." in told
     options = home.core.instance("sql").options
     assert options["driver"].startswith("/")
     assert options["server_certificate"].startswith("/")

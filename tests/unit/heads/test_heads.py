@@ -51,6 +51,28 @@ def test_what_is_written_is_read_again_and_is_private(tmp_path: Path) -> None:
     assert heads.problem == ""
 
 
+def test_a_head_is_on_the_disk_before_it_counts_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").read_text())
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    HeadFile(tmp_path / "heads").append(tmp_path, head(1))
+    assert synced == [(tmp_path / "heads").read_text()]
+    assert '"digest 1"' in synced[0]
+
+
+def test_a_head_that_does_not_reach_the_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    heads = Heads(tmp_path)
+    write(heads, 1)
+    assert "Input/output error" in heads.problem
+
+
 def test_a_file_that_others_may_read_is_made_private(tmp_path: Path) -> None:
     (tmp_path / "audit-heads.log").touch(mode=0o644)
     write(Heads(tmp_path), 1)

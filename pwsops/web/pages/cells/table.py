@@ -14,6 +14,7 @@ from pwsops.web.live.session import Session
 from pwsops.web.nav import RUN
 from pwsops.web.pages.history.page import History, run_count
 from pwsops.web.ui import formatting
+from pwsops.web.ui.theme import FONT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +32,11 @@ _WIDTHS = {
     "Started": 100,
 }
 _GROUNDS = {Tone.WARNING: "var(--pw-orange-soft)", Tone.ERROR: "var(--pw-red-soft)"}
-_LOOK = """
+_LOOK = (
+    f".tabulator {{ font: 13px/1.45 {FONT}, sans-serif !important; }}"
+    """
 .tabulator { background: var(--pw-surface); border: 1px solid var(--pw-line); border-radius: 8px;
-  font: 13px/1.45 Roboto, sans-serif !important; font-variant-numeric: tabular-nums; }
+  font-variant-numeric: tabular-nums; }
 .tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col,
 .tabulator .tabulator-header .tabulator-headers.tabulator-moveable {
   background: var(--pw-raised) !important; border-color: var(--pw-line); color: var(--pw-muted); }
@@ -45,6 +48,7 @@ _LOOK = """
 .tabulator .tabulator-row:hover { background-color: var(--pw-raised) !important; }
 .tabulator .tabulator-row .tabulator-cell { border-right: 0; color: var(--pw-text); }
 """
+)
 
 
 def frame(runs: Sequence[RunView], now: datetime, zone: tzinfo) -> pd.DataFrame:

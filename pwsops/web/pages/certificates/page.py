@@ -168,7 +168,7 @@ class Certificates(Page):
         form = self._form
         if form is None:
             return
-        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        # Fast typists press before the page has been told; so the button waits for nothing, and says it after.
         form.pressed = True
         if self._task.doing or form.problems():
             self._show()

@@ -42,7 +42,7 @@ class Part:
     instance: str
     rows: Sequence[Row]
     seen_at: datetime | None
-    unheard: PwsopsError | None
+    error: PwsopsError | None
     """Why it did not answer just now."""
 
 
@@ -58,16 +58,16 @@ def row(view: CertificateView) -> Row:
 
 
 def parts(
-    views: Sequence[CertificateView], keepers: Sequence[str], unheard: Mapping[str, PwsopsError]
+    views: Sequence[CertificateView], keepers: Sequence[str], errors: Mapping[str, PwsopsError]
 ) -> Sequence[Part]:
     """Return those of each server that keeps its own, and of each that one should be on."""
     names = sorted({*keepers, *(view.instance for view in views if view.instance)})
-    return [_part(name, [view for view in views if view.instance == name], unheard.get(name)) for name in names]
+    return [_part(name, [view for view in views if view.instance == name], errors.get(name)) for name in names]
 
 
-def _part(instance: str, views: Sequence[CertificateView], unheard: PwsopsError | None) -> Part:
+def _part(instance: str, views: Sequence[CertificateView], error: PwsopsError | None) -> Part:
     seen = [view.seen_at for view in views if isinstance(view, ServerCertificateView)]
-    return Part(instance=instance, rows=[row(view) for view in views], seen_at=max(seen, default=None), unheard=unheard)
+    return Part(instance=instance, rows=[row(view) for view in views], seen_at=max(seen, default=None), error=error)
 
 
 def _about(view: CertificateView) -> str:

@@ -185,7 +185,7 @@ class Cleanup(Page):
         form, found, snapshot = self._form, self._found, self._session.snapshot
         if form is None or found is None or self._task.doing:
             return
-        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        # Fast typists press before the page has been told; so the button waits for nothing, and says it after.
         form.pressed = True
         if form.problems(snapshot.at, snapshot.zone):
             self._show()

@@ -33,14 +33,15 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._visit = session.visits
         # An answer changes nothing but what is shown here.
-        self._planned: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL, on_answer=self.refresh)
+        self._planned: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL, on_answer=self._redraw)
         self._ahead: Query[Content] = Query(session, _DOING, policy=Policy.SERIAL, on_answer=lambda: None)
         self._soon = Markup()
         self.view = pn.Column(self._soon, sizing_mode="stretch_width", margin=0)
         self.refresh()
         if not session.drawn:
-            session.when_drawn(self.refresh)
+            session.when_drawn(self._redraw)
 
     def __panel__(self) -> Any:
         return self.view
@@ -75,6 +76,17 @@ class RunsCalendar(pn.viewable.Viewer):  # type: ignore[misc]  # panel ships no 
             self.calendar.show(content, heading)
         else:
             self.calendar.wait(request.month, heading)
+
+    def _redraw(self) -> None:
+        """Show what has come, unless somebody went to another page, whose address says nothing of this one."""
+        if self._session.visits != self._visit:
+            for query in (self._planned, self._ahead):
+                query.forget()
+            return
+        try:
+            self.refresh()
+        except Exception:  # noqa: BLE001 - a page shows a message, never a traceback
+            self._session.changed()  # draws the whole page, and makes a message of what fails
 
     def _request(self, snapshot: Snapshot, chosen: ProfileView | None) -> Request:
         nav = self._session.nav

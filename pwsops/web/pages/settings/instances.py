@@ -179,7 +179,7 @@ class Instances(Page):
         draft = self._draft
         if draft is None:
             return
-        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        # Fast typists press before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
         if self._task.doing or draft.problems():
             self.refresh()

@@ -251,7 +251,7 @@ class Wizard(Page):
             self._session.attention.focus_on("#problem" if self._listing.error else "#entries-title")
 
     def _save(self, draft: Draft, _key: str) -> None:
-        # Whoever types fast presses before the page has been told; so the button waits for nothing, and says it after.
+        # Fast typists press before the page has been told; so the button waits for nothing, and says it after.
         draft.pressed = True
         problems = self._problems(draft)
         if problems:

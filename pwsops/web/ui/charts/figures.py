@@ -59,10 +59,10 @@ class Canvas:
         self.sources[name] = ColumnDataSource(data={column: [] for column in columns}, name=name)
         return self.sources[name]
 
-    def text(self, source: ColumnDataSource, text: str, colour: str, size: str = SMALL, **options: Any) -> Any:
+    def text(self, source: ColumnDataSource, column: str, colour: str, size: str = SMALL, **options: Any) -> Any:
         """Draw a column as text."""
         values = {"x": "x", "y": "y", "text_baseline": "middle", "text_font_size": size, "text_font": {"value": _FONT}}
-        return self.draw(Text(text=text, text_color=colour, **{**values, **options}), source)
+        return self.draw(Text(text=column, text_color=colour, **{**values, **options}), source)
 
     def draw(self, glyph: Glyph, source: ColumnDataSource) -> GlyphRenderer[Any]:
         """Draw what a source has."""
@@ -70,7 +70,7 @@ class Canvas:
 
     def tell(self, renderer: Any) -> None:
         """Show the column `words` where the pointer is."""
-        template = '<div style="max-width: 300px; font: 12px/1.4 Roboto, sans-serif">@words</div>'
+        template = f"<div style='max-width: 300px; font: 12px/1.4 {_FONT}'>@words</div>"
         self.figure.add_tools(HoverTool(renderers=[renderer], tooltips=template, visible=False))
 
     def show(self, words: str, columns: Mapping[str, Columns]) -> None:

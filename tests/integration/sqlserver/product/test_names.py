@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pwsops.catalogue import restores, sightings
+from pwsops.catalogue import restores
+from pwsops.catalogue.candidates import candidates
 from pwsops.errors import MediaError, NotFound
 from tests.integration.sqlserver.product.home import ROWS, Product, Work
 
@@ -77,5 +78,5 @@ def test_a_failed_verification_counts_however_the_path_is_spelled(
     with pytest.raises(MediaError):
         product.ops.media.verify(spell(path), 1, "srv")
     with product.ops._core.catalogue.read() as connection:
-        [known] = sightings.candidates(connection, "srv", work.name)
+        [known] = candidates(connection, "srv", [work.name])[work.name]
     assert known.facts.disproven_at is not None
