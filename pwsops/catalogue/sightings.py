@@ -13,6 +13,7 @@ from pwsops.catalogue.rows import Unreadable, read, values_of
 from pwsops.catalogue.schema import backup_sets, restores, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
+from pwsops.rules.run_mark import is_safety_copy
 
 NEWEST = 6
 """So many of a database's newest backups are known to a verdict, whatever is known of them."""
@@ -57,7 +58,7 @@ def every(connection: Connection, instance: str, database: str) -> tuple[list[Kn
 
 
 def _found(connection: Connection, instance: str, database: str, older: int) -> list[RowMapping | Unreadable]:
-    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
+    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), sets.is_no_safety_copy()]
     newest = _rows(connection, select(backup_sets).where(*here), NEWEST)
     found = _with_bases(connection, here, newest)
     if len(newest) == NEWEST and not _any_chain_is_there(found):
@@ -274,6 +275,7 @@ def _unreadable(row: Unreadable) -> SetFacts:
         seen_reason=values["seen_reason"] or "",
         state_since=values["state_since"],
         seen_at=values["seen_at"],
+        is_safety_copy=is_safety_copy(values["description"]),
         unreadable=f"backup_sets {row.id}, {row.reason}",
     )
 
@@ -289,4 +291,5 @@ def _shared(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "base_id": values["base_id"],
         "stripes": max(1, len(details.get("stripes", ()))),
         "is_damaged": bool(details.get("is_damaged")),
+        "is_safety_copy": is_safety_copy(values["description"]),
     }
