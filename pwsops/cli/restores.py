@@ -221,7 +221,7 @@ def _confirm(plan: RestorePlan, goal: Goal, *, yes: bool) -> None:
     from pwsops.cli import words
 
     for step in plan.sets:
-        note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
+        note(f"{words.kind_of(step)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
     if goal.replaces:
         confirmed(
             f"This replaces all that {goal.database} on {goal.instance} holds now.",

@@ -45,6 +45,8 @@ class PointView:
         What is amiss where it is not restorable, or what else is to be known.
     lost_itself
         Its own file is gone, or holds something else: where the full lies is not asked.
+    is_safety_copy
+        Whether it holds what a restore replaced: no moment means it.
     """
 
     at: datetime
@@ -60,6 +62,7 @@ class PointView:
     restorable: bool | None
     why: str
     lost_itself: bool
+    is_safety_copy: bool
 
     @property
     def set(self) -> BackupSet | None:
@@ -120,6 +123,7 @@ class Points:
             restorable=point.can_be_restored,
             why=why_not(point),
             lost_itself=one.seen_state in LOST,
+            is_safety_copy=one.is_safety_copy,
         )
 
 
@@ -130,7 +134,8 @@ def choose(found: Points, moment: datetime, zone: str) -> PointChoice:
     if choice.point is not None:
         return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed)
     lost = [f"{_exact(each.at)}: {each.why}" for each in passed]
-    later = [each.at for each in found.points if each.can_be_restored is not False]
+    usable = [each for each in found.points if each.can_be_restored is not False]
+    later = [each.at for each in usable if not each.set.is_safety_copy]
     raise NotFound(
         f"No backup brings {found.database} back to {_exact(moment)}"
         + (f": of that time are only such that cannot be restored ({listed(lost)})." if lost else ".")

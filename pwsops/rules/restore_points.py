@@ -146,9 +146,9 @@ def at_moment(points: Sequence[RestorePoint], moment: datetime) -> Choice:
     """Choose the newest point that is not after a moment, of those that are not known to be lost.
 
     One that nobody could look at is chosen: an older one in its place would lose data without need, and its restore
-    says so where it is gone.
+    says so where it is gone. A safety copy is never chosen: it holds what somebody wanted to get away from.
     """
-    before = [each for each in points if each.at <= moment]
+    before = [each for each in points if each.at <= moment and not each.set.is_safety_copy]
     before.sort(key=lambda each: (each.at, each.set.order), reverse=True)
     for number, each in enumerate(before):
         if each.can_be_restored is not False:

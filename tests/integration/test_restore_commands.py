@@ -102,6 +102,7 @@ def test_what_is_there_is_saved_first_unless_that_is_switched_off(line, tmp_path
     assert len(list((tmp_path / "backups").glob("*_SAFETY_*.bak"))) == 1
     (first, *_) = line.rows("points", *WHERE)
     assert (first["path"], first["run"], first["restorable"]) == (str(copy), None, True)
+    assert first["safety_copy"] is True
 
 
 def test_where_it_cannot_be_saved_first_nothing_is_restored(line, tmp_path):
