@@ -115,7 +115,7 @@ def test_notes_of_a_newer_version_stay(place: Place) -> None:
     place.vault()
     newer = "<!-- pwsops recovery notes, version 99 -->\nnewer\n"
     (place.media / "RECOVER.md").write_text(newer)
-    place.take()
+    assert any("says that it is version 99 of our recovery notes" in one.text for one in place.take().messages)
     assert notes(place) == newer
 
 
