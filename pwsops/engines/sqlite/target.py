@@ -62,7 +62,7 @@ def write_into(
     """
     mode = ""
     if not os.path.getsize(path):
-        refuse_side_files(path)
+        names.refuse_side_files(path)
     elif _is_none(path):
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
@@ -105,13 +105,13 @@ def create(
         Where somebody has the name by now, or SQLite's own files of another database lie beside it.
     """
     directory = os.path.dirname(path)
-    refuse_side_files(path)
+    names.refuse_side_files(path)
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
         os.fsync(temp_fd)
         report.finishing()
-        refuse_side_files(path)
+        names.refuse_side_files(path)
         publishing.new(temp, path, report.say)
     except FileExistsError as error:
         raise Conflict(
@@ -121,17 +121,6 @@ def create(
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
     return _done(source, terms, report, created=True)
-
-
-def refuse_side_files(path: str) -> None:
-    """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
-    left = [path + suffix for suffix in names.BESIDE if foreign.exists(path + suffix)]
-    if left:
-        raise Conflict(
-            f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
-            "play it into the restored one.",
-            hint="It may hold the last changes of the lost database. Move it to another directory, then restore again.",
-        )
 
 
 def _translate(error: Error, path: str, mode: str) -> EngineError | Exception:
