@@ -58,6 +58,7 @@ def restore(
         place = source.find(operations, None if to_instance else credentials)
         what: dict[str, Any] = {**goal.options, "credentials": credentials}
         if script:
+            what["accept_unrecorded"] = accept_unrecorded
             sys.stdout.write(operations.restores.script(goal.instance, goal.database, *place, **what))
         elif plan:
             _preview(operations, goal, place, what | {"safety_copy": safety_copy}, as_json=as_json, zone=zone)

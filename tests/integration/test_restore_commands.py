@@ -150,6 +150,15 @@ def test_a_script_that_is_printed_brings_it_back_when_it_is_run(line, tmp_path):
     assert rows(tmp_path / "vaults" / "ledger.db.before-restore") == [0, 1, 2]
 
 
+def test_a_script_of_what_nobody_recorded_is_refused_like_its_restore(line, tmp_path):
+    (_, full) = line.rows("points", *WHERE)
+    other = CommandLine(tmp_path / "other home", cwd=tmp_path, driver=line.driver)
+    other.done("instance", "add", "own", "--engine", "sqlite", "--address", "vaults")
+    place = ("restore", *WHERE, "--file", full["path"], "--script")
+    assert "Nobody recorded the backup" in other.refused(*place)
+    assert other.done(*place, "--accept-unrecorded").startswith("#!/bin/sh\n")
+
+
 def test_it_goes_into_a_new_name_a_file_and_another_instance(line, tmp_path):
     line.done("restore", *WHERE, "--run", "1", "--into", "copy.db")
     assert rows(tmp_path / "vaults" / "copy.db") == [0]
