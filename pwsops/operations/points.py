@@ -14,7 +14,7 @@ from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.periods import local_zone
 from pwsops.rules.formatting import listed
-from pwsops.rules.model import LOST, BackupKind, BackupSet, ProfileState
+from pwsops.rules.model import LOST, BackupKind, BackupSet
 from pwsops.rules.protection import SetFacts
 from pwsops.rules.restore_points import RestorePoint, at_moment, newest_first, restore_points, why_not
 from pwsops.rules.validity import is_zone
@@ -158,13 +158,7 @@ def of_run(found: Points, run_id: int) -> PointView:
 def zone_of(context: Context, instance: str, database: str) -> str:
     """Return the zone that times of a database are told in: that of its profile, else this machine's."""
     with context.read() as connection:
-        named = [
-            row
-            for row in profiles.living(connection)
-            if row.fields["instance"] == instance and database in row.fields["databases"]
-        ]
-    named.sort(key=lambda row: (row.state is not ProfileState.ACTIVE, row.name))
-    known = (str(row.fields["timezone"]) for row in named)
+        known = [str(row.fields["timezone"]) for row in profiles.of_database(connection, instance, database)]
     return next(filter(is_zone, known), "") or local_zone()
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.catalogue import Catalogue, Connection, certificates, profiles, server_certificates, sets
+from pwsops.catalogue import Catalogue, profiles, sets
+from pwsops.catalogue.keys import Keys, Opens
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.certificates import KeepsCertificates
@@ -14,7 +14,7 @@ from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import BackupRequest
 from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
-from pwsops.rules.model import BackupKind, BackupSet, ProfileState
+from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import safety_file_name
 from pwsops.rules.run_mark import safety_description
 from pwsops.runs.certificates import RunCertificates
@@ -49,15 +49,18 @@ class SafetyCopies:
         The certificates that profiles encrypt for.
     liveness
         In whose name a copy is taken.
+    opens
+        Whether the home's key opens a private key of the store.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, clock: Clock, certificates: RunCertificates, liveness: Liveness
+        self, catalogue: Catalogue, *, clock: Clock, certificates: RunCertificates, liveness: Liveness, opens: Opens
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._certificates = certificates
         self._liveness = liveness
+        self._opens = opens
 
     def plan(self, engine: Engine, instance: str, database: str, source: BackupSet) -> CopyPlan:
         """Return where what a database holds now would be saved before `source` is restored into it.
@@ -74,7 +77,8 @@ class SafetyCopies:
         if reason := _nothing_to_save(engine, database, info):
             return CopyPlan(reason=reason)
         with self._catalogue.read() as connection:
-            profile = _profile(connection, instance, database)
+            keeping = profiles.of_database(connection, instance, database)
+        profile = next((row for row in keeping if not row.broken), None)
         if profile is not None:
             return CopyPlan(directory=str(profile.fields["directory"]), profile=profile)
         if source.thumbprints:
@@ -88,19 +92,15 @@ class SafetyCopies:
     def _with_needs(self, hint: str, engine: Engine, source: BackupSet) -> str:
         """Return a next step with what the restore itself will need: without it nobody gets any further."""
         instance = engine.instance.name
+        on_server = isinstance(engine, KeepsCertificates)
+        command = f"import-server {instance}" if on_server else "import FILE.pfx"
         with self._catalogue.read() as connection:
-            if isinstance(engine, KeepsCertificates):
-                seen = server_certificates.every(connection)
-                there = {one.certificate.thumbprint for one in seen if one.instance == instance}
-                command = f"`pwsops certificate import-server {instance}`"
-            else:
-                there = {row.thumbprint for row in certificates.every(connection)}
-                command = "`pwsops certificate import FILE.pfx`"
+            keys = Keys(connection, self._opens)
         hints = [hint]
         for thumbprint in source.thumbprints:
-            if thumbprint not in there:
-                words = f"The restore also needs the private key of the certificate {thumbprint}, not known here:"
-                needed = CertificateNeeded("", hint=f"{words} {command}.", thumbprint=thumbprint)
+            if missing := keys.missing(instance, [thumbprint]):
+                words = f"The restore also needs the private key of the certificate {missing}, not at hand here:"
+                needed = CertificateNeeded("", hint=f"{words} `pwsops certificate {command}`.", thumbprint=thumbprint)
                 say_where(self._catalogue, needed)
                 hints.append(needed.hint)
         return " ".join(hints)
@@ -163,13 +163,3 @@ def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -
     if info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable:
         return f"{database} cannot be opened, and is kept beside under another name"
     return ""
-
-
-def _profile(connection: Connection, instance: str, database: str) -> ProfileRow | None:
-    """Return the profile that keeps a database's backups: an active one before one that is switched off."""
-    rows: Sequence[ProfileRow] = [
-        row
-        for row in profiles.living(connection)
-        if not row.broken and row.fields["instance"] == instance and database in row.fields["databases"]
-    ]
-    return min(rows, key=lambda row: (row.state is not ProfileState.ACTIVE, row.name), default=None)

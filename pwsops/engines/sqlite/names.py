@@ -18,6 +18,11 @@ HARD_LINKED = (
 FOLLOW = "set the option follow_links of the instance (`--option follow_links=true`)"
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite appends to a database's name for the files that belong to it."""
+DAMAGED = ".damaged-"
+BEFORE = ".before-restore"
+RESTORED = ".restored"
+"""What a name is followed by where the file is kept beside: it was damaged, or a script replaced it, or is to put it in
+its place."""
 LONGEST_NAME = 255
 """In bytes, where the file system does not tell."""
 IGNORED = (*BESIDE, ".bak", ".tmp")
@@ -25,7 +30,7 @@ IGNORED = (*BESIDE, ".bak", ".tmp")
 
 def may_be(name: str) -> bool:
     """Whether a file of that name can be a database at all."""
-    return not name.endswith(IGNORED) and ".damaged-" not in name
+    return not name.endswith(IGNORED) and DAMAGED not in name
 
 
 def resolve(address: str, name: str) -> str:

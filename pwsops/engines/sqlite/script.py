@@ -21,9 +21,7 @@ from pwsops.errors import NotFound
 from pwsops.rules.formatting import whole_second
 from pwsops.rules.model import BackupSet
 
-BEFORE = ".before-restore"
-RESTORED = ".restored"
-_ROOM = len(f"{BEFORE}-9999")
+_ROOM = len(f"{names.BEFORE}-9999")
 _FUNCTIONS = """\
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 stop() {
@@ -66,9 +64,9 @@ move() {
     mv -n "$1" "$2" || stop "$1 could not be moved to $2. $state"
     if is_there "$1" || ! is_there "$2"; then stop "$1 could not be moved to $2. $state"; fi
 }
-find_free "$stem.restored"
+find_free "$stem$restored_ending"
 restored=$free
-find_free "$stem.before-restore"
+find_free "$stem$kept_ending"
 kept=$free
 umask 077"""
 _KEEP = """\
@@ -105,7 +103,8 @@ def write(request: RestoreRequest, *, address: str, follow_links: bool, off_limi
     ]
     if replaces:
         stem = names.shortened(path, _ROOM)
-        lines += [f"stem={shlex.quote(stem)}", _EXCHANGE, recover_call(request.sets, '"$restored"'), _KEEP]
+        lines += [f"stem={shlex.quote(stem)}", f"kept_ending={names.BEFORE}", f"restored_ending={names.RESTORED}"]
+        lines += [_EXCHANGE, recover_call(request.sets, '"$restored"'), _KEEP]
     else:
         lines += [recover_call(request.sets, '"$database"'), ""]
     script = "\n".join(lines)

@@ -207,7 +207,7 @@ def _replace(
 ) -> dict[str, object]:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
-    kept = names.beside(path, f".damaged-{terms.stamp}")
+    kept = names.beside(path, names.DAMAGED + terms.stamp)
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
