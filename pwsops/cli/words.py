@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -142,7 +142,7 @@ def moment(instant: datetime | None) -> str:
 
 def second(instant: datetime, zone: tzinfo) -> str:
     """Return an instant to the second in a zone, rounded up: what is named by it is not after it."""
-    return formatting.whole_second(instant, zone)
+    return f"{(instant + timedelta(seconds=1, microseconds=-1)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def yes_or_no(known: bool | None) -> str:

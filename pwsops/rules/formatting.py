@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 import humanize
@@ -89,11 +89,6 @@ def day(at: datetime, zone: tzinfo | None) -> str:
 def moment(at: datetime | None, zone: tzinfo | None) -> str:
     """Return an instant to the minute, in a zone; None is the machine's own."""
     return NOTHING if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def whole_second(at: datetime, zone: tzinfo | None = UTC) -> str:
-    """Return an instant to the second in a zone, rounded up: what is named by it is not after it."""
-    return f"{(at + timedelta(seconds=1, microseconds=-1)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def short_time(at: datetime | None, now: datetime, zone: tzinfo) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from pwsops.clock import Clock, SystemClock
+from pwsops.engines.script_text import exact_utc
 from pwsops.engines.sqlite import names, recovery_kit
 from pwsops.engines.sqlite.recovery_states import Found, Nature, State, look
-from pwsops.rules.formatting import counted, whole_second
+from pwsops.rules.formatting import counted
 
 NAME = "RECOVER.md"
 VERSION = 2
@@ -101,7 +102,7 @@ def _shown(every: Sequence[Sequence[State]]) -> list[int]:
 
 
 def _best(state: State) -> Iterator[str]:
-    yield f"The newest state is of {whole_second(state.at)} UTC.{_NATURES[state.nature]}\n"
+    yield f"The newest state is of {exact_utc(state.at)} UTC.{_NATURES[state.nature]}\n"
     yield from _certificates(state)
     yield _command(state, 1)
 
@@ -112,7 +113,7 @@ def _others(states: Sequence[State], most: int) -> Iterator[str]:
     yield "Older ones, or those of another database of that name:\n"
     for number, state in enumerate(states[:most], start=2):
         sealed = "".join(f" It needs the certificate {_plain(thumbprint)}." for _, thumbprint in state.certificates)
-        yield f"Of {whole_second(state.at)} UTC.{_NATURES[state.nature]}{sealed}\n"
+        yield f"Of {exact_utc(state.at)} UTC.{_NATURES[state.nature]}{sealed}\n"
         yield _command(state, number)
     if len(states) > most:
         yield f"Not told of here: {counted(len(states) - most, 'older state')} of that name.\n"

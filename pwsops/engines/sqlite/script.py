@@ -13,12 +13,11 @@ from dataclasses import asdict
 
 from pwsops.engines.off_limits import OffLimits
 from pwsops.engines.requests import RestoreRequest
-from pwsops.engines.script_text import one_line, require_printable
+from pwsops.engines.script_text import exact_utc, one_line, require_printable
 from pwsops.engines.sqlite import files, names, reach, recovery_kit
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.orders import new_file
 from pwsops.errors import NotFound
-from pwsops.rules.formatting import whole_second
 from pwsops.rules.model import BackupSet
 
 _ROOM = len(f"{names.BEFORE}-9999")
@@ -173,7 +172,7 @@ def _target(request: RestoreRequest, address: str, *, follow_links: bool, off_li
 
 def _remarks(request: RestoreRequest, path: str) -> Iterator[str]:
     last = request.sets[-1]
-    yield f"Brings back {last.database} as of {whole_second(last.finished_at)} UTC, without pwsops."
+    yield f"Brings back {last.database} as of {exact_utc(last.finished_at)} UTC, without pwsops."
     yield f"It goes into {path}. Stop every program that uses that database first."
     yield "It needs Python 3.9 or newer with the zstandard module (or Python 3.14)."
     for variable, thumbprint in _certificates(request.sets).items():

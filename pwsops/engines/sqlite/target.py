@@ -26,6 +26,7 @@ from pwsops.engines.sqlite.connect import (
     translate,
 )
 from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.names import refuse_side_files as refuse_side_files
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Conflict, EngineError
 
@@ -62,7 +63,7 @@ def write_into(
     """
     mode = ""
     if not os.path.getsize(path):
-        names.refuse_side_files(path)
+        refuse_side_files(path)
     elif _is_none(path):
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
@@ -105,13 +106,13 @@ def create(
         Where somebody has the name by now, or SQLite's own files of another database lie beside it.
     """
     directory = os.path.dirname(path)
-    names.refuse_side_files(path)
+    refuse_side_files(path)
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:
         os.fsync(temp_fd)
         report.finishing()
-        names.refuse_side_files(path)
+        refuse_side_files(path)
         publishing.new(temp, path, report.say)
     except FileExistsError as error:
         raise Conflict(

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from pwsops.engines.records import DatabaseInfo
 from pwsops.engines.requests import RestoreRequest
-from pwsops.engines.script_text import require_printable
+from pwsops.engines.script_text import exact_utc, require_printable
 from pwsops.engines.sqlserver import media, plan, tsql
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.plan import Plan
 from pwsops.errors import Conflict
-from pwsops.rules.formatting import whole_second
 from pwsops.rules.model import BackupSet
 
 STOPPED = 50000
@@ -85,7 +84,7 @@ def _remarks(
 ) -> Iterator[str]:
     last = sets[-1]
     yield (
-        f"Brings back {last.database} as of {whole_second(last.finished_at)} UTC, into {name} on "
+        f"Brings back {last.database} as of {exact_utc(last.finished_at)} UTC, into {name} on "
         f"{link.instance.name}. Nothing was done yet."
     )
     yield "Run it as it is, as one batch; with sqlcmd, give -b and -x. All is proven before anything is changed."

@@ -328,12 +328,12 @@ def test_what_is_left_out_is_counted(place: Place, monkeypatch: pytest.MonkeyPat
     assert "\n- and 1 more\n" in notes(place)
 
 
-def test_a_moment_is_rounded_so_that_it_names_the_backup(place: Place) -> None:
+def test_a_moment_is_told_exactly(place: Place) -> None:
     place.vault()
     place.take("db_FULL_1.bak")
     forged(place.media / "db_FULL_1.bak", finished_at="2026-03-01T23:59:59.000001+00:00")
     recovery_notes.place(str(place.media), "0" * 32)
-    assert "The newest state is of 2026-03-02 00:00:00 UTC." in notes(place)
+    assert "The newest state is of 2026-03-01 23:59:59.000001 UTC." in notes(place)
 
 
 def test_a_long_name_has_a_command_that_works(place: Place, tmp_path: Path) -> None:

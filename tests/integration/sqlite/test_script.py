@@ -248,10 +248,10 @@ def test_no_name_ends_a_remark(place: Place) -> None:
     assert all(line.startswith("#") for line in remarks.splitlines())
 
 
-def test_a_moment_is_rounded_so_that_it_names_the_backup(place: Place) -> None:
+def test_a_moment_is_told_exactly(place: Place) -> None:
     place.vault()
     taken = replace(place.take().backup_set, finished_at=datetime(2026, 3, 1, 23, 59, 59, 1, tzinfo=UTC))
-    assert "as of 2026-03-02 00:00:00 UTC" in script_of(place, taken)
+    assert "as of 2026-03-01 23:59:59.000001 UTC" in script_of(place, taken)
 
 
 # What lies beside the media is not trusted
