@@ -28,6 +28,7 @@ stop() {
     exit 1
 }
 run_recover() {
+    [ -f "$recover" ] || stop "$recover is no plain file. Set RECOVER to a recover.py with the SHA-256 $digest."
     python3 -c '
 import sys
 if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
@@ -103,15 +104,15 @@ def write(request: RestoreRequest, *, address: str, follow_links: bool, off_limi
     if replaces:
         stem = names.shortened(path, _ROOM)
         lines += [f"stem={shlex.quote(stem)}", f"kept_ending={names.BEFORE}", f"restored_ending={names.RESTORED}"]
-        lines += [_EXCHANGE, recover_call(request.sets, '"$restored"'), _KEEP]
+        lines += [_EXCHANGE, _recover_call(request.sets, '"$restored"'), _KEEP]
     else:
-        lines += [recover_call(request.sets, '"$database"'), ""]
+        lines += [_recover_call(request.sets, '"$database"'), ""]
     script = "\n".join(lines)
     require_printable(script, request.database)
     return script
 
 
-def recover_call(sets: Sequence[BackupSet], target: str) -> str:
+def _recover_call(sets: Sequence[BackupSet], target: str) -> str:
     """Return the command that makes what the quoted word `target` names out of sets."""
     keys = [
         f'--pfx "${{{variable}:?set it to the .pfx file of the certificate that the remark above names}}"'

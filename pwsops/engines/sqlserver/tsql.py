@@ -7,10 +7,9 @@ clauses do not go together is not seen by any parser, so the conflicts that matt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pwsops.engines.script_text import one_line
 from pwsops.errors import InvalidInput
 
 IDENTIFIER_LIMIT = 128
@@ -23,7 +22,6 @@ USER_ACCESS = ("MULTI_USER", "RESTRICTED_USER", "SINGLE_USER")
 """Who may come into a database that is online, in the server's words."""
 
 _CONTINUED = re.compile(r"\\(?=[\r\n])")
-_OF_CLIENTS = re.compile(r"([\r\n])|(?<=\$)(?=\()")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -60,30 +58,6 @@ def literal(text: str) -> str:
             hint="Choose a name or a path without line breaks.",
         )
     return "N'" + text.replace("'", "''") + "'"
-
-
-def remark(text: str) -> str:
-    """Return text for a remark, which ends with its line; sqlcmd looks for variables in remarks as well."""
-    return one_line(text).replace("$(", "$ (")
-
-
-def for_any_client(statements: Iterable[str]) -> Iterator[str]:
-    """Yield statements of one batch as lines that no client takes for something of its own.
-
-    sqlcmd puts the value of a variable into the place of `$(name)`, also inside of quotes, and takes a line that begins
-    with `:`, `!!` or GO for a command. A statement in which a name or a path has that, or a line break, is put together
-    on the server out of literals that have not.
-    """
-    for number, statement in enumerate(statements, start=1):
-        pieces = [piece for piece in _OF_CLIENTS.split(statement) if piece]
-        if len(pieces) == 1:
-            yield f"{statement};"
-            continue
-        codes = {"\n": "NCHAR(10)", "\r": "NCHAR(13)"}
-        parts = [codes.get(piece) or literal(piece) for piece in pieces]
-        # The first part keeps the server from cutting the whole at 4,000 characters.
-        yield f"DECLARE @statement{number} nvarchar(max) = CAST(N'' AS nvarchar(max)) + {' + '.join(parts)};"
-        yield f"EXEC (@statement{number});"
 
 
 def _require_text(text: str) -> None:

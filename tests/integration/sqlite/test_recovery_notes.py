@@ -8,6 +8,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -288,6 +290,29 @@ def test_of_two_copies_of_a_full_both_are_told(place: Place) -> None:
     shutil.copy(place.media / "db_FULL_1.bak", place.media / "copy.bak")
     recovery_notes.place(str(place.media), "0" * 32)
     assert len(COMMANDS.findall(notes(place))) == 2
+
+
+def test_a_file_that_vanishes_meanwhile_keeps_no_other_from_being_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Vanished:
+        name = "gone_FULL.bak"
+
+        def is_file(self, *, follow_symlinks: bool) -> bool:
+            raise FileNotFoundError
+
+    place.vault()
+    place.take("db_FULL_1.bak")
+    scandir = os.scandir
+
+    @contextmanager
+    def listed(directory: str) -> Iterator[list[object]]:
+        with scandir(directory) as entries:
+            yield [Vanished(), *entries]
+
+    monkeypatch.setattr(recovery_states.os, "scandir", listed)
+    found = recovery_states.look(str(place.media), ManualClock())
+    assert ([one.files for one in found.states], found.unusable) == ([("db_FULL_1.bak",)], [])
 
 
 def test_what_there_was_no_time_for_is_named(place: Place) -> None:

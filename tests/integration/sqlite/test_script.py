@@ -270,7 +270,9 @@ def test_a_recover_py_that_is_not_ours_is_never_run(place: Place, tmp_path: Path
     assert done.returncode == 1
     assert f"{kit} is not the recover.py that this script was written for, and was not run." in done.stderr
     kit.unlink()
-    assert "No such file or directory. Set RECOVER to" in run(script).stderr
+    assert f"Stopped: {kit} is no plain file. Set RECOVER to" in run(script).stderr
+    os.mkfifo(kit)
+    assert f"Stopped: {kit} is no plain file. Set RECOVER to" in run(script).stderr
     assert place.left_in_vaults() == before
     shutil.copy(recovery_kit.SOURCE, tmp_path / "ours.py")
     assert run(script, RECOVER=str(tmp_path / "ours.py")).returncode == 0

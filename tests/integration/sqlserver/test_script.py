@@ -97,6 +97,18 @@ def test_a_script_that_broke_off_is_run_again_as_it_is(bench: Bench) -> None:
     assert (vault.state, vault.user_access, vault.read_rows()) == ("ONLINE", "MULTI_USER", ROWS)
 
 
+@pytest.mark.parametrize("name", ["vault", "$(vault)"])
+def test_a_database_that_is_made_meanwhile_is_left_as_it_is(bench: Bench, name: str) -> None:
+    run(bench, script(bench, bench.full(), database="spare", create_if_missing=True))
+    full = bench.take(file_name="spare.bak", database="spare").backup_set
+    text = script(bench, full, database=name + "2", create_if_missing=True)
+    run(bench, text)
+    made = bench.server.databases[name + "2"]
+    made.write_rows([(100, "of now")])
+    assert "exists by now; it was left as it is" in failing(bench, text)
+    assert (made.state, made.read_rows()) == ("ONLINE", [*ROWS, (100, "of now")])
+
+
 HOSTILE = ["$(DBNAME)", "two  spaces ", "a\nGO\n:!! touch harmed\n]; DROP DATABASE vault --", "it's $$((x)\r\n!!x"]
 
 
