@@ -92,15 +92,16 @@ class SafetyCopies:
     def _with_needs(self, hint: str, engine: Engine, source: BackupSet) -> str:
         """Return a next step with what the restore itself will need: without it nobody gets any further."""
         instance = engine.instance.name
-        on_server = isinstance(engine, KeepsCertificates)
-        command = f"import-server {instance}" if on_server else "import FILE.pfx"
+        command = "`pwsops certificate import FILE.pfx`"
+        if isinstance(engine, KeepsCertificates):
+            command = f"`pwsops certificate import-server {instance}`"
         with self._catalogue.read() as connection:
             keys = Keys(connection, self._opens)
         hints = [hint]
         for thumbprint in source.thumbprints:
             if missing := keys.missing(instance, [thumbprint]):
                 words = f"The restore also needs the private key of the certificate {missing}, not at hand here:"
-                needed = CertificateNeeded("", hint=f"{words} `pwsops certificate {command}`.", thumbprint=thumbprint)
+                needed = CertificateNeeded("", hint=f"{words} {command}.", thumbprint=thumbprint)
                 say_where(self._catalogue, needed)
                 hints.append(needed.hint)
         return " ".join(hints)
