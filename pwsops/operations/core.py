@@ -73,11 +73,7 @@ class Core:
         self.pruner = Pruner(self.catalogue, clock, self.engine_of)
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.safety_copies = SafetyCopies(
-            self.catalogue,
-            clock=clock,
-            certificates=self.certificates,
-            liveness=self.liveness,
-            opens=self.vault.opens,
+            self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness
         )
         self.restorer.reconcile()
         self.looker = Looker(self)

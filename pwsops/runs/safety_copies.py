@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from pwsops.catalogue import Catalogue, profiles, sets
-from pwsops.catalogue.keys import Keys, Opens
+from pwsops.catalogue import Catalogue, Connection, certificates, profiles, server_certificates, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.certificates import KeepsCertificates
@@ -49,18 +48,15 @@ class SafetyCopies:
         The certificates that profiles encrypt for.
     liveness
         In whose name a copy is taken.
-    opens
-        Whether the home's key opens a private key of the store.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, clock: Clock, certificates: RunCertificates, liveness: Liveness, opens: Opens
+        self, catalogue: Catalogue, *, clock: Clock, certificates: RunCertificates, liveness: Liveness
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._certificates = certificates
         self._liveness = liveness
-        self._opens = opens
 
     def plan(self, engine: Engine, instance: str, database: str, source: BackupSet) -> CopyPlan:
         """Return where what a database holds now would be saved before `source` is restored into it.
@@ -77,8 +73,7 @@ class SafetyCopies:
         if reason := _nothing_to_save(engine, database, info):
             return CopyPlan(reason=reason)
         with self._catalogue.read() as connection:
-            keeping = profiles.of_database(connection, instance, database)
-        profile = next((row for row in keeping if not row.broken), None)
+            profile = _profile(connection, instance, database)
         if profile is not None:
             return CopyPlan(directory=str(profile.fields["directory"]), profile=profile)
         if source.thumbprints:
@@ -92,15 +87,18 @@ class SafetyCopies:
     def _with_needs(self, hint: str, engine: Engine, source: BackupSet) -> str:
         """Return a next step with what the restore itself will need: without it nobody gets any further."""
         instance = engine.instance.name
-        command = "`pwsops certificate import FILE.pfx`"
-        if isinstance(engine, KeepsCertificates):
-            command = f"`pwsops certificate import-server {instance}`"
         with self._catalogue.read() as connection:
-            keys = Keys(connection, self._opens)
+            if isinstance(engine, KeepsCertificates):
+                seen = server_certificates.every(connection)
+                there = {one.certificate.thumbprint for one in seen if one.instance == instance}
+                command = f"`pwsops certificate import-server {instance}`"
+            else:
+                there = {row.thumbprint for row in certificates.every(connection)}
+                command = "`pwsops certificate import FILE.pfx`"
         hints = [hint]
         for thumbprint in source.thumbprints:
-            if missing := keys.missing(instance, [thumbprint]):
-                words = f"The restore also needs the private key of the certificate {missing}, not at hand here:"
+            if thumbprint not in there:
+                words = f"The restore also needs the private key of the certificate {thumbprint}, not known here:"
                 needed = CertificateNeeded("", hint=f"{words} {command}.", thumbprint=thumbprint)
                 say_where(self._catalogue, needed)
                 hints.append(needed.hint)
@@ -164,3 +162,9 @@ def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -
     if info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable:
         return f"{database} cannot be opened, and is kept beside under another name"
     return ""
+
+
+def _profile(connection: Connection, instance: str, database: str) -> ProfileRow | None:
+    """Return the profile that keeps a database's backups: an active one before one that is switched off."""
+    named = profiles.of_database(connection, instance, database)
+    return next((row for row in named if not row.broken), None)
