@@ -69,7 +69,11 @@ def _newest(connection: Connection, instance: str, databases: Collection[str]) -
     one = backup_sets.alias()
     of_one = (
         select(one.c.id)
-        .where(sets.taken_of(instance, names.c.value, among=one), one.c.replaced_at.is_(None))
+        .where(
+            sets.taken_of(instance, names.c.value, among=one),
+            one.c.replaced_at.is_(None),
+            sets.is_no_safety_copy(among=one),
+        )
         .order_by(one.c.id.desc())
         .limit(NEWEST)
         .correlate(names)
@@ -79,7 +83,7 @@ def _newest(connection: Connection, instance: str, databases: Collection[str]) -
 
 
 def _older(connection: Connection, instance: str, database: str, count: int, *, than: _Row) -> list[_Row]:
-    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None)]
+    here = [sets.taken_of(instance, database), backup_sets.c.replaced_at.is_(None), sets.is_no_safety_copy()]
     may_be = [may_be_there(), _base_may_be_there(here), backup_sets.c.id < _id(than)]
     return _rows(connection, select(backup_sets).where(*here, *may_be), count)
 
@@ -90,7 +94,8 @@ def _with_bases(connection: Connection, instance: str, found: Mapping[str, list[
     every = set().union(*needed.values())
     if not every:
         return dict(found)
-    here = [sets.taken_of(instance), backup_sets.c.replaced_at.is_(None), backup_sets.c.set_id.in_(every)]
+    here = [sets.taken_of(instance), backup_sets.c.replaced_at.is_(None), sets.is_no_safety_copy()]
+    here.append(backup_sets.c.set_id.in_(every))
     bases = _by_database(_rows(connection, select(backup_sets).where(*here)))
     return {
         name: [*rows, *(base for base in bases.get(name, ()) if _values(base)["set_id"] in needed[name])]

@@ -156,6 +156,14 @@ def living(connection: Connection) -> list[ProfileRow]:
     )
 
 
+def of_database(connection: Connection, instance: str, database: str) -> list[ProfileRow]:
+    """Return the profiles that name a database, by whose word it goes first: active ones, and those by name."""
+    named = [
+        row for row in living(connection) if row.fields["instance"] == instance and database in row.fields["databases"]
+    ]
+    return sorted(named, key=lambda row: (row.state is not ProfileState.ACTIVE, row.name))
+
+
 def active(connection: Connection) -> list[ProfileRow]:
     """Return the profiles whose schedule is in force."""
     return _read(

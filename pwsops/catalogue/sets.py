@@ -27,6 +27,7 @@ from pwsops.catalogue.rows import Unreadable
 from pwsops.catalogue.schema import backup_sets, instances, run_instance, run_items, runs, runs_with_profiles
 from pwsops.rules.model import BackupKind, BackupSet, MediaState
 from pwsops.rules.replacing import Order
+from pwsops.rules.run_mark import SAFETY
 
 _FIELDS = tuple(BackupSet.__dataclass_fields__)
 TOOK_S = "took_s"
@@ -57,6 +58,11 @@ def taken_of(
     """
     there = (among.c.instance == instance) & (among.c.place == place_of(instance))
     return there if database is None else there & (among.c.database == database)
+
+
+def is_no_safety_copy(*, among: FromClause = backup_sets) -> ColumnElement[bool]:
+    """Return the condition for sets that were not taken of what a restore replaced: those protect nothing."""
+    return ~func.coalesce(among.c.description, "").startswith(SAFETY, autoescape=True)
 
 
 def add(

@@ -13,6 +13,7 @@ from pwsops.catalogue.rows import Unreadable, read, values_of
 from pwsops.catalogue.schema import backup_sets, restores, run_items, seen_databases
 from pwsops.rules.model import LOST, BackupKind, BackupSet, MediaState, RunStatus, Sighting
 from pwsops.rules.protection import SetFacts
+from pwsops.rules.run_mark import is_safety_copy
 
 AT_ONCE = 10_000
 """So many ids fit into one statement."""
@@ -209,6 +210,7 @@ def of_unreadable(row: Unreadable) -> SetFacts:
         seen_reason=values["seen_reason"] or "",
         state_since=values["state_since"],
         seen_at=values["seen_at"],
+        is_safety_copy=is_safety_copy(values["description"]),
         unreadable=f"backup_sets {row.id}, {row.reason}",
     )
 
@@ -224,4 +226,5 @@ def _shared(values: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "base_id": values["base_id"],
         "stripes": max(1, len(details.get("stripes", ()))),
         "is_damaged": bool(details.get("is_damaged")),
+        "is_safety_copy": is_safety_copy(values["description"]),
     }

@@ -60,7 +60,7 @@ def _row(zone: ZoneInfo, one: PointView) -> tuple[str, ...]:
 
     return (
         words.second(one.at, zone),
-        words.kind(one.kind),
+        words.kind_of(one),
         words.NOTHING if one.run is None else str(one.run),
         words.yes_or_no(one.restorable),
         words.moment(one.proven_at),

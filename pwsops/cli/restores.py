@@ -58,6 +58,7 @@ def restore(
         place = source.find(operations, None if to_instance else credentials)
         what: dict[str, Any] = {**goal.options, "credentials": credentials}
         if script:
+            what["accept_unrecorded"] = accept_unrecorded
             sys.stdout.write(operations.restores.script(goal.instance, goal.database, *place, **what))
         elif plan:
             _preview(operations, goal, place, what | {"safety_copy": safety_copy}, as_json=as_json, zone=zone)
@@ -221,7 +222,7 @@ def _confirm(plan: RestorePlan, goal: Goal, *, yes: bool) -> None:
     from pwsops.cli import words
 
     for step in plan.sets:
-        note(f"{words.kind(step.kind)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
+        note(f"{words.kind_of(step)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
     if goal.replaces:
         confirmed(
             f"This replaces all that {goal.database} on {goal.instance} holds now.",

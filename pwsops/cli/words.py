@@ -10,7 +10,7 @@ from rich.text import Text
 from pwsops.engines.records import DatabaseState
 from pwsops.messages import Message
 from pwsops.rules import formatting
-from pwsops.rules.formatting import NOTHING, counted, duration, kind, size
+from pwsops.rules.formatting import NOTHING, counted, duration, kind, kind_of, size
 from pwsops.rules.highlight import Tone, tone_of
 from pwsops.rules.model import Health, ProfileState, RunStatus
 from pwsops.rules.protection import Protection, Verdict
@@ -28,6 +28,7 @@ __all__ = [
     "database_state",
     "duration",
     "kind",
+    "kind_of",
     "message",
     "moment",
     "next_run",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pwsops.errors import InvalidInput
+
+
+def exact_utc(at: datetime) -> str:
+    """Return an instant in UTC, with fractions of a second where it has any."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
 
 
 def one_line(text: str) -> str:

@@ -24,6 +24,7 @@ from pwsops.operations.roots import first_root, unless_others
 from pwsops.rules.exposure import exposure_s
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.protection import Verdict
+from pwsops.rules.restore_points import protecting
 from pwsops.rules.rights import Right
 from pwsops.rules.verdict import judge
 from pwsops.runs.parallel import ask_all
@@ -206,7 +207,7 @@ class Databases:
 
 def _logs_until(covered: Covered, verdict: Verdict) -> datetime | None:
     """Return up to when log backups reach; the full that they follow has to be one that can be restored."""
-    fulls = [each for each in covered.facts.sets if each.kind is BackupKind.FULL]
+    fulls = [each for each in protecting(covered.facts.sets) if each.kind is BackupKind.FULL]
     newest = max(fulls, key=lambda each: each.finished_at, default=None)
     if covered.seen is None or newest is None or newest.set_id not in verdict.restorable:
         return None

@@ -144,6 +144,7 @@ def restore_point(view: PointView) -> Record:
         "at": iso(view.at),
         "data_at": iso(view.data_at),
         "kind": view.kind.value,
+        "safety_copy": view.is_safety_copy,
         "run": view.run,
         "set_id": view.set_id,
         "path": view.path,

@@ -14,7 +14,7 @@ from pwsops.errors import NotFound
 from pwsops.operations.access import Context
 from pwsops.operations.periods import local_zone
 from pwsops.rules.formatting import listed
-from pwsops.rules.model import LOST, BackupKind, BackupSet, ProfileState
+from pwsops.rules.model import LOST, BackupKind, BackupSet
 from pwsops.rules.protection import SetFacts
 from pwsops.rules.restore_points import RestorePoint, at_moment, newest_first, restore_points, why_not
 from pwsops.rules.validity import is_zone
@@ -45,6 +45,8 @@ class PointView:
         What is amiss where it is not restorable, or what else is to be known.
     lost_itself
         Its own file is gone, or holds something else: where the full lies is not asked.
+    is_safety_copy
+        Whether it holds what a restore replaced: no moment means it.
     """
 
     at: datetime
@@ -60,6 +62,7 @@ class PointView:
     restorable: bool | None
     why: str
     lost_itself: bool
+    is_safety_copy: bool
 
     @property
     def set(self) -> BackupSet | None:
@@ -120,6 +123,7 @@ class Points:
             restorable=point.can_be_restored,
             why=why_not(point),
             lost_itself=one.seen_state in LOST,
+            is_safety_copy=one.is_safety_copy,
         )
 
 
@@ -130,7 +134,8 @@ def choose(found: Points, moment: datetime, zone: str) -> PointChoice:
     if choice.point is not None:
         return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed)
     lost = [f"{_exact(each.at)}: {each.why}" for each in passed]
-    later = [each.at for each in found.points if each.can_be_restored is not False]
+    usable = [each for each in found.points if each.can_be_restored is not False]
+    later = [each.at for each in usable if not each.set.is_safety_copy]
     raise NotFound(
         f"No backup brings {found.database} back to {_exact(moment)}"
         + (f": of that time are only such that cannot be restored ({listed(lost)})." if lost else ".")
@@ -153,13 +158,7 @@ def of_run(found: Points, run_id: int) -> PointView:
 def zone_of(context: Context, instance: str, database: str) -> str:
     """Return the zone that times of a database are told in: that of its profile, else this machine's."""
     with context.read() as connection:
-        named = [
-            row
-            for row in profiles.living(connection)
-            if row.fields["instance"] == instance and database in row.fields["databases"]
-        ]
-    named.sort(key=lambda row: (row.state is not ProfileState.ACTIVE, row.name))
-    known = (str(row.fields["timezone"]) for row in named)
+        known = [str(row.fields["timezone"]) for row in profiles.of_database(connection, instance, database)]
     return next(filter(is_zone, known), "") or local_zone()
 
 

@@ -197,7 +197,8 @@ def _loss(
     newest: datetime | None = None
     if is_there:
         there = points.look(context, engine, wish.instance, asked.database).points
-        newest = max((one.set.data_at for one in there if one.can_be_restored is not False), default=None)
+        safe = [one for one in there if one.can_be_restored is not False and not one.set.is_safety_copy]
+        newest = max((one.set.data_at for one in safe), default=None)
     why = "" if copy is None else copy.reason
     return Loss(
         database=asked.database,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from contextlib import nullcontext
 from typing import Unpack
 
 from pwsops.catalogue import RestoreRow, restores
@@ -81,14 +80,11 @@ class Restores:
     ) -> str:
         """Return what does a restore without pwsops, as an administrator runs it; nothing is done.
 
-        T-SQL for a server, a shell script that calls `recover.py` for files. No copy of what is there is taken by it.
-        Raises what `plan` and the engine's `restore_script` raise.
+        T-SQL for a server, a shell script that runs `recover.py` for files. No copy of what is there is taken by it.
+        Raises as `begin` does where that would refuse, and what the engine's `restore_script` raises.
         """
         wish = Wish(instance=instance, database=database, path=path, position=position, **options)
-        engine = restoring.open_engine(self._context, wish)
-        with nullcontext() if wish.credentials else self._context.core.asking(instance):
-            found = restoring.plan(self._context, wish)
-            return engine.restore_script(restoring.request(self._context, engine, wish, found))
+        return restoring.script(self._context, wish)
 
     @needs(Right.RESTORE, PLAN, of_instance())
     def unrecorded(self, instance: str, plan: RestorePlan) -> str:

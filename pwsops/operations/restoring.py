@@ -40,12 +40,15 @@ class Target(TypedDict, total=False):
         (`restores_to_files`). `database` is not looked at then.
     credentials
         Who to be on the server; None is the instance's own login. They are kept for this restore only.
+    accept_unrecorded
+        Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
     """
 
     create: bool
     new: bool
     to_file: str | None
     credentials: Credentials | None
+    accept_unrecorded: bool
 
 
 class Options(Target, total=False):
@@ -53,13 +56,10 @@ class Options(Target, total=False):
 
     Parameters
     ----------
-    accept_unrecorded
-        Restore a backup that nobody recorded, too; audited. Without it `Refused` is raised.
     safety_copy
         Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
     """
 
-    accept_unrecorded: bool
     safety_copy: bool
 
 
@@ -129,6 +129,19 @@ def request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) ->
     catalogue = context.core.catalogue
     name = spelled(engine, wish.database) if wish.may_be_made else typed(catalogue, engine, wish.database)
     return RestoreRequest(database=name, sets=found.sets, create_if_missing=wish.may_be_made, must_be_new=wish.new)
+
+
+def script(context: Context, wish: Wish) -> str:
+    """Return what does a restore without pwsops, where the restore itself would not be refused; see `Restores.script`.
+
+    Whoever is given it can run it at any time, so it passes what `begin` passes.
+    """
+    engine = open_engine(context, wish)
+    with nullcontext() if wish.credentials else context.core.asking(wish.instance):
+        found = plan(context, wish)
+        asked = request(context, engine, wish, found)
+        _require_recorded(context, wish, asked.database, found)
+        return engine.restore_script(asked)
 
 
 def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tell = lambda progress: None) -> Job:

@@ -15,6 +15,7 @@ from pwsops.catalogue.reporting import Outcome
 from pwsops.reports.tables import kept
 from pwsops.rules.exposure import DataSpan, RestorableSet, Worst, data_spans, worst
 from pwsops.rules.model import LOST, BackupKind
+from pwsops.rules.run_mark import is_safety_copy
 
 _LOST = {state.value for state in LOST}
 
@@ -135,8 +136,10 @@ def _restorable_set(row: Any) -> RestorableSet:
 
 
 def _is_readable(row: Any, keys: Keys) -> bool:
-    """Whether a set counts to the verdict: it is not marked as of a damaged database, and its keys are at hand."""
+    """Whether a set counts to the verdict: it is of no damaged database, no safety copy, and its keys are at hand."""
     details = row["details"]
+    if is_safety_copy(row["description"]):
+        return False
     is_damaged = isinstance(details, dict) and details.get("is_damaged")
     needed = filter(None, (row["thumbprint"], row["database_thumbprint"]))
     return not is_damaged and not keys.missing(row["instance"], needed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
 
 import humanize
 
@@ -19,6 +20,23 @@ def kind(value: BackupKind | str | None) -> str:
     if value is None:
         return NOTHING
     return "full" if value == BackupKind.FULL else "incremental" if value == BackupKind.DIFFERENTIAL else str(value)
+
+
+class Backup(Protocol):
+    """What is shown of a backup's nature."""
+
+    @property
+    def kind(self) -> BackupKind:
+        """Whether it is a full."""
+
+    @property
+    def is_safety_copy(self) -> bool:
+        """Whether it holds what a restore replaced."""
+
+
+def kind_of(backup: Backup) -> str:
+    """Return what a backup is: its kind, or that it is a safety copy."""
+    return "safety copy" if backup.is_safety_copy else kind(backup.kind)
 
 
 def size(size_bytes: float | None) -> str:

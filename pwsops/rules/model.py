@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 # Defined on the lowest floor, because errors carry them.
 from pwsops.messages import Message as Message
+from pwsops.rules.run_mark import is_safety_copy
 
 SKEW = timedelta(minutes=2)
 """Two machines' clocks may differ by so much, before an instant counts as one of the future."""
@@ -256,6 +257,11 @@ class BackupSet:
             return False
         noted = self.details.get("checked")
         return None if noted is None else bool(noted)
+
+    @property
+    def is_safety_copy(self) -> bool:
+        """Whether it holds what a restore replaced, good or not."""
+        return is_safety_copy(self.description)
 
     @property
     def thumbprints(self) -> Sequence[str]:

@@ -37,10 +37,8 @@ def media_file_name(database: str, kind: BackupKind, *, at: datetime | None, suf
     suffix
         Keeps apart what was taken in the same second.
     """
-    tail = f"_{_KIND[kind]}.bak"
-    if at is not None:
-        tail = f"_{_KIND[kind]}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
-    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+    word = _KIND[kind]
+    return _ending(database, f"_{word}.bak") if at is None else _dated(database, word, at, suffix)
 
 
 def alternatives(name: str) -> Iterator[str]:
@@ -66,8 +64,7 @@ def damaged_file_name(database: str, *, at: datetime, suffix: str) -> str:
     at
         When it was read, aware.
     """
-    tail = f"_DAMAGED_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
-    return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
+    return _dated(database, "DAMAGED", at, suffix)
 
 
 def safety_file_name(database: str, *, at: datetime, suffix: str) -> str:
@@ -80,7 +77,14 @@ def safety_file_name(database: str, *, at: datetime, suffix: str) -> str:
     at
         When it is taken, aware.
     """
-    tail = f"_SAFETY_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak"
+    return _dated(database, "SAFETY", at, suffix)
+
+
+def _dated(database: str, word: str, at: datetime, suffix: str) -> str:
+    return _ending(database, f"_{word}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{suffix}.bak")
+
+
+def _ending(database: str, tail: str) -> str:
     return _safe(database, _LIMIT_BYTES - len(tail.encode())) + tail
 
 

@@ -145,6 +145,8 @@ class SetFacts:
         The certificate that only its server has the key of, and when it was last seen there; None: it needs none such.
     foreign
         Whether another tool took it: it lies where that tool's rules apply, and nobody here proved it.
+    is_safety_copy
+        Whether it holds what a restore replaced: that may be damaged, and nobody wants it back unasked.
     unreadable
         Which row of the catalogue it is, and what of it cannot be read: the rest is as far as known. Empty: all can.
     """
@@ -171,6 +173,7 @@ class SetFacts:
     key_on_server: str = ""
     key_seen_at: datetime | None = None
     foreign: bool = False
+    is_safety_copy: bool = False
     unreadable: str = ""
 
 

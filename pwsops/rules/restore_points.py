@@ -105,11 +105,19 @@ class Choice:
     passed: Sequence[RestorePoint] = ()
 
 
+def protecting(sets: Sequence[SetFacts]) -> list[SetFacts]:
+    """Return the sets that protect a database at all.
+
+    A safety copy is taken of whatever there is, without a look at its structure, and shows nothing to be restorable.
+    """
+    return [each for each in sets if not each.is_safety_copy]
+
+
 def restore_points(sets: Sequence[SetFacts], now: datetime) -> list[RestorePoint]:
     """Return the restore point of each set, in the same order. Takes time in proportion to their number."""
     bases: dict[str, SetFacts] = {}
     for each in sets:
-        if each.kind is BackupKind.FULL:
+        if _may_be_base(each):
             bases.setdefault(each.set_id, each)
     lost_since = _lost_since(sets)
     return [_point(each, bases, now, lost_since[each.order]) for each in sets]
@@ -117,7 +125,7 @@ def restore_points(sets: Sequence[SetFacts], now: datetime) -> list[RestorePoint
 
 def point_of(newest: SetFacts, sets: Sequence[SetFacts], now: datetime) -> RestorePoint:
     """Return the restore point of one set, whose full is among `sets`."""
-    bases = {each.set_id: each for each in reversed(sets) if each.kind is BackupKind.FULL}
+    bases = {each.set_id: each for each in reversed(sets) if _may_be_base(each)}
     return _point(newest, bases, now, _lost_since([*sets, newest])[newest.order])
 
 
@@ -138,9 +146,9 @@ def at_moment(points: Sequence[RestorePoint], moment: datetime) -> Choice:
     """Choose the newest point that is not after a moment, of those that are not known to be lost.
 
     One that nobody could look at is chosen: an older one in its place would lose data without need, and its restore
-    says so where it is gone.
+    says so where it is gone. A safety copy is never chosen: it holds what somebody wanted to get away from.
     """
-    before = [each for each in points if each.at <= moment]
+    before = [each for each in points if each.at <= moment and not each.set.is_safety_copy]
     before.sort(key=lambda each: (each.at, each.set.order), reverse=True)
     for number, each in enumerate(before):
         if each.can_be_restored is not False:
@@ -184,6 +192,10 @@ def _point(newest: SetFacts, bases: Mapping[str, SetFacts], now: datetime, lost_
     seen = [each.seen_at if each else None for each in (newest, base)]
     seen_at = None if None in seen else min(filter(None, seen))
     return RestorePoint(set=newest, base=base, findings=tuple(findings), seen_at=seen_at)
+
+
+def _may_be_base(one: SetFacts) -> bool:
+    return one.kind is BackupKind.FULL and not one.is_safety_copy
 
 
 def _lost_since(sets: Sequence[SetFacts]) -> dict[int, datetime | None]:

@@ -26,6 +26,11 @@ def is_ours(description: str | None) -> bool:
     return (description or "").startswith(OURS)
 
 
+def is_safety_copy(description: str | None) -> bool:
+    """Whether a backup with that description was taken before a restore replaced what it holds."""
+    return (description or "").startswith(SAFETY)
+
+
 def run_of(description: str) -> int | None:
     """Return the run that a description names; None: another tool took it."""
     named = _RUN.match(description)

@@ -16,7 +16,7 @@ from pwsops.rules.expected import Expected, expected
 from pwsops.rules.model import SKEW, ProfileState, RunStatus
 from pwsops.rules.protection import LOST, Cause, Condition, Facts, Finding, ProfileFacts, Protection, SetFacts, Verdict
 from pwsops.rules.restore_points import SEEN_LATELY as SEEN_LATELY
-from pwsops.rules.restore_points import RestorePoint, point_of, restore_points, worst
+from pwsops.rules.restore_points import RestorePoint, point_of, protecting, restore_points, worst
 
 _TROUBLES = (Cause.PROFILE_BROKEN, Cause.PROFILE_TRIPPED, Cause.RUN_FAILED, Cause.RUN_MISSED)
 """What nobody chose for a profile: a further one that is inactive, or past its last day, is as somebody wanted it."""
@@ -31,7 +31,7 @@ _CONDITIONS = {
 
 def judge(facts: Facts, now: datetime) -> Verdict:
     """Return the verdict on a database: of all ways in which it might be protected, the best counts."""
-    points = restore_points(facts.sets, now)
+    points = restore_points(protecting(facts.sets), now)
     profiles: Sequence[ProfileFacts | None] = facts.profiles or [None]
     plans = [_Plan(profile=each, expected=_expected(each, now)) for each in profiles]
     chains: Sequence[RestorePoint | None] = points or [None]

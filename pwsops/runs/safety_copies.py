@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pwsops.catalogue import Catalogue, Connection, certificates, profiles, server_certificates, sets
@@ -14,7 +13,7 @@ from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import BackupRequest
 from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
-from pwsops.rules.model import BackupKind, BackupSet, ProfileState
+from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.naming import safety_file_name
 from pwsops.rules.run_mark import safety_description
 from pwsops.runs.certificates import RunCertificates
@@ -167,9 +166,5 @@ def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -
 
 def _profile(connection: Connection, instance: str, database: str) -> ProfileRow | None:
     """Return the profile that keeps a database's backups: an active one before one that is switched off."""
-    rows: Sequence[ProfileRow] = [
-        row
-        for row in profiles.living(connection)
-        if not row.broken and row.fields["instance"] == instance and database in row.fields["databases"]
-    ]
-    return min(rows, key=lambda row: (row.state is not ProfileState.ACTIVE, row.name), default=None)
+    named = profiles.of_database(connection, instance, database)
+    return next((row for row in named if not row.broken), None)

@@ -102,6 +102,7 @@ def test_what_is_there_is_saved_first_unless_that_is_switched_off(line, tmp_path
     assert len(list((tmp_path / "backups").glob("*_SAFETY_*.bak"))) == 1
     (first, *_) = line.rows("points", *WHERE)
     assert (first["path"], first["run"], first["restorable"]) == (str(copy), None, True)
+    assert first["safety_copy"] is True
 
 
 def test_where_it_cannot_be_saved_first_nothing_is_restored(line, tmp_path):
@@ -147,6 +148,15 @@ def test_a_script_that_is_printed_brings_it_back_when_it_is_run(line, tmp_path):
     subprocess.run(["sh", "-c", script], env=environment, cwd="/", check=True, capture_output=True, timeout=120)
     assert rows(tmp_path / "vaults" / "ledger.db") == [0, 1]
     assert rows(tmp_path / "vaults" / "ledger.db.before-restore") == [0, 1, 2]
+
+
+def test_a_script_of_what_nobody_recorded_is_refused_like_its_restore(line, tmp_path):
+    (_, full) = line.rows("points", *WHERE)
+    other = CommandLine(tmp_path / "other home", cwd=tmp_path, driver=line.driver)
+    other.done("instance", "add", "own", "--engine", "sqlite", "--address", "vaults")
+    place = ("restore", *WHERE, "--file", full["path"], "--script")
+    assert "Nobody recorded the backup" in other.refused(*place)
+    assert other.done(*place, "--accept-unrecorded").startswith("#!/bin/sh\n")
 
 
 def test_it_goes_into_a_new_name_a_file_and_another_instance(line, tmp_path):

@@ -7,7 +7,7 @@ be.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 MOST_FRAMES = 1 << 31
@@ -62,8 +62,10 @@ def _whole(content: Mapping[str, Any], name: str, most: int) -> None:
 
 def _instant(content: Mapping[str, Any], name: str) -> None:
     try:
-        is_one = datetime.fromisoformat(content[name]).tzinfo is not None
-    except (TypeError, ValueError):
+        at = datetime.fromisoformat(content[name])
+        # What is told in another zone, or rounded, is an instant still.
+        is_one = at.tzinfo is not None and datetime.min.year < at.astimezone(UTC).year < datetime.max.year
+    except (TypeError, ValueError, OverflowError):
         is_one = False
     if not is_one:
         raise ValueError(f"{name} is no instant")

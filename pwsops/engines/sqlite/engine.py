@@ -306,7 +306,9 @@ class SqliteEngine:
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the shell script that does a restore by `recover.py`; see the protocol."""
-        return script.write(request, address=self._address, follow_links=self._follows)
+        return script.write(
+            request, address=self._address, follow_links=self._follows, off_limits=self.instance.off_limits
+        )
 
     def delete_media(self, sets: Sequence[BackupSet]) -> list[Deletion]:
         """Delete the files that are these very sets; anything else stays."""

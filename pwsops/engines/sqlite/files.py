@@ -13,7 +13,7 @@ from pathlib import Path
 from pwsops import foreign
 from pwsops.engines.sqlite.causes import free_bytes as free_bytes
 from pwsops.engines.sqlite.causes import translate as translate
-from pwsops.errors import Conflict, EngineError, InvalidInput
+from pwsops.errors import Conflict, EngineError, InvalidInput, NotFound
 
 TEMP = re.compile(r"\.pwsops-(?P<role>[a-z]+)-(?P<key>[0-9a-f]{16})-(?P<token>[0-9a-f]{32})\.tmp(-wal|-shm|-journal)?")
 FORMER = re.compile(r"\.pwsops-former-(?P<key>[0-9a-f]{16})-(?P<token>[0-9a-f]{32})-(?P<expected>[0-9a-f]{32})\.tmp")
@@ -132,6 +132,15 @@ def is_there(path: str) -> Conflict:
         f"Restore: {path} exists already; it was left as it is.",
         hint="Look at what it holds. Restore into it to replace it, or give another name.",
     )
+
+
+def require_directory(path: str) -> None:
+    """Raise `NotFound` where the directory that a new file is to be made in is not there."""
+    if not os.path.isdir(os.path.dirname(path)):
+        raise NotFound(
+            f"Nothing can be restored into {path}: its directory does not exist.",
+            hint="Create the directory, or mount what should be there, or name another one.",
+        )
 
 
 def database_path(address: str, name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from itertools import count
 
+from pwsops import foreign
 from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.sqlite.files import database_path, plain_name
-from pwsops.errors import EngineError, InvalidInput, NotFound
+from pwsops.errors import Conflict, EngineError, InvalidInput, NotFound
 
 EXTENSIONS = (".sqlite3", ".sqlite", ".db", ".db3", ".s3db", ".sl3", ".vault")
 HARD_LINKED = (
@@ -17,6 +18,11 @@ HARD_LINKED = (
 FOLLOW = "set the option follow_links of the instance (`--option follow_links=true`)"
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite appends to a database's name for the files that belong to it."""
+DAMAGED = ".damaged-"
+BEFORE = ".before-restore"
+RESTORED = ".restored"
+"""What a name is followed by where the file is kept beside: it was damaged, or a script replaced it, or is to put it in
+its place."""
 LONGEST_NAME = 255
 """In bytes, where the file system does not tell."""
 IGNORED = (*BESIDE, ".bak", ".tmp")
@@ -24,7 +30,7 @@ IGNORED = (*BESIDE, ".bak", ".tmp")
 
 def may_be(name: str) -> bool:
     """Whether a file of that name can be a database at all."""
-    return not name.endswith(IGNORED) and ".damaged-" not in name
+    return not name.endswith(IGNORED) and DAMAGED not in name
 
 
 def resolve(address: str, name: str) -> str:
@@ -93,14 +99,29 @@ def locate(address: str, name: str, *, follow_links: bool = False, off_limits: O
 
 def beside(path: str, ending: str) -> str:
     """Return a free path beside a database: its name with `ending`, cut so that SQLite's own endings still fit."""
-    directory, name = os.path.split(path)
-    longest = _longest_name(directory) - max(map(len, BESIDE))
     for number in count(1):
         tail = ending if number == 1 else f"{ending}-{number}"
-        free = os.path.join(directory, _cut(name, longest - len(os.fsencode(tail))) + tail)
+        free = shortened(path, len(os.fsencode(tail))) + tail
         if not any(os.path.lexists(free + suffix) for suffix in ("", *BESIDE)):
             break
     return free
+
+
+def shortened(path: str, room: int) -> str:
+    """Return a path whose name is cut so that so many bytes more, and SQLite's own endings, still fit."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, _cut(name, _longest_name(directory) - max(map(len, BESIDE)) - room))
+
+
+def refuse_side_files(path: str) -> None:
+    """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
+    left = [path + suffix for suffix in BESIDE if foreign.exists(path + suffix)]
+    if left:
+        raise Conflict(
+            f"Restore: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would play "
+            "it into the restored one.",
+            hint="It may hold the last changes of the lost database. Move it to another directory, then restore again.",
+        )
 
 
 def _longest_name(directory: str) -> int:

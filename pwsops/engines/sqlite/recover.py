@@ -1,4 +1,4 @@
-# pwsops recovery script, version 5
+# pwsops recovery script, version 6
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
@@ -13,12 +13,18 @@ warning, for what can be rescued.
 
 Media and certificates may come from anybody: what they declare (types, sizes, counts, rounds) is looked at before any
 work is done, only plain files are read, and a certificate is opened in a process of its own, for half a minute at most.
+No module is taken from the directory that this file lies in.
 
 Encrypted media need the cryptography module and the .pfx of their certificate, whose password is asked for, or read
 from the first line of standard input where that is not a terminal. --pfx may be repeated.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]  # Whoever may write beside the media could put a module of any name there.
 
 import contextlib
 import getpass
@@ -29,7 +35,6 @@ import os
 import signal
 import stat
 import struct
-import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO

@@ -1,7 +1,12 @@
-"""The stand-alone script that lies beside the media, so that they can be restored without this product."""
+"""The stand-alone script that lies beside the media, so that they can be restored without this product.
+
+Others may write there. A file says by its first line which version of ours it is, and anybody can write that line: so
+what is not the file of this installation is trusted by nobody, and is replaced or told.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -21,10 +26,15 @@ FIRST_LINE = re.compile(rb"# pwsops recovery script(?:, version (\d+))?\r?\n")
 def place(directory: str, token: str) -> str:
     """Put the script there, or bring the one that is there up to date; return why not, where that was not possible.
 
-    A file of that name that is not ours stays, and so does a newer version, which another pwsops put there. `token`
-    marks the temporary file.
+    A file of that name that is not ours stays, and so does one that says to be newer, which another pwsops may have put
+    there; both are told. `token` marks the temporary file.
     """
     return put(directory, NAME, SOURCE.read_bytes(), version, "our recovery script", token)
+
+
+def digest() -> str:
+    """Return the SHA-256 of this installation's script, in hexadecimal."""
+    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
 
 
 def put(
@@ -39,16 +49,28 @@ def put(
     try:
         present = _present(target)
         if present is not None:
-            if present == current or (version(present) or 0) > (version(current) or 0):
+            if present == current:
                 return ""
             if version(present) is None:
                 return f"{target} is not {what}; it was left as it is."
+            if (version(present) or 0) > (version(current) or 0):
+                return _newer(target, present, current, version, what)
         with files.temporary(temp) as fd:
             _write(fd, current)
             foreign.replace(temp, target)
     except OSError as error:
         return f"{name} could not be put into {directory}: {error.strerror}."
     return ""
+
+
+def _newer(target: str, present: bytes, current: bytes, version: Callable[[bytes], int | None], what: str) -> str:
+    theirs, ours = (hashlib.sha256(each).hexdigest() for each in (present, current))
+    return (
+        f"{target} says that it is version {version(present)} of {what}, newer than that of this pwsops "
+        f"({version(current)}); it was left as it is. Anybody who may write there could have put it there (its SHA-256 "
+        f"is {theirs}, that of ours {ours}). If no newer pwsops keeps its backups there, remove it: the next backup "
+        "puts ours there."
+    )
 
 
 def version(script: bytes) -> int | None:

@@ -1,35 +1,31 @@
-"""`RECOVER.md` beside the media: what their newest state is, and how to bring it back with pwsops gone.
+"""`RECOVER.md` beside the media: what they bring back, and how to do that with pwsops gone.
 
-It is written anew after each backup from what lies there by then, in the worker process. What others put into the
-directory is not trusted: only plain files are read, of each only what its checksums cover, and a name that a terminal
-could take for something else is not written into a command.
+It is written anew after each backup from what lies there by then, in the worker process. Whatever has a readable backup
+there is in it, and what could not be read is named. A name that a terminal could take for something else is not written
+into a command.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from pwsops.engines.sqlite import damage, recovery_kit
-from pwsops.engines.sqlite.media import Media
-from pwsops.errors import MediaError
-from pwsops.rules.run_mark import SAFETY
+from pwsops.clock import Clock, SystemClock
+from pwsops.engines.script_text import exact_utc
+from pwsops.engines.sqlite import names, recovery_kit
+from pwsops.engines.sqlite.recovery_states import Found, Nature, State, look
+from pwsops.rules.formatting import counted
 
 NAME = "RECOVER.md"
-VERSION = 1
+VERSION = 2
 FIRST_LINE = re.compile(rb"<!-- pwsops recovery notes, version (\d+) -->\r?\n")
 WHAT = "our recovery notes"
-LIMIT_S = 2.0
-"""So long the media are looked at: a backup waits for it."""
-DATABASES = 50
-"""So many are told of, those with the newest files."""
-FILES = 20
-"""So many files of one name are opened in search of a whole chain."""
+OTHERS = 2000
+"""So many states are told of beside the best one of each name."""
+NAMED = 500
+"""So many files of one kind are named that bring nothing back."""
 _HEAD = """\
 <!-- pwsops recovery notes, version {version} -->
 # How to bring these databases back without pwsops
@@ -38,50 +34,35 @@ pwsops writes this file anew after each backup; what is changed here is lost.
 
 1. Open a terminal in this directory, or in a copy of it. You need Python 3.9 or newer with the module `zstandard`
    (`python3 -m pip install zstandard`; Python 3.14 needs none).
-2. Run the command of the database that you want. It checks every byte of the files against its checksum, and writes a
+2. If others may write here, they could have put another `recover.py` here, and other notes. What
+   `sha256sum recover.py` prints has to be what it prints for the one in pwsops itself, which is
+   `pwsops/engines/sqlite/recover.py`. Of the pwsops that wrote these notes that is
+   `{digest}`.
+3. Run the command of the database that you want. It checks every byte of the files against its checksum, and writes a
    new file here; it never writes over one.
-3. Stop the program that uses the database. Move its old file away, together with those of the same name that end in
+4. Stop the program that uses the database. Move its old file away, together with those of the same name that end in
    `-wal`, `-shm` and `-journal`; then put the new file in its place, under the old name.
 
 An older state is brought back in the same way: a file of a full (`_FULL`) alone, or one of an incremental (`_DIFF`)
-after the full that it was taken on.
+after the full that it was taken on. Two databases may have one name: all that lies here under it stands below it.
 """
-_KIND = re.compile(r"_(FULL|DIFF|SAFETY|DAMAGED)[_.~].*", re.DOTALL)
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|&])")
+_NATURES = {
+    Nature.BACKUP: "",
+    Nature.FUTURE: " That was still to come when this was written: a clock was wrong, or somebody made that file.",
+    Nature.SAFETY: " It is what a restore replaced, saved before it.",
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _State:
-    """The newest state of a database that lies there, with the files that bring it back, in order."""
-
-    database: str
-    at: datetime
-    files: Sequence[str]
-    certificates: Sequence[tuple[str, str]]
-    """The subject and the thumbprint of each that is needed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """One media file, as its two ends tell of it."""
-
-    name: str
-    database: str
-    set_id: str
-    at: datetime
-    base: tuple[str, str] | None
-    digest: str
-    certificate: tuple[str, str] | None
-
-
-def place(directory: str, token: str) -> str:
+def place(directory: str, token: str, clock: Clock | None = None) -> str:
     """Write the notes for what lies in a directory; return why not, where that was not possible. Never raises.
 
-    A file of that name that is not ours stays, and so does one of a newer version. `token` marks the temporary file.
+    A file of that name that is not ours stays, and so does one that says to be of a newer version; both are told.
+    `token` marks the temporary file.
     """
     try:
-        states, more = newest_states(directory)
-        return recovery_kit.put(directory, NAME, text(states, more).encode(), version, WHAT, token)
+        notes = text(look(directory, clock or SystemClock()))
+        return recovery_kit.put(directory, NAME, notes.encode(), version, WHAT, token)
     except Exception as error:  # noqa: BLE001 - the backup is done and told, and is not to fail for its notes
         return f"{NAME} could not be written in {directory}: {type(error).__name__}: {error}."
 
@@ -92,124 +73,77 @@ def version(notes: bytes) -> int | None:
     return None if found is None else int(found[1])
 
 
-def newest_states(directory: str) -> tuple[list[_State], bool]:
-    """Return the newest whole state of each database that lies there, by name; and whether there may be more.
-
-    Only so many files are opened as there is time for; those written last come first. Raises `OSError`.
-    """
-    deadline = time.monotonic() + LIMIT_S
-    groups = _groups(directory)
-    states: dict[str, _State] = {}
-    looked = 0
-    for names in groups:
-        if len(states) >= DATABASES or time.monotonic() > deadline:
-            break
-        looked += 1
-        state = _newest(directory, names)
-        if state is not None and (state.database not in states or states[state.database].at < state.at):
-            states[state.database] = state
-    return sorted(states.values(), key=lambda one: one.database), looked < len(groups)
-
-
-def _groups(directory: str) -> list[list[str]]:
-    """Return the names of media that begin alike, each group with what was written last first."""
-    times: dict[str, float] = {}
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.name.endswith(".bak") and not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
-                times[entry.name] = entry.stat(follow_symlinks=False).st_mtime
-    groups: dict[str, list[str]] = {}
-    for name in sorted(times, key=lambda name: (times[name], name), reverse=True):
-        groups.setdefault(_KIND.sub("", name), []).append(name)
-    return list(groups.values())
-
-
-def _newest(directory: str, names: Sequence[str]) -> _State | None:
-    """Return the newest state of those files that is whole."""
-    found = list(_read(directory, names[:FILES]))
-    for one in sorted(found, key=lambda one: one.at, reverse=True):
-        if one.base is None:
-            return _state([one])
-        full = next((each for each in found if each.base is None and (each.set_id, each.digest) == one.base), None)
-        if full is None:
-            older = _read(directory, names[FILES:], wanted="FULL")
-            full = next((each for each in older if (each.set_id, each.digest) == one.base), None)
-        if full is not None:
-            return _state([full, one])
-    return None
-
-
-def _read(directory: str, names: Iterable[str], wanted: str = "") -> Iterator[_Found]:
-    opened = 0
-    for name in names:
-        if wanted and f"_{wanted}" not in name:
-            continue
-        opened += 1
-        if opened > FILES:
-            return
-        try:
-            with Media(os.path.join(directory, name)) as media:
-                damage.refuse(media)
-                # What somebody replaced by a restore is not the state that they want back.
-                if not media.header.description.startswith(SAFETY):
-                    yield _found(name, media)
-        except (MediaError, ValueError):
-            continue
-
-
-def _found(name: str, media: Media) -> _Found:
-    header, encryption = media.header, media.header.encryption
-    at = datetime.fromisoformat(media.trailer.finished_at)
-    if at.tzinfo is None:
-        raise ValueError("its time has no offset")
-    return _Found(
-        name=name,
-        database=header.database,
-        set_id=header.set_id,
-        at=at.astimezone(UTC),
-        base=None if header.base is None else (header.base.set_id, header.base.digest),
-        digest=media.digest,
-        certificate=None if encryption is None else (encryption.subject, encryption.thumbprint),
-    )
-
-
-def _state(chain: Sequence[_Found]) -> _State:
-    last = chain[-1]
-    needed = dict.fromkeys(one.certificate for one in chain if one.certificate is not None)
-    return _State(
-        database=last.database, at=last.at, files=tuple(one.name for one in chain), certificates=tuple(needed)
-    )
-
-
-def text(states: Sequence[_State], more: bool) -> str:
+def text(found: Found) -> str:
     """Return the notes."""
-    parts = [_HEAD.format(version=VERSION)]
-    parts += [_section(one) for one in states]
-    if not states:
+    parts = [_HEAD.format(version=VERSION, digest=recovery_kit.digest())]
+    by_name = {name: list(states) for name, states in groupby(found.states, lambda one: one.database)}
+    shown = _shown(list(by_name.values()))
+    for (name, states), most in zip(by_name.items(), shown, strict=True):
+        parts += [f"## {_plain(name)}\n", *_best(states[0]), *_others(states[1:], most)]
+    if not by_name:
         parts.append("No backup that is whole was found here.\n")
-    if more:
-        parts.append("More databases lie here than are told of.\n")
+    parts += _listed(
+        "There was no time to look at these files; each may be a backup", [f"- {_plain(one)}" for one in found.unopened]
+    )
+    parts += _listed(
+        "These files bring nothing back", [f"- {_plain(name)}: {_plain(why)}" for name, why in found.unusable]
+    )
     return "\n".join(parts)
 
 
-def _section(state: _State) -> str:
-    target = f"restored-{state.database}"
-    lines = [f"## {_plain(state.database)}\n", f"The newest state is of {state.at:%Y-%m-%d %H:%M:%S} UTC.\n"]
+def _shown(every: Sequence[Sequence[State]]) -> list[int]:
+    """Return how many states of each name are told of beside the best one: as many of each as there are, or room is."""
+    shown, left = [0] * len(every), OTHERS
+    waiting = sorted(range(len(every)), key=lambda at: len(every[at]))
+    for done, at in enumerate(waiting):
+        shown[at] = min(len(every[at]) - 1, left // (len(waiting) - done))
+        left -= shown[at]
+    return shown
+
+
+def _best(state: State) -> Iterator[str]:
+    yield f"The newest state is of {exact_utc(state.at)} UTC.{_NATURES[state.nature]}\n"
+    yield from _certificates(state)
+    yield _command(state, 1)
+
+
+def _others(states: Sequence[State], most: int) -> Iterator[str]:
+    if not states:
+        return
+    yield "Older ones, or those of another database of that name:\n"
+    for number, state in enumerate(states[:most], start=2):
+        sealed = "".join(f" It needs the certificate {_plain(thumbprint)}." for _, thumbprint in state.certificates)
+        yield f"Of {exact_utc(state.at)} UTC.{_NATURES[state.nature]}{sealed}\n"
+        yield _command(state, number)
+    if len(states) > most:
+        yield f"Not told of here: {counted(len(states) - most, 'older state')} of that name.\n"
+
+
+def _certificates(state: State) -> Iterator[str]:
     for subject, thumbprint in state.certificates:
-        lines.append(
+        yield (
             f"It is encrypted for the certificate {_plain(subject)} (thumbprint {_plain(thumbprint)}). You need the "
             ".pfx file of that certificate with its private key, its password, and the module `cryptography`. pwsops "
             "may have saved it here; otherwise it is where you exported it to. Put it in the place of "
             "CERTIFICATE.pfx.\n"
         )
-    names = [*state.files, target]
-    if not all(name.isprintable() and "/" not in name for name in names):
-        lines.append("A name of its files has characters that cannot be written here: type the command by hand.\n")
-        return "\n".join(lines)
+
+
+def _command(state: State, number: int) -> str:
+    """Return what brings a state back; each of one name into a file of its own."""
+    target = ("restored-" if number == 1 else f"restored-{number}-") + state.database
+    if not all(name.isprintable() and "/" not in name for name in (*state.files, target)):
+        files = ", ".join(map(_plain, state.files))
+        return f"A name has characters that cannot be written here: type the command by hand, with {files}.\n"
+    given = [*state.files, names.shortened(target, 0)]
     keys = [part for _ in state.certificates for part in ("--pfx", "CERTIFICATE.pfx")]
-    command = ["python3", recovery_kit.NAME, *keys, *(shlex.quote(f"./{name}") for name in names)]
-    lines.append(f"    {' '.join(command)}\n")
-    return "\n".join(lines)
+    return f"    {' '.join(['python3', recovery_kit.NAME, *keys, *(shlex.quote(f'./{name}') for name in given)])}\n"
+
+
+def _listed(what: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        more = [f"- and {len(lines) - NAMED:,} more"] if len(lines) > NAMED else []
+        yield "\n".join([f"## {what}\n", *lines[:NAMED], *more, ""])
 
 
 def _plain(words: str) -> str:

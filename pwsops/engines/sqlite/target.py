@@ -26,6 +26,7 @@ from pwsops.engines.sqlite.connect import (
     translate,
 )
 from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.names import refuse_side_files as refuse_side_files
 from pwsops.engines.sqlite.report import Report
 from pwsops.errors import Conflict, EngineError
 
@@ -123,17 +124,6 @@ def create(
     return _done(source, terms, report, created=True)
 
 
-def refuse_side_files(path: str) -> None:
-    """Refuse to make a database beside what SQLite left of another one: it would be played into the new file."""
-    left = [path + suffix for suffix in names.BESIDE if foreign.exists(path + suffix)]
-    if left:
-        raise Conflict(
-            f"{OPERATION}: beside {path} lies what SQLite left of another database: {', '.join(left)}. SQLite would "
-            "play it into the restored one.",
-            hint="It may hold the last changes of the lost database. Move it to another directory, then restore again.",
-        )
-
-
 def _translate(error: Error, path: str, mode: str) -> EngineError | Exception:
     if is_busy(error) and mode:
         return EngineError(
@@ -218,7 +208,7 @@ def _replace(
 ) -> dict[str, object]:
     """Keep the damaged file, with what SQLite left beside it, under another name, and put the new one in its place."""
     directory = os.path.dirname(path)
-    kept = names.beside(path, f".damaged-{terms.stamp}")
+    kept = names.beside(path, names.DAMAGED + terms.stamp)
     with Assembly(temp_fd, chain) as source:
         source.complete()
     try:

@@ -88,11 +88,7 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def restore_file(given: Mapping[str, Any], report: Report) -> object:
     """Restore into a plain file, which is made in a directory that is there."""
     order = {key: value for key, value in given.items() if key not in ("directory", "off_limits")}
-    if not os.path.isdir(given["directory"]):
-        raise NotFound(
-            f"Nothing can be restored into {given['path']}: its directory does not exist.",
-            hint="Create the directory, or mount what should be there, or name another one.",
-        )
+    files.require_directory(given["path"])
     return restore.restore(restore.RestoreOrder(**order, create_if_missing=True, must_be_new=True), report)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pwsops.cli import words
 from pwsops.errors import EngineError, InvalidInput, LoginRefused, NotFound
 from pwsops.operations import json_shapes, points
 from pwsops.operations.points import PointView
@@ -160,3 +161,16 @@ def test_a_database_is_found_by_its_short_name(home: Home) -> None:
     home.add(databases=["vault.db"])
     home.run()
     assert [one.run for one in home.ops.points.list("srv", "vault")] == [1]
+
+
+def test_a_safety_copy_is_listed_as_what_it_is_and_is_no_moment(home: Home) -> None:
+    (first,) = taken(home, FULL)
+    home.ops.restores.restore("srv", "one", first.path, safety_copy=True)
+    copy, full = home.ops.points.list("srv", "one")
+    assert [words.kind_of(one) for one in (copy, full)] == ["safety copy", "full"]
+    assert [json_shapes.restore_point(one)["safety_copy"] for one in (copy, full)] == [True, False]
+    assert home.ops.points.at("srv", "one", home.clock.now()).point.set_id == first.set_id
+    del home.server.media[first.path]
+    with pytest.raises(NotFound, match="cannot be restored") as refused:
+        home.ops.points.at("srv", "one", home.clock.now())
+    assert "The oldest that can" not in refused.value.message

@@ -25,6 +25,7 @@ from pwsops.operations.restores import RestoreQuery
 from pwsops.reports import evidence, figures
 from pwsops.rules.model import RunStatus, Trigger
 from pwsops.rules.rights import GRANTS, Right
+from pwsops.rules.run_mark import safety_description
 from tests.clocks import NOON
 from tests.homes import HOUR, Home
 from tests.people import acting_as
@@ -296,7 +297,7 @@ def test_a_set_that_was_replaced_protects_no_more(filled: Home) -> None:
     assert found.size_bytes.sum() == 0
 
 
-@pytest.mark.parametrize("change", ["address", "is_damaged", "key"])
+@pytest.mark.parametrize("change", ["address", "is_damaged", "key", "safety copy"])
 def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, change: str) -> None:
     home.add(incremental=False)
     home.run()
@@ -308,6 +309,9 @@ def test_the_figures_count_no_backup_that_the_verdict_does_not(home: Home, chang
     elif change == "key":
         with home.core.catalogue.write() as connection:
             connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = 'AB12'")
+    elif change == "safety copy":
+        with home.core.catalogue.write() as connection:
+            connection.execute(update(backup_sets).values(description=safety_description(1, "us")))
     else:
         with home.core.catalogue.write() as connection:
             connection.exec_driver_sql("UPDATE backup_sets SET details = '{\"is_damaged\": true}'")

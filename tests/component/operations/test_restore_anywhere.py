@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,17 @@ from sqlalchemy import update
 from pwsops.catalogue import sets
 from pwsops.catalogue.schema import restores
 from pwsops.engines.records import DatabaseState
-from pwsops.errors import Cancelled, Conflict, Denied, EngineError, InvalidInput, LoginRefused, MediaError, Refused
+from pwsops.errors import (
+    Cancelled,
+    Conflict,
+    Denied,
+    EngineError,
+    InvalidInput,
+    LoginRefused,
+    MediaError,
+    NotFound,
+    Refused,
+)
 from pwsops.operations import Role, json_shapes
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from tests.clocks import NOON
@@ -60,11 +71,36 @@ def test_an_engine_that_restores_into_no_files_says_so(home: Home) -> None:
 def test_a_file_is_made_only_where_theirs_are_kept(home: Home, instances: frozenset[str] | None) -> None:
     taken = ran(home)
     bob = acting_as(home.ops, Role.RESTORER, "bob", instances=instances)
-    with pytest.raises(Denied):
-        bob.restores.restore("srv", "one", taken.path, to_file="/etc/cron.d/x.db")
+    for ask in (bob.restores.restore, bob.restores.script):
+        with pytest.raises(Denied):
+            ask("srv", "one", taken.path, to_file="/etc/cron.d/x.db")
     assert home.server.restored == []
+    assert "/media/x.db" in bob.restores.script("srv", "one", taken.path, to_file="/media/x.db")
     bob.restores.restore("srv", "one", taken.path, to_file="/media/x.db")
     assert len(home.server.restored) == 1
+
+
+# As a script
+
+
+def test_a_backup_that_nobody_recorded_is_in_a_script_only_by_an_audited_choice(home: Home) -> None:
+    forged = home.server.put(replace(lay(home), set_id="forged", path="/media/forged.bak"))
+    with pytest.raises(Refused, match=r"Nobody recorded the backup in /media/forged\.bak"):
+        home.ops.restores.script("srv", "one", forged.path)
+    assert forged.path in home.ops.restores.script("srv", "one", forged.path, accept_unrecorded=True)
+    [noted] = [entry for entry in home.ops.audit.list() if entry.action == "accept unrecorded backup"]
+    assert (noted.subject, noted.detail) == ("srv/one", forged.path)
+
+
+def test_no_script_is_of_what_is_none_of_theirs(home: Home) -> None:
+    home.ops.instances.add("theirs", engine="fake", address="elsewhere")
+    bob = acting_as(home.ops, Role.RESTORER, "bob", instances=frozenset({"theirs"}))
+    with pytest.raises(NotFound):
+        bob.restores.script("srv", "one", lay(home).path)
+    for ask in (bob.restores.restore, bob.restores.script):
+        with pytest.raises(Denied):
+            ask("theirs", "one", FILE)
+    assert home.server.restored == []
 
 
 # What is there is saved first

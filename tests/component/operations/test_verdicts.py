@@ -834,3 +834,17 @@ def test_a_look_at_many_databases_asks_the_catalogue_no_more_than_one_at_few(hom
     home.ops.databases.list("srv")
     assert _statements_of_a_look(home) == few
     assert verdict(home).protection is Protection.PROTECTED
+
+
+def test_what_was_saved_before_restores_protects_nothing_once_the_full_is_lost(backed_up: Home) -> None:
+    (taken,) = backed_up.ops.restores.sources("srv", "one")
+    for _ in range(candidates.NEWEST):
+        backed_up.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    assert verdict(backed_up).protection is Protection.PROTECTED
+    (before,) = [one for one in backed_up.ops.databases.list("srv") if one.name == "one"]
+    assert (before.last_full_at, before.verdict.restorable) == (taken.finished_at, {taken.set_id})
+    del backed_up.server.media[taken.path]
+    (view,) = [one for one in backed_up.ops.databases.list("srv") if one.name == "one"]
+    assert (view.verdict.protection, view.verdict.point) == (Protection.UNPROTECTED, None)
+    assert (view.last_full_at, view.exposure_s, view.logs_until) == (None, None, None)
+    assert len(backed_up.ops.points.list("srv", "one")) == 1 + candidates.NEWEST, "each stays listed"

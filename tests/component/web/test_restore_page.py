@@ -187,6 +187,22 @@ def test_each_point_says_what_it_stands_on(browser: Browser, media: list[str], h
     assert "its full is not in this list" in again(browser)
 
 
+def test_what_a_restore_replaced_is_named_so_and_not_pointed_at(browser: Browser, media: list[str], home: Home) -> None:
+    home.ops.restores.restore("srv", "one", media[0], safety_copy=True)
+    shown = again(browser)
+    assert shown.count("safety copy") == 1
+    assert "what a restore replaced, good or not" in shown
+    points = re.findall(r'data-pick="choose" data-key="([^"]+)"', shown)
+    copy = next(number for number, point in enumerate(points) if "SAFETY" in point)
+    source = browser.page._source.piece
+    source.take({"action": "continue", "key": ""})
+    assert browser.session.nav.file == media[2]
+    source.take({"action": "change-point", "key": ""})
+    source.take({"action": "choose", "key": unescape(points[copy])})
+    assert "SAFETY" in (browser.session.nav.file or ""), "whoever chooses it has it"
+    assert "safety copy" in browser.html
+
+
 def test_the_end_of_a_restore_has_the_focus_and_is_announced_once(browser: Browser, media: list[str]) -> None:
     browser.restore(media[2])
     assert focus(browser) == ["#outcome-title"]

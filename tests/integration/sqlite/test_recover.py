@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -237,11 +238,15 @@ def test_the_script_lies_beside_the_media_and_is_renewed(place: Place) -> None:
     assert script.read_bytes() == recovery_kit.SOURCE.read_bytes()
 
 
-def test_a_newer_version_of_the_script_stays_and_a_link_in_its_place_is_not_followed(place: Place) -> None:
+def test_a_script_that_says_to_be_newer_stays_and_is_said_and_a_link_is_not_followed(place: Place) -> None:
     place.vault()
     script = place.media / "recover.py"
     script.write_bytes(b"# pwsops recovery script, version 99\nof another pwsops\n")
-    assert not any("script" in message.text for message in place.take("one.bak").messages)
+    (told,) = [message.text for message in place.take("one.bak").messages if "recover.py" in message.text]
+    assert "says that it is version 99 of our recovery script" in told
+    assert hashlib.sha256(script.read_bytes()).hexdigest() in told
+    assert recovery_kit.digest() in told
+    assert "remove it" in told
     assert script.read_bytes().endswith(b"of another pwsops\n")
     script.unlink()
     precious = place.vaults / "precious.txt"

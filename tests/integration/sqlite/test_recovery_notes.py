@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pwsops.engines.requests import Encryption
-from pwsops.engines.sqlite import recovery_kit, recovery_notes
+from pwsops.engines.sqlite import recovery_kit, recovery_notes, recovery_states
+from pwsops.errors import MediaError
 from pwsops.rules.run_mark import safety_description
+from tests.clocks import ManualClock
 from tests.integration.sqlite.support import Place, is_whole, query
+from tests.integration.sqlite.test_declared import forge
 from tests.integration.sqlite.test_recover import CRYPTOGRAPHY, ZSTANDARD, modules
 from tests.pairs import pair
 
@@ -42,6 +49,11 @@ def follow(directory: Path, command: str, scratch: Path, *packages: Path) -> sub
         input="",
         timeout=120,
     )
+
+
+def forged(path: Path, **content: str) -> None:
+    """Change what a file says of itself; its checksums hold."""
+    forge(str(path), lambda known: known.update(content), "trailer" if "finished_at" in content else "header")
 
 
 def test_whoever_follows_the_notes_has_the_newest_state_of_each_database(place: Place, tmp_path: Path) -> None:
@@ -115,7 +127,7 @@ def test_notes_of_a_newer_version_stay(place: Place) -> None:
     place.vault()
     newer = "<!-- pwsops recovery notes, version 99 -->\nnewer\n"
     (place.media / "RECOVER.md").write_text(newer)
-    place.take()
+    assert any("says that it is version 99 of our recovery notes" in one.text for one in place.take().messages)
     assert notes(place) == newer
 
 
@@ -154,31 +166,216 @@ def test_what_a_restore_has_replaced_is_not_the_newest_state(place: Place) -> No
     place.vault()
     place.take("db_FULL_1.bak")
     place.take("db_SAFETY_2.bak", description=safety_description(7, "home"))
-    assert COMMANDS.findall(notes(place)) == ["python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"]
+    first, second = COMMANDS.findall(notes(place))
+    assert first == "python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"
+    assert second == "python3 recover.py ./db_SAFETY_2.bak ./restored-2-db.sqlite3"
+    assert notes(place).index(first) < notes(place).index("It is what a restore replaced") < notes(place).index(second)
 
 
-def test_a_full_behind_many_incrementals_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_only_what_a_restore_replaced_is_left_it_is_told(place: Place) -> None:
+    place.vault()
+    place.take("db_SAFETY_2.bak", description=safety_description(7, "home"))
+    assert COMMANDS.findall(notes(place)) == ["python3 recover.py ./db_SAFETY_2.bak ./restored-db.sqlite3"]
+
+
+def test_a_full_behind_many_incrementals_is_found(place: Place) -> None:
     path = place.vault()
     full = place.take("db_FULL_0.bak").backup_set
-    monkeypatch.setattr(recovery_notes, "FILES", 2)
-    for number in range(1, 5):
-        query(path, f"DELETE FROM ciphers WHERE id = {number}")
-        place.take(f"db_DIFF_{number}.bak", base=full)
-    for number, name in enumerate(sorted(os.listdir(place.media))):
-        if name.endswith(".bak"):
-            os.utime(place.media / name, (number, number + int("FULL" not in name) * 100))
+    for number in range(1, 25):
+        shutil.copy(place.media / "db_FULL_0.bak", place.media / f"db_DIFF_{number}_of_nobody.bak")
+        (place.media / f"db_DIFF_{number}_of_nobody.bak").write_bytes(b"PWSOPS")
+    query(path, "DELETE FROM ciphers WHERE id = 1")
+    place.take("db_DIFF_1.bak", base=full)
+    for name in ("db_FULL_0.bak", "db_DIFF_1.bak"):
+        os.utime(place.media / name, (1, 1))
     assert recovery_notes.place(str(place.media), "0" * 32) == ""
-    assert "./db_FULL_0.bak ./db_DIFF_4.bak" in notes(place)
+    assert COMMANDS.findall(notes(place)) == [
+        "python3 recover.py ./db_FULL_0.bak ./db_DIFF_1.bak ./restored-db.sqlite3"
+    ]
 
 
-def test_more_than_can_be_looked_at_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.vault()
-    place.take("a_FULL.bak")
-    place.vault("other.db")
-    place.take("b_FULL.bak", database="other.db")
-    monkeypatch.setattr(recovery_notes, "DATABASES", 1)
+# No database is left out
+
+
+@pytest.mark.parametrize("stem", ["my_FULL_thing", "my_DIFF_2026", "my_SAFETY.x", "my_DAMAGED~1", "no kind at all"])
+def test_a_name_with_the_word_for_a_kind_hides_no_other_database(place: Place, stem: str) -> None:
+    for name, file in ((f"{stem}.db", f"{stem}.db_FULL_1.bak"), ("my.db", "my_FULL_2.bak"), ("my_FULL_y.db", "x.bak")):
+        place.vault(name)
+        place.take(file, database=name)
+        query(place.path(name), "DELETE FROM ciphers")
+    for name in (f"{stem}.db", "my.db", "my_FULL_y.db"):
+        assert shlex.quote(f"./restored-{name}") in notes(place)
+
+
+def test_two_databases_of_one_name_are_both_told(place: Place, tmp_path: Path) -> None:
+    """Of two instances, in one directory: nothing in a backup tells whose it is."""
+    path = place.vault()
+    query(path, "DELETE FROM ciphers WHERE id > 7")
+    place.take("db.sqlite3_FULL_20260101T000000Z_aa.bak")
+    query(path, "DELETE FROM ciphers")
+    for number in range(2, 5):
+        place.take(f"db.sqlite3_FULL_2026010{number}T000000Z_bb.bak")
+    commands = COMMANDS.findall(notes(place))
+    assert len(commands) == len(set(commands)) == 4
+    assert commands[-1] == ("python3 recover.py ./db.sqlite3_FULL_20260101T000000Z_aa.bak ./restored-4-db.sqlite3")
+    for number, command in enumerate(commands):
+        done = follow(place.media, command, tmp_path / str(number), ZSTANDARD)
+        assert done.returncode == 0, done.stderr
+    assert query(place.media / "restored-4-db.sqlite3", COUNT) == [(7,)]
+
+
+def test_a_date_in_the_future_hides_nothing(place: Place) -> None:
+    path = place.vault()
+    full = place.take("db_FULL_1.bak").backup_set
+    query(path, "DELETE FROM ciphers WHERE id > 5")
+    place.take("db_DIFF_2.bak", base=full)
+    place.take("db_FULL_3.bak")
+    for name in ("db_FULL_3.bak", "db_DIFF_2.bak"):
+        forged(place.media / name, finished_at="2999-01-01T00:00:00+00:00")
+    os.utime(place.media / "db_FULL_3.bak", (1 << 33, 1 << 33))
     recovery_notes.place(str(place.media), "0" * 32)
-    assert "More databases lie here than are told of." in notes(place)
+    commands = COMMANDS.findall(notes(place))
+    assert commands[0] == "python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"
+    assert {command.split(" ./restored")[0] for command in commands[1:]} == {
+        "python3 recover.py ./db_FULL_1.bak ./db_DIFF_2.bak",
+        "python3 recover.py ./db_FULL_3.bak",
+    }
+    assert notes(place).count("2999-01-01 00:00:00 UTC. That was still to come when this was written") == 2
+
+
+@pytest.mark.parametrize(
+    "at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999+00:00"]
+)
+def test_a_date_that_no_clock_shows_hides_nothing(place: Place, at: str) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    place.take("db_FULL_2.bak")
+    forged(place.media / "db_FULL_2.bak", finished_at=at)
+    assert recovery_notes.place(str(place.media), "0" * 32) == ""
+    assert COMMANDS.findall(notes(place)) == ["python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"]
+    assert re.search(r"^- db\\_FULL\\_2.bak: .*finished\\_at is no instant", notes(place), re.MULTILINE)
+    with pytest.raises(MediaError, match="finished_at is no instant"):
+        place.engine.read_media(str(place.media / "db_FULL_2.bak"))
+
+
+def test_each_file_that_brings_nothing_back_is_named_with_the_reason(place: Place) -> None:
+    path = place.vault()
+    full = place.take("db_FULL_1.bak").backup_set
+    query(path, "DELETE FROM ciphers WHERE id > 5")
+    place.take("db_DIFF_2.bak", base=full)
+    (place.media / "db_FULL_1.bak").unlink()
+    for number in range(30):
+        (place.media / f"db_FULL_9{number:02}.bak").write_bytes(b"TAPE")
+    (place.media / "link.bak").symlink_to("db_DIFF_2.bak")
+    recovery_notes.place(str(place.media), "0" * 32)
+    _, _, listed = notes(place).partition("## These files bring nothing back")
+    assert listed.count("is a SQL Server backup") == 30
+    assert "- link.bak: It is no plain file." in listed
+    assert "- db\\_DIFF\\_2.bak: It is an incremental of db.sqlite3 whose full does not lie here." in listed
+
+
+def test_a_name_that_is_no_text_keeps_no_other_from_being_told(place: Place) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    place.take("db_FULL_2.bak")
+    forged(place.media / "db_FULL_2.bak", database="half of a pair \ud800 / x")
+    assert recovery_notes.place(str(place.media), "0" * 32) == ""
+    assert COMMANDS.findall(notes(place)) == ["python3 recover.py ./db_FULL_1.bak ./restored-db.sqlite3"]
+    assert "type the command by hand, with db\\_FULL\\_2.bak" in notes(place)
+
+
+def test_of_two_copies_of_a_full_both_are_told(place: Place) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    shutil.copy(place.media / "db_FULL_1.bak", place.media / "copy.bak")
+    recovery_notes.place(str(place.media), "0" * 32)
+    assert len(COMMANDS.findall(notes(place))) == 2
+
+
+def test_a_file_that_vanishes_meanwhile_keeps_no_other_from_being_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Vanished:
+        name = "gone_FULL.bak"
+
+        def is_file(self, *, follow_symlinks: bool) -> bool:
+            raise FileNotFoundError
+
+    place.vault()
+    place.take("db_FULL_1.bak")
+    scandir = os.scandir
+
+    @contextmanager
+    def listed(directory: str) -> Iterator[list[object]]:
+        with scandir(directory) as entries:
+            yield [Vanished(), *entries]
+
+    monkeypatch.setattr(recovery_states.os, "scandir", listed)
+    found = recovery_states.look(str(place.media), ManualClock())
+    assert ([one.files for one in found.states], found.unusable) == ([("db_FULL_1.bak",)], [])
+
+
+def test_what_there_was_no_time_for_is_named(place: Place) -> None:
+    class Hasty(ManualClock):
+        def monotonic(self) -> float:
+            self.turn = getattr(self, "turn", 0.0) + recovery_states.LIMIT_S / 2
+            return self.turn
+
+    place.vault()
+    place.vault("other.db")
+    for number in range(3):
+        place.take(f"a_FULL_{number}.bak")
+        os.utime(place.media / f"a_FULL_{number}.bak", (number + 10, number + 10))
+    place.take("b_FULL_1.bak", database="other.db")
+    os.utime(place.media / "b_FULL_1.bak", (1, 1))
+    recovery_notes.place(str(place.media), "0" * 32, Hasty())
+    assert COMMANDS.findall(notes(place)) == [
+        "python3 recover.py ./a_FULL_2.bak ./restored-db.sqlite3",
+        "python3 recover.py ./b_FULL_1.bak ./restored-other.db",
+    ]
+    assert notes(place).endswith(
+        "## There was no time to look at these files; each may be a backup\n\n- a\\_FULL\\_1.bak\n- a\\_FULL\\_0.bak\n"
+    )
+
+
+def test_what_is_left_out_is_counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.db", "b.db", "c.db"):
+        place.vault(name)
+        for number in range(1 if name == "c.db" else 4):
+            place.take(f"{name}_FULL_{number}.bak", database=name)
+    (place.media / "x.bak").write_bytes(b"")
+    (place.media / "y.bak").write_bytes(b"")
+    monkeypatch.setattr(recovery_notes, "OTHERS", 5)
+    monkeypatch.setattr(recovery_notes, "NAMED", 1)
+    recovery_notes.place(str(place.media), "0" * 32)
+    assert len(COMMANDS.findall(notes(place))) == 3 + 5
+    assert notes(place).count("Not told of here: 1 older state of that name.") == 1
+    assert "\n- and 1 more\n" in notes(place)
+
+
+def test_a_moment_is_told_exactly(place: Place) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    forged(place.media / "db_FULL_1.bak", finished_at="2026-03-01T23:59:59.000001+00:00")
+    recovery_notes.place(str(place.media), "0" * 32)
+    assert "The newest state is of 2026-03-01 23:59:59.000001 UTC." in notes(place)
+
+
+def test_a_long_name_has_a_command_that_works(place: Place, tmp_path: Path) -> None:
+    name = "x" * 243 + ".db"
+    place.vault(name)
+    place.take("db_FULL_1.bak", database=name)
+    (command,) = COMMANDS.findall(notes(place))
+    assert follow(place.media, command, tmp_path / "x", ZSTANDARD).returncode == 0
+
+
+def test_the_notes_name_the_recover_py_that_they_mean(place: Place) -> None:
+    place.vault()
+    place.take("db_FULL_1.bak")
+    printed = subprocess.run(
+        ["sha256sum", "recover.py"], cwd=place.media, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+    assert f"`{printed.split()[0]}`" in notes(place)
 
 
 def test_nothing_that_goes_wrong_is_raised(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

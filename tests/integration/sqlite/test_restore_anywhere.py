@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,9 @@ from pwsops.engines.off_limits import OffLimits
 from pwsops.engines.records import Instance
 from pwsops.engines.requests import RestoreRequest, RestoreResult
 from pwsops.engines.sqlite.engine import SqliteEngine
-from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, PwsopsError, Refused
+from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, Refused
 from pwsops.rules.model import BackupSet
 from tests.integration.sqlite.support import Place, is_whole, query
-from tests.pairs import pair
 
 COUNT = "SELECT count(*) FROM ciphers"
 
@@ -121,89 +118,3 @@ def test_no_file_is_made_in_the_home(place: Place, tmp_path: Path) -> None:
         with pytest.raises((Refused, EngineError)):
             engine.restore(request)
         assert not path.exists()
-
-
-# As a script
-
-
-def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run it as it is, with this interpreter for python3: nothing of this product is on its path."""
-    directory = Path(os.path.dirname(sys.executable))
-    environment = {"PATH": f"{directory}:{os.environ['PATH']}", **variables}
-    return subprocess.run(
-        ["sh", "-c", script], env=environment, cwd="/", check=False, capture_output=True, text=True, timeout=120
-    )
-
-
-def test_the_script_brings_the_data_back_and_keeps_what_was_there(place: Place) -> None:
-    path = place.vault("it's a $vault.db")
-    count = query(path, COUNT)
-    full = place.take(database=path.name).backup_set
-    query(path, "DELETE FROM ciphers WHERE id > 3")
-    incremental = place.take("two.bak", base=full, database=path.name).backup_set
-    query(path, "DELETE FROM ciphers")
-    request = RestoreRequest(database=path.name, sets=[full, incremental])
-    script = place.engine.restore_script(request)
-    assert query(path, COUNT) == [(0,)], "writing a script does nothing"
-    assert script.startswith("#!/bin/sh\n# Brings back it's a $vault.db as of ")
-    assert count != [(3,)]
-    done = run(script)
-    assert done.returncode == 0, done.stderr
-    assert query(path, COUNT) == [(3,)]
-    assert query(Path(f"{path}.before-restore"), COUNT) == [(0,)]
-
-
-def test_the_script_for_a_new_name_or_a_file_writes_that_file_alone(place: Place, tmp_path: Path) -> None:
-    path = place.vault()
-    taken = place.take().backup_set
-    new = RestoreRequest(database="new.db", sets=[taken], create_if_missing=True, must_be_new=True)
-    out = str(tmp_path / "o u t.db")
-    plain = RestoreRequest(database=out, sets=[taken], create_if_missing=True, must_be_new=True, to_file=out)
-    for request, made in ((new, place.path("new.db")), (plain, Path(out))):
-        done = run(place.engine.restore_script(request))
-        assert done.returncode == 0, done.stderr
-        assert query(made, COUNT) == query(path, COUNT)
-        with pytest.raises(Conflict):
-            place.engine.restore_script(request)
-
-
-def test_the_script_of_a_database_that_is_gone_makes_it_where_that_is_allowed(place: Place) -> None:
-    path = place.vault()
-    taken = place.take().backup_set
-    path.unlink()
-    with pytest.raises(NotFound):
-        place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
-    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken], create_if_missing=True))
-    assert run(script).returncode == 0
-    is_whole(path)
-
-
-def test_a_script_that_fails_leaves_the_database_in_its_place(place: Place) -> None:
-    path = place.vault()
-    taken = place.take().backup_set
-    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
-    Path(taken.path).write_bytes(b"damaged")
-    before = place.left_in_vaults()
-    assert run(script).returncode != 0
-    assert place.left_in_vaults() == before
-
-
-def test_the_script_of_an_encrypted_backup_names_the_certificate_and_asks_for_its_file(place: Place) -> None:
-    from pwsops.engines.requests import Encryption
-
-    path = place.vault()
-    certificate = pair("vault").certificate_der()
-    taken = place.take(encryption=Encryption(name="vault", certificate=certificate)).backup_set
-    script = place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))
-    assert f"certificate {taken.thumbprint}: run this as PFX=FILE.pfx sh SCRIPT." in script
-    done = run(script)
-    assert done.returncode != 0
-    assert "PFX" in done.stderr
-    is_whole(path)
-
-
-def test_a_name_that_steers_a_terminal_is_written_into_no_script(place: Place) -> None:
-    path = place.vault("\x1b[2Jx.db")
-    taken = place.take(database=path.name).backup_set
-    with pytest.raises(PwsopsError, match="cannot be written as a script"):
-        place.engine.restore_script(RestoreRequest(database=path.name, sets=[taken]))

@@ -23,11 +23,14 @@ from tests.standin.server.statements import (
     DeleteRows,
     DropDatabase,
     Execute,
+    ExecuteText,
+    If,
     InsertRows,
     Kill,
     SelectRows,
     SetOption,
     Statement,
+    Throw,
     Transaction,
     UpdateRows,
     Use,
@@ -65,7 +68,7 @@ def _statement(tokens: Tokens) -> Iterator[Statement]:
         "BACKUP": read_backup, "RESTORE": read_restore, "ALTER": _alter, "CREATE": _create, "DROP": _drop,
         "EXEC": _execute, "EXECUTE": _execute, "USE": _use, "SET": _set, "INSERT": _insert, "UPDATE": _update,
         "DELETE": _delete, "BEGIN": _transaction, "COMMIT": _transaction, "ROLLBACK": _transaction, "KILL": _kill,
-        "GRANT": read_grant,
+        "GRANT": read_grant, "IF": _if, "THROW": _throw,
     }  # fmt: skip
     if word not in readers:
         raise tokens.refused()
@@ -182,7 +185,24 @@ def _set(tokens: Tokens) -> Statement:
     return SetOption(option=" ".join(words[:-1]).upper(), value=words[-1].upper() if words else "")
 
 
-def _execute(tokens: Tokens) -> Execute:
+def _if(tokens: Tokens) -> If:
+    condition = expressions(tokens).read()
+    return If(condition=condition, then=tuple(_statement(tokens)))
+
+
+def _throw(tokens: Tokens) -> Throw:
+    number = tokens.integer()
+    tokens.expect_operator(",")
+    text = tokens.string()
+    tokens.expect_operator(",")
+    return Throw(number=number, text=text, state=tokens.integer())
+
+
+def _execute(tokens: Tokens) -> Execute | ExecuteText:
+    if tokens.accept_operator("("):
+        text = expressions(tokens).read()
+        tokens.expect_operator(")")
+        return ExecuteText(text=text)
     procedure = tokens.name_parts()[-1]
     arguments: list[Expression] = []
     outputs: dict[int, str] = {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tests.standin.events import Cut, DatabaseChanged, Done, Event, Login, Value
+from tests.standin.events import Cut, DatabaseChanged, Done, Event, Login, Said, Value
 from tests.standin.server import administration, backup, granting, inspect_media, procedures, restore, rows_statements
 from tests.standin.server.accounts import Account
 from tests.standin.server.context import Context
@@ -15,6 +15,7 @@ from tests.standin.server.database import Database
 from tests.standin.server.faults import Stopped, suffer
 from tests.standin.server.messages import ServerError, refuse, said
 from tests.standin.server.parser import parse
+from tests.standin.server.rows import NO_ROW
 from tests.standin.server.security_statements import (
     BackupCertificate,
     ChangeRole,
@@ -34,6 +35,8 @@ from tests.standin.server.statements import (
     DeleteRows,
     DropDatabase,
     Execute,
+    ExecuteText,
+    If,
     InsertRows,
     Inspect,
     Kill,
@@ -41,6 +44,7 @@ from tests.standin.server.statements import (
     SelectRows,
     SetOption,
     Statement,
+    Throw,
     Transaction,
     UpdateRows,
     Use,
@@ -101,19 +105,40 @@ class ScriptedSession:
         except ServerError as error:
             yield from self._failed(error)
             return
+        yield from self._all(context, statements, batch)
+
+    def _all(self, context: Context, statements: Sequence[Statement], batch: str) -> Generator[Event, None, bool]:
+        """Do statements in order; return whether what stands behind them is done as well."""
         for statement in statements:
             try:
-                yield from self._perform(context, statement, batch)
+                inner = self._inner(context, statement)
+                if inner is None:
+                    yield from self._perform(context, statement, batch)
+                elif not (yield from self._all(context, inner, batch)):
+                    return False
             except ServerError as error:
                 yield from self._failed(error)
                 if not statement.title.startswith(CONTINUING):
-                    return
+                    return False
             except Stopped:
                 if self._killed.is_set():
                     yield Cut()
-                return
+                return False
             if self._killed.is_set():
-                return
+                return False
+        return True
+
+    def _inner(self, context: Context, statement: Statement) -> Sequence[Statement] | None:
+        """Return the statements that one of these stands for; None for any other. Raises what a THROW says."""
+        if isinstance(statement, If):
+            holds = rows_statements.evaluator(context).holds(statement.condition, NO_ROW)
+            self.last_error = 0
+            return statement.then if holds else ()
+        if isinstance(statement, ExecuteText):
+            return parse(str(rows_statements.evaluator(context).value(statement.text)))
+        if isinstance(statement, Throw):
+            raise ServerError(Said(number=statement.number, text=statement.text, severity=16, state=statement.state))
+        return None
 
     def _failed(self, error: ServerError) -> Generator[Event]:
         self.last_error = error.said[-1].number

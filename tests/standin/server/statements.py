@@ -228,8 +228,36 @@ class Kill:
     title: str = "KILL"
 
 
+@dataclass(frozen=True, kw_only=True)
+class If:
+    """`IF condition statement`."""
+
+    condition: Expression
+    then: tuple[Statement, ...]
+    title: str = "IF"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throw:
+    """`THROW number, text, state`: it ends the batch."""
+
+    number: int
+    text: str
+    state: int
+    title: str = "THROW"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecuteText:
+    """`EXEC (@text)`: what a variable holds, as a batch of its own."""
+
+    text: Expression
+    title: str = "EXEC"
+
+
 Statement = (
     Backup | Restore | Inspect | AlterDatabase | CreateDatabase | DropDatabase | CreateMasterKey | CreateCertificate
     | BackupCertificate | DropCertificate | CreateLogin | CreateUser | ChangeRole | Grant | Execute | Use | SetOption
-    | Assign | SelectRows | InsertRows | UpdateRows | DeleteRows | CreateTable | Transaction | Kill
+    | Assign | SelectRows | InsertRows | UpdateRows | DeleteRows | CreateTable | Transaction | Kill | If | Throw
+    | ExecuteText
 )  # fmt: skip

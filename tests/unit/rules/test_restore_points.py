@@ -184,3 +184,10 @@ def test_many_sets_take_time_in_proportion_to_their_number() -> None:
     assert len(points) == 20_000
     # Comparing each with each would take minutes.
     assert time.process_time() - began < 20
+
+
+def test_no_moment_means_what_a_restore_replaced() -> None:
+    sets = [a_set(1), a_set(5, run_id=None, is_safety_copy=True)]
+    assert chosen(sets, 9) == "set 1"
+    choice = at_moment(restore_points(sets[1:], NOW), NOW)
+    assert (choice.point, choice.passed) == (None, [])

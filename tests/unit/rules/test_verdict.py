@@ -497,3 +497,14 @@ def test_a_first_backup_is_still_to_come_while_none_has_been_due(
 def test_an_instant_without_what_was_seen_then_is_no_look() -> None:
     found = judge(some_facts(sets=(a_set(seen_state=None),)), NOW)
     assert (found.protection, found.findings[0].cause) == (Protection.NOT_CHECKED, Cause.NOT_LOOKED_AT)
+
+
+def test_a_safety_copy_protects_nothing_and_is_nobodys_base() -> None:
+    copy = a_set("copy", is_safety_copy=True, order=3, run_id=None)
+    lost = a_set(seen_state=MediaState.MISSING)
+    verdict = judge(some_facts(sets=(lost, copy)), NOW)
+    assert (verdict.protection, verdict.point, verdict.restorable) == (Protection.UNPROTECTED, None, frozenset())
+    assert causes(some_facts(sets=(copy,))) == [Cause.NEVER_BACKED_UP]
+    assert Cause.BASE_MISSING in causes(some_facts(sets=(copy, an_increment(copy))))
+    gone = replace(copy, seen_state=MediaState.MISSING)
+    assert judge(some_facts(sets=(a_set(), gone)), NOW).protection is Protection.PROTECTED

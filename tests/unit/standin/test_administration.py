@@ -201,3 +201,22 @@ def test_a_replica_shows_its_role(client: Client, server: ScriptedServer, vault:
         JOIN sys.dm_hadr_availability_group_states AS p ON p.group_id = s.group_id"""
     primary = server.name if role == "PRIMARY" else server.other_replica
     assert client.done(query).values == [("vault", role, primary, role == "SECONDARY")]
+
+
+def test_an_error_is_seen_by_what_follows_it_and_a_throw_ends_the_batch(client: Client) -> None:
+    failing = "RESTORE VERIFYONLY FROM DISK = N'none.bak'"
+    stop = "IF @@ERROR <> 0 THROW 50000, N'stopped', 2"
+    assert client.done(f"{stop}; SELECT 1 AS one").rows == [{"one": 1}]
+    reply = client.ask(f"{failing}; {stop}; SELECT 1 AS one")
+    assert (reply.said[-1].number, reply.said[-1].text, reply.said[-1].state, reply.rows) == (50000, "stopped", 2, [])
+    assert client.ask(f"{failing}; SELECT 1 AS one; {stop}; SELECT 2 AS two").rows == [{"one": 1}, {"two": 2}]
+
+
+def test_a_text_is_executed_and_its_error_is_seen_outside(client: Client) -> None:
+    say = "DECLARE @text nvarchar(max) = N'SELECT ' + N'1 AS one'; EXEC (@text)"
+    assert client.done(say).rows == [{"one": 1}]
+    reply = client.ask(
+        "DECLARE @text nvarchar(max) = N'RESTORE VERIFYONLY FROM DISK = N''none.bak''; '; EXEC (@text); "
+        "IF @@ERROR = 3013 THROW 50000, N'seen', 1; SELECT 1 AS one"
+    )
+    assert (reply.said[-1].text, reply.rows) == ("seen", [])

@@ -116,10 +116,14 @@ class Source:
         )
 
     def _number(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
-        """Remember the points that can be chosen, and point at one of them: at the newest, unless somebody did."""
+        """Remember the points that can be chosen, and point at one of them: at the newest, unless somebody did.
+
+        A safety copy is never pointed at first.
+        """
         self._points = {point.query: point for point in points}
         chosen = next((point.query for point in points if point.chosen), "")
-        first = points[0].query if points else ""
+        # What somebody wanted to get away from is there to be chosen, and is not what they want back.
+        first = next((point.query for point in points if not point.set.is_safety_copy), "")
         pointed = self._pointed if self._pointed in self._points else chosen or first
         return [replace(point, pointed=point.query == pointed) for point in points]
 

@@ -79,6 +79,8 @@ class RestorePoint:
 
 def proof(backup_set: BackupSet, base: str) -> str:
     """Return what shows that a set can be relied on: its `base` in words, and what was looked at when it was taken."""
+    if backup_set.is_safety_copy:
+        return "what a restore replaced, good or not"
     if backup_set.kind is BackupKind.DIFFERENTIAL:
         return f"on the full of {base}" if base else "its full is not in this list"
     return "structure checked" if backup_set.details.get("checked") else "structure not checked"
