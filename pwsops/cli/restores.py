@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pwsops.cli import parse
 from pwsops.cli import restore_options as options
 from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import note, say
@@ -132,7 +132,7 @@ class Goal:
             database=into or database,
             new=into is not None,
             create=create or to_instance is not None,
-            to_file=None if to_file is None else os.path.abspath(os.path.expanduser(to_file)),
+            to_file=None if to_file is None else _file(to_file),
         )
 
     @property
@@ -144,6 +144,11 @@ class Goal:
     def replaces(self) -> bool:
         """Whether something that is there may be replaced."""
         return not self.new and self.to_file is None
+
+
+def _file(path: str) -> str:
+    # A path that ends in a slash is one of a directory, which no file is made in the place of.
+    return f"{parse.from_here(path)}/" if path.endswith("/") else parse.from_here(path)
 
 
 def _check_doing_nothing(*, plan: bool, script: bool, as_json: bool) -> None:

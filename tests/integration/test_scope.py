@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pwsops.engines.sqlite.names import locate
-from pwsops.errors import Denied, PwsopsError, Refused
+from pwsops.errors import Denied, InvalidInput, PwsopsError, Refused
 from pwsops.operations import Operations, Role, open_operations
 from pwsops.rules.model import RunStatus
 from tests.people import acting_as
@@ -164,6 +164,30 @@ def test_an_own_copy_is_read_where_nobody_keeps_anything(machine: Machine) -> No
 
 
 # Links
+
+
+def test_no_path_goes_up_behind_a_link(machine: Machine) -> None:
+    """The text of such a path goes up from where the link lies, the system from where it leads."""
+    own = machine.back_up("mine", "mine", "own")
+    (machine.base / "mine" / "a" / "b").mkdir(parents=True)
+    (machine.base / "mine" / "link").symlink_to(machine.base / "mine" / "a" / "b")
+    out = machine.base / "mine" / "link" / ".." / ".." / "theirs" / "db"
+    assert os.path.realpath(out).startswith(str(machine.base / "mine")), "the system stays in what is theirs"
+    for role in (S, A):
+        with pytest.raises(Denied):
+            machine.some(role).restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+        with pytest.raises(Denied):
+            machine.some(role).restores.script("mine", "x.db", own, to_file=f"{out}/new.db")
+    with pytest.raises(Denied):
+        acting_as(machine.ops, S).restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+    with pytest.raises(InvalidInput, match="no absolute path of a file"):
+        machine.ops.restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+    for directory in (str(out), str(out / ".." / "db")):
+        with pytest.raises(Denied):
+            machine.some(A).instances.edit("mine", address=directory)
+        with pytest.raises(Denied):
+            machine.configure(machine.some(A), "up", "mine", directory)
+    assert os.listdir(machine.base / "theirs" / "db") == ["x.db"]
 
 
 def test_only_who_is_given_all_lets_an_instance_follow_links(machine: Machine) -> None:

@@ -89,7 +89,13 @@ def test_a_file_of_damaged_media_is_never_made(place: Place, tmp_path: Path) -> 
     assert os.listdir(out) == []
 
 
-@pytest.mark.parametrize("name", ["relative.db", "/", "/tmp/x.db-wal", "/tmp/x.bak", "/tmp/x.db-journal"])
+NO_FILES = """
+relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
+/tmp/x.db-wal /tmp/x.db-WAL /tmp/x.bak /tmp/x.db-journal
+"""
+
+
+@pytest.mark.parametrize("name", NO_FILES.split())
 def test_what_can_be_no_file_of_a_database_is_refused(place: Place, name: str) -> None:
     place.vault()
     taken = place.take().backup_set
