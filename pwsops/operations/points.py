@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from pwsops.catalogue import profiles, sightings
 from pwsops.catalogue.keys import Keys
@@ -15,10 +15,14 @@ from pwsops.operations.access import Context
 from pwsops.operations.periods import local_zone
 from pwsops.rules.formatting import listed
 from pwsops.rules.model import LOST, BackupKind, BackupSet, ProfileState
+from pwsops.rules.moments import as_zone, write_moment
 from pwsops.rules.protection import SetFacts
 from pwsops.rules.restore_points import RestorePoint, at_moment, newest_first, restore_points, why_not
 from pwsops.rules.validity import is_zone
 from pwsops.runs.found_media import look_for
+
+SHOWN_AS_ONE = timedelta(minutes=1)
+"""Many lists show times to the minute: who writes one of those may mean a backup of a few seconds later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +84,15 @@ class PointChoice:
         The instant that was meant, and the zone that it was read in.
     passed
         Newer points, not after the moment, that cannot be restored: each says why.
+    after
+        The first point after the moment that would look the same to the minute; None: there is none.
     """
 
     point: PointView
     moment: datetime
     zone: str
     passed: Sequence[PointView] = ()
+    after: datetime | None = None
 
     @property
     def before_s(self) -> float:
@@ -131,15 +138,17 @@ def choose(found: Points, moment: datetime, zone: str) -> PointChoice:
     """Return the newest point that is not after a moment; raises `NotFound` where there is none."""
     choice = at_moment(found.points, moment)
     passed = tuple(map(found.view, choice.passed))
+    usable = [each for each in found.points if each.can_be_restored is not False and not each.set.is_safety_copy]
     if choice.point is not None:
-        return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed)
-    lost = [f"{_exact(each.at)}: {each.why}" for each in passed]
-    usable = [each for each in found.points if each.can_be_restored is not False]
-    later = [each.at for each in usable if not each.set.is_safety_copy]
+        after = min((each.at for each in usable if moment < each.at < moment + SHOWN_AS_ONE), default=None)
+        return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed, after=after)
+    clock = as_zone(zone)
+    lost = [f"{write_moment(each.at, clock)}: {each.why}" for each in passed]
+    oldest = min((each.at for each in usable), default=None)
     raise NotFound(
-        f"No backup brings {found.database} back to {_exact(moment)}"
+        f"No backup brings {found.database} back to {write_moment(moment, clock)} ({zone})"
         + (f": of that time are only such that cannot be restored ({listed(lost)})." if lost else ".")
-        + (f" The oldest that can is of {_exact(min(later))}." if later else ""),
+        + (f" The oldest that can is of {write_moment(oldest, clock)}." if oldest else ""),
         hint="`pwsops points` lists the moments that there are; of a file that it does not list, give --file.",
     )
 
@@ -166,10 +175,6 @@ def zone_of(context: Context, instance: str, database: str) -> str:
     named.sort(key=lambda row: (row.state is not ProfileState.ACTIVE, row.name))
     known = (str(row.fields["timezone"]) for row in named)
     return next(filter(is_zone, known), "") or local_zone()
-
-
-def _exact(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def look(context: Context, engine: Engine, instance: str, database: str) -> Points:
