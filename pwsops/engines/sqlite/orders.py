@@ -97,6 +97,7 @@ def restore_order(
         "create_if_missing": request.create_if_missing,
         "must_be_new": request.must_be_new,
         "may_replace_damaged": request.may_replace_damaged,
+        "keeps_beside": request.keeps_beside,
         "stamp": now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
     }
 
