@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -102,11 +102,15 @@ class PointChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """The restore points of one database, newest first, as rules and as faces know them."""
+    """The restore points of one database, newest first, as rules and as faces know them.
+
+    `told` leaves out of what instances said what is not told to who asks.
+    """
 
     database: str
     points: Sequence[RestorePoint]
     sets: dict[str, BackupSet]
+    told: Callable[[str], str]
 
     def views(self) -> Iterator[PointView]:
         """Yield each as it is shown."""
@@ -128,7 +132,7 @@ class Points:
             proven_at=point.proven_at,
             present=point.is_present,
             restorable=point.can_be_restored,
-            why=why_not(point),
+            why=self.told(why_not(point)),
             lost_itself=one.seen_state in LOST,
             is_safety_copy=one.is_safety_copy,
         )
@@ -197,6 +201,7 @@ def look(context: Context, engine: Engine, instance: str, database: str) -> Poin
         database=database,
         points=newest_first(restore_points(facts, core.clock.now())),
         sets={one.facts.set_id: one.backup_set for one in known},
+        told=context.redacted,
     )
 
 

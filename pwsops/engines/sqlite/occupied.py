@@ -11,11 +11,14 @@ import fcntl
 import os
 import struct
 import sys
+import time
 from contextlib import suppress
 
 from pwsops import foreign
+from pwsops.engines.sqlite import limits
 from pwsops.errors import EngineError
 
+POLL_S = 0.02
 _FLOCK = struct.Struct("hhqqi4x")
 """As Linux has it: type, whence, start, length, process."""
 _LOCK_BYTES = 0x40000000, 512
@@ -23,14 +26,23 @@ _LOG_IS_WRITTEN = 120, 1
 
 
 def refuse_occupied(path: str) -> None:
-    """Raise `EngineError`, transient, where a transaction of another process keeps a restore from writing now."""
-    for name, (start, length) in ((path, _LOCK_BYTES), (f"{path}-shm", _LOG_IS_WRITTEN)):
-        if process := _writer(name, start, length):
+    """Raise `EngineError`, transient, where a transaction of another process keeps a restore from writing.
+
+    It is waited for as long as the restore waits.
+    """
+    end = time.monotonic() + limits.busy_s()
+    while process := _any_writer(path):
+        if time.monotonic() >= end:
             raise EngineError(
                 f"Restore: the database {path} is in use: the process {process} writes to it.",
                 hint="Stop the program that uses it, or wait for its transaction to end, and restore again.",
                 transient=True,
             )
+        time.sleep(POLL_S)
+
+
+def _any_writer(path: str) -> int:
+    return _writer(path, *_LOCK_BYTES) or _writer(f"{path}-shm", *_LOG_IS_WRITTEN)
 
 
 def _writer(path: str, start: int, length: int) -> int:

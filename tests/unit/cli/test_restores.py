@@ -47,7 +47,11 @@ def test_a_plan_tells_of_a_backup_that_nobody_recorded_and_of_one_in_a_shared_fi
         connection.exec_driver_sql("DELETE FROM backup_sets")
     shared = replace(one, path="/media/shared.bak", position=2, set_id="second")
     taken.server.media[shared.path] = [shared]
-    told = done(taken, "restore", *WHERE, "--file", "/media/shared.bak", "--set", "2", "--plan")
+    words = ("restore", *WHERE, "--file", "/media/shared.bak", "--set", "2", "--plan")
+    refused = command(taken, *words)
+    assert "Nobody recorded the backup in /media/" in refused.exception.hint  # type: ignore[union-attr]
+    told = refused.output
+    assert done(taken, *words, "--accept-unrecorded")
     assert "It is restored with --accept-unrecorded alone." in told
     assert "Time expected: not known (nothing like it was measured yet)." in told
     assert "/media/shared.bak, set 2" in told
