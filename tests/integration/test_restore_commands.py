@@ -120,6 +120,19 @@ def test_where_it_cannot_be_saved_first_nothing_is_restored(line, tmp_path):
     assert full["run"] == 1
 
 
+def test_a_malformed_database_is_brought_back_by_default_and_its_file_kept(line, tmp_path):
+    database = tmp_path / "vaults" / "ledger.db"
+    data = bytearray(database.read_bytes())
+    data[100:2000] = b"\xff" * 1900  # its header is good, and what it lists is not
+    database.write_bytes(data)
+    told = line.done("restore", *WHERE, "--run", "2", "--yes")
+    assert rows(database) == [0, 1]
+    (kept,) = database.parent.glob("ledger.db.damaged-*")
+    assert kept.read_bytes() == data
+    assert f"The damaged file it replaces is kept as {kept}." in told
+    assert not list((tmp_path / "backups").glob("*_SAFETY_*"))
+
+
 def test_a_plan_tells_all_of_it_and_does_nothing(line, tmp_path):
     incremental, full = line.rows("points", *WHERE)
     plan = json.loads(line.done("restore", *WHERE, "--run", "2", "--plan", "--json"))
