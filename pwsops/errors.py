@@ -129,6 +129,10 @@ class DatabaseDamaged(EngineError):
     """The database itself was found damaged while it was backed up; what was read is no backup."""
 
 
+class DatabaseUnreadable(EngineError):
+    """What has a database's name cannot be read as one: not even a copy of what it holds can be taken."""
+
+
 class MediaError(EngineError):
     """A media file is missing, damaged, incomplete or not one of ours."""
 

@@ -91,6 +91,8 @@ class FakeServer:
     unreachable: Exception | None = None
     databases_error: Exception | None = None
     restore_error: Exception | None = None
+    obstacle: Exception | None = None
+    """What keeps restores from being done, as far as can be seen before."""
     find_error: Exception | None = None
     verify_error: Exception | None = None
     undeletable: dict[str, str] = field(default_factory=dict)
@@ -339,11 +341,7 @@ class FakeEngine:
     def restore(
         self, request: RestoreRequest, on_progress: ProgressCallback | None = None, cancel: Event | None = None
     ) -> RestoreResult:
-        missing = request.database not in self._server.sizes
-        if request.must_be_new and not missing:
-            raise Conflict(f"There is a database {request.database}.", hint="Give another name.")
-        if missing and not request.create_if_missing:
-            raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
+        missing = self._is_missing(request)
         with self._alone(request):
             error = self._server.restore_error or self._server.next_failure(request.database)
             if error is not None:
@@ -363,6 +361,19 @@ class FakeEngine:
             created=missing,
             messages=self._server.told,
         )
+
+    def _is_missing(self, request: RestoreRequest) -> bool:
+        missing = request.database not in self._server.sizes
+        if request.must_be_new and not missing:
+            raise Conflict(f"There is a database {request.database}.", hint="Give another name.")
+        if missing and not request.create_if_missing:
+            raise NotFound(f"There is no database {request.database}.", hint="Create it first.")
+        return missing
+
+    def check_restore(self, request: RestoreRequest) -> None:
+        self._is_missing(request)
+        if self._server.obstacle is not None:
+            raise self._server.obstacle
 
     def restore_script(self, request: RestoreRequest) -> str:
         return f"restore {request.to_file or request.database} from {', '.join(one.path for one in request.sets)}\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pwsops.cli import parse
 from pwsops.cli.shared_options import with_options
 
 _DRIVER = Annotated[
@@ -98,4 +99,4 @@ def _from_here(path: str, *, always: bool = False) -> str:
     """Return a file of this machine by its whole path: whoever connects later may be somewhere else."""
     if not path or not (always or os.sep in path):
         return path
-    return os.path.abspath(os.path.expanduser(path))
+    return parse.from_here(path)

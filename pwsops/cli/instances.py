@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pwsops.cli import parse
 from pwsops.cli.credentials import Login, PasswordStdin, read_password
 from pwsops.cli.instance_options import read_options, with_instance_options
 from pwsops.cli.output import AsJson, emit, note, say, table
@@ -87,7 +87,7 @@ def edit(
 
 
 def _from_here(engine: str, address: str) -> str:
-    return os.path.abspath(os.path.expanduser(address)) if engine == EMBEDDED else address
+    return parse.from_here(address) if engine == EMBEDDED else address
 
 
 def _warn(operations: Operations, instance: Instance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date, datetime, time
 from typing import NamedTuple
@@ -167,3 +168,17 @@ def keep_within(text: str) -> str:
 def wall_time(moment: datetime, zone: str) -> datetime:
     """Return a moment as naive wall time of a zone: a naive one as it is, one with an offset converted."""
     return moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def from_here(path: str) -> str:
+    """Return a path of this machine from the top, meaning what the system reads: `..` behind a link goes up there."""
+    path = os.path.expanduser(path)
+    directory, name = os.path.split(path)
+    if os.pardir in path.split(os.sep):
+        return os.path.realpath(path) if name in ("", os.curdir, os.pardir) else _join(directory, name)
+    return os.path.abspath(path)
+
+
+def _join(directory: str, name: str) -> str:
+    # The last name may be a link itself, and stays one.
+    return os.path.join(os.path.realpath(directory), name)

@@ -40,30 +40,34 @@ def points(
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
         found = operations.points.list(instance, database, credentials=credentials)
-        shown_in = ZoneInfo(zone or operations.points.zone(instance, database))
+        if zone is None and not as_json:
+            zone = operations.points.zone(instance, database, credentials=credentials)
     from pwsops.operations import json_shapes
+    from pwsops.rules.moments import write_moments
 
     if as_json:
         emit(map(json_shapes.restore_point, found))
         return
+    assert zone is not None
+    moments = write_moments([one.at for one in found], ZoneInfo(zone))
     table(
-        (f"Moment ({shown_in.key})", "Kind", "Run", "Restorable", "Proven", "Why", "Files"),
-        map(partial(_row, shown_in), found),
+        (f"Moment ({zone})", "Kind", "Run", "Restorable", "Proven", "Why", "Files"),
+        map(partial(_row, ZoneInfo(zone)), moments, found),
         right=("Run",),
         wraps=("Why", "Files"),
         empty=f"No backup of {database} on {instance} is recorded.",
     )
 
 
-def _row(zone: ZoneInfo, one: PointView) -> tuple[str, ...]:
+def _row(zone: ZoneInfo, moment: str, one: PointView) -> tuple[str, ...]:
     from pwsops.cli import words
 
     return (
-        words.second(one.at, zone),
+        moment,
         words.kind_of(one),
         words.NOTHING if one.run is None else str(one.run),
         words.yes_or_no(one.restorable),
-        words.moment(one.proven_at),
+        words.moment(one.proven_at, zone),
         one.why,
         ", ".join(each.path for each in one.chain) or one.path,
     )

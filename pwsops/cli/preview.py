@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pwsops.cli import words
 from pwsops.cli.output import say, table
+from pwsops.rules.moments import write_moment
 from pwsops.rules.restore_outlook import lost
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def show(found: RestorePreview, zone: ZoneInfo) -> None:
     """Print it; moments are told in a zone."""
-    when = partial(words.second, zone=zone)
+    when = partial(write_moment, zone=zone)
     made = "which is made" if found.creates else f"on {found.instance}"
     say(f"{found.source} as of {when(found.at)} ({zone.key}) goes into {found.database}, {made}.")
     rows = [(str(number), *_row(step)) for number, step in enumerate(found.steps, start=1)]

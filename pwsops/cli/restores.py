@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 import typer
 
+from pwsops.cli import parse
 from pwsops.cli import restore_options as options
 from pwsops.cli.credentials import Login, PasswordStdin, read_credentials
 from pwsops.cli.output import note, say
@@ -48,23 +49,24 @@ def restore(
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
-    source = Source(instance=instance, database=database, file=file, position=position, run=run, at=at, zone=zone)
+    source = Source.of(instance, database, file=file, position=position, run=run, at=at, zone=zone)
     goal = Goal.of(instance, database, into=into, to_instance=to_instance, to_file=to_file, create=create_empty)
-    source.check()
     _check_doing_nothing(plan=plan, script=script, as_json=as_json)
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
         _refuse_other_engine(operations, instance, goal.instance)
-        place = source.find(operations, None if to_instance else credentials)
-        what: dict[str, Any] = {**goal.options, "credentials": credentials}
+        asking = None if to_instance else credentials
+        place = source.find(operations, asking)
+        what: dict[str, Any] = {**goal.options, "credentials": credentials, "accept_unrecorded": accept_unrecorded}
         if script:
-            what["accept_unrecorded"] = accept_unrecorded
             sys.stdout.write(operations.restores.script(goal.instance, goal.database, *place, **what))
-        elif plan:
-            _preview(operations, goal, place, what | {"safety_copy": safety_copy}, as_json=as_json, zone=zone)
+            return
+        what["safety_copy"] = safety_copy
+        clock = None if plan and as_json else source.clock(operations, asking)
+        if clock is None or plan:
+            _preview(operations, goal, place, what, clock=clock)
         else:
-            what |= {"accept_unrecorded": accept_unrecorded, "safety_copy": safety_copy}
-            _tell(_restored(operations, goal, place, what, yes=yes))
+            _tell(_restored(operations, goal, place, what, clock=clock, yes=yes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +81,27 @@ class Source:
     at: str | None
     zone: str | None
 
-    def check(self) -> None:
-        """Raise `BadParameter` unless exactly one of the three ways is used."""
-        ways = {"--file": self.file, "--run": self.run, "--at": self.at}
+    @classmethod
+    def of(
+        cls,
+        instance: str,
+        database: str,
+        *,
+        file: str | None,
+        position: int | None,
+        run: int | None,
+        at: str | None,
+        zone: str | None,
+    ) -> Self:
+        """Return it; raises `BadParameter` unless exactly one of the three ways is used."""
+        ways = {"--file": file, "--run": run, "--at": at}
         if sum(value is not None for value in ways.values()) != 1:
             raise typer.BadParameter(f"give one of {', '.join(ways)}.", param_hint="--file")
-        if self.position is not None and self.file is None:
+        if position is not None and file is None:
             raise typer.BadParameter("it is a place in a file: give --file as well.", param_hint="--set")
-        if self.zone and self.at is None:
+        if zone and at is None:
             raise typer.BadParameter("it is the zone of a moment: give --at as well.", param_hint="--zone")
+        return cls(instance=instance, database=database, file=file, position=position, run=run, at=at, zone=zone)
 
     def find(self, operations: Operations, credentials: Credentials | None) -> tuple[str, int]:
         """Return the file and the position of the backup, and tell which one it is."""
@@ -102,6 +116,10 @@ class Source:
             _tell_choice(choice)
             point = choice.point
         return point.path, point.position
+
+    def clock(self, operations: Operations, credentials: Credentials | None) -> ZoneInfo:
+        """Return the zone that its moments are told in, as `points` tells them and `--at` reads them."""
+        return ZoneInfo(self.zone or operations.points.zone(self.instance, self.database, credentials=credentials))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +151,7 @@ class Goal:
             database=into or database,
             new=into is not None,
             create=create or to_instance is not None,
-            to_file=None if to_file is None else os.path.abspath(os.path.expanduser(to_file)),
+            to_file=None if to_file is None else _file(to_file),
         )
 
     @property
@@ -145,6 +163,11 @@ class Goal:
     def replaces(self) -> bool:
         """Whether something that is there may be replaced."""
         return not self.new and self.to_file is None
+
+
+def _file(path: str) -> str:
+    # A path that ends in a slash is one of a directory, which no file is made in the place of.
+    return f"{parse.from_here(path)}/" if path.endswith("/") else parse.from_here(path)
 
 
 def _check_doing_nothing(*, plan: bool, script: bool, as_json: bool) -> None:
@@ -169,43 +192,46 @@ def _refuse_other_engine(operations: Operations, instance: str, other: str) -> N
 def _tell_choice(choice: PointChoice) -> None:
     """Print which point a moment means, by how much it lies before it, and which newer ones are passed over."""
     from pwsops.cli import words
+    from pwsops.rules.moments import write_moment
 
-    zone, point = ZoneInfo(choice.zone), choice.point
-    moment = choice.moment.astimezone(zone)
+    when, point = partial(write_moment, zone=ZoneInfo(choice.zone)), choice.point
     for one in choice.passed:
-        note(f"Passed over, because it cannot be restored: {words.second(one.at, zone)}, {one.path}: {one.why}.")
+        note(f"Passed over, because it cannot be restored: {when(one.at)}, {one.path}: {one.why}.")
     note(
-        f"For {moment:%Y-%m-%d %H:%M:%S} in {choice.zone}: the {words.kind(point.kind)} of "
-        f"{words.second(point.at, zone)}, {words.duration(choice.before_s)} before it."
+        f"For {when(choice.moment)} in {choice.zone}: the {words.kind(point.kind)} of {when(point.at)}, "
+        f"{words.duration(choice.before_s)} before it."
     )
+    if choice.after is not None:
+        note(f"There is another of {when(choice.after)}, a little later: name that moment to have it.")
 
 
 def _preview(
-    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, as_json: bool, zone: str | None
+    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, clock: ZoneInfo | None
 ) -> None:
+    """Print what a restore would do, by a clock; without one as JSON. Raises `Refused` where it cannot be done."""
     from pwsops.errors import Refused
 
     found = operations.restores.preview(goal.instance, goal.database, *place, **what)
-    if as_json:
+    if clock is None:
         from pwsops.operations import json_shapes
 
         sys.stdout.write(json.dumps(json_shapes.restore_preview(found), indent=2) + "\n")
     else:
         from pwsops.cli import preview
 
-        preview.show(found, ZoneInfo(zone or operations.points.zone(goal.instance, goal.database)))
+        preview.show(found, clock)
     if found.obstacle:
         raise Refused("The restore cannot be done as things are.", hint=found.obstacle)
 
 
 def _restored(
-    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, yes: bool
+    operations: Operations, goal: Goal, place: tuple[str, int], what: dict[str, Any], *, clock: ZoneInfo, yes: bool
 ) -> RestoreResult:
     from pwsops.cli import progress
 
     credentials = what["credentials"]
     planned = operations.restores.plan(goal.instance, goal.database, *place, credentials=credentials)
-    _confirm(planned, goal, yes=yes)
+    _confirm(planned, goal, clock=clock, yes=yes)
     with progress.shown() as tell:
         return operations.restores.restore(
             goal.instance,
@@ -217,12 +243,14 @@ def _restored(
         )
 
 
-def _confirm(plan: RestorePlan, goal: Goal, *, yes: bool) -> None:
+def _confirm(plan: RestorePlan, goal: Goal, *, clock: ZoneInfo, yes: bool) -> None:
     """Print what is restored, and ask for a confirmation where something may be replaced."""
     from pwsops.cli import words
+    from pwsops.rules.moments import write_moment
 
     for step in plan.sets:
-        note(f"{words.kind_of(step)} of {step.database}, {words.moment(step.finished_at)}: {step.path}")
+        at = write_moment(step.finished_at, clock)
+        note(f"{words.kind_of(step)} of {step.database}, {at} ({clock.key}): {step.path}")
     if goal.replaces:
         confirmed(
             f"This replaces all that {goal.database} on {goal.instance} holds now.",

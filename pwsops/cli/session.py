@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pwsops.cli import parse
 from pwsops.cli.output import note
 from pwsops.errors import Refused
 
@@ -56,7 +56,7 @@ def server_path(operations: Operations, instance: str | None, path: str) -> str:
     engines = {known.name: known.engine for known in operations.instances.list()}
     if instance is not None and engines.get(instance) != EMBEDDED:
         return path
-    return os.path.abspath(os.path.expanduser(path))
+    return parse.from_here(path)
 
 
 def confirmed(question: str, answer: str, *, yes: bool, refusal: str) -> None:

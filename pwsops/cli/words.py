@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -34,7 +34,6 @@ __all__ = [
     "next_run",
     "profile_state",
     "run_status",
-    "second",
     "size",
     "verdict",
     "yes_or_no",
@@ -136,14 +135,9 @@ def certificate(view: CertificateView) -> Text:
     return Text(f"⚠ {'; '.join(concerns)}", "dark_orange")
 
 
-def moment(instant: datetime | None) -> str:
-    """Return an instant short, in this machine's zone."""
-    return formatting.moment(instant, None)
-
-
-def second(instant: datetime, zone: tzinfo) -> str:
-    """Return an instant to the second in a zone, rounded up: what is named by it is not after it."""
-    return f"{(instant + timedelta(seconds=1, microseconds=-1)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+def moment(instant: datetime | None, zone: tzinfo | None = None) -> str:
+    """Return an instant short, in a zone; None is this machine's."""
+    return formatting.moment(instant, zone)
 
 
 def yes_or_no(known: bool | None) -> str:

@@ -172,6 +172,13 @@ class Engine(Protocol):
         Without `atomic_restore` one that is broken off may leave a database that lets nobody in: the error says so.
         """
 
+    def check_restore(self, request: RestoreRequest) -> None:
+        """Raise what `restore` would raise for all that can be seen before a set is read as a whole; changes nothing.
+
+        That is the target (missing, there, off limits, in use, no place or right to write) and the sets (gone, others
+        than were recorded, locked). `CertificateNeeded` is raised only where nothing else is.
+        """
+
     def restore_script(self, request: RestoreRequest) -> str:
         """Return what does a restore without pwsops, as text with its remarks; touches nothing.
 

@@ -174,6 +174,9 @@ class RestoreRequest:
     may_replace_damaged
         A target that cannot be opened as a database is kept beside under another name and replaced; without it that
         is an error.
+    keeps_beside
+        On an engine that `keeps_unreadable`: what the target holds could not be saved, so that it is not written into,
+        but kept beside under another name as it is, with its logs, and replaced.
     stop_at
         Aware; ends the replay of logs at that instant.
     former_mode
@@ -190,6 +193,7 @@ class RestoreRequest:
     must_be_new: bool = False
     to_file: str | None = None
     may_replace_damaged: bool = True
+    keeps_beside: bool = False
     stop_at: datetime | None = None
     time_limit_s: float | None = None
     former_mode: str | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pwsops.catalogue import sets
 from pwsops.engines.protocol import Engine, RemembersSets
 from pwsops.errors import MediaError, PwsopsError
 from pwsops.operations.access import Context
+from pwsops.operations.roots import unless_others
 from pwsops.rules.model import BackupKind, BackupSet
 
 FILES_LOOKED_INTO = 40
@@ -28,7 +29,7 @@ def candidates(context: Context, engine: Engine, target: BackupSet) -> Iterator[
         yield from found
         if found:
             return
-    found = list(beside(engine, target, refused))
+    found = list(beside(engine, target, refused, tells=unless_others(context, engine.instance.name)))
     yield from found
     if not found and refused:
         raise refused[0]
@@ -46,8 +47,10 @@ def remembered(engine: Engine, set_id: str, refused: list[PwsopsError]) -> list[
     return [found.path] if found is not None and found.path else []
 
 
-def beside(engine: Engine, target: BackupSet, refused: list[PwsopsError]) -> Iterator[BackupSet]:
-    """Look for an incremental's full in the files beside it, the likeliest first.
+def beside(
+    engine: Engine, target: BackupSet, refused: list[PwsopsError], *, tells: Callable[[str], bool]
+) -> Iterator[BackupSet]:
+    """Look for an incremental's full in the files beside it that may be told of, the likeliest first.
 
     Raises `MediaError` where there are more of them than are looked into: then nobody knows that it is not there.
     """
@@ -56,7 +59,10 @@ def beside(engine: Engine, target: BackupSet, refused: list[PwsopsError]) -> Ite
     files = [
         entry
         for entry in engine.browse(directory)
-        if not entry.is_directory and entry.name != own_name and entry.name.lower().endswith(".bak")
+        if not entry.is_directory
+        and entry.name != own_name
+        and entry.name.lower().endswith(".bak")
+        and tells(entry.path)
     ]
     files.sort(key=lambda entry: entry.name, reverse=True)
     # A full is older than what was built on it: of its own database's fulls, the newest before.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from pwsops.catalogue import profiles, sightings
 from pwsops.catalogue.keys import Keys
@@ -15,10 +15,14 @@ from pwsops.operations.access import Context
 from pwsops.operations.periods import local_zone
 from pwsops.rules.formatting import listed
 from pwsops.rules.model import LOST, BackupKind, BackupSet
+from pwsops.rules.moments import as_zone, write_moment
 from pwsops.rules.protection import SetFacts
 from pwsops.rules.restore_points import RestorePoint, at_moment, newest_first, restore_points, why_not
 from pwsops.rules.validity import is_zone
 from pwsops.runs.found_media import look_for
+
+SHOWN_AS_ONE = timedelta(minutes=1)
+"""Many lists show times to the minute: who writes one of those may mean a backup of a few seconds later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +84,15 @@ class PointChoice:
         The instant that was meant, and the zone that it was read in.
     passed
         Newer points, not after the moment, that cannot be restored: each says why.
+    after
+        The first point after the moment that would look the same to the minute; None: there is none.
     """
 
     point: PointView
     moment: datetime
     zone: str
     passed: Sequence[PointView] = ()
+    after: datetime | None = None
 
     @property
     def before_s(self) -> float:
@@ -95,11 +102,15 @@ class PointChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """The restore points of one database, newest first, as rules and as faces know them."""
+    """The restore points of one database, newest first, as rules and as faces know them.
+
+    `told` leaves out of what instances said what is not told to who asks.
+    """
 
     database: str
     points: Sequence[RestorePoint]
     sets: dict[str, BackupSet]
+    told: Callable[[str], str]
 
     def views(self) -> Iterator[PointView]:
         """Yield each as it is shown."""
@@ -121,7 +132,7 @@ class Points:
             proven_at=point.proven_at,
             present=point.is_present,
             restorable=point.can_be_restored,
-            why=why_not(point),
+            why=self.told(why_not(point)),
             lost_itself=one.seen_state in LOST,
             is_safety_copy=one.is_safety_copy,
         )
@@ -131,15 +142,17 @@ def choose(found: Points, moment: datetime, zone: str) -> PointChoice:
     """Return the newest point that is not after a moment; raises `NotFound` where there is none."""
     choice = at_moment(found.points, moment)
     passed = tuple(map(found.view, choice.passed))
+    usable = [each for each in found.points if each.can_be_restored is not False and not each.set.is_safety_copy]
     if choice.point is not None:
-        return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed)
-    lost = [f"{_exact(each.at)}: {each.why}" for each in passed]
-    usable = [each for each in found.points if each.can_be_restored is not False]
-    later = [each.at for each in usable if not each.set.is_safety_copy]
+        after = min((each.at for each in usable if moment < each.at < moment + SHOWN_AS_ONE), default=None)
+        return PointChoice(point=found.view(choice.point), moment=moment, zone=zone, passed=passed, after=after)
+    clock = as_zone(zone)
+    lost = [f"{write_moment(each.at, clock)}: {each.why}" for each in passed]
+    oldest = min((each.at for each in usable), default=None)
     raise NotFound(
-        f"No backup brings {found.database} back to {_exact(moment)}"
+        f"No backup brings {found.database} back to {write_moment(moment, clock)} ({zone})"
         + (f": of that time are only such that cannot be restored ({listed(lost)})." if lost else ".")
-        + (f" The oldest that can is of {_exact(min(later))}." if later else ""),
+        + (f" The oldest that can is of {write_moment(oldest, clock)}." if oldest else ""),
         hint="`pwsops points` lists the moments that there are; of a file that it does not list, give --file.",
     )
 
@@ -162,10 +175,6 @@ def zone_of(context: Context, instance: str, database: str) -> str:
     return next(filter(is_zone, known), "") or local_zone()
 
 
-def _exact(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def look(context: Context, engine: Engine, instance: str, database: str) -> Points:
     """Look for the files of all recorded backups of a database, and return its restore points, newest first.
 
@@ -186,6 +195,7 @@ def look(context: Context, engine: Engine, instance: str, database: str) -> Poin
         database=database,
         points=newest_first(restore_points(facts, core.clock.now())),
         sets={one.facts.set_id: one.backup_set for one in known},
+        told=context.redacted,
     )
 
 

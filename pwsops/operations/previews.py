@@ -11,7 +11,7 @@ from pwsops.catalogue import restores, sets
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import RestoreRequest
-from pwsops.errors import LoginRefused, MediaError, PwsopsError, Refused
+from pwsops.errors import Denied, LoginRefused, MediaError, PwsopsError, Refused
 from pwsops.operations import points, restoring
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import why_unrecorded
@@ -63,7 +63,7 @@ class RestorePreview:
     at
         The moment that it brings back.
     creates
-        Whether what it goes into is made.
+        Whether what it goes into is made: it is not there, it may be made, and nothing is known to stand against that.
     obstacle
         Why it cannot be done as things are, with the next step; empty: nothing is known to stand against it.
     unrecorded
@@ -89,23 +89,28 @@ def preview(context: Context, wish: Wish) -> RestorePreview:
     """
     engine = restoring.open_engine(context, wish)
     with nullcontext() if wish.credentials else context.core.asking(wish.instance):
-        found, obstacle = _plan(context, engine, wish)
-        asked, refused = _request(context, engine, wish, found)
+        found, refused = _plan(context, engine, wish)
+        asked, not_asked = _request(context, engine, wish, found)
+        refused += not_asked
+        if not refused:
+            refused += restoring.obstacles(context, engine, wish, found, asked)
         target = None if asked.to_file else _target(engine, asked.database)
         copy, no_copy = _copy(context, engine, wish, asked, target)
         seen = look_for(engine, found.sets)
     last = found.sets[-1]
-    with context.read() as connection:
+    with context.core.catalogue.read() as connection:
         unrecorded = why_unrecorded(connection, found.sets)
+    with context.read() as connection:
         measured = restores.measured(connection, wish.instance)
+    told = map(context.redacted_error, [*refused, *no_copy])
     return RestorePreview(
         instance=wish.instance,
         database=asked.database,
         source=last.database,
         at=last.finished_at,
-        creates=target is None,
-        steps=tuple(_steps(found, seen, copy, target)),
-        obstacle=" ".join(filter(None, (obstacle, refused, no_copy))),
+        creates=target is None and wish.may_be_made and not refused,
+        steps=tuple(_steps(context, found, seen, copy, target)),
+        obstacle=" ".join(f"{error.message} {error.hint}".strip() for error in told),
         unrecorded="" if wish.accept_unrecorded else unrecorded,
         expected=expected(
             measured,
@@ -117,11 +122,14 @@ def preview(context: Context, wish: Wish) -> RestorePreview:
     )
 
 
-def _plan(context: Context, engine: Engine, wish: Wish) -> tuple[RestorePlan, str]:
+Refusals = list[PwsopsError]
+
+
+def _plan(context: Context, engine: Engine, wish: Wish) -> tuple[RestorePlan, Refusals]:
     """Return the sets that are needed, and why they cannot be had: of a file that is gone, those that were recorded."""
     try:
-        return restoring.plan(context, wish), ""
-    except LoginRefused:
+        return restoring.plan(context, wish), []
+    except (LoginRefused, Denied):
         raise
     except PwsopsError as error:
         known = recorded_in(context.read, engine, wish.path, wish.position, clock=context.core.clock)
@@ -131,18 +139,18 @@ def _plan(context: Context, engine: Engine, wish: Wish) -> tuple[RestorePlan, st
         with context.read() as connection:
             bases = sets.by_id(connection, target.base_id or "")
         try:
-            return plan_restore(target, bases), _told(error)
+            return plan_restore(target, bases), [error]
         except MediaError:
-            return RestorePlan(sets=(target,)), _told(error)
+            return RestorePlan(sets=(target,)), [error]
 
 
-def _request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) -> tuple[RestoreRequest, str]:
+def _request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) -> tuple[RestoreRequest, Refusals]:
     try:
-        return restoring.request(context, engine, wish, found), ""
+        return restoring.request(context, engine, wish, found), []
     except LoginRefused:
         raise
     except PwsopsError as error:
-        return RestoreRequest(database=wish.database, sets=found.sets), _told(error)
+        return RestoreRequest(database=wish.database, sets=found.sets), [error]
 
 
 def _target(engine: Engine, database: str) -> DatabaseInfo | None:
@@ -151,18 +159,22 @@ def _target(engine: Engine, database: str) -> DatabaseInfo | None:
 
 def _copy(
     context: Context, engine: Engine, wish: Wish, asked: RestoreRequest, target: DatabaseInfo | None
-) -> tuple[CopyPlan | None, str]:
+) -> tuple[CopyPlan | None, Refusals]:
     """Return where a copy goes first, None where none is taken; and why one that is wanted cannot be."""
     if not wish.safety_copy or target is None:
-        return None, ""
+        return None, []
     try:
-        return context.core.safety_copies.plan(engine, wish.instance, asked.database, asked.sets[-1]), ""
+        return context.core.safety_copies.plan(engine, wish.instance, asked.database, asked.sets[-1]), []
     except Refused as error:
-        return None, _told(error)
+        return None, [error]
 
 
 def _steps(
-    found: RestorePlan, seen: Mapping[str, Sighting], copy: CopyPlan | None, target: DatabaseInfo | None
+    context: Context,
+    found: RestorePlan,
+    seen: Mapping[str, Sighting],
+    copy: CopyPlan | None,
+    target: DatabaseInfo | None,
 ) -> Iterator[PreviewStep]:
     if copy is not None and copy.directory:
         yield PreviewStep(action=SAVE, path=copy.directory, size_bytes=target.size_bytes if target else 0)
@@ -174,7 +186,7 @@ def _steps(
                 position=one.position,
                 kind=one.kind,
                 size_bytes=one.size_bytes,
-                missing=_missing(seen.get(one.set_id)),
+                missing=context.redacted(_missing(seen.get(one.set_id))),
             )
 
 
@@ -209,7 +221,3 @@ def _loss(
         why_no_copy=why or (f"{asked.database} is empty" if target is not None and not is_there else ""),
         newest_backup_at=newest,
     )
-
-
-def _told(error: PwsopsError) -> str:
-    return f"{error.message} {error.hint}".strip()

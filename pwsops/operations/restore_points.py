@@ -14,7 +14,7 @@ from pwsops.operations.access import Context
 from pwsops.operations.lookup import typed
 from pwsops.operations.points import PointChoice, Points, PointView
 from pwsops.operations.rights import as_login, needs, of_instance
-from pwsops.rules.moments import as_zone, read_moment
+from pwsops.rules.moments import as_zone, read_moment, write_moment
 from pwsops.rules.rights import Right
 
 LIST = "list restore points"
@@ -68,15 +68,16 @@ class RestorePoints:
         moment = read_moment(when, now=now, zone=as_zone(name)) if isinstance(when, str) else when
         if moment > now + ROUNDED_UP:
             raise InvalidInput(
-                f"{moment.astimezone(as_zone(name)):%Y-%m-%d %H:%M:%S} in {name} is still to come.",
+                f"{write_moment(moment, as_zone(name))} in {name} is still to come.",
                 hint="Give a moment that has passed; `pwsops points` lists those that can be had.",
                 field="at",
             )
         return points.choose(found, moment, name)
 
-    @needs(Right.MEDIA, LIST, of_instance())
-    def zone(self, instance: str, database: str) -> str:
+    @needs(Right.MEDIA, LIST, of_instance(), as_login)
+    def zone(self, instance: str, database: str, *, credentials: Credentials | None = None) -> str:
         """Return the zone that moments of a database are read in: that of its profile, else this machine's."""
+        _, database = self._meant(instance, database, credentials)
         return points.zone_of(self._context, instance, database)
 
     @needs(Right.MEDIA, LIST, of_instance(), as_login)
@@ -85,16 +86,19 @@ class RestorePoints:
         return points.of_run(self._points(instance, database, credentials), run)
 
     def _points(self, instance: str, database: str, credentials: Credentials | None) -> Points:
-        engine = self._context.engine(instance, credentials)
-        with nullcontext() if credentials else self._context.core.asking(instance):
-            database = self._meant(engine, database)
+        engine, database = self._meant(instance, database, credentials)
         return points.look(self._context, engine, instance, database)
 
-    def _meant(self, engine: Engine, database: str) -> str:
-        """Return the database that a name means; as it was typed where its instance cannot be asked."""
-        try:
-            return typed(self._context.core.catalogue, engine, database)
-        except LoginRefused:
-            raise
-        except PwsopsError:
-            return database
+    def _meant(self, instance: str, database: str, credentials: Credentials | None) -> tuple[Engine, str]:
+        """Return who serves an instance, and the database that a name means.
+
+        It is the name as it was typed where the instance cannot be asked.
+        """
+        engine = self._context.engine(instance, credentials)
+        with nullcontext() if credentials else self._context.core.asking(instance):
+            try:
+                return engine, typed(self._context.core.catalogue, engine, database)
+            except LoginRefused:
+                raise
+            except PwsopsError:
+                return engine, database

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import queue
+import re
+from dataclasses import replace
 from typing import Unpack
 
 from pwsops.catalogue import RestoreRow, restores
 from pwsops.catalogue.restores import RestoreFilter as RestoreQuery
 from pwsops.engines.records import Credentials
 from pwsops.engines.requests import Progress, ProgressCallback, RestoreResult
-from pwsops.errors import Refused
+from pwsops.errors import CertificateNeeded, PwsopsError, Refused
 from pwsops.operations import points, previews, restoring
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import find_restore, why_unrecorded
@@ -22,7 +24,9 @@ from pwsops.rules.model import BackupKind, BackupSet, RunStatus
 from pwsops.rules.restore_plan import RestorePlan
 from pwsops.rules.rights import Right
 from pwsops.runs.restorer import Job
+from pwsops.runs.saved_copies import say_where
 
+_THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b")
 EVERY_RESTORE = RestoreQuery()
 PAGE_SIZE = 50
 
@@ -81,7 +85,8 @@ class Restores:
         """Return what does a restore without pwsops, as an administrator runs it; nothing is done.
 
         T-SQL for a server, a shell script that runs `recover.py` for files. No copy of what is there is taken by it.
-        Raises as `begin` does where that would refuse, and what the engine's `restore_script` raises.
+        Raises what `begin` raises for what can be seen before, and what the engine's `restore_script` raises. A private
+        key that is missing here, or a database in use now, keeps nobody from running it elsewhere or later.
         """
         wish = Wish(instance=instance, database=database, path=path, position=position, **options)
         return restoring.script(self._context, wish)
@@ -89,7 +94,7 @@ class Restores:
     @needs(Right.RESTORE, PLAN, of_instance())
     def unrecorded(self, instance: str, plan: RestorePlan) -> str:
         """Return why a plan is carried out only with `accept_unrecorded`; empty: each of its sets was recorded."""
-        with self._context.read() as connection:
+        with self._context.core.catalogue.read() as connection:
             return why_unrecorded(connection, plan.sets)
 
     @needs(Right.MEDIA, "list backups", of_instance(), as_login)
@@ -154,7 +159,11 @@ class Restores:
         chosen = () if plan is None else [one.set_id for one in plan.sets]
         wish = Wish(instance=instance, database=database, path=path, position=position, **options)
         job = restoring.begin(self._context, wish, chosen=chosen, tell=reports.put)
-        return _awaited(job, reports, on_progress)
+        try:
+            return _awaited(job, reports, on_progress)
+        except PwsopsError as error:
+            say_where(self._context.read, error)
+            raise
 
     @needs(Right.LOOK, "see a restore", of_restore)
     def get(self, restore_id: int) -> RestoreView:
@@ -162,7 +171,7 @@ class Restores:
         core = self._context.core
         core.restorer.reconcile()
         with self._context.read() as connection:
-            return _view(find_restore(connection, restore_id))
+            return self._view(find_restore(connection, restore_id))
 
     @needs(Right.LOOK, "list restores", of_instance())
     def list(
@@ -173,7 +182,7 @@ class Restores:
         core.restorer.reconcile()
         with self._context.read() as connection:
             found = restores.listing(connection, limit=limit, offset=offset, instance=instance, database=database)
-        return [_view(row) for row in found]
+        return [self._view(row) for row in found]
 
     @needs(Right.LOOK, "list restores")
     def page(
@@ -183,7 +192,7 @@ class Restores:
         check_period("restores", query.since, query.until)
         self._context.core.restorer.reconcile()
         with self._context.read() as connection:
-            found = [_view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]
+            found = [self._view(row) for row in restores.page(connection, query, limit=size + 1, before=before)]
             total = restores.total(connection, query)
         return RestorePage(restores=found[:size], total=total, older=found[size - 1].id if len(found) > size else None)
 
@@ -206,6 +215,30 @@ class Restores:
             self._context.note(connection, "cancel restore", subject, f"restore {restore_id}")
         core.restorer.cancel(restore_id)
 
+    def _view(self, row: RestoreRow) -> RestoreView:
+        """Return one as it is shown: what an instance or the system said may have paths in it that are not told."""
+        told = self._context.redacted
+        progress = None
+        status = RunStatus(row["status"])
+        if not status.ended and row["progress_phase"] is not None:
+            progress = Progress(
+                phase=row["progress_phase"], done_bytes=row["progress_done"], total_bytes=row["progress_total"]
+            )
+        values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
+        values |= {"status": status, "kind": BackupKind(row["kind"])}
+        values |= {"error": told(row["error"]), "hint": told(self._hint(row))}
+        messages = [replace(each, text=told(each.text)) for each in restores.messages_of(row)]
+        return RestoreView(**values, progress=progress, messages=tuple(messages))
+
+    def _hint(self, row: RestoreRow) -> str:
+        """Return the next step of one that failed, with where a certificate that it lacked is, as who asks may know."""
+        lacks = _THUMBPRINT.search(row["error"])
+        if lacks is None:
+            return str(row["hint"])
+        needed = CertificateNeeded("", hint=row["hint"], thumbprint=lacks[0])
+        say_where(self._context.read, needed)
+        return needed.hint
+
 
 def _awaited(
     job: Job, reports: queue.SimpleQueue[Progress | None], on_progress: ProgressCallback | None
@@ -223,15 +256,3 @@ def _awaited(
         raise job.error
     assert job.result is not None
     return job.result
-
-
-def _view(row: RestoreRow) -> RestoreView:
-    progress = None
-    status = RunStatus(row["status"])
-    if not status.ended and row["progress_phase"] is not None:
-        progress = Progress(
-            phase=row["progress_phase"], done_bytes=row["progress_done"], total_bytes=row["progress_total"]
-        )
-    values = {key: row[key] for key in RestoreView.__dataclass_fields__ if key not in ("progress", "messages")}
-    values |= {"status": status, "kind": BackupKind(row["kind"])}
-    return RestoreView(**values, progress=progress, messages=tuple(restores.messages_of(row)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,16 +11,19 @@ from typing import TypedDict
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials
 from pwsops.engines.requests import RestoreRequest
-from pwsops.errors import Conflict, InvalidInput, Refused
+from pwsops.errors import CertificateNeeded, Conflict, InvalidInput, LoginRefused, PwsopsError
 from pwsops.operations import fulls
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
-from pwsops.operations.lookup import as_recorded, refuse_unrecorded, spelled, typed
+from pwsops.operations.lookup import as_recorded, refuse_unrecorded, spelled, typed, why_unrecorded
 from pwsops.operations.roots import refuse_home
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.runs.restorer import Job, Tell
+from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.same_file import recorded_in
+from pwsops.runs.saved_copies import say_where
+from pwsops.runs.work import Work
 
 PLAN = "plan a restore"
 
@@ -86,7 +89,7 @@ class Wish:
 
 def plan(context: Context, wish: Wish) -> RestorePlan:
     """Return the sets that a restore needs, in order; see `Restores.plan`."""
-    engine = context.engine(wish.instance, wish.credentials)
+    engine = open_engine(context, wish)
     target = set_at(context, engine, wish.instance, wish.path, wish.position, PLAN)
     found = plan_restore(target, list(fulls.candidates(context, engine, target)))
     require_theirs(context, engine, found.sets, PLAN)
@@ -131,17 +134,22 @@ def request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) ->
     return RestoreRequest(database=name, sets=found.sets, create_if_missing=wish.may_be_made, must_be_new=wish.new)
 
 
-def script(context: Context, wish: Wish) -> str:
-    """Return what does a restore without pwsops, where the restore itself would not be refused; see `Restores.script`.
+def obstacles(
+    context: Context, engine: Engine, wish: Wish, found: RestorePlan, asked: RestoreRequest
+) -> Iterator[PwsopsError]:
+    """Yield what keeps a restore from being done as things are, each as it is raised then; nothing is done or noted.
 
-    Whoever is given it can run it at any time, so it passes what `begin` passes.
+    Without what keeps a copy from being taken first. Raises `LoginRefused`: then nothing more is asked.
     """
-    engine = open_engine(context, wish)
-    with nullcontext() if wish.credentials else context.core.asking(wish.instance):
-        found = plan(context, wish)
-        asked = request(context, engine, wish, found)
-        _require_recorded(context, wish, asked.database, found)
-        return engine.restore_script(asked)
+    free = partial(context.core.restorer.require_free, wish.instance, asked.database)
+    for check in (partial(_refuse_unrecorded, context, wish, found), free, partial(engine.check_restore, asked)):
+        try:
+            check()
+        except LoginRefused:
+            raise
+        except PwsopsError as error:
+            say_where(context.read, error)
+            yield error
 
 
 def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tell = lambda progress: None) -> Job:
@@ -151,22 +159,51 @@ def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tel
     """
     core = context.core
     core.restorer.reconcile()
-    engine = open_engine(context, wish)
-    with nullcontext() if wish.credentials else core.asking(wish.instance):
-        found = plan(context, wish)
-    if chosen and [one.set_id for one in found.sets][-len(chosen) :] != list(chosen):
-        raise Conflict(
-            f"{wish.path} was overwritten since it was chosen: it holds another backup of {found.sets[-1].database} "
-            "now, or rests on another full.",
-            hint="Look at the backups again, and choose the one you want.",
-        )
-    asked = request(context, engine, wish, found)
-    _require_recorded(context, wish, asked.database, found)
+    engine, found, asked = _prepared(context, wish, chosen)
+    _accept(context, wish, asked.database, found)
     job = Job(engine=engine, request=asked, instance=wish.instance, actor=context.actor, tell=tell)
     if wish.safety_copy and wish.to_file is None:
-        job.before = partial(core.safety_copies.take, job)
+        job.before = partial(_save_first, core.safety_copies, job)
     core.restorer.begin(job)
     return job
+
+
+def script(context: Context, wish: Wish) -> str:
+    """Return what does a restore without pwsops; see `Restores.script`."""
+    engine, found, asked = _prepared(context, wish)
+    _accept(context, wish, asked.database, found)
+    with nullcontext() if wish.credentials else context.core.asking(wish.instance):
+        try:
+            engine.check_restore(asked)
+        except CertificateNeeded:
+            pass  # whoever runs it brings the certificate
+        except PwsopsError as error:
+            if not error.transient:  # it is run another time
+                raise
+        return engine.restore_script(asked)
+
+
+def _prepared(context: Context, wish: Wish, chosen: Sequence[str] = ()) -> tuple[Engine, RestorePlan, RestoreRequest]:
+    engine = open_engine(context, wish)
+    with nullcontext() if wish.credentials else context.core.asking(wish.instance):
+        found = plan(context, wish)
+        if chosen and [one.set_id for one in found.sets][-len(chosen) :] != list(chosen):
+            raise Conflict(
+                f"{wish.path} was overwritten since it was chosen: it holds another backup of "
+                f"{found.sets[-1].database} now, or rests on another full.",
+                hint="Look at the backups again, and choose the one you want.",
+            )
+        return engine, found, request(context, engine, wish, found)
+
+
+def _save_first(copies: SafetyCopies, job: Job, work: Work) -> None:
+    """Save what the database holds now, unless the restore could not be done anyway."""
+    try:
+        job.engine.check_restore(job.request)
+    except PwsopsError as error:
+        if not error.transient:  # the restore itself waits for what passes
+            raise
+    copies.take(job, work)
 
 
 def _recorded(context: Context, engine: Engine, one: BackupSet) -> BackupSet | None:
@@ -174,13 +211,16 @@ def _recorded(context: Context, engine: Engine, one: BackupSet) -> BackupSet | N
     return found[0].backup_set if found else None
 
 
-def _require_recorded(context: Context, wish: Wish, database: str, found: RestorePlan) -> None:
-    """Refuse what may be forged, or note who takes it all the same."""
-    with context.core.catalogue.write() as connection:
-        try:
+def _refuse_unrecorded(context: Context, wish: Wish, found: RestorePlan) -> None:
+    if not wish.accept_unrecorded:
+        with context.core.catalogue.read() as connection:
             refuse_unrecorded(connection, found.sets)
-        except Refused:
-            if not wish.accept_unrecorded:
-                raise
+
+
+def _accept(context: Context, wish: Wish, database: str, found: RestorePlan) -> None:
+    """Refuse what may be forged, or note who takes it all the same."""
+    _refuse_unrecorded(context, wish, found)
+    with context.core.catalogue.write() as connection:
+        if why_unrecorded(connection, found.sets):
             paths = ", ".join(one.path for one in found.sets)
             context.note(connection, "accept unrecorded backup", f"{wish.instance}/{database}", paths)

@@ -149,7 +149,8 @@ class _Ground:
 def _is_open_to_some(context: Context, instance: str | None, path: str) -> bool:
     ground = _ground(context, instance)
     meant = ground.meant(path)
-    if not is_plain(meant):
+    # Who uses the path may go up by its text, behind a link, where the system goes up from where that leads.
+    if not is_plain(_spelled_out(path) if ground.local else path):
         return False
     with context.core.catalogue.read() as connection:
         owners = sets.owners_of_path(connection, path)
@@ -170,9 +171,11 @@ def _is_configured(context: Context, instance: str | None, path: str) -> bool:
         local, roots = _configured(connection, instance)
         if sets.is_recorded(connection, instance, path):
             return True
-    if is_within(_real(path) if local else path, map(_real, roots) if local else roots):
+    if local:
+        return is_plain(_spelled_out(path)) and is_within(_real(path), map(_real, roots))
+    if is_within(path, roots):
         return True
-    return not local and instance is not None and is_within(path, _of_server(context, instance))
+    return instance is not None and is_within(path, _of_server(context, instance))
 
 
 def _ground(context: Context, instance: str | None) -> _Ground:
@@ -201,7 +204,11 @@ def _all_real(paths: Iterable[str]) -> list[str]:
 
 
 def _real(path: str) -> str:
-    return os.path.realpath(os.path.expanduser(path))
+    return os.path.realpath(_spelled_out(path))
+
+
+def _spelled_out(path: str) -> str:
+    return os.path.expanduser(path)
 
 
 def _configured(connection: Connection, instance: str | None) -> tuple[bool, Sequence[str]]:

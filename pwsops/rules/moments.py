@@ -1,8 +1,10 @@
-"""A moment as a person writes it: "2026-11-30 14:37:05", "yesterday 14:37", "2 hours ago". Pure; nothing is guessed."""
+"""A moment as a person writes it, read and written: "2026-11-30 14:37:05", "yesterday 14:37", "2 hours ago". Pure."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -68,6 +70,38 @@ def read_moment(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
         return _only_instant(wall, zone)
     except (ValueError, OverflowError):
         raise _unread(text) from None
+
+
+def write_moment(instant: datetime, zone: ZoneInfo) -> str:
+    """Return an instant by a zone's clock so that `read_moment` takes it for the very same.
+
+    With fractions of a second where it has any, and with its offset where the clock shows that time twice.
+    """
+    local = instant.astimezone(zone)
+    fraction = f".{local:%f}".rstrip("0") if local.microsecond else ""
+    offset = "" if len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) == 1 else _written_offset(local)
+    return f"{local:%Y-%m-%d %H:%M:%S}{fraction}{offset}"
+
+
+def write_moments(instants: Sequence[datetime], zone: ZoneInfo) -> list[str]:
+    """Return instants by a zone's clock so that each, read again as a moment, means no other one of them.
+
+    To the second, rounded up: what is named by it is not after it. Where two would be written alike, with their
+    fractions.
+    """
+    rounded = [write_moment(_rounded_up(each), zone) for each in instants]
+    times = Counter(rounded)
+    return [
+        text if times[text] == 1 else write_moment(each, zone) for text, each in zip(rounded, instants, strict=True)
+    ]
+
+
+def _rounded_up(instant: datetime) -> datetime:
+    return (instant + timedelta(seconds=1, microseconds=-1)).replace(microsecond=0)
+
+
+def _written_offset(local: datetime) -> str:
+    return local.isoformat(timespec="seconds")[len("2026-11-30T14:37:05") :]
 
 
 def as_zone(name: str) -> ZoneInfo:

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime
 
-from pwsops.catalogue import Catalogue, certificates, instances
+from pwsops.catalogue import Catalogue, certificates, instances, server_certificates
 from pwsops.catalogue.certificates import CertificateRow
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.certificates import archive
@@ -17,6 +17,7 @@ from pwsops.engines.records import CertificateCopy
 from pwsops.engines.requests import Encryption
 from pwsops.errors import NotFound, PwsopsError, Refused
 from pwsops.rules.certificates import file_name
+from pwsops.rules.model import BackupSet
 from pwsops.runs.server_certificates import CertificateCopies
 from pwsops.secrets import Vault
 
@@ -67,6 +68,40 @@ class RunCertificates:
                 f"The profile {profile.name!r} encrypts for the certificate {name}, which is not in the store.",
                 hint="Import it again (`pwsops certificate import FILE.pfx`), or choose another in the profile.",
             )
+        return self._for(row, now=now, tell=tell)
+
+    def like(self, backup_set: BackupSet, engine: Engine, *, now: datetime, tell: Callable[[str], None]) -> Encryption:
+        """Return whom an encrypted set was encrypted for, so that another one is, too; see `encryption`.
+
+        Raises
+        ------
+        NotFound
+            Where neither the store nor the server has the certificate with its private key.
+        Refused
+            As `encryption` does.
+        """
+        with self._catalogue.read() as connection:
+            row = certificates.find(connection, backup_set.thumbprint or "")
+            on_server = [
+                seen.certificate.name
+                for seen in server_certificates.every(connection)
+                if seen.instance == engine.instance.name
+                and seen.certificate.thumbprint == backup_set.thumbprint
+                and seen.certificate.has_private_key
+            ]
+        if engine.capabilities.certificates and on_server:
+            return Encryption(name=on_server[0])
+        if engine.capabilities.certificates or row is None:
+            raise NotFound(
+                f"The backups of {backup_set.database} are encrypted for the certificate {backup_set.thumbprint}, "
+                "whose private key is not at hand.",
+                hint=f"Import it: `pwsops certificate import-server {engine.instance.name}`."
+                if engine.capabilities.certificates
+                else "Import it: `pwsops certificate import FILE.pfx`.",
+            )
+        return self._for(row, now=now, tell=tell)
+
+    def _for(self, row: CertificateRow, *, now: datetime, tell: Callable[[str], None]) -> Encryption:
         if now > row.not_after:
             tell(
                 f"The certificate {row.name} expired on {row.not_after:%Y-%m-%d}; the backup is encrypted for it all "

@@ -112,6 +112,11 @@ class Restorer:
             self._finish(job)
             raise job.error from error
 
+    def require_free(self, instance: str, database: str) -> None:
+        """Raise `Conflict` where a restore of that database goes on."""
+        with self._catalogue.read() as connection:
+            _refuse_second(restores.open_of(connection, instance, database))
+
     def cancel(self, restore_id: int) -> None:
         """Stop a restore, if it is one of this process."""
         job = self._jobs.get(restore_id)
@@ -186,7 +191,8 @@ class Restorer:
             with suppress(PwsopsError):
                 server_certificates.refresh(self._catalogue, job.instance, job.engine, now=self._clock.now())
         with suppress(PwsopsError):
-            say_where(self._catalogue, error)
+            # This is kept, and read by whoever may see the instance: what others have is told to who asks alone.
+            say_where(partial(self._catalogue.read, frozenset({job.instance})), error)
 
     def _note_bad(self, job: Job, error: MediaError) -> None:
         """Note which of the sets could not be read: that of the error's file, or the only one."""
@@ -211,7 +217,8 @@ class Restorer:
         messages = []
         with suppress(PwsopsError):
             for backup_set in job.request.sets:
-                with self._catalogue.read() as connection:
+                # As above: where others keep theirs is not told.
+                with self._catalogue.read(frozenset({job.instance})) as connection:
                     known = [row.path for row in sets.by_id(connection, backup_set.set_id)]
                 if known and not self._recorded(job, backup_set):
                     text = READ_ELSEWHERE.format(database=backup_set.database, path=backup_set.path, known=known[0])

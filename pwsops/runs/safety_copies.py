@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pwsops.catalogue import Catalogue, Connection, certificates, profiles, server_certificates, sets
+from pwsops.catalogue import Catalogue, Connection, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.clock import Clock
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
-from pwsops.engines.records import DatabaseInfo, DatabaseState
-from pwsops.engines.requests import BackupRequest
-from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
-from pwsops.rules.model import BackupKind, BackupSet
+from pwsops.engines.records import DatabaseInfo, DatabaseState, DirectoryStatus
+from pwsops.engines.requests import BackupRequest, Encryption
+from pwsops.errors import Cancelled, DatabaseUnreadable, PwsopsError, Refused
+from pwsops.rules.model import BackupKind, BackupSet, Message
 from pwsops.rules.naming import safety_file_name
 from pwsops.rules.run_mark import safety_description
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.restorer import Job
-from pwsops.runs.saved_copies import say_where
 from pwsops.runs.work import Work
 
 WITHOUT = "To restore without saving it first: `pwsops restore --no-safety-copy`."
+NO_PLACE = (DirectoryStatus.MISSING, DirectoryStatus.UNUSABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyPlan:
-    """Where a copy goes, and as which profile's backups; or why none is taken.
+    """Where a copy goes, and for whom it is encrypted; or why none is taken.
 
-    `reason`: why nothing has to be saved; empty: a copy goes to `directory`.
+    `reason`: why nothing has to be saved; empty: a copy goes to `directory`. `remarks`: what is to be said of it.
     """
 
     directory: str = ""
-    profile: ProfileRow | None = None
+    encryption: Encryption | None = None
     reason: str = ""
+    remarks: Sequence[str] = ()
 
 
 class SafetyCopies:
@@ -61,53 +63,49 @@ class SafetyCopies:
     def plan(self, engine: Engine, instance: str, database: str, source: BackupSet) -> CopyPlan:
         """Return where what a database holds now would be saved before `source` is restored into it.
 
-        As its profile keeps its backups, encrypted for the same certificate; without a profile beside the backup that
-        is restored.
+        Where its profile keeps its backups; without a profile beside the backup that is restored. It is encrypted for
+        the certificate of the profile, or else for that of the newest backup which is known of it.
 
         Raises
         ------
         Refused
-            No profile names the database, and the backups that are known of it are encrypted: nobody says for whom.
+            It cannot be saved so: there is no such directory, or the certificate is not at hand. In the clear it is not
+            saved instead.
         """
         info = next((one for one in engine.databases() if one.name == database), None)
         if reason := _nothing_to_save(engine, database, info):
             return CopyPlan(reason=reason)
         with self._catalogue.read() as connection:
             profile = _profile(connection, instance, database)
-        if profile is not None:
-            return CopyPlan(directory=str(profile.fields["directory"]), profile=profile)
-        if source.thumbprints:
-            raise Refused(
-                f"What {database} holds cannot be saved first: its backups are encrypted, and no profile says for whom "
-                "a copy is to be.",
-                hint=self._with_needs(f"Add {database} to a profile that encrypts. {WITHOUT}", engine, source),
-            )
-        return CopyPlan(directory=engine.split(source.path)[0])
+            known = [one for one in sets.of_database(connection, instance, database) if not one.is_safety_copy]
+        directory = engine.split(source.path)[0] if profile is None else str(profile.fields["directory"])
+        found = engine.check_directory(directory)
+        if found.status in NO_PLACE:
+            raise _not_saved(database, f"the directory {directory} cannot be used: {found.reason}", "Correct that.")
+        remarks: list[str] = []
+        try:
+            example = max(known, key=lambda one: one.finished_at, default=source)
+            encryption = self._encryption(profile, example, engine, remarks.append)
+            if encryption is not None and isinstance(engine, KeepsCertificates):
+                engine.require_encryption(encryption.name)
+        except PwsopsError as error:
+            raise _not_saved(database, error.message, error.hint) from error
+        return CopyPlan(directory=directory, encryption=encryption, remarks=remarks)
 
-    def _with_needs(self, hint: str, engine: Engine, source: BackupSet) -> str:
-        """Return a next step with what the restore itself will need: without it nobody gets any further."""
-        instance = engine.instance.name
-        with self._catalogue.read() as connection:
-            if isinstance(engine, KeepsCertificates):
-                seen = server_certificates.every(connection)
-                there = {one.certificate.thumbprint for one in seen if one.instance == instance}
-                command = f"`pwsops certificate import-server {instance}`"
-            else:
-                there = {row.thumbprint for row in certificates.every(connection)}
-                command = "`pwsops certificate import FILE.pfx`"
-        hints = [hint]
-        for thumbprint in source.thumbprints:
-            if thumbprint not in there:
-                words = f"The restore also needs the private key of the certificate {thumbprint}, not known here:"
-                needed = CertificateNeeded("", hint=f"{words} {command}.", thumbprint=thumbprint)
-                say_where(self._catalogue, needed)
-                hints.append(needed.hint)
-        return " ".join(hints)
+    def _encryption(
+        self, profile: ProfileRow | None, example: BackupSet, engine: Engine, tell: Callable[[str], None]
+    ) -> Encryption | None:
+        now = self._clock.now()
+        chosen = None if profile is None else self._certificates.encryption(profile, engine, now=now, tell=tell)
+        if chosen is None and example.thumbprint is not None:
+            return self._certificates.like(example, engine, now=now, tell=tell)
+        return chosen
 
     def take(self, job: Job, work: Work) -> None:
         """Save what the database of a restore holds now, and say where; raises `Refused` where that fails.
 
-        Then nothing was restored.
+        Then nothing was restored. What is no database that could be read is left for the engine to keep beside, as it
+        is, where it can.
         """
         database = job.request.database
         try:
@@ -116,18 +114,22 @@ class SafetyCopies:
                 work.say(f"No copy was taken first: {plan.reason}.")
                 return
             taken = self._taken(job, plan, work)
+        except DatabaseUnreadable as error:
+            if not job.engine.capabilities.keeps_unreadable:
+                raise _not_saved(database, error.message, error.hint, error.messages) from error
+            work.say(f"No copy could be taken first, so that the file is kept as it is: {error.message}")
+            job.request = replace(job.request, keeps_beside=True)
+            return
         except (Cancelled, Refused):
             raise
         except PwsopsError as error:
-            raise Refused(
-                f"{database} was not restored, because what it holds could not be saved first. {error.message}",
-                hint=self._with_needs(f"{error.hint} {WITHOUT}", job.engine, job.request.sets[-1]),
-                messages=error.messages,
-            ) from error
+            raise _not_saved(database, error.message, error.hint, error.messages) from error
         work.say(f"What {database} held before is kept as {taken.path}.")
 
     def _taken(self, job: Job, plan: CopyPlan, work: Work) -> BackupSet:
-        request = self._request(job, plan, work)
+        for remark in plan.remarks:
+            work.say(remark)
+        request = self._request(job, plan)
         result = work.do(lambda: job.engine.backup(request, work.report(), job.cancel))
         work.messages.extend(result.messages)
         taken, now = replace(result.kept, copy_only=True), self._clock.now()
@@ -136,22 +138,27 @@ class SafetyCopies:
             job.target.note(connection, "safety copy", taken.path, now=now)
         return taken
 
-    def _request(self, job: Job, plan: CopyPlan, work: Work) -> BackupRequest:
+    def _request(self, job: Job, plan: CopyPlan) -> BackupRequest:
         database, now = job.request.database, self._clock.now()
-        encryption = None
-        if plan.profile is not None:
-            encryption = self._certificates.encryption(plan.profile, job.engine, now=now, tell=work.say)
         return BackupRequest(
             database=database,
             kind=BackupKind.FULL,
             directory=plan.directory,
             file_name=safety_file_name(database, at=now, suffix=secrets.token_hex(4)),
             description=safety_description(job.id, self._liveness.token),
-            encryption=encryption,
+            encryption=plan.encryption,
             copy_only=True,
             # What is damaged is saved as it is: this copy is all that will be left of it.
             check_structure=False,
         )
+
+
+def _not_saved(database: str, why: str, hint: str, messages: Sequence[Message] = ()) -> Refused:
+    return Refused(
+        f"{database} was not restored, because what it holds could not be saved first. {why}",
+        hint=f"{hint} {WITHOUT}",
+        messages=messages,
+    )
 
 
 def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from pwsops.catalogue import Catalogue, certificate_copies, server_certificates
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from pwsops.catalogue import Connection, certificate_copies, server_certificates
 from pwsops.errors import CertificateNeeded, PwsopsError
 
+Read = Callable[[], AbstractContextManager[Connection]]
+"""Gives the catalogue, or what of it belongs to those who are told."""
 
-def say_where(catalogue: Catalogue, error: PwsopsError) -> None:
-    """Add to an error that tells of a missing certificate where its files are, and which server has it."""
+
+def say_where(read: Read, error: PwsopsError) -> None:
+    """Add to an error that tells of a missing certificate where its files are, and which server has it.
+
+    What it says already is not added again: those who see less may have been told before.
+    """
     if not isinstance(error, CertificateNeeded) or not error.thumbprint:
         return
-    with catalogue.read() as connection:
+    with read() as connection:
         copies = certificate_copies.every(connection, error.thumbprint)
         there = [
             seen for seen in server_certificates.every(connection) if seen.certificate.thumbprint == error.thumbprint
@@ -21,4 +30,4 @@ def say_where(catalogue: Catalogue, error: PwsopsError) -> None:
         "profile."
         for copy in copies[:1]
     ]
-    error.hint = " ".join([error.hint, *known])
+    error.hint = " ".join([error.hint, *(each for each in known if each not in error.hint)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -54,10 +55,11 @@ def rows(path):
         return [x for (x,) in database.execute("SELECT x FROM t ORDER BY x")]
 
 
-def local(instant):
-    """An instant as `points` shows it: to the second, rounded up, by the profile's clock."""
-    shown = datetime.fromisoformat(instant) + timedelta(seconds=1, microseconds=-1)
-    return f"{shown.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
+def shown(line):
+    """The moments as `points` shows them, by the profile's clock, the newest first."""
+    told = line.done("points", *WHERE)
+    assert "Moment (Asia/Tokyo)" in told
+    return re.findall(r"^\D*(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)", told, re.MULTILINE)
 
 
 def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
@@ -65,9 +67,9 @@ def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
     assert set(full) >= {"at", "kind", "run", "set_id", "chain", "proven_at", "present", "restorable", "why"}
     assert incremental["chain"] == [full["path"], incremental["path"]]
     assert (full["restorable"], full["run"], incremental["kind"]) == (True, 1, "differential")
-    told = line.done("points", *WHERE)
-    assert "Moment (Asia/Tokyo)" in told
-    assert local(full["at"]) in told
+    for moment, one in zip(shown(line), (incremental, full), strict=True):
+        at = datetime.fromisoformat(moment).replace(tzinfo=TOKYO)
+        assert timedelta() <= at - datetime.fromisoformat(one["at"]) < timedelta(seconds=1)
     os.unlink(full["path"])
     lost = line.rows("points", *WHERE)
     assert [one["restorable"] for one in lost] == [False, False]
@@ -80,10 +82,13 @@ def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
 def test_a_moment_that_points_show_brings_that_very_point_back(line, tmp_path):
     incremental, full = line.rows("points", *WHERE)
     database = tmp_path / "vaults" / "ledger.db"
-    # Two that are shown as one second are one moment to whoever writes it: then the newer is meant.
-    if local(full["at"]) != local(incremental["at"]):
-        line.done("restore", *WHERE, "--at", local(full["at"]), "--yes")
-        assert rows(database) == [0]
+    newer, older = shown(line)
+    line.done("restore", *WHERE, "--at", older, "--yes")
+    assert rows(database) == [0]
+    line.done("restore", *WHERE, "--at", newer, "--yes")
+    assert rows(database) == [0, 1]
+    line.done("restore", *WHERE, "--at", older, "--yes")
+    assert rows(database) == [0]
     line.done("restore", *WHERE, "--at", incremental["at"], "--yes")
     assert rows(database) == [0, 1]
     line.done("restore", *WHERE, "--at", full["at"], "--yes")
@@ -118,6 +123,19 @@ def test_where_it_cannot_be_saved_first_nothing_is_restored(line, tmp_path):
     line.done("restore", *WHERE, "--run", "1", "--yes", "--no-safety-copy")
     assert rows(tmp_path / "vaults" / "ledger.db") == [0]
     assert full["run"] == 1
+
+
+def test_a_malformed_database_is_brought_back_by_default_and_its_file_kept(line, tmp_path):
+    database = tmp_path / "vaults" / "ledger.db"
+    data = bytearray(database.read_bytes())
+    data[100:2000] = b"\xff" * 1900  # its header is good, and what it lists is not
+    database.write_bytes(data)
+    told = line.done("restore", *WHERE, "--run", "2", "--yes")
+    assert rows(database) == [0, 1]
+    (kept,) = database.parent.glob("ledger.db.damaged-*")
+    assert kept.read_bytes() == data
+    assert f"The damaged file it replaces is kept as {kept}." in told
+    assert not list((tmp_path / "backups").glob("*_SAFETY_*"))
 
 
 def test_a_plan_tells_all_of_it_and_does_nothing(line, tmp_path):

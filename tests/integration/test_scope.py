@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pwsops.engines.sqlite.names import locate
-from pwsops.errors import Denied, PwsopsError, Refused
+from pwsops.errors import Denied, InvalidInput, PwsopsError, Refused
 from pwsops.operations import Operations, Role, open_operations
 from pwsops.rules.model import RunStatus
 from tests.people import acting_as
@@ -166,6 +168,30 @@ def test_an_own_copy_is_read_where_nobody_keeps_anything(machine: Machine) -> No
 # Links
 
 
+def test_no_path_goes_up_behind_a_link(machine: Machine) -> None:
+    """The text of such a path goes up from where the link lies, the system from where it leads."""
+    own = machine.back_up("mine", "mine", "own")
+    (machine.base / "mine" / "a" / "b").mkdir(parents=True)
+    (machine.base / "mine" / "link").symlink_to(machine.base / "mine" / "a" / "b")
+    out = machine.base / "mine" / "link" / ".." / ".." / "theirs" / "db"
+    assert os.path.realpath(out).startswith(str(machine.base / "mine")), "the system stays in what is theirs"
+    for role in (S, A):
+        with pytest.raises(Denied):
+            machine.some(role).restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+        with pytest.raises(Denied):
+            machine.some(role).restores.script("mine", "x.db", own, to_file=f"{out}/new.db")
+    with pytest.raises(Denied):
+        acting_as(machine.ops, S).restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+    with pytest.raises(InvalidInput, match="no absolute path of a file"):
+        machine.ops.restores.restore("mine", "x.db", own, to_file=f"{out}/new.db")
+    for directory in (str(out), str(out / ".." / "db")):
+        with pytest.raises(Denied):
+            machine.some(A).instances.edit("mine", address=directory)
+        with pytest.raises(Denied):
+            machine.configure(machine.some(A), "up", "mine", directory)
+    assert os.listdir(machine.base / "theirs" / "db") == ["x.db"]
+
+
 def test_only_who_is_given_all_lets_an_instance_follow_links(machine: Machine) -> None:
     with pytest.raises(Denied, match="what is not its own"):
         machine.some(A).instances.edit("mine", options={"follow_links": True})
@@ -205,6 +231,57 @@ def test_no_link_leads_to_the_home(machine: Machine, linked: object) -> None:
             work()
     reason = {one.name: one.reason for one in machine.ops.databases.list("mine")}["c.db"]
     assert f"a file of the home {machine.home}" in reason
+
+
+def ways(machine: Machine, path: str) -> list[Callable[..., object]]:
+    """A restore as it is done, begun, scripted and planned: a plan raises what it tells."""
+
+    def preview(instance: str, database: str, path: str, **options: Any) -> object:
+        found = machine.ops.restores.preview(instance, database, path, **options)
+        assert not found.creates
+        raise Refused(found.obstacle, hint="x")
+
+    restores = machine.ops.restores
+    return [partial(ask, "mine", path=path) for ask in (restores.restore, restores.script, preview)]
+
+
+def test_what_is_off_limits_is_refused_however_a_restore_is_asked_for(machine: Machine) -> None:
+    own = machine.back_up("mine", "mine", "own")
+    (machine.base / "mine" / "l.db").symlink_to(machine.base / "theirs" / "db" / "x.db")
+    (machine.base / "mine" / "c.db").symlink_to(machine.home / "catalogue.sqlite3")
+    (machine.base / "way").symlink_to(machine.home)
+    machine.ops.instances.edit("mine", options={"follow_links": True})
+    for ask in ways(machine, own):
+        for database, why in (("l.db", "another instance keeps its databases"), ("c.db", "a file of the home")):
+            for options in ({}, {"create": True}):
+                with pytest.raises(Refused, match=why):
+                    ask(database=database, **options)
+        for directory in (machine.home, machine.home / "logs", machine.base / "way"):
+            with pytest.raises(Refused, match="the home"):
+                ask(database="x.db", to_file=str(directory / "new.db"))
+    shutil.move(machine.base / "mine", machine.base / "former")
+    (machine.base / "mine").symlink_to(machine.home)
+    for ask in ways(machine, own):
+        for options in ({}, {"new": True}):
+            with pytest.raises(Refused, match="its own catalogue"):
+                ask(database="new.db", **options)
+    with pytest.raises(Refused, match="its own catalogue"):
+        machine.ops.restores.plan("mine", "x.db", own)
+
+
+def test_what_cannot_be_made_or_is_in_the_way_is_planned_as_it_is_done(machine: Machine) -> None:
+    own = machine.back_up("mine", "mine", "own")
+    (machine.base / "there.db").write_text("mine")
+    for ask in ways(machine, own):
+        for target, why in (
+            ({"to_file": str(machine.base / "none" / "x.db")}, "its directory does not exist"),
+            ({"to_file": str(machine.base / "there.db")}, "exists already"),
+            ({"new": True}, "has the database x.db already"),
+        ):
+            with pytest.raises(PwsopsError, match=why):
+                ask(database="x.db", **target)
+        with pytest.raises(PwsopsError, match="does not exist"):
+            ask(database="gone.db")
 
 
 def test_no_directory_leads_into_the_home(machine: Machine) -> None:

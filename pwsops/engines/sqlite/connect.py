@@ -18,7 +18,7 @@ import apsw
 from apsw import Connection, Error
 
 from pwsops.engines.sqlite import journals, limits, own_files
-from pwsops.errors import EngineError, NotFound, PwsopsError
+from pwsops.errors import DatabaseUnreadable, EngineError, NotFound, PwsopsError
 from pwsops.messages import is_text
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
@@ -177,9 +177,9 @@ def gone(path: str) -> NotFound:
     )
 
 
-def not_a_database(operation: str, path: str) -> EngineError:
+def not_a_database(operation: str, path: str) -> DatabaseUnreadable:
     """Return the error of a file that is no database that we could open."""
-    return EngineError(
+    return DatabaseUnreadable(
         f"{operation}: {path} is encrypted or is not a SQLite database.",
         hint="Check the name. An encrypted database must be backed up by the program that holds its key.",
     )
@@ -199,7 +199,7 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
     if result == apsw.SQLITE_NOTADB:
         return not_a_database(operation, path)
     if result == apsw.SQLITE_CORRUPT:
-        return EngineError(
+        return DatabaseUnreadable(
             f"{operation}: the database {path} is damaged ({error}).",
             hint="Restore it from its last good backup (Restore).",
         )

@@ -49,8 +49,8 @@ SURVEY_LIMIT_S = 30.0
 """How long the look at the rights in a directory may take."""
 TRY_LIMIT_S = 30.0
 """How long trying a directory may take."""
-LOOKS_LIMIT_S = READ_LIMIT_S = 60.0
-"""How long a look at the first bytes of files, and at both ends of one, may take."""
+LOOKS_LIMIT_S = READ_LIMIT_S = CHECK_LIMIT_S = 60.0
+"""How long a look at the first bytes of files, at both ends of one, and at what a restore needs, may take."""
 DELETE_LIMIT_S = 300.0
 """How long deleting files may take; what went by then is found missing at the next look."""
 VERIFY_LIMIT_S = 600.0
@@ -303,6 +303,11 @@ class SqliteEngine:
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
+
+    def check_restore(self, request: RestoreRequest) -> None:
+        """Raise what a restore would raise for what can be seen before; see the protocol."""
+        operation, given = restore_order(self.instance, request, address=self._address, now=self._clock.now())
+        self._worker(f"check_{operation}", given, limits=self.instance.options, limit_s=CHECK_LIMIT_S).run()
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the shell script that does a restore by `recover.py`; see the protocol."""

@@ -97,17 +97,21 @@ def restore_order(
         "create_if_missing": request.create_if_missing,
         "must_be_new": request.must_be_new,
         "may_replace_damaged": request.may_replace_damaged,
+        "keeps_beside": request.keeps_beside,
         "stamp": now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
     }
 
 
 def new_file(path: str) -> str:
     """Return the path of a plain file that a restore is to make; raises `InvalidInput` where it can be none."""
-    name = os.path.basename(path)
-    if not os.path.isabs(path) or not name or not names.may_be(name):
+    *directories, name = path.split(os.sep)
+    # Behind a link, the text and the system go up from two places: whoever checked the one would not know the other.
+    is_straight = os.path.isabs(path) and os.pardir not in directories and name not in ("", os.curdir, os.pardir)
+    # Some file systems tell no case apart: what ends in -WAL would be the log of a database there.
+    if not is_straight or not names.may_be(name.lower()):
         raise InvalidInput(
-            f"Nothing can be restored into the file {path}: it is no absolute path of a file, or ends as those of "
-            "backups and of SQLite's own files do.",
+            f"Nothing can be restored into the file {path}: it is no absolute path of a file without `..`, or ends as "
+            "those of backups and of SQLite's own files do.",
             hint=f"Give a file that does not exist yet, whose name ends in one of {', '.join(names.EXTENSIONS)}.",
         )
     return os.path.normpath(path)

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import damage, files, sweeping, target, verify
+from pwsops.engines.sqlite import damage, files, occupied, sweeping, target, verify
 from pwsops.engines.sqlite.connect import gone
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
@@ -36,6 +36,8 @@ class RestoreOrder:
     must_be_new: bool = False
     """What has its name by now stays, and is a `Conflict`."""
     may_replace_damaged: bool = True
+    keeps_beside: bool = False
+    """What has its name by now is not written into: it is kept beside under another name, and replaced."""
     stamp: str = ""
     """UTC time for the name of a damaged predecessor."""
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -67,17 +69,9 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         Where there is no space, or the target stays locked.
     """
     directory = os.path.dirname(order.path)
-    there = os.path.lexists(order.path)
-    if there and order.must_be_new:
-        raise files.is_there(order.path)
-    missing = order.create_if_missing and not there
-    if not missing and not os.path.isfile(order.path):
-        raise gone(order.path)
     with ExitStack() as stack:
-        keys = read_keys(order.keys)
-        recorded = [Recorded(*each) for each in order.sets]
-        chain = [stack.enter_context(Media(each.path, keys)) for each in recorded]
-        check_chain(chain, recorded)
+        missing = _is_missing(order)
+        chain = _opened(order, stack)
         verify.check_all(chain, report)
         last = chain[-1].header
         size = last.page_size * last.page_count
@@ -95,6 +89,50 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
             return target.write_into(order.path, order.temp, fd, chain, order, report)
         except OSError as error:
             raise files.translate(error, f"Restore of {order.database}", directory) from error
+
+
+def check(order: RestoreOrder) -> None:
+    """Raise what `restore` raises for what can be seen before the sets are read from end to end; changes nothing.
+
+    A set that no key opens comes last: that is not in the way of who has its certificate elsewhere.
+    """
+    directory = os.path.dirname(order.path)
+    with ExitStack() as stack:
+        missing = _is_missing(order)
+        if missing or not os.path.getsize(order.path):
+            target.refuse_side_files(order.path)
+        chain = _opened(order, stack)
+        last = chain[-1].header
+        try:
+            _require_space(order.path, last.page_size * last.page_count)
+            with files.temporary(order.temp):
+                pass  # rights alone can lie: it is made as the restore makes it, and is gone again
+        except OSError as error:
+            raise files.translate(error, f"Restore of {order.database}", directory) from error
+        if not missing:
+            occupied.refuse_occupied(order.path)
+        for media in chain:
+            media.unlock()
+
+
+def _is_missing(order: RestoreOrder) -> bool:
+    """Whether the target has to be made; raises where it may not be, or must be and is there."""
+    there = os.path.lexists(order.path)
+    if there and order.must_be_new:
+        raise files.is_there(order.path)
+    missing = order.create_if_missing and not there
+    if not missing and not os.path.isfile(order.path):
+        raise gone(order.path)
+    return missing
+
+
+def _opened(order: RestoreOrder, stack: ExitStack) -> Sequence[Media]:
+    """Return the sets, open until the stack ends, and found to be those that were recorded."""
+    keys = read_keys(order.keys)
+    recorded = [Recorded(*each) for each in order.sets]
+    chain = [stack.enter_context(Media(each.path, keys)) for each in recorded]
+    check_chain(chain, recorded)
+    return chain
 
 
 def check_chain(chain: Sequence[Media], recorded: Sequence[Recorded]) -> None:

@@ -50,6 +50,10 @@ class Terms(Protocol):
         """Whether a target that is no database may be moved aside."""
 
     @property
+    def keeps_beside(self) -> bool:
+        """Whether a target is moved aside whatever it is."""
+
+    @property
     def stamp(self) -> str:
         """UTC time for its new name."""
 
@@ -64,6 +68,8 @@ def write_into(
     mode = ""
     if not os.path.getsize(path):
         refuse_side_files(path)
+    elif terms.keeps_beside:
+        return _replace(path, temp, temp_fd, chain, terms, report)
     elif _is_none(path):
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
@@ -220,7 +226,8 @@ def _replace(
         raise gone(path) from error
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
-    report.say(f"{path} could not be opened as a database; it was kept as {kept} and replaced.")
+    why = "could not be saved first" if terms.keeps_beside else "could not be opened as a database"
+    report.say(f"{path} {why}; it was kept as {kept} and replaced.")
     if remark := files.sync_remark(directory):
         report.say(f"{path} is restored, but {remark}")
     return _done(source, terms, report, kept)

@@ -87,15 +87,22 @@ def located_target(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def restore_file(given: Mapping[str, Any], report: Report) -> object:
     """Restore into a plain file, which is made in a directory that is there."""
+    return restore.restore(file_order(given), report)
+
+
+def file_order(given: Mapping[str, Any]) -> restore.RestoreOrder:
+    """Return the order for a restore into a plain file; raises `NotFound` where its directory is missing."""
     order = {key: value for key, value in given.items() if key not in ("directory", "off_limits")}
     files.require_directory(given["path"])
-    return restore.restore(restore.RestoreOrder(**order, create_if_missing=True, must_be_new=True), report)
+    return restore.RestoreOrder(**order, create_if_missing=True, must_be_new=True)
 
 
 OPERATIONS: Mapping[str, Operation] = {
     "backup": take_backup,
     "restore": lambda given, report: restore.restore(restore.RestoreOrder(**located_target(given)), report),
     "restore_file": restore_file,
+    "check_restore": lambda given, report: restore.check(restore.RestoreOrder(**located_target(given))),
+    "check_restore_file": lambda given, report: restore.check(file_order(given)),
     "verify": lambda given, report: verify.check(
         given["path"], Recorded(*given["set"]), report, read_keys(given["keys"])
     ),

@@ -157,6 +157,13 @@ class SqlServerEngine:
             # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
             self._link.forget()
 
+    def check_restore(self, request: RestoreRequest) -> None:
+        """Raise what a restore would raise for what can be seen before; see the protocol."""
+        try:
+            restore.check(self._link, request)
+        finally:
+            self._link.forget()  # as after a restore: the login may have been given for this once
+
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the T-SQL that does a restore; see the protocol."""
         try:

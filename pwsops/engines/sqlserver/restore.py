@@ -76,16 +76,7 @@ def restore(
 ) -> RestoreResult:
     """Restore as ordered; until every checksum held, the database is not touched. See the protocol."""
     began = link.clock.monotonic()
-    plan.refuse_file(request)
-    plan.require_restorable(request.database)
-    link.server()  # who cannot be reached at all is told at once
-    deadline = None if request.time_limit_s is None else began + request.time_limit_s
-    work = _Work(
-        link=link,
-        database=request.database,
-        limits=Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress),
-        context=link.context(f"Restoring {request.database}", database=request.database, doing=Doing.READING),
-    )
+    work = _work(link, request, on_progress, cancel)
     try:
         target, sets = _do(work, request)
     except PwsopsError as error:
@@ -104,12 +95,47 @@ def restore(
     )
 
 
-def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequence[BackupSet]]:
-    before: aftermath.Settings = {}
-    find = partial(plan.find_target, work.link, request.database, may_be_missing=request.create_if_missing)
-    target = work.insist(find)
+def check(link: Link, request: RestoreRequest) -> None:
+    """Raise what `restore` raises for what can be seen before media are read from end to end; nothing is waited for."""
+    work = _work(link, request, None, None)
+    work.begun = True  # what passes by itself is told, not waited out
+    target = _target(work, request)
+    if target is not None:
+        work.database = target.name
+    restricted = target is not None and Access(link, request, target).is_restricted
+    _look_at(work, request, restricted=restricted, is_new=target is None)
+
+
+def _work(
+    link: Link, request: RestoreRequest, on_progress: ProgressCallback | None, cancel: threading.Event | None
+) -> _Work:
+    """Return what a restore needs; raises where it can be no restore, or the server is out of reach."""
+    began = link.clock.monotonic()
+    plan.refuse_file(request)
+    plan.require_restorable(request.database)
+    link.server()  # who cannot be reached at all is told at once
+    deadline = None if request.time_limit_s is None else began + request.time_limit_s
+    return _Work(
+        link=link,
+        database=request.database,
+        limits=Limits(clock=link.clock, cancel=cancel, deadline=deadline, on_progress=on_progress),
+        context=link.context(f"Restoring {request.database}", database=request.database, doing=Doing.READING),
+    )
+
+
+def _target(work: _Work, request: RestoreRequest) -> DatabaseInfo | None:
+    """Return the database that is to be replaced; None: it is to be made."""
+    target = work.insist(
+        partial(plan.find_target, work.link, request.database, may_be_missing=request.create_if_missing)
+    )
     if target is not None and request.must_be_new:
         raise script.is_there(work.link, target.name)
+    return target
+
+
+def _do(work: _Work, request: RestoreRequest) -> tuple[DatabaseInfo | None, Sequence[BackupSet]]:
+    before: aftermath.Settings = {}
+    target = _target(work, request)
     if target is None:
         sets, planned = _prove(work, request, restricted=False, is_new=True)
         work.insist(partial(_make, work, planned))
@@ -137,16 +163,23 @@ def _compare(work: _Work, before: aftermath.Settings) -> None:
 
 def _prove(work: _Work, request: RestoreRequest, *, restricted: bool, is_new: bool) -> tuple[Sequence[BackupSet], Plan]:
     """Look at everything that can be looked at before, and read the media from end to end last: that takes longest."""
-    sets = [work.insist(partial(media.read_one, work.link, each, work.limits)) for each in request.sets]
-    plan.require_chain(sets)
-    work.insist(partial(plan.require_version, work.link, sets))
-    make = partial(plan.make, is_new=is_new, restricted=restricted, stop_at=request.stop_at)
-    planned = work.insist(partial(make, work.link, work.database, sets))
+    sets, planned = _look_at(work, request, restricted=restricted, is_new=is_new)
     for unknown in planned.unknown:
         work.note(unknown)
     for each in sets:
         work.messages.extend(work.insist(partial(verify.prove, work.link, each, work.limits)))
     return sets, planned
+
+
+def _look_at(
+    work: _Work, request: RestoreRequest, *, restricted: bool, is_new: bool
+) -> tuple[Sequence[BackupSet], Plan]:
+    """Return the sets as their media have them, and what the restore will do; raises where it cannot."""
+    sets = [work.insist(partial(media.read_one, work.link, each, work.limits)) for each in request.sets]
+    plan.require_chain(sets)
+    work.insist(partial(plan.require_version, work.link, sets))
+    make = partial(plan.make, is_new=is_new, restricted=restricted, stop_at=request.stop_at)
+    return sets, work.insist(partial(make, work.link, work.database, sets))
 
 
 def _replace(work: _Work, mode: Access, planned: Plan) -> None:

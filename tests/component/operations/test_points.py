@@ -125,7 +125,7 @@ def test_a_moment_before_every_backup_says_which_is_the_oldest(home: Home) -> No
     (first,) = taken(home, FULL)
     with pytest.raises(NotFound, match=r"No backup brings one back to .*The oldest that can is of") as refused:
         home.ops.points.at("srv", "one", NOON - timedelta(days=1))
-    assert f"{first.at:%Y-%m-%d %H:%M:%S} UTC" in refused.value.message
+    assert f"is of {first.at:%Y-%m-%d %H:%M:%S}." in refused.value.message
     with pytest.raises(NotFound, match="No backup brings two back"):
         home.ops.points.at("srv", "two", NOON - timedelta(days=1))
 
@@ -161,6 +161,36 @@ def test_a_database_is_found_by_its_short_name(home: Home) -> None:
     home.add(databases=["vault.db"])
     home.run()
     assert [one.run for one in home.ops.points.list("srv", "vault")] == [1]
+
+
+def test_a_short_name_has_the_clock_of_its_whole_one(home: Home) -> None:
+    home.server.sizes["vault.db"] = 1
+    home.add(databases=["vault.db"], timezone="Europe/Berlin")
+    home.run()
+    assert [home.ops.points.zone("srv", name) for name in ("vault", "VAULT.db", "vault.db")] == ["Europe/Berlin"] * 3
+    assert home.ops.points.at("srv", "vault", home.clock.now()).zone == "Europe/Berlin"
+    home.server.databases_error = EngineError("srv does not answer.", hint="Start it.")
+    assert home.ops.points.zone("srv", "vault.db") == "Europe/Berlin"
+
+
+def test_the_oldest_moment_that_is_named_can_be_had_by_that_name(home: Home) -> None:
+    home.clock.advance(milliseconds=200)
+    home.add(timezone="Europe/Berlin")
+    home.run()
+    with pytest.raises(NotFound) as refused:
+        home.ops.points.at("srv", "one", NOON - timedelta(days=1))
+    named = refused.value.message.partition("The oldest that can is of ")[2].rstrip(".")
+    (point,) = home.ops.points.list("srv", "one")
+    home.clock.advance(hours=1)
+    assert home.ops.points.at("srv", "one", named).point.set_id == point.set_id
+    assert "2026-03-01 13:00:00 (Europe/Berlin)" in refused.value.message
+
+
+def test_a_point_a_little_after_the_moment_is_named_beside_the_one_that_is_taken(home: Home) -> None:
+    first, second = taken(home, FULL, FULL)
+    choice = home.ops.points.at("srv", "one", second.at.replace(second=0))
+    assert (choice.point.set_id, choice.after) == (first.set_id, second.at)
+    assert home.ops.points.at("srv", "one", second.at - timedelta(minutes=1)).after is None
 
 
 def test_a_safety_copy_is_listed_as_what_it_is_and_is_no_moment(home: Home) -> None:

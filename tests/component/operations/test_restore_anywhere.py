@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import update
 
-from pwsops.catalogue import sets
+from pwsops.catalogue import sets, sightings
 from pwsops.catalogue.schema import restores
-from pwsops.engines.records import DatabaseState
+from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryStatus
 from pwsops.errors import (
     Cancelled,
+    CertificateNeeded,
     Conflict,
+    DatabaseUnreadable,
     Denied,
     EngineError,
     InvalidInput,
@@ -23,11 +26,14 @@ from pwsops.errors import (
     Refused,
 )
 from pwsops.operations import Role, json_shapes
+from pwsops.operations.restoring import Target
 from pwsops.rules.model import BackupKind, BackupSet, RunStatus
-from tests.clocks import NOON
+from tests.clocks import NOON, wait_until
+from tests.fake_engine import FakeEngine
 from tests.homes import Home
+from tests.pairs import certificate_pem, key_pem, pair
 from tests.people import acting_as
-from tests.restores import FILE, actions, lay
+from tests.restores import FILE, actions, held, lay
 
 
 def ran(home: Home, **profile: object) -> BackupSet:
@@ -158,11 +164,89 @@ def test_who_cancels_while_it_is_saved_has_nothing_restored(home: Home) -> None:
     assert home.server.restored == []
 
 
-def test_an_encrypted_database_is_not_saved_in_the_clear(home: Home) -> None:
+def stored(home: Home) -> str:
+    """Take a certificate into the store; return its thumbprint."""
+    home.server.encryption = True
+    [view] = home.ops.certificates.import_file(certificate_pem(pair("one")) + key_pem(pair("one")))
+    return view.thumbprint
+
+
+@pytest.mark.parametrize("has_profile", [False, True])
+def test_an_encrypted_database_is_not_saved_in_the_clear(home: Home, has_profile: bool) -> None:
+    older = lay(home, "/media/older.bak")
     home.record(home.server.put(sealed(FILE)))
-    with pytest.raises(Refused, match="no profile says for whom"):
+    if has_profile:
+        home.add()
+    for file in (FILE, older.path):
+        assert "not at hand" in home.ops.restores.preview("srv", "one", file, safety_copy=True).obstacle
+        with pytest.raises(Refused, match=r"one was not restored.*is not at hand") as refused:
+            home.ops.restores.restore("srv", "one", file, safety_copy=True)
+        assert "pwsops certificate import FILE.pfx" in refused.value.hint
+        assert "--no-safety-copy" in refused.value.hint
+    assert (home.server.requests, home.server.restored) == ([], [])
+
+
+@pytest.mark.parametrize("has_profile", [False, True])
+def test_a_copy_is_encrypted_as_the_newest_backup_is(home: Home, has_profile: bool) -> None:
+    thumbprint = stored(home)
+    if has_profile:
+        home.add()
+    plain = lay(home)
+    home.record(home.server.put(sealed("/media/sealed.bak", thumbprint)))
+    assert home.ops.restores.preview("srv", "one", plain.path, safety_copy=True).obstacle == ""
+    home.ops.restores.restore("srv", "one", plain.path, safety_copy=True)
+    encryption = home.server.requests[-1].encryption
+    assert encryption is not None
+    assert encryption.certificate == pair("one").certificate_der()
+    lay(home, "/media/newest.bak")
+    home.ops.restores.restore("srv", "one", plain.path, safety_copy=True)
+    assert home.server.requests[-1].encryption is None, "the newest backup of this database is in the clear"
+
+
+def test_a_database_that_no_backup_is_known_of_is_saved_as_what_is_restored_was(home: Home) -> None:
+    thumbprint = stored(home)
+    home.server.sizes["two"] = 1
+    home.record(home.server.put(sealed(FILE, thumbprint)))
+    home.ops.restores.restore("srv", "two", FILE, safety_copy=True)
+    assert home.server.requests[-1].encryption is not None
+
+
+def test_a_directory_that_cannot_hold_the_copy_is_told_before(home: Home) -> None:
+    taken = ran(home)
+    home.server.directories["/media"] = DirectoryCheck(status=DirectoryStatus.MISSING, reason="it does not exist")
+    assert (
+        "/media cannot be used: it does not exist"
+        in home.ops.restores.preview("srv", "one", taken.path, safety_copy=True).obstacle
+    )
+    with pytest.raises(Refused, match="/media cannot be used"):
+        home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    assert home.ops.restores.preview("srv", "one", taken.path).obstacle == ""
+
+
+def test_what_turns_out_to_be_unreadable_is_kept_beside_and_the_restore_goes_on(home: Home) -> None:
+    lay(home)
+    home.server.fail("one", DatabaseUnreadable("It is malformed.", hint="Restore it."))
+    result = home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    (asked,) = home.server.restored
+    assert asked.keeps_beside
+    assert "No copy could be taken first, so that the file is kept as it is: It is malformed." in [
+        one.text for one in result.messages
+    ]
+    home.server.shared_base = True
+    home.server.fail("one", DatabaseUnreadable("It is malformed.", hint="Restore it."))
+    with pytest.raises(Refused, match=r"could not be saved first\. It is malformed"):
+        home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+
+
+def test_no_copy_is_taken_for_a_restore_that_cannot_be_done(home: Home) -> None:
+    lay(home)
+    home.server.obstacle = CertificateNeeded("It is locked.", hint="Bring the key.")
+    with pytest.raises(CertificateNeeded, match="It is locked"):
         home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
     assert (home.server.requests, home.server.restored) == ([], [])
+    home.server.obstacle = EngineError("It is in use.", hint="Wait.", transient=True)
+    home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert len(home.server.restored) == 1, "what passes is waited for by the restore itself"
 
 
 @pytest.mark.parametrize(
@@ -249,13 +333,79 @@ def test_a_preview_tells_of_a_name_that_is_taken_and_of_a_copy_that_cannot_be(ho
     assert (fresh.obstacle, fresh.creates, fresh.loss.exists) == ("", True, False)
     assert home.ops.restores.preview("srv", "one", FILE, to_file="/out/x.db").database == "/out/x.db"
     home.record(home.server.put(sealed("/media/sealed.bak")))
-    assert "no profile says" in home.ops.restores.preview("srv", "one", "/media/sealed.bak", safety_copy=True).obstacle
+    assert "not at hand" in home.ops.restores.preview("srv", "one", "/media/sealed.bak", safety_copy=True).obstacle
 
 
-def sealed(path: str) -> BackupSet:
+def sealed(path: str, thumbprint: str = "AB" * 20) -> BackupSet:
     return BackupSet(
-        set_id=path, database="one", kind=BackupKind.FULL, path=path, finished_at=NOON, thumbprint="AB" * 20
+        set_id=path, database="one", kind=BackupKind.FULL, path=path, finished_at=NOON, thumbprint=thumbprint
     )
+
+
+def test_a_preview_promises_nothing_that_the_restore_refuses(home: Home) -> None:
+    taken = ran(home)
+    preview = partial(home.ops.restores.preview, "srv")
+    gone = preview("fresh", taken.path)
+    assert (gone.creates, "There is no database fresh" in gone.obstacle) == (False, True)
+    assert preview("fresh", taken.path, create=True).creates
+    home.server.obstacle = EngineError("The directory is missing.", hint="Make it.")
+    for target in ({"create": True}, {"new": True}, {"to_file": "/out/x.db"}):
+        found = preview("fresh", taken.path, **target)
+        assert (found.creates, found.obstacle) == (False, "The directory is missing. Make it.")
+    home.server.obstacle = None
+    with held(home):
+        home.ops.restores.begin("srv", "one", taken.path)
+        assert "A restore of one on srv is under way already" in preview("one", taken.path).obstacle
+    wait_until(lambda: home.ops.restores.list()[0].status.ended, "the restore's end")
+    assert preview("one", taken.path).obstacle == ""
+    home.server.obstacle = LoginRefused("The login is refused.", hint="Give another.")
+    with pytest.raises(LoginRefused):
+        preview("one", taken.path)
+
+
+@pytest.mark.parametrize("target", [{}, {"new": True}, {"create": True}, {"to_file": "/out/x.db"}])
+def test_what_nobody_recorded_is_refused_however_it_is_asked_for(home: Home, target: Target) -> None:
+    home.server.put(replace(sealed(FILE), thumbprint=None))
+    restores, name = home.ops.restores, "fresh" if target else "one"
+    for ask in (restores.restore, restores.script, restores.begin):
+        with pytest.raises(Refused, match="Nobody recorded") as refused:
+            ask("srv", name, FILE, **target)
+        assert "--accept-unrecorded" in refused.value.hint
+    found = restores.preview("srv", name, FILE, **target)
+    assert "Nobody recorded" in found.obstacle
+    assert not found.creates
+    assert home.ops.audit.list()[0].action != "accept unrecorded backup", "a preview notes nothing"
+    accepted: Target = {**target, "accept_unrecorded": True}
+    assert restores.preview("srv", name, FILE, **accepted).obstacle == ""
+    assert restores.script("srv", name, FILE, **accepted)
+    assert home.ops.audit.list()[0].action == "accept unrecorded backup"
+
+
+def test_a_script_is_refused_where_the_restore_is_but_for_what_passes_and_for_keys(home: Home) -> None:
+    taken = ran(home)
+    home.server.obstacle = Refused("The target is off limits.", hint="Choose another.")
+    with pytest.raises(Refused, match="off limits"):
+        home.ops.restores.script("srv", "one", taken.path)
+    for passing in (CertificateNeeded("Locked.", hint="x"), EngineError("In use.", hint="x", transient=True)):
+        home.server.obstacle = passing
+        assert home.ops.restores.script("srv", "one", taken.path)
+
+
+def test_an_operator_is_told_no_address_by_a_restore_or_a_point(home: Home) -> None:
+    home.ops.instances.edit("srv", address="/media/vault")
+    taken = ran(home)
+    home.server.restore_error = EngineError("/media/vault/one is locked.", hint="Look into /media/vault.")
+    with pytest.raises(EngineError):
+        home.ops.restores.restore("srv", "one", taken.path)
+    home.server.told = ()
+    viewer = acting_as(home.ops, Role.OPERATOR, instances=frozenset({"srv"}))
+    (failed,) = viewer.restores.list()
+    assert (failed.error, failed.hint) == ("(its address)/one is locked.", "Look into (its address).")
+    assert "/media/vault" not in " ".join(one.text for one in failed.messages)
+    with home.core.catalogue.write() as connection:
+        sightings.disprove(connection, "srv", taken, "read beside /media/vault", now=home.clock.now())
+    assert "read beside (its address)" in viewer.points.list("srv", "one")[0].why
+    assert "read beside /media/vault" in home.ops.points.list("srv", "one")[0].why
 
 
 def test_a_preview_tells_what_nobody_recorded(home: Home) -> None:
@@ -298,3 +448,22 @@ def test_a_copy_is_recorded_once_and_restored_like_any_other(home: Home) -> None
     copy = home.ops.points.list("srv", "one")[0]
     assert (copy.run, copy.restorable) == (None, True)
     assert home.ops.restores.restore("srv", "one", copy.path).database == "one"
+
+
+def test_no_file_of_others_is_opened_beside_an_incremental(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.ops.instances.add("other", engine="fake", address="far")
+    home.record(home.server.put(replace(sealed("/media/theirs.bak"), database="two")), "other")
+    lay(home, "/media/one_DIFF.bak", BackupKind.DIFFERENTIAL, base="lost")
+    opened: list[str] = []
+    read = FakeEngine.read_media
+
+    def noting(engine: FakeEngine, path: str) -> list[BackupSet]:
+        opened.append(path)
+        return read(engine, path)
+
+    monkeypatch.setattr(FakeEngine, "read_media", noting)
+    bob = acting_as(home.ops, Role.RESTORER, instances=frozenset({"srv"}))
+    for ops, opens in ((bob, False), (home.ops, True)):
+        with pytest.raises(MediaError):
+            ops.restores.plan("srv", "one", "/media/one_DIFF.bak")
+        assert ("/media/theirs.bak" in opened) is opens

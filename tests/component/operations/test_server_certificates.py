@@ -56,7 +56,8 @@ def view(home: Home, name: str = "keeper", **options: Any) -> ServerCertificateV
 
 def lay(home: Home, **fields: Any) -> BackupSet:
     """Let the home know a backup whose file is there."""
-    laid = BackupSet(set_id="x", database="one", kind=BackupKind.FULL, path="/media/x.bak", finished_at=NOON, **fields)
+    values = {"set_id": "x", "path": "/media/x.bak", "finished_at": NOON} | fields
+    laid = BackupSet(database="one", kind=BackupKind.FULL, **values)
     with home.core.catalogue.write() as connection:
         sets.add(connection, laid, instance="srv", profile_id=None, run_id=None, now=NOON)
     return home.record(home.server.put(laid))
@@ -265,19 +266,65 @@ def test_an_error_says_where_a_missing_certificate_was_saved(home: Home, keeper:
     run(home)
     thumbprint = keeper.kept[0].thumbprint
     lacks = CertificateNeeded("It lacks the certificate.", hint="Bring it.", thumbprint=thumbprint)
-    say_where(home.core.catalogue, lacks)
+    say_where(home.core.catalogue.read, lacks)
     certificate, key = keeper.saved
     assert lacks.hint == (
         f"Bring it. srv has it as keeper. A run saved it on srv as {certificate} and {key}, under the password of the "
         "profile."
     )
+    say_where(home.core.catalogue.read, lacks)
+    assert lacks.hint.count("srv has it") == 1
     for other in (
         MediaError("Damaged.", hint="x", thumbprint=thumbprint),
         CertificateNeeded("Lacks another.", hint="x", thumbprint="B" * 40),
         CertificateNeeded(f"Lacks one whose subject is {thumbprint}.", hint="x"),
     ):
-        say_where(home.core.catalogue, other)
+        say_where(home.core.catalogue.read, other)
         assert other.hint == "x"
+
+
+def test_where_a_certificate_is_elsewhere_is_told_to_those_who_may_know_of_that(home: Home, keeper: Keeper) -> None:
+    add(home)
+    run(home)
+    home.ops.instances.add("other", engine="fake", address="far")
+    taken = home.record(
+        home.server.put(
+            BackupSet(set_id="y", database="one", kind=BackupKind.FULL, path="/other/y.bak", finished_at=NOON)
+        ),
+        "other",
+    )
+    lacks = CertificateNeeded(
+        f"It needs {keeper.kept[0].thumbprint}.", hint="Bring it.", thumbprint=keeper.kept[0].thumbprint
+    )
+    keeper.obstacle = keeper.restore_error = lacks
+    bob = acting_as(home.ops, Role.RESTORER, instances=frozenset({"other"}))
+    for ops, knows in ((bob, False), (home.ops, True), (bob, False)):
+        lacks.hint = "Bring it."
+        with pytest.raises(CertificateNeeded) as told:
+            ops.restores.restore("other", "one", taken.path)
+        assert ("srv" in told.value.hint) is knows
+        assert ("srv" in ops.restores.list()[0].hint) is knows
+        lacks.hint = "Bring it."
+        assert ("srv" in ops.restores.preview("other", "one", taken.path).obstacle) is knows
+
+
+def test_a_copy_is_encrypted_for_the_servers_certificate_as_the_newest_backup_is(home: Home, keeper: Keeper) -> None:
+    add(home, save_certificates=False)
+    run(home)
+    home.ops.profiles.delete("p")
+    home.clock.advance(hours=1)
+    taken = lay(home, thumbprint=keeper.kept[0].thumbprint, finished_at=home.clock.now())
+    home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    encryption = keeper.requests[-1].encryption
+    assert encryption is not None
+    assert encryption.name == "keeper"
+    keeper.kept = []
+    assert home.ops.restores.preview("srv", "one", taken.path, safety_copy=True).obstacle
+    with home.core.catalogue.write() as connection:
+        connection.exec_driver_sql("UPDATE backup_sets SET thumbprint = ?", ("B" * 40,))
+    with pytest.raises(Refused, match="not at hand") as refused:
+        home.ops.restores.restore("srv", "one", taken.path, safety_copy=True)
+    assert "pwsops certificate import-server srv" in refused.value.hint
 
 
 def test_an_engine_without_servers_has_no_certificate_to_be_brought(home: Home, keeper: Keeper, tmp_path: Any) -> None:

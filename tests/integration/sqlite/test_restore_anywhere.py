@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,11 +10,23 @@ import pytest
 
 from pwsops.engines.off_limits import OffLimits
 from pwsops.engines.records import Instance
-from pwsops.engines.requests import RestoreRequest, RestoreResult
+from pwsops.engines.requests import Encryption, RestoreRequest, RestoreResult
+from pwsops.engines.sqlite import files, restore
 from pwsops.engines.sqlite.engine import SqliteEngine
-from pwsops.errors import Conflict, EngineError, InvalidInput, MediaError, NotFound, Refused
+from pwsops.engines.sqlite.identity import recorded
+from pwsops.errors import (
+    CertificateNeeded,
+    Conflict,
+    EngineError,
+    InvalidInput,
+    MediaError,
+    NotFound,
+    PwsopsError,
+    Refused,
+)
 from pwsops.rules.model import BackupSet
-from tests.integration.sqlite.support import Place, is_whole, query
+from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+from tests.pairs import pair
 
 COUNT = "SELECT count(*) FROM ciphers"
 
@@ -86,7 +99,13 @@ def test_a_file_of_damaged_media_is_never_made(place: Place, tmp_path: Path) -> 
     assert os.listdir(out) == []
 
 
-@pytest.mark.parametrize("name", ["relative.db", "/", "/tmp/x.db-wal", "/tmp/x.bak", "/tmp/x.db-journal"])
+NO_FILES = """
+relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
+/tmp/x.db-wal /tmp/x.db-WAL /tmp/x.bak /tmp/x.db-journal
+"""
+
+
+@pytest.mark.parametrize("name", NO_FILES.split())
 def test_what_can_be_no_file_of_a_database_is_refused(place: Place, name: str) -> None:
     place.vault()
     taken = place.take().backup_set
@@ -118,3 +137,81 @@ def test_no_file_is_made_in_the_home(place: Place, tmp_path: Path) -> None:
         with pytest.raises((Refused, EngineError)):
             engine.restore(request)
         assert not path.exists()
+
+
+# What keeps it from being done, told before
+
+
+def refused(place: Place, taken: BackupSet, kind: type[PwsopsError], match: str, **values: object) -> None:
+    """Whether a restore is refused, and was refused in the same words when it was only asked about."""
+    given: dict[str, object] = {"database": "db.sqlite3", "sets": [taken]}
+    before = sorted(os.listdir(place.vaults))
+    for ask in (place.engine.check_restore, place.engine.restore):
+        with pytest.raises(kind, match=match):
+            ask(RestoreRequest(**given | values))  # type: ignore[arg-type]
+    assert sorted(os.listdir(place.vaults)) == before
+
+
+def test_what_would_be_refused_is_told_before(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    place.engine.check_restore(RestoreRequest(database="db.sqlite3", sets=[taken]))
+    refused(place, taken, NotFound, "does not exist", database="gone.db")
+    refused(place, taken, Conflict, "exists already", create_if_missing=True, must_be_new=True)
+    refused(place, taken, InvalidInput, "cannot name a database", database="x.txt", create_if_missing=True)
+    (place.vaults / "new.db-wal").write_text("of another")
+    refused(place, taken, Conflict, "left of another database", database="new.db", create_if_missing=True)
+    none = tmp_path / "none" / "x.db"
+    refused(place, taken, NotFound, "its directory does not exist", to_file=str(none), create_if_missing=True)
+    (place.vaults / "link.db").symlink_to(path)
+    refused(place, taken, EngineError, "links are not followed", database="link.db")
+    other = place.take("two.bak").backup_set
+    os.replace(other.path, taken.path)
+    refused(place, taken, MediaError, "another backup")
+
+
+def test_a_key_that_is_missing_is_told_before_and_last(place: Place) -> None:
+    place.vault()
+    facts = pair("one")
+    taken = place.take(encryption=Encryption(name="one", certificate=facts.certificate_der())).backup_set
+    refused(place, taken, CertificateNeeded, "whose private key is not in the certificate store")
+    refused(place, taken, NotFound, "does not exist", database="gone.db")
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_database_that_is_written_to_is_told_to_be_in_use(place: Place, mode: str) -> None:
+    path = place.vault(journal_mode=mode)
+    taken = place.take().backup_set
+    request = RestoreRequest(database=path.name, sets=[taken])
+    with elsewhere(HOLD, path, "SELECT * FROM ciphers"):
+        place.engine.check_restore(request)
+    with elsewhere(HOLD, path, "BEGIN IMMEDIATE") as writer, pytest.raises(EngineError, match="is in use") as told:
+        place.engine.check_restore(request)
+    assert f"the process {writer.pid} writes to it" in told.value.message
+    assert told.value.transient
+    place.engine.check_restore(request)
+
+
+def test_a_directory_in_which_nothing_can_be_made_is_told_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.vault()
+    sets = [recorded(place.take().backup_set)]
+    order = restore.RestoreOrder(database="db.sqlite3", path=str(path), sets=sets, token="0" * 32)
+    restore.check(order)
+
+    def refuse(path: str, mode: int = 0) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    monkeypatch.setattr(files.foreign, "create", refuse)
+    with pytest.raises(EngineError, match=r"Restore of db\.sqlite3"):
+        restore.check(order)
+
+
+def test_what_is_to_be_kept_is_kept_beside_with_its_log_and_not_written_into(place: Place) -> None:
+    path = place.vault()
+    count = query(path, COUNT)
+    taken = place.take().backup_set
+    query(path, "DELETE FROM ciphers")
+    result = place.engine.restore(RestoreRequest(database=path.name, sets=[taken], keeps_beside=True))
+    assert result.kept_damaged_as is not None
+    assert (query(path, COUNT), query(Path(result.kept_damaged_as), COUNT)) == (count, [(0,)])
+    assert any("could not be saved first; it was kept as" in one.text for one in result.messages)

@@ -188,6 +188,30 @@ def test_what_a_restore_refuses_is_refused_as_a_script_as_well(bench: Bench) -> 
         script(bench, full)
 
 
+def test_what_a_restore_refuses_is_told_before_and_nothing_is_changed(bench: Bench) -> None:
+    full = bench.full()
+
+    def check(*sets: BackupSet, database: str = "vault", **options: object) -> None:
+        bench.engine.check_restore(RestoreRequest(database=database, sets=sets, **options))  # type: ignore[arg-type]
+
+    check(full)
+    check(full, database="new", create_if_missing=True, must_be_new=True)
+    with pytest.raises(Conflict, match="exists on prod already"):
+        check(full, create_if_missing=True, must_be_new=True)
+    with pytest.raises(NotFound):
+        check(full, database="gone")
+    with pytest.raises(InvalidInput, match="master"):
+        check(full, database="master")
+    with pytest.raises(InvalidInput, match="plain file"):
+        check(full, to_file="/x.db")
+    bench.server.files.remove(full.path)
+    with pytest.raises(MediaError):
+        check(full)
+    assert len(bench.sent("RESTORE VERIFYONLY")) == 1, "that of the backup"
+    for statement in ("RESTORE DATABASE", "ALTER DATABASE"):
+        assert not bench.sent(statement)
+
+
 def test_a_name_that_ends_a_remark_or_steers_a_terminal_is_in_no_script(bench: Bench) -> None:
     full = bench.full()
     text = script(bench, full, database="a\n; DROP DATABASE vault --", create_if_missing=True)

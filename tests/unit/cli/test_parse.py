@@ -1,3 +1,4 @@
+import os
 from datetime import date, datetime, time, timedelta, timezone
 
 import pytest
@@ -147,3 +148,14 @@ def test_a_start_without_an_offset_is_wall_time_already():
     assert parse.wall_time(datetime.fromisoformat("2026-07-01T12:00"), "Europe/Berlin") == datetime.fromisoformat(
         "2026-07-01T12:00"
     )
+
+
+def test_a_path_from_here_means_what_the_system_reads(tmp_path, monkeypatch):
+    (tmp_path / "far" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "below")
+    monkeypatch.chdir(tmp_path)
+    assert parse.from_here("link/x.db") == str(tmp_path / "link" / "x.db"), "a link keeps its name"
+    assert parse.from_here("link/../x.db") == str(tmp_path / "far" / "x.db")
+    assert parse.from_here("link/..") == str(tmp_path / "far")
+    assert parse.from_here("../x.db") == str(tmp_path.parent / "x.db")
+    assert parse.from_here("~/x") == os.path.expanduser("~/x")

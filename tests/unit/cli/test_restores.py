@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -46,7 +47,11 @@ def test_a_plan_tells_of_a_backup_that_nobody_recorded_and_of_one_in_a_shared_fi
         connection.exec_driver_sql("DELETE FROM backup_sets")
     shared = replace(one, path="/media/shared.bak", position=2, set_id="second")
     taken.server.media[shared.path] = [shared]
-    told = done(taken, "restore", *WHERE, "--file", "/media/shared.bak", "--set", "2", "--plan")
+    words = ("restore", *WHERE, "--file", "/media/shared.bak", "--set", "2", "--plan")
+    refused = command(taken, *words)
+    assert "Nobody recorded the backup in /media/" in refused.exception.hint  # type: ignore[union-attr]
+    told = refused.output
+    assert done(taken, *words, "--accept-unrecorded")
     assert "It is restored with --accept-unrecorded alone." in told
     assert "Time expected: not known (nothing like it was measured yet)." in told
     assert "/media/shared.bak, set 2" in told
@@ -56,3 +61,35 @@ def test_a_plan_for_a_new_name_loses_nothing(taken: Home) -> None:
     told = done(taken, "restore", *WHERE, "--run", "1", "--into", "fresh", "--plan")
     assert "goes into fresh, which is made." in told
     assert "Nothing is lost: fresh does not exist yet." in told
+
+
+def test_points_and_restore_tell_moments_by_one_clock_whatever_the_database_is_called(home: Home) -> None:
+    home.server.sizes["vault.db"] = 1
+    home.add(databases=["vault.db"], timezone="Asia/Tokyo")
+    home.run()
+    home.clock.advance(hours=1)
+    where = ("--instance", "srv", "--database", "vault")
+    listed = done(home, "points", *where)
+    assert "Moment (Asia/Tokyo)" in listed
+    assert "2026-03-02 21:00:01" in listed
+    assert "2026-03-02 21:00 " in listed, "when it was proven, by the same clock"
+    for words in (("--at", "2026-03-02 21:00:01"), ("--run", "1", "--into", "new.db")):
+        assert "as of 2026-03-02 21:00:01 (Asia/Tokyo)" in done(home, "restore", *where, *words, "--plan")
+    told = command(home, "restore", *where, "--at", "2026-03-02 21:00:01", "--yes").output
+    assert "For 2026-03-02 21:00:01 in Asia/Tokyo: the full of 2026-03-02 21:00:01" in told
+    assert "full of vault.db, 2026-03-02 21:00:01 (Asia/Tokyo): /media/" in told
+
+
+def test_two_points_of_one_second_are_told_apart(taken: Home) -> None:
+    taken.clock.advance(milliseconds=300)
+    taken.run()
+    newest, *_ = taken.ops.points.list("srv", "one")
+    taken.clock.set_wall(taken.clock.now() - timedelta(milliseconds=700))
+    taken.run()
+    listed = done(taken, "points", *WHERE)
+    assert "14:00:03.3" in listed
+    assert "14:00:03.6" in listed
+    told = command(taken, "restore", *WHERE, "--at", "2026-03-02 14:00:03.3", "--yes").output
+    assert "the incremental of 2026-03-02 14:00:03.3," in told
+    assert "There is another of 2026-03-02 14:00:03.6, a little later" in told
+    assert taken.ops.restores.list()[0].set_id == newest.set_id

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pwsops.errors import InvalidInput
-from pwsops.rules.moments import as_zone, read_moment
+from pwsops.rules.moments import as_zone, read_moment, write_moment, write_moments
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 30, 20, tzinfo=UTC)
@@ -120,3 +120,27 @@ def test_a_zone_that_nobody_knows_is_refused() -> None:
     assert as_zone("UTC").key == "UTC"
     with pytest.raises(InvalidInput, match="Mars"):
         as_zone("Mars")
+
+
+@given(zones, st.datetimes(datetime(1990, 1, 1), datetime(2026, 11, 1)))
+def test_a_moment_that_is_written_is_read_as_the_same(name: str, instant: datetime) -> None:
+    zone, instant = ZoneInfo(name), instant.replace(tzinfo=UTC)
+    assert read_moment(write_moment(instant, zone), now=NOW, zone=zone) == instant
+
+
+def test_a_time_that_came_twice_is_written_with_its_offset() -> None:
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert write_moment(first, BERLIN) == "2026-10-25 02:30:00+02:00"
+    assert write_moments([first + timedelta(minutes=59, seconds=59, microseconds=1)], BERLIN) == [
+        "2026-10-25 02:30:00+01:00"
+    ]
+    assert write_moment(datetime(2026, 10, 25, 12, tzinfo=UTC), BERLIN) == "2026-10-25 13:00:00"
+
+
+@given(st.lists(st.integers(0, 5_000_000), min_size=1, max_size=6, unique=True))
+def test_of_moments_that_are_listed_each_one_means_itself_and_no_other(offsets: list[int]) -> None:
+    instants = [NOW - timedelta(days=1) + timedelta(microseconds=each) for each in offsets]
+    written = write_moments(instants, BERLIN)
+    for instant, text in zip(instants, written, strict=True):
+        meant = read_moment(text, now=NOW, zone=BERLIN)
+        assert max(each for each in instants if each <= meant) == instant
