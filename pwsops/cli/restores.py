@@ -49,9 +49,8 @@ def restore(
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Put a backup into a database, replacing what is in it. Every checksum is checked before anything is written."""
-    source = Source(instance=instance, database=database, file=file, position=position, run=run, at=at, zone=zone)
+    source = Source.of(instance=instance, database=database, file=file, position=position, run=run, at=at, zone=zone)
     goal = Goal.of(instance, database, into=into, to_instance=to_instance, to_file=to_file, create=create_empty)
-    source.check()
     _check_doing_nothing(plan=plan, script=script, as_json=as_json)
     credentials = read_credentials(login, from_stdin=password_stdin)
     with opened(context) as operations:
@@ -62,13 +61,11 @@ def restore(
         if script:
             sys.stdout.write(operations.restores.script(goal.instance, goal.database, *place, **what))
             return
-        what["safety_copy"] = safety_copy
-        if plan and as_json:
-            _preview(operations, goal, place, what, clock=None)
-        elif plan:
-            _preview(operations, goal, place, what, clock=source.clock(operations, asking))
+        what["safety_copy"], clock = safety_copy, source.clock(operations, asking)
+        if plan:
+            _preview(operations, goal, place, what, clock=None if as_json else clock)
         else:
-            _tell(_restored(operations, goal, place, what, clock=source.clock(operations, asking), yes=yes))
+            _tell(_restored(operations, goal, place, what, clock=clock, yes=yes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +80,14 @@ class Source:
     at: str | None
     zone: str | None
 
-    def check(self) -> None:
-        """Raise `BadParameter` unless exactly one of the three ways is used."""
+    @classmethod
+    def of(cls, **named: Any) -> Source:
+        """Return what the options name; raises `BadParameter` unless exactly one of the three ways is used."""
+        source = cls(**named)
+        source._check()
+        return source
+
+    def _check(self) -> None:
         ways = {"--file": self.file, "--run": self.run, "--at": self.at}
         if sum(value is not None for value in ways.values()) != 1:
             raise typer.BadParameter(f"give one of {', '.join(ways)}.", param_hint="--file")

@@ -6,11 +6,12 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from pwsops.rules.moments import write_moments
 from tests.integration.command_line import CommandLine, Driver
 
 WHERE = ("--instance", "own", "--database", "ledger.db")
@@ -54,10 +55,9 @@ def rows(path):
         return [x for (x,) in database.execute("SELECT x FROM t ORDER BY x")]
 
 
-def local(instant):
-    """An instant as `points` shows it: to the second, rounded up, by the profile's clock."""
-    shown = datetime.fromisoformat(instant) + timedelta(seconds=1, microseconds=-1)
-    return f"{shown.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
+def local(*instants):
+    """Instants as `points` lists them beside each other, by the profile's clock: of one second, with fractions."""
+    return write_moments([datetime.fromisoformat(instant) for instant in instants], TOKYO)
 
 
 def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
@@ -67,7 +67,7 @@ def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
     assert (full["restorable"], full["run"], incremental["kind"]) == (True, 1, "differential")
     told = line.done("points", *WHERE)
     assert "Moment (Asia/Tokyo)" in told
-    assert local(full["at"]) in told
+    assert all(moment in told for moment in local(full["at"], incremental["at"]))
     os.unlink(full["path"])
     lost = line.rows("points", *WHERE)
     assert [one["restorable"] for one in lost] == [False, False]
@@ -80,10 +80,9 @@ def test_points_tell_what_can_be_had_and_what_not(line, tmp_path):
 def test_a_moment_that_points_show_brings_that_very_point_back(line, tmp_path):
     incremental, full = line.rows("points", *WHERE)
     database = tmp_path / "vaults" / "ledger.db"
-    # Two that are shown as one second are one moment to whoever writes it: then the newer is meant.
-    if local(full["at"]) != local(incremental["at"]):
-        line.done("restore", *WHERE, "--at", local(full["at"]), "--yes")
-        assert rows(database) == [0]
+    for moment, held in zip(local(full["at"], incremental["at"]), ([0], [0, 1]), strict=True):
+        line.done("restore", *WHERE, "--at", moment, "--yes")
+        assert rows(database) == held
     line.done("restore", *WHERE, "--at", incremental["at"], "--yes")
     assert rows(database) == [0, 1]
     line.done("restore", *WHERE, "--at", full["at"], "--yes")
