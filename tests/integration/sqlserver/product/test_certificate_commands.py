@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -90,8 +91,12 @@ def test_a_certificate_goes_from_one_server_to_another(two: Two) -> None:
     taken = line.done(*take, "--create-master-key", given=f"{SECRET}\n{MASTER}\n")
     assert "Imported keeper to there" in taken
     assert "already" in line.refused(*take, "--name", "another", given=f"{SECRET}\n")
-    assert "no profile says for whom a copy is to be" in line.refused(*restore)
-    line.done(*restore, "--no-safety-copy")
+    told = line.run(*restore)
+    copy = re.search(r"is kept as (.*\.bak)\.", told.stdout + told.stderr)
+    assert copy is not None
+    # No profile backs vault up there: what it held is encrypted as the backup is that took its place.
+    (kept,) = line.rows("media", copy[1], "--instance", "there")
+    assert kept["thumbprint"] == thumbprint
     assert two.there.databases["vault"].read_rows() == ROWS
     check_unseen(line.home)
 
