@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pwsops.engines.sqlserver import paths, queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.placement import File
-from pwsops.errors import EngineError
+from pwsops.errors import NoSpace
 from pwsops.rules.formatting import size
 
 NO_SPACE = 3257
@@ -40,7 +40,7 @@ def require(
             lacking[volume] += size_bytes
     for volume, needed in lacking.items():
         if needed > free[volume]:
-            raise EngineError(
+            raise NoSpace(
                 f"Restoring {database} on {link.instance.name} is not possible: the disk {volume} has no space for "
                 f"what the backup holds: {size(needed)} more are needed, "
                 f"{size(free[volume])} are free.",
