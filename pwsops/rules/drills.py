@@ -8,6 +8,7 @@ server that is away) leaves open what the backup is worth, and is told as that.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,8 @@ MOST_QUERIES = 5
 RESERVE_BYTES = 256 << 20
 """What has to stay free where a scratch goes, beside the scratch itself."""
 _SHOWN = 3
+_NAME = "pwsops_drill_"
+_IS_SCRATCH = re.compile(rf"{_NAME}[0-9a-f]{{32}}")
 
 
 class Outcome(StrEnum):
@@ -234,6 +237,16 @@ def _number(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def scratch_name(token: str) -> str:
+    """Return what the scratch of a drill is called; `token`: 32 random hexadecimal digits, which nobody else has."""
+    return f"{_NAME}{token}"
+
+
+def is_scratch(name: str) -> bool:
+    """Whether a name is that of a scratch: what has another one is never dropped."""
+    return _IS_SCRATCH.fullmatch(name) is not None
 
 
 def spare_bytes(size_bytes: int) -> int:

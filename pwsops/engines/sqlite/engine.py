@@ -38,6 +38,7 @@ from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.orders import backup_order, restore_order
 from pwsops.engines.sqlite.process import Worker, new_token
+from pwsops.engines.sqlite.scratches import FileScratches
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
@@ -303,6 +304,10 @@ class SqliteEngine:
             kept_damaged_as=answer["kept_damaged_as"],
             messages=tuple(messages),
         )
+
+    def scratches(self) -> FileScratches:
+        """Return what makes and drops the scratches of drills; see `DrillsBackups`."""
+        return FileScratches(self.instance, self._clock, SqliteEngine)
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the shell script that does a restore by `recover.py`; see the protocol."""

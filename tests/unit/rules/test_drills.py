@@ -31,8 +31,10 @@ from pwsops.rules.drills import (
     Outcome,
     Query,
     is_expected,
+    is_scratch,
     judge,
     of_error,
+    scratch_name,
     spare_bytes,
     unfit,
 )
@@ -164,3 +166,10 @@ def test_only_a_few_queries_that_say_something_are_asked() -> None:
     assert unfit([COUNT] * 5) == ""
     assert "at most 5" in unfit([COUNT] * 6)
     assert "query 2 is empty" in unfit([COUNT, Query(sql=" ", expect="1")])
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_what_is_called_like_a_scratch_is_told_from_all_else(token: bytes) -> None:
+    name = scratch_name(token.hex())
+    assert is_scratch(name)
+    assert not any(map(is_scratch, (name[:-1], name + "0", name.upper(), f"a{name}", f"{name}\n", f"{name}/..", "")))
