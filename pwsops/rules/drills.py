@@ -150,6 +150,13 @@ class Judgement:
     next_step: str = ""
 
 
+def told(cause: Cause, why: str) -> str:
+    """Return why a drill was not proven for those who are not shown what a database holds: no query, no answer."""
+    if cause is Cause.ANSWER:
+        return "A query gives something else than it must."
+    return "A query could not be asked." if cause is Cause.QUERY else why
+
+
 def judge(facts: Facts) -> Judgement:
     """Return what a drill has shown. Damage counts before anything that could not be asked."""
     if facts.error is not None:
