@@ -98,7 +98,7 @@ class Wanted:
     on_instance, place
         Where it is tried, and where that is (`registry.place`).
     path, position
-        Which backup; no path: the newest that can be restored.
+        Which backup; no path: the newest.
     queries
         What is asked of it.
     """

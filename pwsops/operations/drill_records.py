@@ -9,7 +9,7 @@ from datetime import datetime
 from pwsops.catalogue.drills import DrillRow
 from pwsops.engines.records import TableRows
 from pwsops.engines.requests import Progress
-from pwsops.rules.drills import Answer, Cause, Outcome, Query, told
+from pwsops.rules.drills import OUTCOME_WORDS, Answer, Cause, Outcome, Query, told
 from pwsops.rules.model import Message
 
 
@@ -69,6 +69,16 @@ class DrillView:
     scratch_why: str
     progress: Progress | None
     messages: Sequence[Message]
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the backup brought back what it should."""
+        return self.outcome is Outcome.PROVEN
+
+    @property
+    def outcome_words(self) -> str:
+        """What it has shown, in words."""
+        return "goes on" if self.outcome is None else OUTCOME_WORDS[self.outcome]
 
     @property
     def rows(self) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
-from pwsops.catalogue import sightings
+from pwsops.catalogue import sets, sightings
 from pwsops.catalogue.drills import Wanted
 from pwsops.engines.protocol import Engine
 from pwsops.engines.scratch import DrillsBackups, Scratches
@@ -13,8 +14,10 @@ from pwsops.operations import points, restoring
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import typed
 from pwsops.operations.restoring import Wish
-from pwsops.rules.formatting import listed
+from pwsops.rules.model import BackupSet, Sighting
 from pwsops.runs.driller import Planned
+from pwsops.runs.found_media import look_for
+from pwsops.runs.same_file import recorded_in
 
 
 def named(context: Context, instance: str, database: str, *, must_be_known: bool) -> str:
@@ -56,31 +59,61 @@ def refuse_other_engine(context: Context, instance: str, other: str) -> None:
         )
 
 
-def plan(context: Context, wanted: Wanted) -> Planned:
-    """Return what a drill restores; raises `MediaError` where no backup can be restored, and what `restoring` does."""
-    path, position = (wanted.path, wanted.position) if wanted.path else _newest(context, wanted)
-    wish = Wish(instance=wanted.on_instance, database=wanted.database, path=path, position=position)
-    with context.core.asking(wanted.on_instance):
-        found = restoring.plan(context, wish)
-    of = found.sets[-1].database
-    if of != wanted.database:
-        raise InvalidInput(
-            f"{path} holds a backup of {of}, and not of {wanted.database}: nothing would be proven of that.",
-            hint=f"Drill {of}, or choose another file.",
-        )
-    engine = context.engine(wanted.on_instance)
-    return Planned(engine=engine, scratches=scratches_of(engine, queries=len(wanted.queries)), sets=found.sets)
+class Planner:
+    """Finds out what one drill restores, and where its files are seen where they cannot be read."""
 
+    def __init__(self, context: Context, wanted: Wanted) -> None:
+        self._context = context
+        self._wanted = wanted
+        self._known: Sequence[BackupSet] = ()
 
-def _newest(context: Context, wanted: Wanted) -> tuple[str, int]:
-    """Return where the newest backup is that can be restored, as far as can be told."""
-    instance, database = wanted.instance, wanted.database
-    found = list(points.look(context, context.engine(instance), instance, database).views())
-    point = next((one for one in found if one.restorable is not False), None)
-    if point is not None:
+    def plan(self) -> Planned:
+        """Return what is restored; raises what `restoring.plan` does.
+
+        Without a choice that is the newest backup that is recorded, whatever is known against it: an older one in its
+        place would prove nothing of the newest, and what was found bad may be good again.
+
+        Raises
+        ------
+        MediaError
+            There is no backup.
+        InvalidInput
+            The file holds one of another database, of which nothing would be proven.
+        """
+        context, wanted = self._context, self._wanted
+        path, position = (wanted.path, wanted.position) if wanted.path else self._newest()
+        wish = Wish(instance=wanted.on_instance, database=wanted.database, path=path, position=position)
+        engine = context.engine(wanted.on_instance)
+        self._known = self._known or self._recorded(engine, path, position)
+        with context.core.asking(wanted.on_instance):
+            found = restoring.plan(context, wish)
+        of = found.sets[-1].database
+        if of != wanted.database:
+            raise InvalidInput(
+                f"{path} holds a backup of {of}, and not of {wanted.database}: nothing would be proven of that.",
+                hint=f"Drill {of}, or choose another file.",
+            )
+        return Planned(engine=engine, scratches=scratches_of(engine, queries=len(wanted.queries)), sets=found.sets)
+
+    def look(self) -> Sequence[Sighting]:
+        """Return what is found where the files of the backup lie, as far as they are known."""
+        return list(look_for(self._context.engine(self._wanted.on_instance), self._known).values())
+
+    def _newest(self) -> tuple[str, int]:
+        context, instance, database = self._context, self._wanted.instance, self._wanted.database
+        engine = context.engine(instance)
+        point = next((one for one in points.look(context, engine, instance, database).views() if one.chain), None)
+        if point is None:
+            raise MediaError(
+                f"There is no backup of {database} to be drilled: none is recorded for {instance}.",
+                hint="Take a full backup now; a file that nobody recorded is drilled with --file.",
+            )
+        self._known = point.chain
         return point.path, point.position
-    lost = listed([f"{one.path}: {one.why}" for one in found]) or "none is recorded"
-    raise MediaError(
-        f"No backup of {database} can be restored: {lost}.",
-        hint="Take a full backup now; `pwsops points` shows what is amiss with those there were.",
-    )
+
+    def _recorded(self, engine: Engine, path: str, position: int) -> Sequence[BackupSet]:
+        context = self._context
+        found = recorded_in(context.read, engine, path, position, clock=context.core.clock)[:1]
+        with context.read() as connection:
+            bases = [sets.ever(connection, one.backup_set.base_id) for one in found if one.backup_set.base_id]
+        return [*filter(None, bases), *(one.backup_set for one in found)]

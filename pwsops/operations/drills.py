@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from pwsops.catalogue import drills
@@ -53,7 +52,7 @@ class Drills:
         Parameters
         ----------
         path, position
-            Which backup; None: the newest that can be restored.
+            Which backup; None: the newest.
         on
             The instance on which it is tried; None: the one that it was taken on.
         queries
@@ -160,6 +159,7 @@ class Drills:
             position=position,
             queries=tuple(queries),
         )
-        job = Job(wanted=wanted, plan=partial(drilling.plan, context, wanted), tell=tell)
+        planner = drilling.Planner(context, wanted)
+        job = Job(wanted=wanted, plan=planner.plan, look=planner.look, tell=tell)
         core.driller.begin(job)
         return _Begun(job=job, id=job.id)

@@ -29,7 +29,7 @@ from pwsops.errors import (
     unforeseen,
 )
 from pwsops.rules.drills import Cause, Facts, Judgement, Outcome, judge, scratch_name
-from pwsops.rules.model import BackupSet
+from pwsops.rules.model import BackupSet, Sighting
 from pwsops.runs.found_media import look_for, note_error
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.same_file import Recorded, recorded_in
@@ -55,11 +55,13 @@ class Planned:
 class Job:
     """One drill of this process.
 
-    `plan` finds out what it restores, once the drill is written down: until then its backups might be pruned.
+    `plan` finds out what it restores, once the drill is written down: until then its backups might be pruned. Where it
+    fails, `look` tells what is found where the backup's files lie.
     """
 
     wanted: Wanted
     plan: Callable[[], Planned]
+    look: Callable[[], Sequence[Sighting]]
     tell: Tell = lambda progress: None
     id: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -274,11 +276,10 @@ class Driller:
 
     def _judged(self, job: Job, found: _Found) -> Judgement:
         """Return the outcome, and let the verdict know what an error says of the backups."""
-        error, seen = found.error, []
-        if isinstance(error, MediaError) and found.planned is not None:
-            seen = list(look_for(found.planned.engine, found.sets).values())
+        error, seen = found.error, self._seen(job, found)
         with suppress(PwsopsError):
-            say_where(self._catalogue, error) if isinstance(error, CertificateNeeded) else None
+            if isinstance(error, CertificateNeeded):
+                say_where(self._catalogue, error)
         wanted = job.wanted
         elsewhere = wanted.on_instance != wanted.instance
         checked = found.findings
@@ -296,6 +297,13 @@ class Driller:
             with suppress(PwsopsError):
                 note_error(self._catalogue, found.planned.engine, found.sets, error, clock=self._clock)
         return judgement
+
+    def _seen(self, job: Job, found: _Found) -> Sequence[Sighting]:
+        if not isinstance(found.error, MediaError):
+            return ()
+        with suppress(PwsopsError):
+            return job.look() if found.planned is None else list(look_for(found.planned.engine, found.sets).values())
+        return ()
 
     def _end(self, job: Job, work: Work, found: _Found, judgement: Judgement) -> None:
         is_good, is_bad = judgement.outcome is Outcome.PROVEN, judgement.cause is Cause.STRUCTURE

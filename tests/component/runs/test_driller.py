@@ -222,13 +222,32 @@ def test_an_answer_that_differs_fails_it_and_neither_proves_nor_disproves(home: 
     assert all("secret" not in entry.detail for entry in home.ops.audit.list())
 
 
-def test_no_backup_that_can_be_restored_is_a_failure(home: Home) -> None:
+def test_the_newest_backup_is_drilled_whatever_is_known_of_it(home: Home) -> None:
+    lay(home, "/media/old.bak")
     lay(home)
-    del home.server.media[FILE]
+    kept = home.server.media.pop(FILE)
+    view = home.ops.drills.run("srv", "one")
+    assert (view.outcome, view.cause, home.server.drilled) == (Outcome.FAILED, Cause.MEDIA, [])
+    assert FILE in view.why
+    home.server.media[FILE] = kept
+    assert home.ops.drills.run("srv", "one").outcome is Outcome.PROVEN
+    assert home.server.drilled == [(FILE,)]
+
+
+def test_without_any_backup_it_is_a_failure(home: Home) -> None:
+    home.add()
     view = home.ops.drills.run("srv", "one")
     assert (view.outcome, view.cause) == (Outcome.FAILED, Cause.MEDIA)
-    assert FILE in view.why
-    assert home.server.drilled == []
+    assert "none is recorded" in view.why
+
+
+def test_a_directory_that_nobody_could_look_into_says_nothing_of_the_backup(home: Home) -> None:
+    lay(home)
+    home.server.media.clear()
+    home.server.unlistable.add("/media")
+    for which in ({}, {"path": FILE}):
+        view = home.ops.drills.run("srv", "one", **which)
+        assert (view.outcome, view.cause) == (Outcome.UNTESTED, Cause.UNREACHED)
 
 
 def test_a_file_of_another_database_proves_nothing_of_this_one(home: Home) -> None:
@@ -462,7 +481,7 @@ def unforeseen() -> Callable[[], None]:
 def test_a_plan_that_fails_in_a_way_nobody_foresaw_ends_the_drill(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     lay(home)
     with monkeypatch.context() as spoilt:
-        spoilt.setattr("pwsops.operations.drilling.plan", lambda *given: unforeseen())
+        spoilt.setattr("pwsops.operations.drilling.Planner.plan", lambda planner: unforeseen())
         with pytest.raises(RuntimeError):
             home.ops.drills.run("srv", "one")
     [view] = home.ops.drills.list()
