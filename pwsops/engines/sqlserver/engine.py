@@ -47,6 +47,7 @@ from pwsops.engines.sqlserver import (
 )
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.options import OPTIONS
+from pwsops.engines.sqlserver.scratches import ServerScratches
 from pwsops.rules.model import BackupSet, Sighting
 
 
@@ -156,6 +157,10 @@ class SqlServerEngine:
         finally:
             # The login may have been given for this restore only: it is not to stay signed in, nor its password here.
             self._link.forget()
+
+    def scratches(self) -> ServerScratches:
+        """Return what makes and drops the scratches of drills; see `DrillsBackups`."""
+        return ServerScratches(self._link)
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the T-SQL that does a restore; see the protocol."""

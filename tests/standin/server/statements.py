@@ -228,8 +228,18 @@ class Kill:
     title: str = "KILL"
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckDatabase:
+    """`DBCC CHECKDB`."""
+
+    database: Text
+    quiet: bool = False
+    title: str = "DBCC CHECKDB"
+
+
 Statement = (
     Backup | Restore | Inspect | AlterDatabase | CreateDatabase | DropDatabase | CreateMasterKey | CreateCertificate
     | BackupCertificate | DropCertificate | CreateLogin | CreateUser | ChangeRole | Grant | Execute | Use | SetOption
     | Assign | SelectRows | InsertRows | UpdateRows | DeleteRows | CreateTable | Transaction | Kill
+    | CheckDatabase
 )  # fmt: skip
