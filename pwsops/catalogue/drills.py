@@ -206,10 +206,10 @@ def listing(
     return _read(connection, statement)
 
 
-def of_period(connection: Connection, since: datetime, until: datetime, *, limit: int) -> list[DrillRow]:
-    """Return the newest drills that were asked for in a period, newest first."""
-    within = (drills.c.asked_at >= since) & (drills.c.asked_at < until)
-    return _read(connection, select(drills).where(within).order_by(drills.c.id.desc()).limit(limit))
+def of_period(connection: Connection, since: datetime | None, until: datetime) -> list[DrillRow]:
+    """Return the drills that were asked for in a period, newest first; `since` None: from the first one on."""
+    within = (drills.c.asked_at >= (since or BEGINNING)) & (drills.c.asked_at < until)
+    return _read(connection, select(drills).where(within).order_by(drills.c.id.desc()))
 
 
 def every_open(connection: Connection) -> list[DrillRow]:

@@ -21,6 +21,18 @@ Instance = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this
 Database = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this database.", show_default=False)]
 
 
+Queries = Annotated[
+    list[str] | None,
+    typer.Option("--query", metavar="SQL", help="Ask what was restored; at most five.", show_default=False),
+]
+Expected = Annotated[
+    list[str] | None,
+    typer.Option("--expect", metavar="VALUE", help="The one value that a query must give.", show_default=False),
+]
+ToInstance = Annotated[str | None, typer.Option(metavar="NAME", help="Try it on another instance.", show_default=False)]
+Here = Annotated[bool, typer.Option("--here", help="In this process, which needs no service: so it is done anyhow.")]
+
+
 def drill(
     context: typer.Context,
     database: Annotated[str, typer.Argument(metavar="DATABASE", help="Whose backup is tried.", show_default=False)],
@@ -30,20 +42,10 @@ def drill(
     run: options.Run = None,
     at: options.At = None,
     zone: Zone = None,
-    to_instance: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Try it on another instance.", show_default=False)
-    ] = None,
-    query: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SQL", help="Ask what was restored; at most five, one value each.", show_default=False),
-    ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VALUE", help="What the query of the same place must give.", show_default=False),
-    ] = None,
-    here: Annotated[
-        bool, typer.Option("--here", help="In this process, which needs no service: so it is always done by now.")
-    ] = False,
+    to_instance: ToInstance = None,
+    query: Queries = None,
+    expect: Expected = None,
+    here: Here = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Restore a backup into a scratch database, check it, time it, and drop it: the newest one, unless told otherwise.
@@ -69,12 +71,7 @@ def drill(
             queries=queries,
             on_progress=progress.of_operation(tell, f"drill of {database}"),
         )
-    if as_json:
-        from pwsops.operations import json_shapes
-
-        sys.stdout.write(json.dumps(json_shapes.drill(found), indent=2) + "\n")
-    else:
-        _tell(found)
+    _tell(found, as_json=as_json)
     if not found.is_proven:
         raise typer.Exit(1)
 
@@ -89,9 +86,14 @@ def _queries(asked: list[str], expected: list[str]) -> list[Query]:
     return [Query(sql=sql, expect=value) for sql, value in zip(asked, expected, strict=True)]
 
 
-def _tell(found: DrillView) -> None:
+def _tell(found: DrillView, *, as_json: bool) -> None:
     from pwsops.cli import words
 
+    if as_json:
+        from pwsops.operations import json_shapes
+
+        sys.stdout.write(json.dumps(json_shapes.drill(found), indent=2) + "\n")
+        return
     what = f"Drill {found.id} of {found.database}: {found.outcome_words}"
     if found.is_proven:
         size = words.size(found.restored_bytes)

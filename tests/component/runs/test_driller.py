@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,6 +29,7 @@ from pwsops.errors import (
     Refused,
 )
 from pwsops.operations.drills import DrillView
+from pwsops.operations.reports import ReportFormat, ReportQuery
 from pwsops.rules.drills import Answer, AnswerKind, Cause, Outcome, Query, scratch_name
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.rights import Role
@@ -501,3 +503,35 @@ def test_who_may_not_read_the_file_is_denied_and_the_drill_has_ended(home: Home)
         limited.drills.run("srv", "one", path=FILE)
     assert home.server.drilled == []
     assert all(one.outcome is not None for one in home.ops.drills.list())
+
+
+def test_the_evidence_has_the_drills_of_its_period_without_what_databases_hold(home: Home, tmp_path: Path) -> None:
+    lay(home)
+    home.add()
+    home.run()
+    home.ops.drills.run("srv", "one")
+    home.server.answers[COUNT.sql] = Answer(kind=AnswerKind.VALUE, value="secret 4")
+    home.ops.drills.run("srv", "one", queries=[COUNT])
+    home.clock.advance(timedelta(seconds=1))
+    evidence = tmp_path / "evidence.html"
+    home.ops.reports.write(ReportFormat.EVIDENCE, evidence)
+    text = evidence.read_text()
+    assert "<strong>1 of 2</strong>drills proved a backup" in text
+    assert "A query gives something else than it must." in text
+    assert "secret" not in text
+    home.ops.reports.write(ReportFormat.EVIDENCE, evidence, ReportQuery(profile="p"), replace=True)
+    assert "<strong>1 of 2</strong>" in evidence.read_text()
+    home.add(name="q", databases=["two"], directory="/elsewhere")
+    home.ops.reports.write(ReportFormat.EVIDENCE, evidence, ReportQuery(profile="q"), replace=True)
+    assert "No backup was drilled." in evidence.read_text()
+
+
+def test_of_many_drills_the_newest_are_printed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(home)
+    monkeypatch.setattr("pwsops.reports.evidence.MOST_DRILLS", 1)
+    for _ in range(3):
+        home.ops.drills.run("srv", "one")
+    home.clock.advance(timedelta(seconds=1))
+    evidence = tmp_path / "evidence.html"
+    home.ops.reports.write(ReportFormat.EVIDENCE, evidence)
+    assert "2 older drills" in evidence.read_text()
