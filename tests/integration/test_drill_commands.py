@@ -209,7 +209,7 @@ def test_what_does_not_go_together_is_refused(line):
 # Killed at any moment
 
 DIES = """
-import os, signal, sys
+import os, signal, sys, threading
 from pathlib import Path
 from pwsops.engines.sqlite.scratches import FileScratches
 from pwsops.operations import open_operations
@@ -217,17 +217,13 @@ from pwsops.operations.drills import Query
 
 step, when = sys.argv[2], sys.argv[3]
 do = getattr(FileScratches, step)
-reports = []
-
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def doing(scratches, scratch, sets, on_progress, cancel):
-    def report(progress):
-        reports.append(progress)
-        if len(reports) >= int(when):
-            die()
-    return do(scratches, scratch, sets, report, cancel)
+def doing(*given):
+    threading.Timer(int(when) / 100, die).start()
+    do(*given)
+    die()
 
 def dies(*given, **more):
     if when == "before":
@@ -242,12 +238,12 @@ open_operations(Path(sys.argv[1])).drills.run("own", "ledger.db", queries=[query
 
 
 def deaths(count):
-    """One of each kind after the other; in the middle of a restore ever later."""
+    """One of each kind after the other; in the middle of a restore ever later, in hundredths of a second."""
     kinds = [("fill", "before"), ("fill", ""), ("fill", "after"), ("check", "after"), ("ask", "after")]
     kinds += [("drop", "before")]
     for number in range(count):
         step, when = kinds[number % len(kinds)]
-        yield step, when or str(1 + number // len(kinds))
+        yield step, when or str(10 + number)
 
 
 def test_a_scratch_never_outlives_the_next_look(line, request):
