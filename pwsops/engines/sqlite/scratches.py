@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from threading import Event
 from typing import Any
 
+from pwsops import foreign
 from pwsops.clock import Clock
 from pwsops.engines.off_limits import DRILLS
 from pwsops.engines.protocol import Engine
@@ -123,7 +123,7 @@ def _made(scratch: Scratch) -> str:
     base = os.path.dirname(scratch.place)
     try:
         os.makedirs(base, mode=0o700, exist_ok=True)
-        os.mkdir(scratch.place, mode=0o700)
+        foreign.make_directory(scratch.place)
     except OSError as error:
         if os.path.lexists(scratch.place):
             hint = "Drill again: another name is chosen then."
@@ -187,22 +187,13 @@ def _dropped(instance: Instance, scratch: Scratch) -> bool:
 
 def _emptied(place: str) -> bool:
     for tries in range(1, _TRIES + 1):
-        fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            for name in os.listdir(fd):
-                _unlink(name, fd)
-        finally:
-            os.close(fd)
-        try:
-            os.rmdir(place)
+            foreign.remove_directory(place)
+        except FileNotFoundError:
+            raise
         except OSError:
             if tries == _TRIES:
                 raise
         else:
             break
     return True
-
-
-def _unlink(name: str, fd: int) -> None:
-    with suppress(FileNotFoundError):  # a worker that ends tidies up as well
-        os.unlink(name, dir_fd=fd)
