@@ -74,6 +74,8 @@ class FakeServer:
     """The scratches that are there."""
     drilled: list[tuple[str, ...]] = field(default_factory=list)
     """The sets of each drill, by `set_id`."""
+    left_free: list[int] = field(default_factory=list)
+    """What had to stay free beside the scratch of each drill, in bytes."""
     in_drill: Callable[[str], object] = lambda step: None
     """Is told each step of a drill before it is done; what it raises, the step raises."""
     structure: Findings = field(default_factory=Findings)
@@ -446,10 +448,12 @@ class FakeScratches:
         self,
         scratch: Scratch,
         sets: Sequence[BackupSet],
+        leave_free_bytes: int,
         on_progress: ProgressCallback | None = None,
         cancel: Event | None = None,
     ) -> RestoreResult:
         self._server.in_drill("fill")
+        self._server.left_free.append(leave_free_bytes)
         self._server.scratches.add(scratch.name)
         for progress in self._server.progress:
             assert on_progress is not None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select, update
 
 from pwsops.catalogue import rows
 from pwsops.catalogue.rows import Unreadable
@@ -229,6 +229,14 @@ def owed(connection: Connection, now: datetime) -> list[DrillRow]:
     due = drills.c.next_drop_at.is_(None) | (drills.c.next_drop_at <= now)
     due = due | (drills.c.next_drop_at > now + NEXT_TRIES[-1])
     return _read(connection, select(drills).where(_OWED, due).order_by(drills.c.id))
+
+
+def bytes_of_others(connection: Connection, drill_id: int) -> int:
+    """Return what the scratches of the other drills take that go on: each may still have to write all of it."""
+    going = select(drills.c.set_id).where(_OPEN, drills.c.id != drill_id, drills.c.scratch != "")
+    sizes = select(backup_sets.c.set_id, func.max(backup_sets.c.database_size_bytes).label("size"))
+    known = sizes.where(backup_sets.c.set_id.in_(going)).group_by(backup_sets.c.set_id).subquery()
+    return int(connection.execute(select(func.coalesce(func.sum(known.c.size), 0))).scalar_one())
 
 
 def reading(connection: Connection, instance: str, database: str) -> int | None:

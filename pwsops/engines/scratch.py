@@ -51,13 +51,14 @@ class Scratches(Protocol):
         self,
         scratch: Scratch,
         sets: Sequence[BackupSet],
+        leave_free_bytes: int,
         on_progress: ProgressCallback | None = None,
         cancel: Event | None = None,
     ) -> RestoreResult:
         """Make the scratch and restore these sets into it, as `Engine.restore` does into a new database.
 
-        Raises `NoSpace` where there is no room for it and what has to stay free (`rules.drills.spare_bytes`), before
-        anything is written. Something of it may be left where this raises, until `drop`.
+        Raises `NoSpace` where there is no room for it and what has to stay free beside it, before anything is written.
+        Something of it may be left where this raises, until `drop`.
         """
 
     def check(self, scratch: Scratch, cancel: Event | None = None) -> Findings:

@@ -12,7 +12,7 @@ from pwsops.engines.scratch import DrillsBackups, Scratches
 from pwsops.errors import InvalidInput, MediaError, NotFound, PwsopsError, Refused
 from pwsops.operations import points, restoring
 from pwsops.operations.access import Context
-from pwsops.operations.lookup import typed
+from pwsops.operations.lookup import typed, why_unrecorded
 from pwsops.operations.restoring import Wish
 from pwsops.rules.model import BackupSet, Sighting
 from pwsops.runs.driller import Planned
@@ -20,21 +20,20 @@ from pwsops.runs.found_media import look_for
 from pwsops.runs.same_file import recorded_in
 
 
-def named(context: Context, instance: str, database: str, *, must_be_known: bool) -> str:
+def named(context: Context, instance: str, database: str) -> str:
     """Return the name of the database that is meant, also where its instance is away or has it no more.
 
-    Raises `NotFound` where it has to be known, and is told of nowhere.
+    Raises `NotFound` where it is told of nowhere.
     """
     with suppress(PwsopsError):  # what is recorded is drilled all the same, on this instance or another
         database = typed(context.core.catalogue, context.engine(instance), database)
-    if must_be_known:
-        with context.read() as connection:
-            known = sightings.is_known(connection, instance, database)
-        if not known:
-            raise NotFound(
-                f"Nothing is known of a database {database} of {instance}, so that nothing of it can be drilled.",
-                hint="`pwsops databases` lists those there are; of a file that nobody recorded, give --file.",
-            )
+    with context.read() as connection:
+        known = sightings.is_known(connection, instance, database)
+    if not known:
+        raise NotFound(
+            f"Nothing is known of a database {database} of {instance}, so that nothing of it can be drilled.",
+            hint="`pwsops databases` lists those there are.",
+        )
     return database
 
 
@@ -79,6 +78,8 @@ class Planner:
             There is no backup.
         InvalidInput
             The file holds one of another database, of which nothing would be proven.
+        Refused
+            Nobody recorded it: whoever may write there could have made it, and nothing would be proven either.
         """
         context, wanted = self._context, self._wanted
         path, position = (wanted.path, wanted.position) if wanted.path else self._newest()
@@ -93,7 +94,18 @@ class Planner:
                 f"{path} holds a backup of {of}, and not of {wanted.database}: nothing would be proven of that.",
                 hint=f"Drill {of}, or choose another file.",
             )
+        self._require_recorded(found.sets)
         return Planned(engine=engine, scratches=scratches_of(engine, queries=len(wanted.queries)), sets=found.sets)
+
+    def _require_recorded(self, chosen: Sequence[BackupSet]) -> None:
+        with self._context.read() as connection:
+            why = why_unrecorded(connection, chosen)
+        if why:
+            raise Refused(
+                why,
+                hint="Drill a recorded backup. If you know where this one comes from, restore it under another name: "
+                "`pwsops restore --accept-unrecorded`.",
+            )
 
     def look(self) -> Sequence[Sighting]:
         """Return what is found where the files of the backup lie, as far as they are known."""
@@ -106,7 +118,7 @@ class Planner:
         if point is None:
             raise MediaError(
                 f"There is no backup of {database} to be drilled: none is recorded for {instance}.",
-                hint="Take a full backup now; a file that nobody recorded is drilled with --file.",
+                hint="Take a full backup now.",
             )
         self._known = point.chain
         return point.path, point.position

@@ -144,7 +144,7 @@ class Drills:
             raise InvalidInput(f"{database} was not drilled: {why}.", hint="Give fewer queries, each with its value.")
         on = on or instance
         drilling.refuse_other_engine(context, instance, on)
-        database = drilling.named(context, instance, database, must_be_known=path is None)
+        database = drilling.named(context, instance, database)
         drilling.scratches_of(context.engine(on), queries=len(queries))
         core.driller.reconcile()
         core.scratches.drop(files_alone=True)

@@ -187,9 +187,9 @@ def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
 
 
 def in_roots_if_named(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
-    """Check the same where a path is given; without one, what is read was recorded for the instance."""
+    """Check the same where a path is given, on the instance that reads it; without one, it was recorded for theirs."""
     if given["path"] is not None:
-        in_roots(context, needed, given)
+        check_root(context, given["on"] or given["instance"], given["path"], needed.action)
 
 
 def in_kept(*parameters: str) -> Check:

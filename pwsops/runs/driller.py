@@ -28,7 +28,7 @@ from pwsops.errors import (
     PwsopsError,
     unforeseen,
 )
-from pwsops.rules.drills import Cause, Facts, Judgement, Outcome, judge, scratch_name
+from pwsops.rules.drills import Cause, Facts, Judgement, Outcome, judge, scratch_name, spare_bytes
 from pwsops.rules.model import BackupSet, Sighting
 from pwsops.runs.found_media import look_for, note_error
 from pwsops.runs.liveness import Liveness
@@ -237,8 +237,11 @@ class Driller:
     def _drilled(self, job: Job, work: Work, found: _Found, planned: Planned, scratch: Scratch) -> None:
         scratches, cancel, queries = planned.scratches, job.cancel, [one.sql for one in job.wanted.queries]
         report = work.report()
+        with self._catalogue.read() as connection:
+            others = drills.bytes_of_others(connection, job.id)
+        spare = spare_bytes(planned.sets[-1].database_size_bytes) + others
         with self._timed(found, "restore_s", job):
-            restored = scratches.fill(scratch, planned.sets, report, cancel)
+            restored = scratches.fill(scratch, planned.sets, spare, report, cancel)
         found.measured["restored_bytes"] = restored.restored_bytes
         report(Progress(phase="checking what was restored", done_bytes=0, total_bytes=0))
         with self._timed(found, "check_s", job):

@@ -163,7 +163,7 @@ def test_without_the_key_it_could_not_be_tested(line):
 
 def test_without_room_it_could_not_be_tested(tmp_path, line, monkeypatch):
     """In this process, where a disk can be as full as the test wants."""
-    monkeypatch.setattr("pwsops.engines.sqlite.scratches.spare_bytes", lambda size: RESERVE_BYTES << 30)
+    monkeypatch.setattr("pwsops.runs.driller.spare_bytes", lambda size: RESERVE_BYTES << 30)
     operations = open_operations(line.home)
     try:
         found = operations.drills.run("own", "ledger.db")

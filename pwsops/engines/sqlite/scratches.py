@@ -18,7 +18,7 @@ from pwsops.engines.scratch import Findings, Scratch
 from pwsops.engines.sqlite.causes import FULL
 from pwsops.engines.sqlite.process import Worker
 from pwsops.errors import Conflict, EngineError, NoSpace
-from pwsops.rules.drills import Answer, AnswerKind, is_scratch, spare_bytes
+from pwsops.rules.drills import Answer, AnswerKind, is_scratch
 from pwsops.rules.model import BackupSet
 
 FILE = "scratch.db"
@@ -57,6 +57,7 @@ class FileScratches:
         self,
         scratch: Scratch,
         sets: Sequence[BackupSet],
+        leave_free_bytes: int,
         on_progress: ProgressCallback | None = None,
         cancel: Event | None = None,
     ) -> RestoreResult:
@@ -67,7 +68,7 @@ class FileScratches:
             create_if_missing=True,
             must_be_new=True,
             to_file=_made(scratch),
-            leave_free_bytes=spare_bytes(sets[-1].database_size_bytes),
+            leave_free_bytes=leave_free_bytes,
         )
         return self._open_engine(_within(self._instance, scratch), self._clock).restore(request, on_progress, cancel)
 

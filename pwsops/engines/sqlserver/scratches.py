@@ -14,7 +14,7 @@ from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.running import Limits, Meter, StatementResult
 from pwsops.errors import EngineError, PwsopsError, Refused
 from pwsops.messages import Message
-from pwsops.rules.drills import Answer, is_scratch, spare_bytes
+from pwsops.rules.drills import Answer, is_scratch
 from pwsops.rules.model import BackupSet
 
 CHECKED = 8989
@@ -46,6 +46,7 @@ class ServerScratches:
         self,
         scratch: Scratch,
         sets: Sequence[BackupSet],
+        leave_free_bytes: int,
         on_progress: ProgressCallback | None = None,
         cancel: Event | None = None,
     ) -> RestoreResult:
@@ -55,7 +56,7 @@ class ServerScratches:
             sets=sets,
             create_if_missing=True,
             must_be_new=True,
-            leave_free_bytes=spare_bytes(sets[-1].database_size_bytes),
+            leave_free_bytes=leave_free_bytes,
         )
         return restore.restore(self._link, request, on_progress, cancel)
 

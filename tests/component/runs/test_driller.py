@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pwsops.errors import (
     Cancelled,
     CertificateNeeded,
     Conflict,
+    Denied,
     EndUnknown,
     EngineError,
     InvalidInput,
@@ -30,7 +32,7 @@ from pwsops.errors import (
 )
 from pwsops.operations.drills import DrillView
 from pwsops.operations.reports import ReportFormat, ReportQuery
-from pwsops.rules.drills import Answer, AnswerKind, Cause, Outcome, Query, scratch_name
+from pwsops.rules.drills import RESERVE_BYTES, Answer, AnswerKind, Cause, Outcome, Query, scratch_name
 from pwsops.rules.model import BackupKind, BackupSet
 from pwsops.rules.rights import Role
 from tests.clocks import NOON, wait_until
@@ -39,6 +41,7 @@ from tests.people import acting_as
 from tests.restores import FILE, STEPS, held, lay, other_process
 
 COUNT = Query(sql="SELECT count(*) FROM t", expect="3")
+TWO = BackupSet(set_id="two", database="two", kind=BackupKind.FULL, path="/media/two.bak", finished_at=NOON)
 LEFT = scratch_name("a" * 32)
 
 
@@ -252,8 +255,17 @@ def test_a_directory_that_nobody_could_look_into_says_nothing_of_the_backup(home
         assert (view.outcome, view.cause) == (Outcome.UNTESTED, Cause.UNREACHED)
 
 
+def test_a_backup_that_nobody_recorded_is_not_drilled(home: Home) -> None:
+    lay(home)
+    home.server.put(BackupSet(set_id="forged", database="one", kind=BackupKind.FULL, path="/media/f", finished_at=NOON))
+    view = home.ops.drills.run("srv", "one", path="/media/f")
+    assert (view.outcome, home.server.drilled) == (Outcome.UNTESTED, [])
+    assert "Nobody recorded" in view.why
+
+
 def test_a_file_of_another_database_proves_nothing_of_this_one(home: Home) -> None:
     lay(home)
+    home.add(databases=["two"])
     view = home.ops.drills.run("srv", "two", path=FILE)
     assert view.outcome is Outcome.UNTESTED
     assert "nothing would be proven" in view.why
@@ -317,6 +329,18 @@ def test_one_of_a_database_at_a_time(home: Home) -> None:
     assert ended(home, first.id).outcome is Outcome.PROVEN
     with home.core.catalogue.read() as connection:
         assert retention.in_use(connection, "srv", "one") == ""
+
+
+def test_what_other_drills_have_yet_to_write_stays_free(home: Home) -> None:
+    home.record(home.server.put(replace(TWO, database_size_bytes=5_000_000)))
+    lay(home)
+    with held(home):
+        first = home.ops.drills.start("srv", "two")
+        home.server.started.wait(20)
+        second = home.ops.drills.start("srv", "one")
+        wait_until(lambda: len(home.server.left_free) == 2, "the second one")
+    assert home.server.left_free == [RESERVE_BYTES + 500_000, RESERVE_BYTES + 5_000_000]
+    assert {ended(home, one.id).outcome for one in (first, second)} == {Outcome.PROVEN}
 
 
 def test_a_backup_that_is_being_removed_is_not_drilled(home: Home) -> None:
@@ -535,3 +559,18 @@ def test_of_many_drills_the_newest_are_printed(home: Home, tmp_path: Path, monke
     evidence = tmp_path / "evidence.html"
     home.ops.reports.write(ReportFormat.EVIDENCE, evidence)
     assert "2 older drills" in evidence.read_text()
+
+
+def test_who_restores_drills_no_file_outside_of_where_backups_are_kept(home: Home) -> None:
+    home.add()
+    lay(home)
+    lay(home, "/etc/theirs.bak")
+    restorer = acting_as(home.ops, Role.RESTORER)
+    assert restorer.drills.run("srv", "one", path=FILE).is_proven
+    foreign = BackupSet(set_id="f", database="one", kind=BackupKind.FULL, path="/etc/f.bak", finished_at=NOON)
+    home.server.put(foreign)
+    with pytest.raises(Denied):
+        restorer.drills.run("srv", "one", path="/etc/f.bak")
+    home.ops.instances.add("other", engine="fake", address="elsewhere")
+    with pytest.raises(Denied):
+        restorer.drills.run("srv", "one", path="/etc/f.bak", on="other")

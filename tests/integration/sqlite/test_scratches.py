@@ -46,7 +46,7 @@ def taken(place: Place, *statements: str, name: str = "one.bak") -> BackupSet:
 def filled(place: Place, *statements: str) -> Scratch:
     backup_set = taken(place, *statements)
     scratch = its(place).place(NAME)
-    its(place).fill(scratch, [backup_set])
+    its(place).fill(scratch, [backup_set], 1)
     return scratch
 
 
@@ -74,7 +74,7 @@ def test_an_incremental_is_drilled_with_its_full(place: Place, home: Path) -> No
     full = taken(place)
     query(place.path(), "INSERT INTO t VALUES (4)")
     scratch = its(place).place(NAME)
-    its(place).fill(scratch, [full, place.take("two.bak", base=full).backup_set])
+    its(place).fill(scratch, [full, place.take("two.bak", base=full).backup_set], 1)
     assert answers(place, scratch, "SELECT count(*) FROM t") == [("value", "4")]
 
 
@@ -111,13 +111,13 @@ def test_without_a_place_there_is_no_drill(place: Place) -> None:
 def test_one_drill_never_takes_the_place_of_another(place: Place, home: Path) -> None:
     scratch = filled(place)
     with pytest.raises(Conflict, match="is there already"):
-        its(place).fill(scratch, [])
+        its(place).fill(scratch, [], 1)
 
 
 def test_where_no_directory_can_be_made_it_says_so(place: Place, home: Path) -> None:
     (home / "drills").write_text("in the way")
     with pytest.raises(EngineError, match="cannot make a directory"):
-        its(place).fill(its(place).place(NAME), [])
+        its(place).fill(its(place).place(NAME), [], 1)
 
 
 def test_nothing_is_written_where_there_is_no_room(
@@ -130,10 +130,8 @@ def test_nothing_is_written_where_there_is_no_room(
     with pytest.raises(NoSpace, match=f"{size + 999} bytes free; {size + 1000} are needed"):
         restore._require_space(str(target), size, 1000)
     restore._require_space(str(target), size, 999)
-    # As large as nobody's disk is.
-    huge = replace(backup_set, database_size_bytes=1 << 62)
-    with pytest.raises(NoSpace):
-        its(place).fill(its(place).place(NAME), [huge])
+    with pytest.raises(NoSpace):  # as large as nobody's disk is
+        its(place).fill(its(place).place(NAME), [backup_set], 1 << 62)
     assert os.listdir(home / "drills" / NAME) == []
 
 
@@ -143,7 +141,7 @@ def test_damaged_media_and_a_missing_key_are_told_apart(place: Place, home: Path
     data[len(data) // 2] ^= 1
     Path(backup_set.path).write_bytes(data)
     with pytest.raises(MediaError, match="damaged"):
-        its(place).fill(its(place).place(NAME), [backup_set])
+        its(place).fill(its(place).place(NAME), [backup_set], 1)
     assert its(place).drop(its(place).place(NAME))
 
 
@@ -152,7 +150,7 @@ def test_it_can_be_cancelled(place: Place, home: Path) -> None:
     cancel.set()
     backup_set = taken(place)
     with pytest.raises(Cancelled):
-        its(place).fill(its(place).place(NAME), [backup_set], cancel=cancel)
+        its(place).fill(its(place).place(NAME), [backup_set], 1, cancel=cancel)
     assert its(place).drop(its(place).place(NAME))
 
 

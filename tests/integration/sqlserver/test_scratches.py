@@ -24,7 +24,7 @@ def its(bench: Bench) -> Scratches:
 
 def filled(bench: Bench) -> Scratches:
     found = its(bench)
-    found.fill(found.place(NAME), [bench.full()])
+    found.fill(found.place(NAME), [bench.full()], 1)
     return found
 
 
@@ -94,7 +94,7 @@ def test_what_has_to_stay_free_is_looked_for_before_anything_is_made(bench: Benc
     assert volume is not None
     volume.free_bytes = full.database_size_bytes * 3
     with pytest.raises(NoSpace, match="has no space"):
-        its(bench).fill(SCRATCH, [full])
+        its(bench).fill(SCRATCH, [full], full.database_size_bytes * 3)
     assert not bench.sent("RESTORE DATABASE")
     assert_nothing_is_left(bench)
 
@@ -103,14 +103,14 @@ def test_damaged_media_are_told_and_nothing_is_left(bench: Bench) -> None:
     full = bench.full()
     bench.server.files.damage(full.path)
     with pytest.raises(MediaError):
-        its(bench).fill(SCRATCH, [full])
+        its(bench).fill(SCRATCH, [full], 1)
     assert_nothing_is_left(bench)
 
 
 def test_without_the_certificate_it_is_not_the_medias_fault(bench: Bench) -> None:
     bench.fail("RESTORE HEADERONLY", said(33111, "certificate", "0xAB"), times=None)
     with pytest.raises(CertificateNeeded):
-        its(bench).fill(SCRATCH, [bench.full()])
+        its(bench).fill(SCRATCH, [bench.full()], 1)
 
 
 def test_no_query_is_asked(bench: Bench) -> None:
@@ -155,3 +155,19 @@ def test_one_that_cannot_be_dropped_says_so(bench: Bench) -> None:
     with pytest.raises(EngineError):
         found.drop(SCRATCH)
     assert found.drop(SCRATCH)
+
+
+def test_a_drop_that_does_nothing_is_not_believed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = filled(bench)
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr("pwsops.engines.sqlserver.tsql.drop_database", lambda name: "SELECT 1 AS one")
+        with pytest.raises(EngineError, match="still there"):
+            found.drop(SCRATCH)
+    assert found.drop(SCRATCH)
+
+
+def test_silence_of_the_server_is_no_proof(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = filled(bench)
+    monkeypatch.setattr("pwsops.engines.sqlserver.tsql.check", lambda name: "SELECT 1 AS one")
+    checked = found.check(SCRATCH)
+    assert (list(checked.found), "did not report" in checked.why_not) == ([], True)
