@@ -84,7 +84,7 @@ class Core:
         )
         self.restorer.reconcile()
         with suppress(PwsopsError):  # whoever looks next tries again
-            self.scratches.drop(files_alone=True)
+            self.scratches.drop_files()
         self.looker = Looker(self)
         self.service: Service | None = None
         self.authentication: Authentication | None = None

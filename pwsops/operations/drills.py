@@ -147,7 +147,7 @@ class Drills:
         database = drilling.named(context, instance, database)
         drilling.scratches_of(context.engine(on), queries=len(queries))
         core.driller.reconcile()
-        core.scratches.drop(files_alone=True)
+        core.scratches.drop_files()
         row = core.instance_row(on)
         wanted = Wanted(
             instance=instance,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -19,6 +19,9 @@ from pwsops.runs.liveness import Liveness
 _log = structlog.get_logger()
 
 TOO_EARLY = "it was not there; it is looked for once more, because its server may begin to make it a moment later"
+
+FILES_S = 5.0
+"""How long whoever opens a home waits for files to be dropped: the disk for drills may hang."""
 
 OpenScratches = Callable[[str | None], Engine]
 """Gives the engine of an instance by its name; None: the embedded one, which drops files of no instance."""
@@ -59,16 +62,22 @@ class OwedScratches:
             found = drills.owed(connection, self._clock.now())
         return [row for row in found if not self._is_at_it(row)]
 
-    def drop(self, stop: threading.Event | None = None, *, files_alone: bool = False) -> None:
-        """Drop those. A server that does not answer takes its time; `stop` ends it in between.
+    def drop_files(self) -> None:
+        """Drop what is a file of this machine, before anything else is done; what hangs is waited for shortly."""
+        found = [row for row in self.due() if row.scratch_place]
+        if found:
+            work = threading.Thread(target=self._drop_each, args=(found, None), name="pwsops-scratches", daemon=True)
+            work.start()
+            work.join(FILES_S)
 
-        `files_alone`: leave out what a server is to drop, which may keep who waits for it.
-        """
-        for row in self.due():
+    def drop(self, stop: threading.Event | None = None) -> None:
+        """Drop all of it. A server that does not answer takes its time; `stop` ends it in between."""
+        self._drop_each(self.due(), stop)
+
+    def _drop_each(self, found: Sequence[DrillRow], stop: threading.Event | None) -> None:
+        for row in found:
             if stop is not None and stop.is_set():
                 return
-            if files_alone and not row.scratch_place:
-                continue
             try:
                 self._drop(row)
             except Exception:  # noqa: BLE001 - one that cannot be dropped must not keep the others

@@ -478,6 +478,27 @@ def test_one_that_raises_what_nobody_foresaw_keeps_no_other(home: Home) -> None:
     assert home.server.scratches == {LEFT}
 
 
+def test_a_disk_for_drills_that_hangs_keeps_nobody_who_opens_the_home(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = left_behind(home, scratch="")
+    with home.core.catalogue.write() as connection:
+        rows.scratch_begins(connection, number, Scratch(name=LEFT, place=f"/hangs/{LEFT}"))
+    release, begun = threading.Event(), threading.Event()
+
+    def hang(*given: object) -> bool:
+        begun.set()
+        return release.wait(60)
+
+    monkeypatch.setattr("pwsops.engines.sqlite.scratches.FileScratches.drop", hang)
+    monkeypatch.setattr("pwsops.runs.owed_scratches.FILES_S", 0.01)
+    home.core.scratches.drop_files()
+    assert begun.wait(20)
+    assert home.ops.drills.get(number).scratch_left == LEFT
+    release.set()
+    wait_until(lambda: not home.ops.drills.get(number).scratch_left, "the scratch to go")
+
+
 def test_the_time_that_a_drill_took_is_expected_of_a_restore(home: Home) -> None:
     lay(home)
     home.server.in_drill = lambda step: home.clock.advance(timedelta(seconds=2))
