@@ -121,6 +121,10 @@ class EngineError(PwsopsError):
     """The engine, its server or its files said no."""
 
 
+class NoSpace(EngineError):
+    """There is no room where something is to be written; freeing some helps."""
+
+
 class LoginRefused(EngineError):
     """The server does not accept the login or its password; each further try counts against the login there."""
 

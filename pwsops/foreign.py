@@ -152,6 +152,25 @@ def unlink(path: str) -> None:
         os.unlink(name, dir_fd=fd)
 
 
+def make_directory(path: str, mode: int = 0o700) -> None:
+    """Make a directory that was not there; `FileExistsError` where anything has the name."""
+    with _at(path) as (fd, name):
+        os.mkdir(name, mode, dir_fd=fd)
+
+
+def remove_directory(path: str) -> None:
+    """Remove a directory with the files in it; a link in its place is not followed, and directories in it stay."""
+    with _at(path) as (above, name):
+        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        try:
+            for each in os.listdir(fd):
+                with suppress(FileNotFoundError):  # who wrote it may tidy up as well
+                    os.unlink(each, dir_fd=fd)
+        finally:
+            os.close(fd)
+        os.rmdir(name, dir_fd=above)
+
+
 def replace(old: str, new: str) -> None:
     """Rename within one directory; what has the new name goes."""
     with _both_at(old, new) as (fd, first, second):

@@ -17,7 +17,7 @@ DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MOST_STEPS = 1_000
 """On the way to a file: links may lead in circles, which the system says when it is opened."""
-_DIRECTORIES = ("logs", "processes", "signin")
+_DIRECTORIES = ("logs", "processes", "signin", "drills")
 _FILES = (
     "catalogue.sqlite3*", "secret.key*", "devices.key*", "audit-heads.log", "scheduler.lock", "*.json", ".*.lock",
     "*.toml", "logs/*", "processes/*", "signin/*",

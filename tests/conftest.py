@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories-of-files", type=int, help="so many of real vaults and media (tests/histories)")
     parser.addoption("--stress", type=float, default=1.0, metavar="SECONDS", help="how long each stress test goes on")
     parser.addoption("--restic", type=int, default=0, help="so many repositories of restic to compare with")
+    parser.addoption("--drill-kills", type=int, default=6, help="so many drills that are killed")
     parser.addoption("--strangers", type=float, metavar="SECONDS", help="how long 2,000 strangers besiege the pages")
 
 

@@ -39,7 +39,9 @@ from pwsops.engines.requests import (
     RestoreResult,
     Verification,
 )
+from pwsops.engines.scratch import Findings, Scratch
 from pwsops.errors import Cancelled, Conflict, EngineError, MediaError, NotFound
+from pwsops.rules.drills import Answer
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Message, Sighting
 
 HELD_AT_MOST_S = 240
@@ -68,6 +70,18 @@ class FakeServer:
     """Whether no backup's structure can be checked."""
     shared_base: bool = False
     atomic_restore: bool = True
+    scratches: set[str] = field(default_factory=set)
+    """The scratches that are there."""
+    drilled: list[tuple[str, ...]] = field(default_factory=list)
+    """The sets of each drill, by `set_id`."""
+    left_free: list[int] = field(default_factory=list)
+    """What had to stay free beside the scratch of each drill, in bytes."""
+    in_drill: Callable[[str], object] = lambda step: None
+    """Is told each step of a drill before it is done; what it raises, the step raises."""
+    structure: Findings = field(default_factory=Findings)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """By query."""
+    why_no_queries: str = ""
     base_of: dict[str, str] = field(default_factory=dict)
     media: dict[str, list[BackupSet]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
@@ -375,6 +389,9 @@ class FakeEngine:
         if self._server.obstacle is not None:
             raise self._server.obstacle
 
+    def scratches(self) -> FakeScratches:
+        return FakeScratches(self._server)
+
     def restore_script(self, request: RestoreRequest) -> str:
         return f"restore {request.to_file or request.database} from {', '.join(one.path for one in request.sets)}\n"
 
@@ -426,3 +443,54 @@ class FakeEngine:
 
     def differential_base(self, database: str) -> str | None:
         return self._server.base_of.get(database)
+
+
+class FakeScratches:
+    """Scratches of a server: databases whose files are its own matter."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+
+    def place(self, name: str) -> Scratch:
+        self._server.in_drill("place")
+        return Scratch(name=name)
+
+    def fill(
+        self,
+        scratch: Scratch,
+        sets: Sequence[BackupSet],
+        leave_free_bytes: int,
+        on_progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> RestoreResult:
+        self._server.in_drill("fill")
+        self._server.left_free.append(leave_free_bytes)
+        self._server.scratches.add(scratch.name)
+        for progress in self._server.progress:
+            assert on_progress is not None
+            on_progress(progress)
+        self._server.wait_while_held(cancel)
+        self._server.in_drill("filled")
+        self._server.drilled.append(tuple(one.set_id for one in sets))
+        return RestoreResult(database=scratch.name, restored_bytes=10, duration_s=0.0, created=True)
+
+    def check(self, scratch: Scratch, cancel: Event | None = None) -> Findings:
+        self._server.in_drill("check")
+        return self._server.structure
+
+    def count(self, scratch: Scratch) -> DatabaseContents:
+        self._server.in_drill("count")
+        return DatabaseContents(tables=(TableRows("rows", 7), TableRows("more", 3)))
+
+    def why_no_queries(self) -> str:
+        return self._server.why_no_queries
+
+    def ask(self, scratch: Scratch, queries: Sequence[str], cancel: Event | None = None) -> list[Answer]:
+        self._server.in_drill("ask")
+        return [self._server.answers[one] for one in queries]
+
+    def drop(self, scratch: Scratch) -> bool:
+        self._server.in_drill("drop")
+        was_there = scratch.name in self._server.scratches
+        self._server.scratches.discard(scratch.name)
+        return was_there

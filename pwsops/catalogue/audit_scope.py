@@ -22,10 +22,10 @@ OF_PROFILES = frozenset(
 """Actions on a profile; exports may be of everything instead."""
 OF_DATABASES = frozenset(
     {"cancel restore", "create database", "accept unrecorded backup", "backup found", "give back access"}
-    | {"import certificate to server", "safety copy", "hold backup", "release backup"}
+    | {"import certificate to server", "safety copy", "hold backup", "release backup", "drop scratch", "cancel drill"}
 )
 """Actions on a database of an instance, or something else of it, which is named after it: ``instance/name``."""
-_RESTORE, _DENIED = "restore", "denied"
+_BEGINNINGS, _DENIED = ("restore", "drill"), "denied"
 _EVERYTHING = {"export history": "history", "export evidence": "evidence"}
 """What stands for the profile where there is none."""
 
@@ -44,7 +44,7 @@ def _of(connection: Connection, action: str, subject: str) -> str | None:
         return subject
     if action in OF_PROFILES:
         return None if subject == _EVERYTHING.get(action) else _of_profile(connection, subject)
-    if action in OF_DATABASES or action.split(" ")[0] == _RESTORE:
+    if action in OF_DATABASES or action.split(" ")[0] in _BEGINNINGS:
         return _named_before(connection, subject)
     if action == _DENIED:
         # It may name either. Where both are called so, nobody is told who may not know of both.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -54,6 +54,8 @@ RestoreRow = RowMapping | Mapping[str, Any]
 """A restore as it was read, or what stands for one that cannot be."""
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+_LAST = 2**62
+"""A number that no run and no set has."""
 
 
 def add(
@@ -196,13 +198,18 @@ def open_of(connection: Connection, instance: str, database: str) -> RestoreRow 
 def into(connection: Connection, instance: str, database: str, *, limit: int | None = None) -> list[Restored]:
     """Return the restores that wrote into a database, or may have: those that succeeded, go on or were interrupted.
 
-    The newest first; `limit`: so many of them.
+    The newest first; `limit`: so many of them. What cannot be read of one is taken for the worst: it wrote over all.
     """
     may_have = restores.c.status.in_((*OPEN, RunStatus.SUCCEEDED.value)) | restores.c.interrupted
     there = (restores.c.instance == instance) & (restores.c.database == database) & may_have
-    columns = restores.c.set_id, restores.c.data_at, restores.c.runs_until, restores.c.sets_until
-    found = connection.execute(select(*columns).where(there).order_by(restores.c.id.desc()).limit(limit))
-    return [Restored(set_id, data_at, Order(*until)) for set_id, data_at, *until in found]
+    columns = restores.c.id, restores.c.set_id, restores.c.data_at, restores.c.runs_until, restores.c.sets_until
+    statement = select(*columns).where(there).order_by(restores.c.id.desc()).limit(limit)
+    return [_restored(rows.values_of(row)) for row in rows.read(connection, restores, statement)]
+
+
+def _restored(row: Mapping[Any, Any]) -> Restored:
+    until = [_LAST if row[column] is None else row[column] for column in ("runs_until", "sets_until")]
+    return Restored(row["set_id"] or "", row["data_at"] or datetime.min.replace(tzinfo=UTC), Order(*until))
 
 
 def measured(connection: Connection, instance: str, *, limit: int = 50) -> list[Measured]:

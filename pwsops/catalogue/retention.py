@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
-from pwsops.catalogue import holds, looks, restores, rows, schema, sets
+from pwsops.catalogue import drills, holds, looks, restores, rows, schema, sets
 from pwsops.catalogue.keys import Keys
 from pwsops.catalogue.profiles import ProfileRow
 from pwsops.catalogue.restores import OPEN
@@ -237,6 +237,8 @@ def in_use(connection: Connection, instance: str, database: str) -> str:
     restore = connection.execute(select(table.c.id).where(reads).limit(1)).scalar()
     if restore is not None:
         return f"restore {restore} reads its backups, or writes into it"
+    if (drill := drills.reading(connection, instance, database)) is not None:
+        return f"drill {drill} reads its backups"
     items = run_items.join(runs, runs.c.id == run_items.c.run_id)
     # One whose end is not known yet may still be written, or be found finished.
     goes_on = (runs.c.status == RunStatus.RUNNING.value) & run_items.c.status.in_(OPEN)

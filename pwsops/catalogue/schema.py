@@ -34,6 +34,8 @@ from pwsops.catalogue.instance_tables import instance_looks as instance_looks
 from pwsops.catalogue.instance_tables import refused_logins as refused_logins
 from pwsops.catalogue.instance_tables import seen_databases as seen_databases
 from pwsops.catalogue.instance_tables import server_certificates as server_certificates
+from pwsops.catalogue.restore_tables import changed_access as changed_access
+from pwsops.catalogue.restore_tables import drills as drills
 from pwsops.catalogue.retention_tables import holds as holds
 from pwsops.profile import KEEP_COUNTS
 
@@ -353,34 +355,6 @@ restores = Table(
     # One at a time: whoever comes second finds this row.
     Index(
         "ix_restores_open", "instance", "database", unique=True, sqlite_where=text("status IN ('queued', 'running')")
-    ),
-)
-
-# Written before a restore changes who may come into a database, and closed when that was undone.
-changed_access = Table(
-    "changed_access",
-    metadata,
-    id_column(),
-    Column("instance", Text, nullable=False),
-    Column("database", Text, nullable=False),
-    Column("former_mode", Text, nullable=False),
-    Column("changed_to", Text, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("restore_id", ForeignKey("restores.id"), nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("next_try_at", Instant, nullable=False),
-    Column("last_error", Text, nullable=False),
-    Column("given_back_at", Instant),
-    # Where the instance was: of another server's database of that name nothing is owed.
-    Column("place", Text, nullable=False, server_default=text("''")),
-    # One at a time: what a second restore finds changed is the first one's doing.
-    Index(
-        "ix_changed_access_open",
-        "instance",
-        "place",
-        "database",
-        unique=True,
-        sqlite_where=text("given_back_at IS NULL"),
     ),
 )
 

@@ -25,7 +25,7 @@ from pwsops.errors import CatalogueDamaged, PwsopsError
 FILE_NAME = "catalogue.sqlite3"
 PROCESSES = "processes"
 """A directory beside it, where each process that is alive holds a locked file; made once the catalogue is."""
-HEAD = "0021"
+HEAD = "0022"
 BUSY_TIMEOUT_S = 15.0
 CONNECTIONS = 40
 """How many this process may have open at once; a few are kept open."""

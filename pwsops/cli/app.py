@@ -14,6 +14,7 @@ from pwsops.cli import (
     certificates,
     databases,
     doctor,
+    drills,
     instances,
     key,
     media,
@@ -80,6 +81,8 @@ app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("points")(points.points)
 app.command("restore")(restores.restore)
+app.command("drill")(drills.drill)
+app.command("drills")(drills.drills)
 app.command("prune")(retention.prune)
 app.add_typer(retention.holds, name="hold")
 app.add_typer(certificates.app, name="certificate")

@@ -16,7 +16,9 @@ from typing import Any
 from pwsops import foreign
 from pwsops.errors import Refused
 
-OF_THE_HOME = ("logs", "processes", "signin")
+DRILLS = "drills"
+"""Where in a home the scratches of drills are."""
+OF_THE_HOME = ("logs", "processes", "signin", DRILLS)
 """The directories of a home that are its own; others (the samples) are only kept there."""
 HINT = "Choose another directory. To restore a backup that lies there, copy it to another directory first."
 
@@ -39,10 +41,13 @@ class OffLimits:
     home: str = ""
     files: Sequence[Sequence[int]] = ()
     others: Sequence[str] = ()
+    scratch: str = ""
 
     def is_home(self, real: str) -> bool:
         """Whether the file at a real path would be one of the home: in it, or in one of its own directories."""
         if not self.home or os.path.commonpath([self.home, real]) != self.home:
+            return False
+        if self.scratch and os.path.dirname(real) == self.scratch:
             return False
         first, _, rest = os.path.relpath(real, self.home).partition(os.sep)
         return first in OF_THE_HOME or not rest

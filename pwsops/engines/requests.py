@@ -171,6 +171,9 @@ class RestoreRequest:
     to_file
         A plain file that is made in the place of a database of the instance, where the engine has
         `restores_to_files`: an absolute path that nothing has yet. `database` is then what messages call it.
+    leave_free_bytes
+        Of a new target: what has to stay free where it goes beside what it takes itself; otherwise `NoSpace` is
+        raised, before anything is written. 0: the engine's own measure.
     may_replace_damaged
         A target that cannot be opened as a database is kept beside under another name and replaced; without it that
         is an error.
@@ -192,6 +195,7 @@ class RestoreRequest:
     create_if_missing: bool = False
     must_be_new: bool = False
     to_file: str | None = None
+    leave_free_bytes: int = 0
     may_replace_damaged: bool = True
     keeps_beside: bool = False
     stop_at: datetime | None = None

@@ -24,6 +24,7 @@ from pwsops.operations.changes import Changes
 from pwsops.operations.core import Core
 from pwsops.operations.databases import Databases
 from pwsops.operations.doctor import examine, examine_closed
+from pwsops.operations.drills import Drills
 from pwsops.operations.history import History
 from pwsops.operations.holds import Holds
 from pwsops.operations.instances import Instances
@@ -80,6 +81,7 @@ class Operations:
         self.holds = Holds(context)
         self.certificates = Certificates(context)
         self.restores = Restores(context)
+        self.drills = Drills(context)
         self.points = RestorePoints(context)
         self.service = ServiceControl(context)
         self.samples = Samples(context)

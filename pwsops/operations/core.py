@@ -16,7 +16,7 @@ from pwsops.clock import Clock
 from pwsops.engines.off_limits import NOTHING, OffLimits, of_home
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Credentials, Instance
-from pwsops.engines.registry import is_embedded, open_engine
+from pwsops.engines.registry import embedded_engine, is_embedded, open_engine
 from pwsops.errors import InvalidInput, LoginRefused, PwsopsError
 from pwsops.heads import Heads
 from pwsops.operations.events import Events
@@ -25,9 +25,12 @@ from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
 from pwsops.runs.certificates import RunCertificates
+from pwsops.runs.driller import Driller
 from pwsops.runs.going_prunes import GoingPrunes
 from pwsops.runs.liveness import Liveness
+from pwsops.runs.owed import Owed
 from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.owed_scratches import OwedScratches
 from pwsops.runs.pruning import Pruner
 from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
@@ -62,10 +65,33 @@ class Core:
         self._begin_log()
         self.liveness = Liveness(home)
         self.certificates = RunCertificates(self.catalogue, self.vault)
-        owed = OwedAccess(self.catalogue, clock=clock, liveness=self.liveness, open_instance=self.engine)
         self.prunes = GoingPrunes(self.liveness)
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness, is_pruning=self.prunes.goes_on)
-        self.pruner = Pruner(
+        self.driller = Driller(self.catalogue, clock=clock, liveness=self.liveness, is_pruning=self.prunes.goes_on)
+        owed = self._owed(clock)
+        self.pruner = self._pruner(clock)
+        self.runner = Runner(
+            self.catalogue,
+            clock=clock,
+            liveness=self.liveness,
+            open_engine=self.engine_of,
+            certificates=self.certificates,
+            owed=owed,
+            pruner=self.pruner,
+        )
+        self.safety_copies = SafetyCopies(
+            self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness
+        )
+        self.restorer.reconcile()
+        with suppress(PwsopsError):  # whoever looks next tries again
+            self.scratches.drop_files()
+        self.looker = Looker(self)
+        self.service: Service | None = None
+        self.authentication: Authentication | None = None
+        """What judges who comes to the pages of this process, and has their sessions; None: it has no pages."""
+
+    def _pruner(self, clock: Clock) -> Pruner:
+        return Pruner(
             self.catalogue,
             clock=clock,
             opens=self.vault.opens,
@@ -73,23 +99,17 @@ class Core:
             going=self.prunes,
             reconcile_restores=self.restorer.reconcile,
         )
-        self.runner = Runner(
+
+    def _owed(self, clock: Clock) -> Owed:
+        self.scratches = OwedScratches(
             self.catalogue,
             clock=clock,
             liveness=self.liveness,
-            open_engine=self.engine_of,
-            certificates=self.certificates,
-            owed_access=owed,
-            pruner=self.pruner,
+            driller=self.driller,
+            open_engine=self._engine_of_scratches,
         )
-        self.safety_copies = SafetyCopies(
-            self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness
-        )
-        self.restorer.reconcile()
-        self.looker = Looker(self)
-        self.service: Service | None = None
-        self.authentication: Authentication | None = None
-        """What judges who comes to the pages of this process, and has their sessions; None: it has no pages."""
+        access = OwedAccess(self.catalogue, clock=clock, liveness=self.liveness, open_instance=self.engine)
+        return Owed(access=access, scratches=self.scratches)
 
     def _begin_log(self) -> None:
         """Begin the log of a new home with a key; one from before there were keys goes on with a first keyed entry.
@@ -115,11 +135,12 @@ class Core:
         return key
 
     def close(self) -> None:
-        """Stop this process's part in the scheduling and its restores, and let go of every file."""
+        """Stop this process's part in the scheduling, its restores and drills, and let go of every file."""
         self.prunes.stop()
         if self.service is not None:
             self.service.detach()
         self.restorer.close()
+        self.driller.close()
         self.events.close()
         self.liveness.close()
         self.catalogue.close()
@@ -165,6 +186,9 @@ class Core:
         if credentials is None:
             self._refuse_known(name, self.instance_row(name).login)
         return self.unchecked_engine(name, credentials, actor=actor)
+
+    def _engine_of_scratches(self, name: str | None) -> Engine:
+        return embedded_engine(off_limits=of_home(self.home, ())) if name is None else self.engine(name)
 
     def unchecked_engine(
         self, name: str, credentials: Credentials | None = None, *, actor: str | None = None

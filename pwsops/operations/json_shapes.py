@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pwsops.engines.records import DirectoryEntry, Instance, Probe
@@ -13,12 +14,14 @@ from pwsops.operations.people_records import RoleView, TokenView, UserView
 from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
 from pwsops.profile import KEEP_COUNTS, WEEKDAYS, BackupProfile
 from pwsops.rules import verdict_words
+from pwsops.rules.drills import Answer, AnswerKind, Query, is_expected
 from pwsops.rules.model import BackupSet, Occurrence
 from pwsops.rules.restore_outlook import lost
 
 if TYPE_CHECKING:
     from pwsops.catalogue.holds import HoldRow
     from pwsops.operations.audit_log import Verification
+    from pwsops.operations.drill_records import DrillView
     from pwsops.operations.points import PointView
     from pwsops.operations.previews import RestorePreview
     from pwsops.operations.retention import SetDecision
@@ -174,6 +177,43 @@ def restore_preview(found: RestorePreview) -> Record:
         "lost": lost(found.loss, verdict_words.utc),
         "newest_backup_at": iso(found.loss.newest_backup_at),
         "safety_copy": found.loss.copy_to or None,
+    }
+
+
+def drill(view: DrillView) -> Record:
+    """Return what a drill has shown; `outcome` is null while it goes on, `back_s` where it did not come so far."""
+    pairs = zip_longest(view.queries, view.answers)
+    same = ("id", "instance", "database", "on_instance", "actor", "path", "position", "set_id", "why", "next_step")
+    return {
+        **{key: getattr(view, key) for key in same},
+        "data_at": iso(view.data_at),
+        "asked_at": iso(view.asked_at),
+        "ended_at": iso(view.ended_at),
+        "outcome": None if view.outcome is None else view.outcome.value,
+        "cause": view.cause.value or None,
+        "back_s": view.back_s,
+        "check_s": view.check_s,
+        "query_s": view.query_s,
+        "restored_bytes": view.restored_bytes,
+        "rows": view.rows,
+        "tables": [{"name": table.name, "rows": table.rows} for table in view.tables],
+        "queries": [_query(query, answer) for query, answer in pairs],
+        "scratch_left": view.scratch_left or None,
+        "scratch_why": view.scratch_why or None,
+        "messages": [message.text for message in view.messages],
+    }
+
+
+def _query(query: Query, answer: Answer | None) -> Record:
+    """One query; `value` is null where it gave none, `answered` null where it was not asked."""
+    value = answer.value if answer is not None and answer.kind is AnswerKind.VALUE else None
+    return {
+        "sql": query.sql,
+        "expect": query.expect,
+        "answered": None if answer is None else answer.kind.value,
+        "value": value,
+        "why": answer.why if answer is not None else "",
+        "as_expected": value is not None and is_expected(value, query.expect),
     }
 
 

@@ -12,6 +12,7 @@ from pwsops.catalogue import (
     RestoreRow,
     RunRow,
     certificates,
+    drills,
     holds,
     instances,
     profiles,
@@ -21,6 +22,7 @@ from pwsops.catalogue import (
     sightings,
 )
 from pwsops.catalogue.certificates import CertificateRow
+from pwsops.catalogue.drills import DrillRow
 from pwsops.catalogue.holds import HoldRow
 from pwsops.catalogue.instances import InstanceRow
 from pwsops.catalogue.profiles import ProfileRow
@@ -62,6 +64,14 @@ def find_restore(connection: Connection, restore_id: int) -> RestoreRow:
     row = restores.get(connection, restore_id)
     if row is None:
         raise NotFound(f"There is no restore {restore_id}.", hint="The history lists those there are.")
+    return row
+
+
+def find_drill(connection: Connection, drill_id: int) -> DrillRow:
+    """Return the drill of that number; raises `NotFound`."""
+    row = drills.get(connection, drill_id)
+    if row is None:
+        raise NotFound(f"There is no drill {drill_id}.", hint="`pwsops drills` lists those there are.")
     return row
 
 

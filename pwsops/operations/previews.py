@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from pwsops.catalogue import restores, sets
+from pwsops.catalogue import drills, restores, sets
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.requests import RestoreRequest
@@ -101,7 +101,7 @@ def preview(context: Context, wish: Wish) -> RestorePreview:
     with context.core.catalogue.read() as connection:
         unrecorded = why_unrecorded(connection, found.sets)
     with context.read() as connection:
-        measured = restores.measured(connection, wish.instance)
+        measured = [*restores.measured(connection, wish.instance), *drills.measured(connection, wish.instance)]
     told = map(context.redacted_error, [*refused, *no_copy])
     return RestorePreview(
         instance=wish.instance,

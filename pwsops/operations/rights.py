@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from pwsops.catalogue import Connection, profiles
 from pwsops.errors import NotFound
 from pwsops.operations.access import Context
-from pwsops.operations.lookup import find_hold, find_instance, find_profile, find_restore, find_run
+from pwsops.operations.lookup import find_drill, find_hold, find_instance, find_profile, find_restore, find_run
 from pwsops.operations.roots import check_address, check_kept, check_own, check_root
 from pwsops.rules.rights import Right, Way
 
@@ -149,6 +149,11 @@ def of_restore(context: Context, needed: Needs, given: Mapping[str, Any]) -> Non
     _check_theirs(context, needed, given, partial(find_restore, restore_id=given["restore_id"]))
 
 
+def of_drill(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check that a drill is of a backup of one of their instances."""
+    _check_theirs(context, needed, given, partial(find_drill, drill_id=given["drill_id"]))
+
+
 def of_hold(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a hold is on a backup of one of their instances."""
     _check_theirs(context, needed, given, partial(find_hold, hold_id=given["hold_id"]))
@@ -179,6 +184,12 @@ def on_everything(context: Context, needed: Needs, given: Mapping[str, Any]) -> 
 def in_roots(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
     """Check that a path lies where backups are kept; see `check_root`."""
     check_root(context, given["instance"], given["path"], needed.action)
+
+
+def in_roots_if_named(context: Context, needed: Needs, given: Mapping[str, Any]) -> None:
+    """Check the same where a path is given, on the instance that reads it; without one, it was recorded for theirs."""
+    if given["path"] is not None:
+        check_root(context, given["on"] or given["instance"], given["path"], needed.action)
 
 
 def in_kept(*parameters: str) -> Check:
@@ -238,7 +249,7 @@ def with_keys_saved(context: Context, needed: Needs, given: Mapping[str, Any]) -
 
 def _subject(given: Mapping[str, Any]) -> str:
     """Return what an operation is about, for the audit log: the first thing that it names, and no more."""
-    for name in ("instance", "profile", "name", "run_id", "restore_id", "hold_id", "key"):
+    for name in ("instance", "profile", "name", "run_id", "restore_id", "drill_id", "hold_id", "key"):
         if isinstance(given.get(name), str | int):
             return str(given[name])
     return ""

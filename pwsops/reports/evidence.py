@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pwsops.catalogue import reporting
+from pwsops.catalogue import drills, reporting
+from pwsops.catalogue.drills import DrillRow
 from pwsops.catalogue.history import Selection
 from pwsops.catalogue.keys import Opens
 from pwsops.catalogue.reporting import Failure
 from pwsops.reports.coverage import Covered, covered
 from pwsops.reports.figures import Figures, figures
 from pwsops.rules.audit import Verification
+from pwsops.rules.drills import Outcome, told
 from pwsops.rules.model import RunStatus
 from pwsops.rules.protection import Protection, Verdict
 
@@ -23,6 +25,7 @@ _CURES = {
 }
 MOST_FAILURES = 500
 MOST_CHANGES = 2_000
+MOST_DRILLS = 500
 """More is not printed; the page says how much it left out."""
 
 
@@ -36,6 +39,9 @@ class Evidence:
         What was missed and skipped, and the newest of the backups that failed, of which there are so many.
     changes, change_count
         The newest entries of the audit log in the period, of which there are so many.
+    drills, drill_count
+        The newest drills that were begun in the period, of which there are so many: backups that were restored into a
+        scratch and looked into. What a database holds is not told.
     verdicts, now
         Whether each database that a profile names is protected, the worst first, and the instant that this holds for.
     verification
@@ -51,6 +57,8 @@ class Evidence:
     failure_count: int
     changes: Sequence[Any]
     change_count: int
+    drills: Sequence[DrillRow]
+    drill_count: int
     verification: Verification
     verdicts: Sequence[Verdict]
     now: datetime
@@ -69,6 +77,16 @@ class Evidence:
     def changes_left_out(self) -> int:
         """So many entries of the period are not among `changes`."""
         return self.change_count - len(self.changes)
+
+    @property
+    def drills_left_out(self) -> int:
+        """So many drills of the period are not among `drills`."""
+        return self.drill_count - len(self.drills)
+
+    @property
+    def proven_drills(self) -> int:
+        """How many of `drills` proved a backup."""
+        return sum(drill.outcome is Outcome.PROVEN for drill in self.drills)
 
     @property
     def worst(self) -> Covered | None:
@@ -98,6 +116,9 @@ def gather(
     databases = covered(selection, since, until, opens=opens)
     # Of one profile: only its databases.
     named = {(database.instance, database.database) for database in databases if database.profiles}
+    drilled = drills.of_period(selection.connection, selection.filter.since, until)
+    if selection.filter.profile is not None:
+        drilled = [drill for drill in drilled if (drill.instance, drill.database) in named]
     return Evidence(
         since=since,
         until=until,
@@ -108,6 +129,8 @@ def gather(
         failure_count=failure_count,
         changes=changes,
         change_count=change_count,
+        drills=[replace(drill, why=told(drill.cause, drill.why)) for drill in drilled[:MOST_DRILLS]],
+        drill_count=len(drilled),
         verification=verification,
         verdicts=[verdict for verdict in verdicts if verdict.covered and (verdict.instance, verdict.database) in named],
         now=now,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pwsops.rules import formatting, verdict_words
+from pwsops.rules.drills import OUTCOME_WORDS, Outcome
 from pwsops.rules.formatting import duration, kind, share, size
 from pwsops.rules.protection import Verdict
 
-__all__ = ["day", "duration", "explanation", "kind", "moment", "share", "size", "step"]
+__all__ = ["day", "duration", "explanation", "kind", "moment", "outcome", "share", "size", "step"]
 
 
 def day(at: datetime) -> str:
@@ -29,3 +30,8 @@ def explanation(verdict: Verdict) -> str:
 def step(verdict: Verdict) -> str:
     """Return what to do first about it; empty where all is well."""
     return verdict_words.step(verdict)
+
+
+def outcome(found: Outcome | None) -> str:
+    """Return what a drill has shown."""
+    return "goes on" if found is None else OUTCOME_WORDS[found]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pwsops.catalogue import Catalogue, planning, sightings
 from pwsops.clock import Clock
 from pwsops.engines.protocol import Engine
-from pwsops.errors import PwsopsError
+from pwsops.errors import MediaError, PwsopsError
 from pwsops.rules.model import BackupSet, MediaState, Sighting
 from pwsops.runs.same_file import recorded_in
 
@@ -21,6 +21,16 @@ def look_for(engine: Engine, sets: Sequence[BackupSet]) -> Mapping[str, Sighting
         return engine.look_for(sets)
     except PwsopsError as error:
         return {backup_set.set_id: Sighting(state=MediaState.UNKNOWN, reason=error.message) for backup_set in sets}
+
+
+def note_error(
+    catalogue: Catalogue, engine: Engine, sets: Sequence[BackupSet], error: MediaError, *, clock: Clock
+) -> None:
+    """Note which of the sets that were to be restored could not be read: that of the error's file, or the only one."""
+    named = [backup_set for backup_set in sets if error.path in ("", backup_set.path)]
+    if len(named) == 1:
+        bad = named[0]
+        note_bad(catalogue, engine, bad.path, bad.position, error.message, clock=clock, set_id=bad.set_id)
 
 
 def note_bad(

@@ -10,22 +10,21 @@ from functools import partial
 
 import structlog
 
-from pwsops.catalogue import Catalogue, RestoreRow, access, restore_outcomes, restores, retention, sets
+from pwsops.catalogue import Catalogue, Connection, RestoreRow, access, restore_outcomes, restores, retention, sets
 from pwsops.catalogue.restore_outcomes import Target
 from pwsops.clock import Clock
 from pwsops.engines import registry
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
 from pwsops.engines.requests import AccessChange, Progress, RestoreRequest, RestoreResult
-from pwsops.errors import Cancelled, CertificateNeeded, Conflict, MediaError, PwsopsError, unforeseen
+from pwsops.errors import CertificateNeeded, Conflict, MediaError, PwsopsError, unforeseen
 from pwsops.rules.model import BackupSet, Message
 from pwsops.runs import server_certificates
-from pwsops.runs.attempts import Attempts
-from pwsops.runs.found_media import note_bad
+from pwsops.runs.found_media import note_error
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.same_file import Recorded, recorded_in
 from pwsops.runs.saved_copies import say_where
-from pwsops.runs.work import Work
+from pwsops.runs.work import CLOSING_S, Work, watch_for_cancel, write_end
 
 UNWRITTEN = (
     "The restore is done, and that could not be written into the history ({cause}), which will show its end as not "
@@ -35,9 +34,6 @@ READ_ELSEWHERE = (
     "The backup of {database} was read from {path}. The history knows it as {known} and goes on looking for it there: "
     "put the file there, or take a new full backup."
 )
-LOOK_EVERY_S = 0.2
-CLOSING_S = 10.0
-"""How long a process that ends waits for its restores to stop."""
 
 _log = structlog.get_logger()
 
@@ -186,28 +182,13 @@ class Restorer:
         """
         if isinstance(error, MediaError):
             with suppress(PwsopsError):
-                self._note_bad(job, error)
+                note_error(self._catalogue, job.engine, job.request.sets, error, clock=self._clock)
         if isinstance(error, CertificateNeeded) and isinstance(job.engine, KeepsCertificates):
             with suppress(PwsopsError):
                 server_certificates.refresh(self._catalogue, job.instance, job.engine, now=self._clock.now())
         with suppress(PwsopsError):
             # This is kept, and read by whoever may see the instance: what others have is told to who asks alone.
             say_where(partial(self._catalogue.read, frozenset({job.instance})), error)
-
-    def _note_bad(self, job: Job, error: MediaError) -> None:
-        """Note which of the sets could not be read: that of the error's file, or the only one."""
-        named = [backup_set for backup_set in job.request.sets if error.path in ("", backup_set.path)]
-        if len(named) == 1:
-            bad = named[0]
-            note_bad(
-                self._catalogue,
-                job.engine,
-                bad.path,
-                bad.position,
-                error.message,
-                clock=self._clock,
-                set_id=bad.set_id,
-            )
 
     def _read_elsewhere(self, job: Job) -> Sequence[Message]:
         """Return what is to be said of sets that were read where the history does not know them: it is not changed.
@@ -270,17 +251,7 @@ class Restorer:
             job.tell(None)
 
     def _write_end(self, job: Job) -> None:
-        """Write the end down, again over minutes where the catalogue is locked: what was done is not to look undone."""
-        attempts = Attempts(
-            clock=self._clock,
-            cancel=self._closing,
-            tell=lambda text: _log.warning("the end of a restore waits to be written", reason=text),
-            waiting=lambda text: job.tell(Progress(phase=text, done_bytes=0, total_bytes=0)),
-        )
-        try:
-            attempts.do(lambda: self._end(job), lambda error: None)
-        except Cancelled:
-            self._end(job)  # this process ends: there is time for one more
+        write_end(lambda: self._end(job), what="restore", clock=self._clock, closing=self._closing, watch=job.tell)
 
     def _end(self, job: Job) -> None:
         now, result = self._clock.now(), job.result
@@ -303,16 +274,12 @@ class Restorer:
 
     def _watch(self, job: Job) -> None:
         """Stop a restore when another process asks for it."""
-        seen = -1
-        while not job.done.wait(LOOK_EVERY_S):
-            with suppress(PwsopsError):  # the next look may succeed
-                version = self._catalogue.version()
-                if version != seen:
-                    with self._catalogue.read() as connection:
-                        row = restores.get(connection, job.id)
-                    if row is not None and row["cancel_requested"]:
-                        job.cancel.set()
-                    seen = version
+
+        def is_asked(connection: Connection) -> bool:
+            row = restores.get(connection, job.id)
+            return row is not None and bool(row["cancel_requested"])
+
+        watch_for_cancel(self._catalogue, is_asked, done=job.done, cancel=job.cancel)
 
 
 def _refuse_removed(path: str) -> None:

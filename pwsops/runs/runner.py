@@ -37,7 +37,7 @@ from pwsops.runs.backup_requests import BackupRequests, no_text
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.orphans import OpenEngine, OrphanedRuns
-from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.owed import Owed
 from pwsops.runs.pruning import Pruner
 from pwsops.runs.work import Work
 
@@ -76,8 +76,8 @@ class Runner:
         Gives the engine of a profile's instance, as the profile's login; raises `PwsopsError`.
     certificates
         The certificates that backups are encrypted for.
-    owed_access
-        What restores still owe; settled with all else that nobody carries on.
+    owed
+        What restores and drills still owe; settled with all else that nobody carries on.
     pruner
         Applies a profile's policy after a run that succeeded.
     """
@@ -90,10 +90,10 @@ class Runner:
         liveness: Liveness,
         open_engine: OpenEngine,
         certificates: RunCertificates,
-        owed_access: OwedAccess,
+        owed: Owed,
         pruner: Pruner,
     ) -> None:
-        self._owed_access = owed_access
+        self._owed = owed
         self._catalogue = catalogue
         self._certificates = certificates
         self._clock = clock
@@ -161,11 +161,11 @@ class Runner:
     def put_back(self) -> bool:
         """Put the queued runs of dead processes back; gives whether there is something for `reconcile`. Quick."""
         left = self._orphans.put_back()
-        return left or bool(self._owed_access.due())
+        return left or self._owed.is_due()
 
     def reconcile(self, stop: threading.Event | None = None) -> None:
         """End the runs that nobody carries on, and give back what restores owe. May take long."""
-        self._owed_access.give_back(stop)
+        self._owed.settle(stop)
         self._orphans.reconcile(stop)
 
     def reconcile_now(self) -> None:

@@ -1,4 +1,4 @@
-"""What backups and restores have in common while they go on: what is said, how far they are, and further tries."""
+"""What backups, restores and drills have in common while they go on: what is said, progress, further tries, the end."""
 
 from __future__ import annotations
 
@@ -7,19 +7,70 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+import structlog
+
+from pwsops.catalogue import Catalogue, Connection
 from pwsops.clock import Clock
 from pwsops.engines.requests import Progress, ProgressCallback
-from pwsops.errors import PwsopsError
+from pwsops.errors import Cancelled, PwsopsError
 from pwsops.rules.model import Message
 from pwsops.runs.attempts import Attempts
 
 PROGRESS_EVERY_S = 0.5
+LOOK_EVERY_S = 0.2
+CLOSING_S = 10.0
+"""How long a process that ends waits for its restores and drills to stop."""
+
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
 
+def write_end(
+    write: Callable[[], None], *, what: str, clock: Clock, closing: threading.Event, watch: ProgressCallback
+) -> None:
+    """Write an end down, again over minutes where the catalogue is locked: what was done is not to look undone.
+
+    Parameters
+    ----------
+    write
+        Writes it.
+    what
+        Whose end it is, for the log.
+    closing
+        Set where this process ends: then there is time for one more try.
+    watch
+        Is given what is waited for.
+    """
+    attempts = Attempts(
+        clock=clock,
+        cancel=closing,
+        tell=lambda text: _log.warning(f"the end of a {what} waits to be written", reason=text),
+        waiting=lambda text: watch(Progress(phase=text, done_bytes=0, total_bytes=0)),
+    )
+    try:
+        attempts.do(write, lambda error: None)
+    except Cancelled:
+        write()
+
+
+def watch_for_cancel(
+    catalogue: Catalogue, is_asked: Callable[[Connection], bool], *, done: threading.Event, cancel: threading.Event
+) -> None:
+    """Set `cancel` where another process asks for it, until `done` is set."""
+    seen = -1
+    while not done.wait(LOOK_EVERY_S):
+        with suppress(PwsopsError):  # the next look may succeed
+            version = catalogue.version()
+            if version != seen:
+                with catalogue.read() as connection:
+                    if is_asked(connection):
+                        cancel.set()
+                seen = version
+
+
 class Work:
-    """One backup or restore of one database, as it goes on.
+    """One backup, restore or drill of one database, as it goes on.
 
     Parameters
     ----------

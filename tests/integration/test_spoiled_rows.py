@@ -19,6 +19,7 @@ from pwsops.engines.requests import AccessChange
 from pwsops.errors import PwsopsError
 from pwsops.operations import databases as databases_module
 from pwsops.operations.reports import ReportFormat
+from pwsops.rules.drills import Answer, AnswerKind, Query
 from pwsops.rules.model import Message
 from tests.homes import Home
 
@@ -54,6 +55,8 @@ def filled(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     home.run()
     home.ops.databases.list("srv")
     home.ops.restores.restore("srv", "one", min(home.server.media))
+    home.server.answers["SELECT 1"] = Answer(kind=AnswerKind.VALUE, value="1")
+    home.ops.drills.run("srv", "one", queries=[Query(sql="SELECT 1", expect="1")])
     home.ops.certificates.create("c")
     home.ops.holds.add_run(1, reason="an audit")
     restores = [one.id for one in home.ops.restores.list()]
@@ -84,6 +87,7 @@ def asks(home: Home, reports: Path) -> dict[str, Callable[[], object]]:
         "profiles": ops.profiles.list,
         "runs": ops.runs.list,
         "restores": ops.restores.list,
+        "drills": ops.drills.list,
         "certificates": ops.certificates.list,
         "evidence": lambda: ops.reports.write(ReportFormat.EVIDENCE, reports),
         "doctor": examine,

@@ -44,8 +44,10 @@ def readings(source: str) -> Iterator[int]:
 
 def test_nothing_is_read_back_out_of_an_errors_words() -> None:
     found = [f"{path.relative_to(ROOT)}:{line}" for path in ROOT.rglob("*.py") for line in readings(path.read_text())]
-    # SQLite has no code of its own for a check that meets a function it does not know.
-    assert [one.partition(":")[0] for one in found] == ["engines/sqlite/structure.py"]
+    # SQLite has no code of its own for a check that meets an unknown function, nor for a table that is not there.
+    its = {"engines/sqlite/structure.py", "engines/sqlite/examination.py"}
+    assert len(found) == len(its)
+    assert {one.partition(":")[0] for one in found} == its
 
 
 def test_what_is_read_back_would_be_found() -> None:

@@ -6,10 +6,12 @@ import errno
 import os
 from typing import NamedTuple
 
-from pwsops.errors import EngineError
+from pwsops.errors import EngineError, NoSpace
 
 UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.ENOTTY}
 """What a file system answers that cannot do something at all; for locks, `ENOLCK` says the same."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What it answers where there is no room."""
 REMOVED = "what was begun has been removed"
 
 
@@ -102,7 +104,8 @@ def translate(error: OSError, operation: str, directory: str, written: int = 0) 
     found = cause(error, directory)
     system_text = f" ({error.strerror})" if error.strerror else ""
     after = f" after {written} bytes" if written else ""
-    return EngineError(
+    kind = NoSpace if error.errno in FULL else EngineError
+    return kind(
         f"{operation} failed in {directory}{after}: {found.why}{system_text}; {REMOVED}.",
         hint=found.hint,
         transient=found.transient,

@@ -18,7 +18,7 @@ import apsw
 from apsw import Connection, Error
 
 from pwsops.engines.sqlite import journals, limits, own_files
-from pwsops.errors import DatabaseUnreadable, EngineError, NotFound, PwsopsError
+from pwsops.errors import DatabaseUnreadable, EngineError, NoSpace, NotFound, PwsopsError
 from pwsops.messages import is_text
 from pwsops.rules.sqlite_versions import has_wal_reset_bug
 
@@ -210,7 +210,7 @@ def translate(error: Error, operation: str, path: str) -> PwsopsError:
     if result == apsw.SQLITE_NOMEM:
         return wants_memory(f"{operation}: {path}")
     if is_full(error):
-        return EngineError(
+        return NoSpace(
             f"{operation}: no space is left beside {path}.", hint="Free space on that file system and try again."
         )
     return EngineError(

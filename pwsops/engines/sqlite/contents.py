@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 from apsw import InterruptError, SQLError
@@ -24,10 +25,19 @@ _TABLES = r"""SELECT name FROM sqlite_master
     WHERE type = 'table' AND typeof(name) = 'text' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"""
 _STEPS = 1_000
 """Steps of SQLite between two looks at the clock."""
+Open = Callable[[str], Connection]
 
 
-def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> list[tuple[str, int | None]]:
+def _connect(path: str) -> Connection:
+    return connect(path, busy_s=BUSY_S)
+
+
+def tables(
+    path: str, count_s: float = COUNT_S, table_s: float = TABLE_S, opened: Open = _connect
+) -> list[tuple[str, int | None]]:
     """Return the tables by name, each with its rows; None where counting took too long or was not possible.
+
+    `opened`: how the file is opened.
 
     Raises
     ------
@@ -44,7 +54,7 @@ def tables(path: str, count_s: float = COUNT_S, table_s: float = TABLE_S) -> lis
         # SQLite is not asked: it would tidy away what lies beside the file.
         raise not_a_database(OPERATION, path)
     try:
-        with closing(connect(path, busy_s=BUSY_S)) as connection:
+        with closing(opened(path)) as connection:
             connection.execute("PRAGMA query_only=1")
             connection.execute("BEGIN")
             names = _names(connection, path)

@@ -38,6 +38,7 @@ from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.orders import backup_order, restore_order
 from pwsops.engines.sqlite.process import Worker, new_token
+from pwsops.engines.sqlite.scratches import FileScratches
 from pwsops.engines.sqlite.sets import to_record
 from pwsops.errors import Cancelled, EndUnknown, InvalidInput, PwsopsError
 from pwsops.messages import readable
@@ -308,6 +309,10 @@ class SqliteEngine:
         """Raise what a restore would raise for what can be seen before; see the protocol."""
         operation, given = restore_order(self.instance, request, address=self._address, now=self._clock.now())
         self._worker(f"check_{operation}", given, limits=self.instance.options, limit_s=CHECK_LIMIT_S).run()
+
+    def scratches(self) -> FileScratches:
+        """Return what makes and drops the scratches of drills; see `DrillsBackups`."""
+        return FileScratches(self.instance, self._clock, SqliteEngine)
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the shell script that does a restore by `recover.py`; see the protocol."""

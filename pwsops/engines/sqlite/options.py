@@ -1,4 +1,4 @@
-"""What an instance of SQLite files may be told: how long it waits, and lets others wait; whether it follows links."""
+"""What an instance of SQLite files may be told: how long it waits and lets wait, whether it follows links, and more."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ OPTIONS: Sequence[Option] = (
         kind=OptionKind.TRUTH,
         default=False,
         warnings={True: "People who may write in its directory can lead backups and restores to files elsewhere."},
+        asked=False,
+        reaches_out=True,
+    ),
+    Option(
+        key="scratch_directory",
+        title="Directory for drills",
+        meaning="Where drills restore to; where it is not given, in the home of pwsops.",
         asked=False,
         reaches_out=True,
     ),

@@ -88,7 +88,8 @@ def restore_order(
     }
     if request.to_file is not None:
         path = new_file(request.to_file)
-        return "restore_file", {**order, "path": path, "directory": os.path.dirname(path)}
+        rest = {"directory": os.path.dirname(path), "leave_free_bytes": request.leave_free_bytes}
+        return "restore_file", {**order, "path": path, **rest}
     return "restore", {
         **order,
         "address": address,

@@ -18,7 +18,7 @@ from pwsops.engines.sqlite.connect import gone
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
 from pwsops.engines.sqlite.report import Report
-from pwsops.errors import EngineError, MediaError
+from pwsops.errors import MediaError, NoSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,8 @@ class RestoreOrder:
     create_if_missing: bool = False
     must_be_new: bool = False
     """What has its name by now stays, and is a `Conflict`."""
+    leave_free_bytes: int = 0
+    """Of a new file: what has to stay free beside it; 0: as much as it takes."""
     may_replace_damaged: bool = True
     keeps_beside: bool = False
     """What has its name by now is not written into: it is kept beside under another name, and replaced."""
@@ -65,8 +67,10 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         Where the target is gone.
     Conflict
         Where the target must be new and is there.
+    NoSpace
+        Where there is no room for it.
     EngineError
-        Where there is no space, or the target stays locked.
+        Where the target stays locked.
     """
     directory = os.path.dirname(order.path)
     with ExitStack() as stack:
@@ -77,7 +81,7 @@ def restore(order: RestoreOrder, report: Report) -> dict[str, object]:
         size = last.page_size * last.page_count
         sweeping.sweep(directory, key=order.key)
         try:
-            _require_space(order.path, size)
+            _require_space(order.path, size, order.leave_free_bytes)
             if missing and files.is_empty(directory):
                 report.say(
                     f"{directory} had nothing in it. If a disk belongs there, see that it is mounted: if it is not, "
@@ -104,7 +108,7 @@ def check(order: RestoreOrder) -> None:
         chain = _opened(order, stack)
         last = chain[-1].header
         try:
-            _require_space(order.path, last.page_size * last.page_count)
+            _require_space(order.path, last.page_size * last.page_count, order.leave_free_bytes)
             with files.temporary(order.temp):
                 pass  # rights alone can lie: it is made as the restore makes it, and is gone again
         except OSError as error:
@@ -155,14 +159,18 @@ def check_chain(chain: Sequence[Media], recorded: Sequence[Recorded]) -> None:
             )
 
 
-def _require_space(path: str, size: int) -> None:
+def _require_space(path: str, size: int, leave_free: int) -> None:
     directory, now = os.path.dirname(path), os.path.getsize(path) if os.path.lexists(path) else 0
     # The journal takes as much as the database, before or after, and the database may grow.
-    needed = max(size, now) + max(0, size - now)
+    needed, reason = (
+        max(size, now) + max(0, size - now),
+        "the journal while the database is written and what it grows by",
+    )
+    if leave_free:
+        needed, reason = size + leave_free, f"{size} of the database, and the others to stay free"
     free = files.free_bytes(directory)
     if free is not None and free < needed:
-        raise EngineError(
-            f"Restore: {directory} has {free} bytes free; {needed} are needed, for the journal while the database is "
-            "written and for what it grows by.",
+        raise NoSpace(
+            f"Restore: {directory} has {free} bytes free; {needed} are needed, for {reason}.",
             hint="Free space there and try again.",
         )

@@ -28,6 +28,10 @@ _STAND_INS = 200
 _UNKNOWN_FUNCTION = re.compile(r"(?:unknown|no such) function: (.+?)(?:\(\))?")
 _MAY_BE_OURS = re.compile(r"(NULL|non-\w+|NUMERIC|TEXT) value in |row not in PRIMARY KEY order for ")
 """Findings that a stand-in may cause: an order that is not the application's, a generated column without its value."""
+_OF_INDEXES = re.compile(
+    r"row \d+ (missing from|values differ from) index |wrong # of entries in index |non-unique entry in index "
+)
+"""Those that it may cause where indexes are compared with their tables."""
 _ALL = 1_000_000
 """So many findings are asked for where some of those that came first do not count."""
 
@@ -108,7 +112,7 @@ class StructureCheck:
     def _check(self) -> None:
         try:
             with closing(self._open()) as connection:
-                self.findings = tuple(self._findings(connection))
+                self.findings = tuple(damage_in(connection, self._must_stop)[0])
         except InterruptError:
             return
         except Error as error:
@@ -118,41 +122,57 @@ class StructureCheck:
             self.findings = (str(error),)
         self.why_not = ""
 
-    def _findings(self, connection: Connection) -> list[str]:
-        connection.set_progress_handler(self._must_stop, STEPS)
-        # Constraints may need the application's own functions, virtual tables its own modules. What these keep lies in
-        # ordinary tables, which are checked.
-        connection.execute("PRAGMA ignore_check_constraints=1")
-        connection.drop_modules(None)
-        own: set[str] = set()
 
-        def stand_in_for(connection: Connection, collation: str) -> None:
-            own.add(collation)
-            connection.create_collation(collation, lambda one, other: (one > other) - (one < other))
+def damage_in(
+    connection: Connection, must_stop: Callable[[], bool], *, indexes: bool = False
+) -> tuple[list[str], bool]:
+    """Return what is wrong with a database, and whether some of the application's own had to be stood in for.
 
-        connection.collation_needed(stand_in_for)
-        limit = FINDINGS
-        while True:
-            try:
-                found = _quick_check(connection, limit)
-            except Error as error:
-                named = _UNKNOWN_FUNCTION.fullmatch(str(error))
-                if named is None or named[1] in own or len(own) >= _STAND_INS:
-                    raise
-                own.add(named[1])
-                connection.create_scalar_function(named[1], lambda *given: None, deterministic=True)
-                continue
-            kept = [line for line in found if not (own and _MAY_BE_OURS.match(line))]
-            if limit == _ALL or len(kept) == len(found):
-                return kept[:FINDINGS]
-            limit = _ALL  # those that do not count may have kept it from reading on
+    Parameters
+    ----------
+    must_stop
+        Is asked now and then; where it says so, `InterruptError` is raised.
+    indexes
+        Compare indexes with their tables, too (`integrity_check`). Where stand-ins sorted them, that says nothing.
+    """
+    connection.set_progress_handler(must_stop, STEPS)
+    # Constraints may need the application's own functions, virtual tables its own modules. What these keep lies in
+    # ordinary tables, which are checked.
+    connection.execute("PRAGMA ignore_check_constraints=1")
+    connection.drop_modules(None)
+    own: set[str] = set()
+
+    def stand_in_for(connection: Connection, collation: str) -> None:
+        own.add(collation)
+        connection.create_collation(collation, lambda one, other: (one > other) - (one < other))
+
+    connection.collation_needed(stand_in_for)
+    limit = FINDINGS
+    while True:
+        try:
+            found = _check(connection, "integrity_check" if indexes else "quick_check", limit)
+        except Error as error:
+            named = _UNKNOWN_FUNCTION.fullmatch(str(error))
+            if named is None or named[1] in own or len(own) >= _STAND_INS:
+                raise
+            own.add(named[1])
+            connection.create_scalar_function(named[1], lambda *given: None, deterministic=True)
+            continue
+        kept = [line for line in found if not (own and _may_be_ours(line, indexes=indexes))]
+        if limit == _ALL or len(kept) == len(found):
+            return kept[:FINDINGS], bool(own)
+        limit = _ALL  # those that do not count may have kept it from reading on
 
 
-def _quick_check(connection: Connection, limit: int) -> list[str]:
+def _may_be_ours(finding: str, *, indexes: bool) -> bool:
+    return bool(_MAY_BE_OURS.match(finding) or (indexes and _OF_INDEXES.match(finding)))
+
+
+def _check(connection: Connection, pragma: str, limit: int) -> list[str]:
     """Return what is wrong, at most so many findings."""
     found: list[str] = []
     try:
-        for (text,) in connection.execute(f"PRAGMA quick_check({limit})"):
+        for (text,) in connection.execute(f"PRAGMA {pragma}({limit})"):
             found += [line for line in str(text).splitlines() if not line.startswith(_HEADING)]
     except Error as error:
         if not is_not_a_database(error):

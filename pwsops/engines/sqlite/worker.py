@@ -22,6 +22,7 @@ from pwsops.engines.sqlite import (
     backup,
     certificate_files,
     contents,
+    examination,
     files,
     limits,
     listing,
@@ -108,6 +109,9 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "read_media": lambda given, report: listing.read_media(given["path"]),
     "contents": lambda given, report: contents.tables(located(given)["path"]),
+    "check_scratch": lambda given, report: examination.check(given["path"]),
+    "count_scratch": lambda given, report: examination.count(given["path"]),
+    "ask_scratch": lambda given, report: examination.ask(given["path"], given["queries"], given["query_s"]),
     "survey": lambda given, report: access.survey(
         given["address"],
         follow_links=given.get("follow_links", False),

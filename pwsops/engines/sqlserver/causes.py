@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from pwsops.engines.sqlserver.cause import IN_A_GROUP, UNREADABLE_DATABASE, Cause, busy
 from pwsops.engines.sqlserver.login_causes import LOGIN_CAUSES
 from pwsops.engines.sqlserver.media_causes import MEDIA_CAUSES
-from pwsops.errors import Conflict, NotFound
+from pwsops.errors import Conflict, NoSpace, NotFound
 
 WRAPPERS = frozenset({3013, 3041, 3272, 3009, 5069, 3119})
 """They say that something went wrong, not what: the cause is another message."""
 
-_FULL_DISK = Cause(text="the disk of {path} is full", step="Free space there, or choose another directory.")
+_FULL_DISK = Cause(
+    text="the disk of {path} is full", step="Free space there, or choose another directory.", kind=NoSpace
+)
+_FULL_FILE = Cause(
+    text="a file of {database} is full", step="Free space on its disk, or let the file grow.", kind=NoSpace
+)
 _MAY_NOT_WRITE = "Give that account the right to write in the directory, or choose a directory where it has it."
 
 SYSTEM_ERRORS: Mapping[int, Cause] = {
@@ -103,8 +108,12 @@ CAUSES: Mapping[int, Cause] = {
         step="Work on the primary, or wait until this copy is connected and readable.",
     ),
     983: busy("{database} changes its role in its availability group", "Wait until the failover is over."),
-    1101: Cause(text="a file of {database} is full", step="Free space on its disk, or let the file grow."),
-    1105: Cause(text="a file of {database} is full", step="Free space on its disk, or let the file grow."),
+    1101: Cause(
+        text="a file of {database} is full", step="Free space on its disk, or let the file grow.", kind=NoSpace
+    ),
+    1105: Cause(
+        text="a file of {database} is full", step="Free space on its disk, or let the file grow.", kind=NoSpace
+    ),
     1205: busy(
         "the server ended it to resolve a deadlock", "Try again; if it comes back, look at what else runs at that time."
     ),

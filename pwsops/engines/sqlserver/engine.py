@@ -47,6 +47,7 @@ from pwsops.engines.sqlserver import (
 )
 from pwsops.engines.sqlserver.link import Link
 from pwsops.engines.sqlserver.options import OPTIONS
+from pwsops.engines.sqlserver.scratches import ServerScratches
 from pwsops.rules.model import BackupSet, Sighting
 
 
@@ -163,6 +164,10 @@ class SqlServerEngine:
             restore.check(self._link, request)
         finally:
             self._link.forget()  # as after a restore: the login may have been given for this once
+
+    def scratches(self) -> ServerScratches:
+        """Return what makes and drops the scratches of drills; see `DrillsBackups`."""
+        return ServerScratches(self._link)
 
     def restore_script(self, request: RestoreRequest) -> str:
         """Return the T-SQL that does a restore; see the protocol."""

@@ -8,6 +8,7 @@ from pwsops.engines.sqlserver.cause import IN_A_GROUP, Cause, busy, damaged
 from pwsops.errors import (
     BaseUnusable,
     MediaError,
+    NoSpace,
     NotFound,
 )
 
@@ -151,6 +152,7 @@ MEDIA_CAUSES: Mapping[int, Cause] = {
     3257: Cause(
         text="the disk of {database}'s files has no space for what the backup holds",
         step="Free space there, or move the database's files to a larger disk first.",
+        kind=NoSpace,
     ),
     3266: damaged("the backup data at the end of {path} is incomplete"),
     3270: damaged("the files of this backup do not belong together"),

@@ -127,13 +127,18 @@ def make(
     is_new: bool,
     restricted: bool = False,
     stop_at: datetime | None = None,
+    spare_bytes: int = 0,
 ) -> Plan:
     """Build the statements: the first replaces (or makes the database anew), the last recovers.
 
+    `spare_bytes`: what has to stay free on each disk that they write to.
+
     Raises
     ------
+    NoSpace
+        Where the disks have no room for the files.
     EngineError
-        Where the disks have no room for the files, or where they go is not to be seen.
+        Where it is not to be seen where they go.
     """
     files = {each.set_id: _files_of(link, each) for each in sets}
     every = _largest(files.values())
@@ -146,7 +151,7 @@ def make(
         token=secrets.token_hex(4),
         folders=_folders(link) if is_new else None,
     )
-    unknown = space.require(link, database, every, places, existing)
+    unknown = space.require(link, database, every, places, existing, spare_bytes)
     local_stop = None if stop_at is None else link.server().local(stop_at)
     steps = []
     for each in sets:

@@ -178,7 +178,9 @@ def _look_at(
     sets = [work.insist(partial(media.read_one, work.link, each, work.limits)) for each in request.sets]
     plan.require_chain(sets)
     work.insist(partial(plan.require_version, work.link, sets))
-    make = partial(plan.make, is_new=is_new, restricted=restricted, stop_at=request.stop_at)
+    make = partial(
+        plan.make, is_new=is_new, restricted=restricted, stop_at=request.stop_at, spare_bytes=request.leave_free_bytes
+    )
     return sets, work.insist(partial(make, work.link, work.database, sets))
 
 

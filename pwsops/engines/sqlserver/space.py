@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pwsops.engines.sqlserver import paths, queries
 from pwsops.engines.sqlserver.link import Link, NotAsked
 from pwsops.engines.sqlserver.placement import File
-from pwsops.errors import EngineError
+from pwsops.errors import NoSpace
 from pwsops.rules.formatting import size
 
 NO_SPACE = 3257
@@ -15,9 +15,16 @@ NO_SPACE = 3257
 
 
 def require(
-    link: Link, database: str, files: Sequence[File], places: Mapping[str, str], existing: Sequence[File]
+    link: Link,
+    database: str,
+    files: Sequence[File],
+    places: Mapping[str, str],
+    existing: Sequence[File],
+    spare_bytes: int = 0,
 ) -> str:
     """Refuse a restore whose files are larger than what is free where they go, and what they replace there.
+
+    `spare_bytes`: what has to stay free beside them.
 
     Returns
     -------
@@ -38,9 +45,10 @@ def require(
         volume = _volume(flavour, path, free)
         if volume is not None:
             lacking[volume] += size_bytes
-    for volume, needed in lacking.items():
+    for volume, more in lacking.items():
+        needed = more + spare_bytes if more > 0 else more
         if needed > free[volume]:
-            raise EngineError(
+            raise NoSpace(
                 f"Restoring {database} on {link.instance.name} is not possible: the disk {volume} has no space for "
                 f"what the backup holds: {size(needed)} more are needed, "
                 f"{size(free[volume])} are free.",

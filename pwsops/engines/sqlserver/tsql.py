@@ -266,6 +266,11 @@ def drop_database(name: str) -> str:
     return f"DROP DATABASE {identifier(name)}"
 
 
+def check(name: str) -> str:
+    """Build the statement that checks a whole database, and says at its end how many errors it found."""
+    return f"DBCC CHECKDB ({identifier(name)}) WITH ALL_ERRORMSGS"
+
+
 def kill(session_id: int) -> str:
     """Build the statement that ends a session and rolls back what it does."""
     return f"KILL {session_id:d}"

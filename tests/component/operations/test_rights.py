@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pwsops.catalogue import audit, outcomes, restores, scope
+from pwsops.catalogue import audit, drills, outcomes, restores, scope
+from pwsops.catalogue.drills import Wanted
 from pwsops.catalogue.schema import metadata
 from pwsops.engines import registry
 from pwsops.engines.records import Credentials
@@ -170,6 +171,11 @@ TABLE: dict[str, Entry] = {
     "points.at": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database, "1 s ago")),
     "points.zone": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database)),
     "points.of_run": Entry(MEDIA, OBJECT, lambda it: (it.instance, it.database, it.run)),
+    "drills.start": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database), {"queries": ()}),
+    "drills.run": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database), {"queries": ()}),
+    "drills.get": Entry(LOOK, OBJECT, lambda it: (it.drill,)),
+    "drills.list": Entry(LOOK),
+    "drills.cancel": Entry(RESTORE, OBJECT, lambda it: (it.drill,)),
     "restores.plan": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.preview": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
     "restores.script": Entry(RESTORE, OBJECT, lambda it: (it.instance, it.database, it.path)),
@@ -292,6 +298,8 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
         restore = restores.add(
             connection, laid, instance=instance, database=database, actor="ann", owner="nobody", now=NOON
         )
+        wanted = Wanted(instance=instance, database=database, on_instance=instance, place="", actor="ann", path=path)
+        drill = drills.add(connection, wanted, owner="nobody", now=NOON)
         audit.append(connection, at=NOON, actor="ann", action="restore", subject=f"{instance}/{database}", detail="")
     run = home.ops.runs.list(profile=profile)[0].id
     return SimpleNamespace(
@@ -304,6 +312,7 @@ def _things(home: Home, server: FakeServer, profile: str, instance: str, databas
         draft=draft,
         run=run,
         restore=restore,
+        drill=drill,
         hold=home.ops.holds.add_run(run, reason=f"an audit of {database}")[0].id,
     )
 
@@ -430,6 +439,7 @@ def test_what_is_elsewhere_is_answered_as_what_is_not_there(places: Places) -> N
             "profile": "nope-profile",
             "run": 98,
             "restore": 99,
+            "drill": 96,
             "hold": 97,
             "draft": places.home.profile(name="canary-draft", instance="nope-instance", databases=["canary-database"]),
         }
@@ -444,7 +454,11 @@ def test_what_is_elsewhere_is_answered_as_what_is_not_there(places: Places) -> N
                 call(ops, name, it)
             words = f"{refused.value.message} {refused.value.hint}"
             told.append(
-                re.sub(rf"'(nope|canary)-\w+'|(run|restore|hold) ({it.run}|{it.restore}|{it.hold})\b", "X", words)
+                re.sub(
+                    rf"'(nope|canary)-\w+'|(run|restore|drill|hold) ({it.run}|{it.restore}|{it.drill}|{it.hold})\b",
+                    "X",
+                    words,
+                )
             )
         assert told[0] == told[1], name
         compared += 1

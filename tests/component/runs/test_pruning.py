@@ -225,6 +225,20 @@ def test_nothing_goes_while_a_restore_reads_it_and_it_goes_when_that_process_die
     assert len(paths(laden.ops.retention.prune("p"), Action.REMOVE)) == 2
 
 
+def test_nothing_goes_while_a_drill_reads_it(laden: Home) -> None:
+    found: list[Retention] = []
+
+    def meanwhile(step: str) -> None:
+        if step == "fill":
+            found.append(laden.ops.retention.prune("p"))
+
+    laden.server.in_drill = meanwhile
+    drill = laden.ops.drills.run("srv", "one", path=taken(laden)[0])
+    assert f"drill {drill.id} reads its backups" in found[0].hindrances["one"]
+    assert (drill.is_proven, len(laden.server.media)) == (True, 4)
+    assert len(laden.ops.retention.prune("p").having(Action.REMOVE)) > 0
+
+
 def test_nothing_goes_while_another_run_of_the_database_goes_on(laden: Home) -> None:
     laden.add(name="other", directory="/elsewhere")
     found: list[Retention] = []

@@ -19,7 +19,7 @@ from tests.standin.server.security_statements import (
     DropCertificate,
     KeyFile,
 )
-from tests.standin.server.statements import AlterDatabase, CreateDatabase, DropDatabase, Kill
+from tests.standin.server.statements import AlterDatabase, CheckDatabase, CreateDatabase, DropDatabase, Kill
 from tests.standin.server.token_stream import Text
 from tests.standin.server.values import parse_datetime
 
@@ -104,6 +104,21 @@ def drop_database(context: Context, statement: DropDatabase) -> Generator[Event]
     if database.busy or any(one.is_in(database) for one in context.server.sessions()):
         raise refuse(3702, database.name)
     context.server.drop_database(database.name)
+    yield Done()
+
+
+def check_database(context: Context, statement: CheckDatabase) -> Generator[Event]:
+    """Check a database; what is damaged comes before the count of it."""
+    database = context.database(context.text(statement.database))
+    if not context.account.may_in("CONTROL", database.name, database.owner):
+        raise refuse(7983, context.account.name, database.name)
+    context.query(database)
+    if database.damaged_page is not None:
+        yield said(8928, 1, database.damaged_page)
+    if not statement.quiet:
+        errors = int(database.damaged_page is not None)
+        yield said(8989, "CHECKDB", 0, errors, database.name)
+        yield said(2528)
     yield Done()
 
 

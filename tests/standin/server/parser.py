@@ -18,6 +18,7 @@ from tests.standin.server.security_statements import ChangeRole
 from tests.standin.server.statements import (
     AlterDatabase,
     Assign,
+    CheckDatabase,
     CreateDatabase,
     CreateTable,
     DeleteRows,
@@ -68,7 +69,7 @@ def _statement(tokens: Tokens) -> Iterator[Statement]:
         "BACKUP": read_backup, "RESTORE": read_restore, "ALTER": _alter, "CREATE": _create, "DROP": _drop,
         "EXEC": _execute, "EXECUTE": _execute, "USE": _use, "SET": _set, "INSERT": _insert, "UPDATE": _update,
         "DELETE": _delete, "BEGIN": _transaction, "COMMIT": _transaction, "ROLLBACK": _transaction, "KILL": _kill,
-        "GRANT": read_grant, "IF": _if, "THROW": _throw,
+        "GRANT": read_grant, "IF": _if, "THROW": _throw, "DBCC": _dbcc,
     }  # fmt: skip
     if word not in readers:
         raise tokens.refused()
@@ -140,6 +141,19 @@ def _drop(tokens: Tokens) -> Statement:
 
 def _use(tokens: Tokens) -> Use:
     return Use(database=tokens.name())
+
+
+def _dbcc(tokens: Tokens) -> CheckDatabase:
+    tokens.expect("CHECKDB")
+    tokens.expect_operator("(")
+    database = tokens.name()
+    tokens.expect_operator(")")
+    options = []
+    if tokens.accept("WITH"):
+        options.append(tokens.choose("ALL_ERRORMSGS", "NO_INFOMSGS"))
+        while tokens.accept_operator(","):
+            options.append(tokens.choose("ALL_ERRORMSGS", "NO_INFOMSGS"))
+    return CheckDatabase(database=database, quiet="NO_INFOMSGS" in options)
 
 
 def _kill(tokens: Tokens) -> Kill:

@@ -255,9 +255,19 @@ class ExecuteText:
     title: str = "EXEC"
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckDatabase:
+    """`DBCC CHECKDB`."""
+
+    database: Text
+    quiet: bool = False
+    title: str = "DBCC CHECKDB"
+
+
 Statement = (
     Backup | Restore | Inspect | AlterDatabase | CreateDatabase | DropDatabase | CreateMasterKey | CreateCertificate
     | BackupCertificate | DropCertificate | CreateLogin | CreateUser | ChangeRole | Grant | Execute | Use | SetOption
     | Assign | SelectRows | InsertRows | UpdateRows | DeleteRows | CreateTable | Transaction | Kill | If | Throw
     | ExecuteText
+    | CheckDatabase
 )  # fmt: skip

@@ -71,6 +71,7 @@ STATEMENTS = {
     "online": (tsql.online("vault"), "SET ONLINE", "SET ON LINE"),
     "user access": (tsql.user_access("vault", "MULTI_USER"), "MULTI_USER", "MANY_USER"),
     "drop": (tsql.drop_database(ODD), "DROP DATABASE", "DROP DATABASES"),
+    "check": (tsql.check(ODD), "CHECKDB (", "CHECKDB (("),
     "kill": (tsql.kill(53), "KILL 53", "KILL 53 53"),
     "delete": (tsql.delete_file("/b/v.bak", modern=True), "N'/b", "N/b"),
     "delete before 2019": (tsql.delete_file("/b/v.bak", modern=False), "0, N'", "0 N'"),
