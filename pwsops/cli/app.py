@@ -21,6 +21,7 @@ from pwsops.cli import (
     people,
     points,
     profiles,
+    rebuild,
     report,
     restores,
     retention,
@@ -80,6 +81,8 @@ app.command("report")(report.report)
 app.command("media")(media.media)
 app.command("points")(points.points)
 app.command("restore")(restores.restore)
+app.command("rebuild")(rebuild.rebuild)
+app.add_typer(rebuild.catalogue, name="catalogue")
 app.command("prune")(retention.prune)
 app.add_typer(retention.holds, name="hold")
 app.add_typer(certificates.app, name="certificate")

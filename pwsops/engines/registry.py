@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pwsops.engines.found import FindsMedia
 from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Capabilities, Instance, PrivateKeys, no_keys
@@ -106,3 +107,10 @@ def embedded_engine(private_keys: PrivateKeys = no_keys, off_limits: OffLimits =
     return _sqlite(
         Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys, off_limits=off_limits)
     )
+
+
+def media_finder(off_limits: OffLimits = NOTHING) -> FindsMedia:
+    """Return who finds media of the embedded engine of which nothing is recorded."""
+    from pwsops.engines.sqlite.finder import MediaFinder
+
+    return MediaFinder(off_limits)

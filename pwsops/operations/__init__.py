@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -31,12 +31,13 @@ from pwsops.operations.key import HomeKey
 from pwsops.operations.media import Media
 from pwsops.operations.people import People
 from pwsops.operations.profiles import Profiles
+from pwsops.operations.rebuilding import Rebuilt, Tell, rebuild
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restore_points import RestorePoints
 from pwsops.operations.restores import Restores
 from pwsops.operations.retention import Retentions
-from pwsops.operations.rights import check_declared, needs
+from pwsops.operations.rights import check_declared, needs, on_everything
 from pwsops.operations.roles import Roles
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
@@ -114,6 +115,39 @@ class Operations:
     def doctor(self) -> list[Check]:
         """Look at what is installed, reachable and writable, and say what to do about what is not."""
         return examine(self._core)
+
+    @needs(Right.CONNECT, "rebuild the catalogue", on_everything)
+    def rebuild(
+        self,
+        directories: Sequence[str],
+        *,
+        instance: str | None = None,
+        address: str | None = None,
+        tell: Tell = lambda what, done, total: None,
+    ) -> Rebuilt:
+        """Record the backups of the embedded engine that lie in directories; what is known stays as it is.
+
+        Nothing is written there. What was interrupted is gone on with by doing it again.
+
+        Parameters
+        ----------
+        directories
+            Absolute paths of this machine; all below them is looked at, and no link is followed.
+        instance
+            Of which instance the backups are where nothing tells; made where it is not there.
+        address
+            The directory of its databases, if it is made; None: an empty one in the home.
+        tell
+            Is given what is being done, and how many files of how many are done.
+
+        Raises
+        ------
+        InvalidInput
+            For a path that is not absolute, and for an instance that cannot be.
+        Refused
+            For the home itself.
+        """
+        return rebuild(self._context, directories, instance=instance, address=address, tell=tell)
 
     @needs(Right.HOST, "close the home")
     def close(self) -> None:

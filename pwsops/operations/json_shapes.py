@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pwsops.engines.records import DirectoryEntry, Instance, Probe
+from pwsops.messages import readable
 from pwsops.operations.certificate_records import CertificateView, ServerCertificateView
 from pwsops.operations.people_records import RoleView, TokenView, UserView
 from pwsops.operations.records import AuditEntry, Check, DatabaseView, ItemView, ProfileView, RunView, ServiceView
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pwsops.operations.audit_log import Verification
     from pwsops.operations.points import PointView
     from pwsops.operations.previews import RestorePreview
+    from pwsops.operations.rebuilding import Rebuilt
     from pwsops.operations.retention import SetDecision
 
 Record = Mapping[str, Any]
@@ -347,3 +349,20 @@ def check(check: Check) -> Record:
     values = asdict(check)
     del values["unknown"]
     return values | {"state": check.state.value}
+
+
+def rebuilt(found: Rebuilt) -> Record:
+    """One rebuild: what it found, and what it recorded."""
+    return {
+        "sets_found": found.sets_found,
+        "sets_new": found.sets_new,
+        "sets_known": found.sets_known,
+        "copies": found.copies,
+        "others": found.others,
+        "of_servers": found.of_servers,
+        "conflicts": [{"path": path, "reason": reason} for path, reason in found.conflicts],
+        "unreadable": [{"path": readable(path), "reason": reason} for path, reason in found.unread],
+        "unassigned": list(found.unassigned),
+        "instances": list(found.instances),
+        "missing": list(found.missing),
+    }

@@ -23,6 +23,7 @@ from pwsops.engines.sqlite import (
     certificate_files,
     contents,
     files,
+    finding,
     limits,
     listing,
     names,
@@ -112,6 +113,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
+    "walk": lambda given, report: finding.walk(given["root"]),
+    "read_found": lambda given, report: finding.read(given["paths"]),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
     "look_for_certificate": lambda given, report: certificate_files.look(given["directory"], given["name"]),
     "save_certificate": lambda given, report: certificate_files.write(

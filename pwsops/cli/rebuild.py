@@ -1,0 +1,71 @@
+"""`pwsops rebuild`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pwsops.cli.output import AsJson, emit, note, say
+from pwsops.cli.session import opened
+
+if TYPE_CHECKING:
+    from pwsops.operations.rebuilding import Rebuilt
+
+catalogue = typer.Typer(help="The catalogue of this home.", no_args_is_help=True)
+
+
+@catalogue.command("rebuild")
+def rebuild(
+    context: typer.Context,
+    directory: Annotated[
+        list[str],
+        typer.Option(
+            "--directory", metavar="DIR", help="Where backups lie; all below it is looked at.", show_default=False
+        ),
+    ],
+    instance: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of which instance they are, where nothing tells.", show_default=False),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where its databases are, if it is made; default: an empty directory in the home.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the catalogue anew from backups of SQLite databases, after the loss of the home. Writes nothing there."""
+    directories = [os.path.abspath(os.path.expanduser(each)) for each in directory]
+    where = None if address is None else os.path.abspath(os.path.expanduser(address))
+    with opened(context) as operations:
+        found = operations.rebuild(directories, instance=instance, address=where)
+    from pwsops.operations import json_shapes
+
+    if as_json:
+        emit([json_shapes.rebuilt(found)])
+        return
+    _show(found)
+
+
+def _show(found: Rebuilt) -> None:
+    from pwsops.cli import words
+
+    say(
+        f"Recorded {words.counted(found.sets_new, 'backup')}. {found.sets_known} were known, {found.copies} are "
+        f"copies; {words.counted(found.others, 'other file')} passed over."
+    )
+    for name in found.instances:
+        say(f"Made the instance {name}.")
+    for path, reason in found.conflicts:
+        note(f"In conflict, not recorded: {path}: {reason}.")
+    for path, reason in found.unread:
+        note(f"Not read: {path}: {reason}")
+    for path in found.unassigned:
+        note(f"Of no known instance, not recorded: {path}")
+    for sentence in found.missing:
+        say(sentence)

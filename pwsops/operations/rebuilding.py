@@ -1,0 +1,159 @@
+"""The catalogue made anew, from what lies beside the databases' backups: for the day on which the home is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pwsops.catalogue import rebuilding
+from pwsops.engines.found import FoundMedia, Unread
+from pwsops.engines.registry import media_finder
+from pwsops.errors import InvalidInput
+from pwsops.operations import rebuilt_instances
+from pwsops.operations.access import Context
+from pwsops.rules.formatting import counted
+from pwsops.rules.model import BackupSet
+from pwsops.rules.rebuilding import Conflict, judge, placed
+
+READ_AT_ONCE = 1_000
+WRITTEN_AT_ONCE = 2_000
+OwnerOf = Callable[[BackupSet], str | None]
+_T = TypeVar("_T")
+Tell = Callable[[str, int, int], None]
+"""Is given what is done, and how many files of how many are done."""
+
+
+@dataclass(kw_only=True)
+class Rebuilt:
+    """What a rebuild found, and what it put into the catalogue.
+
+    Parameters
+    ----------
+    sets_found, sets_new, sets_known, copies
+        Backups that lie there; of these those that are recorded now, those that were before, and further copies.
+    others, of_servers
+        Files that are none of ours, and backups of a SQL Server among them: that server has to be asked.
+    conflicts
+        What was not taken over, because something else says otherwise.
+    unread
+        Directories and files of which is not known what they hold, and damaged ones.
+    unassigned
+        The files of backups of which nothing tells the instance; they are not recorded.
+    instances
+        Those that were made, by name.
+    missing
+        What could not be brought back, and what was assumed, a sentence each.
+    """
+
+    sets_found: int = 0
+    sets_new: int = 0
+    sets_known: int = 0
+    copies: int = 0
+    others: int = 0
+    of_servers: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    unassigned: list[str] = field(default_factory=list)
+    instances: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def rebuild(
+    context: Context, directories: Sequence[str], *, instance: str | None, address: str | None, tell: Tell
+) -> Rebuilt:
+    """Record the backups that lie in directories; see `Operations.rebuild`."""
+    roots = _roots(directories)
+    done = Rebuilt()
+    with context.core.catalogue.write() as connection:
+        context.note(connection, "rebuild begun", ", ".join(roots))
+    found = _look(context, roots, tell)
+    done.sets_found, done.others, done.of_servers = len(found.sets), found.others, found.of_servers
+    done.unread += found.unread
+    if instance is not None:
+        required = rebuilt_instances.require(context, instance, address)
+        done.instances += [instance] if required.is_new else []
+        done.missing += [required.assumed] if required.assumed else []
+    with context.core.catalogue.read() as connection:
+        of_directories = rebuilt_instances.of_directories(connection)
+
+    def owner_of(one: BackupSet) -> str | None:
+        return instance or of_directories.get(os.path.dirname(one.path))
+
+    _record(context, found.sets, owner_of, done, tell)
+    done.missing += _missing(done)
+    with context.core.catalogue.write() as connection:
+        detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict"
+        context.note(connection, "rebuild", ", ".join(roots), detail)
+    return done
+
+
+def _roots(directories: Sequence[str]) -> list[str]:
+    """Return the directories, each once; raises `InvalidInput` for none, and for one that is no absolute path."""
+    if not directories:
+        raise InvalidInput(
+            "Nothing was rebuilt: no directory was named.", hint="Name the directories in which the backups lie."
+        )
+    for each in directories:
+        if not os.path.isabs(each):
+            raise InvalidInput(f"The directory {each!r} is no absolute path.", hint="Give it from the root on.")
+    roots = sorted({os.path.normpath(each) for each in directories})
+    return [each for each in roots if not any(each.startswith(other.rstrip(os.sep) + os.sep) for other in roots)]
+
+
+def _look(context: Context, roots: Sequence[str], tell: Tell) -> FoundMedia:
+    finder = media_finder(context.core.off_limits(""))
+    found = FoundMedia()
+    for root in roots:
+        tell(f"listing {root}", 0, 0)
+        listed = finder.files(root)
+        found.unread += listed.unread
+        read = 0
+        for portion in _portions(listed.paths, READ_AT_ONCE):
+            found.add(finder.media(root, portion))
+            read += len(portion)
+            tell(f"reading {root}", read, len(listed.paths))
+    return found
+
+
+def _record(context: Context, found: Sequence[BackupSet], owner_of: OwnerOf, done: Rebuilt, tell: Tell) -> None:
+    """Record what is new, of the instance that `owner_of` tells."""
+    core = context.core
+    with core.catalogue.read() as connection:
+        judged = judge(found, rebuilding.known(connection, found))
+        ends = rebuilding.ends(connection)
+    done.sets_known, done.copies = judged.known, judged.copies
+    done.conflicts += judged.conflicts
+    owners = [(owner_of(one), one) for one in judged.new]
+    done.unassigned += [one.path for owner, one in owners if owner is None]
+    in_order = list(placed([(owner, one) for owner, one in owners if owner is not None], ends.newest))
+    for portion in _portions(in_order, WRITTEN_AT_ONCE):
+        with core.catalogue.write() as connection:
+            rebuilding.add(connection, portion, {}, ends, now=core.clock.now())
+        done.sets_new += len(portion)
+        tell("recording", done.sets_new, len(in_order))
+
+
+def _missing(done: Rebuilt) -> Iterator[str]:
+    if done.sets_new:
+        yield (
+            "No backup that is recorded now is proven: each was seen, and none read as a whole. A restore checks every "
+            "byte before it writes one."
+        )
+        yield "The audit log of the lost home is not among them; that of this home tells of the rebuild."
+    if done.unassigned:
+        yield (
+            f"Nothing tells of which instance {counted(len(done.unassigned), 'backup')} are; they were not recorded. "
+            "Do it again with --instance NAME."
+        )
+    if done.of_servers:
+        yield (
+            f"{counted(done.of_servers, 'file')} of SQL Server were passed over: add that server "
+            "(`pwsops instance add`), which tells of its backups itself."
+        )
+
+
+def _portions(given: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for at in range(0, len(given), size):
+        yield given[at : at + size]
