@@ -26,6 +26,7 @@ from pwsops.clock import SystemClock
 from pwsops.engines.protocol import Engine
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
+from pwsops.runs.after_run import AfterRun
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
@@ -113,7 +114,13 @@ def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     certificates = RunCertificates(catalogue, Vault(catalogue.home, StoredKeyRecords(catalogue)))
     owed = OwedAccess(catalogue, clock=clock, liveness=liveness, open_instance=_no_instance)
     runner = Runner(
-        catalogue, clock=clock, liveness=liveness, open_engine=_no_engine, certificates=certificates, owed_access=owed
+        catalogue,
+        clock=clock,
+        liveness=liveness,
+        open_engine=_no_engine,
+        certificates=certificates,
+        owed_access=owed,
+        after_run=mock.Mock(spec=AfterRun),
     )
     service = Service(catalogue, clock=clock, liveness=liveness, runner=runner, parallel_runs=2)
     service.attach()

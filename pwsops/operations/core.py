@@ -24,6 +24,7 @@ from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
+from pwsops.runs.after_run import AfterRun
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.owed_access import OwedAccess
@@ -32,6 +33,7 @@ from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
 from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.scheduler import Service
+from pwsops.runs.statements import Statements
 from pwsops.secrets import Vault
 from pwsops.signin.authentication import Authentication
 
@@ -72,7 +74,9 @@ class Core:
             open_engine=self.engine_of,
             certificates=self.certificates,
             owed_access=owed,
-            pruner=self.pruner,
+            after_run=AfterRun(
+                self.catalogue, clock, self.pruner, Statements(self.catalogue, self.certificates, clock)
+            ),
         )
         self.restorer = Restorer(self.catalogue, clock=clock, liveness=self.liveness)
         self.safety_copies = SafetyCopies(

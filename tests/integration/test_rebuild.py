@@ -99,6 +99,11 @@ class Site:
             for kind in (BackupKind.FULL, BackupKind.DIFFERENTIAL, BackupKind.DIFFERENTIAL):
                 self.run(ops, database, kind)
 
+    def forget(self) -> None:
+        """Leave nothing but the media themselves."""
+        for each in self.media.rglob("*.pwsops"):
+            each.unlink()
+
     def rebuild(self, ops: Operations, *directories: Path, **values: Any) -> Rebuilt:
         return ops.rebuild([str(each) for each in directories or (self.media,)], **values)
 
@@ -140,6 +145,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ops = made.begin()
     made.take(ops)
     made.lose(ops)
+    made.forget()
     return made.root
 
 
@@ -156,6 +162,7 @@ def test_each_point_of_a_lost_home_is_there_again_and_gives_the_same_bytes(site:
     site.take(first)
     before, truth = points(first), restored(first, "own", points(first), site.root / "before")
     site.lose(first)
+    site.forget()
     laid = site.files()
     ops = site.home("b")
     found = site.rebuild(ops, instance="own", address=str(site.vaults))
@@ -284,7 +291,7 @@ def with_identity(whole: bytes, set_id: str, **changed: Any) -> bytes:
     from tests.fuzz import mutations
 
     parts = mutations.take_apart(whole)
-    header = layout._pack_block(layout.MAGIC, mutations.content_of(parts.header) | {"set_id": set_id} | changed)
+    header = layout.pack_block(layout.MAGIC, mutations.content_of(parts.header) | {"set_id": set_id} | changed)
     trailer = whole[len(whole) - layout.FOOTER_BYTES - len(parts.trailer) : len(whole) - layout.FOOTER_BYTES]
     body = whole[len(parts.header) : len(whole) - layout.FOOTER_BYTES - len(trailer)]
     return header + body + trailer + layout.pack_footer(len(header) + len(body), header, trailer)
@@ -311,8 +318,6 @@ def test_a_file_that_declares_an_impossible_name_is_refused(lost: Site, name: st
 
 
 def test_without_an_instance_nothing_is_guessed(lost: Site) -> None:
-    for each in lost.media.rglob("*.pwsops"):
-        each.unlink()
     ops = lost.home("b")
     found = lost.rebuild(ops)
     assert (found.sets_found, found.sets_new, len(found.unassigned)) == (6, 0, 6)
@@ -321,8 +326,6 @@ def test_without_an_instance_nothing_is_guessed(lost: Site) -> None:
 
 
 def test_an_instance_is_made_where_nothing_tells_where_its_databases_were(lost: Site) -> None:
-    for each in lost.media.rglob("*.pwsops"):
-        each.unlink()
     ops = lost.home("b")
     found = lost.rebuild(ops, instance="found")
     assert any(str(ops.home / "databases" / "found") in each for each in found.missing)

@@ -32,6 +32,7 @@ from pwsops.engines.sqlite import (
     recovery_notes,
     restore,
     sighting,
+    stating,
     trial,
     verify,
 )
@@ -115,6 +116,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
     "walk": lambda given, report: finding.walk(given["root"]),
     "read_found": lambda given, report: finding.read(given["paths"]),
+    "save_statement": lambda given, report: stating.save(given),
+    "read_statement": lambda given, report: stating.read(given["path"], read_keys(given["keys"])),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
     "look_for_certificate": lambda given, report: certificate_files.look(given["directory"], given["name"]),
     "save_certificate": lambda given, report: certificate_files.write(
