@@ -59,8 +59,11 @@ def _show(found: Rebuilt) -> None:
         f"Recorded {words.counted(found.sets_new, 'backup')}. {found.sets_known} were known, {found.copies} are "
         f"copies; {words.counted(found.others, 'other file')} passed over."
     )
-    for name in found.instances:
-        say(f"Made the instance {name}.")
+    for what, names in (("instance", found.instances), ("profile", found.profiles)):
+        for name in names:
+            say(f"Made the {what} {name}.")
+    if found.runs or found.holds:
+        say(f"Took over {words.counted(found.runs, 'run')} and {words.counted(found.holds, 'hold')}.")
     for path, reason in found.conflicts:
         note(f"In conflict, not recorded: {path}: {reason}.")
     for path, reason in found.unread:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from pwsops.engines.records import PrivateKeys
 from pwsops.rules.model import BackupSet
 
 
@@ -81,4 +82,11 @@ class FindsMedia(Protocol):
         """Return what files below that directory hold, by their ends alone: their contents are not read.
 
         Never raises `EngineError`: what could not be read is named.
+        """
+
+    def statement(self, path: str, private_keys: PrivateKeys) -> bytes:
+        """Return what a home said in a file, as JSON that nobody looked at yet.
+
+        Raises `MediaError` for a file that is damaged or not as it must be, `CertificateNeeded` where the private key
+        is not at hand that it is encrypted for.
         """

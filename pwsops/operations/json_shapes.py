@@ -364,5 +364,8 @@ def rebuilt(found: Rebuilt) -> Record:
         "unreadable": [{"path": readable(path), "reason": reason} for path, reason in found.unread],
         "unassigned": list(found.unassigned),
         "instances": list(found.instances),
+        "profiles": list(found.profiles),
+        "holds": found.holds,
+        "runs": found.runs,
         "missing": list(found.missing),
     }

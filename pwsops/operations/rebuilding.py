@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pwsops.catalogue import rebuilding
-from pwsops.engines.found import FoundMedia, Unread
+from pwsops.catalogue.keys import Keys
+from pwsops.engines.found import FindsMedia, FoundMedia, Unread
 from pwsops.engines.registry import media_finder
 from pwsops.errors import InvalidInput
-from pwsops.operations import rebuilt_instances
+from pwsops.operations import rebuilt_instances, rebuilt_profiles
 from pwsops.operations.access import Context
+from pwsops.operations.rebuilt_profiles import TakenOver
 from pwsops.rules.formatting import counted
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rebuilding import Conflict, judge, placed
 
 READ_AT_ONCE = 1_000
 WRITTEN_AT_ONCE = 2_000
-OwnerOf = Callable[[BackupSet], str | None]
 _T = TypeVar("_T")
 Tell = Callable[[str, int, int], None]
 """Is given what is done, and how many files of how many are done."""
@@ -41,8 +43,10 @@ class Rebuilt:
         Directories and files of which is not known what they hold, and damaged ones.
     unassigned
         The files of backups of which nothing tells the instance; they are not recorded.
-    instances
-        Those that were made, by name.
+    instances, profiles
+        Those that were made, by name; the profiles are not in force.
+    holds, runs
+        How many were taken over.
     missing
         What could not be brought back, and what was assumed, a sentence each.
     """
@@ -57,7 +61,19 @@ class Rebuilt:
     unread: list[Unread] = field(default_factory=list)
     unassigned: list[str] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
+    holds: int = 0
+    runs: int = 0
     missing: list[str] = field(default_factory=list)
+
+    def add(self, more: TakenOver) -> None:
+        """Add what came of statements."""
+        self.conflicts += more.conflicts
+        self.instances += more.instances
+        self.profiles += more.profiles
+        self.missing += more.notes
+        self.holds += more.holds
+        self.runs += more.runs
 
 
 def rebuild(
@@ -68,21 +84,20 @@ def rebuild(
     done = Rebuilt()
     with context.core.catalogue.write() as connection:
         context.note(connection, "rebuild begun", ", ".join(roots))
-    found = _look(context, roots, tell)
+    finder = media_finder(context.core.off_limits(""))
+    found = _look(finder, roots, tell)
     done.sets_found, done.others, done.of_servers = len(found.sets), found.others, found.of_servers
     done.unread += found.unread
     if instance is not None:
         required = rebuilt_instances.require(context, instance, address)
         done.instances += [instance] if required.is_new else []
         done.missing += [required.assumed] if required.assumed else []
-    with context.core.catalogue.read() as connection:
-        of_directories = rebuilt_instances.of_directories(connection)
-
-    def owner_of(one: BackupSet) -> str | None:
-        return instance or of_directories.get(os.path.dirname(one.path))
-
-    _record(context, found.sets, owner_of, done, tell)
-    done.missing += _missing(done)
+    stated, unread = rebuilt_profiles.read(context, finder, found.statements)
+    done.unread += unread
+    taken_over = rebuilt_profiles.take_over(context, stated, instance)
+    done.add(taken_over)
+    _record(context, found.sets, instance, taken_over, done, tell)
+    done.missing += [*_missing(done), *_locked(context, found.sets)]
     with context.core.catalogue.write() as connection:
         detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict"
         context.note(connection, "rebuild", ", ".join(roots), detail)
@@ -102,8 +117,7 @@ def _roots(directories: Sequence[str]) -> list[str]:
     return [each for each in roots if not any(each.startswith(other.rstrip(os.sep) + os.sep) for other in roots)]
 
 
-def _look(context: Context, roots: Sequence[str], tell: Tell) -> FoundMedia:
-    finder = media_finder(context.core.off_limits(""))
+def _look(finder: FindsMedia, roots: Sequence[str], tell: Tell) -> FoundMedia:
     found = FoundMedia()
     for root in roots:
         tell(f"listing {root}", 0, 0)
@@ -117,12 +131,19 @@ def _look(context: Context, roots: Sequence[str], tell: Tell) -> FoundMedia:
     return found
 
 
-def _record(context: Context, found: Sequence[BackupSet], owner_of: OwnerOf, done: Rebuilt, tell: Tell) -> None:
-    """Record what is new, of the instance that `owner_of` tells."""
+def _record(
+    context: Context, found: Sequence[BackupSet], instance: str | None, stated: TakenOver, done: Rebuilt, tell: Tell
+) -> None:
+    """Record what is new: of the instance that a statement names, or whoever does it, or that keeps all there."""
     core = context.core
     with core.catalogue.read() as connection:
-        judged = judge(found, rebuilding.known(connection, found))
+        judged = judge(found, rebuilding.known(connection, found), stated=stated.instance_of)
         ends = rebuilding.ends(connection)
+        of_directories = dict(rebuilt_instances.of_directories(connection)) | stated.directories
+
+    def owner_of(one: BackupSet) -> str | None:
+        return stated.instance_of.get(one.set_id) or instance or of_directories.get(os.path.dirname(one.path))
+
     done.sets_known, done.copies = judged.known, judged.copies
     done.conflicts += judged.conflicts
     owners = [(owner_of(one), one) for one in judged.new]
@@ -130,7 +151,7 @@ def _record(context: Context, found: Sequence[BackupSet], owner_of: OwnerOf, don
     in_order = list(placed([(owner, one) for owner, one in owners if owner is not None], ends.newest))
     for portion in _portions(in_order, WRITTEN_AT_ONCE):
         with core.catalogue.write() as connection:
-            rebuilding.add(connection, portion, {}, ends, now=core.clock.now())
+            rebuilding.add(connection, portion, stated.profile_of, ends, now=core.clock.now())
         done.sets_new += len(portion)
         tell("recording", done.sets_new, len(in_order))
 
@@ -152,6 +173,21 @@ def _missing(done: Rebuilt) -> Iterator[str]:
             f"{counted(done.of_servers, 'file')} of SQL Server were passed over: add that server "
             "(`pwsops instance add`), which tells of its backups itself."
         )
+
+
+def _locked(context: Context, found: Sequence[BackupSet]) -> Iterator[str]:
+    """Yield for which certificates backups are encrypted whose private keys are not at hand."""
+    needed = Counter(one.thumbprint for one in found if one.thumbprint is not None)
+    with context.core.catalogue.read() as connection:
+        keys = Keys(connection, context.core.vault.opens)
+    for thumbprint, count in sorted(needed.items()):
+        if keys.missing("", [thumbprint]):
+            yield (
+                f"{counted(count, 'backup')} of those that lie there need the private key of the certificate "
+                f"{thumbprint}, which is not at hand. They are listed, and cannot be restored before it is imported "
+                "(`pwsops certificate import FILE.pfx`): from where it was exported to, or beside the backups. Then "
+                "do this again, since what the home said beside them needs it, too."
+            )
 
 
 def _portions(given: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pwsops.engines.found import FileState, FoundFiles, FoundMedia, Unread
 from pwsops.engines.off_limits import NOTHING, OffLimits
+from pwsops.engines.records import PrivateKeys
 from pwsops.engines.sqlite.process import Worker
 from pwsops.engines.sqlite.sets import to_record
-from pwsops.errors import Cancelled, PwsopsError, Refused
+from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
 
 WALK_LIMIT_S = 600.0
 """How long listing all below one directory may take."""
@@ -48,6 +50,18 @@ class MediaFinder:
             _add(found, path, state, value)
         return found
 
+    def statement(self, path: str, private_keys: PrivateKeys) -> bytes:
+        """Return what a home said in a file; see the protocol."""
+        try:
+            answer = self._ask("read_statement", {"path": path, "keys": {}}, READ_LIMIT_S)
+        except CertificateNeeded as error:
+            key = private_keys(error.thumbprint)
+            if key is None:
+                raise
+            keys = {error.thumbprint: b64encode(key).decode()}
+            answer = self._ask("read_statement", {"path": path, "keys": keys}, READ_LIMIT_S)
+        return str(answer).encode()
+
     def _ask(self, operation: str, given: Mapping[str, object], limit_s: float) -> Any:
         return Worker(operation, {**given, "off_limits": self._off_limits}, limit_s=limit_s).run()
 
@@ -55,6 +69,8 @@ class MediaFinder:
 def _add(found: FoundMedia, path: str, state: str, value: Any) -> None:
     if state == FileState.SET:
         found.sets.append(to_record({**value, "path": os.path.normpath(path)}))
+    elif state == FileState.STATEMENT:
+        found.statements.append(path)
     elif state == FileState.UNREAD:
         found.unread.append(Unread(path, value))
     elif state == FileState.OF_SERVER:

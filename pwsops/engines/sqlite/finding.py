@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pwsops import foreign
 from pwsops.engines.found import FileState
-from pwsops.engines.sqlite import damage, files, layout
+from pwsops.engines.sqlite import damage, files, layout, statement_file
 from pwsops.engines.sqlite.media import TAPE_MAGIC, Media
 from pwsops.engines.sqlite.sets import describe
 from pwsops.errors import InvalidInput, MediaError
@@ -52,6 +52,8 @@ def _read(path: str) -> Read:
         return path, FileState.UNREAD, f"it cannot be read: {error.strerror}"
     if start.startswith(TAPE_MAGIC):
         return path, FileState.OF_SERVER, ""
+    if start.startswith(statement_file.MAGIC):
+        return path, FileState.STATEMENT, ""
     if not start.startswith(layout.MAGICS):
         return path, FileState.OTHER, ""
     try:
