@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pwsops.cli.output import AsJson, emit, note, say
-from pwsops.cli.session import opened
+from pwsops.cli.session import opened, server_path
 
 if TYPE_CHECKING:
     from pwsops.operations.rebuilding import Rebuilt
@@ -20,14 +20,18 @@ catalogue = typer.Typer(help="The catalogue of this home.", no_args_is_help=True
 def rebuild(
     context: typer.Context,
     directory: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--directory", metavar="DIR", help="Where backups lie; all below it is looked at.", show_default=False
         ),
-    ],
+    ] = None,
     instance: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of which instance they are, where nothing tells.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="Of which instance they are, where nothing tells; a server is asked.",
+            show_default=False,
+        ),
     ] = None,
     address: Annotated[
         str | None,
@@ -39,10 +43,12 @@ def rebuild(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the catalogue anew from backups of SQLite databases, after the loss of the home. Writes nothing there."""
-    directories = [os.path.abspath(os.path.expanduser(each)) for each in directory]
+    """Make the catalogue anew from the backups, after the loss of the home. Writes nothing beside them."""
     where = None if address is None else os.path.abspath(os.path.expanduser(address))
     with opened(context) as operations:
+        # One that is yet to be made is of this machine.
+        known = instance if instance in {each.name for each in operations.instances.list()} else None
+        directories = [server_path(operations, known, each) for each in directory or ()]
         found = operations.rebuild(directories, instance=instance, address=where)
     from pwsops.operations import json_shapes
 

@@ -125,16 +125,18 @@ class Operations:
         address: str | None = None,
         tell: Tell = lambda what, done, total: None,
     ) -> Rebuilt:
-        """Record the backups of the embedded engine that lie in directories; what is known stays as it is.
+        """Record the backups that lie in directories, or that a server remembers; what is known stays as it is.
 
-        Nothing is written there. What was interrupted is gone on with by doing it again.
+        Nothing is written there. What was interrupted is gone on with by doing it again. What the lost home said of its
+        profiles beside their backups is taken over; of what a server wrote itself nothing is there but its own history.
 
         Parameters
         ----------
         directories
-            Absolute paths of this machine; all below them is looked at, and no link is followed.
+            Absolute paths of this machine; all below them is looked at, and no link is followed. Of a server: which of
+            the backups that it remembers; none: all.
         instance
-            Of which instance the backups are where nothing tells; made where it is not there.
+            Of which instance the backups are where nothing tells; made where it is not there. A server is asked itself.
         address
             The directory of its databases, if it is made; None: an empty one in the home.
         tell

@@ -13,9 +13,9 @@ from pwsops.catalogue.keys import Keys
 from pwsops.engines.found import FindsMedia, FoundMedia, Unread
 from pwsops.engines.registry import media_finder
 from pwsops.errors import InvalidInput
-from pwsops.operations import rebuilt_instances, rebuilt_profiles
+from pwsops.operations import rebuilt_history, rebuilt_instances, rebuilt_profiles
 from pwsops.operations.access import Context
-from pwsops.operations.rebuilt_profiles import TakenOver
+from pwsops.operations.rebuilt_profiles import Given, TakenOver
 from pwsops.rules.formatting import counted
 from pwsops.rules.model import BackupSet
 from pwsops.rules.rebuilding import Conflict, judge, placed
@@ -80,27 +80,54 @@ def rebuild(
     context: Context, directories: Sequence[str], *, instance: str | None, address: str | None, tell: Tell
 ) -> Rebuilt:
     """Record the backups that lie in directories; see `Operations.rebuild`."""
-    roots = _roots(directories)
-    done = Rebuilt()
+    of_server = rebuilt_history.is_server(context, instance)
+    roots = list(directories) if of_server else _roots(directories)
+    subject = ", ".join(roots) or instance or ""
     with context.core.catalogue.write() as connection:
-        context.note(connection, "rebuild begun", ", ".join(roots))
+        context.note(connection, "rebuild begun", subject)
+    if of_server and instance is not None:
+        done = _from_history(context, instance, roots, tell)
+    else:
+        done = _from_media(context, roots, instance, address, tell)
+    with context.core.catalogue.write() as connection:
+        detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict"
+        context.note(connection, "rebuild", subject, detail)
+    return done
+
+
+def _from_media(
+    context: Context, roots: Sequence[str], instance: str | None, address: str | None, tell: Tell
+) -> Rebuilt:
+    if instance is not None:
+        rebuilt_instances.check(context, instance, address)
     finder = media_finder(context.core.off_limits(""))
     found = _look(finder, roots, tell)
-    done.sets_found, done.others, done.of_servers = len(found.sets), found.others, found.of_servers
-    done.unread += found.unread
+    done = Rebuilt(sets_found=len(found.sets), others=found.others, of_servers=found.of_servers, unread=found.unread)
+    stated, unread = rebuilt_profiles.read(context, finder, found.statements)
+    done.unread += unread
+    given = None if instance is None else Given(instance, address)
+    taken_over = rebuilt_profiles.take_over(context, stated, given)
+    done.add(taken_over)
     if instance is not None:
         required = rebuilt_instances.require(context, instance, address)
         done.instances += [instance] if required.is_new else []
         done.missing += [required.assumed] if required.assumed else []
-    stated, unread = rebuilt_profiles.read(context, finder, found.statements)
-    done.unread += unread
-    taken_over = rebuilt_profiles.take_over(context, stated, instance)
-    done.add(taken_over)
     _record(context, found.sets, instance, taken_over, done, tell)
     done.missing += [*_missing(done), *_locked(context, found.sets)]
-    with context.core.catalogue.write() as connection:
-        detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict"
-        context.note(connection, "rebuild", ", ".join(roots), detail)
+    return done
+
+
+def _from_history(context: Context, instance: str, directories: Sequence[str], tell: Tell) -> Rebuilt:
+    tell(f"asking {instance}", 0, 0)
+    found = rebuilt_history.read(context, instance, directories)
+    done = Rebuilt(sets_found=len(found.sets), unread=found.unread)
+    _record(context, found.sets, instance, TakenOver(), done, tell)
+    done.missing += _missing(done)
+    if done.sets_new:
+        done.missing.append(
+            f"Which profiles took the backups of {instance} is not known, so that no policy removes them: make the "
+            "profiles anew, and give the passwords that they need."
+        )
     return done
 
 
@@ -171,7 +198,7 @@ def _missing(done: Rebuilt) -> Iterator[str]:
     if done.of_servers:
         yield (
             f"{counted(done.of_servers, 'file')} of SQL Server were passed over: add that server "
-            "(`pwsops instance add`), which tells of its backups itself."
+            "(`pwsops instance add`), and do this again with --instance and its name: it tells what it remembers."
         )
 
 

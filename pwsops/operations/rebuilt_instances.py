@@ -28,6 +28,22 @@ class Required(NamedTuple):
     assumed: str = ""
 
 
+def check(context: Context, name: str, address: str | None) -> InstanceRow | None:
+    """Return the instance of that name, if there is one; raises what can be said before anything is looked at."""
+    with context.core.catalogue.read() as connection:
+        row = instances.find(connection, name)
+    if row is not None and address is not None and registry.place(row.engine, address) != row.place:
+        raise InvalidInput(
+            f"Nothing was rebuilt: {name} is at {row.address}, not at {address}.",
+            hint="Leave the address away, or name another instance.",
+        )
+    if row is None and (not name.strip() or name != name.strip() or not name.isprintable()):
+        raise InvalidInput(
+            f"An instance cannot be called {name!r}.", hint="Give a printable name without spaces at its ends."
+        )
+    return row
+
+
 def require(context: Context, name: str, address: str | None) -> Required:
     """Have an embedded instance of that name, which is made where there is none.
 
@@ -39,32 +55,20 @@ def require(context: Context, name: str, address: str | None) -> Required:
     Raises
     ------
     InvalidInput
-        For the name or address of a new one, and for an instance whose backups its server has to read.
+        For the name or address of a new one, and for one that is somewhere else.
     Conflict
         Another instance is at that address.
     """
-    with context.core.catalogue.read() as connection:
-        row = instances.find(connection, name)
-    if row is None:
-        return _made(context, name, address)
-    if not registry.is_embedded(row.engine):
-        raise InvalidInput(
-            f"Nothing was rebuilt: {name} is a server, whose backups no other reads.",
-            hint="Its databases are looked at as they are: `pwsops points` lists what its own history tells.",
-        )
-    if address is not None and registry.place(row.engine, address) != row.place:
-        raise InvalidInput(
-            f"Nothing was rebuilt: {name} is at {row.address}, not at {address}.",
-            hint="Leave the address away, or name another instance.",
-        )
-    return Required(is_new=False)
+    if check(context, name, address) is not None:
+        return Required(is_new=False)
+    return _made(context, name, address)
 
 
 def _made(context: Context, name: str, address: str | None) -> Required:
-    if not name.strip() or name != name.strip() or not name.isprintable() or (address is None and os.sep in name):
+    if address is None and os.sep in name:
         raise InvalidInput(
-            f"An instance cannot be called {name!r}.",
-            hint="Give a printable name without spaces at its ends and without slashes.",
+            f"The instance {name!r} cannot have a directory of its name.",
+            hint="Say where its databases are to be (--address).",
         )
     assumed = ""
     if address is None:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from pwsops.catalogue import Connection, certificates, instances, profiles, statements
 from pwsops.catalogue.instances import InstanceRow
@@ -27,6 +28,13 @@ from pwsops.rules.statements import Statement, statement_of
 MOST_CHARACTERS = 128
 Found = Mapping[str, Statement]
 """By the path of its file."""
+
+
+class Given(NamedTuple):
+    """The instance that whoever rebuilds has named, and where its databases are to be; None: nobody said."""
+
+    instance: str
+    address: str | None
 
 
 @dataclass(kw_only=True)
@@ -73,10 +81,10 @@ def read(context: Context, finder: FindsMedia, paths: Iterable[str]) -> tuple[Fo
     return found, unread
 
 
-def take_over(context: Context, found: Found, given: str | None) -> TakenOver:
+def take_over(context: Context, found: Found, given: Given | None) -> TakenOver:
     """Take over what is not known yet. Each profile comes with its holds and its history, or not at all.
 
-    `given`: the instance that whoever does it has named. Where its databases are on this machine, it tells itself.
+    `given`: the instance that whoever does it has named: it is the one of that name, wherever statements say it was.
     """
     done = TakenOver()
     of_directory: dict[str, set[str]] = {}
@@ -98,7 +106,7 @@ def take_over(context: Context, found: Found, given: str | None) -> TakenOver:
 
 
 def _take_over(
-    context: Context, connection: Connection, stated: Stated, path: str, given: str | None, done: TakenOver
+    context: Context, connection: Connection, stated: Stated, path: str, given: Given | None, done: TakenOver
 ) -> None:
     newest, now = stated.newest, context.core.clock.now()
     place, is_new = _instance(context, connection, newest, given)
@@ -125,22 +133,23 @@ def _take_over(
         done.profile_of.setdefault(set_id, profile_id)
 
 
-def _instance(context: Context, connection: Connection, one: Statement, given: str | None) -> tuple[str, bool]:
+def _instance(context: Context, connection: Connection, one: Statement, given: Given | None) -> tuple[str, bool]:
     """Return where a profile's instance is, and whether it was made; raises where it is another one of that name."""
     row = instances.find(connection, one.instance)
-    stated_at = registry.place(EMBEDDED, one.address)
+    is_given = given is not None and given.instance == one.instance
     if row is None:
+        address = given.address if given is not None and is_given else None
         made = InstanceRow(
             name=one.instance,
             engine=EMBEDDED,
-            address=one.address,
+            address=address or one.address,
             options=_options(one),
             login=None,
             sealed_password=None,
         )
         rebuilt_instances.add(context, connection, made)
         return made.place, True
-    if row.place != stated_at and (one.instance != given or not registry.is_embedded(row.engine)):
+    if not registry.is_embedded(row.engine) or (row.place != registry.place(EMBEDDED, one.address) and not is_given):
         raise PwsopsError(
             f"The profile {one.name} is of the instance {one.instance} at {one.address}, and here that is another one, "
             f"at {row.address}.",
@@ -193,9 +202,10 @@ def _notes(connection: Connection, stated: Stated, profile: BackupProfile, path:
         yield f"{name} writes to {profile.directory}, and its backups were found in {found_in}: edit it first."
     if profile.encrypt_with and certificates.find(connection, profile.encrypt_with) is None:
         yield f"{name} encrypts for the certificate {profile.encrypt_with}, which is to be imported first."
-    if not os.path.isdir(newest.address):
+    instance = instances.find(connection, newest.instance)
+    if instance is not None and not os.path.isdir(instance.address):
         yield (
-            f"The databases of {newest.instance} were in {newest.address}, which is not there on this machine: make "
+            f"The databases of {instance.name} were in {instance.address}, which is not there on this machine: make "
             "it, or restore into plain files (`--to-file`)."
         )
     if newest.options.get("follow_links"):

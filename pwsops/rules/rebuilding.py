@@ -66,9 +66,9 @@ def judge(found: Iterable[BackupSet], known: Known, *, stated: Collection[str] =
         by_id[one.set_id].append(one)
     new, conflicts, known_count, copies = [], [], 0, 0
     for set_id, same in by_id.items():
-        digests = {one.details.get("digest") for one in same}
         recorded = set(known.digests.get(set_id, ()))
-        if len(digests | (recorded - {None})) > 1:
+        # What has none, a server alone can tell apart.
+        if len(({one.details.get("digest") for one in same} | recorded) - {None}) > 1:
             conflicts += [Conflict(one.path, _OTHER_CONTENTS.format(set_id=set_id)) for one in same]
             continue
         copies += len(same) - 1

@@ -343,7 +343,7 @@ def test_what_cannot_be_an_instance_or_a_directory_is_refused(site: Site) -> Non
         ops.rebuild(["media"])
     with pytest.raises(Refused, match="home"):
         site.rebuild(ops, ops.home)
-    with pytest.raises(InvalidInput, match="cannot be called"):
+    with pytest.raises(InvalidInput, match="directory of its name"):
         site.rebuild(ops, instance="a/b")
     with pytest.raises(InvalidInput, match="cannot be called"):
         site.rebuild(ops, instance=" a", address=str(other))
