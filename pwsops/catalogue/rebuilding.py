@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 from sqlalchemy.dialects.sqlite import insert
 
 from pwsops.catalogue import rows, sets
-from pwsops.catalogue.schema import backup_sets, restores, run_items, runs
+from pwsops.catalogue.schema import LATEST, backup_sets, restores, run_items, runs
 from pwsops.rules.model import BackupSet, MediaState
 from pwsops.rules.rebuilding import Known, Placed
 
@@ -55,7 +55,9 @@ def ends(connection: Connection) -> Ends:
     newest: dict[tuple[str, str], datetime] = {}
     for table, column in ((backup_sets, backup_sets.c.finished_at), (restores, restores.c.started_at)):
         of = (table.c.instance, table.c.database)
-        for instance, database, at in connection.execute(select(*of, func.max(column)).group_by(*of)):
+        # A text sorts behind every number: what is no instant is nobody's last one.
+        sound = type_coerce(column, BigInteger) <= LATEST
+        for instance, database, at in connection.execute(select(*of, func.max(column)).where(sound).group_by(*of)):
             newest[instance, database] = max(at, newest.get((instance, database), at))
     own = (backup_sets.c.profile_id, backup_sets.c.database)
     found = connection.execute(

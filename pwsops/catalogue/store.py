@@ -243,8 +243,8 @@ def move_away(path: Path) -> str:
     return (
         f"Move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}, or put a copy of before in their "
         "place; without one the next start makes an empty catalogue: `pwsops rebuild --directory DIR` fills it from "
-        "the backups, certificates are imported from where they were saved. `pwsops media FILE` shows what a backup holds, "
-        "`pwsops restore` and the recover.py beside it restore it."
+        "the backups, certificates are imported from where they were saved. `pwsops media FILE` shows what a backup "
+        "holds, `pwsops restore` and the recover.py beside it restore it."
     )
 
 

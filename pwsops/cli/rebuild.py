@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,13 +50,25 @@ def rebuild(
         # One that is yet to be made is of this machine.
         known = instance if instance in {each.name for each in operations.instances.list()} else None
         directories = [server_path(operations, known, each) for each in directory or ()]
-        found = operations.rebuild(directories, instance=instance, address=where)
+        found = operations.rebuild(directories, instance=instance, address=where, tell=_steps())
     from pwsops.operations import json_shapes
 
     if as_json:
         emit([json_shapes.rebuilt(found)])
         return
     _show(found)
+
+
+def _steps() -> Callable[[str, int, int], None]:
+    """Return what tells of each step once: with very many files it takes its time."""
+    told: set[str] = set()
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in told:
+            told.add(what)
+            note(f"{what[:1].upper()}{what[1:]} …")
+
+    return tell
 
 
 def _show(found: Rebuilt) -> None:

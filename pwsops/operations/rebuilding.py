@@ -90,7 +90,8 @@ def rebuild(
     else:
         done = _from_media(context, roots, instance, address, tell)
     with context.core.catalogue.write() as connection:
-        detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict"
+        detail = f"{done.sets_new} backups recorded, {done.sets_known} known, {len(done.conflicts)} in conflict; "
+        detail += f"{done.holds} holds, {len(done.profiles)} profiles, {len(done.unread)} files or directories not read"
         context.note(connection, "rebuild", subject, detail)
     return done
 
@@ -108,11 +109,7 @@ def _from_media(
     given = None if instance is None else Given(instance, address)
     taken_over = rebuilt_profiles.take_over(context, stated, given)
     done.add(taken_over)
-    if instance is not None:
-        required = rebuilt_instances.require(context, instance, address)
-        done.instances += [instance] if required.is_new else []
-        done.missing += [required.assumed] if required.assumed else []
-    _record(context, found.sets, instance, taken_over, done, tell)
+    _record(context, found.sets, given, taken_over, done, tell)
     done.missing += [*_missing(done), *_locked(context, found.sets)]
     return done
 
@@ -121,7 +118,7 @@ def _from_history(context: Context, instance: str, directories: Sequence[str], t
     tell(f"asking {instance}", 0, 0)
     found = rebuilt_history.read(context, instance, directories)
     done = Rebuilt(sets_found=len(found.sets), unread=found.unread)
-    _record(context, found.sets, instance, TakenOver(), done, tell)
+    _record(context, found.sets, Given(instance, None), TakenOver(), done, tell)
     done.missing += _missing(done)
     if done.sets_new:
         done.missing.append(
@@ -159,17 +156,23 @@ def _look(finder: FindsMedia, roots: Sequence[str], tell: Tell) -> FoundMedia:
 
 
 def _record(
-    context: Context, found: Sequence[BackupSet], instance: str | None, stated: TakenOver, done: Rebuilt, tell: Tell
+    context: Context, found: Sequence[BackupSet], given: Given | None, stated: TakenOver, done: Rebuilt, tell: Tell
 ) -> None:
     """Record what is new: of the instance that a statement names, or whoever does it, or that keeps all there."""
     core = context.core
     with core.catalogue.read() as connection:
         judged = judge(found, rebuilding.known(connection, found), stated=stated.instance_of)
+    if given is not None and any(one.set_id not in stated.instance_of for one in judged.new):
+        required = rebuilt_instances.require(context, *given)
+        done.instances += [given.instance] if required.is_new else []
+        done.missing += [required.assumed] if required.assumed else []
+    with core.catalogue.read() as connection:
         ends = rebuilding.ends(connection)
         of_directories = dict(rebuilt_instances.of_directories(connection)) | stated.directories
 
     def owner_of(one: BackupSet) -> str | None:
-        return stated.instance_of.get(one.set_id) or instance or of_directories.get(os.path.dirname(one.path))
+        named = None if given is None else given.instance
+        return stated.instance_of.get(one.set_id) or named or of_directories.get(os.path.dirname(one.path))
 
     done.sets_known, done.copies = judged.known, judged.copies
     done.conflicts += judged.conflicts

@@ -104,7 +104,7 @@ def add(context: Context, connection: Connection, row: InstanceRow) -> None:
             hint="Give the directory of its databases from the root on.",
         )
     for other in instances.every(connection):
-        if registry.are_one(row.engine, row.address, other.address) and registry.is_embedded(other.engine):
+        if registry.is_embedded(other.engine) and registry.are_one(row.engine, row.address, other.address):
             raise Conflict(
                 f"The instance {row.name!r} cannot be at {row.address}: that is the instance {other.name!r} already.",
                 hint=f"Rebuild for {other.name!r}, or give another address.",

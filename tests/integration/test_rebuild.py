@@ -334,27 +334,28 @@ def test_an_instance_is_made_where_nothing_tells_where_its_databases_were(lost: 
     assert [one.name for one in ops.databases.list("found")] == [NAMES[0]]
 
 
-def test_what_cannot_be_an_instance_or_a_directory_is_refused(site: Site) -> None:
-    ops = taken(site)
-    other = site.root / "other"
+def test_what_cannot_be_an_instance_or_a_directory_is_refused(lost: Site) -> None:
+    ops = lost.home("b")
+    ops.instances.add("own", engine="sqlite", address=str(lost.vaults))
+    other = lost.root / "other"
     with pytest.raises(InvalidInput, match="no directory was named"):
         ops.rebuild([])
     with pytest.raises(InvalidInput, match="no absolute path"):
         ops.rebuild(["media"])
     with pytest.raises(Refused, match="home"):
-        site.rebuild(ops, ops.home)
+        lost.rebuild(ops, ops.home)
     with pytest.raises(InvalidInput, match="directory of its name"):
-        site.rebuild(ops, instance="a/b")
+        lost.rebuild(ops, instance="a/b")
     with pytest.raises(InvalidInput, match="cannot be called"):
-        site.rebuild(ops, instance=" a", address=str(other))
+        lost.rebuild(ops, instance=" a", address=str(other))
     with pytest.raises(InvalidInput, match="cannot be at"):
-        site.rebuild(ops, instance="new", address="relative")
+        lost.rebuild(ops, instance="new", address="relative")
     with pytest.raises(Conflict, match="is the instance 'own' already"):
-        site.rebuild(ops, instance="new", address=str(site.vaults))
+        lost.rebuild(ops, instance="new", address=str(lost.vaults))
     with pytest.raises(Refused, match="its own catalogue"):
-        site.rebuild(ops, instance="new", address=str(ops.home))
+        lost.rebuild(ops, instance="new", address=str(ops.home))
     with pytest.raises(InvalidInput, match="not at"):
-        site.rebuild(ops, instance="own", address=str(other))
+        lost.rebuild(ops, instance="own", address=str(other))
 
 
 @pytest.mark.parametrize("command", [["rebuild"], ["catalogue", "rebuild"]])

@@ -312,6 +312,23 @@ def test_another_instance_of_that_name_is_not_taken_for_this_one_unless_somebody
     assert (told.sets_new, len(told.profiles), told.conflicts) == (6, 2, [])
 
 
+def test_no_instance_is_made_for_backups_of_which_each_has_one(lost: Site) -> None:
+    ops = lost.home("b")
+    found = lost.rebuild(ops, instance="found")
+    assert (found.instances, found.sets_new) == (["own"], 6)
+    assert [each.name for each in ops.instances.list()] == ["own"]
+
+
+def test_where_its_databases_go_now_is_said_at_the_rebuild(lost: Site) -> None:
+    ops = lost.home("b")
+    found = lost.rebuild(ops, instance="own", address=str(lost.vaults))
+    assert (found.instances, found.sets_new, found.conflicts) == (["own"], 6, [])
+    assert [each.address for each in ops.instances.list()] == [str(lost.vaults)]
+    newest = ops.points.list("own", NAMES[0])[0]
+    ops.restores.restore("own", NAMES[0], newest.path, newest.position, create=True)
+    assert (lost.vaults / NAMES[0]).exists()
+
+
 def test_a_profile_of_another_instance_keeps_its_name(lost: Site) -> None:
     ops = lost.home("b")
     ops.instances.add("mine", engine="sqlite", address=str(lost.vaults))

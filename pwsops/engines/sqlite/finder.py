@@ -17,7 +17,7 @@ from pwsops.errors import Cancelled, CertificateNeeded, PwsopsError, Refused
 
 WALK_LIMIT_S = 600.0
 """How long listing all below one directory may take."""
-READ_LIMIT_S = 120.0
+READ_LIMIT_S = 300.0
 """How long reading the ends of some files (those of one call) may take."""
 
 
