@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -25,6 +27,7 @@ from pwsops.operations.rebuilding import Rebuilt
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, RunStatus
 from pwsops.rules.rights import Principal, Role, Way
+from tests import unmeasured
 from tests.clocks import ManualClock
 
 NAMES = ("ledger.db", "stock.db")
@@ -356,6 +359,21 @@ def test_what_cannot_be_an_instance_or_a_directory_is_refused(lost: Site) -> Non
         lost.rebuild(ops, instance="new", address=str(ops.home))
     with pytest.raises(InvalidInput, match="not at"):
         lost.rebuild(ops, instance="own", address=str(other))
+
+
+def test_a_rebuild_that_was_killed_is_gone_on_with(lost: Site) -> None:
+    """Wherever that hits it: what it recorded is whole, and the next one finds the rest."""
+    words = ["--home", str(lost.root / "b"), "rebuild", "--directory", str(lost.media), "--instance", "own"]
+    for step in ("Listing", "Reading", "Recording"):
+        command = [sys.executable, "-m", "pwsops", *words]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=unmeasured.environment()) as process:
+            assert process.stderr is not None
+            next((line for line in process.stderr if line.startswith(step)), None)
+            process.kill()
+    ops = lost.home("b")
+    found = lost.rebuild(ops, instance="own")
+    assert (found.sets_found, found.unread, found.conflicts) == (6, [], [])
+    assert len(points(ops)) == 6
 
 
 @pytest.mark.parametrize("command", [["rebuild"], ["catalogue", "rebuild"]])

@@ -19,7 +19,7 @@ from pwsops.errors import EngineError
 from pwsops.operations import Operations
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
-from tests.integration.test_rebuild import NAMES, Site, points, restored
+from tests.integration.sqlite.test_rebuild import NAMES, Site, points, restored
 from tests.pairs import pair
 
 PASSWORD = "pä55 word"
