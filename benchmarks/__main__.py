@@ -1,8 +1,8 @@
 """`make bench`: measure everything in one go, print the table, write `results.md` beside this file.
 
 Pairs are run alternately; a figure is a median, a ratio the median of the pairs' ratios. Give names of parts
-(`engine`, `encryption`, `preview`, `lateness`, `reports`, `retention`, `pages`) to run those alone, which prints and
-writes nothing.
+(`engine`, `encryption`, `preview`, `lateness`, `reports`, `retention`, `rebuild`, `pages`) to run those alone, which
+prints and writes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("preview", "lateness", "engine", "encryption", "sqlserver", "reports", "history", "retention", "pages")
+PARTS = (
+    "preview",
+    "lateness",
+    "engine",
+    "encryption",
+    "sqlserver",
+    "reports",
+    "history",
+    "retention",
+    "rebuild",
+    "pages",
+)
 RESULTS = Path(__file__).with_name("results.md")
 
 

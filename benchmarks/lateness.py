@@ -26,9 +26,10 @@ from pwsops.clock import SystemClock
 from pwsops.engines.protocol import Engine
 from pwsops.profile import BackupProfile
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus
+from pwsops.runs.after_run import AfterRun
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
-from pwsops.runs.owed_access import OwedAccess
+from pwsops.runs.owed import Owed
 from pwsops.runs.runner import Runner
 from pwsops.runs.scheduler import Service
 from pwsops.secrets import Vault
@@ -111,9 +112,14 @@ def _claim_all(catalogue: Catalogue, count: int, due: datetime) -> list[float]:
 def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
     clock, liveness = SystemClock(), Liveness(catalogue.home)
     certificates = RunCertificates(catalogue, Vault(catalogue.home, StoredKeyRecords(catalogue)))
-    owed = OwedAccess(catalogue, clock=clock, liveness=liveness, open_instance=_no_instance)
     runner = Runner(
-        catalogue, clock=clock, liveness=liveness, open_engine=_no_engine, certificates=certificates, owed_access=owed
+        catalogue,
+        clock=clock,
+        liveness=liveness,
+        open_engine=_no_engine,
+        certificates=certificates,
+        owed=mock.Mock(spec=Owed),
+        after_run=mock.Mock(spec=AfterRun),
     )
     service = Service(catalogue, clock=clock, liveness=liveness, runner=runner, parallel_runs=2)
     service.attach()

@@ -233,3 +233,32 @@ def parse_renewal(text: str) -> Renewal:
         f"The renewal of the full backup {text!r} cannot be read.",
         hint="Give never, weekly:sun (or another weekday) or monthly:1 (a day from 1 to 31).",
     )
+
+
+def to_plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a profile's fields as JSON has them; times and dates as ISO 8601 writes them."""
+    return {key: value.isoformat() if isinstance(value, date | time) else value for key, value in fields.items()}
+
+
+_READ = {
+    "at": time.fromisoformat,
+    "between_from": time.fromisoformat,
+    "between_to": time.fromisoformat,
+    "start": datetime.fromisoformat,
+    "until": date.fromisoformat,
+}
+
+
+def of_plain(values: Mapping[str, Any]) -> BackupProfile:
+    """Return the profile that those fields make, which may be anybody's; raises `InvalidInput`.
+
+    Those that are missing, as in one that an older version wrote, are what a new profile has.
+    """
+    known = {key: value for key, value in values.items() if key in profile_keys()}
+    try:
+        read = {key: _READ[key](known[key]) for key in _READ if known.get(key) is not None}
+        profile = BackupProfile(**known | read)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"The profile cannot be read: {error}.", hint="Make it anew.") from error
+    profile.check()
+    return profile

@@ -25,6 +25,8 @@ LONGEST = (
     "browser/test_reports.py",
     "integration/sqlite/test_encryption.py",
     "integration/sqlite/test_recover.py",
+    "integration/sqlite/test_rebuild.py",
+    "integration/sqlite/test_rebuild_statements.py",
     "integration/test_docs.py",
     "browser/test_cells.py",
     "browser/test_wizard.py",

@@ -257,9 +257,9 @@ def move_away(path: Path) -> str:
     """Return the next step after a catalogue was found damaged."""
     return (
         f"Move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}, or put a copy of before in their "
-        "place; without one the next start makes an empty catalogue: add the instances and profiles again, and import "
-        "certificates from where they were saved. `pwsops media FILE` shows what a backup holds, `pwsops restore` and "
-        "the recover.py beside it restore it."
+        "place; without one the next start makes an empty catalogue: `pwsops rebuild --directory DIR` fills it from "
+        "the backups, certificates are imported from where they were saved. `pwsops media FILE` shows what a backup "
+        "holds, `pwsops restore` and the recover.py beside it restore it."
     )
 
 

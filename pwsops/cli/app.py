@@ -22,6 +22,7 @@ from pwsops.cli import (
     people,
     points,
     profiles,
+    rebuild,
     report,
     restores,
     retention,
@@ -83,6 +84,8 @@ app.command("points")(points.points)
 app.command("restore")(restores.restore)
 app.command("drill")(drills.drill)
 app.command("drills")(drills.drills)
+app.command("rebuild")(rebuild.rebuild)
+app.add_typer(rebuild.catalogue, name="catalogue")
 app.command("prune")(retention.prune)
 app.add_typer(retention.holds, name="hold")
 app.add_typer(certificates.app, name="certificate")

@@ -29,6 +29,7 @@ from pwsops.engines.requests import (
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
+    StatementRequest,
     Verification,
 )
 from pwsops.rules.model import BackupSet, Sighting
@@ -43,6 +44,17 @@ class SavesCertificates(Protocol):
 
         A file that is there stays, also where it does not serve: then the copy gets another name. Returns what to say
         about that, in sentences.
+        """
+
+
+@runtime_checkable
+class SavesStatements(Protocol):
+    """An engine that writes its backups itself, and can keep beside them what a home says of itself."""
+
+    def save_statement(self, request: StatementRequest) -> str:
+        """Keep a statement in the place of the former one, which stays until the new one was read back.
+
+        Returns why that was not possible, in a sentence; empty: it was. A file of another stays.
         """
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pwsops.engines.found import FindsMedia
 from pwsops.engines.off_limits import NOTHING, OffLimits
+from pwsops.engines.options import Option
 from pwsops.engines.protocol import Engine
 from pwsops.engines.records import Capabilities, Instance, PrivateKeys, no_keys
 from pwsops.errors import InvalidInput
@@ -68,10 +70,13 @@ def _host(address: str) -> str:
 
 def protection(engine: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what tells how a connection is made and protected: with another one a stored password is not used."""
-    if engine not in ENGINES:
-        return ()
-    known = _offers(engine).options
+    known = options_of(engine)
     return tuple(f"{option.key}={options.get(option.key, option.default)}" for option in known if option.guards)
+
+
+def options_of(engine: str) -> Sequence[Option]:
+    """Return what the instances of an engine may be told."""
+    return _offers(engine).options if engine in ENGINES else ()
 
 
 def is_embedded(engine: str) -> bool:
@@ -106,3 +111,10 @@ def embedded_engine(private_keys: PrivateKeys = no_keys, off_limits: OffLimits =
     return _sqlite(
         Instance(name="", engine="sqlite", address=os.getcwd(), private_keys=private_keys, off_limits=off_limits)
     )
+
+
+def media_finder(off_limits: OffLimits = NOTHING) -> FindsMedia:
+    """Return who finds media of the embedded engine of which nothing is recorded."""
+    from pwsops.engines.sqlite.finder import MediaFinder
+
+    return MediaFinder(off_limits)

@@ -128,6 +128,29 @@ ProgressCallback = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatementRequest:
+    """What a home says of one of its profiles, to be kept beside that profile's backups.
+
+    Parameters
+    ----------
+    directory
+        Where those are.
+    home_id, profile_id
+        Whose statement it is: it takes the place of the former one of these, and of no other.
+    content
+        JSON. Holds no secret.
+    encryption
+        Whom it is encrypted for, as those backups are; None: they are not.
+    """
+
+    directory: str
+    home_id: str
+    profile_id: int
+    content: bytes = field(repr=False)
+    encryption: Encryption | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupResult:
     """The set that was written, and what the engine said on the way (how long writers waited, retries, fallbacks).
 

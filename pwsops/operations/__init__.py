@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -32,12 +32,13 @@ from pwsops.operations.key import HomeKey
 from pwsops.operations.media import Media
 from pwsops.operations.people import People
 from pwsops.operations.profiles import Profiles
+from pwsops.operations.rebuilding import Rebuilt, Tell, rebuild
 from pwsops.operations.records import Check
 from pwsops.operations.reports import Reports
 from pwsops.operations.restore_points import RestorePoints
 from pwsops.operations.restores import Restores
 from pwsops.operations.retention import Retentions
-from pwsops.operations.rights import check_declared, needs
+from pwsops.operations.rights import check_declared, needs, on_everything
 from pwsops.operations.roles import Roles
 from pwsops.operations.runs import Runs
 from pwsops.operations.samples import Samples
@@ -116,6 +117,41 @@ class Operations:
     def doctor(self) -> list[Check]:
         """Look at what is installed, reachable and writable, and say what to do about what is not."""
         return examine(self._core)
+
+    @needs(Right.CONNECT, "rebuild the catalogue", on_everything)
+    def rebuild(
+        self,
+        directories: Sequence[str],
+        *,
+        instance: str | None = None,
+        address: str | None = None,
+        tell: Tell = lambda what, done, total: None,
+    ) -> Rebuilt:
+        """Record the backups that lie in directories, or that a server remembers; what is known stays as it is.
+
+        Nothing is written there. What was interrupted is gone on with by doing it again. What the lost home said of its
+        profiles beside their backups is taken over; of what a server wrote itself nothing is there but its own history.
+
+        Parameters
+        ----------
+        directories
+            Absolute paths of this machine; all below them is looked at, and no link is followed. Of a server: which of
+            the backups that it remembers; none: all.
+        instance
+            Of which instance the backups are where nothing tells; made where it is not there. A server is asked itself.
+        address
+            The directory of its databases, if it is made; None: an empty one in the home.
+        tell
+            Is given what is being done, and how many files of how many are done.
+
+        Raises
+        ------
+        InvalidInput
+            For a path that is not absolute, and for an instance that cannot be.
+        Refused
+            For the home itself.
+        """
+        return rebuild(self._context, directories, instance=instance, address=address, tell=tell)
 
     @needs(Right.HOST, "close the home")
     def close(self) -> None:

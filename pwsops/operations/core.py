@@ -24,6 +24,7 @@ from pwsops.operations.key_binding import bind_old
 from pwsops.operations.logins import check_login
 from pwsops.operations.looking import Looker
 from pwsops.operations.lookup import find_instance
+from pwsops.runs.after_run import AfterRun
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.driller import Driller
 from pwsops.runs.going_prunes import GoingPrunes
@@ -36,6 +37,7 @@ from pwsops.runs.restorer import Restorer
 from pwsops.runs.runner import Runner
 from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.scheduler import Service
+from pwsops.runs.statements import Statements
 from pwsops.secrets import Vault
 from pwsops.signin.authentication import Authentication
 
@@ -70,6 +72,7 @@ class Core:
         self.driller = Driller(self.catalogue, clock=clock, liveness=self.liveness, is_pruning=self.prunes.goes_on)
         owed = self._owed(clock)
         self.pruner = self._pruner(clock)
+        statements = Statements(self.catalogue, self.certificates, clock)
         self.runner = Runner(
             self.catalogue,
             clock=clock,
@@ -77,7 +80,7 @@ class Core:
             open_engine=self.engine_of,
             certificates=self.certificates,
             owed=owed,
-            pruner=self.pruner,
+            after_run=AfterRun(self.catalogue, clock, self.pruner, statements),
         )
         self.safety_copies = SafetyCopies(
             self.catalogue, clock=clock, certificates=self.certificates, liveness=self.liveness

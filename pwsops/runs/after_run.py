@@ -1,4 +1,4 @@
-"""What follows a run in which every database succeeded: the policy of its profile is applied."""
+"""What follows a run in which every database succeeded: its policy is applied, and what the home knows is saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import structlog
 
 from pwsops.catalogue import Catalogue, audit, profiles, runs
 from pwsops.clock import Clock
+from pwsops.engines.protocol import Engine
 from pwsops.errors import PwsopsError
 from pwsops.rules.formatting import counted, size
 from pwsops.rules.model import Message
 from pwsops.rules.retention import Action
 from pwsops.runs.pruning import Pruner
 from pwsops.runs.retention_outcome import Retention, SetDecision
+from pwsops.runs.statements import Statements
 
 MOST_NAMED = 20
 """So many files are named in the messages of a run; the audit log and the catalogue know all."""
@@ -27,46 +29,55 @@ _ENDS = (
 _log = structlog.get_logger()
 
 
-def prune_after(
-    catalogue: Catalogue,
-    pruner: Pruner,
-    clock: Clock,
-    profile_id: int,
-    items: Sequence[tuple[int, str]],
-    cancel: threading.Event,
-) -> None:
-    """Remove what the policy keeps no longer, and write into the run what went and what stayed.
+class AfterRun:
+    """Does that, and writes into the run what came of it. Never raises: the backups are taken.
 
-    Never raises: the backups are taken, whatever comes of this. `items` are the run's, each with its database;
-    `cancel` stops it.
+    Parameters
+    ----------
+    pruner, statements
+        What applies policies, and what keeps statements.
     """
-    try:
-        with catalogue.read() as connection:
-            profile = profiles.get(connection, profile_id)
-        if profile.deleted_at is not None or profile.broken:
+
+    def __init__(self, catalogue: Catalogue, clock: Clock, pruner: Pruner, statements: Statements) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._pruner = pruner
+        self._statements = statements
+
+    def succeeded(
+        self, profile_id: int, engine: Engine | None, items: Sequence[tuple[int, str]], cancel: threading.Event
+    ) -> None:
+        """Follow a run whose items (each with its database) have all succeeded; `cancel` stops what takes long."""
+        texts = self._prune(profile_id, cancel)
+        if why := self._statements.save(profile_id, engine):
+            texts.append(("", why))
+        try:
+            self._write(items, texts)
+        except Exception:  # noqa: BLE001 - what went is in the catalogue all the same
+            _log.exception("what followed a run could not be written into it", profile_id=profile_id)
+
+    def _prune(self, profile_id: int, cancel: threading.Event) -> list[tuple[str, str]]:
+        """Remove what the policy keeps no longer; return what went and what stayed, each with its database."""
+        try:
+            with self._catalogue.read() as connection:
+                profile = profiles.get(connection, profile_id)
+            if profile.deleted_at is not None or profile.broken:
+                return []
+            return list(_texts(self._pruner.prune(profile, actor=audit.SERVICE, cancel=cancel)))
+        except PwsopsError as error:
+            return [("", f"Older backups were not removed: {error.message} {error.hint}")]
+        except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
+            _log.exception("pruning failed unexpectedly", profile_id=profile_id)
+            return [("", "Older backups were not removed: an unforeseen error, which is in the log of the service.")]
+
+    def _write(self, items: Sequence[tuple[int, str]], texts: Sequence[tuple[str, str]]) -> None:
+        if not texts:
             return
-        texts = list(_texts(pruner.prune(profile, actor=audit.SERVICE, cancel=cancel)))
-    except PwsopsError as error:
-        texts = [("", f"Older backups were not removed: {error.message} {error.hint}")]
-    except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
-        _log.exception("pruning failed unexpectedly", profile_id=profile_id)
-        texts = [("", "Older backups were not removed: an unforeseen error, which is in the log of the service.")]
-    try:
-        _write(catalogue, clock, items, texts)
-    except Exception:  # noqa: BLE001 - what went is in the catalogue all the same
-        _log.exception("what was pruned could not be written into the run", profile_id=profile_id)
-
-
-def _write(
-    catalogue: Catalogue, clock: Clock, items: Sequence[tuple[int, str]], texts: Sequence[tuple[str, str]]
-) -> None:
-    if not texts:
-        return
-    of_database = {database: item_id for item_id, database in items}
-    with catalogue.write() as connection:
-        for database, text in texts:
-            item_id = of_database.get(database, items[0][0])
-            runs.add_messages(connection, item_id, [Message(text=text, at=clock.now())])
+        of_database = {database: item_id for item_id, database in items}
+        with self._catalogue.write() as connection:
+            for database, text in texts:
+                item_id = of_database.get(database, items[0][0])
+                runs.add_messages(connection, item_id, [Message(text=text, at=self._clock.now())])
 
 
 def _texts(done: Retention) -> Iterator[tuple[str, str]]:

@@ -31,14 +31,13 @@ from pwsops.errors import BaseUnusable, Cancelled, InvalidInput, LoginRefused, P
 from pwsops.rules.model import BackupKind, BackupSet, Message, ProfileState, RunStatus, Trigger
 from pwsops.rules.run_mark import run_description
 from pwsops.runs import adopting
-from pwsops.runs.after_run import prune_after
+from pwsops.runs.after_run import AfterRun
 from pwsops.runs.attempts import may_have_finished, next_look
 from pwsops.runs.backup_requests import BackupRequests, no_text
 from pwsops.runs.certificates import RunCertificates
 from pwsops.runs.liveness import Liveness
 from pwsops.runs.orphans import OpenEngine, OrphanedRuns
 from pwsops.runs.owed import Owed
-from pwsops.runs.pruning import Pruner
 from pwsops.runs.work import Work
 
 ATTEMPTS = 3
@@ -78,8 +77,8 @@ class Runner:
         The certificates that backups are encrypted for.
     owed
         What restores and drills still owe; settled with all else that nobody carries on.
-    pruner
-        Applies a profile's policy after a run that succeeded.
+    after_run
+        Does what follows a run that succeeded.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class Runner:
         open_engine: OpenEngine,
         certificates: RunCertificates,
         owed: Owed,
-        pruner: Pruner,
+        after_run: AfterRun,
     ) -> None:
         self._owed = owed
         self._catalogue = catalogue
@@ -100,7 +99,7 @@ class Runner:
         self._liveness = liveness
         self._open_engine = open_engine
         self._requests = BackupRequests(catalogue, clock)
-        self._pruner = pruner
+        self._after_run = after_run
         self._cancels: dict[int, threading.Event] = {}
         self._orphans = OrphanedRuns(
             catalogue,
@@ -136,7 +135,7 @@ class Runner:
                 return RunStatus.RUNNING
             status = self._write(lambda connection: outcomes.run_finished(connection, run_id, now=self._clock.now()))
             if status is RunStatus.SUCCEEDED:
-                prune_after(self._catalogue, self._pruner, self._clock, job.profile.id, items, cancel)
+                self._after_run.succeeded(job.profile.id, job.engine, items, cancel)
             return status
         finally:
             self._cancels.pop(run_id, None)

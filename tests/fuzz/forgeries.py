@@ -56,7 +56,7 @@ class Forger:
         wrapped = self._public.encrypt(os.urandom(random.choice((0, 1, 16, 31, 32, 33, 190))), cipher._OAEP).hex()
         content = mutations.content_of(self._parts.header)
         content["encryption"]["wrapped_key"] = random.choice((wrapped, wrapped[:-1], "00" * 256, "\u0660" * 512))
-        return layout._pack_block(layout.ENCRYPTED_MAGIC, content)
+        return layout.pack_block(layout.ENCRYPTED_MAGIC, content)
 
     def _sealed(self, header: bytes, frames: Sequence[Frame], said: Mapping[str, Any]) -> bytes:
         """Return a file of these frames; `said`: what its trailer says otherwise than is so."""
@@ -68,7 +68,7 @@ class Forger:
         content.setdefault("seal", "")
         if "seal" not in said:
             content["seal"] = seals.seal_end(count % MOST_CHUNKS, text)
-        trailer = layout._pack_block(layout.TRAILER_MAGIC, content)
+        trailer = layout.pack_block(layout.TRAILER_MAGIC, content)
         return mutations.put_together(Parts(header, b"".join(map(b"".join, sealed)), trailer))
 
 

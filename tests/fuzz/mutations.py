@@ -169,7 +169,7 @@ def fitting(trailer: bytes, found: Sequence[Frame]) -> dict[str, Any]:
 
 def refitted(parts: Parts, found: Sequence[Frame]) -> bytes:
     """Return a file whose trailer fits other frames."""
-    trailer = layout._pack_block(layout.TRAILER_MAGIC, fitting(parts.trailer, found))
+    trailer = layout.pack_block(layout.TRAILER_MAGIC, fitting(parts.trailer, found))
     return put_together(Parts(parts.header, b"".join(map(b"".join, found)), trailer))
 
 

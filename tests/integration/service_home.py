@@ -73,7 +73,7 @@ class ServiceHome:
         return sorted(
             path
             for path in self.backups.iterdir()
-            if not path.name.startswith(".") and path.suffix not in (".py", ".md")
+            if not path.name.startswith(".") and path.suffix not in (".py", ".md", ".pwsops")
         )
 
     def hidden(self):

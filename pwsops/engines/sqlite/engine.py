@@ -31,9 +31,10 @@ from pwsops.engines.requests import (
     ProgressCallback,
     RestoreRequest,
     RestoreResult,
+    StatementRequest,
     Verification,
 )
-from pwsops.engines.sqlite import certificate_saving, directory, keys, names, script
+from pwsops.engines.sqlite import certificate_saving, directory, keys, names, script, statement_saving
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.engines.sqlite.options import OPTIONS
 from pwsops.engines.sqlite.orders import backup_order, restore_order
@@ -236,6 +237,10 @@ class SqliteEngine:
     def save_certificates(self, directory: str, copies: Sequence[CertificateCopy]) -> Sequence[str]:
         """Put certificates beside the media; see the protocol."""
         return certificate_saving.save(os.path.abspath(directory), copies, self._worker)
+
+    def save_statement(self, request: StatementRequest) -> str:
+        """Keep what a home says beside the media; see the protocol."""
+        return statement_saving.save(request, self._worker)
 
     def find_backup(self, *, database: str, directory: str, description: str) -> BackupSet | None:
         """Settle an interrupted backup; see the protocol."""

@@ -164,7 +164,8 @@ def _text(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
-def _pack_block(magic: bytes, content: Mapping[str, Any]) -> bytes:
+def pack_block(magic: bytes, content: Mapping[str, Any]) -> bytes:
+    """Write a block."""
     text = _text(content)
     if len(text) > BLOCK_LIMIT:
         raise ValueError(f"a block of {len(text)} bytes is longer than {BLOCK_LIMIT}")
@@ -182,7 +183,8 @@ def block_bytes(start: bytes, magics: tuple[bytes, ...]) -> int:
     return length + BLOCK_OVERHEAD
 
 
-def _unpack_block(magics: tuple[bytes, ...], block: bytes) -> dict[str, Any]:
+def unpack_block(magics: tuple[bytes, ...], block: bytes) -> dict[str, Any]:
+    """Read a block; `ValueError` where it is not whole."""
     if block_bytes(block[: len(MAGIC) + _LENGTH.size], magics) != len(block):
         raise ValueError("a block is shorter than it says")
     if sha256(block[:-DIGEST_BYTES]) != block[-DIGEST_BYTES:]:
@@ -201,21 +203,21 @@ def pack_header(header: Header) -> bytes:
     content = asdict(header)
     del content["encryption"]
     if header.encryption is None:
-        return _pack_block(MAGIC, content)
-    return _pack_block(ENCRYPTED_MAGIC, content | {"encryption": ALGORITHMS | asdict(header.encryption)})
+        return pack_block(MAGIC, content)
+    return pack_block(ENCRYPTED_MAGIC, content | {"encryption": ALGORITHMS | asdict(header.encryption)})
 
 
 def unpack_header(block: bytes) -> Header:
     """Read the header block; `ValueError` where anything about it is not as it must be."""
     try:
-        content = _unpack_block(MAGICS, block)
+        content = unpack_block(MAGICS, block)
         declared.check_header(content)
         base = content["base"]
         encryption = content.pop("encryption") if block.startswith(ENCRYPTED_MAGIC) else None
         header = Header(
             **content
             | {"base": None if base is None else Base(**base)}
-            | {"encryption": None if encryption is None else _envelope(encryption)}
+            | {"encryption": None if encryption is None else envelope_of(encryption)}
         )
     except (KeyError, TypeError) as error:
         raise ValueError("the header lacks something") from error
@@ -226,7 +228,8 @@ def unpack_header(block: bytes) -> Header:
     return header
 
 
-def _envelope(content: Mapping[str, Any]) -> Envelope:
+def envelope_of(content: Mapping[str, Any]) -> Envelope:
+    """Return whom a file is encrypted for, as its header says it; `ValueError` for a way that is not known."""
     if {key: content[key] for key in ALGORITHMS} != ALGORITHMS:
         raise ValueError("it is encrypted in a way that this version does not know")
     return Envelope(**{key: value for key, value in content.items() if key not in ALGORITHMS})
@@ -234,13 +237,13 @@ def _envelope(content: Mapping[str, Any]) -> Envelope:
 
 def pack_trailer(trailer: Trailer) -> bytes:
     """Write the trailer block."""
-    return _pack_block(TRAILER_MAGIC, trailer.content())
+    return pack_block(TRAILER_MAGIC, trailer.content())
 
 
 def unpack_trailer(block: bytes, *, sealed: bool = False) -> Trailer:
     """Read the trailer block."""
     try:
-        content = _unpack_block((TRAILER_MAGIC,), block)
+        content = unpack_block((TRAILER_MAGIC,), block)
         declared.check_trailer(content)
         trailer = Trailer(**content)
     except (KeyError, TypeError) as error:

@@ -68,6 +68,7 @@ def of(operation: str, given: Mapping[str, Any]) -> Reach:
         return Reach(read={os.sep}, write=set())
     sets = {os.path.dirname(recorded[0]) for recorded in given.get("sets", ()) if recorded[0]}
     paths = {os.path.dirname(given[key]) for key in ("path", "base_path") if given.get(key)}
+    paths |= {given["root"]} if "root" in given else set()
     write = {given["directory"]} if "directory" in given else set()
     linked: frozenset[str] = frozenset()
     if "address" in given:

@@ -6,6 +6,7 @@ what is not the file of this installation is trusted by nobody, and is replaced 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -38,11 +39,19 @@ def digest() -> str:
 
 
 def put(
-    directory: str, name: str, current: bytes, version: Callable[[bytes], int | None], what: str, token: str
+    directory: str,
+    name: str,
+    current: bytes,
+    version: Callable[[bytes], int | None],
+    what: str,
+    token: str,
+    *,
+    mode: int = 0o644,
 ) -> str:
     """Put a file of the kit there, as `place` does; return why not, where that was not possible.
 
-    `version` tells which version of ours some content is, None: it is not ours; `what` calls it in a sentence.
+    What is there stays until the new one was read back. `version` tells which version of ours the first bytes of some
+    content are of (`SIZE_LIMIT`), None: it is not ours; `what` calls it in a sentence.
     """
     target = os.path.join(directory, name)
     temp = os.path.join(directory, files.temp_name("kit", files.key(name, "kit"), token))
@@ -56,7 +65,7 @@ def put(
             if (version(present) or 0) > (version(current) or 0):
                 return _newer(target, present, current, version, what)
         with files.temporary(temp) as fd:
-            _write(fd, current)
+            _write(fd, current, mode)
             foreign.replace(temp, target)
     except OSError as error:
         return f"{name} could not be put into {directory}: {error.strerror}."
@@ -89,10 +98,12 @@ def _present(target: str) -> bytes | None:
         return None
 
 
-def _write(fd: int, content: bytes) -> None:
+def _write(fd: int, content: bytes, mode: int) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(fd, view) :]
     with suppress(OSError):  # a mount that knows no modes
-        os.fchmod(fd, 0o644)
+        os.fchmod(fd, mode)
     os.fsync(fd)
+    if os.pread(fd, len(content) + 1, 0) != content:
+        raise OSError(errno.EIO, "what was written is read back as something else")

@@ -24,6 +24,7 @@ from pwsops.engines.sqlite import (
     contents,
     examination,
     files,
+    finding,
     limits,
     listing,
     names,
@@ -32,6 +33,7 @@ from pwsops.engines.sqlite import (
     recovery_notes,
     restore,
     sighting,
+    stating,
     trial,
     verify,
 )
@@ -119,6 +121,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "looks": lambda given, report: listing.looks(given["paths"]),
     "look_for": lambda given, report: sighting.look_for(given["sets"]),
+    "walk": lambda given, report: finding.walk(given["root"]),
+    "read_found": lambda given, report: finding.read(given["paths"]),
+    "save_statement": lambda given, report: stating.save(given),
+    "read_statement": lambda given, report: stating.read(given["path"], read_keys(given["keys"])),
     "find": lambda given, report: listing.find(given["database"], given["directory"], given["description"]),
     "look_for_certificate": lambda given, report: certificate_files.look(given["directory"], given["name"]),
     "save_certificate": lambda given, report: certificate_files.write(

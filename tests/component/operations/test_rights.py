@@ -78,6 +78,7 @@ TABLE: dict[str, Entry] = {
     "acting_as": Entry(HOST, ANY, lambda it: (lambda: person(V),)),
     "doctor": Entry(HOST),
     "close": Entry(HOST),
+    "rebuild": Entry(CONNECT, EVERYTHING, lambda it: (["/media"],)),
     "settings.get": Entry(CONFIGURE),
     "settings.set": Entry(CONFIGURE, EVERYTHING, lambda it: ("every", "2")),
     "settings.change": Entry(CONFIGURE, EVERYTHING, lambda it: ({"every": "2"},)),

@@ -377,10 +377,10 @@ def test_a_run_does_not_fail_because_pruning_did(
     def fail(*given: Any, **options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(laden.core.runner._pruner, "prune", fail)
+    monkeypatch.setattr(laden.core.pruner, "prune", fail)
     assert laden.run() is RunStatus.SUCCEEDED
     assert said(laden)[0].startswith("Older backups were not removed: ")
-    monkeypatch.setattr("pwsops.runs.after_run._write", fail)
+    monkeypatch.setattr("pwsops.runs.after_run.AfterRun._write", fail)
     assert laden.run() is RunStatus.SUCCEEDED
 
 

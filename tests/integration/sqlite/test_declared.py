@@ -26,7 +26,7 @@ def forge(path: str, change: Callable[[dict[str, Any]], object], part: str = "he
     block = getattr(parts, part)
     content = json.loads(block[12 : -layout.DIGEST_BYTES])
     change(content)
-    forged = layout._pack_block(block[:8], content)
+    forged = layout.pack_block(block[:8], content)
     Path(path).write_bytes(mutations.put_together(parts._replace(**{part: forged})))
 
 

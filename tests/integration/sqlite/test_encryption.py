@@ -351,7 +351,7 @@ def test_a_kind_of_encryption_that_is_not_known_is_named(place: Place, chain: li
     size = layout.block_bytes(data, layout.MAGICS)
     content = asdict(layout.unpack_header(data[:size]))
     content["encryption"] |= {"algorithm": "ROT13", "wrapping": "RSA-OAEP-SHA256"}
-    path.write_bytes(layout._pack_block(layout.ENCRYPTED_MAGIC, content) + data[size:])
+    path.write_bytes(layout.pack_block(layout.ENCRYPTED_MAGIC, content) + data[size:])
     with pytest.raises(MediaError, match="encrypted in a way that this version does not know"):
         place.engine.read_media(str(path))
 

@@ -109,8 +109,8 @@ def test_what_contradicts_itself_is_refused(
 @pytest.mark.parametrize(
     "read",
     [
-        lambda: layout.unpack_header(layout._pack_block(layout.MAGIC, {"set_id": "x"})),
-        lambda: layout.unpack_trailer(layout._pack_block(layout.TRAILER_MAGIC, {"frames": 1})),
+        lambda: layout.unpack_header(layout.pack_block(layout.MAGIC, {"set_id": "x"})),
+        lambda: layout.unpack_trailer(layout.pack_block(layout.TRAILER_MAGIC, {"frames": 1})),
         lambda: layout.unpack_header(layout.pack_header(FULL) + b"x"),
         lambda: layout.pack_header(replace(FULL, description="x" * layout.BLOCK_LIMIT)),
         lambda: layout.block_bytes(layout.MAGIC + b"\xff\xff\xff\xff", layout.MAGIC),

@@ -1,0 +1,89 @@
+"""What this home knows of a profile, kept beside the profile's backups, for the day on which the home is lost."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+
+import structlog
+
+from pwsops.catalogue import Catalogue, profiles, statements
+from pwsops.catalogue.profiles import ProfileRow
+from pwsops.clock import Clock
+from pwsops.engines.protocol import Engine, SavesStatements
+from pwsops.engines.requests import StatementRequest
+from pwsops.errors import PwsopsError
+from pwsops.rules.statements import Statement, statement_of
+from pwsops.runs.certificates import RunCertificates
+
+BYTES_PER_S = 1024
+"""A statement is written again only after so much time as it takes at this pace: a run each minute writes no
+megabytes each time. What it then lacks are the last backups, which their own files tell."""
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Saved:
+    at_s: float
+    size_bytes: int
+    directory: str
+
+
+class Statements:
+    """Keeps them for the profiles of one home; a process remembers when it did."""
+
+    def __init__(self, catalogue: Catalogue, certificates: RunCertificates, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._certificates = certificates
+        self._clock = clock
+        self._saved: dict[int, _Saved] = {}
+
+    def save(self, profile_id: int, engine: Engine | None) -> str:
+        """Keep one; return why that was not possible, in a sentence. Never raises: the backups are taken.
+
+        Nothing is done on an engine whose server writes its backups, and so soon after the last time (`BYTES_PER_S`).
+        """
+        try:
+            why = self._save(profile_id, engine)
+        except PwsopsError as error:
+            why = f"{error.message} {error.hint}"
+        except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
+            _log.exception("a statement could not be saved", profile_id=profile_id)
+            why = "An unforeseen error, which is in the log of the service."
+        return f"What this home knows of the profile was not saved with its backups: {why}" if why else ""
+
+    def _save(self, profile_id: int, engine: Engine | None) -> str:
+        if engine is None or not isinstance(engine, SavesStatements):
+            return ""
+        now = self._clock.now()
+        with self._catalogue.read() as connection:
+            profile = profiles.get(connection, profile_id)
+            if profile.deleted_at is not None or profile.broken or self._is_soon(profile):
+                return ""
+            stated = statements.of_profile(connection, profile, machine=platform.node() or "unknown", now=now)
+        if stated is None:
+            return ""
+        request = self._request(profile, engine, stated)
+        if not (why := engine.save_statement(request)):
+            self._saved[profile_id] = _Saved(
+                at_s=self._clock.monotonic(), size_bytes=len(request.content), directory=request.directory
+            )
+        return why
+
+    def _is_soon(self, profile: ProfileRow) -> bool:
+        saved = self._saved.get(profile.id)
+        if saved is None or saved.directory != profile.fields["directory"]:
+            return False
+        return self._clock.monotonic() - saved.at_s < saved.size_bytes / BYTES_PER_S
+
+    def _request(self, profile: ProfileRow, engine: Engine, stated: Statement) -> StatementRequest:
+        values = stated.values()
+        statement_of(values)  # what could not be read back is not written
+        return StatementRequest(
+            directory=profile.fields["directory"],
+            home_id=stated.home_id,
+            profile_id=profile.id,
+            content=json.dumps(values, separators=(",", ":")).encode(),
+            encryption=self._certificates.encryption(profile, engine, now=stated.saved_at, tell=lambda text: None),
+        )
