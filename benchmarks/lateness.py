@@ -132,7 +132,3 @@ def _serve_until(catalogue: Catalogue, done: Callable[[], bool]) -> None:
 
 def _no_engine(profile: ProfileRow) -> Engine:
     raise AssertionError(f"no run of {profile.name} should reach its instance")
-
-
-def _no_instance(name: str) -> Engine:
-    raise AssertionError(f"no access is owed on {name}")
