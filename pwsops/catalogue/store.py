@@ -126,14 +126,19 @@ class Catalogue:
     def _turn(self) -> Iterator[None]:
         """Let one of this process write after the other: SQLite has them wait in sleeps that grow, most for nothing.
 
-        Whom another keeps waiting too long asks SQLite, which tells of the lock.
+        Raises as SQLite does of another process that keeps the lock too long.
         """
-        taken = self._writers.acquire(timeout=BUSY_TIMEOUT_S)
+        if not self._writers.acquire(timeout=BUSY_TIMEOUT_S):
+            raise PwsopsError(
+                f"The catalogue {self.path} cannot be used: it is locked, since another part of this process has been "
+                f"writing for {BUSY_TIMEOUT_S:.0f} s.",
+                hint="Try again in a moment; where it lasts, restart this process.",
+                transient=True,
+            )
         try:
             yield
         finally:
-            if taken:
-                self._writers.release()
+            self._writers.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
