@@ -73,11 +73,24 @@ _KEEP = """\
 state="The restored database is $restored; nothing else was changed."
 if is_there "$database"; then
     python3 -I -c '
-import os, sys
-facts = os.stat(sys.argv[1])
-os.chown(sys.argv[2], facts.st_uid, facts.st_gid)
-os.chmod(sys.argv[2], facts.st_mode & 0o777)
-' "$database" "$restored" || printf 'Set the owner and the rights of %s by hand.\\n' "$database" >&2
+import os, stat, sys
+try:
+    # Others may write in this directory: a link, or another name of their choice, is not what was restored.
+    fd = os.open(sys.argv[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    new = os.fstat(fd)
+except OSError as error:
+    sys.exit(f"{sys.argv[2]}: {error.strerror}")
+if not stat.S_ISREG(new.st_mode) or new.st_nlink != 1:
+    sys.exit(f"{sys.argv[2]} is no plain file with one name")
+try:
+    old = os.lstat(sys.argv[1])
+    if not stat.S_ISREG(old.st_mode):
+        raise OSError(0, "it is no plain file")
+    os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o777)
+except OSError as error:
+    print(f"Set the owner and the rights of {sys.argv[1]} by hand: {error.strerror}.", file=sys.stderr)
+' "$database" "$restored" || stop "$restored is not what was restored, and was left as it is. $state"
 fi
 # What the database holds now is kept beside it, with the log that belongs to it.
 for end in '' -wal -shm -journal; do

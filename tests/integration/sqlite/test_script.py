@@ -208,6 +208,39 @@ def test_whoever_could_not_read_the_database_cannot_read_the_restored_one(place:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "pipe"])
+def test_what_others_put_under_the_restored_name_is_given_to_nobody(place: Place, tmp_path: Path, kind: str) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.chmod(0o666)
+    victim = tmp_path / "victim"
+    victim.write_text("not theirs")
+    victim.chmod(0o600)
+    put = {"symbolic link": f'ln -s "{victim}"', "hard link": f'ln "{victim}"', "pipe": "mkfifo"}[kind]
+    restored = f"{path}.restored"
+    recovered = f'"{sys.executable}" "$@" || exit 1\n[ "$1" = -I ] || {{ rm "{restored}"; {put} "{restored}"; }}'
+    done = run(script_of(place, taken), first=program(tmp_path / "first", "python3", recovered))
+    assert done.returncode == 1
+    assert f"Stopped: {restored} is not what was restored, and was left as it is." in done.stderr
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+    is_whole(path)
+
+
+def test_the_rights_of_what_is_no_plain_file_are_taken_over_by_nothing(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    other = tmp_path / "other"
+    other.write_text("")
+    other.chmod(0o666)
+    script = script_of(place, taken)
+    path.unlink()
+    path.symlink_to(other)
+    done = run(script)
+    assert done.returncode == 0
+    assert f"Set the owner and the rights of {path} by hand: it is no plain file." in done.stderr
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+
+
 NAMES = [
     "two  spaces.db",
     'it\'s "quoted" `id` %s $(touch harmed) ${HOME}.db',
