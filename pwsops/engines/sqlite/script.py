@@ -95,8 +95,7 @@ find_free "$stem$restored_ending"
 restored=$free
 find_free "$stem$kept_ending"
 kept=$free
-refuse_what_was_parted
-umask 077"""
+refuse_what_was_parted"""
 _KEEP = """\
 state="The restored database is $restored; nothing else was changed."
 if is_there "$database"; then
@@ -139,6 +138,7 @@ def write(request: RestoreRequest, *, address: str, follow_links: bool, off_limi
         "#!/bin/sh",
         *(f"# {one_line(each)}" for each in _remarks(request, path)),
         "set -eu",
+        "umask 077",
         f"database={shlex.quote(path)}",
         *_recover(request.sets),
         _FUNCTIONS,

@@ -74,9 +74,12 @@ def test_the_script_for_a_new_name_or_a_file_writes_that_file_alone(place: Place
     out = str(tmp_path / "o u t.db")
     plain = RestoreRequest(database=out, sets=[taken], create_if_missing=True, must_be_new=True, to_file=out)
     for request, made in ((new, place.path("new.db")), (plain, Path(out))):
-        done = run(place.engine.restore_script(request))
+        script = place.engine.restore_script(request)
+        assert script.index("\numask 077\n") < script.index("\nrun_recover ")
+        done = run(script)
         assert done.returncode == 0, done.stderr
         assert query(made, COUNT) == query(path, COUNT)
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
         with pytest.raises(Conflict):
             place.engine.restore_script(request)
 
