@@ -102,6 +102,7 @@ def test_a_file_of_damaged_media_is_never_made(place: Place, tmp_path: Path) -> 
 NO_FILES = """
 relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
 /tmp/x.db-wal /tmp/x.db-WAL /tmp/x.bak /tmp/x.db-journal
+/tmp/authorized_keys /tmp/x.service /tmp/recover.py /tmp/RECOVER.md /tmp/x.db.damaged-1.db /tmp/.x.db /tmp/.db
 """
 
 
@@ -109,8 +110,11 @@ relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
 def test_what_can_be_no_file_of_a_database_is_refused(place: Place, name: str) -> None:
     place.vault()
     taken = place.take().backup_set
-    with pytest.raises(InvalidInput, match="Nothing can be restored into the file"):
+    with pytest.raises(InvalidInput, match="Nothing can be restored into the file") as refused:
         to_file(place, taken, name)
+    assert ".sqlite3, .sqlite, .db" in refused.value.hint
+    with pytest.raises(InvalidInput, match="Nothing can be restored into the file"):
+        place.engine.restore_script(RestoreRequest(database=name, sets=[taken], to_file=name))
 
 
 def test_a_directory_that_is_missing_is_said(place: Place, tmp_path: Path) -> None:
