@@ -3,10 +3,10 @@
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
 
-Checks every checksum first; writes a new file, never over an old one, and never beside what SQLite left of another
-one of that name (-wal, -shm, -journal): that would be played into the new file. Nobody but its owner may
-read that. The bytes are described in media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256
-sums still cover every byte of the media.
+Checks every checksum first; writes a new file, never over an old one, and never beside what SQLite left of another one
+of that name (-wal, -shm, -journal): that would be played into the new file. Nobody but its owner may read that. The
+bytes are described in media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well;
+without it, the SHA-256 sums still cover every byte of the media.
 
 A file that was read from a damaged database (NAME_DAMAGED_...) is no backup. It is written all the same, with a
 warning, for what can be rescued.
