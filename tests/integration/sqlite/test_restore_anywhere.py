@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from pwsops.engines.off_limits import OffLimits
 from pwsops.engines.records import Instance
 from pwsops.engines.requests import Encryption, RestoreRequest, RestoreResult
-from pwsops.engines.sqlite import files, restore
+from pwsops.engines.sqlite import files, occupied, restore
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.errors import (
@@ -194,6 +196,90 @@ def test_a_database_that_is_written_to_is_told_to_be_in_use(place: Place, mode: 
     assert f"the process {writer.pid} writes to it" in told.value.message
     assert told.value.transient
     place.engine.check_restore(request)
+
+
+@pytest.fixture
+def impatient(place: Place) -> Place:
+    """An instance that waits for nobody's lock."""
+    place.engine = SqliteEngine(replace(place.engine.instance, options={"busy_s": 0.05}))
+    return place
+
+
+def test_a_reader_of_a_rollback_journal_s_database_is_told_and_keeps_the_restore_out(impatient: Place) -> None:
+    path = impatient.vault(journal_mode="DELETE")
+    taken = impatient.take().backup_set
+    with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers") as reader:
+        with pytest.raises(EngineError, match=f"in use: the process {reader.pid} reads it or has it open") as told:
+            impatient.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+        assert told.value.transient
+        with pytest.raises(EngineError, match="locked"):
+            impatient.engine.restore(RestoreRequest(database=path.name, sets=[taken]))
+    impatient.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+
+
+def test_a_reader_of_a_wal_database_keeps_no_restore_out(impatient: Place) -> None:
+    path = impatient.vault()
+    request = RestoreRequest(database=path.name, sets=[impatient.take().backup_set])
+    with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers"):
+        impatient.engine.check_restore(request)
+        impatient.engine.restore(request)
+
+
+def test_who_has_a_wal_database_of_another_page_size_open_is_told_and_keeps_the_restore_out(impatient: Place) -> None:
+    path = impatient.vault()
+    request = RestoreRequest(database=path.name, sets=[impatient.take().backup_set])
+    path.unlink()
+    for statement in ("PRAGMA page_size=8192; PRAGMA journal_mode=WAL", "CREATE TABLE other (x)"):
+        with elsewhere(HOLD, path, statement):
+            pass
+    assert query(path, "PRAGMA page_size") == [(8192,)]
+    with elsewhere(HOLD, path, "SELECT * FROM other") as idle:
+        with pytest.raises(EngineError, match=f"the process {idle.pid} reads it or has it open"):
+            impatient.engine.check_restore(request)
+        with pytest.raises(EngineError, match="locked"):
+            impatient.engine.restore(request)
+    impatient.engine.check_restore(request)
+    impatient.engine.restore(request)
+
+
+def test_a_writer_of_another_container_has_no_number_and_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, asked = place.vault(), fcntl.fcntl
+
+    def without_number(fd: int, command: int, given: bytes) -> bytes:
+        kind, *rest, _ = occupied._FLOCK.unpack(asked(fd, command, given))
+        return occupied._FLOCK.pack(kind, *rest, 0)
+
+    monkeypatch.setattr(occupied.fcntl, "fcntl", without_number)
+    monkeypatch.setattr(occupied.limits, "busy_s", lambda: 0.0)
+    occupied.refuse_occupied(str(path))
+    with (
+        elsewhere(HOLD, path, "BEGIN IMMEDIATE"),
+        pytest.raises(EngineError, match="in use: a process of another container or machine writes to it"),
+    ):
+        occupied.refuse_occupied(str(path))
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+def test_a_file_that_cannot_be_written_is_told_before(place: Place, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    path = place.vault()
+    sets = [recorded(place.take().backup_set)]
+    order = restore.RestoreOrder(database="db.sqlite3", path=str(path), sets=sets, token="0" * 32)
+    if end:
+        Path(f"{path}{end}").touch()
+    opened = os.open
+
+    def as_one_who_may_not(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if name == path.name + end and flags & os.O_RDWR:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return opened(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(restore.occupied.foreign.os, "open", as_one_who_may_not)
+    with pytest.raises(EngineError, match=rf"Restore: .*db\.sqlite3{end} cannot be written: Permission denied") as told:
+        restore.check(order)
+    assert not told.value.transient
+    restore.check(replace(order, keeps_beside=True))
+    path.write_text("no database")
+    restore.check(order)
 
 
 def test_a_directory_in_which_nothing_can_be_made_is_told_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
