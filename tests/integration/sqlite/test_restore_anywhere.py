@@ -27,7 +27,7 @@ from pwsops.errors import (
     Refused,
 )
 from pwsops.rules.model import BackupSet
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+from tests.integration.sqlite.support import HOLD, Place, Play, elsewhere, is_whole, query
 from tests.pairs import pair
 
 COUNT = "SELECT count(*) FROM ciphers"
@@ -198,36 +198,29 @@ def test_a_database_that_is_written_to_is_told_to_be_in_use(place: Place, mode: 
     place.engine.check_restore(request)
 
 
-@pytest.fixture
-def impatient(place: Place) -> Place:
-    """An instance that waits for nobody's lock."""
-    place.engine = SqliteEngine(replace(place.engine.instance, options={"busy_s": 0.05}))
-    return place
-
-
-def test_a_reader_of_a_rollback_journal_s_database_is_told_and_keeps_the_restore_out(impatient: Place) -> None:
-    path = impatient.vault(journal_mode="DELETE")
-    taken = impatient.take().backup_set
+def test_a_reader_of_a_rollback_journal_s_database_is_told_and_keeps_the_restore_out(place: Place) -> None:
+    path = place.vault(journal_mode="DELETE")
+    taken = place.take().backup_set
     with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers") as reader:
         with pytest.raises(EngineError, match=f"in use: the process {reader.pid} reads it or has it open") as told:
-            impatient.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+            place.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
         assert told.value.transient
         with pytest.raises(EngineError, match="locked"):
-            impatient.engine.restore(RestoreRequest(database=path.name, sets=[taken]))
-    impatient.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+            place.engine.restore(RestoreRequest(database=path.name, sets=[taken]))
+    place.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
 
 
-def test_a_reader_of_a_wal_database_keeps_no_restore_out(impatient: Place) -> None:
-    path = impatient.vault()
-    request = RestoreRequest(database=path.name, sets=[impatient.take().backup_set])
+def test_a_reader_of_a_wal_database_keeps_no_restore_out(place: Place) -> None:
+    path = place.vault()
+    request = RestoreRequest(database=path.name, sets=[place.take().backup_set])
     with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers"):
-        impatient.engine.check_restore(request)
-        impatient.engine.restore(request)
+        place.engine.check_restore(request)
+        place.engine.restore(request)
 
 
-def test_who_has_a_wal_database_of_another_page_size_open_is_told_and_keeps_the_restore_out(impatient: Place) -> None:
-    path = impatient.vault()
-    request = RestoreRequest(database=path.name, sets=[impatient.take().backup_set])
+def test_who_has_a_wal_database_of_another_page_size_open_is_told_and_keeps_the_restore_out(place: Place) -> None:
+    path = place.vault()
+    request = RestoreRequest(database=path.name, sets=[place.take().backup_set])
     path.unlink()
     for statement in ("PRAGMA page_size=8192; PRAGMA journal_mode=WAL", "CREATE TABLE other (x)"):
         with elsewhere(HOLD, path, statement):
@@ -235,11 +228,11 @@ def test_who_has_a_wal_database_of_another_page_size_open_is_told_and_keeps_the_
     assert query(path, "PRAGMA page_size") == [(8192,)]
     with elsewhere(HOLD, path, "SELECT * FROM other") as idle:
         with pytest.raises(EngineError, match=f"the process {idle.pid} reads it or has it open"):
-            impatient.engine.check_restore(request)
+            place.engine.check_restore(request)
         with pytest.raises(EngineError, match="locked"):
-            impatient.engine.restore(request)
-    impatient.engine.check_restore(request)
-    impatient.engine.restore(request)
+            place.engine.restore(request)
+    place.engine.check_restore(request)
+    place.engine.restore(request)
 
 
 def test_a_writer_of_another_container_has_no_number_and_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,6 +287,38 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_before(place: Place, m
     monkeypatch.setattr(files.foreign, "create", refuse)
     with pytest.raises(EngineError, match=r"Restore of db\.sqlite3"):
         restore.check(order)
+
+
+DIES = """
+import os, signal
+from pwsops import foreign
+from pwsops.engines.sqlite import worker
+create = foreign.create
+def then_die(*given):
+    create(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+foreign.create = then_die
+worker.main()
+"""
+
+
+@pytest.mark.parametrize("target", ["there", "new", "file"])
+def test_a_check_that_is_killed_leaves_nothing(place: Place, play: Play, tmp_path: Path, target: str) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    out = tmp_path / "out"
+    out.mkdir()
+    given: dict[str, object] = {
+        "there": {"database": "db.sqlite3"},
+        "new": {"database": "new.db", "create_if_missing": True},
+        "file": {"database": "x.db", "to_file": str(out / "x.db"), "create_if_missing": True},
+    }[target]  # type: ignore[assignment]
+    request = RestoreRequest(sets=[taken], **given)  # type: ignore[arg-type]
+    play(DIES)
+    for ask in (place.engine.check_restore, place.engine.restore):
+        with pytest.raises(PwsopsError, match="signal 9"):
+            ask(request)
+        assert [*place.left_in_vaults(), *os.listdir(out)] == ["db.sqlite3"]
 
 
 def test_what_is_to_be_kept_is_kept_beside_with_its_log_and_not_written_into(place: Place) -> None:
