@@ -109,9 +109,18 @@ def open_plain(path: str) -> int:
     NotPlain
         For anything else, links included.
     """
+    return _opened(path, os.O_RDONLY)
+
+
+def open_to_change(path: str) -> int:
+    """Open a plain file that is there for reading and writing; raises as `open_plain`."""
+    return _opened(path, os.O_RDWR)
+
+
+def _opened(path: str, access: int) -> int:
     with _at(path) as (fd, name):
         _require_plain(os.stat(name, dir_fd=fd, follow_symlinks=False), path)
-        return _checked(os.open(name, os.O_RDONLY | _SAFE, dir_fd=fd), path)
+        return _checked(os.open(name, access | _SAFE, dir_fd=fd), path)
 
 
 def _require_plain(found: os.stat_result, path: str) -> None:

@@ -289,13 +289,8 @@ class SqliteEngine:
         """Write sets into a database; see the protocol."""
         began = self._clock.monotonic()
         messages: list[Message] = []
-        operation, given = restore_order(self.instance, request, address=self._address, now=self._clock.now())
-        answer = self._worker(
-            operation,
-            given,
-            limits=self.instance.options,
-            directories=[given["directory"]] if "directory" in given else [],
-            beside_database="directory" not in given,
+        answer = self._restoring(
+            request,
             limit_s=request.time_limit_s,
             on_progress=on_progress,
             on_message=self._into(messages),
@@ -312,8 +307,19 @@ class SqliteEngine:
 
     def check_restore(self, request: RestoreRequest) -> None:
         """Raise what a restore would raise for what can be seen before; see the protocol."""
+        self._restoring(request, only_checks=True, limit_s=CHECK_LIMIT_S).run()
+
+    def _restoring(self, request: RestoreRequest, *, only_checks: bool = False, **options: Any) -> Worker:
+        """Return the worker of a restore, or of its check: both make a file there, which goes where they die."""
         operation, given = restore_order(self.instance, request, address=self._address, now=self._clock.now())
-        self._worker(f"check_{operation}", given, limits=self.instance.options, limit_s=CHECK_LIMIT_S).run()
+        return self._worker(
+            f"check_{operation}" if only_checks else operation,
+            given,
+            limits=self.instance.options,
+            directories=[given["directory"]] if "directory" in given else [],
+            beside_database="directory" not in given,
+            **options,
+        )
 
     def scratches(self) -> FileScratches:
         """Return what makes and drops the scratches of drills; see `DrillsBackups`."""

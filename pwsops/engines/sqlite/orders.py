@@ -108,11 +108,13 @@ def new_file(path: str) -> str:
     *directories, name = path.split(os.sep)
     # Behind a link, the text and the system go up from two places: whoever checked the one would not know the other.
     is_straight = os.path.isabs(path) and os.pardir not in directories and name not in ("", os.curdir, os.pardir)
+    # What a name makes of a file (a key, a unit, a script) is not for a backup to say, whose content may be anybody's.
+    is_usual = name.lower().endswith(names.EXTENSIONS) and not name.startswith(".")
     # Some file systems tell no case apart: what ends in -WAL would be the log of a database there.
-    if not is_straight or not names.may_be(name.lower()):
+    if not is_straight or not is_usual or not names.may_be(name.lower()):
         raise InvalidInput(
-            f"Nothing can be restored into the file {path}: it is no absolute path of a file without `..`, or ends as "
-            "those of backups and of SQLite's own files do.",
+            f"Nothing can be restored into the file {path}: it is no absolute path of a file without `..`, or its name "
+            "begins with a dot, or ends as no database's does.",
             hint=f"Give a file that does not exist yet, whose name ends in one of {', '.join(names.EXTENSIONS)}.",
         )
     return os.path.normpath(path)

@@ -20,7 +20,7 @@ from pwsops.engines.off_limits import of_values
 from pwsops.engines.requests import Progress, ProgressCallback
 from pwsops.engines.sqlite import names, sweeping
 from pwsops.engines.sqlite.launch import command, environment
-from pwsops.errors import Cancelled, EndUnknown, EngineError, PwsopsError
+from pwsops.errors import Cancelled, EndUnknown, EngineError, NotFound, PwsopsError
 
 POLL_S = 0.1
 GRACE_S = 3.0
@@ -209,6 +209,8 @@ class Worker:
                 follow_links=bool(self._given.get("follow_links")),
                 off_limits=of_values(cast("Mapping[str, Any] | None", self._given.get("off_limits"))),
             )
+        except NotFound:  # it was to be made
+            return [str(self._given["address"])]
         except PwsopsError:
             return []
         return [os.path.dirname(path)]

@@ -1,12 +1,12 @@
-# pwsops recovery script, version 6
+# pwsops recovery script, version 7
 """Restores a database from pwsops media without pwsops: Python 3.9 or newer, and zstandard (or Python 3.14).
 
     python recover.py [--pfx CERTIFICATE.pfx] FULL.bak [INCREMENTAL.bak] NEW.sqlite3
 
-Checks every checksum first; writes a new file, never over an old one, and never beside what SQLite left of another
-one of that name (-wal, -shm, -journal): that would be played into the new file. The bytes are described in
-media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well; without it, the SHA-256
-sums still cover every byte of the media.
+Checks every checksum first; writes a new file, never over an old one, and never beside what SQLite left of another one
+of that name (-wal, -shm, -journal): that would be played into the new file. Nobody but its owner may read that. The
+bytes are described in media-format.md. With the `blake3` module installed, the pages' own hashes are checked as well;
+without it, the SHA-256 sums still cover every byte of the media.
 
 A file that was read from a damaged database (NAME_DAMAGED_...) is no backup. It is written all the same, with a
 warning, for what can be rescued.
@@ -462,7 +462,7 @@ def write_new(chain: Sequence[Media], target: str) -> int:
     """Write beside the target, then give the file its name, which nobody has taken meanwhile."""
     temp = os.path.join(os.path.dirname(target), f".{uuid.uuid4().hex}.part")
     try:
-        with open(temp, "xb") as out:
+        with open(temp, "xb", opener=_for_its_owner_alone) as out:
             size = write(chain, out)
         check_target(target)
         try:
@@ -476,6 +476,11 @@ def write_new(chain: Sequence[Media], target: str) -> int:
             os.unlink(temp)
     sync_directory(os.path.dirname(target) or ".")
     return size
+
+
+def _for_its_owner_alone(path: str, flags: int) -> int:
+    """Open a new file as `open` does, but without rights for others: their own database may be none for all to read."""
+    return os.open(path, flags, 0o600)
 
 
 def sync_directory(directory: str) -> None:

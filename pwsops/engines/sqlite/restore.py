@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pwsops.engines.sqlite import damage, files, occupied, sweeping, target, verify
+from pwsops.engines.sqlite import damage, files, listing, occupied, sweeping, target, verify
 from pwsops.engines.sqlite.connect import gone
 from pwsops.engines.sqlite.identity import Recorded
 from pwsops.engines.sqlite.media import Media, read_keys
@@ -114,9 +114,26 @@ def check(order: RestoreOrder) -> None:
         except OSError as error:
             raise files.translate(error, f"Restore of {order.database}", directory) from error
         if not missing:
-            occupied.refuse_occupied(order.path)
+            _refuse_hindered(order, last.page_size)
         for media in chain:
             media.unlock()
+
+
+def _refuse_hindered(order: RestoreOrder, page_size: int) -> None:
+    """Raise where the file that is there cannot be written into; one that is moved aside need not be writable."""
+    is_moved = order.keeps_beside or (os.path.getsize(order.path) > 0 and _is_none(order.path))
+    if not is_moved:
+        occupied.refuse_unwritable(order.path)
+    alone = not is_moved and occupied.needs_it_alone(order.path, page_size)
+    occupied.refuse_occupied(order.path, readers_too=alone)
+
+
+def _is_none(path: str) -> bool:
+    """Whether a file is no database; one that cannot be read may be one."""
+    try:
+        return listing.doubt(path) != ""
+    except OSError:
+        return False
 
 
 def _is_missing(order: RestoreOrder) -> bool:

@@ -53,8 +53,10 @@ _EXCHANGE = """\
 # Names that nothing has, nor what SQLite puts beside them.
 find_free() {
     free=$1
+    last=
     number=1
     while is_there "$free" || is_there "$free-wal" || is_there "$free-shm" || is_there "$free-journal"; do
+        if is_there "$free"; then last=$free; fi
         number=$((number + 1))
         free=$1-$number
     done
@@ -64,22 +66,61 @@ move() {
     mv -n "$1" "$2" || stop "$1 could not be moved to $2. $state"
     if is_there "$1" || ! is_there "$2"; then stop "$1 could not be moved to $2. $state"; fi
 }
+quoted() {
+    printf '%s' "$1" | sed -e "s/'/'\\\\\\\\''/g" -e "1s/^/'/" -e "\\$s/\\$/'/"
+}
+# An earlier run may have been broken off between its moves. Then the name of the database is free, so that no program
+# takes it for one without its log, and neither is it made anew here before all that belongs to it lies together again.
+refuse_what_was_parted() {
+    if is_there "$database"; then return; fi
+    beside=
+    for end in -wal -shm -journal; do
+        if is_there "$database$end"; then beside="$beside $database$end"; fi
+    done
+    if [ -z "$beside$last" ]; then return; fi
+    state='Nothing was changed.'
+    if [ -z "$last" ]; then
+        stop "$database is missing, but what SQLite left of it may hold its last changes; move it away:$beside. $state"
+    fi
+    printf 'Put back what an earlier run moved away by these commands, and run this again:\\n' >&2
+    for end in -wal -shm -journal ''; do
+        if is_there "$last$end"; then
+            printf 'mv -n %s %s\\n' "$(quoted "$last$end")" "$(quoted "$database$end")" >&2
+        fi
+    done
+    state="$state If $last is of no such run, move it to another directory."
+    stop "$database is missing, and $last is there: an earlier run may have been broken off. $state"
+}
 find_free "$stem$restored_ending"
 restored=$free
 find_free "$stem$kept_ending"
 kept=$free
-umask 077"""
+refuse_what_was_parted"""
 _KEEP = """\
 state="The restored database is $restored; nothing else was changed."
 if is_there "$database"; then
     python3 -I -c '
-import os, sys
-facts = os.stat(sys.argv[1])
-os.chown(sys.argv[2], facts.st_uid, facts.st_gid)
-os.chmod(sys.argv[2], facts.st_mode & 0o777)
-' "$database" "$restored" || printf 'Set the owner and the rights of %s by hand.\\n' "$database" >&2
+import os, stat, sys
+try:
+    # Others may write in this directory: a link, or another name of their choice, is not what was restored.
+    fd = os.open(sys.argv[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    new = os.fstat(fd)
+except OSError as error:
+    sys.exit(f"{sys.argv[2]}: {error.strerror}")
+if not stat.S_ISREG(new.st_mode) or new.st_nlink != 1:
+    sys.exit(f"{sys.argv[2]} is no plain file with one name")
+try:
+    old = os.lstat(sys.argv[1])
+    if not stat.S_ISREG(old.st_mode):
+        raise OSError(0, "it is no plain file")
+    os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o777)
+except OSError as error:
+    print(f"Set the owner and the rights of {sys.argv[1]} by hand: {error.strerror}.", file=sys.stderr)
+' "$database" "$restored" || stop "$restored is not what was restored, and was left as it is. $state"
 fi
-# What the database holds now is kept beside it, with the log that belongs to it.
+# What the database holds now is kept beside it, with the log that belongs to it. The database goes first: without its
+# log it would be opened as if nothing were missing.
 for end in '' -wal -shm -journal; do
     if is_there "$database$end"; then move "$database$end" "$kept$end"; fi
     state="The restored database is $restored; what the database held is $kept, with what lies beside it."
@@ -97,6 +138,7 @@ def write(request: RestoreRequest, *, address: str, follow_links: bool, off_limi
         "#!/bin/sh",
         *(f"# {one_line(each)}" for each in _remarks(request, path)),
         "set -eu",
+        "umask 077",
         f"database={shlex.quote(path)}",
         *_recover(request.sets),
         _FUNCTIONS,

@@ -48,7 +48,7 @@ def write(link: Link, request: RestoreRequest) -> str:
     restricted = target is not None and target.details["user_access"] != "MULTI_USER"
     planned = plan.make(link, name, sets, is_new=target is None, restricted=restricted, stop_at=request.stop_at)
     remarks = [f"-- {_remark(each)}" for each in _remarks(link, name, target, sets, planned)]
-    statements = list(_for_any_client(_statements(name, target, planned)))
+    statements = list(_for_any_client([*_bound_to(link), *_statements(name, target, planned)]))
     script = "\n".join([*remarks, *statements]) + "\n"
     require_printable(script, name)
     return script
@@ -60,6 +60,15 @@ def is_there(link: Link, name: str) -> Conflict:
         f"The database {name} exists on {link.instance.name} already; it was left as it is.",
         hint="Look at it. Restore into it to replace it, or give another name.",
     )
+
+
+def _bound_to(link: Link) -> Iterator[str]:
+    """Yield what ends the batch on any other server, whose database of that name would be replaced by this one's."""
+    server = link.server().name
+    if server:
+        found = "CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))"
+        told = f"This was printed for the server {server}, and this is another one. Nothing was changed."
+        yield f"IF {found} <> {tsql.literal(server)} {_throw(told)}"
 
 
 def _statements(name: str, target: DatabaseInfo | None, planned: Plan) -> Iterator[str]:

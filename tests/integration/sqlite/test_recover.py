@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ def test_full_and_incremental_come_back_without_this_product(
         done = recover(script, environment, *[one.path for one in media], tmp_path / name)
         assert (done.returncode, done.stderr) == (0, "")
         is_whole(tmp_path / name)
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     expected = query(path, "SELECT * FROM ciphers")
     assert query(tmp_path / "b.db", "SELECT * FROM ciphers") == expected
     place.engine.restore(RestoreRequest(database="db.sqlite3", sets=[full]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from pwsops.engines.off_limits import OffLimits
 from pwsops.engines.records import Instance
 from pwsops.engines.requests import Encryption, RestoreRequest, RestoreResult
-from pwsops.engines.sqlite import files, restore
+from pwsops.engines.sqlite import files, occupied, restore
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.identity import recorded
 from pwsops.errors import (
@@ -25,7 +27,7 @@ from pwsops.errors import (
     Refused,
 )
 from pwsops.rules.model import BackupSet
-from tests.integration.sqlite.support import HOLD, Place, elsewhere, is_whole, query
+from tests.integration.sqlite.support import HOLD, Place, Play, elsewhere, is_whole, query
 from tests.pairs import pair
 
 COUNT = "SELECT count(*) FROM ciphers"
@@ -102,6 +104,7 @@ def test_a_file_of_damaged_media_is_never_made(place: Place, tmp_path: Path) -> 
 NO_FILES = """
 relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
 /tmp/x.db-wal /tmp/x.db-WAL /tmp/x.bak /tmp/x.db-journal
+/tmp/authorized_keys /tmp/x.service /tmp/recover.py /tmp/RECOVER.md /tmp/x.db.damaged-1.db /tmp/.x.db /tmp/.db
 """
 
 
@@ -109,8 +112,11 @@ relative.db / /tmp/x.db/ /tmp/. /tmp/.. /tmp/link/../x.db /../tmp/x.db
 def test_what_can_be_no_file_of_a_database_is_refused(place: Place, name: str) -> None:
     place.vault()
     taken = place.take().backup_set
-    with pytest.raises(InvalidInput, match="Nothing can be restored into the file"):
+    with pytest.raises(InvalidInput, match="Nothing can be restored into the file") as refused:
         to_file(place, taken, name)
+    assert ".sqlite3, .sqlite, .db" in refused.value.hint
+    with pytest.raises(InvalidInput, match="Nothing can be restored into the file"):
+        place.engine.restore_script(RestoreRequest(database=name, sets=[taken], to_file=name))
 
 
 def test_a_directory_that_is_missing_is_said(place: Place, tmp_path: Path) -> None:
@@ -192,6 +198,83 @@ def test_a_database_that_is_written_to_is_told_to_be_in_use(place: Place, mode: 
     place.engine.check_restore(request)
 
 
+def test_a_reader_of_a_rollback_journal_s_database_is_told_and_keeps_the_restore_out(place: Place) -> None:
+    path = place.vault(journal_mode="DELETE")
+    taken = place.take().backup_set
+    with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers") as reader:
+        with pytest.raises(EngineError, match=f"in use: the process {reader.pid} reads it or has it open") as told:
+            place.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+        assert told.value.transient
+        with pytest.raises(EngineError, match="locked"):
+            place.engine.restore(RestoreRequest(database=path.name, sets=[taken]))
+    place.engine.check_restore(RestoreRequest(database=path.name, sets=[taken]))
+
+
+def test_a_reader_of_a_wal_database_keeps_no_restore_out(place: Place) -> None:
+    path = place.vault()
+    request = RestoreRequest(database=path.name, sets=[place.take().backup_set])
+    with elsewhere(HOLD, path, "BEGIN; SELECT * FROM ciphers"):
+        place.engine.check_restore(request)
+        place.engine.restore(request)
+
+
+def test_who_has_a_wal_database_of_another_page_size_open_is_told_and_keeps_the_restore_out(place: Place) -> None:
+    path = place.vault()
+    request = RestoreRequest(database=path.name, sets=[place.take().backup_set])
+    path.unlink()
+    for statement in ("PRAGMA page_size=8192; PRAGMA journal_mode=WAL", "CREATE TABLE other (x)"):
+        with elsewhere(HOLD, path, statement):
+            pass
+    assert query(path, "PRAGMA page_size") == [(8192,)]
+    with elsewhere(HOLD, path, "SELECT * FROM other") as idle:
+        with pytest.raises(EngineError, match=f"the process {idle.pid} reads it or has it open"):
+            place.engine.check_restore(request)
+        with pytest.raises(EngineError, match="locked"):
+            place.engine.restore(request)
+    place.engine.check_restore(request)
+    place.engine.restore(request)
+
+
+def test_a_writer_of_another_container_has_no_number_and_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, asked = place.vault(), fcntl.fcntl
+
+    def without_number(fd: int, command: int, given: bytes) -> bytes:
+        kind, *rest, _ = occupied._FLOCK.unpack(asked(fd, command, given))
+        return occupied._FLOCK.pack(kind, *rest, 0)
+
+    monkeypatch.setattr(occupied.fcntl, "fcntl", without_number)
+    monkeypatch.setattr(occupied.limits, "busy_s", lambda: 0.0)
+    occupied.refuse_occupied(str(path))
+    with (
+        elsewhere(HOLD, path, "BEGIN IMMEDIATE"),
+        pytest.raises(EngineError, match="in use: a process of another container or machine writes to it"),
+    ):
+        occupied.refuse_occupied(str(path))
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+def test_a_file_that_cannot_be_written_is_told_before(place: Place, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    path = place.vault()
+    sets = [recorded(place.take().backup_set)]
+    order = restore.RestoreOrder(database="db.sqlite3", path=str(path), sets=sets, token="0" * 32)
+    if end:
+        Path(f"{path}{end}").touch()
+    opened = os.open
+
+    def as_one_who_may_not(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if name == path.name + end and flags & os.O_RDWR:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return opened(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(restore.occupied.foreign.os, "open", as_one_who_may_not)
+    with pytest.raises(EngineError, match=rf"Restore: .*db\.sqlite3{end} cannot be written: Permission denied") as told:
+        restore.check(order)
+    assert not told.value.transient
+    restore.check(replace(order, keeps_beside=True))
+    path.write_text("no database")
+    restore.check(order)
+
+
 def test_a_directory_in_which_nothing_can_be_made_is_told_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place.vault()
     sets = [recorded(place.take().backup_set)]
@@ -204,6 +287,38 @@ def test_a_directory_in_which_nothing_can_be_made_is_told_before(place: Place, m
     monkeypatch.setattr(files.foreign, "create", refuse)
     with pytest.raises(EngineError, match=r"Restore of db\.sqlite3"):
         restore.check(order)
+
+
+DIES = """
+import os, signal
+from pwsops import foreign
+from pwsops.engines.sqlite import worker
+create = foreign.create
+def then_die(*given):
+    create(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+foreign.create = then_die
+worker.main()
+"""
+
+
+@pytest.mark.parametrize("target", ["there", "new", "file"])
+def test_a_check_that_is_killed_leaves_nothing(place: Place, play: Play, tmp_path: Path, target: str) -> None:
+    place.vault()
+    taken = place.take().backup_set
+    out = tmp_path / "out"
+    out.mkdir()
+    given: dict[str, object] = {
+        "there": {"database": "db.sqlite3"},
+        "new": {"database": "new.db", "create_if_missing": True},
+        "file": {"database": "x.db", "to_file": str(out / "x.db"), "create_if_missing": True},
+    }[target]  # type: ignore[assignment]
+    request = RestoreRequest(sets=[taken], **given)  # type: ignore[arg-type]
+    play(DIES)
+    for ask in (place.engine.check_restore, place.engine.restore):
+        with pytest.raises(PwsopsError, match="signal 9"):
+            ask(request)
+        assert [*place.left_in_vaults(), *os.listdir(out)] == ["db.sqlite3"]
 
 
 def test_what_is_to_be_kept_is_kept_beside_with_its_log_and_not_written_into(place: Place) -> None:

@@ -74,9 +74,12 @@ def test_the_script_for_a_new_name_or_a_file_writes_that_file_alone(place: Place
     out = str(tmp_path / "o u t.db")
     plain = RestoreRequest(database=out, sets=[taken], create_if_missing=True, must_be_new=True, to_file=out)
     for request, made in ((new, place.path("new.db")), (plain, Path(out))):
-        done = run(place.engine.restore_script(request))
+        script = place.engine.restore_script(request)
+        assert script.index("\numask 077\n") < script.index("\nrun_recover ")
+        done = run(script)
         assert done.returncode == 0, done.stderr
         assert query(made, COUNT) == query(path, COUNT)
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
         with pytest.raises(Conflict):
             place.engine.restore_script(request)
 
@@ -206,6 +209,96 @@ def test_whoever_could_not_read_the_database_cannot_read_the_restored_one(place:
     path.chmod(0o640)
     assert run(script_of(place, taken)).returncode == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "pipe"])
+def test_what_others_put_under_the_restored_name_is_given_to_nobody(place: Place, tmp_path: Path, kind: str) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.chmod(0o666)
+    victim = tmp_path / "victim"
+    victim.write_text("not theirs")
+    victim.chmod(0o600)
+    put = {"symbolic link": f'ln -s "{victim}"', "hard link": f'ln "{victim}"', "pipe": "mkfifo"}[kind]
+    restored = f"{path}.restored"
+    recovered = f'"{sys.executable}" "$@" || exit 1\n[ "$1" = -I ] || {{ rm "{restored}"; {put} "{restored}"; }}'
+    done = run(script_of(place, taken), first=program(tmp_path / "first", "python3", recovered))
+    assert done.returncode == 1
+    assert f"Stopped: {restored} is not what was restored, and was left as it is." in done.stderr
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+    is_whole(path)
+
+
+def test_the_rights_of_what_is_no_plain_file_are_taken_over_by_nothing(place: Place, tmp_path: Path) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    other = tmp_path / "other"
+    other.write_text("")
+    other.chmod(0o666)
+    script = script_of(place, taken)
+    path.unlink()
+    path.symlink_to(other)
+    done = run(script)
+    assert done.returncode == 0
+    assert f"Set the owner and the rights of {path} by hand: it is no plain file." in done.stderr
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+
+
+def committed_in_the_log_alone(path: Path) -> None:
+    """Leave a row in the log of a database, as a program does that dies."""
+    script = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "c.execute('PRAGMA wal_autocheckpoint=0'); c.execute('CREATE TABLE late AS SELECT 1 AS x'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    assert Path(f"{path}-wal").stat().st_size
+
+
+@pytest.mark.parametrize("before", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", ["db.sqlite3", 'it\'s a "$vault".db'])
+def test_broken_off_between_any_two_moves_it_loses_nothing(
+    place: Place, tmp_path: Path, before: int, name: str
+) -> None:
+    path = place.vault(name)
+    taken = place.take(database=name).backup_set
+    path.chmod(0o640)
+    committed_in_the_log_alone(path)
+    count, script = tmp_path / "count", script_of(place, taken, database=name)
+    killed = f'echo >> "{count}"\n[ "$(wc -l < "{count}")" = {before} ] && kill -9 $PPID && exit\nexec /bin/mv "$@"'
+    assert run(script, first=program(tmp_path / "first", "mv", killed)).returncode == -9
+    there = place.left_in_vaults()
+    done = run(script)
+    if before > 1:
+        assert done.returncode == 1
+        assert f"{path} is missing, and {path}.before-restore is there" in done.stderr
+        assert place.left_in_vaults() == there
+        commands = [line for line in done.stderr.splitlines() if line.startswith("mv -n ")]
+        assert run("\n".join(commands)).returncode == 0
+        done = run(script)
+    assert done.returncode == 0, done.stderr
+    assert query(Path(f"{path}.before-restore"), "SELECT x FROM late") == [(1,)]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    is_whole(path)
+
+
+def test_a_log_without_its_database_stops_it(place: Place) -> None:
+    path = place.vault()
+    script = script_of(place, place.take().backup_set)
+    path.unlink()
+    Path(f"{path}-journal").write_text("the last changes")
+    done = run(script)
+    assert done.returncode == 1
+    assert f"may hold its last changes; move it away: {path}-journal. Nothing was changed." in done.stderr
+    assert not path.exists()
+    assert Path(f"{path}-journal").read_text() == "the last changes"
+
+
+def test_a_database_that_is_gone_with_all_that_belonged_to_it_is_made_anew(place: Place) -> None:
+    path = place.vault()
+    script = script_of(place, place.take().backup_set)
+    path.unlink()
+    assert run(script).returncode == 0
+    is_whole(path)
 
 
 NAMES = [

@@ -10,6 +10,8 @@ from pwsops.rules.model import BackupSet
 from tests.integration.sqlserver.bench import PASSWORD, ROWS, Bench
 from tests.standin.server.client import Client
 
+BOUND = "IF CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) <> "
+
 
 def script(bench: Bench, *sets: BackupSet, database: str = "vault", **options: object) -> str:
     return bench.engine.restore_script(RestoreRequest(database=database, sets=sets, **options))  # type: ignore[arg-type]
@@ -17,7 +19,7 @@ def script(bench: Bench, *sets: BackupSet, database: str = "vault", **options: o
 
 def statements(text: str) -> list[str]:
     """Return the lines that do something where nothing goes wrong."""
-    return [line for line in text.splitlines() if not line.startswith(("--", "IF @@ERROR"))]
+    return [line for line in text.splitlines() if not line.startswith(("--", "IF @@ERROR", BOUND))]
 
 
 def failing(bench: Bench, text: str) -> str:
@@ -66,10 +68,24 @@ def test_its_statements_stand_in_the_order_in_which_they_are_needed(bench: Bench
     assert len(lines) == 7
 
 
+@pytest.mark.parametrize("options", [{}, {"database": "new", "create_if_missing": True}])
+def test_on_any_other_server_it_does_nothing(bench: Bench, options: dict[str, object]) -> None:
+    vault = bench.server.databases["vault"]
+    text = script(bench, bench.full(), **options)  # type: ignore[arg-type]
+    vault.write_rows([(100, "of now")])
+    first = next(line for line in text.splitlines() if not line.startswith("--"))
+    assert first.startswith(f"{BOUND}N'{bench.server.name}' THROW 50000, N'")
+    name, bench.server.name = bench.server.name, "another"
+    said = failing(bench, text)
+    assert said == f"This was printed for the server {name}, and this is another one. Nothing was changed."
+    assert (vault.state, vault.read_rows()) == ("ONLINE", [*ROWS, (100, "of now")])
+    assert "new" not in bench.server.databases
+
+
 def test_each_statement_but_the_last_is_followed_by_what_ends_the_batch_at_an_error(bench: Bench) -> None:
     lines = [line for line in script(bench, bench.full()).splitlines() if not line.startswith("--")]
     assert [line.startswith("IF @@ERROR <> 0 THROW 50000, N'") for line in lines] == [
-        *(False, False, True, False, True, False, True, False)
+        *(False, False, False, True, False, True, False, True, False)
     ]
 
 
