@@ -67,7 +67,7 @@ def ends(connection: Connection) -> Ends:
 
 
 def add(
-    connection: Connection, batch: Sequence[Placed], profile_of: Mapping[str, int], ends: Ends, *, now: datetime
+    connection: Connection, batch: Sequence[Placed], profile_of: Mapping[str, int | None], ends: Ends, *, now: datetime
 ) -> None:
     """Record sets, in the order given; they are not proven, and were seen where they lie.
 
@@ -79,7 +79,9 @@ def add(
         As they were before the first of the sets.
     """
     places = {name: connection.execute(select(sets.place_of(name))).scalar_one() for name in {one[0] for one in batch}}
-    run_of = _runs(connection, [one.backup_set.set_id for one in batch], set(profile_of.values()))
+    run_of = _runs(
+        connection, [one.backup_set.set_id for one in batch], {one for one in profile_of.values() if one is not None}
+    )
     before = min(connection.execute(select(func.min(backup_sets.c.id))).scalar() or 0, 0)
     made = []
     for instance, one, is_late in batch:
@@ -92,6 +94,9 @@ def add(
         }
         values |= {"seen_state": MediaState.PRESENT.value, "state_since": now, "seen_at": now}
         profile_id = profile_of.get(one.set_id)
+        if not is_late and one.set_id not in run_of and (profile_id, one.database) in ends.oldest:
+            # A policy counts in the order of the runs: what has none would count as the oldest, though it is not.
+            profile_id = None
         values |= {"profile_id": profile_id, "run_id": run_of.get(one.set_id), "id": None}
         if is_late:
             before -= 1

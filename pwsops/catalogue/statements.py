@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -16,7 +17,16 @@ from pwsops.catalogue.schema import runs as run_table
 from pwsops.messages import is_text
 from pwsops.profile import BackupProfile, to_plain
 from pwsops.rules.model import BackupKind, ProfileState, RunStatus, Trigger
-from pwsops.rules.statements import MOST_HOLDS, MOST_RUNS, MOST_SETS, StatedHold, StatedItem, StatedRun, Statement
+from pwsops.rules.statements import (
+    MOST_HOLDS,
+    MOST_ITEMS,
+    MOST_RUNS,
+    MOST_SETS,
+    StatedHold,
+    StatedItem,
+    StatedRun,
+    Statement,
+)
 
 _HOLD = tuple(field.name for field in fields(StatedHold))
 _RUN = tuple(field.name for field in fields(StatedRun) if field.name != "items")
@@ -36,7 +46,7 @@ def of_profile(connection: Connection, profile: ProfileRow, *, machine: str, now
         machine=machine,
         saved_at=now,
         instance=instance.name,
-        address=instance.address,
+        address=os.path.abspath(os.path.expanduser(instance.address)),  # it is of this machine
         options=instance.options,
         profile=to_plain(profile.fields),
         amended_at=profile.amended_at,
@@ -80,7 +90,9 @@ def _runs(connection: Connection, profile_id: int) -> Sequence[StatedRun]:
     newest = select(run_table).where(*where).order_by(run_table.c.id.desc()).limit(MOST_RUNS + 1)
     found = runs.read(connection, newest)
     items = runs.items(connection, [row["id"] for row in found])
-    return [_run(row, [item for item in items[row["id"]] if RunStatus(item["status"]).ended]) for row in found]
+    ended_items = {run: [each for each in its if RunStatus(each["status"]).ended] for run, its in items.items()}
+    fit = [row for row in found if len(ended_items[row["id"]]) <= MOST_ITEMS]
+    return [_run(row, ended_items[row["id"]]) for row in fit]
 
 
 def _run(row: runs.RunRow, items: Sequence[runs.RunRow]) -> StatedRun:
@@ -115,9 +127,9 @@ def take_over(
 
 def unite_holds(connection: Connection, instance: str, stated: Sequence[StatedHold]) -> int:
     """Remember the holds of an instance that are not known yet, also not as taken back; give how many these are."""
-    columns = (holds.c.set_id, holds.c.added_at, holds.c.reason)
+    columns = [holds.c[key] for key in _HOLD]
     known = {tuple(row) for row in connection.execute(select(*columns).where(holds.c.instance == instance))}
-    new = [one for one in stated if (one.set_id, one.added_at, one.reason) not in known]
+    new = [one for one in stated if tuple(getattr(one, key) for key in _HOLD) not in known]
     if new:
         connection.execute(insert(holds), [{**asdict(one), "instance": instance} for one in new])
     return len(new)

@@ -21,6 +21,7 @@ from pwsops.operations.access import Context
 from pwsops.operations.rebuilt_instances import EMBEDDED
 from pwsops.profile import BackupProfile, of_plain
 from pwsops.rules.formatting import listed
+from pwsops.rules.model import SKEW, ProfileState
 from pwsops.rules.rebuilding import Conflict
 from pwsops.rules.stated import Stated, merged
 from pwsops.rules.statements import Statement, statement_of
@@ -56,7 +57,7 @@ class TakenOver:
     """
 
     instance_of: dict[str, str] = field(default_factory=dict)
-    profile_of: dict[str, int] = field(default_factory=dict)
+    profile_of: dict[str, int | None] = field(default_factory=dict)
     directories: dict[str, str] = field(default_factory=dict)
     profiles: list[str] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
@@ -73,7 +74,10 @@ def read(context: Context, finder: FindsMedia, paths: Iterable[str]) -> tuple[Fo
     for path in paths:
         try:
             content = finder.statement(path, partial(context.core.private_key, context.actor))
-            found[path] = statement_of(json.loads(content))
+            one = statement_of(json.loads(content))
+            if one.saved_at > context.core.clock.now() + SKEW:
+                raise ValueError(f"it is dated {one.saved_at:%Y-%m-%d}, which is yet to come")
+            found[path] = one
         except PwsopsError as error:
             unread.append(Unread(path, f"{error.message} {error.hint}"))
         except (ValueError, RecursionError) as error:
@@ -117,6 +121,7 @@ def _take_over(
         context.note(connection, "create profile", profile.name, f"rebuilt, not in force: {profile.summary()}")
     else:
         profile_id = known
+    in_force = known is not None and profiles.get(connection, known).state is not ProfileState.INACTIVE
     holds = statements.unite_holds(connection, newest.instance, stated.holds)
     # From here on nothing fails any more: what is told below is what was done.
     if known is None:
@@ -130,7 +135,10 @@ def _take_over(
         done.runs += len(stated.runs)
     for set_id in stated.sets:
         done.instance_of.setdefault(set_id, newest.instance)
-        done.profile_of.setdefault(set_id, profile_id)
+        # What two claim is under the policy of neither, and nothing comes under one in force: a file that others may
+        # have made up takes nobody's backups away. One that stays too long costs disk.
+        is_doubtful = set_id in done.profile_of or in_force
+        done.profile_of[set_id] = None if is_doubtful else profile_id
 
 
 def _instance(context: Context, connection: Connection, one: Statement, given: Given | None) -> tuple[str, bool]:
@@ -167,7 +175,10 @@ def _options(one: Statement) -> dict[str, object]:
 
 
 def _profile(stated: Stated) -> BackupProfile:
-    profile = of_plain(stated.newest.profile)
+    try:
+        profile = of_plain(stated.newest.profile)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise PwsopsError(f"The profile cannot be read: {error}.", hint="Make it anew.") from error
     profile.instance, profile.active = stated.newest.instance, False
     # The password that they are saved under is in no statement; without it a run would save none, and not say so.
     profile.save_certificates = False

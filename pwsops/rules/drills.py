@@ -159,7 +159,7 @@ def told(cause: Cause, why: str) -> str:
 
 def judge(facts: Facts) -> Judgement:
     """Return what a drill has shown. Damage counts before anything that could not be asked."""
-    if facts.error is not None:
+    if facts.error is not None and not facts.findings:
         return of_error(facts.error, facts.seen, elsewhere=facts.elsewhere)
     found = [*_of_structure(facts), *_of_answers(facts)]
     failed = [one for one in found if one.outcome is Outcome.FAILED]

@@ -47,9 +47,7 @@ def _together(homes: Sequence[Sequence[Statement]]) -> Stated:
     return Stated(
         newest=newest,
         sets=frozenset(set_id for one in every for set_id in one.sets),
-        holds=_united(
-            (hold for one in every for hold in one.holds), lambda hold: (hold.set_id, hold.added_at, hold.reason)
-        ),
+        holds=_united((hold for one in every for hold in one.holds), lambda hold: hold),
         runs=sorted(runs, key=lambda run: (run.claimed_at, run.due_at)),
         secrets=_united((secret for one in every for secret in one.secrets), lambda secret: secret),
         is_cut=any(one.is_cut for one in every),

@@ -163,9 +163,11 @@ class Runner:
         return left or self._owed.is_due()
 
     def reconcile(self, stop: threading.Event | None = None) -> None:
-        """End the runs that nobody carries on, and give back what restores owe. May take long."""
-        self._owed.settle(stop)
+        """End the runs that nobody carries on, give back what restores owe, drop what drills left. May take long."""
+        self._owed.access.give_back(stop)
         self._orphans.reconcile(stop)
+        # Last, since their disk may hang: no profile waits for that.
+        self._owed.scratches.drop(stop)
 
     def reconcile_now(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -20,6 +20,8 @@ from pwsops.runs.certificates import RunCertificates
 BYTES_PER_S = 1024
 """A statement is written again only after so much time as it takes at this pace: a run each minute writes no
 megabytes each time. What it then lacks are the last backups, which their own files tell."""
+MOST_BYTES = 4 * 1024 * 1024
+"""Of a statement: runs that are too many for that are left out, the oldest first."""
 _log = structlog.get_logger()
 
 
@@ -28,6 +30,16 @@ class _Saved:
     at_s: float
     size_bytes: int
     directory: str
+
+
+def _fitting(stated: Statement) -> tuple[Statement, bytes]:
+    """Return a statement with so many of its last runs that it is not too large, and how it is written."""
+    while True:
+        content = json.dumps(stated.values(), separators=(",", ":")).encode()
+        if len(content) <= MOST_BYTES or not stated.runs:
+            return stated, content
+        fit = len(stated.runs) * MOST_BYTES // len(content)
+        stated = replace(stated, runs=stated.runs[: min(fit, len(stated.runs) - 1)], is_cut=True)
 
 
 class Statements:
@@ -48,6 +60,8 @@ class Statements:
             why = self._save(profile_id, engine)
         except PwsopsError as error:
             why = f"{error.message} {error.hint}"
+        except ValueError as error:
+            why = f"It could not be written down so that it can be read again: {error}."
         except Exception:  # noqa: BLE001 - whatever it was, the run succeeded
             _log.exception("a statement could not be saved", profile_id=profile_id)
             why = "An unforeseen error, which is in the log of the service."
@@ -64,12 +78,12 @@ class Statements:
             stated = statements.of_profile(connection, profile, machine=platform.node() or "unknown", now=now)
         if stated is None:
             return ""
-        request = self._request(profile, engine, stated)
-        if not (why := engine.save_statement(request)):
-            self._saved[profile_id] = _Saved(
-                at_s=self._clock.monotonic(), size_bytes=len(request.content), directory=request.directory
-            )
-        return why
+        stated, content = _fitting(stated)
+        # Also where it fails: that is not tried again at once.
+        self._saved[profile_id] = _Saved(
+            at_s=self._clock.monotonic(), size_bytes=len(content), directory=profile.fields["directory"]
+        )
+        return engine.save_statement(self._request(profile, engine, stated, content))
 
     def _is_soon(self, profile: ProfileRow) -> bool:
         saved = self._saved.get(profile.id)
@@ -77,13 +91,12 @@ class Statements:
             return False
         return self._clock.monotonic() - saved.at_s < saved.size_bytes / BYTES_PER_S
 
-    def _request(self, profile: ProfileRow, engine: Engine, stated: Statement) -> StatementRequest:
-        values = stated.values()
-        statement_of(values)  # what could not be read back is not written
+    def _request(self, profile: ProfileRow, engine: Engine, stated: Statement, content: bytes) -> StatementRequest:
+        statement_of(json.loads(content))  # what could not be read back is not written
         return StatementRequest(
             directory=profile.fields["directory"],
             home_id=stated.home_id,
             profile_id=profile.id,
-            content=json.dumps(values, separators=(",", ":")).encode(),
+            content=content,
             encryption=self._certificates.encryption(profile, engine, now=stated.saved_at, tell=lambda text: None),
         )

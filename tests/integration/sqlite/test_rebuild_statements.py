@@ -388,3 +388,91 @@ def test_the_time_of_a_statement_is_the_homes(site: Site) -> None:
     site.run(ops, NAMES[0], BackupKind.FULL)
     (saved,) = statements(site)
     assert abs(datetime.fromisoformat(content(saved)["saved_at"]) - datetime.now(UTC)) < timedelta(hours=1)
+
+
+def test_backups_that_are_found_later_come_under_no_policy_that_would_take_them_for_the_oldest(
+    lost: Site, tmp_path: Path
+) -> None:
+    """A mirror that is behind is read first, and the backups themselves after that."""
+    mirror, directory = tmp_path / "mirror", statements(lost)[0].parent
+    (newest,) = sorted(directory.glob("*.bak"), key=lambda path: path.stat().st_mtime_ns)[-1:]
+    shutil.copytree(lost.media, mirror)
+    (behind,) = (path for path in mirror.rglob("*.pwsops") if path.parent.name == directory.name)
+    (behind.parent / newest.name).unlink()
+    runs = sorted(content(behind)["runs"], key=lambda run: str(run["claimed_at"]))[:-1]
+    its = {item["set_id"] for run in runs for item in run["items"]}
+    rewrite(behind, runs=runs, sets=sorted(its))
+    ops = lost.home("b")
+    ops.rebuild([str(each) for each in mirror.iterdir()])
+    name = next(view.name for view in ops.profiles.list() if view.directory.endswith(directory.name))
+    lost.rebuild(ops)
+    known = {Path(one.path).name for one in points(ops) if one.path}
+    assert newest.name in known
+    judged = {Path(one.path).name for one in ops.retention.preview(name).sets}
+    assert newest.name not in judged
+    assert judged
+
+
+def test_what_two_homes_claim_is_under_the_policy_of_neither(lost: Site) -> None:
+    first, second = statements(lost)
+    rewrite(second, sets=[*content(second)["sets"], *content(first)["sets"]])
+    ops = lost.home("b")
+    lost.rebuild(ops)
+    of_first = content(first)["profile"]["name"]
+    assert ops.retention.preview(of_first).sets == []
+    assert len(points(ops)) == 6, "they can be restored all the same"
+
+
+def test_nothing_comes_under_a_policy_that_is_in_force(lost: Site) -> None:
+    first, second = statements(lost)
+    ops = lost.home("b")
+    ops.rebuild([str(second.parent)])
+    in_force = content(second)["profile"]["name"]
+    ops.profiles.activate(in_force)
+    before = {one.set_id for one in ops.retention.preview(in_force).sets}
+    rewrite(second, sets=[*content(second)["sets"], *content(first)["sets"]])
+    first.unlink()
+    lost.rebuild(ops)
+    assert {one.set_id for one in ops.retention.preview(in_force).sets} == before
+
+
+def test_a_hold_that_somebody_else_says_has_ended_stays(lost: Site) -> None:
+    first, _ = statements(lost)
+    values = content(first)
+    (hold,) = values["holds"]
+    forged = hold | {"until": "2026-01-01T00:00:00+00:00"}
+    rewrite(first, holds=[hold, forged], home_id="another", saved_at=values["saved_at"])
+    ops = lost.home("b")
+    lost.rebuild(ops)
+    assert len(ops.holds.list("own")) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"saved_at": "2090-01-01T00:00:00+00:00"}, "which is yet to come"), ({"on_day": "1" * 5000}, "cannot be read")],
+)
+def test_a_statement_that_cannot_be_true_ends_no_rebuild(lost: Site, change: dict[str, Any], words: str) -> None:
+    first, _ = statements(lost)
+    values = content(first)
+    if "on_day" in change:
+        change = {"profile": values["profile"] | change}
+    rewrite(first, **change)
+    ops = lost.home("b")
+    found = lost.rebuild(ops)
+    reasons = [*(reason for _, reason in found.unread), *(reason for _, reason in found.conflicts)]
+    assert any(words in reason for reason in reasons), reasons
+    assert len(found.profiles) == 1
+
+
+def test_a_statement_that_would_be_too_large_leaves_old_runs_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwsops.runs.statements.MOST_BYTES", 4000)
+    monkeypatch.setattr("pwsops.runs.statements.BYTES_PER_S", 1 << 30)
+    ops = site.begin()
+    for _ in range(8):
+        site.clock.advance(hours=1)
+        site.run(ops, NAMES[0], BackupKind.FULL)
+    (path,) = (each for each in statements(site) if content(each)["profile"]["databases"] == [NAMES[0]])
+    values = content(path)
+    assert values["is_cut"]
+    assert 0 < len(values["runs"]) < 8
+    assert set(values["sets"]) == {one.set_id for one in ops.retention.preview(f"of {NAMES[0]}").sets}

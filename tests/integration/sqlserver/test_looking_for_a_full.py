@@ -27,7 +27,7 @@ def looked_for(bench: Bench, taken: BackupSet) -> tuple[list[str], int]:
     before = len(bench.sent("RESTORE HEADERONLY"))
     told = fulls.remembered(bench.engine, taken.base_id or "", [])
     found = [each for path in told for each in bench.engine.read_media(path) if each.set_id == taken.base_id]
-    found = found or list(fulls.beside(bench.engine, taken, []))
+    found = found or list(fulls.beside(bench.engine, taken, [], tells=lambda path: True))
     return [each.path for each in found], len(bench.sent("RESTORE HEADERONLY")) - before
 
 

@@ -57,6 +57,12 @@ def test_a_backup_that_brings_back_what_it_should_is_proven() -> None:
     assert judge(Facts(findings=())).outcome is Outcome.PROVEN
 
 
+def test_damage_counts_though_a_later_step_could_not_be_done() -> None:
+    stopped = Cancelled("It was stopped.", hint="Drill again.")
+    found = judge(replace(GOOD, error=stopped, findings=("page 7 is bad",), queries=(), answers=()))
+    assert found.outcome is Outcome.FAILED
+
+
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [
