@@ -61,9 +61,13 @@ class Options(Target, total=False):
     ----------
     safety_copy
         Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
+    keeps_beside
+        Whoever restores was told that what is there is kept beside, so that nothing is written into it, whatever it is
+        by now; on an engine that `keeps_unreadable`. Without a copy, what cannot be opened is always kept so.
     """
 
     safety_copy: bool
+    keeps_beside: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class Wish:
     to_file: str | None = None
     accept_unrecorded: bool = False
     safety_copy: bool = False
+    keeps_beside: bool = False
     credentials: Credentials | None = None
 
     @property
@@ -131,7 +136,13 @@ def request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) ->
         )
     catalogue = context.core.catalogue
     name = spelled(engine, wish.database) if wish.may_be_made else typed(catalogue, engine, wish.database)
-    return RestoreRequest(database=name, sets=found.sets, create_if_missing=wish.may_be_made, must_be_new=wish.new)
+    return RestoreRequest(
+        database=name,
+        sets=found.sets,
+        create_if_missing=wish.may_be_made,
+        must_be_new=wish.new,
+        keeps_beside=wish.keeps_beside,
+    )
 
 
 def obstacles(
@@ -162,8 +173,9 @@ def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tel
     engine, found, asked = _prepared(context, wish, chosen)
     _accept(context, wish, asked.database, found)
     job = Job(engine=engine, request=asked, instance=wish.instance, actor=context.actor, tell=tell)
-    if wish.safety_copy and wish.to_file is None:
-        job.before = partial(_save_first, core.safety_copies, job)
+    if wish.to_file is None:
+        first = partial(_save_first, core.safety_copies) if wish.safety_copy else core.safety_copies.keep_beside
+        job.before = partial(first, job)
     core.restorer.begin(job)
     return job
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pwsops.catalogue import Catalogue, Connection, profiles, sets
@@ -31,12 +32,22 @@ class CopyPlan:
     """Where a copy goes, and for whom it is encrypted; or why none is taken.
 
     `reason`: why nothing has to be saved; empty: a copy goes to `directory`. `remarks`: what is to be said of it.
+    `keeps_beside`, `must_be_new`: what the restore is bound to where none is taken, as in `RestoreRequest`. What was
+    looked at may be another by the time it is replaced.
     """
 
     directory: str = ""
     encryption: Encryption | None = None
     reason: str = ""
     remarks: Sequence[str] = ()
+    keeps_beside: bool = False
+    must_be_new: bool = False
+
+    def bind(self, job: Job) -> None:
+        """Let a restore that is done without a copy write into nothing that is there."""
+        asked = job.request
+        beside, new = asked.keeps_beside or self.keeps_beside, asked.must_be_new or self.must_be_new
+        job.request = replace(asked, keeps_beside=beside, must_be_new=new)
 
 
 class SafetyCopies:
@@ -73,8 +84,8 @@ class SafetyCopies:
             saved instead.
         """
         info = next((one for one in engine.databases() if one.name == database), None)
-        if reason := _nothing_to_save(engine, database, info):
-            return CopyPlan(reason=reason)
+        if (without := _without(engine, database, info)) is not None:
+            return without
         with self._catalogue.read() as connection:
             profile = _profile(connection, instance, database)
             known = [one for one in sets.of_database(connection, instance, database) if not one.is_safety_copy]
@@ -111,6 +122,7 @@ class SafetyCopies:
         try:
             plan = self.plan(job.engine, job.instance, database, job.request.sets[-1])
             if plan.reason:
+                plan.bind(job)
                 work.say(f"No copy was taken first: {plan.reason}.")
                 return
             taken = self._taken(job, plan, work)
@@ -125,6 +137,14 @@ class SafetyCopies:
         except PwsopsError as error:
             raise _not_saved(database, error.message, error.hint, error.messages) from error
         work.say(f"What {database} held before is kept as {taken.path}.")
+
+    def keep_beside(self, job: Job, work: Work) -> None:
+        """Let a restore without a copy keep beside what is said to be kept so: what cannot be opened now."""
+        del work  # there is nothing to be said before the restore does
+        database = job.request.database
+        with suppress(PwsopsError):  # where nobody can list it, nobody was told that it is kept
+            if any(one.name == database and _is_kept_beside(job.engine, one) for one in job.engine.databases()):
+                job.request = replace(job.request, keeps_beside=True)
 
     def _taken(self, job: Job, plan: CopyPlan, work: Work) -> BackupSet:
         for remark in plan.remarks:
@@ -161,14 +181,20 @@ def _not_saved(database: str, why: str, hint: str, messages: Sequence[Message] =
     )
 
 
-def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -> str:
+def _without(engine: Engine, database: str, info: DatabaseInfo | None) -> CopyPlan | None:
+    """Return why a database has nothing to be saved, and what that binds the restore to; None: it has."""
     if info is None:
-        return f"{database} does not exist yet"
+        return CopyPlan(reason=f"{database} does not exist yet", must_be_new=True)
     if info.state is DatabaseState.EMPTY:
-        return f"{database} is empty"
-    if info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable:
-        return f"{database} cannot be opened, and is kept beside under another name"
-    return ""
+        return CopyPlan(reason=f"{database} is empty", keeps_beside=True)
+    if _is_kept_beside(engine, info):
+        return CopyPlan(reason=f"{database} cannot be opened, and is kept beside under another name", keeps_beside=True)
+    return None
+
+
+def _is_kept_beside(engine: Engine, info: DatabaseInfo) -> bool:
+    """Whether a restore keeps a database beside, because it cannot be opened."""
+    return info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable
 
 
 def _profile(connection: Connection, instance: str, database: str) -> ProfileRow | None:

@@ -259,6 +259,19 @@ def test_what_holds_nothing_or_is_kept_anyway_is_not_saved(home: Home, state: Da
     result = home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
     assert home.server.requests == []
     assert any(reason in one.text for one in result.messages)
+    assert home.server.restored[-1].keeps_beside, "what is there by now is in no copy"
+
+
+def test_what_is_told_to_be_kept_beside_is_so_without_a_copy_as_well(home: Home) -> None:
+    lay(home)
+    restore = home.ops.restores.restore
+    restore("srv", "one", FILE)
+    restore("srv", "one", FILE, keeps_beside=True)
+    home.server.states["one"] = DatabaseState.UNREADABLE
+    restore("srv", "one", FILE)
+    home.server.databases_error = EngineError("Nobody can list it.", hint="Look.")
+    restore("srv", "one", FILE, create=True)
+    assert [one.keeps_beside for one in home.server.restored] == [False, True, True, False]
 
 
 def test_on_a_server_what_cannot_be_read_is_not_taken_for_saved(home: Home) -> None:
@@ -275,6 +288,7 @@ def test_a_database_that_is_created_has_nothing_to_be_saved(home: Home) -> None:
     result = home.ops.restores.restore("srv", "fresh", FILE, create=True, safety_copy=True)
     assert home.server.requests == []
     assert any("does not exist yet" in one.text for one in result.messages)
+    assert home.server.restored[-1].must_be_new, "what somebody makes meanwhile is in no copy"
 
 
 # What it would do
