@@ -16,11 +16,10 @@ from pwsops.operations import fulls
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.lookup import as_recorded, refuse_unrecorded, spelled, typed, why_unrecorded
-from pwsops.operations.roots import refuse_home
+from pwsops.operations.roots import check_copy, refuse_home
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.runs.restorer import Job, Tell
-from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.same_file import recorded_in
 from pwsops.runs.saved_copies import say_where
 from pwsops.runs.work import Work
@@ -174,7 +173,7 @@ def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tel
     _accept(context, wish, asked.database, found)
     job = Job(engine=engine, request=asked, instance=wish.instance, actor=context.actor, tell=tell)
     if wish.to_file is None:
-        first = partial(_save_first, core.safety_copies) if wish.safety_copy else core.safety_copies.keep_beside
+        first = partial(_save_first, context) if wish.safety_copy else core.safety_copies.keep_beside
         job.before = partial(first, job)
     core.restorer.begin(job)
     return job
@@ -208,14 +207,14 @@ def _prepared(context: Context, wish: Wish, chosen: Sequence[str] = ()) -> tuple
         return engine, found, request(context, engine, wish, found)
 
 
-def _save_first(copies: SafetyCopies, job: Job, work: Work) -> None:
+def _save_first(context: Context, job: Job, work: Work) -> None:
     """Save what the database holds now, unless the restore could not be done anyway."""
     try:
         job.engine.check_restore(job.request)
     except PwsopsError as error:
         if not error.transient:  # the restore itself waits for what passes
             raise
-    copies.take(job, work)
+    context.core.safety_copies.take(job, work, may_keep=partial(check_copy, context, job.instance))
 
 
 def _recorded(context: Context, engine: Engine, one: BackupSet) -> BackupSet | None:

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from pwsops.catalogue import sets, sightings
 from pwsops.catalogue.schema import restores
 from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.engines.requests import Encryption
 from pwsops.errors import (
     Cancelled,
     CertificateNeeded,
@@ -201,6 +202,72 @@ def test_a_copy_is_encrypted_as_the_newest_backup_is(home: Home, has_profile: bo
     lay(home, "/media/newest.bak")
     home.ops.restores.restore("srv", "one", plain.path, safety_copy=True)
     assert home.server.requests[-1].encryption is None, "the newest backup of this database is in the clear"
+
+
+def spoil(home: Home, table: str, which: str, **values: object) -> None:
+    """Write into a row what it cannot hold."""
+    with home.core.catalogue.write() as connection:
+        for key, value in values.items():
+            connection.exec_driver_sql(f"UPDATE {table} SET {key} = ? WHERE {which}", (value,))
+
+
+def copied(home: Home) -> Encryption | None:
+    """Restore a backup in the clear with a copy first; return whom that was encrypted for."""
+    home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    return home.server.requests[-1].encryption
+
+
+def not_saved(home: Home) -> str:
+    home.server.requests.clear()
+    with pytest.raises(Refused, match="could not be saved first") as refused:
+        home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert home.ops.restores.preview("srv", "one", FILE, safety_copy=True).obstacle.startswith(refused.value.message)
+    assert home.server.requests == []
+    return refused.value.message
+
+
+def test_a_copy_is_encrypted_as_a_backup_whose_record_cannot_be_read(home: Home) -> None:
+    thumbprint = stored(home)
+    lay(home)
+    home.record(home.server.put(sealed("/media/sealed.bak", thumbprint)))
+    which = "set_id = '/media/sealed.bak'"
+    spoil(home, "backup_sets", which, finished_at="not a time")
+    assert copied(home) is not None
+    spoil(home, "backup_sets", which, thumbprint=b"no text")
+    assert "`thumbprint` cannot be read" in not_saved(home)
+    spoil(home, "backup_sets", which, finished_at=0)
+    assert copied(home) is None, "the newest backup is in the clear, and that can be read"
+    spoil(home, "backup_sets", which, finished_at="not a time", thumbprint=None)
+    assert copied(home) is None, "that it is in the clear can be read"
+
+
+@pytest.mark.parametrize("key", ["every", "databases", "instance"])
+def test_a_copy_is_encrypted_as_a_profile_that_cannot_be_read_says(home: Home, key: str) -> None:
+    thumbprint = stored(home)
+    lay(home)
+    home.add()
+    spoil(home, "profiles", "1", encrypt_with=thumbprint)
+    spoil(home, "profiles", "1", **{key: b"\xff"})
+    assert copied(home) is not None
+    spoil(home, "profiles", "1", encrypt_with=b"no text")
+    assert "`encrypt_with`" in not_saved(home)
+
+
+def test_a_copy_is_kept_in_no_directory_of_others(home: Home) -> None:
+    home.ops.instances.add("theirs", engine="fake", address="elsewhere")
+    home.add(name="q", instance="theirs", directory="/vault/theirs")
+    path = lay(home, "/vault/theirs/a.bak").path
+    bob = acting_as(home.ops, Role.RESTORER, "bob", instances=frozenset({"srv"}))
+    assert "/vault/theirs is no directory that is theirs" in (
+        bob.restores.preview("srv", "one", path, safety_copy=True).obstacle
+    )
+    with pytest.raises(Refused, match="bob may keep nothing beside the backup") as refused:
+        bob.restores.restore("srv", "one", path, safety_copy=True)
+    assert refused.value.hint.startswith("Ask an administrator to make a profile of it")
+    assert (home.server.requests, home.server.restored) == ([], [])
+    home.add(name="p", directory="/media/own")
+    bob.restores.restore("srv", "one", path, safety_copy=True)
+    assert home.server.requests[-1].directory == "/media/own"
 
 
 def test_a_database_that_no_backup_is_known_of_is_saved_as_what_is_restored_was(home: Home) -> None:
