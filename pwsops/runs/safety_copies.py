@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from pwsops.catalogue import Catalogue, Connection, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
@@ -26,6 +27,10 @@ from pwsops.runs.work import Work
 
 WITHOUT = "To restore without saving it first: `pwsops restore --no-safety-copy`."
 _THUMBPRINT = "`thumbprint`"
+KEPT = (
+    "What {database} held at {began:%Y-%m-%d %H:%M:%S} UTC is kept as {path}; what was written after that, until the "
+    "restore replaced it, is in no copy."
+)
 NO_PLACE = (DirectoryStatus.MISSING, DirectoryStatus.UNUSABLE)
 
 
@@ -190,7 +195,9 @@ class SafetyCopies:
             raise
         except PwsopsError as error:
             raise _not_saved(database, error.message, error.hint, error.messages) from error
-        work.say(f"What {database} held before is kept as {taken.path}.")
+        # All that was written before its beginning is in it; of what was written until its end nobody knows.
+        began = (taken.started_at or taken.finished_at).astimezone(UTC)
+        work.say(KEPT.format(database=database, began=began, path=taken.path))
 
     def keep_beside(self, job: Job, work: Work) -> None:
         """Let a restore without a copy keep beside what is said to be kept so: what cannot be opened now."""
