@@ -62,7 +62,7 @@ class Options(Target, total=False):
         Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
     keeps_beside
         Whoever restores was told that what is there is kept beside, so that nothing is written into it, whatever it is
-        by now; on an engine that `keeps_unreadable`. Without a copy, what cannot be opened is always kept so.
+        by now; on an engine that `keeps_unreadable`. What is empty, or cannot be opened, is always kept so.
     """
 
     safety_copy: bool

@@ -200,12 +200,13 @@ class SafetyCopies:
         work.say(KEPT.format(database=database, began=began, path=taken.path))
 
     def keep_beside(self, job: Job, work: Work) -> None:
-        """Let a restore without a copy keep beside what is said to be kept so: what cannot be opened now."""
+        """Let a restore without a copy keep beside what is said to hold nothing, or to be kept so."""
         del work  # there is nothing to be said before the restore does
         database = job.request.database
         with suppress(PwsopsError):  # where nobody can list it, nobody was told that it is kept
-            if any(one.name == database and _is_kept_beside(job.engine, one) for one in job.engine.databases()):
-                job.request = replace(job.request, keeps_beside=True)
+            info = next((one for one in job.engine.databases() if one.name == database), None)
+            if (without := _without(job.engine, database, info)) is not None:
+                without.bind(job)
 
     def _taken(self, job: Job, plan: CopyPlan, work: Work) -> BackupSet:
         for remark in plan.remarks:
@@ -248,14 +249,9 @@ def _without(engine: Engine, database: str, info: DatabaseInfo | None) -> CopyPl
         return CopyPlan(reason=f"{database} does not exist yet", must_be_new=True)
     if info.state is DatabaseState.EMPTY:
         return CopyPlan(reason=f"{database} is empty", keeps_beside=True)
-    if _is_kept_beside(engine, info):
+    if info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable:
         return CopyPlan(reason=f"{database} cannot be opened, and is kept beside under another name", keeps_beside=True)
     return None
-
-
-def _is_kept_beside(engine: Engine, info: DatabaseInfo) -> bool:
-    """Whether a restore keeps a database beside, because it cannot be opened."""
-    return info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable
 
 
 def _history(connection: Connection, instance: str, database: str) -> _History:

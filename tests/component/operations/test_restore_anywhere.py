@@ -337,11 +337,14 @@ def test_what_is_told_to_be_kept_beside_is_so_without_a_copy_as_well(home: Home)
     restore = home.ops.restores.restore
     restore("srv", "one", FILE)
     restore("srv", "one", FILE, keeps_beside=True)
-    home.server.states["one"] = DatabaseState.UNREADABLE
-    restore("srv", "one", FILE)
+    for state in (DatabaseState.UNREADABLE, DatabaseState.EMPTY):
+        home.server.states["one"] = state
+        restore("srv", "one", FILE)
+    restore("srv", "fresh", FILE, create=True)
+    assert home.server.restored.pop().must_be_new
     home.server.databases_error = EngineError("Nobody can list it.", hint="Look.")
     restore("srv", "one", FILE, create=True)
-    assert [one.keeps_beside for one in home.server.restored] == [False, True, True, False]
+    assert [one.keeps_beside for one in home.server.restored] == [False, True, True, True, False]
 
 
 def test_on_a_server_what_cannot_be_read_is_not_taken_for_saved(home: Home) -> None:
