@@ -55,6 +55,8 @@ class ProfileRow:
         new profile has.
     unwritable
         Those of its databases whose names are no text, as they are spelled out in `fields`.
+    unread
+        The keys of those `fields` that could not be read.
     """
 
     fields: Mapping[str, Any]
@@ -73,6 +75,7 @@ class ProfileRow:
     sealed_certificate_password: str | None = field(default=None, repr=False)
     broken: str = ""
     unwritable: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -164,6 +167,17 @@ def of_database(connection: Connection, instance: str, database: str) -> list[Pr
     return sorted(named, key=lambda row: (row.state is not ProfileState.ACTIVE, row.name))
 
 
+def may_be_of_database(connection: Connection, instance: str, database: str) -> list[ProfileRow]:
+    """Return the profiles that cannot be run and that name a database, as far as they can be read."""
+    return [
+        row
+        for row in living(connection)
+        if row.broken
+        and (row.fields["instance"] == instance or "instance" in row.unread)
+        and (database in row.fields["databases"] or "databases" in row.unread)
+    ]
+
+
 def active(connection: Connection) -> list[ProfileRow]:
     """Return the profiles whose schedule is in force."""
     return _read(
@@ -207,7 +221,13 @@ def _row(row: RowMapping | Unreadable) -> ProfileRow:
     reason = _sound_state(state, reason)
     fields = sound_fields({key: values[key] for key in _FIELDS}, state["id"])
     reasons = filter(None, (reason and f"{reason}.", fields.fault))
-    return ProfileRow(fields=fields.values, unwritable=fields.unwritable, broken=" ".join(reasons), **state)
+    return ProfileRow(
+        fields=fields.values,
+        unwritable=fields.unwritable,
+        unread=fields.unread,
+        broken=" ".join(reasons),
+        **state,
+    )
 
 
 def _sound_state(state: dict[str, Any], reason: str) -> str:

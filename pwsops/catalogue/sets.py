@@ -129,6 +129,13 @@ def of_database(
     return _sets(connection, where)
 
 
+def unread_of_database(connection: Connection, instance: str, database: str) -> list[Unreadable]:
+    """Return what cannot be read of a database's backups that were not replaced, the one taken last first."""
+    where = (taken_of(instance, database), backup_sets.c.replaced_at.is_(None), is_no_safety_copy())
+    found = read(connection, _last_first(select(backup_sets).where(*where)))
+    return [row for row in found if isinstance(row, Unreadable)]
+
+
 def of_run(connection: Connection, run_id: int) -> tuple[str, list[BackupSet]]:
     """Return the instance that a run worked on, and the sets that the run took there and that were not replaced."""
     owner = select(run_instance).select_from(runs_with_profiles).where(runs.c.id == run_id)

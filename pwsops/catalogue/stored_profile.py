@@ -47,11 +47,12 @@ _ITEMS: Mapping[str, type] = {"databases": str, "weekdays": int}
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFields:
-    """A profile's fields, each of its type; see `ProfileRow` for `fault` (its `broken`) and `unwritable`."""
+    """A profile's fields, each of its type; see `ProfileRow` for `fault` (its `broken`), `unwritable`, `unread`."""
 
     values: Mapping[str, Any]
     fault: str
     unwritable: frozenset[str]
+    unread: frozenset[str]
 
 
 def sound_fields(stored: Mapping[str, Any], profile_id: int) -> StoredFields:
@@ -66,7 +67,7 @@ def sound_fields(stored: Mapping[str, Any], profile_id: int) -> StoredFields:
     values["databases"] = [_plain(name) for name in raw]
     unwritable = frozenset(values["databases"]) - frozenset(raw)
     fault = f"What is stored as {_listed(wrong)} cannot be read." if wrong else _fault(values)
-    return StoredFields(values=values, fault=fault, unwritable=unwritable)
+    return StoredFields(values=values, fault=fault, unwritable=unwritable, unread=frozenset(wrong))
 
 
 def _fits(key: str, value: Any) -> bool:

@@ -265,6 +265,6 @@ def _tell(result: RestoreResult) -> None:
 
     say(f"Restored {result.database}: {words.size(result.restored_bytes)} in {words.duration(result.duration_s)}.")
     if result.kept_damaged_as:
-        say(f"The damaged file it replaces is kept as {result.kept_damaged_as}.")
+        say(f"The file it replaces is kept as {result.kept_damaged_as}.")
     for message in result.messages:
         note(message.text)

@@ -201,8 +201,8 @@ class RestoreRequest:
         A target that cannot be opened as a database is kept beside under another name and replaced; without it that
         is an error.
     keeps_beside
-        On an engine that `keeps_unreadable`: what the target holds could not be saved, so that it is not written into,
-        but kept beside under another name as it is, with its logs, and replaced.
+        On an engine that `keeps_unreadable`: what the target holds was not saved, so that it is not written into,
+        whatever it is by now, but kept beside under another name as it is, with its logs, and replaced.
     stop_at
         Aware; ends the replay of logs at that instant.
     former_mode

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pwsops.catalogue import drills, restores, sets
 from pwsops.engines.protocol import Engine
@@ -16,6 +17,7 @@ from pwsops.operations import points, restoring
 from pwsops.operations.access import Context
 from pwsops.operations.lookup import why_unrecorded
 from pwsops.operations.restoring import Wish
+from pwsops.operations.roots import check_copy
 from pwsops.rules.model import BackupKind, BackupSet, MediaState, Sighting
 from pwsops.rules.restore_outlook import Expected, Loss, expected
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
@@ -164,7 +166,9 @@ def _copy(
     if not wish.safety_copy or target is None:
         return None, []
     try:
-        return context.core.safety_copies.plan(engine, wish.instance, asked.database, asked.sets[-1]), []
+        may_keep = partial(check_copy, context, wish.instance)
+        copies = context.core.safety_copies
+        return copies.plan(engine, wish.instance, asked.database, asked.sets[-1], may_keep=may_keep), []
     except Refused as error:
         return None, [error]
 

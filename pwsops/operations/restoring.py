@@ -16,11 +16,10 @@ from pwsops.operations import fulls
 from pwsops.operations.access import Context
 from pwsops.operations.belonging import require_theirs, set_at
 from pwsops.operations.lookup import as_recorded, refuse_unrecorded, spelled, typed, why_unrecorded
-from pwsops.operations.roots import refuse_home
+from pwsops.operations.roots import check_copy, refuse_home
 from pwsops.rules.model import BackupSet
 from pwsops.rules.restore_plan import RestorePlan, plan_restore
 from pwsops.runs.restorer import Job, Tell
-from pwsops.runs.safety_copies import SafetyCopies
 from pwsops.runs.same_file import recorded_in
 from pwsops.runs.saved_copies import say_where
 from pwsops.runs.work import Work
@@ -61,9 +60,13 @@ class Options(Target, total=False):
     ----------
     safety_copy
         Save what the database holds first, as a copy that is nobody's base; where that fails, nothing is restored.
+    keeps_beside
+        Whoever restores was told that what is there is kept beside, so that nothing is written into it, whatever it is
+        by now; on an engine that `keeps_unreadable`. What is empty, or cannot be opened, is always kept so.
     """
 
     safety_copy: bool
+    keeps_beside: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,7 @@ class Wish:
     to_file: str | None = None
     accept_unrecorded: bool = False
     safety_copy: bool = False
+    keeps_beside: bool = False
     credentials: Credentials | None = None
 
     @property
@@ -131,7 +135,13 @@ def request(context: Context, engine: Engine, wish: Wish, found: RestorePlan) ->
         )
     catalogue = context.core.catalogue
     name = spelled(engine, wish.database) if wish.may_be_made else typed(catalogue, engine, wish.database)
-    return RestoreRequest(database=name, sets=found.sets, create_if_missing=wish.may_be_made, must_be_new=wish.new)
+    return RestoreRequest(
+        database=name,
+        sets=found.sets,
+        create_if_missing=wish.may_be_made,
+        must_be_new=wish.new,
+        keeps_beside=wish.keeps_beside,
+    )
 
 
 def obstacles(
@@ -162,8 +172,9 @@ def begin(context: Context, wish: Wish, *, chosen: Sequence[str] = (), tell: Tel
     engine, found, asked = _prepared(context, wish, chosen)
     _accept(context, wish, asked.database, found)
     job = Job(engine=engine, request=asked, instance=wish.instance, actor=context.actor, tell=tell)
-    if wish.safety_copy and wish.to_file is None:
-        job.before = partial(_save_first, core.safety_copies, job)
+    if wish.to_file is None:
+        first = partial(_save_first, context) if wish.safety_copy else core.safety_copies.keep_beside
+        job.before = partial(first, job)
     core.restorer.begin(job)
     return job
 
@@ -196,14 +207,14 @@ def _prepared(context: Context, wish: Wish, chosen: Sequence[str] = ()) -> tuple
         return engine, found, request(context, engine, wish, found)
 
 
-def _save_first(copies: SafetyCopies, job: Job, work: Work) -> None:
+def _save_first(context: Context, job: Job, work: Work) -> None:
     """Save what the database holds now, unless the restore could not be done anyway."""
     try:
         job.engine.check_restore(job.request)
     except PwsopsError as error:
         if not error.transient:  # the restore itself waits for what passes
             raise
-    copies.take(job, work)
+    context.core.safety_copies.take(job, work, may_keep=partial(check_copy, context, job.instance))
 
 
 def _recorded(context: Context, engine: Engine, one: BackupSet) -> BackupSet | None:

@@ -54,6 +54,18 @@ def check_kept(context: Context, instance: str, path: str, action: str) -> None:
     check_root(context, instance, path, action)
 
 
+def check_copy(context: Context, instance: str, directory: str) -> None:
+    """Raise `Denied` for a copy of what a database holds that would be kept in a directory as `check_kept` refuses."""
+    try:
+        check_kept(context, instance, directory, "keep a copy of what a database holds")
+    except Denied as error:
+        raise Denied(
+            f"No profile says where its backups are kept, and {context.principal.name} may keep nothing beside the "
+            f"backup that is restored: {directory} is no directory that is theirs alone.",
+            hint="Ask an administrator to make a profile of it, whose directory takes the copy.",
+        ) from error
+
+
 def check_own(context: Context, instance: str, path: str, action: str) -> None:
     """Raise `Denied` where somebody who is given some instances would make a directory theirs that is another's."""
     if context.principal.instances is None or not path:

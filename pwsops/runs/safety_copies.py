@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from pwsops.catalogue import Catalogue, Connection, profiles, sets
 from pwsops.catalogue.profiles import ProfileRow
+from pwsops.catalogue.rows import Unreadable
 from pwsops.clock import Clock
 from pwsops.engines.certificates import KeepsCertificates
 from pwsops.engines.protocol import Engine
@@ -23,6 +26,11 @@ from pwsops.runs.restorer import Job
 from pwsops.runs.work import Work
 
 WITHOUT = "To restore without saving it first: `pwsops restore --no-safety-copy`."
+_THUMBPRINT = "`thumbprint`"
+KEPT = (
+    "What {database} held at {began:%Y-%m-%d %H:%M:%S} UTC is kept as {path}; what was written after that, until the "
+    "restore replaced it, is in no copy."
+)
 NO_PLACE = (DirectoryStatus.MISSING, DirectoryStatus.UNUSABLE)
 
 
@@ -31,12 +39,54 @@ class CopyPlan:
     """Where a copy goes, and for whom it is encrypted; or why none is taken.
 
     `reason`: why nothing has to be saved; empty: a copy goes to `directory`. `remarks`: what is to be said of it.
+    `keeps_beside`, `must_be_new`: what the restore is bound to where none is taken, as in `RestoreRequest`. What was
+    looked at may be another by the time it is replaced.
     """
 
     directory: str = ""
     encryption: Encryption | None = None
     reason: str = ""
     remarks: Sequence[str] = ()
+    keeps_beside: bool = False
+    must_be_new: bool = False
+
+    def bind(self, job: Job) -> None:
+        """Let a restore that is done without a copy write into nothing that is there."""
+        asked = job.request
+        beside, new = asked.keeps_beside or self.keeps_beside, asked.must_be_new or self.must_be_new
+        job.request = replace(asked, keeps_beside=beside, must_be_new=new)
+
+
+MayKeep = Callable[[str], None]
+"""Raises `PwsopsError` where whoever restores may keep nothing in a directory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    """What tells whether a database's backups are encrypted: those known, and what of the records cannot be read."""
+
+    known: Sequence[BackupSet]
+    unread: Sequence[Unreadable]
+    broken: Sequence[ProfileRow]
+
+    def example(self, source: BackupSet) -> BackupSet:
+        """Return the newest backup, or `source` where none is known; with a thumbprint that may be that of a newer."""
+        newest = max(self.known, key=lambda one: one.finished_at, default=source)
+        readable = (row.values["thumbprint"] for row in self._may_be_newer())
+        thumbprint = newest.thumbprint or next(filter(None, readable), None)
+        return replace(newest, thumbprint=thumbprint)
+
+    def unknown(self) -> str:
+        """Return what cannot be read that would tell of a certificate; empty: nothing."""
+        for row in self._may_be_newer():
+            if _THUMBPRINT in row.reason:
+                return f"Of the backup with the number {row.id} in the catalogue {row.reason}."
+        return next((row.broken for row in self.broken if "encrypt_with" in row.unread), "")
+
+    def _may_be_newer(self) -> Sequence[Unreadable]:
+        newest = max((one.finished_at for one in self.known), default=None)
+        taken = ((row, row.values["finished_at"]) for row in self.unread)
+        return [row for row, at in taken if newest is None or at is None or at > newest]
 
 
 class SafetyCopies:
@@ -60,32 +110,38 @@ class SafetyCopies:
         self._certificates = certificates
         self._liveness = liveness
 
-    def plan(self, engine: Engine, instance: str, database: str, source: BackupSet) -> CopyPlan:
+    def plan(self, engine: Engine, instance: str, database: str, source: BackupSet, *, may_keep: MayKeep) -> CopyPlan:
         """Return where what a database holds now would be saved before `source` is restored into it.
 
         Where its profile keeps its backups; without a profile beside the backup that is restored. It is encrypted for
-        the certificate of the profile, or else for that of the newest backup which is known of it.
+        the certificate of the profile, or else for that of the newest backup which is known of it; where the record of
+        one cannot be read, for that which can still be read of it. `may_keep` is asked about a directory that no
+        profile names.
 
         Raises
         ------
         Refused
-            It cannot be saved so: there is no such directory, or the certificate is not at hand. In the clear it is not
-            saved instead.
+            It cannot be saved so: there is no such directory, or not for who restores, or the certificate is not at
+            hand, or nobody knows whether there is one. In the clear it is not saved instead.
         """
         info = next((one for one in engine.databases() if one.name == database), None)
-        if reason := _nothing_to_save(engine, database, info):
-            return CopyPlan(reason=reason)
+        if (without := _without(engine, database, info)) is not None:
+            return without
         with self._catalogue.read() as connection:
             profile = _profile(connection, instance, database)
-            known = [one for one in sets.of_database(connection, instance, database) if not one.is_safety_copy]
+            history = _history(connection, instance, database)
         directory = engine.split(source.path)[0] if profile is None else str(profile.fields["directory"])
+        if profile is None:
+            try:
+                may_keep(directory)
+            except PwsopsError as error:
+                raise _not_saved(database, error.message, error.hint) from error
         found = engine.check_directory(directory)
         if found.status in NO_PLACE:
             raise _not_saved(database, f"the directory {directory} cannot be used: {found.reason}", "Correct that.")
         remarks: list[str] = []
         try:
-            example = max(known, key=lambda one: one.finished_at, default=source)
-            encryption = self._encryption(profile, example, engine, remarks.append)
+            encryption = self._encryption(profile, history, source, engine, remarks.append)
             if encryption is not None and isinstance(engine, KeepsCertificates):
                 engine.require_encryption(encryption.name)
         except PwsopsError as error:
@@ -93,15 +149,29 @@ class SafetyCopies:
         return CopyPlan(directory=directory, encryption=encryption, remarks=remarks)
 
     def _encryption(
-        self, profile: ProfileRow | None, example: BackupSet, engine: Engine, tell: Callable[[str], None]
+        self,
+        profile: ProfileRow | None,
+        history: _History,
+        source: BackupSet,
+        engine: Engine,
+        tell: Callable[[str], None],
     ) -> Encryption | None:
         now = self._clock.now()
-        chosen = None if profile is None else self._certificates.encryption(profile, engine, now=now, tell=tell)
-        if chosen is None and example.thumbprint is not None:
+        for row in filter(None, (profile, *history.broken)):
+            chosen = self._certificates.encryption(row, engine, now=now, tell=tell)
+            if chosen is not None:
+                return chosen
+        example = history.example(source)
+        if example.thumbprint is not None:
             return self._certificates.like(example, engine, now=now, tell=tell)
-        return chosen
+        if unknown := history.unknown():
+            raise Refused(
+                f"Whether its backups are encrypted is not known: {unknown}",
+                hint="Correct that record; `pwsops doctor` names those that cannot be read.",
+            )
+        return None
 
-    def take(self, job: Job, work: Work) -> None:
+    def take(self, job: Job, work: Work, *, may_keep: MayKeep) -> None:
         """Save what the database of a restore holds now, and say where; raises `Refused` where that fails.
 
         Then nothing was restored. What is no database that could be read is left for the engine to keep beside, as it
@@ -109,8 +179,9 @@ class SafetyCopies:
         """
         database = job.request.database
         try:
-            plan = self.plan(job.engine, job.instance, database, job.request.sets[-1])
+            plan = self.plan(job.engine, job.instance, database, job.request.sets[-1], may_keep=may_keep)
             if plan.reason:
+                plan.bind(job)
                 work.say(f"No copy was taken first: {plan.reason}.")
                 return
             taken = self._taken(job, plan, work)
@@ -124,7 +195,18 @@ class SafetyCopies:
             raise
         except PwsopsError as error:
             raise _not_saved(database, error.message, error.hint, error.messages) from error
-        work.say(f"What {database} held before is kept as {taken.path}.")
+        # All that was written before its beginning is in it; of what was written until its end nobody knows.
+        began = (taken.started_at or taken.finished_at).astimezone(UTC)
+        work.say(KEPT.format(database=database, began=began, path=taken.path))
+
+    def keep_beside(self, job: Job, work: Work) -> None:
+        """Let a restore without a copy keep beside what is said to hold nothing, or to be kept so."""
+        del work  # there is nothing to be said before the restore does
+        database = job.request.database
+        with suppress(PwsopsError):  # where nobody can list it, nobody was told that it is kept
+            info = next((one for one in job.engine.databases() if one.name == database), None)
+            if (without := _without(job.engine, database, info)) is not None:
+                without.bind(job)
 
     def _taken(self, job: Job, plan: CopyPlan, work: Work) -> BackupSet:
         for remark in plan.remarks:
@@ -161,14 +243,23 @@ def _not_saved(database: str, why: str, hint: str, messages: Sequence[Message] =
     )
 
 
-def _nothing_to_save(engine: Engine, database: str, info: DatabaseInfo | None) -> str:
+def _without(engine: Engine, database: str, info: DatabaseInfo | None) -> CopyPlan | None:
+    """Return why a database has nothing to be saved, and what that binds the restore to; None: it has."""
     if info is None:
-        return f"{database} does not exist yet"
+        return CopyPlan(reason=f"{database} does not exist yet", must_be_new=True)
     if info.state is DatabaseState.EMPTY:
-        return f"{database} is empty"
+        return CopyPlan(reason=f"{database} is empty", keeps_beside=True)
     if info.state is DatabaseState.UNREADABLE and engine.capabilities.keeps_unreadable:
-        return f"{database} cannot be opened, and is kept beside under another name"
-    return ""
+        return CopyPlan(reason=f"{database} cannot be opened, and is kept beside under another name", keeps_beside=True)
+    return None
+
+
+def _history(connection: Connection, instance: str, database: str) -> _History:
+    return _History(
+        known=[one for one in sets.of_database(connection, instance, database) if not one.is_safety_copy],
+        unread=sets.unread_of_database(connection, instance, database),
+        broken=profiles.may_be_of_database(connection, instance, database),
+    )
 
 
 def _profile(connection: Connection, instance: str, database: str) -> ProfileRow | None:

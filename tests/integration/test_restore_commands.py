@@ -134,7 +134,7 @@ def test_a_malformed_database_is_brought_back_by_default_and_its_file_kept(line,
     assert rows(database) == [0, 1]
     (kept,) = database.parent.glob("ledger.db.damaged-*")
     assert kept.read_bytes() == data
-    assert f"The damaged file it replaces is kept as {kept}." in told
+    assert f"The file it replaces is kept as {kept}." in told
     assert not list((tmp_path / "backups").glob("*_SAFETY_*"))
 
 

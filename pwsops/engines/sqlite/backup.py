@@ -64,6 +64,8 @@ class Order:
     adopt: Sequence[str] = ()
     """The ids that earlier attempts gave their sets, where it is not known whether they finished them."""
     check_structure: bool = True
+    copy_only: bool = False
+    """What is there is saved as it is, before a restore replaces it."""
     mount: str | None = None
     """Where the file system was mounted that the backup before this one was written to."""
     base_path: str | None = None
@@ -257,7 +259,8 @@ def _write(
         return (), False
     if not order.check_structure:
         _write_full(view, writer, report)
-        report.say(f"{read}; its structure was not checked, because the profile leaves that out.")
+        why = "a copy takes what is there as it is" if order.copy_only else "the profile leaves that out"
+        report.say(f"{read}; its structure was not checked, because {why}.")
         return (), False
     with view.checked() as check:
         _write_full(view, writer, report)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pwsops.engines.off_limits import NOTHING, OffLimits
 from pwsops.engines.records import DatabaseInfo, DatabaseState
 from pwsops.engines.sqlite import files, names
-from pwsops.engines.sqlite.listing import NOT_A_DATABASE
+from pwsops.engines.sqlite.listing import NOT_A_DATABASE, UNREAD
 from pwsops.errors import EngineError
 from pwsops.messages import is_text, readable
 
@@ -20,7 +20,7 @@ LINKED = f"it is a symbolic link, and links are not followed; if you made it, {n
 NOT_TEXT = "its name is not UTF-8, so that it cannot be chosen; rename the file"
 
 Looks = Callable[[Sequence[str]], Mapping[str, str | None]]
-_Signature = tuple[str, int, int, int, int]
+_Signature = tuple[str, int, int, int, int, int]
 
 
 class _Candidate(NamedTuple):
@@ -102,12 +102,18 @@ def _reasons(found: Sequence[_Candidate], looks: Looks) -> Mapping[str, str | No
         with _cache_lock:
             if len(_cache) > CACHE_ENTRIES:
                 _cache.clear()
-            _cache.update({signatures[path]: known[path] for path in unknown})
+            _cache.update({signatures[path]: known[path] for path in unknown if not _may_pass(known[path])})
     return known
 
 
+def _may_pass(reason: str | None) -> bool:
+    """Whether what the system refused may be granted at the next look, with no change that the file would show."""
+    return reason is not None and reason.startswith(UNREAD)
+
+
 def _signature(path: str, facts: os.stat_result) -> _Signature:
-    return path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+    # What is written with its old time put back, or may be read anew, shows in the time of its last change of any kind.
+    return path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def _info(found: _Candidate, reason: str | None) -> DatabaseInfo | None:

@@ -20,6 +20,8 @@ from pwsops.errors import EngineError, MediaError
 SQLITE_MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
 NOT_A_DATABASE = "it is encrypted or not a SQLite database"
+UNREAD = "it cannot be read: "
+"""Begins the reason of what the system refused to read, which says nothing of the file."""
 
 
 def looks(paths: Iterable[str]) -> dict[str, str | None]:
@@ -32,7 +34,7 @@ def look(path: str) -> str | None:
     try:
         return doubt(path)
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        return f"{UNREAD}{error.strerror}"
 
 
 def doubt(path: str) -> str | None:

@@ -52,6 +52,7 @@ def backup_order(
         "replaceable": [_former(backup_set) for backup_set in request.replaceable],
         "adopt": list(adopt),
         "check_structure": request.check_structure,
+        "copy_only": request.copy_only,
         "mount": _mount(request),
     }
     if request.kind is BackupKind.DIFFERENTIAL:

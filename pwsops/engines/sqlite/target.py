@@ -66,10 +66,11 @@ def write_into(
     `temp`, open as `temp_fd` and empty, is where it is put together; beside `path`.
     """
     mode = ""
+    if terms.keeps_beside:
+        # Whatever its size is now: it may have been filled since it was looked at.
+        return _replace(path, temp, temp_fd, chain, terms, report)
     if not os.path.getsize(path):
         refuse_side_files(path)
-    elif terms.keeps_beside:
-        return _replace(path, temp, temp_fd, chain, terms, report)
     elif _is_none(path):
         # Not even its header is a database's. SQLite is not asked: it would tidy away what lies beside the file.
         if not terms.may_replace_damaged:
@@ -226,7 +227,7 @@ def _replace(
         raise gone(path) from error
     except OSError as error:
         raise files.translate(error, OPERATION, directory) from error
-    why = "could not be saved first" if terms.keeps_beside else "could not be opened as a database"
+    why = "was not saved first" if terms.keeps_beside else "could not be opened as a database"
     report.say(f"{path} {why}; it was kept as {kept} and replaced.")
     if remark := files.sync_remark(directory):
         report.say(f"{path} is restored, but {remark}")

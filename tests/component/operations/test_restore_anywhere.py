@@ -12,6 +12,7 @@ from sqlalchemy import update
 from pwsops.catalogue import sets, sightings
 from pwsops.catalogue.schema import restores
 from pwsops.engines.records import DatabaseState, DirectoryCheck, DirectoryStatus
+from pwsops.engines.requests import Encryption
 from pwsops.errors import (
     Cancelled,
     CertificateNeeded,
@@ -122,7 +123,10 @@ def test_what_is_there_is_saved_first_as_its_profile_saves_and_is_nobodys_base(h
     copy = home.ops.restores.sources("srv", "one")[0]
     assert copy.path == f"/media/profile/{asked.file_name}"
     assert copy.copy_only
-    assert f"What one held before is kept as {copy.path}." in [one.text for one in result.messages]
+    kept = (
+        f"What one held at {home.clock.now():%Y-%m-%d %H:%M:%S} UTC is kept as {copy.path}; what was written after that"
+    )
+    assert any(one.text.startswith(kept) for one in result.messages)
     assert ("ann", "safety copy") in actions(home)
     with home.core.catalogue.read() as connection:
         known = sets.of_database(connection, "srv", "one", profile_id=1)
@@ -203,6 +207,72 @@ def test_a_copy_is_encrypted_as_the_newest_backup_is(home: Home, has_profile: bo
     assert home.server.requests[-1].encryption is None, "the newest backup of this database is in the clear"
 
 
+def spoil(home: Home, table: str, which: str, **values: object) -> None:
+    """Write into a row what it cannot hold."""
+    with home.core.catalogue.write() as connection:
+        for key, value in values.items():
+            connection.exec_driver_sql(f"UPDATE {table} SET {key} = ? WHERE {which}", (value,))
+
+
+def copied(home: Home) -> Encryption | None:
+    """Restore a backup in the clear with a copy first; return whom that was encrypted for."""
+    home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    return home.server.requests[-1].encryption
+
+
+def not_saved(home: Home) -> str:
+    home.server.requests.clear()
+    with pytest.raises(Refused, match="could not be saved first") as refused:
+        home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
+    assert home.ops.restores.preview("srv", "one", FILE, safety_copy=True).obstacle.startswith(refused.value.message)
+    assert home.server.requests == []
+    return refused.value.message
+
+
+def test_a_copy_is_encrypted_as_a_backup_whose_record_cannot_be_read(home: Home) -> None:
+    thumbprint = stored(home)
+    lay(home)
+    home.record(home.server.put(sealed("/media/sealed.bak", thumbprint)))
+    which = "set_id = '/media/sealed.bak'"
+    spoil(home, "backup_sets", which, finished_at="not a time")
+    assert copied(home) is not None
+    spoil(home, "backup_sets", which, thumbprint=b"no text")
+    assert "`thumbprint` cannot be read" in not_saved(home)
+    spoil(home, "backup_sets", which, finished_at=0)
+    assert copied(home) is None, "the newest backup is in the clear, and that can be read"
+    spoil(home, "backup_sets", which, finished_at="not a time", thumbprint=None)
+    assert copied(home) is None, "that it is in the clear can be read"
+
+
+@pytest.mark.parametrize("key", ["every", "databases", "instance"])
+def test_a_copy_is_encrypted_as_a_profile_that_cannot_be_read_says(home: Home, key: str) -> None:
+    thumbprint = stored(home)
+    lay(home)
+    home.add()
+    spoil(home, "profiles", "1", encrypt_with=thumbprint)
+    spoil(home, "profiles", "1", **{key: b"\xff"})
+    assert copied(home) is not None
+    spoil(home, "profiles", "1", encrypt_with=b"no text")
+    assert "`encrypt_with`" in not_saved(home)
+
+
+def test_a_copy_is_kept_in_no_directory_of_others(home: Home) -> None:
+    home.ops.instances.add("theirs", engine="fake", address="elsewhere")
+    home.add(name="q", instance="theirs", directory="/vault/theirs")
+    path = lay(home, "/vault/theirs/a.bak").path
+    bob = acting_as(home.ops, Role.RESTORER, "bob", instances=frozenset({"srv"}))
+    assert "/vault/theirs is no directory that is theirs" in (
+        bob.restores.preview("srv", "one", path, safety_copy=True).obstacle
+    )
+    with pytest.raises(Refused, match="bob may keep nothing beside the backup") as refused:
+        bob.restores.restore("srv", "one", path, safety_copy=True)
+    assert refused.value.hint.startswith("Ask an administrator to make a profile of it")
+    assert (home.server.requests, home.server.restored) == ([], [])
+    home.add(name="p", directory="/media/own")
+    bob.restores.restore("srv", "one", path, safety_copy=True)
+    assert home.server.requests[-1].directory == "/media/own"
+
+
 def test_a_database_that_no_backup_is_known_of_is_saved_as_what_is_restored_was(home: Home) -> None:
     thumbprint = stored(home)
     home.server.sizes["two"] = 1
@@ -259,6 +329,22 @@ def test_what_holds_nothing_or_is_kept_anyway_is_not_saved(home: Home, state: Da
     result = home.ops.restores.restore("srv", "one", FILE, safety_copy=True)
     assert home.server.requests == []
     assert any(reason in one.text for one in result.messages)
+    assert home.server.restored[-1].keeps_beside, "what is there by now is in no copy"
+
+
+def test_what_is_told_to_be_kept_beside_is_so_without_a_copy_as_well(home: Home) -> None:
+    lay(home)
+    restore = home.ops.restores.restore
+    restore("srv", "one", FILE)
+    restore("srv", "one", FILE, keeps_beside=True)
+    for state in (DatabaseState.UNREADABLE, DatabaseState.EMPTY):
+        home.server.states["one"] = state
+        restore("srv", "one", FILE)
+    restore("srv", "fresh", FILE, create=True)
+    assert home.server.restored.pop().must_be_new
+    home.server.databases_error = EngineError("Nobody can list it.", hint="Look.")
+    restore("srv", "one", FILE, create=True)
+    assert [one.keeps_beside for one in home.server.restored] == [False, True, True, True, False]
 
 
 def test_on_a_server_what_cannot_be_read_is_not_taken_for_saved(home: Home) -> None:
@@ -275,6 +361,7 @@ def test_a_database_that_is_created_has_nothing_to_be_saved(home: Home) -> None:
     result = home.ops.restores.restore("srv", "fresh", FILE, create=True, safety_copy=True)
     assert home.server.requests == []
     assert any("does not exist yet" in one.text for one in result.messages)
+    assert home.server.restored[-1].must_be_new, "what somebody makes meanwhile is in no copy"
 
 
 # What it would do

@@ -460,6 +460,11 @@ def test_one_that_cannot_be_opened_is_said_to_be_kept(browser: Browser, media: l
     assert "It cannot be opened" in shown
     assert "one.damaged-" in shown
     assert "What was written in the last" not in shown
+    del home.server.states["one"]
+    browser.type("confirmed", "one")
+    browser.click("restore-now")
+    browser.until("Restored")
+    assert home.server.restored[-1].keeps_beside, "as it was said, whatever it is by now"
 
 
 def test_an_empty_one_loses_nothing(browser: Browser, media: list[str], home: Home) -> None:

@@ -102,6 +102,20 @@ def test_a_listing_is_asked_for_changed_files_alone(place: Place) -> None:
     os.utime(path, (1, 1))
     directory.databases(str(place.vaults), looks)
     assert asked == [[str(path)]] * 2
+    os.utime(path, (1, 1))
+    directory.databases(str(place.vaults), looks)
+    assert asked == [[str(path)]] * 3, "its contents may be others, with their old time put back"
+
+
+def test_what_the_system_refused_once_is_asked_for_again(place: Place) -> None:
+    path = place.vault()
+    answers = iter(["it cannot be read: Stale file handle", "its header is damaged"])
+
+    def states() -> list[str]:
+        return [one.reason for one in directory.databases(str(place.vaults), lambda paths: {str(path): next(answers)})]
+
+    assert states() == ["it cannot be read: Stale file handle"]
+    assert [states(), states()] == [["its header is damaged"]] * 2, "what the file itself shows is kept"
 
 
 def test_what_waits_in_the_log_counts_as_size(place: Place) -> None:

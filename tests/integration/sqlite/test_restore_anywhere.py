@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pwsops.engines.requests import Encryption, RestoreRequest, RestoreResult
 from pwsops.engines.sqlite import files, occupied, restore
 from pwsops.engines.sqlite.engine import SqliteEngine
 from pwsops.engines.sqlite.identity import recorded
+from pwsops.engines.sqlite.media import Media
+from pwsops.engines.sqlite.report import Report
 from pwsops.errors import (
     CertificateNeeded,
     Conflict,
@@ -334,4 +337,28 @@ def test_what_is_to_be_kept_is_kept_beside_with_its_log_and_not_written_into(pla
     result = place.engine.restore(RestoreRequest(database=path.name, sets=[taken], keeps_beside=True))
     assert result.kept_damaged_as is not None
     assert (query(path, COUNT), query(Path(result.kept_damaged_as), COUNT)) == (count, [(0,)])
-    assert any("could not be saved first; it was kept as" in one.text for one in result.messages)
+    assert any("was not saved first; it was kept as" in one.text for one in result.messages)
+
+
+@pytest.mark.parametrize("statements", [(), ("CREATE TABLE orders (number INTEGER)",)])
+def test_what_was_empty_is_kept_beside_whether_it_is_filled_meanwhile_or_not(
+    place: Place, monkeypatch: pytest.MonkeyPatch, statements: Sequence[str]
+) -> None:
+    path = place.vault()
+    taken = place.take().backup_set
+    path.unlink()
+    path.touch()
+    proven = restore.verify.check_all
+
+    def meanwhile(chain: Sequence[Media], report: Report) -> None:
+        proven(chain, report)
+        for statement in statements:
+            query(path, statement)
+
+    monkeypatch.setattr(restore.verify, "check_all", meanwhile)
+    order = restore.RestoreOrder(
+        database=path.name, path=str(path), sets=[recorded(taken)], token="0" * 32, keeps_beside=True, stamp="T"
+    )
+    kept = Path(str(restore.restore(order, Report(lambda sent: None))["kept_damaged_as"]))
+    assert query(kept, "SELECT count(*) FROM sqlite_master") == [(len(statements),)]
+    is_whole(path)

@@ -171,6 +171,8 @@ def test_a_profile_may_leave_the_check_out_and_the_run_says_so(place: Place) -> 
     break_pages(path, 40)
     taken = place.take(check_structure=False)
     assert any("was not checked, because the profile leaves that out" in one.text for one in taken.messages)
+    copy = place.take("copy.bak", check_structure=False, copy_only=True)
+    assert any("was not checked, because a copy takes what is there as it is" in one.text for one in copy.messages)
 
 
 def test_each_run_names_its_sqlite_and_claims_of_an_incremental_only_what_is_so(place: Place) -> None:

@@ -262,6 +262,7 @@ class Restore(Page):
         if self._refusal() or self._confirmable is None:
             return
         source, who, create, accepted = self._confirmable, self._who.credentials, self._create, self._accepted
+        beside = self._found is not None and self._found.keeps_beside
         self._ask_for(
             "Starting the restore",
             lambda: self._session.ops.restores.begin(
@@ -270,6 +271,7 @@ class Restore(Page):
                 source.path,
                 source.position,
                 create=create,
+                keeps_beside=beside,
                 accept_unrecorded=accepted,
                 set_id=source.set_id,
                 credentials=who,

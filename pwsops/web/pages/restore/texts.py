@@ -42,6 +42,11 @@ class Present:
         """Whether there is anything to restore into."""
         return self.view is not None and self.view.state is not DatabaseState.GONE
 
+    @property
+    def keeps_beside(self) -> bool:
+        """Whether the page says that nothing is lost by a restore, since there is nothing, or it is kept beside."""
+        return self.view is not None and self.view.state in (DatabaseState.EMPTY, DatabaseState.UNREADABLE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
