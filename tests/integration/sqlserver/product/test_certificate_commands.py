@@ -92,7 +92,7 @@ def test_a_certificate_goes_from_one_server_to_another(two: Two) -> None:
     assert "Imported keeper to there" in taken
     assert "already" in line.refused(*take, "--name", "another", given=f"{SECRET}\n")
     told = line.run(*restore)
-    copy = re.search(r"is kept as (.*\.bak)\.", told.stdout + told.stderr)
+    copy = re.search(r"is kept as (.*?\.bak)", told.stdout + told.stderr)
     assert copy is not None
     # No profile backs vault up there: what it held is encrypted as the backup is that took its place.
     (kept,) = line.rows("media", copy[1], "--instance", "there")
