@@ -44,7 +44,10 @@ def rebuild(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the catalogue anew from the backups, after the loss of the home. Writes nothing beside them."""
+    """Make the catalogue anew from the backups, after the loss of the home. Writes nothing beside them.
+
+    Exit 1 where a directory that was named could not be looked into.
+    """
     where = None if address is None else os.path.abspath(os.path.expanduser(address))
     with opened(context) as operations:
         # One that is yet to be made is of this machine.
@@ -55,8 +58,10 @@ def rebuild(
 
     if as_json:
         emit([rebuilt(found)])
-        return
-    _show(found)
+    else:
+        _show(found)
+    if {each.path for each in found.unread} & set(directories):
+        raise typer.Exit(1)
 
 
 def _steps() -> Callable[[str, int, int], None]:

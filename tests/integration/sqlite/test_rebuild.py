@@ -397,9 +397,16 @@ def test_the_command_names_what_was_not_recorded(lost: Site) -> None:
     assert shown.stderr.count("Of no known instance, not recorded: ") == 4
 
 
-def invoked(site: Site, *words: str) -> Result:
+def test_a_directory_that_was_named_and_is_not_there_is_no_success(lost: Site) -> None:
+    nowhere = str(lost.root / "nowhere")
+    done = invoked(lost, "rebuild", "--directory", nowhere, "--directory", str(lost.media), code=1)
+    assert f"Not read: {nowhere}: " in done.stderr
+    assert "Recorded " in done.stdout
+
+
+def invoked(site: Site, *words: str, code: int = 0) -> Result:
     done = CliRunner().invoke(app, ["--home", str(site.root / "b"), *words])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == code, done.output
     return done
 
 
