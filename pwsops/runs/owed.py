@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from pwsops.runs.owed_access import OwedAccess
@@ -18,3 +19,8 @@ class Owed:
     def is_due(self) -> bool:
         """Whether there is something to see to now. Quick."""
         return bool(self.access.due() or self.scratches.due())
+
+    def settle(self, stop: threading.Event | None = None) -> None:
+        """See to it. A server that does not answer takes its time; `stop` ends it in between."""
+        self.access.give_back(stop)
+        self.scratches.drop(stop)

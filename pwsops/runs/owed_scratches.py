@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 TOO_EARLY = "it was not there; it is looked for once more, because its server may begin to make it a moment later"
 
 FILES_S = 5.0
-"""How long whoever opens a home waits for files to be dropped: the disk for drills may hang."""
+"""How long files that are dropped are waited for: the disk for drills may hang."""
 
 OpenScratches = Callable[[str | None], Engine]
 """Gives the engine of an instance by its name; None: the embedded one, which drops files of no instance."""
@@ -54,6 +54,9 @@ class OwedScratches:
         self._liveness = liveness
         self._driller = driller
         self._open_engine = open_engine
+        self._starting = threading.Lock()
+        self._files: threading.Thread | None = None
+        """Drops files; it lasts as long as their disk hangs."""
 
     def due(self) -> list[DrillRow]:
         """Return the drills whose scratch it is time to see to. Quick; ends those that nobody carries on."""
@@ -63,16 +66,21 @@ class OwedScratches:
         return [row for row in found if not self._is_at_it(row)]
 
     def drop_files(self) -> None:
-        """Drop what is a file of this machine, before anything else is done; what hangs is waited for shortly."""
+        """Drop what is a file of this machine; what hangs is waited for shortly, and only one thread waits longer."""
         found = [row for row in self.due() if row.scratch_place]
-        if found:
-            work = threading.Thread(target=self._drop_each, args=(found, None), name="pwsops-scratches", daemon=True)
-            work.start()
-            work.join(FILES_S)
+        with self._starting:
+            if not found or (self._files is not None and self._files.is_alive()):
+                return
+            self._files = threading.Thread(
+                target=self._drop_each, args=(found, None), name="pwsops-scratches", daemon=True
+            )
+            self._files.start()
+        self._files.join(FILES_S)
 
     def drop(self, stop: threading.Event | None = None) -> None:
         """Drop all of it. A server that does not answer takes its time; `stop` ends it in between."""
-        self._drop_each(self.due(), stop)
+        self.drop_files()
+        self._drop_each([row for row in self.due() if not row.scratch_place], stop)
 
     def _drop_each(self, found: Sequence[DrillRow], stop: threading.Event | None) -> None:
         for row in found:

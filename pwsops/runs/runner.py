@@ -164,10 +164,8 @@ class Runner:
 
     def reconcile(self, stop: threading.Event | None = None) -> None:
         """End the runs that nobody carries on, give back what restores owe, drop what drills left. May take long."""
-        self._owed.access.give_back(stop)
+        self._owed.settle(stop)
         self._orphans.reconcile(stop)
-        # Last, since their disk may hang: no profile waits for that.
-        self._owed.scratches.drop(stop)
 
     def reconcile_now(self) -> None:
         """Put back and settle, at once, all that nobody carries on."""

@@ -20,7 +20,10 @@ from pwsops.rules.model import BackupSet
 CHECKED = 8989
 """DBCC CHECKDB has come to its end, and says how many errors it found."""
 _NOT_CHECKED = (823, 825, 2501, 2520, 2521, 2571, 8921, 8967, 8999)
-"""It could not: no such object or right, an error of its own or of tempdb, or of the disk that the scratch lies on."""
+"""It could not: no such object or right, an error of its own or of tempdb, or of the disk that the scratch lies on.
+
+Not tried on a server. A number that is missing here blames the backup; one too many leaves it untested.
+"""
 _DAMAGE = (*range(2500, 2600), *range(8900, 9000), 823, 824, 825, 7984, 7985, 7986, 7987, 7988)
 """Numbers of what it finds. Source: Microsoft's list of database engine errors."""
 NO_QUERIES = "a query would have the rights of the login that restores, and could do anything on the server"
